@@ -1,0 +1,118 @@
+"""What tests of several rooms share: free ports, waiting for an event with a deadline, processes that end with their test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+
+ROOT = Path(__file__).resolve().parent.parent
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    """Return a TCP port on loopback that the system says is free."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(predicate: Callable[[], T | None], deadline_seconds: float, what: str) -> T:
+    """Return the predicate's first true value, asked every 20 ms; fail, naming `what`, when the deadline passes."""
+    end = time.monotonic() + deadline_seconds
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline_seconds} s: {what}")
+        time.sleep(0.02)
+
+
+class Process:
+    """A command in a process group of its own, its output collected; leaving the context ends the whole group."""
+
+    def __init__(self, command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None):
+        self.command = [str(part) for part in command]
+        self._env = {**os.environ, **(env or {})}
+        self._cwd = cwd
+        self._lines: list[str] = []
+
+    def __enter__(self) -> Self:
+        self.popen = subprocess.Popen(
+            self.command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            env=self._env,
+            cwd=self._cwd,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._collect, daemon=True)
+        self._reader.start()
+        return self
+
+    def _collect(self) -> None:
+        assert self.popen.stdout is not None
+        self._lines.extend(iter(self.popen.stdout.readline, ""))
+
+    @property
+    def output(self) -> str:
+        """Everything that the command has printed so far, both streams."""
+        return "".join(self._lines)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the command alone, not to its children."""
+        self.popen.send_signal(number)
+
+    def wait(self, deadline_seconds: float) -> int:
+        """Return the exit status; fail, with the output, when the command outlives the deadline."""
+        try:
+            code = self.popen.wait(deadline_seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(
+                f"{self.command} still runs after {deadline_seconds} s; output:\n{self.output}"
+            ) from None
+        self._reader.join(2)
+        return code
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self.popen.pid, number)
+            except ProcessLookupError:
+                break
+            try:
+                self.popen.wait(8)
+            except subprocess.TimeoutExpired:
+                continue
+        try:
+            os.killpg(self.popen.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.popen.wait(5)
+        self._reader.join(2)
+        if self.popen.stdout is not None:
+            self.popen.stdout.close()
+        if kind is not None:
+            sys.stderr.write(f"--- output of {' '.join(self.command)}\n{self.output}\n")
+
+
+def command(name: str) -> Path:
+    """Return the path of one of our console scripts, beside the interpreter that runs the tests."""
+    return Path(sys.executable).parent / name
