@@ -1,7 +1,8 @@
-"""What tests of several rooms share: free ports, waiting for an event with a deadline, processes that end with their test."""
+"""What tests of several rooms share: free ports, waiting for an event with a deadline, processes that end."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -101,10 +102,8 @@ class Process:
                 self.popen.wait(8)
             except subprocess.TimeoutExpired:
                 continue
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.popen.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.popen.wait(5)
         self._reader.join(2)
         if self.popen.stdout is not None:
