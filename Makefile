@@ -1,0 +1,54 @@
+# make run and make test are all that a new user needs: each sets up what it uses, as any user, in .venv and .local.
+# PYTEST= passes options on (make test PYTEST="-k framing -x"), DEMO= to the demo (make run DEMO=--once).
+
+PYTEST =
+DEMO =
+python = .venv/bin/python
+pytest = $(python) -m pytest $(PYTEST)
+
+.PHONY: run test lint tools test-slow test-browser test-vm bench clean
+
+run: .venv/base.stamp
+	@deploy/fetch-prometheus || true
+	@$(python) -m simulator.demo $(DEMO)
+
+test: lint tools
+	$(pytest)
+
+lint: .venv/dev.stamp
+	$(python) -m ruff check --quiet .
+	$(python) -m ruff format --check --quiet .
+	$(python) -m mypy .
+
+tools: .venv/dev.stamp
+	@deploy/fetch-prometheus
+
+test-slow: tools
+	$(pytest) -m "slow and not browser and not vm"
+
+test-browser: .venv/browser.stamp tools
+	$(pytest) -m browser
+
+test-vm: tools
+	@tests/vm/fetch-kernel
+	$(pytest) -m vm
+
+bench: tools
+	$(pytest) -m bench
+
+# The project and what it needs to run; to be checked and tested; to be looked at in a browser.
+.venv/base.stamp: pyproject.toml deploy/make-environment
+	@deploy/make-environment
+	@touch $@
+
+.venv/dev.stamp: pyproject.toml deploy/make-environment
+	@deploy/make-environment dev
+	@touch .venv/base.stamp $@
+
+.venv/browser.stamp: pyproject.toml deploy/make-environment
+	@deploy/make-environment dev,browser
+	@touch .venv/base.stamp .venv/dev.stamp $@
+
+clean:
+	rm -rf .venv .local dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
+	find . -name __pycache__ -prune -exec rm -rf {} +
