@@ -1,0 +1,156 @@
+"""What every family of devices shares: its description, and the thread in which a source does its blocking I/O."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
+
+from exporter.fields import Metric
+from exporter.readings import Attempts, Reading
+from toolkit import log
+
+Connection = TypeVar("Connection")
+
+_log = log.get("source")
+
+
+class Family(NamedTuple):
+    """A family of devices: the prefix of its metrics, and every metric besides `up` and its like."""
+
+    name: str
+    metrics: tuple[Metric, ...]
+
+
+class SourceError(Exception):
+    """A device cannot be reached or does not answer as it should; `str` is the sentence that the log shows."""
+
+
+class Publish(Protocol):
+    """Takes what a source has read; safe to call from any thread."""
+
+    def __call__(self, device: str, readings: Sequence[Reading], attempts: Attempts) -> None:
+        """Hand over readings, and how many attempts there have been since the start."""
+
+
+class Source(ABC, Generic[Connection]):
+    """One device: a thread that connects, reads until something fails, and connects again.
+
+    A subclass says how to `connect` and what to do while connected (`serve`). Both raise `SourceError` for whatever
+    can go wrong with a device or its cable; that is counted, logged once an hour, and tried again after `retry`
+    seconds. Nothing that one source does or fails to do reaches another.
+
+    Attributes:
+        name: the source's name in the configuration; the `device` label.
+        stale_after: seconds after the last reading at which the device counts as down.
+    """
+
+    family: ClassVar[Family]
+    stale_after: float = 60.0
+    retry: float = 1.0
+
+    def __init__(self, name: str, publish: Publish) -> None:
+        self.name = name
+        self.attempts = Attempts()
+        self._publish = publish
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"source-{name}", daemon=True)
+
+    @abstractmethod
+    def connect(self) -> AbstractContextManager[Connection]:
+        """Return the connection, which closes itself; raises SourceError."""
+
+    @abstractmethod
+    def serve(self, connection: Connection) -> None:
+        """Read and publish until `stopped`; raises SourceError when the device is lost."""
+
+    def stopped(self) -> bool:
+        """Say whether the source has been told to end; `serve` asks at least once a second."""
+        return self._stopping.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, but no longer than until the source is told to end; say whether it was."""
+        return self._stopping.wait(seconds)
+
+    def start(self) -> None:
+        """Start reading."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Tell the thread to end; `join` waits for it."""
+        self._stopping.set()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the thread to end, no longer than `seconds`."""
+        self._thread.join(seconds)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the thread has ended, which is an error unless it was told to."""
+        return not self._thread.is_alive()
+
+    def count(self, *, reads: int = 0, failures: int = 0) -> None:
+        """Add to the attempts; failures are among the reads."""
+        self.attempts = Attempts(self.attempts.reads + reads, self.attempts.failures + failures)
+
+    def publish(self, readings: Iterable[Reading] = ()) -> None:
+        """Hand readings, and the attempts so far, to the event loop."""
+        self._publish(self.name, tuple(readings), self.attempts)
+
+    def recovered(self) -> None:
+        """Say that the device answers again, if it had been said that it did not."""
+        _log.recovered(self.name, "source is back", device=self.name)
+
+    def lost(self) -> None:
+        """Called in the thread after each failure, before the next attempt; a family may forget what it knew."""
+
+    def _run(self) -> None:
+        while not self.stopped():
+            try:
+                with self.connect() as connection:
+                    self.serve(connection)
+            except SourceError as error:
+                if self.stopped():
+                    return
+                _log.limited(self.name, "source is lost", device=self.name, reason=str(error))
+                self._failed()
+            except Exception as error:  # noqa: BLE001 - a defect in one family must not end its thread unseen
+                _log.limited(
+                    f"{self.name} defect", "source failed", level="error", device=self.name, reason=repr(error)
+                )
+                self._failed()
+
+    def _failed(self) -> None:
+        self.lost()
+        self.count(reads=1, failures=1)
+        self.publish()
+        self.wait(self.retry)
+
+
+class PolledSource(Source[Connection]):
+    """A device that is asked: `poll` is called every `interval` seconds for as long as it does not fail."""
+
+    interval: float = 5.0
+
+    def __init__(self, name: str, publish: Publish, *, interval: float) -> None:
+        super().__init__(name, publish)
+        self.interval = interval
+        self.stale_after = min(3 * interval, 60.0)
+
+    @abstractmethod
+    def poll(self, connection: Connection) -> Iterable[Reading]:
+        """Ask the device once; raises SourceError when it does not answer or answers wrongly."""
+
+    def serve(self, connection: Connection) -> None:
+        """Poll at a steady pace; a poll that takes longer than the interval delays the next one, never doubles it."""
+        due = time.monotonic()
+        while not self.stopped():
+            readings = tuple(self.poll(connection))
+            self.count(reads=1)
+            self.publish(readings)
+            self.recovered()
+            due = max(due + self.interval, time.monotonic())
+            self.wait(due - time.monotonic())
