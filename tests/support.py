@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -115,3 +116,17 @@ class Process:
 def command(name: str) -> Path:
     """Return the path of one of our console scripts, beside the interpreter that runs the tests."""
     return Path(sys.executable).parent / name
+
+
+def prometheus_tool(name: str) -> Path:
+    """Return the path of prometheus, promtool, alertmanager or amtool: on PATH, else where `make tools` puts it.
+
+    Debian calls Alertmanager's program `prometheus-alertmanager`.
+    """
+    unpacked = ROOT / ".local" / "prometheus" / "usr" / "bin"
+    for candidate in (name, f"prometheus-{name}"):
+        for folder in (None, str(unpacked)):
+            found = shutil.which(candidate, path=folder)
+            if found:
+                return Path(found)
+    raise AssertionError(f"{name} is neither on PATH nor in {unpacked}: run `make tools`, which fetches it")
