@@ -1,1 +1,1 @@
-"""What both programs share and other Python exporters lack: flags, logging, configuration, web configuration, health."""
+"""What both programs share and other Python exporters lack: flags, log, config, web, health."""

@@ -1,0 +1,199 @@
+"""A YAML file as plain values that know their lines.
+
+The YAML is 1.2's core schema: `true` and `false` are the only booleans (`mode: off` is text), and `21:00` is text, not
+1260. Each key stands once in its mapping. Source: YAML 1.2.2, 10.3.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from toolkit.config.error import ConfigError, joined
+
+_CORE = "tag:yaml.org,2002:"
+_PLAIN = (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    (
+        "float",
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+    ("merge", r"<<", ["<"]),
+)
+
+
+class Mapping(dict[Any, Any]):
+    """A YAML mapping that knows its file, its line and the line of each key."""
+
+    __slots__ = ("file", "line", "lines")
+
+    def __init__(self, file: str, line: int) -> None:
+        super().__init__()
+        self.file = file
+        self.line = line
+        self.lines: dict[Any, int] = {}
+
+
+class Sequence(list[Any]):
+    """A YAML list that knows its file, its line and the line of each item."""
+
+    __slots__ = ("file", "line", "lines")
+
+    def __init__(self, file: str, line: int) -> None:
+        super().__init__()
+        self.file = file
+        self.line = line
+        self.lines: list[int] = []
+
+
+def read(path: Path) -> object:
+    """Return a YAML file's document, None when it is empty; its mappings and lists know their lines.
+
+    Raises:
+        ConfigError: the file cannot be read or is not YAML.
+    """
+    file = str(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError("", "there is no such file", "", file=file) from None
+    except IsADirectoryError:
+        raise ConfigError("", "a directory", "a YAML file", file=file) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError("", f"bytes that are not UTF-8 at offset {error.start}", "text", file=file) from None
+    except OSError as error:
+        raise ConfigError("", f"the file cannot be read: {error.strerror}", "", file=file) from None
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        raise _syntax(error, text, file) from None
+    except yaml.YAMLError as error:
+        raise ConfigError("", f"not YAML: {' '.join(str(error).split())}", "", file=file) from None
+    return None if node is None else _Builder(file).build(node, "")
+
+
+def described(value: object) -> str:  # noqa: PLR0911 - one line a kind
+    """Return how a message names a value that was found."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return f"{str(value).lower()} (a boolean)"
+        case int() | float():
+            return f"{value} (a number)"
+        case str():
+            return f'"{value if len(value) <= 60 else value[:57] + "..."}" (text)'
+        case dict():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+        case _:
+            return repr(value)
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # libyaml where it was built in
+    """Resolves plain scalars by the core schema."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - the library's own attribute, emptied here
+
+
+for _tag, _pattern, _first in _PLAIN:
+    _Loader.add_implicit_resolver(_CORE + _tag, re.compile(rf"^(?:{_pattern})$"), _first)
+
+
+class _Builder:
+    """Makes values of nodes."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._open: set[int] = set()
+
+    def build(self, node: yaml.Node, where: str) -> object:
+        if id(node) in self._open:
+            raise self._error(node, where, "an alias of what it is part of", "a value")
+        self._open.add(id(node))
+        try:
+            if isinstance(node, yaml.MappingNode) and node.tag == f"{_CORE}map":
+                return self._mapping(node, where)
+            if isinstance(node, yaml.SequenceNode) and node.tag == f"{_CORE}seq":
+                return self._sequence(node, where)
+            if isinstance(node, yaml.ScalarNode):
+                return self._scalar(node, where)
+        finally:
+            self._open.remove(id(node))
+        raise self._error(node, where, f"the tag {node.tag}", "a value without a tag")
+
+    def _mapping(self, node: yaml.MappingNode, where: str) -> Mapping:
+        built = Mapping(self._file, node.start_mark.line + 1)
+        merged: list[Mapping] = []
+        for key_node, value_node in node.value:
+            if key_node.tag == f"{_CORE}merge":
+                merged.extend(self._merged(value_node, joined(where, "<<")))
+                continue
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self._error(key_node, where, "a key that is a mapping or a list", "a word")
+            key = self._scalar(key_node, where)
+            if key in built:
+                again = f"{described(key)} a second time, first in line {built.lines[key]}"
+                raise self._error(key_node, where, again, "each key once")
+            built.lines[key] = key_node.start_mark.line + 1
+            built[key] = self.build(value_node, joined(where, key))
+        for part in merged:
+            for key in part.keys() - built.keys():
+                built.lines[key] = part.lines[key]
+                built[key] = part[key]
+        return built
+
+    def _merged(self, node: yaml.Node, where: str) -> list[Mapping]:
+        value = self.build(node, where)
+        parts = [value] if isinstance(value, Mapping) else value
+        if not isinstance(parts, list) or not all(isinstance(part, Mapping) for part in parts):
+            raise self._error(node, where, described(value), "a mapping, or a list of them")
+        return parts
+
+    def _sequence(self, node: yaml.SequenceNode, where: str) -> Sequence:
+        built = Sequence(self._file, node.start_mark.line + 1)
+        for index, item in enumerate(node.value):
+            built.lines.append(item.start_mark.line + 1)
+            built.append(self.build(item, f"{where}[{index}]"))
+        return built
+
+    def _scalar(self, node: yaml.ScalarNode, where: str) -> str | int | float | bool | None:
+        text: str = node.value
+        kind = node.tag.removeprefix(_CORE)
+        try:
+            match kind:
+                case "str" | "merge":
+                    return text
+                case "null":
+                    return None
+                case "bool" if text.lower() in ("true", "false"):
+                    return text.lower() == "true"
+                case "int":
+                    return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
+                case "float":
+                    return float(re.sub(r"\.(inf|nan)", r"\1", text.lower()))
+        except ValueError:
+            raise self._error(node, where, f"{described(text)} tagged {kind}", "no tag") from None
+        raise self._error(node, where, f"the tag {node.tag}", "a value without a tag")
+
+    def _error(self, node: yaml.Node, where: str, found: str, expected: str) -> ConfigError:
+        return ConfigError(where, found, expected, file=self._file, line=node.start_mark.line + 1)
+
+
+def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> ConfigError:
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        return ConfigError("", f"not YAML: {error.problem}", "", file=file)
+    lines = text.splitlines()
+    written = lines[mark.line] if mark.line < len(lines) else ""
+    if "\t" in written[: len(written) - len(written.lstrip())]:
+        return ConfigError("", "a tab", "spaces: YAML indents with spaces only", file=file, line=mark.line + 1)
+    reason = ", ".join(part for part in (error.context, error.problem) if part)
+    return ConfigError("", f"not YAML: {reason}", "", file=file, line=mark.line + 1)

@@ -1,0 +1,191 @@
+"""Why a document is not of a type: the innermost place that is refused, with its real keys.
+
+msgspec decides what is accepted and only its decision counts. Its messages write a mapping's keys as `[...]`, so when
+it refuses, the document is walked along the types to the place that it refuses by itself.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from toolkit.config.document import Mapping, Sequence, described
+from toolkit.config.error import ConfigError
+from toolkit.config.units import parse
+
+
+def refusal(document: object, kind: Any) -> ConfigError:  # noqa: ANN401 - a type form; Any is how typing spells it
+    """Return the error of a document that `msgspec.convert` refuses; its `where` is relative to the document."""
+    members = _members(kind)
+    if isinstance(document, dict):
+        structs = [member for member in members if _is_struct(member)]
+        inner = _in_struct(document, structs) if structs else _in_dict(document, members)
+    elif isinstance(document, list):
+        inner = _in_list(document, members)
+    else:
+        inner = None
+    return inner or _here(document, kind)
+
+
+def _here(document: object, kind: Any) -> ConfigError:  # noqa: ANN401
+    try:
+        msgspec.convert(document, kind, dec_hook=parse)
+    except ConfigError as error:
+        return error
+    except msgspec.ValidationError as error:
+        if error.__cause__ is not None:
+            return ConfigError("", str(error.__cause__), "")
+    expected = expectation(inspect.type_info(kind))
+    if isinstance(document, int | float) and expected.startswith("text"):
+        expected += " (in quotes if it is meant as text)"
+    return ConfigError("", described(document), expected)
+
+
+def _in_struct(document: dict[Any, Any], structs: list[Any]) -> ConfigError | None:
+    tags = {struct.__struct_config__.tag: struct for struct in structs}
+    tag_field = structs[0].__struct_config__.tag_field
+    if tag_field is not None:
+        if tag_field not in document:
+            return ConfigError("", f'no "{tag_field}"', f"one, with one of {_listed(tags)}")
+        tag = document[tag_field]
+        if tag not in tags:
+            refused = ConfigError("", described(tag), f"one of {_listed(tags)}{_near(tag, tags)}")
+            return _inside(document, tag_field, refused)
+    struct = structs[0] if tag_field is None else tags[document[tag_field]]
+    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    known = [name for name in (tag_field, *fields) if name is not None]
+    for key in document:
+        if key not in known:
+            refused = ConfigError("", "an unknown key", f"one of {_listed(known)}{_near(key, known)}")
+            return _inside(document, key, refused)
+    for name, field in fields.items():
+        if name in document and not _accepted(document[name], field.type):
+            return _inside(document, name, refusal(document[name], field.type))
+        if name not in document and field.required:
+            expected = expectation(inspect.type_info(field.type))
+            return ConfigError("", f'no "{name}"', f"one, {expected}")
+    return None
+
+
+def _in_dict(document: dict[Any, Any], members: list[Any]) -> ConfigError | None:
+    for member in members:
+        if typing.get_origin(member) is dict:
+            key_kind, value_kind = typing.get_args(member)
+            for key, value in document.items():
+                if not _accepted(key, key_kind):
+                    return _inside(document, key, _here(key, key_kind))
+                if not _accepted(value, value_kind):
+                    return _inside(document, key, refusal(value, value_kind))
+    return None
+
+
+def _in_list(document: list[Any], members: list[Any]) -> ConfigError | None:
+    for member in members:
+        arguments = typing.get_args(member)
+        if not arguments or typing.get_origin(member) not in (list, tuple, set, frozenset):
+            continue
+        kinds = arguments if len(arguments) == len(document) and arguments[-1] is not ... else arguments[:1]
+        for index, item in enumerate(document):
+            kind = kinds[min(index, len(kinds) - 1)]
+            if not _accepted(item, kind):
+                return _inside(document, index, refusal(item, kind))
+    return None
+
+
+def _inside(document: object, step: Any, error: ConfigError) -> ConfigError:  # noqa: ANN401
+    line = None
+    if isinstance(document, Mapping):
+        line = document.lines.get(step)
+    elif isinstance(document, Sequence):
+        line = document.lines[step]
+    where = f"[{step}]" if isinstance(document, list) else str(step)
+    return error.under(where, file=None, line=line)
+
+
+def _accepted(value: object, kind: Any) -> bool:  # noqa: ANN401
+    try:
+        msgspec.convert(value, kind, dec_hook=parse)
+    except (msgspec.ValidationError, ConfigError):
+        return False
+    return True
+
+
+def _members(kind: Any) -> list[Any]:  # noqa: ANN401
+    while typing.get_origin(kind) is typing.Annotated:
+        kind = typing.get_args(kind)[0]
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return [inner for member in typing.get_args(kind) for inner in _members(member)]
+    return [kind]
+
+
+def _is_struct(kind: Any) -> bool:  # noqa: ANN401
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _near(word: object, known: Iterable[object]) -> str:
+    close = difflib.get_close_matches(str(word), [str(name) for name in known], 1)
+    return f'; did you mean "{close[0]}"?' if close else ""
+
+
+def _listed(names: Iterable[object]) -> str:
+    return ", ".join(str(name) for name in names)
+
+
+def expectation(kind: inspect.Type) -> str:  # noqa: C901, PLR0911, PLR0912 - one line a kind
+    """Return in words what a value of a type looks like."""
+    match kind:
+        case inspect.Metadata(type=inner):
+            return expectation(inner)
+        case inspect.UnionType(types=members):
+            words = [expectation(member) for member in members if not isinstance(member, inspect.NoneType)]
+            return " or ".join(dict.fromkeys(words))
+        case inspect.NoneType():
+            return "nothing"
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.IntType() | inspect.FloatType():
+            return _number(kind)
+        case inspect.StrType(min_length=shortest, pattern=pattern):
+            return f"text like {pattern}" if pattern else "text" if not shortest else "text that is not empty"
+        case inspect.LiteralType(values=values):
+            return _choice(values)
+        case inspect.EnumType(cls=enumeration):
+            return _choice([member.value for member in enumeration])
+        case inspect.CustomType(cls=custom):
+            return getattr(custom, "EXPECTED", "a path" if custom.__name__ == "Path" else custom.__name__)
+        case inspect.DictType() | inspect.StructType():
+            return "a mapping"
+        case (
+            inspect.ListType(min_length=shortest)
+            | inspect.VarTupleType(min_length=shortest)
+            | inspect.SetType(min_length=shortest)
+            | inspect.FrozenSetType(min_length=shortest)
+        ):
+            return f"a list of at least {shortest}" if shortest else "a list"
+        case inspect.TupleType(item_types=items):
+            return f"a list of {len(items)}"
+        case _:
+            return type(kind).__name__.removesuffix("Type").lower()
+
+
+def _choice(values: Iterable[object]) -> str:
+    words = _listed(values)
+    return f"one of {words}" if ", " in words else words
+
+
+def _number(kind: inspect.IntType | inspect.FloatType) -> str:
+    noun = "a whole number" if isinstance(kind, inspect.IntType) else "a number"
+    bounds = [
+        f"{word} {bound}"
+        for word, bound in (("above", kind.gt), ("from", kind.ge), ("up to", kind.le), ("below", kind.lt))
+        if bound is not None
+    ]
+    if bounds and kind.ge is not None and kind.le is None and kind.lt is None:
+        return f"{noun}, {kind.ge} or more"
+    return " ".join([noun, *bounds])

@@ -1,0 +1,198 @@
+"""Command-line flags in Prometheus' own style: dotted names, `--flag=x` or `--flag x`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import ipaddress
+import platform
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LEVELS = ("debug", "info", "warn", "error")
+FORMATS = ("logfmt", "json")
+_HOST = re.compile(r"[A-Za-z0-9._-]*")
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What a program was told on its command line."""
+
+    config_file: Path
+    config_check: bool
+    listen_addresses: tuple[str, ...]
+    web_config_file: Path | None
+    enable_lifecycle: bool
+    log_level: str
+    log_format: str
+    allow_anonymous: bool = False
+
+
+class _Repeated(argparse.Action):
+    """Collects a repeatable flag; the first one given replaces the default."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,  # noqa: ARG002 - argparse passes it
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        option_string: str | None = None,  # noqa: ARG002 - argparse passes it
+    ) -> None:
+        given = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, (*(() if given is self.default else given), values))
+
+
+def add_flags(parser: argparse.ArgumentParser, *, config_file: str, listen_address: str, version: str) -> None:
+    """Give the parser the flags that both programs share.
+
+    Args:
+        parser: the program's own; abbreviated flags are switched off on it.
+        config_file: the default of `--config.file`.
+        listen_address: the default of `--web.listen-address`.
+        version: what `--version` prints.
+    """
+    parser.allow_abbrev = False
+    config = parser.add_argument_group("configuration")
+    config.add_argument(
+        "--config.file",
+        dest="config_file",
+        type=Path,
+        metavar="FILE",
+        default=Path(config_file),
+        help="the configuration to run by (default: %(default)s)",
+    )
+    config.add_argument(
+        "--config.check",
+        dest="config_check",
+        action="store_true",
+        help="only say whether the configuration is right: exit 0 when it is, 2 when it is not",
+    )
+    web = parser.add_argument_group("web")
+    web.add_argument(
+        "--web.listen-address",
+        dest="listen_addresses",
+        action=_Repeated,
+        type=_address,
+        metavar="HOST:PORT",
+        default=(listen_address,),
+        help=f"where to listen; may be repeated; :PORT is every interface (default: {listen_address})",
+    )
+    web.add_argument(
+        "--web.config.file",
+        dest="web_config_file",
+        type=Path,
+        metavar="FILE",
+        default=None,
+        help="TLS, users and headers, in the format of Prometheus' exporters (default: none of them)",
+    )
+    web.add_argument(
+        "--web.enable-lifecycle",
+        dest="enable_lifecycle",
+        action="store_true",
+        help="allow POST /-/reload",
+    )
+    logging = parser.add_argument_group("log")
+    logging.add_argument(
+        "--log.level",
+        dest="log_level",
+        type=_level,
+        choices=LEVELS,
+        default="info",
+        help="the least severe event that is said (default: %(default)s)",
+    )
+    logging.add_argument(
+        "--log.format",
+        dest="log_format",
+        choices=FORMATS,
+        default="logfmt",
+        help="how a line is written (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"{parser.prog}, version {version} (Python {platform.python_version()}, {platform.machine()})",
+    )
+
+
+def add_web_exposure_flag(parser: argparse.ArgumentParser) -> None:
+    """Give the parser `--web.allow-anonymous`, for a program that otherwise refuses to be reachable without users."""
+    parser.add_argument(
+        "--web.allow-anonymous",
+        dest="allow_anonymous",
+        action="store_true",
+        help="let anyone who reaches the listen address command this program",
+    )
+
+
+def read_flags(namespace: argparse.Namespace) -> Flags:
+    """Return the shared flags out of what `parse_args` returned."""
+    return Flags(
+        config_file=namespace.config_file,
+        config_check=namespace.config_check,
+        listen_addresses=tuple(namespace.listen_addresses),
+        web_config_file=namespace.web_config_file,
+        enable_lifecycle=namespace.enable_lifecycle,
+        log_level=namespace.log_level,
+        log_format=namespace.log_format,
+        allow_anonymous=getattr(namespace, "allow_anonymous", False),
+    )
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Split "127.0.0.1:10048", ":10048" (host "": every interface), "[::1]:10048" or "cabin:10048" into host and port.
+
+    Raises:
+        ValueError: with a sentence that says what was found and what was expected.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        raise ValueError(f'found "{text}", expected HOST:PORT such as 127.0.0.1:10048, or :10048 for every interface')
+    if not (port.isascii() and port.isdecimal()) or int(port) > 65535:
+        raise ValueError(f'found port "{port}" in "{text}", expected a number from 0 to 65535')
+    if host.startswith("[") and host.endswith("]"):
+        try:
+            return str(ipaddress.IPv6Address(host[1:-1])), int(port)
+        except ValueError:
+            raise ValueError(f'found "{host}" in "{text}", expected an IPv6 address such as [::1]') from None
+    if ":" in host:
+        raise ValueError(f'found "{text}", expected an IPv6 address in brackets such as [::1]:10048')
+    if not _HOST.fullmatch(host):
+        raise ValueError(f'found host "{host}" in "{text}", expected a name or an address such as 127.0.0.1')
+    return host, int(port)
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether a listen address, or a host alone, is reachable from this machine only."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        pass
+    host = address
+    if ":" in address:
+        try:
+            host, _ = split_address(address)
+        except ValueError:
+            return False
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _address(text: str) -> str:
+    try:
+        split_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _level(text: str) -> str:
+    lowered = text.lower()
+    return "warn" if lowered == "warning" else lowered
