@@ -1,0 +1,193 @@
+"""The web server that both programs are: metrics, health, reload and a landing page, behind the web configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import html
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+from prometheus_client import CollectorRegistry
+from prometheus_client.aiohttp import make_aiohttp_handler
+
+from toolkit import flags, log
+from toolkit.webconfig import WebConfig
+
+MEBIBYTE = 1024 * 1024
+BODY_SECONDS = 10.0
+SHUTDOWN_SECONDS = 3.0
+LINGER_SECONDS = 2.0
+
+_log = log.get(__name__)
+
+
+def application(
+    *,
+    name: str,
+    description: str,
+    version: str,
+    links: Sequence[tuple[str, str]],
+    registry: CollectorRegistry,
+    ready: Callable[[], bool],
+    reload: Callable[[], Awaitable[None]] | None,
+    web_config: WebConfig,
+    landing: bool = True,
+    max_body: int = MEBIBYTE,
+) -> web.Application:
+    """Return the application with what every program serves; the program adds its own routes.
+
+    A request is first authenticated, then its body is read whole and limited, then it is handled. A refusal is one
+    sentence of plain text.
+
+    Args:
+        name: the program's name, for people.
+        description: one sentence for the landing page.
+        version: the distribution's version.
+        links: further (path, text) pairs for the landing page.
+        registry: what `/metrics` shows; its collectors must not block.
+        ready: whether the program serves its purpose, asked at each `/-/ready`.
+        reload: swaps the configuration or raises why not; None when the lifecycle is not enabled.
+        web_config: users, TLS and headers.
+        landing: whether `GET /` is the landing page.
+        max_body: bytes; a longer body is 413.
+    """
+    app = web.Application(
+        client_max_size=max_body, middlewares=[_refusals, web_config.middleware(), _body_reader(max_body)]
+    )
+
+    async def decorate(_request: web.Request, response: web.StreamResponse) -> None:
+        response.headers[hdrs.SERVER] = name
+        response.headers.update(web_config.headers)
+
+    async def healthy(_request: web.Request) -> web.Response:
+        return web.Response(text=f"{name} is healthy.\n")
+
+    async def readiness(_request: web.Request) -> web.Response:
+        if ready():
+            return web.Response(text=f"{name} is ready.\n")
+        return web.Response(status=503, text=f"{name} is not ready.\n")
+
+    async def lifecycle(_request: web.Request) -> web.Response:
+        if reload is None:
+            raise web.HTTPForbidden(text="Reload is not enabled: start with --web.enable-lifecycle, or send SIGHUP.")
+        try:
+            await reload()
+        except Exception as error:
+            raise web.HTTPInternalServerError(text=f"The configuration was not reloaded: {error}") from error
+        return web.Response(text="The configuration was reloaded.\n")
+
+    app.on_response_prepare.append(decorate)
+    app.router.add_get("/metrics", make_aiohttp_handler(registry))
+    app.router.add_get("/-/healthy", healthy)
+    app.router.add_get("/-/ready", readiness)
+    app.router.add_post("/-/reload", lifecycle)
+    app.router.add_put("/-/reload", lifecycle)
+    if landing:
+        page = _landing_page(name, description, version, [("/metrics", "Metrics"), *links])
+
+        async def land(_request: web.Request) -> web.Response:
+            return web.Response(text=page, content_type="text/html")
+
+        app.router.add_get("/", land)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def serve(
+    app: web.Application, addresses: Sequence[str], web_config: WebConfig
+) -> AsyncIterator[list[tuple[str, int]]]:
+    """Serve the application within the context; yields each bound (host, port), so that port 0 can be asked for.
+
+    Raises:
+        OSError: an address cannot be listened on; its text is a whole sentence.
+    """
+    runner = web.AppRunner(
+        app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS, lingering_time=LINGER_SECONDS
+    )
+    await runner.setup()
+    try:
+        for address in addresses:
+            host, port = flags.split_address(address)
+            site = web.TCPSite(runner, host or None, port, ssl_context=web_config.ssl_context())
+            try:
+                await site.start()
+            except OSError as error:
+                raise OSError(error.errno, f"cannot listen on {address}: {error.strerror or error}") from error
+        bound = [(name[0], name[1]) for name in runner.addresses]
+        for host, port in bound:
+            _log.info("listening", address=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        yield bound
+    finally:
+        await runner.cleanup()
+
+
+@web.middleware
+async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as refusal:
+        if refusal.status < 400:
+            raise
+        sentence = refusal.text or refusal.reason
+        if refusal.status == 404:
+            sentence = f"There is nothing at {request.path}."
+        elif refusal.status == 405:
+            sentence = f"{request.path} does not take {request.method}, only {refusal.headers.get(hdrs.ALLOW)}."
+        headers = {
+            key: value for key, value in refusal.headers.items() if key not in (hdrs.CONTENT_TYPE, hdrs.CONTENT_LENGTH)
+        }
+        return web.Response(status=refusal.status, reason=refusal.reason, text=f"{sentence}\n", headers=headers)
+    except ConnectionError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the outermost place of a request: said, and answered with 500
+        route = f"{request.method} {request.path}"
+        _log.limited(f"request {type(error).__name__}", "a request failed", level="error", request=route, error=error)
+        return web.Response(status=500, text=f"{route} failed: {type(error).__name__}. The log says more.\n")
+
+
+def _body_reader(max_body: int) -> Middleware:
+    too_large = f"The body is larger than the {max_body} bytes that are taken."
+
+    @web.middleware
+    async def read_body(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.can_read_body and request.match_info.http_exception is None:
+            if (request.content_length or 0) > max_body:
+                raise web.HTTPRequestEntityTooLarge(max_body, text=too_large)
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    await request.read()
+            except web.HTTPRequestEntityTooLarge:
+                raise web.HTTPRequestEntityTooLarge(max_body, text=too_large) from None
+            except TimeoutError:
+                sentence = f"The body did not arrive within {BODY_SECONDS:.0f} seconds."
+                raise web.HTTPRequestTimeout(text=sentence) from None
+        return await handler(request)
+
+    return read_body
+
+
+def _landing_page(name: str, description: str, version: str, links: Sequence[tuple[str, str]]) -> str:
+    items = "\n".join(f'<li><a href="{html.escape(path)}">{html.escape(text)}</a></li>' for path, text in links)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{html.escape(name)}</title>
+<style>
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 0 auto; padding: 2rem 1rem; }}
+</style>
+</head>
+<body>
+<h1>{html.escape(name)}</h1>
+<p>{html.escape(description)}</p>
+<ul>
+{items}
+</ul>
+<p>Version {html.escape(version)}</p>
+</body>
+</html>
+"""
