@@ -1,0 +1,89 @@
+"""`offgrid-simulator`: a whole off-grid site on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from simulator import settings
+from simulator.line import LineError
+from simulator.program import Program
+from toolkit import config, flags, log
+
+DEFAULT_FILE = Path("simulator.yml")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; 0 when told to end, 1 when something could not be opened, 2 for a wrong config."""
+    arguments = _parser().parse_args(argv)
+    try:
+        site = _settings(arguments.config_file, arguments.speed)
+    except config.ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if arguments.config_check:
+        sys.stdout.write("config ok\n")
+        return 0
+    log.setup(arguments.log_level, arguments.log_format)
+    try:
+        asyncio.run(_run(site))
+    except (LineError, OSError) as error:
+        log.get("simulator").error("cannot open", error=str(error))
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="offgrid-simulator",
+        description="A whole off-grid site: battery, sun, engine, the Magnum bus on a serial port, a relay board.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--config.file",
+        dest="config_file",
+        type=Path,
+        metavar="FILE",
+        help=f"the site (default: {DEFAULT_FILE}, and without one, a usual site)",
+    )
+    parser.add_argument(
+        "--config.check", dest="config_check", action="store_true", help="only say whether the configuration is right"
+    )
+    parser.add_argument(
+        "--speed", type=float, help="how much faster battery, sun and load live; engine and wire do not (default: 1)"
+    )
+    parser.add_argument("--log.level", dest="log_level", choices=flags.LEVELS, default="info")
+    parser.add_argument("--log.format", dest="log_format", choices=flags.FORMATS, default="logfmt")
+    parser.add_argument("--version", action="version", version=f"%(prog)s, version {version('magnum-exporter')}")
+    return parser
+
+
+def _settings(file: Path | None, speed: float | None) -> settings.Site:
+    if file is None and not DEFAULT_FILE.exists():
+        site = settings.Site()
+    else:
+        site = config.load(file or DEFAULT_FILE, settings.Site)
+    for address, where in ((site.relay.listen, "relay.listen"), (site.http.listen, "http.listen")):
+        try:
+            flags.split_address(address)
+        except ValueError as error:
+            raise config.ConfigError(where, repr(address), str(error)) from error
+    if speed is not None:
+        if not speed > 0:
+            raise config.ConfigError("--speed", f"{speed:g}", "more than 0")
+        site = msgspec.structs.replace(site, speed=speed)
+    return site
+
+
+async def _run(site: settings.Site) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await Program(site).run(stop)

@@ -1,0 +1,160 @@
+"""What a simulated site is made of: every number has a default, so that no file is needed."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from toolkit.config import Duration, Ratio
+
+_NIGHT, _DAY = (150.0,) * 6, (500.0, 700.0, 500.0, 400.0, 400.0, 600.0)
+LOAD_BY_THE_HOUR = (*_NIGHT, *_DAY, *_DAY, 800.0, 900.0, 900.0, 700.0, 400.0, 200.0)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the file; unknown keys are refused."""
+
+
+def _positive(settings: Settings, *names: str) -> None:
+    for name in names:
+        if not getattr(settings, name) > 0:
+            raise ValueError(f"{name}: found {getattr(settings, name):g}, expected more than 0")
+
+
+def _not_negative(settings: Settings, *names: str) -> None:
+    for name in names:
+        if getattr(settings, name) < 0:
+            raise ValueError(f"{name}: found {getattr(settings, name):g}, expected 0 or more")
+
+
+class Battery(Settings, frozen=True):
+    """A lead-acid bank. Without `internal_ohms` its resistance follows from its size (2 ohm ampere-hours per 12 V)."""
+
+    capacity_ampere_hours: float = 400.0
+    soc: Ratio = Ratio(0.5)
+    charge_efficiency: Ratio = Ratio(0.94)
+    internal_ohms: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a bank that cannot be."""
+        _positive(self, "capacity_ampere_hours", "charge_efficiency")
+        if self.internal_ohms is not None:
+            _positive(self, "internal_ohms")
+
+
+class Charger(Settings, frozen=True):
+    """The charging half of the inverter/charger: DC amperes at most, volts per 12 V of the bank."""
+
+    amperes: float = 80.0
+    absorb_per_12v: float = 14.6
+    float_per_12v: float = 13.4
+    absorb_time: Duration = Duration(7200)
+    ac_transfer_delay: Duration = Duration(15)
+
+    def __post_init__(self) -> None:
+        """Refuse volts that would never charge."""
+        _positive(self, "amperes", "absorb_per_12v", "float_per_12v")
+        _not_negative(self, "absorb_time", "ac_transfer_delay")
+
+
+class Engine(Settings, frozen=True):
+    """The engine and the starter's (AGS) times, in the seconds of people: `speed` does not touch them.
+
+    `tail` is from the contact's release to the engine's stop, and its last part is `cool_down`. With `sensed: false`
+    (2-wire standby) the starter believes that an engine told to run is running.
+    """
+
+    watts: float = 5000.0
+    start_delay: Duration = Duration(6)
+    retry_delay: Duration = Duration(15)
+    attempts: int = 4
+    start_failures: Ratio = Ratio(0.0)
+    warm_up: Duration = Duration(60)
+    cool_down: Duration = Duration(60)
+    tail: Duration = Duration(120)
+    max_run: Duration = Duration(43200)
+    sensed: bool = True
+    fuel_litres: float = 60.0
+    litres_per_hour: float = 1.5
+
+    def __post_init__(self) -> None:
+        """Refuse times that contradict each other."""
+        _positive(self, "watts", "attempts", "max_run")
+        _not_negative(
+            self, "start_delay", "retry_delay", "warm_up", "cool_down", "tail", "fuel_litres", "litres_per_hour"
+        )
+        if self.cool_down > self.tail:
+            raise ValueError(f"cool_down: found {self.cool_down:g} s, expected at most tail ({self.tail:g} s)")
+
+
+class Sun(Settings, frozen=True):
+    """Panels behind their own charge controller; hours are of the site's day; `cloud` is how dark a dark hour gets."""
+
+    peak_watts: float = 1500.0
+    rises: float = 7.0
+    sets: float = 17.0
+    cloud: Ratio = Ratio(0.5)
+
+    def __post_init__(self) -> None:
+        """Refuse a day that ends before it begins."""
+        _not_negative(self, "peak_watts", "rises")
+        if not self.rises < self.sets <= 24:
+            raise ValueError(f"sets: found {self.sets:g}, expected an hour after rises ({self.rises:g}) and up to 24")
+
+
+class Bus(Settings, frozen=True):
+    """The Magnum network: which devices speak on it, and the name that its serial port gets."""
+
+    link: str = str(Path(tempfile.gettempdir()) / "offgrid-magnum")
+    nominal_volts: Literal[12, 24, 48] = 24
+    inverter: Literal["current", "classic"] = "current"
+    remote: Literal["arc", "artr", "rc50", "classic", "none"] = "arc"
+    ags: bool = True
+    bmk: bool = True
+    junk: bool = True
+
+
+class Relay(Settings, frozen=True):
+    """The Modbus TCP relay board; its coil 0 is the generator's contact. Port 0: any free one, said when it is open."""
+
+    listen: str = "127.0.0.1:5020"
+    coils: int = 8
+
+    def __post_init__(self) -> None:
+        """Refuse a board that nobody makes."""
+        if not 1 <= self.coils <= 32:
+            raise ValueError(f"coils: found {self.coils}, expected 1 to 32")
+
+
+class Http(Settings, frozen=True):
+    """The interface for state and faults."""
+
+    listen: str = "127.0.0.1:10050"
+
+
+class Site(Settings, frozen=True):
+    """The whole file. `hour` is the hour of the day at which the site begins; `load` is watts, one for each hour."""
+
+    speed: float = 1.0
+    seed: int = 1
+    hour: float = 8.0
+    celsius: float = 10.0
+    battery: Battery = Battery()
+    charger: Charger = Charger()
+    engine: Engine = Engine()
+    sun: Sun = Sun()
+    load: tuple[float, ...] = LOAD_BY_THE_HOUR
+    bus: Bus = Bus()
+    relay: Relay = Relay()
+    http: Http = Http()
+
+    def __post_init__(self) -> None:
+        """Refuse a clock that stands still, an hour that is not of the day, and loads that do not fill one."""
+        _positive(self, "speed")
+        if not 0 <= self.hour < 24:
+            raise ValueError(f"hour: found {self.hour:g}, expected 0 up to 24")
+        if len(self.load) != 24 or min(self.load) < 0:
+            raise ValueError(f"load: found {len(self.load)} numbers, expected 24 of 0 or more: watts for each hour")

@@ -1,0 +1,1 @@
+"""The simulated site: its model, its bytes, its boards."""
