@@ -7,12 +7,12 @@ from typing import TypeVar
 
 import msgspec
 
-from toolkit.config.document import Mapping, Sequence, described, read
+from toolkit.config.document import Mapping, Sequence, described, locate, read
 from toolkit.config.error import ConfigError
 from toolkit.config.refusal import refusal
 from toolkit.config.units import Duration, Parsed, Ratio, parse
 
-__all__ = ["ConfigError", "Duration", "Parsed", "Ratio", "decode", "described", "load", "read"]
+__all__ = ["ConfigError", "Duration", "Parsed", "Ratio", "decode", "described", "load", "locate", "read"]
 
 T = TypeVar("T")
 

@@ -1,11 +1,13 @@
 """A YAML file as plain values that know their lines.
 
 The YAML is 1.2's core schema: `true` and `false` are the only booleans (`mode: off` is text), and `21:00` is text, not
-1260. Each key stands once in its mapping. Source: YAML 1.2.2, 10.3.
+1260. Each key stands once in its mapping, and numbers are finite: `.inf` and `.nan` are text, and no number here means
+either. Merge keys (`<<`) are taken. Source: YAML 1.2.2, 10.3.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ _PLAIN = (
     ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
     (
         "float",
-        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?",
         list("-+.0123456789"),
     ),
     ("merge", r"<<", ["<"]),
@@ -95,6 +97,21 @@ def described(value: object) -> str:  # noqa: PLR0911 - one line a kind
             return "a list"
         case _:
             return repr(value)
+
+
+def locate(error: ConfigError, document: object) -> ConfigError:
+    """Return the same error with the file, and the line of the innermost part of `where` that the document has."""
+    file = line = None
+    for step in re.findall(r"[^.\[\]]+", error.where):
+        if isinstance(document, Mapping) and step in document:
+            file, line, document = document.file, document.lines[step], document[step]
+        elif isinstance(document, Sequence) and step.isdecimal() and int(step) < len(document):
+            file, line, document = document.file, document.lines[int(step)], document[int(step)]
+        else:
+            if line is None and isinstance(document, Mapping | Sequence):
+                file, line = document.file, document.line
+            break
+    return error.under("", file=file, line=line)
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # libyaml where it was built in
@@ -177,10 +194,12 @@ class _Builder:
                     return text.lower() == "true"
                 case "int":
                     return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
-                case "float":
-                    return float(re.sub(r"\.(inf|nan)", r"\1", text.lower()))
+                case "float" if math.isfinite(number := float(text)):
+                    return number
         except ValueError:
-            raise self._error(node, where, f"{described(text)} tagged {kind}", "no tag") from None
+            pass
+        if kind in ("bool", "int", "float"):
+            raise self._error(node, where, described(text), f"a usable {kind}")
         raise self._error(node, where, f"the tag {node.tag}", "a value without a tag")
 
     def _error(self, node: yaml.Node, where: str, found: str, expected: str) -> ConfigError:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from toolkit.config.document import Mapping, Sequence, described
+from toolkit.config.document import Mapping, Sequence, described, locate
 from toolkit.config.error import ConfigError
 from toolkit.config.units import parse
 
@@ -37,7 +37,7 @@ def _here(document: object, kind: Any) -> ConfigError:  # noqa: ANN401
     try:
         msgspec.convert(document, kind, dec_hook=parse)
     except ConfigError as error:
-        return error
+        return locate(error, document)
     except msgspec.ValidationError as error:
         if error.__cause__ is not None:
             return ConfigError("", str(error.__cause__), "")
@@ -52,10 +52,10 @@ def _in_struct(document: dict[Any, Any], structs: list[Any]) -> ConfigError | No
     tag_field = structs[0].__struct_config__.tag_field
     if tag_field is not None:
         if tag_field not in document:
-            return ConfigError("", f'no "{tag_field}"', f"one, with one of {_listed(tags)}")
+            return ConfigError("", f'no "{tag_field}"', f"`{tag_field}:` with {_choice(tags)}")
         tag = document[tag_field]
         if tag not in tags:
-            refused = ConfigError("", described(tag), f"one of {_listed(tags)}{_near(tag, tags)}")
+            refused = ConfigError("", described(tag), f"{_choice(tags)}{_near(tag, tags)}")
             return _inside(document, tag_field, refused)
     struct = structs[0] if tag_field is None else tags[document[tag_field]]
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
@@ -69,7 +69,7 @@ def _in_struct(document: dict[Any, Any], structs: list[Any]) -> ConfigError | No
             return _inside(document, name, refusal(document[name], field.type))
         if name not in document and field.required:
             expected = expectation(inspect.type_info(field.type))
-            return ConfigError("", f'no "{name}"', f"one, {expected}")
+            return ConfigError("", f'no "{name}"', f"`{name}:` with {expected}")
     return None
 
 

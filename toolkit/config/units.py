@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import ClassVar, Protocol, Self, runtime_checkable
@@ -38,7 +39,9 @@ class Duration(float):
         """Return the span that a text such as "1h30m" stands for; a bare number has no unit and is refused."""
         if isinstance(value, str) and value and (match := cls._TEXT.fullmatch(value)):
             parts = zip(match.groups(), cls._UNITS.values(), strict=True)
-            return cls(sum(float(number) * unit for number, unit in parts if number))
+            seconds = sum(float(number) * unit for number, unit in parts if number)
+            if math.isfinite(seconds):
+                return cls(seconds)
         if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
             raise ConfigError("", described(value), f"a span with its unit: write {value}s, {value}m or {value}h")
         raise ConfigError("", described(value), cls.EXPECTED)

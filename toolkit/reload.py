@@ -1,0 +1,75 @@
+"""Swap a whole valid configuration or keep the old one, and show on the metrics page which of the two happened."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from toolkit import log
+
+_log = log.get(__name__)
+
+
+class Reloader:
+    """Reloads a configuration, one attempt at a time; made once the program runs by a valid one.
+
+    Args:
+        apply: reads the configuration and swaps it whole, or raises and leaves everything as it was.
+        prefix: what the program's own metric names begin with.
+        registry: where the two metrics go.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        apply: Callable[[], Awaitable[None]],
+        *,
+        prefix: str,
+        registry: CollectorRegistry,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._apply = apply
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._successful = Gauge(
+            f"{prefix}_config_last_reload_successful",
+            "Whether the last attempt to load the configuration succeeded.",
+            registry=registry,
+        )
+        self._success_time = Gauge(
+            f"{prefix}_config_last_reload_success_timestamp_seconds",
+            "When the configuration in use was loaded.",
+            registry=registry,
+        )
+        self._succeeded()
+
+    async def reload(self) -> None:
+        """Load the configuration anew; on any error the old one stays and the error is said, shown and raised."""
+        async with self._lock:
+            try:
+                await self._apply()
+            except Exception as error:
+                self._successful.set(0)
+                _log.error("configuration refused, the old one stays", error=error)
+                raise
+            self._succeeded()
+            _log.info("configuration reloaded")
+
+    def on_signal(self) -> None:
+        """Reload soon; for `loop.add_signal_handler(signal.SIGHUP, ...)`, where nobody waits for the outcome."""
+        task = asyncio.get_running_loop().create_task(self.reload())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # said by reload(); asked for, so that asyncio does not say it again
+
+    def _succeeded(self) -> None:
+        self._successful.set(1)
+        self._success_time.set(self._clock())

@@ -1,0 +1,128 @@
+"""Prometheus' `web.config.file`: who may come in, over what, and which headers go out.
+
+The file, the certificate, the key and the client CA are read again when they change, at the next request or handshake.
+An edit that cannot be used leaves everything as it was and is said once. Switching TLS on or off and removing the last
+user are such edits: they take a restart, so that a half-written file never opens a door.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from toolkit import log
+from toolkit.config import ConfigError
+from toolkit.webconfig.file import File, Settings
+from toolkit.webconfig.passwords import Passwords
+
+_log = log.get(__name__)
+_Stamp = tuple[int, int, int] | None
+
+
+class WebConfig:
+    """What a web configuration file says at this moment."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._stamps: dict[Path, _Stamp] = {}
+        self._settings = Settings() if path is None else self._read(path)
+        self._passwords = Passwords()
+
+    @classmethod
+    def load(cls, path: Path | None) -> Self:
+        """Return the configuration of a file; without one nobody is asked and nothing is encrypted.
+
+        Raises:
+            ConfigError: the file, or a certificate that it names, cannot be used.
+        """
+        return cls(path)
+
+    @property
+    def has_users(self) -> bool:
+        """Whether a request must bring a user and their password."""
+        return bool(self._current().users)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers that every response carries."""
+        return self._current().headers
+
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """Return the context to listen with, None for plain HTTP; each handshake uses the certificate of its moment."""
+        if self._settings.tls is None:
+            return None
+        return _CurrentContext(lambda: self._current().tls)
+
+    def middleware(self) -> Middleware:
+        """Return the middleware that answers 401 to whoever does not bring a known user and their password."""
+
+        @web.middleware
+        async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
+            users = self._current().users
+            credentials = request.headers.get(hdrs.AUTHORIZATION)
+            if users and not await self._passwords.match(users, credentials):
+                if credentials is not None:
+                    event = "a request brought a wrong user or password"
+                    _log.limited("unauthorized", event, remote=request.remote, path=request.path)
+                challenge = {hdrs.WWW_AUTHENTICATE: 'Basic realm="web.config.file", charset="UTF-8"'}
+                raise web.HTTPUnauthorized(text="A known user and their password are required.", headers=challenge)
+            return await handler(request)
+
+        return authenticate
+
+    def _current(self) -> Settings:
+        if self._path is None or all(_stamp(path) == stamp for path, stamp in self._stamps.items()):
+            return self._settings
+        try:
+            fresh = self._read(self._path)
+            self._refuse_to_open(fresh)
+        except ConfigError as error:
+            _log.error("web configuration refused, the old one stays", error=error)
+        else:
+            self._settings = fresh
+            _log.info("web configuration reloaded", file=self._path)
+        return self._settings
+
+    def _read(self, path: Path) -> Settings:
+        self._stamps = {watched: _stamp(watched) for watched in (path, *self._stamps)}
+        file = File.read(path)
+        self._stamps = {path: self._stamps[path]} | {named: _stamp(named) for named in file.named}
+        return file.settings()
+
+    def _refuse_to_open(self, fresh: Settings) -> None:
+        if self._settings.users and not fresh.users:
+            raise ConfigError("basic_auth_users", "no user any more", "one, or a restart", file=str(self._path))
+        if (self._settings.tls is None) != (fresh.tls is None):
+            turned = "off" if fresh.tls is None else "on"
+            raise ConfigError("tls_server_config", f"TLS turned {turned}", "a restart for that", file=str(self._path))
+
+
+class _CurrentContext(ssl.SSLContext):
+    """Hands each handshake to the context of its moment; asyncio makes every server connection by `wrap_bio`."""
+
+    _current: Callable[[], ssl.SSLContext | None]
+
+    def __new__(cls, current: Callable[[], ssl.SSLContext | None]) -> Self:
+        made = super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
+        made._current = current
+        return made
+
+    def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:  # noqa: ANN401 - passed on as they are
+        """Wrap a connection in the context of the moment."""
+        context = self._current()
+        if context is None:
+            raise ssl.SSLError("TLS is off")
+        return context.wrap_bio(*arguments, **options)
+
+
+def _stamp(path: Path) -> _Stamp:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
