@@ -1,0 +1,147 @@
+"""The `relay:` part of the configuration: one struct for each kind of relay."""
+
+from __future__ import annotations
+
+import dataclasses
+import urllib.parse
+from typing import Annotated
+
+import msgspec
+
+from toolkit.config import Duration
+
+SHORTEST_LEASE = 3.0
+"""Seconds; the contact is read back once a second, and a lease is renewed only on what that read-back says."""
+
+LONGEST_LEASE = 60.0
+"""Seconds for which a contact may stay closed after we died; boards also differ in the longest time they can count."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TcpAddress:
+    """Where a Modbus TCP board listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """Return the address as it is written in the configuration."""
+        return f"tcp://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+@dataclasses.dataclass(frozen=True)
+class SerialAddress:
+    """A serial line that a Modbus RTU board is on; `parity` is N, E or O."""
+
+    device: str
+    baudrate: int = 9600
+    parity: str = "N"
+    stopbits: int = 1
+
+    def __str__(self) -> str:
+        """Return the device, which is what people know the line by."""
+        return f"rtu://{self.device}"
+
+
+def modbus_address(url: str) -> TcpAddress | SerialAddress:
+    """Read `tcp://192.168.1.30:502` or `rtu:///dev/ttyUSB2?baudrate=9600&parity=N&stopbits=1`.
+
+    Raises:
+        ValueError: the text is neither.
+    """
+    expected = "expected tcp://HOST:502 or rtu:///dev/ttyUSB0?baudrate=9600"
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f'found "{url}" ({error}), {expected}') from None
+    options = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
+    if parts.scheme == "tcp" and parts.hostname and not parts.path.strip("/") and not options:
+        return TcpAddress(parts.hostname, 502 if port is None else port)
+    if parts.scheme == "rtu" and not parts.netloc and parts.path not in ("", "/"):
+        return _serial_address(parts.path, options)
+    raise ValueError(f'found "{url}", {expected}')
+
+
+def _serial_address(device: str, options: dict[str, str]) -> SerialAddress:
+    unknown = sorted(options.keys() - {"baudrate", "parity", "stopbits"})
+    if unknown:
+        raise ValueError(f'found the option "{unknown[0]}", expected baudrate, parity or stopbits')
+    baudrate, parity, stopbits = (
+        options.get("baudrate", "9600"),
+        options.get("parity", "N"),
+        options.get("stopbits", "1"),
+    )
+    if not (baudrate.isascii() and baudrate.isdecimal() and int(baudrate) > 0):
+        raise ValueError(f'found baudrate "{baudrate}", expected a number such as 9600')
+    if parity not in ("N", "E", "O"):
+        raise ValueError(f'found parity "{parity}", expected N, E or O')
+    if stopbits not in ("1", "2"):
+        raise ValueError(f'found stopbits "{stopbits}", expected 1 or 2')
+    return SerialAddress(device, int(baudrate), parity, int(stopbits))
+
+
+class ModbusRelay(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="modbus", tag_field="type"
+):
+    """A coil of a Modbus board.
+
+    Attributes:
+        url: `tcp://host:port` or `rtu:///dev/…?baudrate=…`.
+        unit_id: the board's address.
+        coil: counted from zero.
+        lease: seconds after which the board opens the contact by itself unless told again; needs a board with the
+            flash-on command of the Waveshare family. Absent: plain on and off.
+    """
+
+    url: str
+    unit_id: Annotated[int, msgspec.Meta(ge=0, le=255)] = 1
+    coil: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
+    lease: Duration | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an address that is none, and a lease that no board or no owner could live with."""
+        address = modbus_address(self.url)
+        if isinstance(address, SerialAddress) and not 1 <= self.unit_id <= 247:
+            raise ValueError(f"found unit_id {self.unit_id}, expected 1 to 247 on a serial line")
+        if self.lease is None:
+            return
+        if not SHORTEST_LEASE <= self.lease <= LONGEST_LEASE:
+            raise ValueError(
+                f"found lease {self.lease:g}s, expected {SHORTEST_LEASE:g}s to {LONGEST_LEASE:g}s: "
+                "it is how long the engine may run on after the host has died, and it is renewed on each read-back"
+            )
+        if self.coil > 255:
+            raise ValueError(
+                f"found coil {self.coil} with lease, expected 0 to 255: the board's timed command has no more"
+            )
+
+
+class HidRelay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="hid", tag_field="type"):
+    """A channel of a USB relay board 16c0:05df.
+
+    Attributes:
+        channel: counted from one.
+        serial: the five characters the board keeps, or the path of its hidraw device; needed when there are several.
+    """
+
+    channel: Annotated[int, msgspec.Meta(ge=1, le=8)] = 1
+    serial: str | None = None
+
+
+class SimulatedRelay(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="simulated", tag_field="type"
+):
+    """A contact in memory; it moves nothing."""
+
+
+RelayConfig = ModbusRelay | HidRelay | SimulatedRelay
+
+
+def plain(config: RelayConfig) -> dict[str, object]:
+    """Return the configuration as it would be written in a file, for a copy that is kept elsewhere."""
+    document: dict[str, object] = {"type": config.__struct_config__.tag}
+    for name in config.__struct_fields__:
+        value = getattr(config, name)
+        document[name] = f"{value:g}s" if isinstance(value, Duration) else value
+    return document

@@ -1,0 +1,239 @@
+"""A channel of the USB relay boards 16c0:05df, product "USBRelay1" to "USBRelay8", made by dcttech and others.
+
+One vendor feature report of 8 bytes and no report number. Written: `FF n` closes channel n, `FD n` opens it. Read: five
+characters of serial number, two zeros, and a bit for each channel (bit 0 is channel 1). hidapi wants the report number
+0 in front, so both directions are 9 bytes here; asked for 8 it drops the state byte and every channel looks open.
+Sources: pavel-a/usb-relay-hid and darrylb123/usbrelay (GPL, read for facts), thmahe/usbrelay-firmware.
+
+The board holds its contacts for as long as it has power, whatever becomes of this process.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import hidraw
+
+from actuator.relay.config import HidRelay
+from actuator.relay.contact import RelayError
+from actuator.relay.hold import hold, let_go
+
+VENDOR, PRODUCT = 0x16C0, 0x05DF
+_NAME = re.compile(r"USBRelay([1-8])")
+_REPORT = 9
+_CLOSE, _OPEN = 0xFF, 0xFD
+
+
+class Device(Protocol):
+    """What is used of hidapi's device."""
+
+    def open_path(self, path: bytes) -> None: ...  # noqa: D102 - hidapi's own
+    def send_feature_report(self, data: Sequence[int]) -> int: ...  # noqa: D102
+    def get_feature_report(self, report: int, size: int) -> list[int]: ...  # noqa: D102
+    def close(self) -> None: ...  # noqa: D102
+
+
+class Backend(Protocol):
+    """What is used of the module hidraw, which hidapi's wheel installs for Linux' own driver.
+
+    Its sibling `hid` is the libusb build and goes past the kernel's driver; another package on PyPI takes that name.
+    """
+
+    def enumerate(self, vendor: int, product: int) -> list[dict[str, Any]]: ...  # noqa: D102
+    def device(self) -> Device: ...  # noqa: D102
+
+
+class Board:
+    """One board that is plugged in, opened."""
+
+    def __init__(self, backend: Backend, path: bytes, channels: int) -> None:
+        self.path = os.fsdecode(path)
+        self.channels = channels
+        self._device = backend.device()
+        try:
+            self._device.open_path(path)
+        except OSError as error:
+            raise RelayError(f"USB relay board {self.path}: {_why(self.path, error)}") from error
+
+    def serial(self) -> str:
+        """Return the five characters that the board keeps; what is no text there becomes a question mark."""
+        return bytes(self._report()[1:6]).decode("ascii", "replace").replace("\ufffd", "?").strip("\0 ")
+
+    def state(self, channel: int) -> bool:
+        """Return whether the board says that the channel, counted from one, is closed."""
+        return bool(self._report()[8] >> (channel - 1) & 1)
+
+    def write(self, command: int, channel: int) -> None:
+        """Send a command for one channel."""
+        try:
+            sent = self._device.send_feature_report([0, command, channel, 0, 0, 0, 0, 0, 0])
+        except (OSError, ValueError) as error:
+            raise RelayError(f"USB relay board {self.path} took no command: {error}") from error
+        if sent != _REPORT:
+            raise RelayError(f"USB relay board {self.path} took no command: hidapi returned {sent}, expected {_REPORT}")
+
+    def close(self) -> None:
+        """Let go of the device."""
+        self._device.close()
+
+    def _report(self) -> list[int]:
+        try:
+            report = self._device.get_feature_report(0, _REPORT)
+        except (OSError, ValueError) as error:
+            raise RelayError(f"USB relay board {self.path} cannot be read: {error}") from error
+        if len(report) != _REPORT:
+            raise RelayError(f"USB relay board {self.path} reported {len(report)} bytes, expected {_REPORT}")
+        return report
+
+
+def boards(backend: Backend = hidraw) -> list[tuple[bytes, int]]:
+    """Return path and number of channels of each board that is plugged in.
+
+    Many hobby devices share this vendor and product number, so the name is asked too.
+    """
+    named = (
+        (entry["path"], _NAME.fullmatch(entry["product_string"] or "")) for entry in backend.enumerate(VENDOR, PRODUCT)
+    )
+    return sorted((path, int(name[1])) for path, name in named if name)
+
+
+class Hid:
+    """The contact of one channel; finds its board again after it was unplugged."""
+
+    can_read_back = True
+    lease: float | None = None
+
+    def __init__(self, config: HidRelay, *, exclusive: bool, backend: Backend = hidraw) -> None:
+        chosen = "" if config.serial is None else f" {config.serial}"
+        self.description = f"channel {config.channel} of USB relay board{chosen}"
+        self._config, self._backend, self._exclusive = config, backend, exclusive
+        self._board: Board | None = None
+        self._identity = ""
+
+    def open_contact(self) -> None:
+        """Open."""
+        self._write(_OPEN)
+
+    def close_contact(self) -> None:
+        """Close."""
+        self._write(_CLOSE)
+
+    def renew(self) -> None:
+        """Do nothing: these boards have no lease."""
+
+    def read_back(self) -> bool | None:
+        """Return whether the board says that the channel is closed."""
+        board = self._connected()
+        try:
+            return board.state(self._config.channel)
+        except RelayError:
+            self.disconnect()
+            raise
+
+    def disconnect(self) -> None:
+        """Let go of the board."""
+        if self._board is not None:
+            self._board.close()
+            self._board = None
+
+    def let_go(self) -> None:
+        """Let go of the board, and let another controller have the channel."""
+        self.disconnect()
+        let_go(self._identity)
+
+    def _write(self, command: int) -> None:
+        board = self._connected()
+        try:
+            board.write(command, self._config.channel)
+        except RelayError:
+            self.disconnect()
+            raise
+
+    def _connected(self) -> Board:
+        if self._board is None:
+            board = self._select()
+            try:
+                self._hold(board)
+            except RelayError:
+                board.close()
+                raise
+            self._board = board
+        return self._board
+
+    def _hold(self, board: Board) -> None:
+        if self._config.channel > board.channels:
+            raise RelayError(
+                f"USB relay board {board.path} has {board.channels} channels, the configuration asks for "
+                f"channel {self._config.channel}"
+            )
+        if not self._exclusive:
+            return
+        identity = f"USB relay {os.path.realpath(board.path)} channel {self._config.channel}"
+        if identity != self._identity:
+            let_go(self._identity)
+            hold(identity)
+            self._identity = identity
+
+    def _select(self) -> Board:
+        found = boards(self._backend)
+        wanted = self._config.serial
+        if not found:
+            raise RelayError("no USB relay board 16c0:05df (USBRelay1 to USBRelay8) is plugged in")
+        if wanted is None:
+            if len(found) > 1:
+                raise RelayError(
+                    f"found {len(found)} USB relay boards ({self._named(found)}): "
+                    "choose one with serial: in the configuration"
+                )
+            return Board(self._backend, *found[0])
+        if wanted.startswith("/"):
+            chosen = [entry for entry in found if os.path.realpath(os.fsdecode(entry[0])) == os.path.realpath(wanted)]
+            if chosen:
+                return Board(self._backend, *chosen[0])
+        return self._by_serial(found, wanted)
+
+    def _by_serial(self, found: list[tuple[bytes, int]], wanted: str) -> Board:
+        matching: list[Board] = []
+        for path, channels in found:
+            board = Board(self._backend, path, channels)
+            try:
+                matches = board.serial() == wanted
+            except RelayError:
+                matches = False
+            if matches:
+                matching.append(board)
+            else:
+                board.close()
+        if len(matching) == 1:
+            return matching[0]
+        for board in matching:
+            board.close()
+        many = "no USB relay board" if not matching else f"{len(matching)} USB relay boards"
+        raise RelayError(f"{many} with serial {wanted}; found {self._named(found)}")
+
+    def _named(self, found: list[tuple[bytes, int]]) -> str:
+        return ", ".join(describe(self._backend, path, channels) for path, channels in found)
+
+
+def describe(backend: Backend, path: bytes, channels: int) -> str:
+    """Return a board's serial number and path for a person, also when it cannot be opened."""
+    try:
+        board = Board(backend, path, channels)
+    except RelayError:
+        return f"serial unknown at {os.fsdecode(path)}"
+    try:
+        return f"serial {board.serial()} at {board.path}"
+    except RelayError:
+        return f"serial unknown at {board.path}"
+    finally:
+        board.close()
+
+
+def _why(path: str, error: OSError) -> str:
+    if Path(path).exists() and not os.access(path, os.R_OK | os.W_OK):
+        return f"no permission to open it: install deploy/udev/60-generator-relay.rules, or run as its group ({error})"
+    return f"cannot be opened: {error}"

@@ -1,0 +1,79 @@
+"""A board that hangs does not stall the loop, and is an error like any other."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from actuator.relay import RelayError, SimulatedRelay
+from actuator.relay import hand as hand_module
+from actuator.relay.hand import Hand
+from actuator.relay.simulated import Simulated
+
+
+class Hanging(Simulated):
+    """Synthetic: hangs for as long as `free` is not set."""
+
+    def __init__(self, free: threading.Event) -> None:
+        super().__init__()
+        self._free = free
+
+    def open_contact(self) -> None:
+        self._free.wait(30)
+        super().open_contact()
+
+
+async def test_orders_reach_the_relay() -> None:
+    hand = Hand(SimulatedRelay())
+    await hand.close_contact()
+    assert await hand.read_back() is True
+    await hand.open_contact()
+    assert await hand.read_back() is False
+    await hand.let_go()
+
+
+async def test_a_hang_is_an_error_and_the_next_order_gets_a_new_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hand_module, "DEADLINE", 0.2)
+    free = threading.Event()
+    made: list[Simulated] = []
+
+    def make(_: object) -> Simulated:
+        made.append(Hanging(free) if not made else Simulated())
+        return made[-1]
+
+    hand = Hand(SimulatedRelay(), make)
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0)
+            ticks += 1
+
+    ticking = asyncio.create_task(tick())
+    try:
+        with pytest.raises(RelayError, match=r"hangs: no answer within 0.2 s"):
+            await hand.open_contact()
+        assert ticks > 100, "the loop went on"
+        assert await hand.read_back() is False
+        assert len(made) == 2
+    finally:
+        ticking.cancel()
+        free.set()
+        await hand.let_go()
+
+
+async def test_threads_that_hang_for_ever_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hand_module, "DEADLINE", 0.02)
+    free = threading.Event()
+    hand = Hand(SimulatedRelay(), lambda _: Hanging(free))
+    before = threading.active_count()
+    try:
+        for _ in range(12):
+            with pytest.raises(RelayError):
+                await hand.open_contact()
+        assert threading.active_count() - before <= 6
+    finally:
+        free.set()

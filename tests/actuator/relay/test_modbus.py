@@ -1,0 +1,222 @@
+"""The Modbus contact against a synthetic board, and its bytes against the documents."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import msgspec
+import pytest
+
+from actuator.relay import ModbusRelay, RelayError, RelayHeldError, driver
+from actuator.relay.config import RelayConfig, TcpAddress, modbus_address, plain
+from actuator.relay.modbus_line import crc
+from tests.actuator.board import Board, RtuBoard, TcpBoard, crc16
+from tests.support import free_port, wait_until
+from toolkit.config import ConfigError, decode
+
+
+def relay(url: str, **more: object) -> ModbusRelay:
+    config = decode({"type": "modbus", "url": url, **more}, ModbusRelay)
+    assert isinstance(config, ModbusRelay)
+    return config
+
+
+@pytest.mark.parametrize("kind", [TcpBoard, RtuBoard])
+def test_closes_opens_and_reads_back_with_two_functions(kind: type[TcpBoard | RtuBoard]) -> None:
+    with kind(unit=3) as served:
+        contact = driver(relay(served.url, unit_id=3, coil=2))
+        assert contact.read_back() is False
+        contact.close_contact()
+        assert served.board.closed(2)
+        assert not served.board.closed(0)
+        assert contact.read_back() is True
+        contact.open_contact()
+        assert not served.board.closed(2)
+        assert contact.read_back() is False
+        assert served.board.functions == {1, 5}
+        contact.let_go()
+
+
+def test_frames_are_those_of_the_boards_manual() -> None:
+    assert bytes.fromhex("01 05 00 00 FF 00") + crc(bytes.fromhex("01 05 00 00 FF 00")) == bytes.fromhex(
+        "01 05 00 00 FF 00 8C 3A"
+    )
+    assert crc(bytes.fromhex("01 05 00 00 00 00")) == bytes.fromhex("CD CA")
+    assert crc(bytes.fromhex("01 05 02 00 02 58")) == bytes.fromhex("CC E8")
+    assert crc(b"123456789") == crc16(b"123456789") == (0x4B37).to_bytes(2, "little")
+
+
+@pytest.mark.parametrize("kind", [TcpBoard, RtuBoard])
+def test_a_lease_drops_the_contact_unless_it_is_renewed(kind: type[TcpBoard | RtuBoard]) -> None:
+    with kind(Board(timed=True)) as served:
+        contact = driver(relay(served.url, lease="3s"))
+        assert contact.lease == 3.0
+        contact.close_contact()
+        assert served.board.writes[-1][1:] == (0x0200, 30)
+        assert contact.read_back() is True
+        contact.renew()
+        assert served.board.writes[-1][1:] == (0x0200, 30)
+        renewed = served.board.writes[-1][0]
+        wait_until(lambda: contact.read_back() is False, 5, "the lease to run out")
+        assert time.monotonic() - renewed == pytest.approx(3.0, abs=0.5)
+        contact.let_go()
+
+
+def test_a_board_that_refuses_says_so() -> None:
+    with TcpBoard() as served:
+        contact = driver(relay(served.url, coil=9))
+        with pytest.raises(RelayError, match="refuses function 5 with exception 2"):
+            contact.close_contact()
+        served.board.refuses_writes = True
+        contact = driver(relay(served.url))
+        with pytest.raises(RelayError, match="exception 4"):
+            contact.open_contact()
+        contact.let_go()
+
+
+def test_a_dead_board_is_an_error_and_a_board_that_comes_back_is_found() -> None:
+    port = free_port()
+    contact = driver(relay(f"tcp://127.0.0.1:{port}"))
+    with pytest.raises(RelayError, match=f"no answer from tcp://127.0.0.1:{port}"):
+        contact.open_contact()
+    with TcpBoard(port=port) as served:
+        contact.close_contact()
+        served.drop()
+        assert contact.read_back() is True, "a reading connects anew by itself"
+        contact.let_go()
+
+
+@pytest.mark.parametrize("kind", [TcpBoard, RtuBoard])
+def test_a_silent_board_is_an_error_in_time(kind: type[TcpBoard | RtuBoard]) -> None:
+    with kind() as served:
+        contact = driver(relay(served.url))
+        served.board.silent = True
+        began = time.monotonic()
+        with pytest.raises(RelayError, match="no answer"):
+            contact.close_contact()
+        assert time.monotonic() - began < 2.0
+        contact.let_go()
+
+
+def test_an_rtu_reply_that_comes_late_is_not_taken_for_the_next_answer() -> None:
+    with RtuBoard() as served:
+        contact = driver(relay(served.url))
+        served.board.delay = 0.8
+        with pytest.raises(RelayError):
+            contact.close_contact()
+        served.board.set(0, closed=True)
+        served.board.delay = 0.7
+        with pytest.raises(RelayError):
+            contact.read_back()
+        served.board.set(0, closed=False)
+        served.board.delay = 0.0
+        assert contact.read_back() is False, "the late answer said closed"
+        contact.let_go()
+
+
+@pytest.mark.parametrize("junk", [b"\x00", b"\xff\x01", b"\x01\x05"])
+def test_an_adapter_may_add_bytes_at_the_seams(junk: bytes) -> None:
+    with RtuBoard(junk=junk) as served:
+        contact = driver(relay(served.url))
+        contact.close_contact()
+        assert contact.read_back() is True
+        contact.let_go()
+
+
+def test_a_welded_contact_reads_closed() -> None:
+    with TcpBoard() as served:
+        contact = driver(relay(served.url))
+        served.board.set(0, closed=True)
+        served.board.welded = True
+        contact.open_contact()
+        assert contact.read_back() is True
+        contact.let_go()
+
+
+HOLDER = """
+import sys
+from actuator.relay import ModbusRelay, driver
+contact = driver(ModbusRelay(url=sys.argv[1]))
+contact.close_contact()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("kind", [TcpBoard, RtuBoard])
+def test_two_controllers_cannot_hold_one_relay_and_the_hold_dies_with_its_holder(
+    kind: type[TcpBoard | RtuBoard],
+) -> None:
+    with kind() as served:
+        other = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, served.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert other.stdout is not None
+        assert other.stdin is not None
+        try:
+            assert other.stdout.readline() == "held\n"
+            contact = driver(relay(served.url))
+            with pytest.raises(RelayHeldError, match=f"held by another controller \\(process {other.pid}\\)"):
+                contact.open_contact()
+            assert served.board.closed(), "a refused controller moves nothing"
+            released = driver(relay(served.url), exclusive=False)
+            released.open_contact()
+            assert not served.board.closed()
+            assert released.read_back() is False
+            released.let_go()
+        finally:
+            other.kill()
+            other.wait(10)
+            other.stdin.close()
+            other.stdout.close()
+        contact.open_contact()
+        contact.let_go()
+
+
+def test_addresses() -> None:
+    assert modbus_address("tcp://127.0.0.1:5020") == TcpAddress("127.0.0.1", 5020)
+    assert modbus_address("tcp://[::1]") == TcpAddress("::1", 502)
+    assert str(modbus_address("tcp://[::1]")) == "tcp://[::1]:502"
+    assert modbus_address("rtu:///dev/ttyUSB2?baudrate=19200&parity=E&stopbits=2") == modbus_address(
+        "rtu:///dev/ttyUSB2?stopbits=2&parity=E&baudrate=19200"
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ({"url": "/dev/ttyUSB0"}, "expected tcp://HOST:502 or rtu://"),
+        ({"url": "tcp://"}, "expected tcp://HOST:502 or rtu://"),
+        ({"url": "tcp://host:99999"}, "expected tcp://HOST:502 or rtu://"),
+        ({"url": "rtu:///dev/ttyUSB0?baud=9600"}, 'found the option "baud", expected baudrate, parity or stopbits'),
+        ({"url": "rtu:///dev/ttyUSB0?baudrate=fast"}, 'found baudrate "fast"'),
+        ({"url": "rtu:///dev/ttyUSB0?parity=n"}, 'found parity "n", expected N, E or O'),
+        ({"url": "rtu:///dev/ttyUSB0?stopbits=3"}, 'found stopbits "3", expected 1 or 2'),
+        ({"url": "rtu:///dev/ttyUSB0", "unit_id": 0}, "found unit_id 0, expected 1 to 247"),
+        ({"url": "tcp://host", "lease": "90s"}, "found lease 90s, expected 3s to 60s"),
+        ({"url": "tcp://host", "lease": "1s"}, "found lease 1s, expected 3s to 60s"),
+        ({"url": "tcp://host", "lease": "30s", "coil": 300}, "found coil 300 with lease"),
+    ],
+)
+def test_a_wrong_address_is_refused_with_a_sentence(document: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        decode({"type": "modbus", **document}, ModbusRelay)
+    assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"type": "modbus", "url": "tcp://host:502", "unit_id": 4, "coil": 1, "lease": "30s"},
+        {"type": "hid", "channel": 2, "serial": "BITFT"},
+        {"type": "simulated"},
+    ],
+)
+def test_a_plain_copy_reads_back_as_the_same_relay(document: dict[str, object]) -> None:
+    config: RelayConfig = decode(document, RelayConfig)  # type: ignore[arg-type] # a union is no type to mypy
+    copy = json.loads(msgspec.json.encode(plain(config)))
+    assert decode(copy, RelayConfig) == config  # type: ignore[arg-type]
+    assert copy.get("lease") == document.get("lease")
