@@ -41,8 +41,11 @@ def _here(document: object, kind: Any) -> ConfigError:  # noqa: ANN401
     except msgspec.ValidationError as error:
         if error.__cause__ is not None:
             return ConfigError("", str(error.__cause__), "")
-    expected = expectation(inspect.type_info(kind))
-    if isinstance(document, int | float) and expected.startswith("text"):
+    form = inspect.type_info(kind)
+    expected = expectation(form)
+    if isinstance(document, str):
+        expected += _near(document, _choices(form))
+    elif isinstance(document, int | float) and expected.startswith("text"):
         expected += " (in quotes if it is meant as text)"
     return ConfigError("", described(document), expected)
 
@@ -137,7 +140,7 @@ def _listed(names: Iterable[object]) -> str:
     return ", ".join(str(name) for name in names)
 
 
-def expectation(kind: inspect.Type) -> str:  # noqa: C901, PLR0911, PLR0912 - one line a kind
+def expectation(kind: inspect.Type) -> str:  # noqa: C901, PLR0911 - one line a kind
     """Return in words what a value of a type looks like."""
     match kind:
         case inspect.Metadata(type=inner):
@@ -153,10 +156,8 @@ def expectation(kind: inspect.Type) -> str:  # noqa: C901, PLR0911, PLR0912 - on
             return _number(kind)
         case inspect.StrType(min_length=shortest, pattern=pattern):
             return f"text like {pattern}" if pattern else "text" if not shortest else "text that is not empty"
-        case inspect.LiteralType(values=values):
-            return _choice(values)
-        case inspect.EnumType(cls=enumeration):
-            return _choice([member.value for member in enumeration])
+        case inspect.LiteralType() | inspect.EnumType():
+            return _choice(_choices(kind))
         case inspect.CustomType(cls=custom):
             return getattr(custom, "EXPECTED", "a path" if custom.__name__ == "Path" else custom.__name__)
         case inspect.DictType() | inspect.StructType():
@@ -174,6 +175,20 @@ def expectation(kind: inspect.Type) -> str:  # noqa: C901, PLR0911, PLR0912 - on
             return type(kind).__name__.removesuffix("Type").lower()
 
 
+def _choices(kind: inspect.Type) -> list[object]:
+    match kind:
+        case inspect.Metadata(type=inner):
+            return _choices(inner)
+        case inspect.UnionType(types=members):
+            return [choice for member in members for choice in _choices(member)]
+        case inspect.LiteralType(values=values):
+            return list(values)
+        case inspect.EnumType(cls=enumeration):
+            return [member.value for member in enumeration]
+        case _:
+            return []
+
+
 def _choice(values: Iterable[object]) -> str:
     words = _listed(values)
     return f"one of {words}" if ", " in words else words
@@ -181,11 +196,7 @@ def _choice(values: Iterable[object]) -> str:
 
 def _number(kind: inspect.IntType | inspect.FloatType) -> str:
     noun = "a whole number" if isinstance(kind, inspect.IntType) else "a number"
-    bounds = [
-        f"{word} {bound}"
-        for word, bound in (("above", kind.gt), ("from", kind.ge), ("up to", kind.le), ("below", kind.lt))
-        if bound is not None
-    ]
-    if bounds and kind.ge is not None and kind.le is None and kind.lt is None:
-        return f"{noun}, {kind.ge} or more"
-    return " ".join([noun, *bounds])
+    if kind.ge is not None and kind.le is not None:
+        return f"{noun} from {kind.ge} to {kind.le}"
+    bounds = (("of at least", kind.ge), ("above", kind.gt), ("of at most", kind.le), ("below", kind.lt))
+    return " ".join([noun, " and ".join(f"{word} {bound}" for word, bound in bounds if bound is not None)]).rstrip()

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import msgspec
+import pytest
+
+from toolkit import config
+from toolkit.config import ConfigError, Duration, Ratio
+
+
+class Hour:
+    """A config type of a program's own."""
+
+    EXPECTED = 'a time such as "21:00"'
+
+    def __init__(self, minutes: int) -> None:
+        self.minutes = minutes
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        if not isinstance(value, str) or value.count(":") != 1:
+            raise ConfigError("", config.described(value), cls.EXPECTED)
+        hour, minute = value.split(":")
+        if int(hour) > 23:
+            raise ValueError(f"a day has no hour {hour}")
+        return cls(int(hour) * 60 + int(minute))
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Magnum(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="magnum", tag_field="type"):
+    port: str
+    stale_after: Duration = Duration(10)
+
+
+class Classic(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="classic", tag_field="type"):
+    host: str
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 502
+    unit: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    above: Annotated[int, msgspec.Meta(gt=0)] = 1
+    name: Annotated[str, msgspec.Meta(min_length=1)] = "x"
+    word: Annotated[str, msgspec.Meta(pattern="^[a-z]+$")] = "x"
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    min_run: Duration = Duration(900)
+    max_run: Duration = Duration(14400)
+    order: list[int] = []
+
+    def __post_init__(self) -> None:
+        if self.min_run > self.max_run:
+            raise ValueError("min_run is longer than max_run")
+        if self.max_run > 86400:
+            raise ConfigError("max_run", f"{self.max_run:.0f} s", "a day at most")
+        if self.order and self.order[0]:
+            raise ConfigError("order[0]", str(self.order[0]), "zero")
+
+
+class Quiet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    start: Hour = msgspec.field(name="from")
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    sources: dict[str, Magnum | Classic] = {}
+    capacity_ampere_hours: float | None = None
+    start_soc: Ratio = Ratio(0.25)
+    limits: Limits = Limits()
+    quiet_hours: Quiet | None = None
+    lead: Literal["first", "lowest", "median"] = "first"
+    on_blind: str = "finish"
+    colour: Colour = Colour.RED
+    journal: Path = Path("journal.db")
+    inhibit: str | list[str] = "x"
+    backoff: Annotated[tuple[Duration, ...], msgspec.Meta(min_length=1)] = (Duration(1),)
+    pair: tuple[int, str] = (1, "a")
+    ags: bool = True
+    raw: dict[str, Any] = {}
+    numbers: dict[int, str] = {}
+
+
+Load = Callable[[str | bytes], Site]
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
+    monkeypatch.chdir(tmp_path)
+
+    def write_and_load(text: str | bytes) -> Site:
+        Path("site.yml").write_bytes(text if isinstance(text, bytes) else text.encode())
+        return config.load(Path("site.yml"), Site)
+
+    return write_and_load
+
+
+def refused(load: Load, text: str | bytes) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(text)
+    return str(caught.value)
+
+
+def test_a_whole_file(load: Load) -> None:
+    site = load("""
+sources:
+  main: {type: magnum, port: /dev/ttyUSB0, stale_after: 1m30s}
+  classic:
+    type: classic
+    host: 192.168.1.20
+start_soc: 20%
+capacity_ampere_hours: 400
+quiet_hours: {from: 21:00}
+on_blind: off
+colour: blue
+journal: /var/lib/journal.db
+inhibit: [GeneratorInhibit]
+backoff: [15m, 30m]
+numbers: {1: one, 0x10: sixteen}
+""")
+    assert site.sources == {
+        "main": Magnum(port="/dev/ttyUSB0", stale_after=Duration(90)),
+        "classic": Classic(host="192.168.1.20"),
+    }
+    assert isinstance(site.backoff[0], Duration)
+    assert site.start_soc == Ratio(0.2)
+    assert site.quiet_hours is not None
+    assert site.quiet_hours.start.minutes == 21 * 60
+    assert (site.on_blind, site.colour, site.journal) == ("off", Colour.BLUE, Path("/var/lib/journal.db"))
+    assert site.backoff == (Duration(900), Duration(1800))
+    assert site.numbers == {1: "one", 16: "sixteen"}
+    assert site.capacity_ampere_hours == 400.0
+
+
+REFUSALS = [
+    (text, message.rstrip("\n"))
+    for block in (Path(__file__).parent / "refusals.txt").read_text().split("\n\n")
+    for text, _, message in [block.rpartition("=> ")]
+]
+
+
+@pytest.mark.parametrize(("text", "message"), REFUSALS, ids=[message[10:50] for _, message in REFUSALS])
+def test_a_refusal_is_one_sentence_with_its_place(load: Load, text: str, message: str) -> None:
+    assert refused(load, text) == message
+
+
+def test_text_that_is_not_text(load: Load) -> None:
+    assert refused(load, b"lead: \xff") == "site.yml: found bytes that are not UTF-8 at offset 6, expected text"
+    assert "control characters are not allowed" in refused(load, b"lead: \x01")
+    assert "\n" not in refused(load, b"lead: \x01")
+
+
+def test_a_byte_order_mark_is_passed_over(load: Load) -> None:
+    assert load(b"\xef\xbb\xbflead: lowest").lead == "lowest"
+
+
+def test_a_long_text_is_cut_in_the_message(load: Load) -> None:
+    message = refused(load, "ags: " + "x" * 1000)
+    assert message == f'site.yml:1: ags: found "{"x" * 57}..." (text), expected true or false'
+
+
+def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"^none\.yml: there is no such file$"):
+        config.load(Path("none.yml"), Site)
+    with pytest.raises(ConfigError, match=r"^\.: found a directory, expected a YAML file$"):
+        config.load(Path(), Site)
+    Path("a.yml").touch(0o000)
+    if os.access("a.yml", os.R_OK):
+        monkeypatch.setattr(Path, "read_text", _denied)
+    with pytest.raises(ConfigError, match=r"^a\.yml: the file cannot be read: Permission denied$"):
+        config.load(Path("a.yml"), Site)
+
+
+def _denied(path: Path, **_: object) -> str:
+    raise PermissionError(13, "Permission denied", str(path))
+
+
+def test_yaml_1_2_words_and_numbers(load: Load) -> None:
+    words = "a: yes, b: 21:00, c: 010, d: 0x1f, e: 0o17, f: 1e3, g: ~, h: TRUE, i: 2020-01-01, j: 1_000, k: -.5, l: '7'"
+    values = load(f"raw: {{{words}}}").raw
+    assert values == {
+        "a": "yes",
+        "b": "21:00",
+        "c": 10,
+        "d": 31,
+        "e": 15,
+        "f": 1000.0,
+        "g": None,
+        "h": True,
+        "i": "2020-01-01",
+        "j": "1_000",
+        "k": -0.5,
+        "l": "7",
+    }
+
+
+def test_anchors_and_merge_keys(load: Load) -> None:
+    text = "raw:\n  base: &base {a: 1, b: 1}\n  more: {<<: *base, b: 2}\n  both: {<<: [{c: 3}, *base], a: 9}\n"
+    raw = load(text).raw
+    assert raw["more"] == {"a": 1, "b": 2}
+    assert raw["both"] == {"a": 9, "b": 1, "c": 3}
+
+
+def test_a_part_decoded_later_still_knows_its_place(load: Load) -> None:
+    site = load("raw:\n  main:\n    type: magnum\n    port: 7\n")
+    with pytest.raises(ConfigError) as caught:
+        config.decode(site.raw["main"], Magnum, where="sources.main")
+    assert str(caught.value).startswith("site.yml:4: sources.main.port: found 7 (a number), expected text")
+    assert (caught.value.file, caught.value.line, caught.value.where) == ("site.yml", 4, "sources.main.port")
+
+
+def test_a_document_without_lines_is_refused_by_path_alone() -> None:
+    with pytest.raises(ConfigError, match=r"^a\.limits\.min_run: found 3 \(a number\), expected a span"):
+        config.decode({"limits": {"min_run": 3}}, Site, where="a")
+
+
+def test_a_type_that_cannot_be_a_field_is_a_defect_and_no_refusal() -> None:
+    class Broken(msgspec.Struct):
+        field: complex
+
+    with pytest.raises(NotImplementedError, match="complex is no type of a config field"):
+        config.decode({"field": 1}, Broken)

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit import flags
+from toolkit.flags import Flags, is_loopback, split_address
+
+
+def parse(*arguments: str) -> Flags:
+    parser = argparse.ArgumentParser(prog="magnum-exporter")
+    flags.add_flags(parser, config_file="exporter.yml", listen_address="127.0.0.1:10048", version="0.1.0")
+    flags.add_web_exposure_flag(parser)
+    return flags.read_flags(parser.parse_args(arguments))
+
+
+def test_defaults() -> None:
+    assert parse() == Flags(
+        config_file=Path("exporter.yml"),
+        config_check=False,
+        listen_addresses=("127.0.0.1:10048",),
+        web_config_file=None,
+        enable_lifecycle=False,
+        log_level="info",
+        log_format="logfmt",
+        allow_anonymous=False,
+    )
+
+
+def test_both_ways_to_write_a_value() -> None:
+    given_flags = parse(
+        "--config.file=a.yml", "--web.config.file", "web.yml", "--log.level=WARNING", "--log.format", "json"
+    )
+    assert (given_flags.config_file, given_flags.web_config_file) == (Path("a.yml"), Path("web.yml"))
+    assert (given_flags.log_level, given_flags.log_format) == ("warn", "json")
+
+
+def test_the_listen_address_may_be_repeated_and_replaces_the_default() -> None:
+    assert parse("--web.listen-address=:1", "--web.listen-address", "[::1]:2").listen_addresses == (":1", "[::1]:2")
+    assert parse().listen_addresses == ("127.0.0.1:10048",)
+
+
+def test_switches() -> None:
+    switched = parse("--config.check", "--web.enable-lifecycle", "--web.allow-anonymous")
+    assert switched.config_check
+    assert switched.enable_lifecycle
+    assert switched.allow_anonymous
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--web.listen-address=10048", 'found "10048", expected HOST:PORT such as 127.0.0.1:10048'),
+        ("--web.listen-address=::1:10048", "expected an IPv6 address in brackets such as [::1]:10048"),
+        ("--log.level=loud", "--log.level"),
+        ("--config.fil=x", "unrecognized arguments"),
+    ],
+)
+def test_a_wrong_flag_exits_with_2_and_a_sentence(
+    argument: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(argument)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse("--version")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("magnum-exporter, version 0.1.0 (Python 3.")
+    with pytest.raises(SystemExit):
+        parse("--help")
+    assert "(default: 127.0.0.1:10048)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("127.0.0.1:10048", ("127.0.0.1", 10048)),
+        (":10048", ("", 10048)),
+        ("[::1]:10048", ("::1", 10048)),
+        ("cabin-pi.local:0", ("cabin-pi.local", 0)),
+    ],
+)
+def test_addresses(text: str, expected: tuple[str, int]) -> None:
+    assert split_address(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["", "10048", "localhost", "localhost:", "localhost:x", "localhost:65536", "localhost:-1", "localhost:٣"],
+        *["::1:1", "[::1]", "[x]:1", "[::1:1", "http://localhost:80", "a/b:1", "a b:1"],
+    ],
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        split_address(text)
+
+
+@given(st.text())
+def test_any_text_is_an_address_or_refused(text: str) -> None:
+    try:
+        _, port = split_address(text)
+    except ValueError as error:
+        assert "expected" in str(error)  # noqa: PT017 - either outcome is right
+        assert not is_loopback(text) or ":" not in text
+    else:
+        assert 0 <= port <= 65535
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:1", "127.8.8.8:1", "[::1]:1", "localhost:1", "127.0.0.1", "::1", "localhost"]
+)
+def test_loopback(address: str) -> None:
+    assert is_loopback(address)
+
+
+@pytest.mark.parametrize(
+    "address", [":1", "0.0.0.0:1", "[::]:1", "::", "192.168.1.2:1", "cabin:1", "", "localhost.evil:1", "[fe80::1]:1"]
+)
+def test_not_loopback(address: str) -> None:
+    assert not is_loopback(address)

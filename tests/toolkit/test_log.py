@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import math
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit import log
+
+PAIR = re.compile(r'([^ =]+)=("(?:[^"\\]|\\.)*"|[^ "=]+)(?: |$)')
+UNDECODABLE = st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF, categories=["Cs"])
+ANYTHING = st.text(st.one_of(st.characters(), UNDECODABLE))
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level, hook = root.handlers[:], root.level, threading.excepthook
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    threading.excepthook = hook
+    logging.captureWarnings(capture=False)
+
+
+def read(line: str) -> dict[str, str]:
+    """Read a line of logfmt, independently of how we write it."""
+    fields: dict[str, str] = {}
+    at = 0
+    while at < len(line):
+        match = PAIR.match(line, at)
+        assert match, line[at:]
+        assert match[1] not in fields
+        fields[match[1]] = json.loads(match[2]) if match[2].startswith('"') else match[2]
+        at = match.end()
+    return fields
+
+
+@given(st.dictionaries(st.from_regex(r"\A[a-z_]+\Z"), ANYTHING))
+def test_any_text_comes_back_out_of_one_line(fields: dict[str, str]) -> None:
+    line = log.logfmt(fields)
+    assert len(line.splitlines()) <= 1
+    assert read(line) == fields
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("plain", "x=plain"),
+        ("/dev/ttyUSB0", "x=/dev/ttyUSB0"),
+        ("two words", 'x="two words"'),
+        ("", 'x=""'),
+        ("a=b", 'x="a=b"'),
+        ('say "yes"', r'x="say \"yes\""'),
+        ("C:\\x", "x=C:\\x"),
+        ("C:\\x y", r'x="C:\\x y"'),
+        ("a\nb\tc\r", r'x="a\nb\tc\r"'),
+        ("\x00\x1b[31m\x7f\u2028", r'x="\u0000\u001b[31m\u007f\u2028"'),
+        ("\U000e0001", r'x="\udb40\udc01"'),
+        ("\udcff", r'x="\udcff"'),
+        ("-20 °C", 'x="-20 °C"'),
+        (None, "x=null"),
+        (True, "x=true"),
+        (3, "x=3"),
+        (0.25, "x=0.25"),
+        (math.nan, "x=nan"),
+        (Path("/a b"), 'x="/a b"'),
+        ([1, "b"], r'x="[1, \"b\"]"'),
+        ({"a": None}, r'x="{\"a\": null}"'),
+    ],
+)
+def test_how_a_value_is_written(value: object, written: str) -> None:
+    assert log.logfmt({"x": value}) == written
+
+
+def test_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("info", "logfmt")
+    log.get("a").info("port opened", port="/dev/ttyUSB0", tries=2, level="x")
+    log.get("a").debug("unseen")
+    line = capsys.readouterr().err
+    assert line.endswith("\n")
+    fields = read(line.rstrip("\n"))
+    assert list(fields) == ["ts", "level", "msg", "port", "tries", "level_"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", fields["ts"])
+    assert (fields["level"], fields["msg"], fields["port"]) == ("info", "port opened", "/dev/ttyUSB0")
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("debug", "json")
+    log.get("a").debug("read\n", volts=12.5, closed=None, nan=math.nan, path=Path("/a"), many=[1, {"a": 2}])
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    fields = json.loads(line)
+    assert fields.pop("ts").endswith("Z")
+    assert fields == {
+        "level": "debug",
+        "msg": "read\n",
+        "volts": 12.5,
+        "closed": None,
+        "nan": "nan",
+        "path": "/a",
+        "many": [1, {"a": 2}],
+    }
+
+
+def test_a_percent_sign_is_only_a_percent_sign(capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("info", "logfmt")
+    log.get("a").info("at 25%s", soc="25%d")
+    assert 'msg="at 25%s" soc=25%d' in capsys.readouterr().err
+
+
+def unplugged() -> None:
+    raise OSError(5, "Input/output error")
+
+
+def raised() -> Exception:
+    try:
+        unplugged()
+    except OSError as error:
+        return error
+    raise AssertionError
+
+
+def test_an_exception_is_one_field(capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("warn", "logfmt")
+    log.get("a").error("read failed", error=raised())
+    log.get("a").error("read failed", error=ValueError())
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith('error="OSError: [Errno 5] Input/output error"')
+    assert second.endswith("error=ValueError")
+
+
+def test_the_traceback_is_for_debug(capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("debug", "logfmt")
+    log.get("a").error("read failed", error=raised())
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "in unplugged\n" in read(line)["traceback"]
+
+
+def test_other_libraries_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("info", "logfmt")
+    for name in ("aiohttp.server", "pymodbus.logging", "asyncio"):
+        try:
+            unplugged()
+        except OSError:
+            logging.getLogger(name).exception("Error handling %s\nmore", "x")
+    lines = [read(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["logger"] for line in lines] == ["aiohttp.server", "pymodbus.logging", "asyncio"]
+    assert {line["msg"] for line in lines} == {"Error handling x\nmore"}
+    assert {line["error"] for line in lines} == {"OSError: [Errno 5] Input/output error"}
+    assert {line["level"] for line in lines} == {"error"}
+
+
+def test_what_another_library_repeats_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("info", "logfmt")
+    for number in range(50):
+        logging.getLogger("pymodbus.logging").error("Connection failed, attempt %d, at 0x%x", number, number)
+    logging.getLogger("pymodbus.logging").error("Another thing")
+    messages = [read(line)["msg"] for line in capsys.readouterr().err.splitlines()]
+    assert messages == ["Connection failed, attempt 0, at 0x0", "Another thing"]
+    log.setup("debug", "logfmt")
+    for number in range(3):
+        logging.getLogger("pymodbus.logging").error("Connection failed, attempt %d, at 0x%x", number, number)
+    assert len(capsys.readouterr().err.splitlines()) == 3
+
+
+def test_warnings_and_threads_that_die(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
+    log.setup("info", "logfmt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=False)
+        logging.captureWarnings(capture=True)
+        warnings.warn("careful", UserWarning, stacklevel=1)
+        logging.captureWarnings(capture=False)
+
+    def die() -> None:
+        raise RuntimeError("unplugged")
+
+    thread = threading.Thread(target=die, name="reader")
+    thread.start()
+    thread.join()
+    warned, died = [read(line) for line in capsys.readouterr().err.splitlines()]
+    assert (warned["logger"], "UserWarning: careful" in warned["msg"]) == ("py.warnings", True)
+    assert (died["msg"], died["thread"], died["error"]) == ("a thread died", "reader", "RuntimeError: unplugged")
+
+
+def test_setting_up_twice_says_each_event_once(capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("info", "json")
+    log.setup("info", "logfmt")
+    log.get("a").info("once")
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_standard_error_that_is_gone_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    log.setup("info", "logfmt")
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr("sys.stderr", closed)
+    log.get("a").info("unheard")
+
+
+class Said:
+    """A log whose clock stands still, and what it said."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.DEBUG)
+        self._caplog = caplog
+        self.now = 0.0
+        self.log = log.Log("test", clock=lambda: self.now)
+
+    def events(self) -> list[tuple[str, str, Any]]:
+        said = [
+            (record.levelname, record.getMessage(), getattr(record, "fields", {}).get("suppressed"))
+            for record in self._caplog.records
+        ]
+        self._caplog.clear()
+        return said
+
+
+def test_a_cause_is_said_once_a_period(caplog: pytest.LogCaptureFixture) -> None:
+    said = Said(caplog)
+    for said.now in range(0, 3600, 10):
+        said.log.limited("main", "no frames", port="a")
+    assert said.events() == [("WARNING", "no frames", None)]
+    said.log.limited("other", "no frames", level="error", period=60)
+    assert said.events() == [("ERROR", "no frames", None)]
+    said.now = 3600.0
+    said.log.limited("main", "no frames")
+    assert said.events() == [("WARNING", "no frames", 359)]
+    said.now = 7200.0
+    said.log.limited("main", "no frames")
+    assert said.events() == [("WARNING", "no frames", None)]
+
+
+def test_recovery_is_said_once_and_starts_afresh(caplog: pytest.LogCaptureFixture) -> None:
+    said = Said(caplog)
+    said.log.recovered("main", "frames again")
+    assert said.events() == []
+    said.log.limited("main", "no frames")
+    said.log.limited("main", "no frames")
+    said.log.recovered("main", "frames again")
+    said.log.recovered("main", "frames again")
+    said.log.limited("main", "no frames")
+    assert said.events() == [
+        ("WARNING", "no frames", None),
+        ("INFO", "frames again", 1),
+        ("WARNING", "no frames", None),
+    ]
+
+
+def test_the_same_name_is_the_same_log() -> None:
+    assert log.get("toolkit.same") is log.get("toolkit.same")
+
+
+def test_many_threads_and_the_loop(capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("info", "logfmt")
+    talk = log.get("threads")
+
+    def speak() -> None:
+        for number in range(100):
+            talk.info("said", number=number)
+            talk.limited("threads", "limited", level="info")
+
+    async def main() -> None:
+        await asyncio.gather(*(asyncio.to_thread(speak) for _ in range(4)))
+
+    asyncio.run(main())
+    lines = [read(line) for line in capsys.readouterr().err.splitlines()]
+    assert sum(line["msg"] == "said" for line in lines) == 400
+    assert sum(line["msg"] == "limited" for line in lines) == 1
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    limiter = log.Limiter()
+    for number in range(1000):
+        limiter.admit(str(number), 0.0, 60.0)
+        limiter.shrink(10)
+    assert limiter.admit("999", 0.0, 60.0) is None
+    assert limiter.admit("0", 0.0, 60.0) == 0

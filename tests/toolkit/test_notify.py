@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from toolkit import log, notify
+
+
+def test_without_a_service_manager_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    notify.notify("READY=1")
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_a_state_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, abstract: bool) -> None:
+    address = f"@offgrid-{os.getpid()}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind("\0" + address[1:] if abstract else address)
+        manager.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
+        notify.notify("READY=1")
+        notify.notify("WATCHDOG=1")
+        assert [manager.recv(100), manager.recv(100)] == [b"READY=1", b"WATCHDOG=1"]
+
+
+def test_a_manager_that_is_gone_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(notify, "_log", log.Log("test"))
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+    for _ in range(3):
+        notify.notify("WATCHDOG=1")
+    assert [record.getMessage() for record in caplog.records] == ["service manager cannot be told"]
+
+
+@pytest.mark.parametrize(
+    ("span", "process", "seconds"),
+    [
+        ("30000000", None, 30.0),
+        ("30000000", "self", 30.0),
+        ("30000000", "1", None),
+        ("0", None, None),
+        ("x", None, None),
+        (None, None, None),
+    ],
+)
+def test_watchdog_span(
+    monkeypatch: pytest.MonkeyPatch, span: str | None, process: str | None, seconds: float | None
+) -> None:
+    monkeypatch.delenv("WATCHDOG_USEC", raising=False)
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    if span is not None:
+        monkeypatch.setenv("WATCHDOG_USEC", span)
+    if process is not None:
+        monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()) if process == "self" else process)
+    assert notify.watchdog_seconds() == seconds
