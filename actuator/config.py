@@ -1,0 +1,88 @@
+"""`actuator.yml`: the settings of the decision, and where the page, the relay and the journal are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from actuator.freshness import SAMPLES
+from actuator.relay.config import RelayConfig
+from actuator.settings import Settings
+from actuator.words import span
+from toolkit.config import ConfigError, Duration, decode, read
+from toolkit.config import load as load_struct
+
+
+class Exporter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the exporter's page is, and how often it is read.
+
+    Attributes:
+        url: of `/metrics`.
+        interval: between two readings.
+        username: for basic auth, when the exporter asks for it.
+        password_file: holds the password; a trailing line end does not count.
+    """
+
+    url: str
+    interval: Duration = Duration(5)
+    username: str | None = None
+    password_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no URL, and half of the credentials."""
+        if not self.url.startswith(("http://", "https://")):
+            raise ConfigError("url", f'"{self.url}"', "a URL such as http://127.0.0.1:10048/metrics")
+        if (self.username is None) != (self.password_file is None):
+            raise ValueError("found one of username and password_file, expected both or neither")
+
+
+class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    exporter: Exporter
+    relay: RelayConfig
+    journal: Path
+
+    def __post_init__(self) -> None:
+        """Refuse what can only be seen across parts: zero spans, and debounces too short for the page's pace."""
+        super().__post_init__()
+        _refuse_zero(self, "")
+        shortest = SAMPLES * self.exporter.interval
+        for name in ("start", "stop", "emergency"):
+            seconds: Duration = getattr(self.debounce, name)
+            if seconds < shortest:
+                raise ConfigError(
+                    f"debounce.{name}",
+                    span(seconds),
+                    f"at least {span(shortest)}, three times exporter.interval: three samples make a fact",
+                )
+
+
+def load(path: Path) -> Config:
+    """Read and validate the whole file.
+
+    Raises:
+        ConfigError: with file, line, path, what was found and what was expected.
+    """
+    return load_struct(path, Config)
+
+
+def relay_only(path: Path) -> RelayConfig | None:
+    """Return the relay that the file names, whatever else in it may be wrong; None when even that cannot be read."""
+    try:
+        document = read(path)
+        return decode(document["relay"], RelayConfig) if isinstance(document, dict) else None  # type: ignore[arg-type]
+    except (ConfigError, KeyError, OSError):
+        return None
+
+
+def _refuse_zero(part: msgspec.Struct, where: str) -> None:
+    for field in msgspec.structs.fields(part):
+        value = getattr(part, field.name)
+        place = f"{where}.{field.encode_name}" if where else field.encode_name
+        if isinstance(value, msgspec.Struct):
+            _refuse_zero(value, place)
+        for index, item in enumerate(value if isinstance(value, tuple) else (value,)):
+            if isinstance(item, Duration) and item <= 0:
+                raise ConfigError(f"{place}[{index}]" if isinstance(value, tuple) else place, "0", "more than zero")

@@ -1,0 +1,454 @@
+"""The decision: (state, inputs, now) to (state, contact, events). Pure: no clock, no I/O.
+
+Read it from `step` down. What came in is judged in `perception`, why the engine is wanted in `demand`, why it may not
+in `inhibitors`; here stand proof, stops and starts, in the order in which they outrank one another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from msgspec.structs import replace
+
+from actuator import ags
+from actuator.demand import FIRST, LASTING, causes, emergencies
+from actuator.freshness import SAMPLES, Debounced
+from actuator.inhibitors import DAY, RESUME_EXEMPT, held, is_foreign, quiet, reasons, rested
+from actuator.model import Closure, Event, Level, Run, Step
+from actuator.perception import LOST, evidence_lost, fresh_ags, fresh_soc, perceive
+from actuator.words import percent, span
+
+if TYPE_CHECKING:
+    from actuator.model import Cause, Durable, Inputs, Phase, State
+    from actuator.settings import Settings
+
+AGS_MARGIN = 1800.0
+"""Seconds by which a run of ours ends before the AGS would end it as a fault, where its cap leaves them."""
+
+End = Literal[
+    "mode_off",
+    "inhibit_alert",
+    "relay_fault",
+    "locked_out",
+    "max_run",
+    "budget",
+    "start_failed",
+    "died",
+    "ags_fault",
+    "ags_refuses",
+    "foreign_run",
+    "quiet_hours",
+    "blind",
+    "demand_gone",
+]
+FAILURES: frozenset[End] = frozenset({"start_failed", "died", "ags_fault"})
+"""Ends that count as an attempt."""
+STOPS: frozenset[End] = frozenset({"mode_off", "demand_gone"})
+"""Ends that were meant: a start alert from before them is used up. Any other end leaves the demand standing."""
+
+
+def step(state: State, inputs: Inputs, now: float) -> Step:
+    """Decide once.
+
+    Args:
+        state: what the step before left, or `resume.restore` made.
+        inputs: what has come since.
+        now: monotonic seconds; never goes back.
+
+    Returns:
+        The next state, whether the contact is to be closed, and what to tell. `state.durable` must be on disk before
+        the contact closes.
+    """
+    turn = _Turn(state, inputs, now)
+    turn.perceive()
+    turn.follow_proof()
+    turn.follow_stop()
+    turn.weigh()
+    if turn.durable.run is not None:
+        turn.stop()
+    elif turn.durable.candidate is not None:
+        turn.resume()
+    else:
+        turn.start()
+    turn.settle()
+    return Step(state=turn.state, close=turn.durable.run is not None, events=tuple(turn.events))
+
+
+class _Ending(NamedTuple):
+    """Why a run ends, and in words what ended it."""
+
+    end: End
+    text: str
+    level: Level = Level.INFO
+
+
+class _Turn:
+    """One step in progress: the state as it changes, and what has been said."""
+
+    def __init__(self, state: State, inputs: Inputs, now: float) -> None:
+        self.state = state
+        self.inputs = inputs
+        self.now = now
+        self.events: list[Event] = []
+
+    @property
+    def durable(self) -> Durable:
+        return self.state.durable
+
+    @property
+    def settings(self) -> Settings:
+        return self.inputs.settings
+
+    def keep(self, **changes: object) -> None:
+        """Change what must outlive the process."""
+        self.state = replace(self.state, durable=replace(self.durable, **changes))
+
+    def say(self, kind: str, text: str, level: Level = Level.INFO, **fields: str | float | bool | None) -> None:
+        self.events.append(Event(kind=kind, text=text, level=level, fields={**self.facts(), **fields}))
+
+    def facts(self) -> dict[str, str | float | int | bool | None]:
+        """What the decision was made on, for the record."""
+        soc = fresh_soc(self.state, self.now)
+        return {
+            "soc": None if soc is None else round(soc, 4),
+            "volts": self.state.volts.fresh(self.now, LOST),
+            "proof": self.state.proof.verdict,
+            "ags": fresh_ags(self.state, self.now),
+            "path": self.state.path,
+        }
+
+    # --- what is so
+
+    def perceive(self) -> None:
+        before = self.state
+        self.state, events = perceive(self.state, self.inputs, self.now)
+        self.events += events
+        if self.inputs.wall_sane and self.durable.exercised_wall is None:
+            self.keep(exercised_wall=self.inputs.wall)
+        closures = tuple(closure for closure in self.durable.closures if closure.end > self.now - DAY)
+        if len(closures) != len(self.durable.closures):
+            self.keep(closures=closures)
+        run = self.durable.run
+        if run is not None and run.volts_until is not None and self.now >= run.volts_until:
+            # The emergency by volts is over; it looks again, with a debounce from the beginning.
+            self.state = replace(self.state, volts_emergency=Debounced())
+            self.keep(run=replace(run, volts_until=None))
+        if (before.ags_cap or 0) != (self.state.ags_cap or 0) and self.cap() < self.settings.limits.max_run:
+            self.say(
+                "ags_cap",
+                f"The AGS ends runs after {span(self.state.ags_cap or 0)} by itself, and as a fault: ours end after "
+                f"{span(self.cap())}. Raise Max Gen Run Time at the remote.",
+                Level.WARNING,
+            )
+
+    def cap(self) -> float:
+        """Return how long a run may last, seconds."""
+        cap: float = self.settings.limits.max_run
+        if self.state.ags_cap is not None:
+            cap = min(cap, max(self.state.ags_cap - AGS_MARGIN, self.state.ags_cap / 2))
+        # What cannot be written down cannot be resumed or remembered: open sooner rather than later.
+        return cap if self.inputs.journal_ok else min(cap, self.settings.limits.max_run / 2)
+
+    def follow_proof(self) -> None:
+        """Note when a run is proven, when it has earned its attempts back, and an exercise of anybody's."""
+        run, proof = self.durable.run, self.state.proof
+        if run is not None and proof.verdict and proof.since >= run.closed_at and run.proven_at is None:
+            run = replace(run, proven_at=self.now)
+            self.keep(run=run)
+            self.say(
+                "engine_proven",
+                f"The engine runs: proven {span(self.now - run.closed_at)} after the contact closed.",
+                seconds=round(self.now - run.closed_at, 1),
+                run=run.number,
+            )
+        if (
+            run is not None
+            and run.proven_at is not None
+            and self.durable.attempts
+            and self.now - run.proven_at >= self.settings.limits.min_run
+        ):
+            self.keep(attempts=0)
+        exercise = self.settings.exercise
+        if exercise is not None and self.inputs.wall_sane and proof.verdict and self.now - proof.since >= exercise.for_:
+            last = self.durable.exercised_wall or 0.0
+            # Once a minute is enough for a date that matters by the day.
+            if abs(self.inputs.wall - last) >= 60:
+                self.keep(exercised_wall=self.inputs.wall)
+
+    def follow_stop(self) -> None:
+        """After a release: wait for the stop to be proven, and say it again and again when it is not."""
+        released_at = self.durable.released_at
+        if self.durable.run is not None or released_at is None or self.durable.stopped_at is not None:
+            return
+        limits, verdict = self.settings.limits, self.state.proof.verdict
+        waited = self.now - released_at
+        code = fresh_ags(self.state, self.now)
+        if code in ags.FOREIGN and self.state.ags_foreign >= SAMPLES:
+            self.keep(stopped_at=self.now)
+            self.say("foreign_run", f"The AGS goes on with a run of its own ({ags.word(code or 0)}): not ours to stop.")
+        elif verdict is False:
+            self.keep(stopped_at=self.now)
+            self.say("engine_stopped", f"The engine has stopped: proven {span(waited)} after the contact opened.")
+        elif verdict is None and waited >= limits.tail and not self.state.relay_fault:
+            self.keep(stopped_at=released_at + limits.tail)
+            self.say("stop_unproven", "There is no evidence to prove the stop by; its tail has passed.", Level.WARNING)
+        elif verdict and waited >= limits.stop_confirm * (self.state.stop_alarms + 1):
+            if self.state.stop_alarms == 0:
+                self.keep(stop_failures=self.durable.stop_failures + 1)
+            self.state = replace(self.state, stop_alarms=self.state.stop_alarms + 1)
+            self.say(
+                "stop_failed",
+                f"The engine has failed to stop: AC is still proven {span(waited)} after the contact opened. "
+                "Stop it at the remote or at the engine.",
+                Level.ERROR,
+            )
+
+    def weigh(self) -> None:
+        """Hold what wants the engine against what forbids it."""
+        before = self.state
+        wanted, notes = causes(self.state, self.inputs, self.now)
+        self.state = replace(self.state, causes=wanted, notes=notes)
+        self.state = replace(self.state, inhibitors=reasons(self.state, self.inputs, self.now))
+        for note in notes:
+            if note not in before.notes:
+                self.say("held_back" if "no start" in note else "note", note, Level.WARNING)
+
+    # --- a run in progress
+
+    def stop(self) -> None:
+        run = self.durable.run
+        assert run is not None  # noqa: S101 - `step` asks only then
+        run = self.join(run)
+        ending = self.ending(run)
+        if ending is not None:
+            self.open(run, ending)
+
+    def join(self, run: Run) -> Run:
+        """Let the causes of this moment hold the run, and its deadline come nearer, never recede."""
+        wanted = self.state.causes
+        by_soc, by_volts = emergencies(self.state, self.inputs, self.now)
+        volts_until = run.volts_until
+        if by_volts and volts_until is None:
+            volts_until = self.now + self.settings.limits.emergency_run
+        if "blind" in wanted and "blind" not in run.causes:
+            self.keep(blind_at=self.now)
+        joined = replace(
+            run,
+            causes=wanted,
+            deadline=min(run.deadline, run.closed_at + self.cap()),
+            lasting=run.lasting or not LASTING.isdisjoint(wanted),
+            soc_emergency=("emergency" in wanted) and (run.soc_emergency or by_soc),
+            volts_until=volts_until if "emergency" in wanted else None,
+        )
+        if joined != run:
+            self.keep(run=joined)
+        return joined
+
+    def ending(self, run: Run) -> _Ending | None:
+        """Return why the run ends now: the first of a total order."""
+        return self.ordered(run) or self.refused() or self.unproven(run) or self.unwanted(run)
+
+    def ordered(self, run: Run) -> _Ending | None:
+        """What outranks everything."""
+        summaries = "; ".join(inhibit.summary for inhibit in self.durable.inhibits.values())
+        length, budget = span(self.now - run.closed_at), span(self.settings.limits.daily_budget)
+        endings = (
+            _Ending("mode_off", "The operator switched off."),
+            _Ending("inhibit_alert", f"An alert forbids the engine to run: {summaries}.", Level.WARNING),
+            _Ending("relay_fault", "The relay is not where it was commanded.", Level.ERROR),
+            _Ending("locked_out", "Locked out.", Level.WARNING),
+            _Ending("max_run", f"The run has reached its longest, {length}.", Level.WARNING),
+            _Ending("budget", f"The engine has run {budget} within 24 h, all that is allowed.", Level.WARNING),
+        )
+        now = {"max_run"} if self.now >= run.deadline else set()
+        now |= {reason for reason in self.state.inhibitors if reason != "max_run"}
+        return next((ending for ending in endings if ending.end in now), None)
+
+    def unproven(self, run: Run) -> _Ending | None:
+        """The evidence is there, and it says no. Absent evidence says nothing."""
+        if self.state.proof.verdict is not False:
+            return None
+        if run.proven_at is not None:
+            return _Ending("died", "The engine ran and has died: no AC any more.", Level.ERROR)
+        waited = self.now - run.closed_at
+        if waited < self.settings.limits.start_confirm:
+            return None
+        return _Ending("start_failed", f"The engine has not started: no AC {span(waited)} after closing.", Level.ERROR)
+
+    def refused(self) -> _Ending | None:
+        """The AGS does not run the engine for us."""
+        code = fresh_ags(self.state, self.now)
+        if code is None:
+            return None
+        if self.state.ags_foreign >= SAMPLES and is_foreign(self.state, code):
+            return _Ending("foreign_run", f"The AGS runs the engine for something else: {ags.word(code)}.")
+        if self.state.ags_refusing < SAMPLES:
+            return None
+        if code in ags.FAULTS:
+            text = f"The AGS has latched a fault ({ags.word(code)}). Reset it at the remote: OFF, then AUTO."
+            return _Ending("ags_fault", text, Level.ERROR)
+        return _Ending("ags_refuses", f"The AGS refuses: {ags.word(code)}.", Level.WARNING)
+
+    def unwanted(self, run: Run) -> _Ending | None:
+        """Nothing forbids the run, but nothing that may wants it either."""
+        wanted, settings = self.state.causes, self.settings
+        ordinary = {"emergency", "manual"}.isdisjoint(wanted)
+        if ordinary and wanted and quiet(self.inputs):
+            return _Ending("quiet_hours", "Quiet hours have begun.")
+        if ordinary and settings.on_blind == "stop":
+            if self.state.path == "blind":
+                return _Ending("blind", "Neither alerts nor a state of charge are left to decide by.", Level.WARNING)
+            judged = settings.evidence.ac_input or settings.evidence.ags
+            if judged and evidence_lost(self.state, self.now) and self.now - run.closed_at >= LOST:
+                return _Ending("blind", "Nothing is left to prove the engine by.", Level.WARNING)
+        if wanted or (run.lasting and self.now - run.closed_at < settings.limits.min_run):
+            return None
+        soc = fresh_soc(self.state, self.now)
+        return _Ending(
+            "demand_gone", f"Nothing wants the engine any more{'' if soc is None else f', at {percent(soc)}'}."
+        )
+
+    def open(self, run: Run, ending: _Ending) -> None:
+        """End the run: the contact opens."""
+        limits, durable = self.settings.limits, self.durable
+        seconds = self.now - run.closed_at
+        attempts = durable.attempts + (ending.end in FAILURES)
+        self.keep(
+            run=None,
+            closures=(*durable.closures, Closure(start=run.closed_at, end=self.now)),
+            run_seconds=durable.run_seconds + seconds,
+            released_at=self.now,
+            stopped_at=None,
+            max_run_reached=ending.end == "max_run",
+        )
+        self.state = replace(self.state, stop_alarms=0)
+        if ending.end in STOPS:
+            self.state = replace(self.state, beliefs=self.state.beliefs.spend())
+        self.say(
+            "contact_opened",
+            f"Contact open after {span(seconds)}. {ending.text}",
+            ending.level,
+            reason=ending.end,
+            run=run.number,
+            cause=run.cause,
+            seconds=round(seconds, 1),
+            was_proven=run.proven_at is not None,
+        )
+        if ending.end in FAILURES:
+            pause = limits.backoff[min(attempts, len(limits.backoff)) - 1]
+            locked_out = attempts >= limits.attempts
+            self.keep(
+                attempts=attempts,
+                start_failures=durable.start_failures + 1,
+                back_off_until=self.now + pause,
+                locked_out=locked_out,
+            )
+            self.say(
+                "attempt_failed",
+                f"Failed attempt {attempts} of {limits.attempts}; "
+                + ("locked out until somebody acknowledges." if locked_out else f"the next not before {span(pause)}."),
+                Level.ERROR,
+                reason=ending.end,
+                attempts=attempts,
+            )
+        if self.state.proof.verdict is False:
+            self.keep(stopped_at=self.now)
+
+    # --- no run
+
+    def resume(self) -> None:
+        """Take a broken-off run up again, once, with its old deadline, if its engine still runs."""
+        candidate = self.durable.candidate
+        assert candidate is not None  # noqa: S101 - `step` asks only then
+        code = fresh_ags(self.state, self.now)
+        ours = code is not None and (code == ags.OURS or code in ags.TAILS) and not is_foreign(self.state, code)
+        holding = [reason for reason in self.state.inhibitors if reason not in RESUME_EXEMPT]
+        given_up = (
+            self.now >= candidate.deadline
+            or self.state.proof.verdict is False
+            or self.now - self.state.started_at >= self.settings.limits.tail
+            or held(holding, candidate.causes or (candidate.cause,))
+        )
+        if given_up:
+            self.keep(
+                candidate=None,
+                closures=(*self.durable.closures, Closure(start=candidate.closed_at, end=self.state.started_at)),
+                run_seconds=self.durable.run_seconds + max(0.0, self.state.started_at - candidate.closed_at),
+                released_at=self.state.started_at,
+                stopped_at=None,
+            )
+            self.say("resume_given_up", "The run that was broken off is not taken up again.", run=candidate.number)
+        elif (self.state.proof.verdict or ours) and self.closable():
+            self.keep(run=replace(candidate, resumed=True), candidate=None)
+            self.state = replace(self.state, causes=candidate.causes)
+            self.say(
+                "contact_closed",
+                f"Contact closed again: run {candidate.number} goes on, its engine still runs; "
+                f"it ends within {span(candidate.deadline - self.now)}.",
+                run=candidate.number,
+                cause=candidate.cause,
+                seconds_left=round(candidate.deadline - self.now, 1),
+                resumed=True,
+            )
+
+    def start(self) -> None:
+        wanted, durable = self.state.causes, self.durable
+        if not wanted or held(self.state.inhibitors, wanted) or not self.closable():
+            return
+        cause: Cause = next(first for first in FIRST if first in wanted)
+        by_soc, by_volts = emergencies(self.state, self.inputs, self.now)
+        run = Run(
+            number=durable.runs + 1,
+            cause=cause,
+            causes=wanted,
+            closed_at=self.now,
+            closed_wall=self.inputs.wall,
+            deadline=self.now + self.cap(),
+            lasting=not LASTING.isdisjoint(wanted),
+            soc_emergency=by_soc,
+            volts_until=self.now + self.settings.limits.emergency_run if by_volts else None,
+        )
+        self.keep(
+            run=run,
+            runs=run.number,
+            starts={**durable.starts, cause: durable.starts.get(cause, 0) + 1},
+            blind_at=self.now if "blind" in wanted else durable.blind_at,
+            released_at=None,
+            stopped_at=None,
+            max_run_reached=False,
+        )
+        self.say(
+            "contact_closed",
+            f"Contact closed for {cause}; it opens within {span(run.deadline - self.now)} at the latest.",
+            run=run.number,
+            cause=cause,
+            seconds_left=round(run.deadline - self.now, 1),
+            resumed=False,
+        )
+
+    def closable(self) -> bool:
+        """Only a contact that reads open may be closed."""
+        return self.inputs.read_back is False and not self.inputs.relay_error
+
+    # --- what is shown
+
+    def settle(self) -> None:
+        """Let the last words agree with the last act."""
+        if self.durable.max_run_reached and rested(self.durable, self.settings, self.now):
+            self.keep(max_run_reached=False)
+        phase = self.phase()
+        wanted, notes = causes(self.state, self.inputs, self.now)
+        self.state = replace(self.state, phase=phase, causes=wanted, notes=notes)
+        self.state = replace(self.state, inhibitors=reasons(self.state, self.inputs, self.now))
+
+    def phase(self) -> Phase:
+        run, durable = self.durable.run, self.durable
+        if run is None:
+            if self.state.relay_fault:
+                return "unknown"
+            return "stopping" if durable.released_at is not None and durable.stopped_at is None else "off"
+        if self.state.proof.verdict is None and (
+            run.proven_at is not None or self.now - run.closed_at >= self.settings.limits.start_confirm
+        ):
+            return "unknown"
+        return "running" if run.proven_at is not None else "starting"

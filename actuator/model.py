@@ -1,0 +1,377 @@
+"""What goes into the decision and what comes out of it.
+
+Every time is in seconds. `now`, and every field that names a moment without the word *wall*, is monotonic within one
+boot; wall times are Unix time and serve people, quiet hours and the exercise only.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Literal
+
+import msgspec
+
+from actuator.beliefs import Beliefs
+from actuator.freshness import Debounced, Proof, Watch
+from actuator.settings import Settings
+
+Cause = Literal["alert", "fallback", "emergency", "blind", "exercise", "manual"]
+CAUSES: tuple[Cause, ...] = ("alert", "fallback", "emergency", "blind", "exercise", "manual")
+
+Reason = Literal[
+    "mode_off",
+    "locked_out",
+    "inhibit_alert",
+    "relay_fault",
+    "max_run",
+    "budget",
+    "min_off",
+    "back_off",
+    "quiet_hours",
+    "ags_refuses",
+    "foreign_run",
+    "ac_live",
+]
+REASONS: tuple[Reason, ...] = (
+    "mode_off",
+    "locked_out",
+    "inhibit_alert",
+    "relay_fault",
+    "max_run",
+    "budget",
+    "min_off",
+    "back_off",
+    "quiet_hours",
+    "ags_refuses",
+    "foreign_run",
+    "ac_live",
+)
+
+Mode = Literal["auto", "on", "off"]
+MODES: tuple[Mode, ...] = ("auto", "on", "off")
+Path = Literal["waiting", "alerts", "fallback", "blind"]
+PATHS: tuple[Path, ...] = ("waiting", "alerts", "fallback", "blind")
+Phase = Literal["off", "starting", "running", "stopping", "unknown"]
+PHASES: tuple[Phase, ...] = ("off", "starting", "running", "stopping", "unknown")
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """What one reading of the exporter's page says; None is absent.
+
+    Attributes:
+        soc: the leading state of charge, 0 to 1.
+        soc_stamp: the exporter's timestamp of it; only its changing counts, never its value.
+        soc_refused: a source has a state of charge that the exporter refuses as wrong, and none leads.
+        device_stamp: the timestamp of the evidence device's last success.
+        ac_input_volts: at the inverter's input.
+        charging: the inverter is in a charging state with DC amperes into the battery.
+        ags_code: the AGS's raw status.
+        battery_volts: of the metric that `emergency_volts` names.
+        battery_volts_stamp: the timestamp of its device's last success.
+        emergency_volts: the threshold for them, scaled by the inverter's nominal voltage.
+        ags_max_run: the AGS's own cap in seconds as the remote broadcasts it.
+    """
+
+    soc: float | None = None
+    soc_stamp: float | None = None
+    soc_refused: bool = False
+    device_stamp: float | None = None
+    ac_input_volts: float | None = None
+    charging: bool | None = None
+    ags_code: int | None = None
+    battery_volts: float | None = None
+    battery_volts_stamp: float | None = None
+    emergency_volts: float | None = None
+    ags_max_run: float | None = None
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert of a notification, already found to be one of ours.
+
+    Attributes:
+        kind: what the alert's name means here.
+        firing: else it is resolved.
+        fingerprint: Alertmanager's key of the alert's labels.
+        starts_at: Unix time of the alert's beginning as its sender says.
+        summary: the alert's words for people, may be empty.
+    """
+
+    kind: Literal["start", "stop", "heartbeat", "inhibit"]
+    firing: bool
+    fingerprint: str
+    starts_at: float
+    summary: str = ""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What an authorised operator asks: a mode (`on` with its seconds), or to acknowledge."""
+
+    action: Literal["auto", "on", "off", "acknowledge"]
+    seconds: float | None = None
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True):
+    """What has happened since the last step, and what is so now.
+
+    Attributes:
+        settings: the configuration in force.
+        page: a page read since the last step; None: none was.
+        notices: taken in since the last step, in the order of arrival.
+        beats: notifications with a firing heartbeat since the last step.
+        commands: of the operator since the last step.
+        board_asked: the board has been read since the last step; `read_back` is its new answer.
+        read_back: what the board says of the contact, True closed; None: it could not be read. Of a board that cannot
+            be read back: what was last written without an error.
+        relay_error: a write failed since the last step.
+        journal_ok: the journal takes rows.
+        wall: Unix time.
+        wall_sane: the kernel calls the clock synchronised, and it is not before the journal's last row.
+        minute_of_day: local wall time, 0 to 1439.
+    """
+
+    settings: Settings
+    page: Page | None = None
+    notices: tuple[Notice, ...] = ()
+    beats: int = 0
+    commands: tuple[Command, ...] = ()
+    board_asked: bool = True
+    read_back: bool | None = None
+    relay_error: bool = False
+    journal_ok: bool = True
+    wall: float = 0.0
+    wall_sane: bool = False
+    minute_of_day: int = 0
+
+
+class Level(enum.StrEnum):
+    """How much an event matters to a person."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a person, the log and the journal are told of.
+
+    Attributes:
+        kind: one word for machines, such as `contact_closed`, `engine_proven`, `start_failed`.
+        text: one sentence for people.
+        level: how much it matters.
+        fields: the facts behind it: cause, SOC, deadline and so on.
+    """
+
+    kind: str
+    text: str
+    level: Level = Level.INFO
+    fields: dict[str, str | float | int | bool | None] = {}
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """A closure of the contact, from its start on.
+
+    Attributes:
+        number: counts runs, never reused.
+        cause: the first one, for the record.
+        causes: all that hold it now.
+        closed_at: when the contact first closed.
+        closed_wall: the same, Unix time.
+        deadline: no later than this does the contact open; only ever moved earlier.
+        proven_at: when evidence first proved the engine; None: not yet.
+        resumed: it has been taken up again after a death of ours; happens once.
+        lasting: a cause without a bound of its own has held it, so min run delays its end.
+        soc_emergency: the state of charge is among its emergencies.
+        volts_until: when the emergency of the battery's volts ends; None: there is none.
+    """
+
+    number: int
+    cause: Cause
+    causes: tuple[Cause, ...]
+    closed_at: float
+    closed_wall: float
+    deadline: float
+    proven_at: float | None = None
+    resumed: bool = False
+    lasting: bool = False
+    soc_emergency: bool = False
+    volts_until: float | None = None
+
+
+class Inhibit(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert that forbids a run, until it resolves and two beats follow, or an operator acknowledges.
+
+    Attributes:
+        summary: its words for people.
+        starts_at: Unix time of its beginning as the sender says.
+        beats_left: it has resolved, and so many beats are to come; None: it fires.
+    """
+
+    summary: str
+    starts_at: float
+    beats_left: int | None = None
+
+
+class Closure(msgspec.Struct, frozen=True, kw_only=True):
+    """A past closure, for the budget."""
+
+    start: float
+    end: float
+
+
+class Durable(msgspec.Struct, frozen=True, kw_only=True):
+    """What must outlive the process; the journal keeps it, and writes it before the contact closes.
+
+    Attributes:
+        run: the closure in progress: the contact is commanded closed as long as there is one.
+        candidate: a proven run that a death of ours broke off, until it is resumed or given up.
+        runs: how many there have been.
+        closures: of the last 24 hours, for the budget.
+        attempts: consecutive failed ones.
+        locked_out: until acknowledged.
+        back_off_until: no start before, save a manual one.
+        released_at: when the contact last opened.
+        stopped_at: when the engine's stop was proven after that, or had to be taken for granted; None: not yet.
+        max_run_reached: the last run ended at its deadline; until min off has passed.
+        mode: what the operator chose.
+        mode_before: where mode `on` goes back to.
+        manual_until: when mode `on` ends.
+        inhibits: by fingerprint.
+        exercised_wall: Unix time of the last proven run long enough to be an exercise, or of the first start ever.
+        blind_at: when the last run for `blind` began.
+        starts: by cause, for the counter.
+        start_failures: for the counter.
+        stop_failures: for the counter.
+        run_seconds: of closures that have ended, for the counter.
+        relay_errors: for the counter.
+        torn: the journal was found torn; until acknowledged.
+    """
+
+    run: Run | None = None
+    candidate: Run | None = None
+    runs: int = 0
+    closures: tuple[Closure, ...] = ()
+    attempts: int = 0
+    locked_out: bool = False
+    back_off_until: float | None = None
+    released_at: float | None = None
+    stopped_at: float | None = None
+    max_run_reached: bool = False
+    mode: Mode = "auto"
+    mode_before: Mode = "auto"
+    manual_until: float | None = None
+    inhibits: dict[str, Inhibit] = {}
+    exercised_wall: float | None = None
+    blind_at: float | None = None
+    starts: dict[str, int] = {}
+    start_failures: int = 0
+    stop_failures: int = 0
+    run_seconds: float = 0.0
+    relay_errors: int = 0
+    torn: bool = False
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """One moment on every clock there is: what is needed to carry times over a death or a reboot.
+
+    Attributes:
+        boot: the kernel's boot id.
+        now: monotonic seconds of that boot.
+        wall: Unix time.
+        wall_sane: the kernel calls the clock synchronised.
+    """
+
+    boot: str
+    now: float
+    wall: float
+    wall_sane: bool
+
+
+class Saved(msgspec.Struct, frozen=True, kw_only=True):
+    """What the journal keeps beside its rows: the durable state and when it was written."""
+
+    durable: Durable
+    moment: Moment
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """The controller's whole memory; `durable` is the part that outlives the process.
+
+    The rest is judged anew from what comes in. `causes`, `inhibitors` and `notes` are the step's answer to "why" and
+    "why not": the panel, the metrics and the journal show these.
+
+    Attributes:
+        started_at: when this process began to decide.
+        page_at: when the last page was read.
+        soc: the leading state of charge, 0 to 1.
+        soc_fresh_at: when it was last fresh.
+        soc_refused: the last page has one that the exporter refuses.
+        volts: of the battery.
+        volts_threshold: at or under this they are an emergency; None: unknown or not wanted.
+        evidence: of the engine, 1 positive and 0 negative.
+        evidence_at: when it was last fresh.
+        proof: what the evidence has proven.
+        ags: the AGS's status code.
+        ags_refusing: samples in a row of a refusing code.
+        ags_foreign: samples in a row of another's run.
+        ags_last_start: the last code that began a run, to whom warm-up and cool-down belong.
+        ags_cap: the AGS's own max run in seconds, as seen on the bus.
+        ac_live: AC at the inverter's input while our contact was open, not yet gone for three samples.
+        low: the state of charge at or under start.
+        high: the state of charge at or over stop.
+        soc_emergency: the state of charge at or under emergency.
+        volts_emergency: the volts at or under theirs.
+        beliefs: what the alerts have us believe.
+        last_beat: when the last heartbeat notification came.
+        beats: how many have come, each before the one before had timed out.
+        path: whose word counts.
+        relay_fault: the contact is not known to be where it was commanded.
+        contrary_reads: answers of the board in a row that are not what was commanded.
+        good_reads: answers *open* in a row since the fault.
+        stop_alarms: how often the present failure to stop has been said.
+        phase: of the engine as far as it is known.
+        causes: why it is wanted.
+        inhibitors: why it may not.
+        notes: what else keeps it from running or from stopping, in words.
+    """
+
+    started_at: float
+    durable: Durable = Durable()
+    page_at: float | None = None
+    soc: Watch = Watch()
+    soc_fresh_at: float | None = None
+    soc_refused: bool = False
+    volts: Watch = Watch()
+    volts_threshold: float | None = None
+    evidence: Watch = Watch()
+    evidence_at: float | None = None
+    proof: Proof = Proof()
+    ags: Watch = Watch()
+    ags_refusing: int = 0
+    ags_foreign: int = 0
+    ags_last_start: int | None = None
+    ags_cap: float | None = None
+    ac_live: bool = False
+    low: Debounced = Debounced()
+    high: Debounced = Debounced()
+    soc_emergency: Debounced = Debounced()
+    volts_emergency: Debounced = Debounced()
+    beliefs: Beliefs = Beliefs()
+    last_beat: float | None = None
+    beats: int = 0
+    path: Path = "waiting"
+    relay_fault: bool = False
+    contrary_reads: int = 0
+    good_reads: int = 0
+    stop_alarms: int = 0
+    phase: Phase = "off"
+    causes: tuple[Cause, ...] = ()
+    inhibitors: tuple[Reason, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step's result: what to remember, where the contact belongs, and what to tell."""
+
+    state: State
+    close: bool
+    events: tuple[Event, ...] = ()

@@ -1,0 +1,320 @@
+"""From what came in to what is so: page, alerts, operator and board, each into the state. Pure.
+
+Loss is judged here as well: a value that stops being fresh becomes absent by the clock alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from actuator import ags
+from actuator.freshness import SAMPLES
+from actuator.model import Event, Inhibit, Level
+from actuator.words import span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from actuator.model import Command, Durable, Inputs, Page, Path, State
+    from actuator.settings import Settings
+
+SOC_FRESH: Final = 60.0
+"""Seconds without a changed timestamp after which the state of charge is absent."""
+LOST: Final = 300.0
+"""Seconds without a fresh value after which it is lost."""
+EVIDENCE_FRESH: Final = 30.0
+"""The same as `SOC_FRESH`, for what the bus says of inverter, AGS and volts."""
+BEATS_TO_TRUST: Final = 2
+"""Heartbeats before the alert path is believed, and before a resolved inhibit is."""
+MANUAL: Final = 7200.0
+"""Seconds of a run that an operator asks for without saying how long."""
+
+
+def perceive(state: State, inputs: Inputs, now: float) -> tuple[State, tuple[Event, ...]]:
+    """Take in everything that came since the last step, and let lapse what time ends."""
+    events: list[Event] = []
+    state = _pages(state, inputs.page, inputs.settings, now)
+    for part in (_path, _alerts, _operator, _board):
+        state, said = part(state, inputs, now)
+        events += said
+    return state, tuple(events)
+
+
+# --- the exporter's page
+
+
+def fresh_soc(state: State, now: float) -> float | None:
+    """Return the state of charge, 0 to 1, or None when it is absent."""
+    return state.soc.fresh(now, SOC_FRESH)
+
+
+def soc_lost(state: State, now: float) -> bool:
+    """Return whether there has been no state of charge for so long that nothing can be decided by it."""
+    return now - max(state.started_at, state.soc_fresh_at or state.started_at) >= LOST
+
+
+def evidence_lost(state: State, now: float) -> bool:
+    """Return whether nothing has been heard of the engine for as long."""
+    return now - max(state.started_at, state.evidence_at or state.started_at) >= LOST
+
+
+def fresh_ags(state: State, now: float) -> int | None:
+    """Return the AGS's status code, or None when it is silent."""
+    code = state.ags.fresh(now, EVIDENCE_FRESH)
+    return None if code is None else int(code)
+
+
+def _pages(state: State, page: Page | None, settings: Settings, now: float) -> State:
+    if page is None:
+        watched = {name: getattr(state, name).idle() for name in ("soc", "volts", "evidence", "ags")}
+        return _judge(replace(state, **watched), settings, now)
+    code = None if page.ags_code is None else float(page.ags_code)
+    state = replace(
+        state,
+        page_at=now,
+        soc=state.soc.observe(page.soc, page.soc_stamp, now),
+        soc_refused=page.soc_refused,
+        volts=state.volts.observe(page.battery_volts, page.battery_volts_stamp, now),
+        volts_threshold=page.emergency_volts,
+        evidence=state.evidence.observe(_positive(page, settings), page.device_stamp, now),
+        ags=state.ags.observe(code, page.device_stamp, now),
+        ags_cap=page.ags_max_run or None,
+    )
+    return _judge(state, settings, now)
+
+
+def _positive(page: Page, settings: Settings) -> float | None:
+    """Judge one sample: 1 proves a running engine, 0 denies it, None says nothing."""
+    if settings.evidence.ac_input:
+        if page.charging:
+            return 1.0
+        return None if page.ac_input_volts is None else float(page.ac_input_volts >= settings.evidence.min_volts)
+    if settings.evidence.ags and page.ags_code is not None:
+        return float(page.ags_code in ags.RUNNING)
+    return None
+
+
+def _judge(state: State, settings: Settings, now: float) -> State:
+    soc, soc_new = fresh_soc(state, now), state.soc.sampled
+    volts, threshold = state.volts.fresh(now, EVIDENCE_FRESH), state.volts_threshold
+    low_volts = None if volts is None or threshold is None else volts <= threshold
+    evidence = state.evidence.fresh(now, EVIDENCE_FRESH)
+
+    def within(holds: bool | None) -> bool | None:  # noqa: FBT001 - it is the value itself
+        return None if soc is None else holds
+
+    proof = state.proof.update(
+        positive=None if evidence is None else evidence > 0, sampled=state.evidence.sampled, now=now
+    )
+    return _judge_ags(
+        replace(
+            state,
+            soc_fresh_at=now if soc is not None else state.soc_fresh_at,
+            low=state.low.update(
+                agrees=within(soc is not None and soc <= settings.start_soc), sampled=soc_new, now=now, limit=SOC_FRESH
+            ),
+            high=state.high.update(
+                agrees=within(soc is not None and soc >= settings.stop_soc), sampled=soc_new, now=now, limit=SOC_FRESH
+            ),
+            soc_emergency=state.soc_emergency.update(
+                agrees=within(soc is not None and soc <= settings.emergency_soc),
+                sampled=soc_new,
+                now=now,
+                limit=SOC_FRESH,
+            ),
+            volts_emergency=state.volts_emergency.update(
+                agrees=low_volts, sampled=state.volts.sampled, now=now, limit=SOC_FRESH
+            ),
+            evidence_at=now if evidence is not None else state.evidence_at,
+            proof=proof,
+        ),
+        now,
+    )
+
+
+def _judge_ags(state: State, now: float) -> State:
+    durable = state.durable
+    ours = durable.run is not None or durable.candidate is not None or _stopping(durable)
+    if durable.run is not None:
+        ac_live = False
+    elif state.evidence.sampled and state.evidence.value:
+        ac_live = True
+    else:
+        gone = state.proof.last is False and state.proof.count >= SAMPLES
+        ac_live = state.ac_live and not gone and not evidence_lost(state, now)
+    code = fresh_ags(state, now)
+    if code is None:
+        return replace(state, ac_live=ac_live, ags_refusing=0, ags_foreign=0)
+    if not state.ags.sampled:
+        return replace(state, ac_live=ac_live)
+    last_start = code if code in ags.FOREIGN or code == ags.OURS else state.ags_last_start
+    refuses = ags.refuses(code, closed=durable.run is not None)
+    foreign = ags.foreign(code, last_start=last_start, ours=ours)
+    return replace(
+        state,
+        ac_live=ac_live,
+        ags_last_start=last_start if code in ags.RUNNING else None,
+        ags_refusing=state.ags_refusing + 1 if refuses else 0,
+        ags_foreign=state.ags_foreign + 1 if foreign else 0,
+    )
+
+
+def _stopping(durable: Durable) -> bool:
+    return durable.released_at is not None and durable.stopped_at is None
+
+
+# --- the alert path
+
+
+def _path(state: State, inputs: Inputs, now: float) -> tuple[State, Iterator[Event]]:
+    timeout = inputs.settings.alerts.heartbeat_timeout
+    in_time = state.last_beat is not None and now - state.last_beat < timeout
+    beats = min((state.beats if in_time else 0) + inputs.beats, BEATS_TO_TRUST)
+    last_beat = now if inputs.beats else state.last_beat
+    path: Path
+    if beats >= BEATS_TO_TRUST:
+        path = "alerts"
+    elif state.path == "waiting" and now - state.started_at < timeout:
+        path = "waiting"
+    else:
+        path = "blind" if soc_lost(state, now) else "fallback"
+    events = _announce_path(state.path, path, state, inputs, now) if path != state.path else ()
+    return replace(state, beats=beats, last_beat=last_beat, path=path), iter(events)
+
+
+def _announce_path(before: Path, path: Path, state: State, inputs: Inputs, now: float) -> tuple[Event, ...]:
+    silence = (
+        "no heartbeat has come"
+        if state.last_beat is None
+        else f"the last heartbeat is {span(now - state.last_beat)} old"
+    )
+    text = {
+        "alerts": "Heartbeats arrive: the alerts decide.",
+        "fallback": f"The alerts are silent ({silence}): the state of charge on the exporter's page decides.",
+        "blind": f"The alerts are silent ({silence}) and no state of charge is known: "
+        + {
+            "finish": "a run in progress goes on to its deadline, none begins.",
+            "stop": "a run in progress stops, none begins.",
+            "start": f"the engine runs {span(inputs.settings.blind.run)} every {span(inputs.settings.blind.every)}.",
+        }[inputs.settings.on_blind],
+    }.get(path, "")
+    level = Level.INFO if path == "alerts" else Level.WARNING
+    return (Event(kind="path_changed", text=text, level=level, fields={"path": path, "before": before}),)
+
+
+def _alerts(state: State, inputs: Inputs, now: float) -> tuple[State, Iterator[Event]]:
+    settings = inputs.settings.alerts
+    events: list[Event] = []
+    beliefs = state.beliefs
+    # Beats first: one that came with a `resolved` is not one that followed it.
+    inhibits, cleared = _count_beats(state, inputs.beats)
+    for summary in cleared:
+        text = f"The inhibit has resolved and two heartbeats have followed: {summary}"
+        events.append(Event(kind="inhibit_cleared", text=text))
+    for notice in inputs.notices:
+        if notice.kind == "inhibit":
+            before = inhibits.get(notice.fingerprint)
+            if notice.firing:
+                if before is None:
+                    text = f"An alert forbids the engine to run: {notice.summary}"
+                    events.append(Event(kind="inhibited", text=text, level=Level.WARNING))
+                starts_at = max(notice.starts_at, before.starts_at if before else notice.starts_at)
+                held = Inhibit(summary=notice.summary, starts_at=starts_at)
+                inhibits = {**inhibits, notice.fingerprint: held}
+            elif before is not None and before.beats_left is None and notice.starts_at >= before.starts_at:
+                inhibits = {**inhibits, notice.fingerprint: replace(before, beats_left=BEATS_TO_TRUST)}
+        elif notice.kind != "heartbeat":
+            if notice.firing:
+                beliefs = beliefs.fire(notice.fingerprint, notice.kind, notice.starts_at, now=now, lease=settings.lease)
+            else:
+                beliefs = beliefs.resolve(notice.fingerprint, notice.starts_at)
+    beliefs = beliefs.lapse(now)
+    if state.low.holds(inputs.settings.debounce.start):
+        beliefs = beliefs.restore()
+    durable = state.durable if inhibits == state.durable.inhibits else replace(state.durable, inhibits=inhibits)
+    return replace(state, beliefs=beliefs, durable=durable), iter(events)
+
+
+def _count_beats(state: State, beats: int) -> tuple[dict[str, Inhibit], list[str]]:
+    left: dict[str, Inhibit] = {}
+    cleared: list[str] = []
+    for fingerprint, inhibit in state.durable.inhibits.items():
+        if inhibit.beats_left is None:
+            left[fingerprint] = inhibit
+        elif state.path != "alerts":
+            # The alert path died with it: that `resolved` proves nothing, the count begins anew.
+            left[fingerprint] = replace(inhibit, beats_left=BEATS_TO_TRUST)
+        elif inhibit.beats_left > beats:
+            left[fingerprint] = replace(inhibit, beats_left=inhibit.beats_left - beats)
+        else:
+            cleared.append(inhibit.summary)
+    return left, cleared
+
+
+# --- the operator
+
+
+def _operator(state: State, inputs: Inputs, now: float) -> tuple[State, Iterator[Event]]:
+    durable = state.durable
+    events: list[Event] = []
+    for command in inputs.commands:
+        durable, event = _obey(durable, command, inputs.settings, now)
+        events.append(event)
+    if durable.mode == "on" and (durable.manual_until is None or now >= durable.manual_until):
+        text = f"The time of mode on is over: mode {durable.mode_before} again."
+        events.append(Event(kind="manual_ended", text=text, fields={"mode": durable.mode_before}))
+        durable = replace(durable, mode=durable.mode_before, manual_until=None)
+    return replace(state, durable=durable), iter(events)
+
+
+def _obey(durable: Durable, command: Command, settings: Settings, now: float) -> tuple[Durable, Event]:
+    fields: dict[str, str | float | int | bool | None] = {"action": command.action}
+    if command.action == "acknowledge":
+        durable = replace(durable, attempts=0, locked_out=False, back_off_until=None, inhibits={}, torn=False)
+        text = "The operator acknowledged: lock-out, failed attempts and inhibits are cleared."
+    elif command.action == "on":
+        seconds = min(command.seconds or MANUAL, settings.limits.max_run)
+        before = durable.mode_before if durable.mode == "on" else durable.mode
+        durable = replace(durable, mode="on", mode_before=before, manual_until=now + seconds)
+        fields["seconds"] = seconds
+        text = f"The operator wants the engine to run for {span(seconds)}."
+    else:
+        durable = replace(durable, mode=command.action, manual_until=None)
+        text = {
+            "off": "The operator switched off: nothing starts the engine until the mode is changed.",
+            "auto": "The operator switched to automatic.",
+        }[command.action]
+    return durable, Event(kind="operator", text=text, fields=fields)
+
+
+# --- the board
+
+
+def _board(state: State, inputs: Inputs, now: float) -> tuple[State, Iterator[Event]]:
+    if not inputs.relay_error and not inputs.board_asked:
+        return state, iter(())
+    wanted = state.durable.run is not None
+    agrees = inputs.read_back is wanted and not inputs.relay_error
+    contrary = 0 if agrees else state.contrary_reads + 1
+    good = state.good_reads + 1 if agrees and state.relay_fault and not wanted else 0
+    durable = state.durable
+    if inputs.relay_error:
+        durable = replace(durable, relay_errors=durable.relay_errors + 1)
+    if not state.relay_fault and (inputs.relay_error or contrary >= SAMPLES):
+        said = {True: "closed", False: "open", None: "nothing"}[inputs.read_back]
+        text = (
+            f"The relay is not where it was commanded: wanted {'closed' if wanted else 'open'}, "
+            f"the board says {said}{', and a write failed' if inputs.relay_error else ''}. "
+            "Opening is tried until it reads open."
+        )
+        event = Event(kind="relay_fault", text=text, level=Level.ERROR, fields={"wanted": wanted, "read_back": said})
+        if not inputs.relay_error:
+            durable = replace(durable, relay_errors=durable.relay_errors + 1)
+        return replace(state, relay_fault=True, contrary_reads=contrary, good_reads=0, durable=durable), iter((event,))
+    if state.relay_fault and good >= SAMPLES:
+        event = Event(kind="relay_recovered", text="The board reads open again; starts are held for min off.")
+        durable = replace(durable, released_at=now, stopped_at=None)
+        return replace(state, relay_fault=False, contrary_reads=0, good_reads=0, durable=durable), iter((event,))
+    return replace(state, contrary_reads=contrary, good_reads=good, durable=durable), iter(())

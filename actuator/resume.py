@@ -1,0 +1,104 @@
+"""What a controller knows when it begins: the journal's last word, carried over a death or a reboot. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from actuator.model import Closure, Durable, Event, Level, State
+from actuator.words import span
+
+if TYPE_CHECKING:
+    from actuator.model import Moment, Saved
+    from actuator.settings import Settings
+
+
+def restore(
+    saved: Saved | None, here: Moment, settings: Settings, *, torn: bool = False
+) -> tuple[State, tuple[Event, ...]]:
+    """Return the first state, with the contact taken to be open, and what to tell.
+
+    Args:
+        saved: the journal's last snapshot; None: there is none to be read.
+        here: this moment, on every clock.
+        settings: the configuration in force.
+        torn: journal and sidecar do not agree: at most one max run of budget is left.
+    """
+    durable = Durable() if saved is None else _carried(saved, here)
+    events: list[Event] = []
+    if torn:
+        spent = settings.limits.daily_budget - settings.limits.max_run
+        closures = (Closure(start=here.now - spent, end=here.now),) if spent > 0 else ()
+        durable = replace(durable, run=None, candidate=None, closures=closures, torn=True)
+        text = (
+            f"The journal is torn: at most {span(settings.limits.max_run)} of the daily budget are left until the day "
+            "has passed, and nothing is resumed. `acknowledge` ends the alarm."
+        )
+        events.append(Event(kind="journal_torn", text=text, level=Level.ERROR))
+    broken_off = durable.run or durable.candidate
+    if broken_off is not None:
+        same_boot = saved is not None and saved.moment.boot == here.boot
+        resumable = (
+            same_boot and broken_off.proven_at is not None and not broken_off.resumed and here.now < broken_off.deadline
+        )
+        text = f"Run {broken_off.number} was broken off by a death of this program, {_how(same_boot=same_boot)}."
+        events.append(Event(kind="run_broken_off", text=text, level=Level.WARNING, fields={"run": broken_off.number}))
+        if resumable:
+            durable = replace(durable, run=None, candidate=broken_off)
+        else:
+            # In this boot the contact may have stayed closed until now; over a reboot no longer than it was meant to.
+            end = here.now if same_boot else min(here.now, max(broken_off.deadline, broken_off.closed_at))
+            durable = replace(
+                durable,
+                run=None,
+                candidate=None,
+                closures=(*durable.closures, Closure(start=broken_off.closed_at, end=end)),
+                run_seconds=durable.run_seconds + max(0.0, end - broken_off.closed_at),
+                released_at=here.now,
+                stopped_at=None,
+            )
+    return State(started_at=here.now, durable=durable), tuple(events)
+
+
+def _how(*, same_boot: bool) -> str:
+    return "in this boot of the machine" if same_boot else "before this boot of the machine"
+
+
+def _carried(saved: Saved, here: Moment) -> Durable:
+    """Return the durable state with its times on this boot's clock.
+
+    Over a reboot the time that passed counts only when the wall clock was sane on both sides of it; else none did.
+    """
+    durable, moment = saved.durable, saved.moment
+    if moment.boot == here.boot:
+        return durable
+    passed = max(0.0, here.wall - moment.wall) if moment.wall_sane and here.wall_sane else 0.0
+    shift = here.now - passed - moment.now
+
+    def moved(time: float | None) -> float | None:
+        return None if time is None else time + shift
+
+    run = durable.run or durable.candidate
+    if run is not None:
+        run = replace(
+            run,
+            closed_at=run.closed_at + shift,
+            deadline=run.deadline + shift,
+            proven_at=moved(run.proven_at),
+            volts_until=moved(run.volts_until),
+        )
+    manual_over = durable.mode == "on"
+    return replace(
+        durable,
+        run=run,
+        candidate=None,
+        closures=tuple(Closure(start=closure.start + shift, end=closure.end + shift) for closure in durable.closures),
+        back_off_until=moved(durable.back_off_until),
+        released_at=moved(durable.released_at),
+        stopped_at=moved(durable.stopped_at),
+        # An order to run for a while was given to another boot; nobody may remember it.
+        mode=durable.mode_before if manual_over else durable.mode,
+        manual_until=None if manual_over else durable.manual_until,
+        blind_at=moved(durable.blind_at),
+    )

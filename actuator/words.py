@@ -1,0 +1,22 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+
+def percent(ratio: float) -> str:
+    """Return 0.253 as "25.3 %", 0.25 as "25 %"."""
+    return f"{round(ratio * 100, 1):g} %"
+
+
+def span(seconds: float) -> str:
+    """Return seconds as a person would say them: "45 s", "15 min", "4 h", "1 h 30 min", "28 d"."""
+    whole = round(seconds)
+    if whole < 120:
+        return f"{round(seconds, 1):g} s"
+    days, rest = divmod(whole, 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, left = divmod(rest, 60)
+    if not days and not hours:
+        return f"{minutes} min" if not left else f"{minutes} min {left} s"
+    parts = ((days, "d"), (hours, "h"), (minutes, "min"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
