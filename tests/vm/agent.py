@@ -29,7 +29,7 @@ def answer(request: dict[str, object]) -> dict[str, object]:
 def main() -> None:
     """Serve until the machine ends."""
     with Path(sys.argv[1]).open("r+b", buffering=0) as port:
-        tty.setraw(port)
+        tty.setraw(port.fileno())
         port.write(b'{"agent": "ready"}\n')
         pending = b""
         while True:

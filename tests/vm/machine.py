@@ -60,7 +60,8 @@ Restart=always
 
 TARGET_UNIT = """[Unit]
 Description=What the tests need, and no more
-Wants=agent.service systemd-udevd.service systemd-udevd-kernel.socket systemd-udevd-control.socket systemd-udev-trigger.service
+Wants=agent.service systemd-udevd.service systemd-udevd-kernel.socket systemd-udevd-control.socket
+Wants=systemd-udev-trigger.service
 Wants=systemd-journald.service systemd-journald.socket
 AllowIsolate=yes
 """

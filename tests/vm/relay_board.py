@@ -87,7 +87,8 @@ class Board:
         content = b"" if inwards else self._receive(length) or b""
         if endpoint != 0:
             return  # the interrupt endpoint never has anything to say: the request stays open until it is unlinked
-        status, answer = self._control(*struct.unpack("<BBHHH", header[40:48]), content)
+        kind, request, value, _, wanted = struct.unpack("<BBHHH", header[40:48])
+        status, answer = self._control(kind, request, value, wanted, content)
         moved = len(content) if not inwards else len(answer)
         reply = struct.pack(">IIIIIiIIII8x", 3, number, 0, 0, 0, status, moved, 0, 0, 0)
         if self.link is not None:
@@ -103,7 +104,7 @@ class Board:
             received += chunk
         return received
 
-    def _control(self, kind: int, request: int, value: int, _: int, length: int, content: bytes) -> tuple[int, bytes]:
+    def _control(self, kind: int, request: int, value: int, length: int, content: bytes) -> tuple[int, bytes]:
         if request == 6 and kind & 0x80:  # GET_DESCRIPTOR, of the device or of its HID interface
             return (0, DESCRIPTORS[value][:length]) if value in DESCRIPTORS else (EPIPE, b"")
         if kind == 0xA1 and request == 1:  # GET_REPORT
