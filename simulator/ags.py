@@ -27,9 +27,6 @@ OURS = START_TEMPERATURE
 FAILED_START = {6: 9, 7: 10, 8: 11, 12: 15, 13: 16, 14: 17, 18: 21, 19: 22, 20: 23}
 """The reason of a start → the fault when all its attempts have failed; any other reason is a run fault."""
 
-NOTICED_AFTER_SECONDS = 5.0
-"""How long the AC must be gone before the AGS calls it a run fault."""
-
 NEVER = float("inf")
 
 
@@ -109,7 +106,7 @@ class Ags:
         if self._is_released() and self.phase is not Phase.COOL_DOWN:
             left = min(left, self._tail() - self._released_seconds)
         if self._misses_its_engine():
-            left = min(left, NOTICED_AFTER_SECONDS - self._gone_seconds)
+            left = min(left, self.settings.noticed_after - self._gone_seconds)
         return max(0.0, left)
 
     def pass_time(self, seconds: float) -> None:
@@ -180,7 +177,7 @@ class Ags:
         if self.phase is Phase.RUNNING and self.run_seconds >= self.settings.max_run:
             self.latched = FAULT_MAX_RUN
             return self._enter(Phase.COOL_DOWN, self.settings.cool_down)
-        if self._misses_its_engine() and self._gone_seconds >= NOTICED_AFTER_SECONDS:
+        if self._misses_its_engine() and self._gone_seconds >= self.settings.noticed_after:
             self.latched = RUN_FAULT
             self.engine.stop()
             return self._enter(Phase.FAULT)

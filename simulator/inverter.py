@@ -81,7 +81,7 @@ class Inverter:
             self.charger.begin()
         if volts <= CUT_OUT_PER_12V * self.blocks:
             self.low_battery = True
-        elif volts >= CUT_IN_PER_12V * self.blocks:
+        elif self.transferred or volts >= CUT_IN_PER_12V * self.blocks:
             self.low_battery = False
 
     def until_change(self) -> float:

@@ -63,8 +63,8 @@ class Charger(Settings, frozen=True):
 class Engine(Settings, frozen=True):
     """The engine and the starter's (AGS) times, in the seconds of people: `speed` does not touch them.
 
-    `tail` is from the contact's release to the engine's stop, and its last part is `cool_down`. With `sensed: false`
-    (2-wire standby) the starter believes that an engine told to run is running.
+    `tail` is from the contact's release to the engine's stop, and its last part is `cool_down`. An engine that has died
+    is noticed after `noticed_after`; with `sensed: false` (2-wire standby) never: told to run is running.
     """
 
     watts: float = 5000.0
@@ -76,6 +76,7 @@ class Engine(Settings, frozen=True):
     cool_down: Duration = Duration(60)
     tail: Duration = Duration(120)
     max_run: Duration = Duration(43200)
+    noticed_after: Duration = Duration(5)
     sensed: bool = True
     fuel_litres: float = 60.0
     litres_per_hour: float = 1.5
@@ -84,7 +85,9 @@ class Engine(Settings, frozen=True):
         """Refuse times that contradict each other."""
         _positive(self, "watts", "attempts", "max_run")
         _not_negative(
-            self, "start_delay", "retry_delay", "warm_up", "cool_down", "tail", "fuel_litres", "litres_per_hour"
+            self,
+            *("start_delay", "retry_delay", "warm_up", "cool_down", "tail", "noticed_after"),
+            *("fuel_litres", "litres_per_hour"),
         )
         if self.cool_down > self.tail:
             raise ValueError(f"cool_down: found {self.cool_down:g} s, expected at most tail ({self.tail:g} s)")

@@ -1,0 +1,84 @@
+"""The serial port that can be pulled out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import serial
+
+from simulator.line import UNREAD_BYTES, Line, LineError
+
+
+def test_reader_gets_what_is_written_and_nothing_is_echoed(tmp_path: Path) -> None:
+    line = Line(tmp_path / "port")
+    line.plug()
+    with serial.Serial(str(line.link), 19200, timeout=2, exclusive=True) as port:
+        line.write(b"\x00\x11\x13\x0d\x0a\xff\x03")
+        assert port.read(7) == b"\x00\x11\x13\x0d\x0a\xff\x03"
+        assert line.read() == b""
+        port.write(b"x")
+        port.flush()
+        assert line.read() == b"x"
+        assert line.heard_bytes == 1
+    line.unplug()
+
+
+def test_unplugged_port_is_gone_and_its_reader_is_told(tmp_path: Path) -> None:
+    line = Line(tmp_path / "port")
+    line.plug()
+    with serial.Serial(str(line.link), timeout=2) as port:
+        line.unplug()
+        assert not line.link.is_symlink()
+        with pytest.raises(serial.SerialException):
+            port.read(1)
+    line.write(b"into the void")
+    line.plug()
+    with serial.Serial(str(line.link), timeout=2) as port:
+        line.write(b"back")
+        assert port.read(4) == b"back"
+    line.unplug()
+
+
+def test_nobody_listening_blocks_nothing_and_leaves_little_behind(tmp_path: Path) -> None:
+    line = Line(tmp_path / "port")
+    line.plug()
+    for _ in range(3000):
+        line.write(bytes(45))
+    reader = os.open(line.link, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    found = b"".join(iter(lambda: _available(reader), b""))
+    os.close(reader)
+    line.unplug()
+    assert len(found) <= UNREAD_BYTES + 45
+
+
+def _available(reader: int) -> bytes:
+    try:
+        return os.read(reader, 4096)
+    except BlockingIOError:
+        return b""
+
+
+def test_link_left_by_a_killed_run_is_replaced_and_anything_else_is_not(tmp_path: Path) -> None:
+    link = tmp_path / "port"
+    link.symlink_to("/dev/pts/99999")
+    line = Line(link)
+    line.plug()
+    assert link.exists()
+    line.unplug()
+    link.write_text("precious")
+    with pytest.raises(LineError, match=r"port: found File exists, expected a free name"):
+        line.plug()
+    assert link.read_text() == "precious"
+    assert not line.plugged
+
+
+def test_link_that_has_become_anothers_stays(tmp_path: Path) -> None:
+    first, second = Line(tmp_path / "port"), Line(tmp_path / "port")
+    first.plug()
+    second.plug()
+    first.unplug()
+    assert second.link.exists()
+    second.unplug()
+    assert not second.link.is_symlink()

@@ -1,0 +1,244 @@
+"""The program as others meet it: its port, its board, its interface, and what it leaves behind."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import serial
+
+from simulator.faults import declared
+from tests.simulator.harness import Simulator
+from tests.support import Process, command, wait_until
+
+QUICK = {"start_delay": "200ms", "retry_delay": "100ms", "warm_up": "300ms", "cool_down": "200ms", "tail": "600ms"}
+QUICK["noticed_after"] = "500ms"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    folder = tmp_path_factory.mktemp("site")
+    with Simulator(folder, speed=60, engine=QUICK, charger={"ac_transfer_delay": "200ms"}) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def site(running: Simulator) -> Iterator[Simulator]:
+    yield running
+    for name in running.state()["faults"]:
+        running.clear(name)
+    write_coil(running, on=False)
+    running.set(ags="reset", soc=0.5, load=None, sun=None, charger=True)
+
+
+def write_coil(simulator: Simulator, *, on: bool, patience: float = 3) -> bytes:
+    with socket.create_connection(("127.0.0.1", simulator.modbus_port), timeout=patience) as connection:
+        connection.sendall(struct.pack(">HHHBBHH", 1, 0, 6, 1, 5, 0, 0xFF00 if on else 0))
+        return connection.recv(64)
+
+
+def until(simulator: Simulator, part: str, key: str, value: object, deadline: float = 10) -> None:
+    wait_until(lambda: simulator.state()[part][key] == value, deadline, f"{part}.{key} is {value}")
+
+
+def test_frames_arrive_at_the_pace_of_the_wire(site: Simulator) -> None:
+    with serial.Serial(str(site.link), 19200, timeout=0.004) as port:
+        port.reset_input_buffer()
+        starts: list[float] = []
+        silent_since = time.monotonic()
+        end = time.monotonic() + 2.0
+        while time.monotonic() < end:
+            chunk = port.read(64)
+            now = time.monotonic()
+            if chunk and now - silent_since > 0.040:
+                starts.append(now)
+                assert chunk[0] == 0x40, f"after the long pause comes the inverter, not {chunk.hex()}"
+            if chunk:
+                silent_since = now
+    cycles = [after - before for before, after in itertools.pairwise(starts)]
+    assert len(cycles) >= 12
+    assert 0.118 < sum(cycles) / len(cycles) < 0.125
+
+
+def test_coil_0_is_the_contact_and_the_engine_follows(site: Simulator) -> None:
+    assert write_coil(site, on=True).endswith(b"\x05\x00\x00\xff\x00")
+    until(site, "ags", "status", 26)
+    until(site, "inverter", "state", "bulk")
+    state = site.state()
+    assert state["contact"] is True
+    assert state["relay"]["coils"][0] is True
+    assert state["ags"]["status"] == 7
+    assert state["inverter"]["ac_input_volts"] == 120
+    assert state["battery"]["amperes"] > 0
+    write_coil(site, on=False)
+    until(site, "ags", "status", 27)
+    until(site, "ags", "status", 2)
+    assert site.state()["engine"]["running"] is False
+
+
+def test_battery_lives_faster_and_the_soc_can_be_set(site: Simulator) -> None:
+    before = site.set(soc=0.3, load=1000, sun=0)
+    until(site, "bmk", "percent", 30)
+    wait_until(lambda: site.state()["battery"]["soc"] < 0.297, 10, "60 times a second takes charge")
+    after = site.state()
+    assert after["hour"] != before["hour"]
+    assert after["load_watts"] == 1000
+
+
+def test_unplugged_adapter_comes_back_under_its_name(site: Simulator) -> None:
+    assert site.link.is_symlink()
+    site.fault("adapter_unplugged")
+    wait_until(lambda: not site.link.is_symlink(), 5, "the link is gone")
+    assert site.state()["bus"]["plugged"] is False
+    site.clear("adapter_unplugged")
+    wait_until(site.link.exists, 5, "the link is back")
+    with serial.Serial(str(site.link), 19200, timeout=3) as port:
+        assert port.read(1)
+    assert site.state()["bus"]["heard_bytes"] == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "silenced"), [("ags_silent", "ags_a1"), ("bmk_silent", "bmk"), ("inverter_silent", "inverter")]
+)
+def test_silenced_device_sends_no_more(site: Simulator, fault: str, silenced: str) -> None:
+    witness = "bytes" if silenced == "inverter" else "inverter"
+    site.fault(fault)
+
+    def count(kind: str) -> int:
+        state = site.state()
+        return int(state["seconds"] * 1000 if kind == "bytes" else state["bus"]["sent"][kind])
+
+    wait_until(lambda: count(witness) > 0, 5, "the bus lives")
+    start = count(silenced)
+    seen = count(witness)
+    step = 1000 if witness == "bytes" else 10
+    wait_until(lambda: count(witness) > seen + step, 5, "more has passed")
+    assert count(silenced) - start <= 1
+
+
+def test_flipped_bits_are_counted(site: Simulator) -> None:
+    site.fault("flipped_bits", 1)
+    wait_until(lambda: site.state()["bus"]["damaged"].get("inverter", 0) > 2, 5, "inverter packets are damaged")
+
+
+@pytest.mark.parametrize(
+    ("fault", "value", "status"),
+    [
+        ("engine_does_not_start", None, 10),
+        ("ags_refuses", 5, 5),
+        ("ags_deaf", None, 2),
+        ("fuel_ends", None, 10),
+        ("foreign_run", 13, 13),
+        ("shore", None, 4),
+    ],
+)
+def test_engine_room_fault_shows_in_the_ags_status(site: Simulator, fault: str, value: int | None, status: int) -> None:
+    site.fault(fault, value)
+    write_coil(site, on=True)
+    until(site, "ags", "status", status)
+
+
+def test_engine_dies_after_the_asked_seconds(site: Simulator) -> None:
+    site.fault("engine_dies", 1.5)
+    write_coil(site, on=True)
+    until(site, "engine", "running", value=True)
+    until(site, "ags", "status", 25)
+
+
+@pytest.mark.parametrize(
+    ("fault", "value", "percent"), [("bmk_jump", 1.0, 100), ("bmk_jump", 0.9, 90), ("bmk_frozen", None, 50)]
+)
+def test_bmk_fault(site: Simulator, fault: str, value: float | None, percent: int) -> None:
+    assert site.fault(fault, value)["bmk"]["percent"] == percent
+
+
+def test_relay_faults_reach_the_wire(site: Simulator) -> None:
+    site.fault("relay_write_fails")
+    assert write_coil(site, on=True)[7:] == b"\x85\x04"
+    site.fault("relay_write_fails", "ignored")
+    assert write_coil(site, on=True)[7:] == b"\x05\x00\x00\xff\x00"
+    assert site.state()["relay"]["coils"][0] is False
+    site.clear("relay_write_fails")
+    site.fault("relay_silent")
+    with pytest.raises(TimeoutError):
+        write_coil(site, on=True, patience=0.3)
+
+
+def test_guide_names_every_fault_and_wrong_requests_are_told_what_is_right(site: Simulator) -> None:
+    status, guide = site.ask("GET", "/")
+    assert status == 200
+    assert all(fault.name in guide for fault in declared())
+    assert site.ask("POST", "/faults/goblins")[0] == 404
+    assert site.ask("DELETE", "/faults/goblins")[0] == 404
+    status, text = site.ask("POST", "/faults/ags_refuses", "five")
+    assert status == 400
+    assert "Expected `int" in text
+    status, text = site.ask("POST", "/set", {"soc": 30})
+    assert status == 400
+    assert "<= 1.0" in text
+    assert "state of charge, 0 to 1" in text
+    assert site.ask("POST", "/set", {"sok": 0.3})[0] == 400
+    assert site.state()["faults"] == {}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_end_it_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    with Simulator(tmp_path) as simulator:
+        link, port = simulator.link, simulator.modbus_port
+        with socket.create_connection(("127.0.0.1", port), timeout=3):
+            assert simulator.end(number) == 0
+        assert not link.is_symlink()
+        with socket.socket() as again:
+            again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            again.bind(("127.0.0.1", port))
+
+
+def run(*arguments: str | Path, cwd: Path) -> tuple[int, str]:
+    with Process([command("offgrid-simulator"), *arguments], cwd=cwd) as process:
+        return process.wait(15), process.output
+
+
+def test_wrong_config_is_refused_with_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "simulator.yml"
+    file.write_text("battery:\n  soc: 30\n")
+    code, output = run("--config.check", cwd=tmp_path)
+    assert code == 2
+    assert "simulator.yml:2" in output
+    assert "battery.soc" in output
+    assert "30%" in output
+    file.write_text("engine: {cool_down: 3m, tail: 2m}\n")
+    code, output = run("--config.check", f"--config.file={file}", cwd=tmp_path)
+    assert code == 2
+    assert "cool_down" in output
+    file.write_text("relay: {listen: nowhere}\n")
+    code, output = run("--config.check", cwd=tmp_path)
+    assert code == 2
+    assert "relay.listen" in output
+
+
+def test_good_config_no_config_and_a_missing_one(tmp_path: Path) -> None:
+    assert run("--config.check", cwd=tmp_path) == (0, "config ok\n")
+    (tmp_path / "simulator.yml").write_text("battery: {soc: 30%}\nengine: {warm_up: 5s}\n")
+    assert run("--config.check", cwd=tmp_path) == (0, "config ok\n")
+    code, output = run("--config.check", "--config.file=absent.yml", cwd=tmp_path)
+    assert code == 2
+    assert "absent.yml" in output
+    code, output = run("--config.check", "--speed=0", cwd=tmp_path)
+    assert code == 2
+    assert "--speed" in output
+
+
+def test_port_that_is_taken_is_said_and_the_link_is_taken_back(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        (tmp_path / "simulator.yml").write_text(f"bus: {{link: {tmp_path / 'port'}}}\nrelay: {{listen: '{address}'}}\n")
+        code, output = run(cwd=tmp_path)
+    assert code == 1
+    assert "address already in use" in output
+    assert not (tmp_path / "port").is_symlink()
