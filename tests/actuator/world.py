@@ -1,0 +1,183 @@
+"""A synthetic world for the controller alone: one fake clock, a page that can be shaped, a relay that obeys or lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from actuator import controller, resume
+from actuator.model import Command, Event, Inputs, Moment, Notice, Page, Saved, State
+from actuator.settings import Settings
+from toolkit.config import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actuator.model import Durable
+
+
+def settings(**parts: Any) -> Settings:
+    """Return settings as a file with these parts would give."""
+    return decode(parts, Settings)
+
+
+@dataclass
+class World:
+    """Drives `controller.step` second by second, as the program would.
+
+    The engine follows the contact when `obeys`: AC comes `warm_up` seconds after closing and goes `tail` seconds after
+    opening. Attributes of the page may be overridden at any time.
+    """
+
+    settings: Settings = field(default_factory=settings)
+    now: float = 1000.0
+    interval: float = 5.0
+    soc: float | None = 0.5
+    soc_refused: bool = False
+    ac: bool | None = None
+    """None: the engine decides."""
+    ags: int | None = 2
+    volts: float | None = None
+    volts_threshold: float | None = None
+    ags_max_run: float | None = None
+    page_reachable: bool = True
+    bus_alive: bool = True
+    obeys: bool = True
+    warm_up: float = 20.0
+    tail: float = 120.0
+    beating: bool = False
+    read_back: Callable[[bool], bool | None] = lambda closed: closed
+    relay_fails: bool = False
+    journal_ok: bool = True
+    wall: float = 1_700_000_000.0
+    wall_sane: bool = False
+    minute_of_day: int = 720
+    events: list[Event] = field(default_factory=list)
+    moves: list[tuple[float, bool]] = field(default_factory=list)
+    contact: bool = False
+    boot: str = "one"
+
+    def __post_init__(self) -> None:
+        self.state = State(started_at=self.now)
+        self._changed_at = -1e9
+        self._stamp = 0.0
+        self._error = False
+        self.durables: list[Durable] = []
+        self.alive = True
+
+    @property
+    def engine(self) -> bool:
+        """Whether the engine gives AC now."""
+        if not self.obeys:
+            return False
+        since = self.now - self._changed_at
+        return since >= self.warm_up if self.contact else since < self.tail and self._changed_at > 0
+
+    def page(self) -> Page:
+        """Return what the exporter's page would say at this moment."""
+        self._stamp += 1
+        ac = self.engine if self.ac is None else self.ac
+        return Page(
+            soc=self.soc,
+            soc_stamp=self._stamp if self.soc is not None else None,
+            soc_refused=self.soc_refused,
+            device_stamp=self._stamp if self.bus_alive else None,
+            ac_input_volts=(120.0 if ac else 0.0) if self.bus_alive else None,
+            charging=ac if self.bus_alive else None,
+            ags_code=self.ags if self.bus_alive else None,
+            battery_volts=self.volts,
+            battery_volts_stamp=self._stamp,
+            emergency_volts=self.volts_threshold,
+            ags_max_run=self.ags_max_run,
+        )
+
+    def step(self, *notices: Notice, beats: int = 0, commands: tuple[Command, ...] = (), seconds: float = 1.0) -> None:
+        """Let time pass and step once."""
+        self.now += seconds
+        self.wall += seconds
+        on_interval = int(self.now / self.interval) != int((self.now - seconds) / self.interval)
+        if self.beating and int(self.now / 60) != int((self.now - seconds) / 60):
+            beats += 1
+        read = self.read_back(self.contact)
+        inputs = Inputs(
+            settings=self.settings,
+            page=self.page() if on_interval and self.page_reachable else None,
+            notices=notices,
+            beats=beats,
+            commands=commands,
+            read_back=read,
+            relay_error=self._error,
+            journal_ok=self.journal_ok,
+            wall=self.wall,
+            wall_sane=self.wall_sane,
+            minute_of_day=self.minute_of_day,
+        )
+        self._error = False
+        result = controller.step(self.state, inputs, self.now)
+        self.state = result.state
+        self.events += result.events
+        self.durables.append(result.state.durable)
+        if result.close != self.contact:
+            if self.relay_fails:
+                self._error = True
+            else:
+                self.contact = result.close
+                self._changed_at = self.now
+                self.moves.append((self.now, result.close))
+
+    def run(self, seconds: float, *, until: Callable[[World], bool] | None = None) -> bool:
+        """Step once a second for so long, or until something is so; return whether it became so."""
+        end = self.now + seconds
+        while self.now < end:
+            self.step()
+            if until is not None and until(self):
+                return True
+        return False
+
+    def die(self, *, dead_for: float = 10.0, reboot: bool = False) -> None:
+        """Kill the program and start it again; the contact is opened first, as the service manager does."""
+        moment = Moment(boot=self.boot, now=self.now, wall=self.wall, wall_sane=self.wall_sane)
+        saved = Saved(durable=self.state.durable, moment=moment)
+        self.now += dead_for
+        self.wall += dead_for
+        if reboot:
+            self.boot += "'"
+            self.now = 50.0
+            self._changed_at = -1e9
+        if self.contact:
+            self.contact = False
+            self._changed_at = self.now
+            self.moves.append((self.now, False))
+        here = Moment(boot=self.boot, now=self.now, wall=self.wall, wall_sane=self.wall_sane)
+        self.state, events = resume.restore(saved, here, self.settings)
+        self.events += events
+
+    def fire(self, kind: str, *, firing: bool = True, starts_at: float = 1.0, fingerprint: str | None = None) -> None:
+        """Deliver one alert now."""
+        assert kind in ("start", "stop", "inhibit")
+        notice = Notice(
+            kind=kind,  # type: ignore[arg-type]
+            firing=firing,
+            fingerprint=fingerprint or kind,
+            starts_at=starts_at,
+            summary=kind,
+        )
+        self.step(notice, seconds=0.1)
+
+    def operator(self, action: str, seconds: float | None = None) -> None:
+        """Give a command now."""
+        self.step(commands=(Command(action=action, seconds=seconds),), seconds=0.1)  # type: ignore[arg-type]
+
+    def on_alerts(self) -> World:
+        """Let heartbeats arrive until the alert path is trusted."""
+        self.beating = True
+        assert self.run(200, until=lambda world: world.state.path == "alerts")
+        return self
+
+    def kinds(self) -> list[str]:
+        """Return the kinds of every event so far."""
+        return [event.kind for event in self.events]
+
+    def closed(self) -> bool:
+        """Return whether the contact is closed."""
+        return self.contact
