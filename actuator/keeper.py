@@ -1,0 +1,124 @@
+"""The journal as the loop uses it: awaited, never blocking; a disk that is full, read-only or hangs is said, not fatal.
+
+Control goes on with what is in memory; what could not be written waits and is tried again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from actuator.journal import MOST_ROWS, Found, Journal, JournalError, Row
+from actuator.model import Moment, Saved
+from actuator.relay.config import RelayConfig
+from actuator.worker import StuckError, Worker
+from toolkit import log
+
+DEADLINE = 3.0
+"""Seconds for one write; a worn SD card may take one."""
+
+RETRY = 10.0
+"""Seconds between two tries to write what waits."""
+
+_log = log.get(__name__)
+
+
+class Keeper:
+    """Keeps the journal in a thread of its own.
+
+    Attributes:
+        ok: the last write succeeded.
+        fault: why it did not; empty when it did.
+    """
+
+    def __init__(self, path: Path, relay: RelayConfig) -> None:
+        self._path, self._relay = path, relay
+        self._worker = Worker("journal")
+        self._journal = Journal(path, relay)
+        self._next = 1
+        self._waiting: list[Row] = []
+        self._unsaved: Saved | None = None
+        self._tried_at = 0.0
+        self.ok = True
+        self.fault = ""
+
+    async def load(self, here: Moment) -> Found:
+        """Read what is there; see Journal.load."""
+        try:
+            found = await self._worker.do(partial(self._journal.load, here), DEADLINE * 5)
+            self._next = 1 + await self._worker.do(self._journal.last_id, DEADLINE)
+        except (StuckError, JournalError) as error:
+            self._renew()
+            found = Found(torn=f"{self._path} cannot be read: {error}", error=str(error))
+        self._settle(found.error)
+        return found
+
+    def row(self, *, wall: float, sane: bool, kind: str, level: str, text: str, fields: Mapping[str, object]) -> Row:
+        """Return a new row with the next number; it is written with the next `write`."""
+        plain = {
+            key: value if isinstance(value, str | float | int | None) else str(value) for key, value in fields.items()
+        }
+        row = Row(id=self._next, wall=wall, sane=sane, kind=kind, level=level, text=text, fields=plain)
+        self._next += 1
+        return row
+
+    async def write(self, rows: Sequence[Row], saved: Saved | None) -> bool:
+        """Write rows and the durable state; return whether all of it, with what waited before, is on the disk now."""
+        self._waiting = [*self._waiting, *rows][-MOST_ROWS // 10 :]
+        self._unsaved = saved or self._unsaved
+        if not self._waiting and self._unsaved is None:
+            return self.ok
+        self._tried_at = time.monotonic()
+        work = partial(self._journal.write, tuple(self._waiting), self._unsaved)
+        try:
+            await self._worker.do(work, DEADLINE)
+        except (StuckError, JournalError) as error:
+            if isinstance(error, StuckError):
+                self._renew()
+            self._settle(str(error))
+            return False
+        self._waiting, self._unsaved = [], None
+        self._settle("")
+        return True
+
+    async def retry(self) -> None:
+        """Try again to write what waits, every ten seconds."""
+        if (self._waiting or self._unsaved) and time.monotonic() - self._tried_at >= RETRY:
+            await self.write((), None)
+
+    async def rows(self, *, since: float | None = None, after: int = 0, most: int = MOST_ROWS) -> list[Row]:
+        """Return rows in order, those that wait to be written too.
+
+        Raises:
+            JournalError: they cannot be read.
+        """
+        try:
+            stored = await self._worker.do(partial(self._journal.rows, since=since, after=after, most=most), DEADLINE)
+        except StuckError as error:
+            self._renew()
+            raise JournalError(f"{self._path} cannot be read: {error}") from error
+        waiting = [row for row in self._waiting if row.id > after and (since is None or row.wall >= since)]
+        return [*stored, *waiting][-most:]
+
+    async def close(self) -> None:
+        """Close the database and end the thread."""
+        try:
+            await self._worker.do(self._journal.close, DEADLINE)
+        except StuckError as error:
+            _log.error("journal cannot be closed", error=error)
+        self._worker.stop()
+
+    def _renew(self) -> None:
+        """Leave the connection to the thread that hangs in it."""
+        self._journal = Journal(self._path, self._relay)
+
+    def _settle(self, fault: str) -> None:
+        self.ok, self.fault = not fault, fault
+        if fault:
+            _log.limited(
+                "journal", "journal cannot be written, control goes on with memory", level="error", error=fault
+            )
+        else:
+            _log.recovered("journal", "journal is written again")

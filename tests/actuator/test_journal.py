@@ -1,0 +1,362 @@
+"""What the journal keeps over a death, a cut at any byte, and a disk that does not take it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from actuator import keeper as keeper_module
+from actuator.journal import MOST_ROWS, Journal, JournalError, Row, as_csv, as_json, last_relay
+from actuator.keeper import Keeper
+from actuator.model import Closure, Durable, Inhibit, Moment, Run, Saved
+from actuator.relay import HidRelay, ModbusRelay, SimulatedRelay
+from toolkit.config import Duration
+
+HERE = Moment(boot="boot", now=1000.0, wall=1_700_000_000.0, wall_sane=True)
+INHIBIT = Inhibit(summary="fuel low", starts_at=1_699_000_000.0, beats_left=None)
+RUN = Run(
+    number=7, cause="alert", causes=("alert",), closed_at=900.0, closed_wall=1_699_999_900.0, deadline=15300.0,
+    proven_at=950.0,
+)  # fmt: skip
+DURABLE = Durable(
+    run=RUN, runs=7, closures=(Closure(start=1.0, end=2.0),), attempts=1, inhibits={"a": INHIBIT}, starts={"alert": 7}
+)
+
+
+def row(number: int, kind: str = "contact_closed", wall: float = 1_700_000_000.0) -> Row:
+    fields: dict[str, str | float | int | bool | None] = {"cause": "alert", "soc": 0.18}
+    return Row(
+        id=number, wall=wall, sane=True, kind=kind, level="info", text='Contact "closed", for alert', fields=fields
+    )
+
+
+def saved(durable: Durable = DURABLE) -> Saved:
+    return Saved(durable=durable, moment=HERE)
+
+
+def filled(path: Path, writes: int = 3) -> None:
+    """Leave a journal as a killed process leaves it: not closed, with its WAL."""
+    journal = Journal(path, SimulatedRelay())
+    journal.load(HERE)
+    for number in range(1, writes + 1):
+        journal.write([row(number)], saved(replace(DURABLE, runs=number)))
+    for ending in ("", "-wal", ".sidecar"):
+        shutil.copyfile(f"{path}{ending}", f"{path}{ending}.kept")
+    journal.close()
+    path.with_name(path.name + "-wal").unlink(missing_ok=True)
+    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+    for ending in ("", "-wal", ".sidecar"):
+        Path(f"{path}{ending}.kept").replace(f"{path}{ending}")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+def test_a_first_start_is_fresh_and_what_is_saved_comes_back(path: Path) -> None:
+    journal = Journal(path, SimulatedRelay())
+    found = journal.load(HERE)
+    assert (found.saved, found.torn, found.error) == (None, "", "")
+    journal.write([row(1), row(2)], saved())
+    journal.close()
+    again = Journal(path, SimulatedRelay())
+    found = again.load(HERE)
+    assert found.saved == saved()
+    assert (found.torn, found.error, found.last_wall) == ("", "", 1_700_000_000.0)
+    assert again.rows() == [row(1), row(2)]
+    assert again.last_id() == 2
+    again.close()
+
+
+def test_a_start_that_saved_nothing_is_not_torn(path: Path) -> None:
+    for _ in range(2):
+        journal = Journal(path, SimulatedRelay())
+        found = journal.load(HERE)
+        assert (found.saved, found.torn) == (None, "")
+        journal.close()
+
+
+def test_a_killed_process_leaves_everything_that_write_returned_from(path: Path) -> None:
+    filled(path)
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert found.torn == ""
+    assert found.saved == saved(replace(DURABLE, runs=3))
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from actuator.journal import Journal
+from actuator.model import Durable, Moment, Saved
+from actuator.relay import SimulatedRelay
+here = Moment(boot="b", now=1.0, wall=1.0, wall_sane=True)
+journal = Journal(Path(sys.argv[1]), SimulatedRelay())
+journal.load(here)
+number = 0
+while True:
+    number += 1
+    journal.write([], Saved(durable=Durable(runs=number), moment=here))
+    print(number, flush=True)
+"""
+
+
+def test_kill_at_any_moment_is_never_torn_and_loses_nothing_that_was_said(path: Path) -> None:
+    chance = random.Random(1)  # noqa: S311 - no secret
+    for _ in range(5):
+        process = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        for _ in range(chance.randrange(1, 40)):
+            said = int(process.stdout.readline())
+        process.send_signal(signal.SIGKILL)
+        rest = process.stdout.read().split("\n")
+        said = max([said, *(int(line) for line in rest[:-1])])
+        process.wait(10)
+        process.stdout.close()
+        journal = Journal(path, SimulatedRelay())
+        found = journal.load(HERE)
+        journal.close()
+        assert found.torn == ""
+        assert found.saved is not None
+        assert found.saved.durable.runs in (said, said + 1)
+
+
+def cut_and_load(path: Path, victim: Path, size: int) -> None:
+    with victim.open("r+b") as file:
+        file.truncate(size)
+    journal = Journal(path, SimulatedRelay())
+    found = journal.load(HERE)
+    assert found.error == ""
+    if not found.torn:
+        assert found.saved is not None, "what is not torn is whole"
+        assert found.saved.durable.runs == 3
+        assert found.saved.durable.run == RUN
+    else:
+        assert found.saved is not None
+        assert found.saved.durable.inhibits == {"a": INHIBIT} or size == 0 or victim.suffix == ".sidecar"
+    number = journal.last_id() + 1
+    journal.write([row(number)], saved())
+    journal.close()
+    again = Journal(path, SimulatedRelay())
+    assert again.load(HERE).torn == "", "once written, it is whole again"
+    assert again.last_id() == number
+    again.close()
+
+
+@pytest.mark.parametrize("ending", ["", "-wal", ".sidecar"])
+def test_cut_at_many_bytes_it_is_opened_and_is_whole_or_says_that_it_is_torn(tmp_path: Path, ending: str) -> None:
+    origin = tmp_path / "origin" / "journal.db"
+    origin.parent.mkdir()
+    filled(origin)
+    whole = origin.with_name(origin.name + ending).stat().st_size
+    sizes = [*range(0, whole, max(64, whole // 64 // 64 * 64)), whole - 1]
+    for size in sizes:
+        folder = tmp_path / "cut"
+        shutil.copytree(origin.parent, folder)
+        path = folder / "journal.db"
+        cut_and_load(path, folder / (path.name + ending), size)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("ending", ["", ".sidecar"])
+@pytest.mark.parametrize("how", ["missing", "empty", "garbage"])
+def test_one_half_lost_is_torn_and_the_other_half_keeps_the_engine_off(path: Path, ending: str, how: str) -> None:
+    filled(path)
+    journal = Journal(path, SimulatedRelay())
+    journal.load(HERE)
+    journal.write([], saved(replace(DURABLE, run=None, mode="off", locked_out=True, attempts=3)))
+    journal.close()
+    victim = path.with_name(path.name + ending)
+    if how == "missing":
+        victim.unlink()
+    else:
+        victim.write_bytes(b"" if how == "empty" else b"\x00garbage" * 600)
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert found.torn
+    assert found.saved is not None
+    durable = found.saved.durable
+    assert (durable.mode, durable.locked_out, durable.attempts) == ("off", True, 3)
+    assert durable.inhibits == {"a": INHIBIT}
+
+
+def test_both_lost_in_content_means_mode_off(path: Path) -> None:
+    filled(path)
+    path.write_bytes(b"")
+    path.with_name("journal.db.sidecar").write_bytes(b"")
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert found.torn
+    assert found.saved is not None
+    assert found.saved.durable.mode == "off"
+
+
+@pytest.mark.parametrize("ending", ["", ".sidecar"])
+def test_an_older_copy_of_one_half_is_torn(path: Path, tmp_path: Path, ending: str) -> None:
+    journal = Journal(path, SimulatedRelay())
+    journal.load(HERE)
+    journal.write([], saved())
+    journal.close()
+    old = tmp_path / "old"
+    shutil.copyfile(f"{path}{ending}", old)
+    journal.load(HERE)
+    journal.write([], saved())
+    journal.write([], saved(replace(DURABLE, mode="off")))
+    journal.close()
+    shutil.copyfile(old, f"{path}{ending}")
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert "behind" in found.torn
+    assert found.saved is not None
+    assert found.saved.durable.mode == "off", "off wins when they differ"
+
+
+def test_mode_on_is_kept_beside_as_where_it_goes_back_to(path: Path) -> None:
+    filled(path)
+    journal = Journal(path, SimulatedRelay())
+    journal.load(HERE)
+    journal.write([], saved(replace(DURABLE, mode="on", mode_before="off", manual_until=2000.0)))
+    journal.close()
+    path.unlink()
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert found.saved is not None
+    assert found.saved.durable.mode == "off"
+
+
+def test_the_last_good_relay_is_kept_beside(path: Path) -> None:
+    relay = ModbusRelay(url="tcp://127.0.0.1:5020", coil=3, lease=Duration(30))
+    journal = Journal(path, relay)
+    journal.load(HERE)
+    assert last_relay(path) == relay
+    journal.write([], saved())
+    journal.close()
+    assert last_relay(path) == relay
+    path.unlink()
+    assert last_relay(path) == relay
+    path.with_name("journal.db.sidecar").write_text('{"sequence": 1, "relay": {"type": "steam"}}')
+    assert last_relay(path) is None
+    assert last_relay(path.with_name("nothing.db")) is None
+    second = path.with_name("second.db")
+    Journal(second, HidRelay(channel=2, serial="BITFT")).load(HERE)
+    assert last_relay(second) == HidRelay(channel=2, serial="BITFT")
+
+
+def test_the_size_is_bounded(path: Path) -> None:
+    journal = Journal(path, SimulatedRelay())
+    journal.load(HERE)
+    most, step = MOST_ROWS + 5_000, 1_000
+    for first in range(1, most, step):
+        journal.write([row(number) for number in range(first, first + step)], None)
+    rows = journal.rows()
+    assert len(rows) == MOST_ROWS
+    assert rows[-1].id == most
+    journal.close()
+    assert path.stat().st_size < 10_000_000
+
+
+def test_rows_come_out_as_json_and_csv(path: Path) -> None:
+    journal = Journal(path, SimulatedRelay())
+    journal.load(HERE)
+    journal.write([row(1, wall=100.0), row(2, wall=200.0), row(3, wall=300.0)], None)
+    assert [one.id for one in journal.rows(since=150.0)] == [2, 3]
+    assert [one.id for one in journal.rows(after=1, most=1)] == [3]
+    document = json.loads(as_json(journal.rows()))
+    assert document[0]["time"] == "1970-01-01T00:01:40.000Z"
+    assert document[0]["fields"] == {"cause": "alert", "soc": 0.18}
+    table = list(csv.DictReader(io.StringIO(as_csv(journal.rows()))))
+    assert table[1]["text"] == 'Contact "closed", for alert'
+    assert json.loads(table[1]["fields"])["cause"] == "alert"
+    journal.close()
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_in_words_and_no_crash(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    journal = Journal(tmp_path / "file" / "journal.db", SimulatedRelay())
+    found = journal.load(HERE)
+    assert "cannot be created" in found.error
+    with pytest.raises(JournalError, match="cannot be written"):
+        journal.write([row(1)], None)
+
+
+def test_a_full_disk_is_an_error_and_the_state_before_stays(path: Path) -> None:
+    journal = Journal(path, SimulatedRelay())
+    journal.load(HERE)
+    journal.write([row(1)], saved())
+    database = journal._ready()
+    pages = database.execute("PRAGMA page_count").fetchone()[0]
+    database.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(JournalError, match="full"):
+        journal.write([row(number) for number in range(2, 500)], saved(replace(DURABLE, runs=99)))
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert found.torn == ""
+    assert found.saved == saved()
+
+
+async def test_the_keeper_keeps_what_could_not_be_written_and_writes_it_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_module, "RETRY", 0.0)
+    folder = tmp_path / "later"
+    folder.write_text("in the way")
+    keeper = Keeper(folder / "journal.db", SimulatedRelay())
+    found = await keeper.load(HERE)
+    assert found.saved is None
+    assert keeper.fault
+    first = keeper.row(wall=1.0, sane=True, kind="a", level="info", text="one", fields={"n": 1})
+    assert not await keeper.write([first], saved())
+    assert [one.id for one in await keeper.rows()] == [1], "what waits is shown too"
+    folder.unlink()
+    await keeper.retry()
+    assert keeper.fault == ""
+    assert [one.text for one in await keeper.rows()] == ["one"]
+    await keeper.close()
+    again = Keeper(folder / "journal.db", SimulatedRelay())
+    assert (await again.load(HERE)).saved == saved()
+    assert again.row(wall=1.0, sane=True, kind="a", level="info", text="two", fields={}).id == 2
+    await again.close()
+
+
+async def test_a_disk_that_hangs_stalls_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_module, "DEADLINE", 0.3)
+    monkeypatch.setattr(keeper_module, "RETRY", 0.0)
+    keeper = Keeper(path, SimulatedRelay())
+    await keeper.load(HERE)
+    free = threading.Event()
+    monkeypatch.setattr(keeper._journal, "write", lambda *_: free.wait(30))
+    one = keeper.row(wall=1.0, sane=True, kind="a", level="info", text="one", fields={})
+    try:
+        assert not await keeper.write([one], saved())
+        assert "no answer within" in keeper.fault
+        await keeper.retry()
+        assert keeper.ok
+        assert [row.text for row in await keeper.rows()] == ["one"]
+    finally:
+        free.set()
+        await keeper.close()
+
+
+def test_a_read_only_disk_still_gives_what_it_holds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(path)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    connect = sqlite3.connect
+
+    def refuse(database: str | Path, *args: object, **kwargs: object) -> sqlite3.Connection:
+        if Path(database) == path:
+            raise sqlite3.OperationalError("attempt to write a readonly database")
+        return connect(database, *args, **kwargs)  # type: ignore[call-overload,no-any-return] # passed through
+
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert found.torn == ""
+    assert found.saved == saved(replace(DURABLE, runs=3))
+    assert "readonly" in found.error
