@@ -1,0 +1,98 @@
+"""The metrics that rules and dashboards may use, with their labels, as the design promises them.
+
+Written down a second time on purpose: a name that changes in a program and in a rule together breaks every user's own
+dashboard, and would otherwise break no test.
+"""
+
+from __future__ import annotations
+
+# What a scrape adds to every series; `site` only where the user sets it.
+TARGET_LABELS = frozenset({"job", "instance", "site"})
+
+_DEVICE_FAMILIES = ("magnum", "classic", "modbus", "aims")
+
+_BY_LABELS: dict[tuple[str, ...], str] = {
+    (): """
+        battery_soc_ratio battery_soc_last_update_timestamp_seconds battery_soc_spread_ratio
+        battery_time_to_empty_seconds
+        generator_start_soc_ratio generator_stop_soc_ratio generator_relay_commanded generator_relay_closed
+        generator_running generator_run_deadline_timestamp_seconds generator_heartbeat_timestamp_seconds
+        generator_start_failures_total generator_stop_failures_total generator_run_seconds_total
+        generator_relay_errors_total generator_budget_remaining_seconds generator_lockout generator_attempts
+        magnum_exporter_config_last_reload_successful generator_actuator_config_last_reload_successful
+        up
+    """,
+    ("source",): "battery_soc_source_ratio battery_soc_lead battery_soc_trusted",
+    ("source", "reason"): "battery_soc_refused",
+    ("phase",): "generator_phase",
+    ("mode",): "generator_mode",
+    ("path",): "generator_path",
+    ("cause",): "generator_demand generator_starts_total",
+    ("reason",): "generator_inhibited generator_notifications_rejected_total",
+    ("status",): "generator_notifications_total",
+    ("version", "revision", "python_version"): "magnum_exporter_build_info generator_actuator_build_info",
+    ("device",): " ".join(
+        f"{family}_{suffix}"
+        for family in _DEVICE_FAMILIES
+        for suffix in ("up", "last_success_timestamp_seconds", "reads_total", "read_failures_total")
+    )
+    + """
+        magnum_discarded_bytes_total magnum_reconnects_total
+        magnum_inverter_state_code magnum_inverter_fault_code
+        magnum_inverter_dc_volts magnum_inverter_dc_amperes magnum_inverter_dc_watts
+        magnum_inverter_ac_output_volts magnum_inverter_ac_frequency_hertz magnum_inverter_ac_input_amperes
+        magnum_inverter_ac_inverter_amperes magnum_inverter_ac_output_amperes
+        magnum_inverter_ac_input_peak_volts magnum_inverter_ac_input_volts
+        magnum_inverter_battery_celsius magnum_inverter_transformer_celsius magnum_inverter_fet_celsius
+        magnum_inverter_ac_output_watts magnum_inverter_ac_input_watts magnum_inverter_ac_output_watts_peak
+        magnum_inverter_ac_output_joules_total magnum_inverter_ac_input_joules_total
+        magnum_inverter_dc_charge_joules_total magnum_inverter_dc_discharge_joules_total
+        magnum_ags_state_code magnum_ags_running magnum_ags_celsius magnum_ags_battery_volts magnum_ags_run_seconds
+        magnum_ags_since_last_run_seconds
+        magnum_bmk_soc_ratio magnum_bmk_volts magnum_bmk_amperes magnum_bmk_min_volts magnum_bmk_max_volts
+        magnum_bmk_net_amphours magnum_bmk_trip_amphours magnum_bmk_discharged_amphours_total
+    """,
+    ("device", "frame"): "magnum_frames_total",
+    ("device", "state"): "magnum_inverter_state magnum_ags_state magnum_bmk_state",
+    ("device", "fault"): "magnum_inverter_fault",
+    ("device", "model", "revision", "stack_mode", "nominal_volts"): "magnum_inverter_info",
+    # Prometheus' and Alertmanager's own, as of 2.42 and 0.25.
+    ("alertname", "alertstate", "severity"): "ALERTS",
+    ("rule_group",): "prometheus_rule_evaluation_failures_total",
+    ("integration",): "alertmanager_notifications_failed_total",
+}
+
+METRICS: dict[str, frozenset[str]] = {
+    name: frozenset(labels) for labels, names in _BY_LABELS.items() for name in names.split()
+}
+
+# The values of labels that stand for states, in full; `unknown` included where it is one.
+_VALUES = {
+    "phase": "off starting running stopping unknown",
+    "mode": "auto on off",
+    "path": "waiting alerts fallback blind",
+    "cause": "alert fallback emergency blind exercise manual",
+    "status": "firing resolved",
+    "reason": """
+        mode_off locked_out inhibit_alert relay_fault max_run budget min_off back_off quiet_hours ags_refuses
+        foreign_run ac_live
+        malformed unauthenticated too_large content_type unknown_alert other_site
+        absent stale range frozen jump outvoted
+    """,
+    "state": """
+        charger_standby equalize float absorb bulk battery_saver load_support_volts load_support_amps charge off
+        inverting inverter_standby search unknown
+        not_connected ready manual_run ac_in quiet_time start_test start_temperature start_voltage fault_start_test
+        fault_start_temperature fault_start_voltage start_time_of_day start_soc start_exercise
+        fault_start_time_of_day fault_start_soc fault_start_exercise start_amps start_topoff start_full_soc
+        fault_start_amps fault_topoff fault_full_soc fault_max_run run_fault warm_up cool_down
+    """,
+    "fault": """
+        none stuck_relay dc_overload ac_overload dead_battery ac_backfeed low_battery high_battery high_ac_volts
+        high_speed_bus bad_bridge ntc fet_overload internal_4 stacker_mode stacker_no_clock stacker_clock_phase
+        stacker_phase_loss over_temperature relay charger high_battery_temperature transformer_cutout
+        breaker_cb3_open unknown
+    """,
+}
+
+VALUES: dict[str, frozenset[str]] = {label: frozenset(values.split()) for label, values in _VALUES.items()}

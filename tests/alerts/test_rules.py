@@ -1,0 +1,205 @@
+"""The rules: well formed, in step with the contract, and as their unit tests in alerts/tests say."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.alerts.promql import broken_promises, selectors
+from tests.support import ROOT, prometheus_tool
+
+ALERTS = ROOT / "alerts"
+RULE_FILES = ("rules.yml", "people.yml")
+FOR_THE_ACTUATOR = {"BatterySocLow", "BatterySocRecovered", "GeneratorHeartbeat"}
+
+Rule = dict[str, Any]
+
+
+def alerts(file: str) -> dict[str, Rule]:
+    groups = yaml.safe_load((ALERTS / file).read_text())["groups"]
+    return {rule["alert"]: rule for group in groups for rule in group["rules"]}
+
+
+EVERY = {name: rule for file in RULE_FILES for name, rule in alerts(file).items()}
+
+
+def promtool(*arguments: str | Path, cwd: Path = ALERTS) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [prometheus_tool("promtool"), *arguments], cwd=cwd, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize("file", [*RULE_FILES, "inhibit.example.yml"])
+def test_promtool_finds_nothing_in_the_rules(file: str) -> None:
+    result = promtool("check", "rules", "--lint=all", "--lint-fatal", file)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("file", sorted((ALERTS / "tests").glob("*.yml")), ids=lambda path: path.stem)
+def test_rules_do_what_their_tests_say(file: Path) -> None:
+    result = promtool("test", "rules", file)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_sample_configuration_is_one() -> None:
+    result = promtool("check", "config", "prometheus.yml")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "3 rules found" in result.stdout
+
+
+def test_every_alert_has_a_test_in_which_it_fires() -> None:
+    fired = {
+        case["alertname"]
+        for file in (ALERTS / "tests").glob("*.yml")
+        for test in yaml.safe_load(file.read_text())["tests"]
+        for case in test.get("alert_rule_test", [])
+        if case.get("exp_alerts")
+    }
+    assert fired == set(EVERY)
+
+
+def test_every_alert_has_a_page_and_every_page_an_alert() -> None:
+    pages = {page.stem for page in (ALERTS / "runbooks").glob("*.md")}
+    assert pages == {*EVERY, "GeneratorInhibit", "README"}
+
+
+@pytest.mark.parametrize("page", sorted((ALERTS / "runbooks").glob("*.md")), ids=lambda page: page.stem)
+def test_a_page_answers_the_four_questions_and_its_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text()
+    if page.stem != "README":
+        headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+        assert headings == ["What it means", "What to look at", "What to do", "How to make it safe"]
+    for file, anchor in re.findall(r"\]\(([^)#]+)(?:#([^)]+))?\)", text):
+        target = (page.parent / file).read_text()
+        anchors = {title.lower().replace(" ", "-") for title in re.findall(r"^#+ (.+)$", target, re.MULTILINE)}
+        assert not anchor or anchor in anchors, f"{page.name}: {file}#{anchor}"
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_an_alert_says_what_it_means_and_where_its_page_is(name: str) -> None:
+    rule = EVERY[name]
+    annotations = rule["annotations"]
+    assert set(annotations) == {"summary", "description", "runbook_url"}
+    assert annotations["runbook_url"] == f"alerts/runbooks/{name}.md"
+    assert (ROOT / annotations["runbook_url"]).read_text().startswith(f"# {name}\n")
+    assert annotations["summary"].endswith(".")
+    assert "$value" not in str(rule["labels"]), "a value in a label makes a new alert of every evaluation"
+    if name in FOR_THE_ACTUATOR:
+        assert rule["labels"]["severity"] == "none"
+    else:
+        assert rule["labels"]["severity"] in {"critical", "warning"}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_an_alert_asks_only_for_what_the_contract_promises(name: str) -> None:
+    assert list(broken_promises(EVERY[name]["expr"])) == []
+
+
+def test_the_check_against_the_contract_can_fail() -> None:
+    assert list(broken_promises("battery_soc")) == ["battery_soc{}: no metric of this name"]
+    assert list(broken_promises('rate(magnum_up{state="off"}[5m])')) == [
+        'magnum_up{state="off"}: magnum_up has no label state'
+    ]
+    assert list(broken_promises('generator_path{path=~"alerts|fall.*|remote"}')) == [
+        'generator_path{path=~"alerts|fall.*|remote"}: no value of path matches remote'
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(FOR_THE_ACTUATOR))
+def test_what_the_actuator_listens_to_reads_nothing_that_outlives_its_cause(name: str) -> None:
+    expression = EVERY[name]["expr"]
+    assert all(f"{selector.name}[" in expression for selector in selectors(expression)), (
+        "an instant selector looks back five minutes when Prometheus was down; a range says how far"
+    )
+    assert "keep_firing_for" not in EVERY[name]
+
+
+MUTATIONS = [
+    (
+        "the newest value instead of the window's highest",
+        "max_over_time(battery_soc_ratio",
+        "last_over_time(battery_soc_ratio",
+    ),
+    (
+        "the newest value instead of the window's lowest",
+        "min_over_time(battery_soc_ratio",
+        "last_over_time(battery_soc_ratio",
+    ),
+    ("under instead of at or under", "<= on", "< on"),
+    ("over instead of at or over", ">= on", "> on"),
+    (
+        "thresholds of every site",
+        " max by (site) (last_over_time(generator_start",
+        " max (last_over_time(generator_start",
+    ),
+    (
+        "the lowest of several start thresholds",
+        "max by (site) (last_over_time(generator_start",
+        "min by (site) (last_over_time(generator_start",
+    ),
+    (
+        "the lowest of several stop thresholds",
+        "max by (site) (last_over_time(generator_stop",
+        "min by (site) (last_over_time(generator_stop",
+    ),
+    (
+        "start thresholds only while the actuator answers",
+        "(generator_start_soc_ratio[5m])",
+        "(generator_start_soc_ratio[20s])",
+    ),
+    (
+        "stop thresholds only while the actuator answers",
+        "(generator_stop_soc_ratio[5m])",
+        "(generator_stop_soc_ratio[20s])",
+    ),
+    ("start thresholds of an actuator long gone", "(generator_start_soc_ratio[5m])", "(generator_start_soc_ratio[1h])"),
+    ("stop thresholds of an actuator long gone", "(generator_stop_soc_ratio[5m])", "(generator_stop_soc_ratio[1h])"),
+    ("a window with holes", ">= 12", ">= 1"),
+    (
+        "a window that bears no failed scrape",
+        "present_over_time(battery_soc_ratio[40s])",
+        "present_over_time(battery_soc_ratio[20s])",
+    ),
+    (
+        "a heartbeat that bears no failed scrape",
+        "last_over_time(battery_soc_ratio[40s])",
+        "last_over_time(battery_soc_ratio[20s])",
+    ),
+    (
+        "a heartbeat that outlives the state of charge",
+        "last_over_time(battery_soc_ratio[40s])",
+        "last_over_time(battery_soc_ratio[5m])",
+    ),
+    (
+        "a reading that stands still",
+        "changes(battery_soc_last_update_timestamp_seconds[2m]) > 0",
+        "changes(battery_soc_last_update_timestamp_seconds[2m]) >= 0",
+    ),
+    (
+        "clocks compared",
+        "changes(battery_soc_last_update_timestamp_seconds[2m]) > 0",
+        "time() - battery_soc_last_update_timestamp_seconds < 60",
+    ),
+    ("a heartbeat for any site", "and on (site)", "and on ()"),
+    ("severity that others inhibit", "severity: none", "severity: warning"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), [pytest.param(old, new, id=what) for what, old, new in MUTATIONS])
+def test_the_rules_tests_notice(old: str, new: str, tmp_path: Path) -> None:
+    rules = (ALERTS / "rules.yml").read_text()
+    assert old in rules
+    mutated = rules.replace(old, new)
+    (tmp_path / "rules.yml").write_text(mutated)
+    assert promtool("check", "rules", "rules.yml", cwd=tmp_path).returncode == 0
+    (tmp_path / "tests").mkdir()
+    for file in (ALERTS / "tests").glob("*.yml"):
+        if file.stem != "people":
+            (tmp_path / "tests" / file.name).write_text(file.read_text())
+    result = promtool("test", "rules", *sorted((tmp_path / "tests").iterdir()), cwd=tmp_path)
+    assert result.returncode != 0, f"no test fails when {re.escape(old)} becomes {new}"
