@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from html.parser import HTMLParser
+
+import pytest
+from aiohttp import ClientSession, web
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from toolkit import log
+from toolkit import web as toolkit_web
+from toolkit.config import ConfigError
+from toolkit.webconfig import WebConfig
+
+
+class Broken(Collector):
+    def collect(self) -> Iterator[Metric]:
+        raise RuntimeError("no reading")
+
+
+class Program:
+    """A program made of the toolkit alone."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        Gauge("volts", "Volts.", registry=self.registry).set(12.5)
+        self.is_ready = True
+        self.refuse: Exception | None = None
+        self.reloads = 0
+        self.bodies: list[bytes] = []
+        self.statuses: list[int] = []
+
+    async def reload(self) -> None:
+        if self.refuse is not None:
+            raise self.refuse
+        self.reloads += 1
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.bodies.append(await request.read())
+        return web.Response(text="taken")
+
+    async def fail(self, _request: web.Request) -> web.Response:
+        raise RuntimeError("secret detail")
+
+    def application(self, *, lifecycle: bool = True, landing: bool = True) -> web.Application:
+        app = toolkit_web.application(
+            name="Magnum exporter",
+            description="Reads <devices>.",
+            version="0.1.0",
+            links=[("/panel", "Panel & more")],
+            registry=self.registry,
+            ready=lambda: self.is_ready,
+            reload=self.reload if lifecycle else None,
+            web_config=WebConfig.load(None),
+            landing=landing,
+            max_body=1000,
+        )
+
+        @web.middleware
+        async def count(
+            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+        ) -> web.StreamResponse:
+            response = await handler(request)
+            self.statuses.append(response.status)
+            return response
+
+        app.middlewares.insert(0, count)
+        app.router.add_post("/take", self.take)
+        app.router.add_get("/fail", self.fail)
+        return app
+
+    @asynccontextmanager
+    async def client(self, *, lifecycle: bool = True, landing: bool = True) -> AsyncIterator[ClientSession]:
+        app = self.application(lifecycle=lifecycle, landing=landing)
+        async with (
+            toolkit_web.serve(app, ["127.0.0.1:0"], WebConfig.load(None)) as [(host, port)],
+            ClientSession(f"http://{host}:{port}") as session,
+        ):
+            yield session
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> Program:
+    monkeypatch.setattr(toolkit_web, "_log", log.Log("web"))
+    return Program()
+
+
+async def test_metrics_in_the_form_that_the_scraper_asks_for(program: Program) -> None:
+    async with program.client() as client:
+        async with client.get("/metrics") as plain:
+            assert plain.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+            assert "volts 12.5" in await plain.text()
+        accept = {"Accept": "application/openmetrics-text;version=1.0.0", "Accept-Encoding": "gzip"}
+        async with client.get("/metrics", headers=accept) as openmetrics:
+            assert openmetrics.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+            assert openmetrics.headers["Content-Encoding"] == "gzip"
+            assert (await openmetrics.text()).endswith("# EOF\n")
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready"])
+async def test_get_and_head_and_nothing_else(program: Program, path: str) -> None:
+    async with program.client() as client:
+        assert (await client.get(path)).status == 200
+        async with client.head(path) as head:
+            assert (head.status, await head.read()) == (200, b"")
+        async with client.delete(path) as refused:
+            assert refused.status == 405
+            assert refused.headers["Allow"] == "GET,HEAD"
+            assert await refused.text() == f"{path} does not take DELETE, only GET,HEAD.\n"
+
+
+async def test_ready_is_what_the_program_says_and_healthy_is_being_alive(program: Program) -> None:
+    async with program.client() as client:
+        for program.is_ready, status in ((True, 200), (False, 503), (True, 200)):
+            assert (await client.get("/-/ready")).status == status
+            assert (await client.get("/-/healthy")).status == 200
+
+
+async def test_reload(program: Program) -> None:
+    async with program.client() as client:
+        assert (await client.post("/-/reload")).status == 200
+        assert (await client.put("/-/reload")).status == 200
+        assert program.reloads == 2
+        program.refuse = ConfigError("start_soc", "25", "25%", file="a.yml", line=3)
+        async with client.post("/-/reload") as refused:
+            reason = "a.yml:3: start_soc: found 25, expected 25%"
+            assert (refused.status, await refused.text()) == (500, f"The configuration was not reloaded: {reason}\n")
+        async with client.get("/-/reload") as refused:
+            assert (refused.status, refused.headers["Allow"]) == (405, "POST,PUT")
+
+
+async def test_reload_is_off_unless_asked_for(program: Program) -> None:
+    async with program.client(lifecycle=False) as client, client.post("/-/reload") as refused:
+        assert refused.status == 403
+        assert "--web.enable-lifecycle" in await refused.text()
+    assert program.reloads == 0
+
+
+class Page(HTMLParser):
+    """What a page refers to."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.resources: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        for name, value in attributes:
+            if name == "href" and tag == "a":
+                self.links.append(value or "")
+            elif name in ("href", "src"):
+                self.resources.append(value or "")
+
+
+async def test_the_landing_page_needs_nothing_from_outside(program: Program) -> None:
+    async with program.client() as client, client.get("/") as response:
+        text = await response.text()
+        page = Page(text)
+        assert page.links == ["/metrics", "/panel", "/-/healthy", "/-/ready"]
+        assert not page.resources
+        assert "url(" not in text
+        assert "Reads &lt;devices&gt;." in text
+        assert "Panel &amp; more" in text
+        assert "prefers-color-scheme: dark" in text
+        assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert len(text) < 4096
+
+
+async def test_a_program_may_have_its_own_first_page(program: Program) -> None:
+    async with program.client(landing=False) as client, client.get("/") as response:
+        assert (response.status, await response.text()) == (404, "There is nothing at /.\n")
+
+
+async def test_every_response_names_the_program_and_no_library(program: Program) -> None:
+    async with program.client() as client:
+        for path in ("/metrics", "/none", "/fail"):
+            async with client.get(path) as response:
+                assert response.headers["Server"] == "Magnum exporter"
+                assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_a_failure_is_500_said_once_and_ends_nothing(program: Program, caplog: pytest.LogCaptureFixture) -> None:
+    program.registry.register(Broken())
+    async with program.client() as client:
+        for path in ("/fail", "/fail", "/metrics"):
+            async with client.get(path) as failed:
+                assert failed.status == 500
+                assert "secret" not in await failed.text()
+        assert (await client.get("/-/healthy")).status == 200
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == ["a request failed"]
+
+
+async def test_nobody_is_logged_for_coming_by(program: Program, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with program.client() as client:
+        await client.get("/metrics")
+        await client.get("/none")
+    assert [record.getMessage() for record in caplog.records] == ["listening"]
+
+
+async def test_a_body_up_to_the_limit_and_no_further(program: Program) -> None:
+    async def chunks(size: int) -> AsyncIterator[bytes]:
+        for _ in range(size // 100):
+            yield b"x" * 100
+
+    async with program.client() as client:
+        assert (await client.post("/take", data=b"x" * 1000)).status == 200
+        assert (await client.post("/take", data=chunks(1000))).status == 200
+        assert [len(body) for body in program.bodies] == [1000, 1000]
+        async with client.post("/take", data=b"x" * 1001) as refused:
+            assert refused.status == 413
+            assert await refused.text() == "The body is larger than the 1000 bytes that are taken.\n"
+        async with client.post("/take", data=chunks(5000)) as refused:
+            assert refused.status == 413
+        assert len(program.bodies) == 2
+        assert program.statuses == [200, 200, 413, 413]
+
+
+async def test_a_small_body_that_unpacks_beyond_the_limit(program: Program) -> None:
+    async with program.client() as client, client.post("/take", data=b"\0" * 1_000_000, compress="gzip") as refused:
+        assert refused.status == 413
+    assert not program.bodies
+
+
+async def answer(program: Program, request: bytes) -> bytes:
+    """Return the first line that comes back to a request that stays unfinished."""
+    app = program.application()
+    async with toolkit_web.serve(app, ["127.0.0.1:0"], WebConfig.load(None)) as [(host, port)], asyncio.timeout(5):
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(request)
+        line = await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        return line
+
+
+async def test_a_body_that_is_too_long_is_refused_unread(program: Program) -> None:
+    head = b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n"
+    assert (await answer(program, head)).startswith(b"HTTP/1.1 413 ")
+
+
+async def test_a_body_that_does_not_come_is_given_up(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolkit_web, "BODY_SECONDS", 0.05)
+    head = b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc"
+    assert (await answer(program, head)).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_what_is_not_http_is_refused_in_one_line(program: Program, capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        log.setup("info", "logfmt")
+        for _ in range(3):
+            assert (await answer(program, b"\x16\x03\x01\x02\x00 HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.")
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        logging.captureWarnings(capture=False)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "msg=listening" not in line]
+    assert len(lines) <= 1
+    assert all(line.startswith("ts=") for line in lines)
+
+
+async def test_several_addresses_each_with_a_free_port(program: Program) -> None:
+    async with AsyncExitStack() as stack:
+        addresses = ["127.0.0.1:0", "127.0.0.2:0"]
+        bound = await stack.enter_async_context(
+            toolkit_web.serve(program.application(), addresses, WebConfig.load(None))
+        )
+        assert [host for host, _ in bound] == ["127.0.0.1", "127.0.0.2"]
+        session = await stack.enter_async_context(ClientSession())
+        for host, port in bound:
+            assert port > 0
+            assert (await session.get(f"http://{host}:{port}/-/healthy")).status == 200
+
+
+async def test_a_port_that_is_taken_is_a_sentence(program: Program) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(OSError, match=f"cannot listen on {address}: .*address already in use"):
+            async with toolkit_web.serve(program.application(), [address], WebConfig.load(None)):
+                pass
+
+
+async def test_leaving_stops_listening(program: Program) -> None:
+    async with toolkit_web.serve(program.application(), ["127.0.0.1:0"], WebConfig.load(None)) as [(host, port)]:
+        pass
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(host, port)

@@ -1,0 +1,517 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+import shutil
+import ssl
+import subprocess
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import IO, Any
+
+import bcrypt
+import pytest
+from aiohttp import ClientConnectorCertificateError, ClientError, ClientSession, web
+from prometheus_client import CollectorRegistry
+
+from tests.support import ROOT
+from toolkit import log, webconfig
+from toolkit import web as toolkit_web
+from toolkit.config import ConfigError
+from toolkit.webconfig import WebConfig, passwords
+
+REFUSALS = [
+    (text, message.rstrip("\n"))
+    for block in (Path(__file__).parent / "web_refusals.txt").read_text().split("\n\n")
+    for text, _, message in [block.rpartition("=> ")]
+]
+PROMTOOL = shutil.which("promtool", path=f"{ROOT / '.local/prometheus/usr/bin'}{os.pathsep}{os.environ['PATH']}")
+Headers = dict[str, str]
+
+
+def basic(user: str, password: str) -> Headers:
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+ANNE = basic("anne", "right")
+
+
+def hashed(password: str, prefix: bytes = b"2b") -> str:
+    return (
+        bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(4, b"2b")).replace(b"$2b$", b"$" + prefix + b"$").decode()
+    )
+
+
+@pytest.fixture(autouse=True)
+def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(webconfig, "_log", log.Log("webconfig"))
+
+
+def write(text: str) -> WebConfig:
+    change(text)
+    return WebConfig.load(Path("web.yml"))
+
+
+def change(text: str | None) -> None:
+    """Change the file the way a careful editor does, so that no reader sees half of it; None removes it."""
+    if text is None:
+        Path("web.yml").unlink()
+        return
+    Path("new.yml").write_text(text)
+    Path("new.yml").replace("web.yml")
+
+
+def users(**passwords_by_user: str) -> str:
+    return "basic_auth_users:\n" + "".join(f"  {user}: {written}\n" for user, written in passwords_by_user.items())
+
+
+@contextlib.asynccontextmanager
+async def served(web_config: WebConfig) -> AsyncIterator[ClientSession]:
+    app = toolkit_web.application(
+        name="x",
+        description="x",
+        version="1",
+        links=[],
+        registry=CollectorRegistry(),
+        ready=lambda: True,
+        reload=None,
+        web_config=web_config,
+    )
+
+    async def take(request: web.Request) -> web.Response:
+        return web.Response(text=str(len(await request.read())))
+
+    app.router.add_post("/take", take)
+    scheme = "http" if web_config.ssl_context() is None else "https"
+    async with (
+        toolkit_web.serve(app, ["127.0.0.1:0"], web_config) as [(_, port)],
+        ClientSession(f"{scheme}://127.0.0.1:{port}") as session,
+    ):
+        yield session
+
+
+async def status(session: ClientSession, auth: Headers | None = None, path: str = "/metrics") -> int:
+    async with session.get(path, headers=auth) as response:
+        return response.status
+
+
+# The format
+
+
+@pytest.mark.parametrize(("text", "message"), REFUSALS, ids=[message[:50] for _, message in REFUSALS])
+def test_what_cannot_be_is_refused_with_its_place(text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        write(text)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", "{}", "basic_auth_users: {}", "http_server_config: {http2: false}"]
+)
+def test_a_file_that_asks_for_nothing(text: str) -> None:
+    web_config = write(text)
+    assert not web_config.has_users
+    assert web_config.ssl_context() is None
+    assert web_config.headers == {}
+
+
+def test_no_file_is_nothing() -> None:
+    web_config = WebConfig.load(None)
+    assert not web_config.has_users
+    assert web_config.ssl_context() is None
+
+
+def test_a_file_that_is_not_there() -> None:
+    with pytest.raises(ConfigError, match=r"none\.yml: there is no such file"):
+        WebConfig.load(Path("none.yml"))
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed: deploy/fetch-prometheus")
+def test_prometheus_takes_the_same_file(certificates: Path) -> None:
+    text = users(anne=hashed("right", b"2y")) + (
+        f"http_server_config: {{headers: {{X-Frame-Options: deny, Strict-Transport-Security: max-age=3600}}}}\n"
+        f"tls_server_config: {{cert_file: {certificates}/a.crt, key_file: {certificates}/a.key, min_version: TLS13}}\n"
+    )
+    write(text)
+    assert PROMTOOL is not None
+    subprocess.run([PROMTOOL, "check", "web-config", "web.yml"], check=True, capture_output=True, timeout=20)
+
+
+# Users
+
+
+async def test_who_brings_user_and_password_comes_in() -> None:
+    web_config = write(users(anne=hashed("right"), bob=hashed("pässwörd:with colon", b"2y")))
+    assert web_config.has_users
+    async with served(web_config) as session:
+        assert await status(session, ANNE) == 200
+        assert await status(session, basic("bob", "pässwörd:with colon")) == 200
+        for user, password in [
+            ("anne", "wrong"),
+            ("bob", "right"),
+            ("carl", "right"),
+            ("", ""),
+            ("anne", ""),
+            ("", "right"),
+        ]:
+            assert await status(session, basic(user, password)) == 401
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready", "/-/reload", "/none"])
+async def test_every_path_asks(path: str) -> None:
+    async with served(write(users(anne=hashed("right")))) as session, session.get(path) as refused:
+        assert refused.status == 401
+        assert refused.headers["WWW-Authenticate"].startswith('Basic realm="')
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *["", "Basic", "Basic !", "Bearer right", "Basic YW5uZQ==", "Basic /zpyaWdodA==", "Basic YW5uZToA"],
+        "Basic YW5uZTpyaWdodA",
+    ],
+)
+async def test_a_header_that_is_no_credentials(header: str) -> None:
+    async with served(write(users(anne=hashed("right")))) as session:
+        assert await status(session, {"Authorization": header}) == 401
+
+
+async def test_a_password_longer_than_bcrypt_takes() -> None:
+    async with served(write(users(anne=hashed("x" * 100)))) as session:
+        assert await status(session, basic("anne", "x" * 100)) == 200
+        assert await status(session, basic("anne", "y" * 100)) == 401
+
+
+async def test_a_request_is_refused_before_its_body_is_read() -> None:
+    async with served(write(users(anne=hashed("right")))) as session, asyncio.timeout(5):
+        url = session._base_url
+        assert url is not None
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        writer.write(b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 401 ")
+        writer.close()
+        await writer.wait_closed()
+
+
+class Counted:
+    """bcrypt, counted, and held up while the gate is closed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls: list[bytes] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self._check = bcrypt.checkpw
+        monkeypatch.setattr(bcrypt, "checkpw", self.check)
+
+    def check(self, password: bytes, written: bytes) -> bool:
+        self.calls.append(written)
+        assert self.gate.wait(10)
+        return self._check(password, written)
+
+
+async def test_what_matched_is_remembered_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted(monkeypatch)
+    async with served(write(users(anne=hashed("right")))) as session:
+        for _ in range(3):
+            assert await status(session, ANNE) == 200
+        assert len(counted.calls) == 1
+        for _ in range(3):
+            assert await status(session, basic("anne", "wrong")) == 401
+        assert len(counted.calls) == 4
+
+
+async def test_an_unknown_user_takes_the_same_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted(monkeypatch)
+    written = hashed("right")
+    async with served(write(users(anne=written))) as session:
+        assert await status(session, basic("anne", "wrong")) == 401
+        assert await status(session, basic("carl", "wrong")) == 401
+        assert await status(session, basic("carl", "right")) == 401
+        assert await status(session, basic("carl", "right")) == 401
+        assert counted.calls == [written.encode()] * 4
+
+
+async def test_a_check_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted(monkeypatch)
+    async with served(write(users(anne=hashed("right")))) as session, asyncio.timeout(10):
+        assert await status(session, ANNE) == 200
+        counted.gate.clear()
+        slow = [
+            asyncio.create_task(status(session, basic("anne", f"wrong {number}")))
+            for number in range(passwords.QUEUE + 3)
+        ]
+        done, waiting = await asyncio.wait(slow, return_when=asyncio.FIRST_COMPLETED)
+        assert {task.result() for task in done} == {503}
+        assert await status(session, ANNE) == 200
+        assert waiting
+        counted.gate.set()
+        answers = await asyncio.gather(*slow)
+        assert sorted(answers) == [401] * passwords.QUEUE + [503] * 3
+
+
+async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "REMEMBERED", 2)
+    checked = passwords.Passwords()
+    written = {user: hashed(user).encode() for user in "abc"}
+    for user in "abcabc":
+        assert await checked.match(written, basic(user, user)["Authorization"])
+    assert len(checked._matched) == 2
+
+
+async def test_only_a_wrong_password_is_said_and_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with served(write(users(anne=hashed("right")))) as session:
+        await status(session)
+        assert not caplog.records
+        await status(session, basic("anne", "wrong"))
+        await status(session, basic("anne", "secret"))
+    assert [record.getMessage() for record in caplog.records] == ["a request brought a wrong user or password"]
+    assert "secret" not in str(caplog.records[0].__dict__)
+
+
+# Headers
+
+
+async def test_headers_are_on_every_response() -> None:
+    text = users(anne=hashed("right")) + "http_server_config:\n  headers:\n    X-Frame-Options: DENY\n"
+    text += "    X-Content-Type-Options: nosniff\n    Content-Security-Policy: default-src 'self'\n"
+    async with served(write(text)) as session:
+        for auth, path in ((None, "/"), (ANNE, "/"), (ANNE, "/none")):
+            async with session.get(path, headers=auth) as response:
+                assert response.headers["X-Frame-Options"] == "DENY"
+                assert response.headers.getall("Content-Security-Policy") == ["default-src 'self'"]
+
+
+# Changes
+
+
+async def test_a_change_is_taken_at_the_next_request() -> None:
+    web_config = write(users(anne=hashed("right")))
+    async with served(web_config) as session:
+        assert await status(session, ANNE) == 200
+        change(users(anne=hashed("other")))
+        assert await status(session, ANNE) == 401
+        change(users(anne=hashed("right"), bob=hashed("b")))
+        assert await status(session, basic("bob", "b")) == 200
+        change(users(bob=hashed("b")))
+        assert await status(session, ANNE) == 401
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        ("basic_auth_users: {", "not YAML"),
+        ("", "basic_auth_users: found no user any more, expected one, or a restart"),
+        ("basic_auth_user: {}", "basic_auth_user: found an unknown key"),
+        (
+            "tls_server_config: {cert_file: a, key_file: b}",
+            "tls_server_config.cert_file: found a, which cannot be read",
+        ),
+        (None, "there is no such file"),
+    ],
+)
+async def test_a_broken_edit_leaves_everything_and_is_said_once(
+    edit: str | None, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = users(anne=hashed("right"))
+    web_config = write(good)
+    async with served(web_config) as session:
+        change(edit)
+        for _ in range(3):
+            assert await status(session) == 401
+            assert await status(session, ANNE) == 200
+        assert [record.getMessage() for record in caplog.records] == ["web configuration refused, the old one stays"]
+        assert reason in str(caplog.records[0].__dict__["fields"]["error"])
+        change(good + "  bob: " + hashed("b") + "\n")
+        assert await status(session, basic("bob", "b")) == 200
+        assert len(caplog.records) == 1
+
+
+async def test_users_may_be_added_to_an_open_server() -> None:
+    web_config = write("")
+    async with served(web_config) as session:
+        assert await status(session) == 200
+        change(users(anne=hashed("right")))
+        assert await status(session) == 401
+        assert web_config.has_users
+
+
+# TLS
+
+
+def openssl(*arguments: str, folder: Path) -> None:
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=30)
+
+
+def certificate(folder: Path, name: str, common_name: str, issuer: str | None = None) -> None:
+    """Write NAME.crt and NAME.key, signed by the issuer or by itself."""
+    new = ["-x509", "-days", "2"] if issuer is None else []
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", f"{name}.key"]
+    names = ["-subj", f"/CN={common_name}", "-addext", "subjectAltName=IP:127.0.0.1"]
+    openssl("req", *new, *key, *names, "-out", f"{name}.{'csr' if issuer else 'crt'}", folder=folder)
+    if issuer is not None:
+        signer = ["-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial", "-days", "2"]
+        openssl("x509", "-req", "-in", f"{name}.csr", *signer, "-out", f"{name}.crt", folder=folder)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("certificates")
+    for name in ("a", "b", "ca", "stranger"):
+        certificate(folder, name, name)
+    certificate(folder, "client", "client", "ca")
+    openssl("ec", "-in", "a.key", "-aes128", "-passout", "pass:x", "-out", "locked.key", folder=folder)
+    return folder
+
+
+def trusting(certificates: Path, name: str, client: str | None = None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(certificates / f"{name}.crt"))
+    if client is not None:
+        context.load_cert_chain(certificates / f"{client}.crt", certificates / f"{client}.key")
+    return context
+
+
+def tls(certificates: Path, name: str, more: str = "") -> str:
+    """Return a configuration that names copies beside it, by relative paths."""
+    folder = Path("tls")
+    folder.mkdir(exist_ok=True)
+    for end in ("crt", "key"):
+        shutil.copy(certificates / f"{name}.{end}", folder / f"new.{end}")
+        (folder / f"new.{end}").replace(folder / f"server.{end}")
+    return f"tls_server_config:\n  cert_file: tls/server.crt\n  key_file: tls/server.key\n{more}"
+
+
+async def test_tls(certificates: Path) -> None:
+    web_config = write(tls(certificates, "a") + users(anne=hashed("right")))
+    async with served(web_config) as session:
+        trusted = trusting(certificates, "a")
+        assert (await session.get("/metrics", ssl=trusted)).status == 401
+        assert (await session.get("/metrics", ssl=trusted, headers=ANNE)).status == 200
+        with pytest.raises(ClientConnectorCertificateError):
+            await session.get("/metrics", ssl=trusting(certificates, "b"))
+        plain = str(session._base_url).replace("https", "http")
+        with pytest.raises(ClientError):
+            await session.get(f"{plain}metrics")
+
+
+async def test_a_renewed_certificate_is_used_at_the_next_handshake(
+    certificates: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    web_config = write(tls(certificates, "a"))
+    old, new = trusting(certificates, "a"), trusting(certificates, "b")
+    async with served(web_config) as session:
+        assert await handshake(session, old)
+        shutil.copy(certificates / "b.crt", "tls/server.crt")
+        assert await handshake(session, old), "the new certificate is there and its key is not yet"
+        assert len(caplog.records) == 1
+        assert "KEY_VALUES_MISMATCH" in str(caplog.records[0].__dict__["fields"]["error"])
+        shutil.copy(certificates / "b.key", "tls/server.key")
+        assert await handshake(session, new)
+        assert not await handshake(session, old)
+        assert len(caplog.records) == 1
+
+
+async def handshake(session: ClientSession, context: ssl.SSLContext) -> bool:
+    url = session._base_url
+    assert url is not None
+    try:
+        _, writer = await asyncio.open_connection(url.host, url.port, ssl=context)
+    except ssl.SSLCertVerificationError:
+        return False
+    writer.close()
+    with contextlib.suppress(ssl.SSLError):
+        await writer.wait_closed()
+    return True
+
+
+@pytest.mark.parametrize(
+    ("policy", "client", "accepted"),
+    [
+        ("RequireAndVerifyClientCert", "client", True),
+        ("RequireAndVerifyClientCert", "stranger", False),
+        ("RequireAndVerifyClientCert", None, False),
+        ("VerifyClientCertIfGiven", None, True),
+        ("VerifyClientCertIfGiven", "client", True),
+        ("VerifyClientCertIfGiven", "stranger", False),
+    ],
+)
+async def test_client_certificates(certificates: Path, policy: str, client: str | None, *, accepted: bool) -> None:
+    shutil.copy(certificates / "ca.crt", "ca.crt")
+    web_config = write(tls(certificates, "a", f"  client_auth_type: {policy}\n  client_ca_file: ca.crt\n"))
+    async with served(web_config) as session:
+        context = trusting(certificates, "a", client)
+        if accepted:
+            assert (await session.get("/metrics", ssl=context)).status == 200
+        else:
+            with pytest.raises((ClientError, ConnectionError)):
+                await session.get("/metrics", ssl=context)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "version", "accepted"),
+    [
+        ("", ssl.TLSVersion.TLSv1_2, True),
+        ("", ssl.TLSVersion.TLSv1_3, True),
+        ("  min_version: TLS13\n", ssl.TLSVersion.TLSv1_2, False),
+        ("  max_version: TLS12\n", ssl.TLSVersion.TLSv1_3, False),
+    ],
+)
+async def test_versions(certificates: Path, bounds: str, version: ssl.TLSVersion, *, accepted: bool) -> None:
+    async with served(write(tls(certificates, "a", bounds))) as session:
+        context = trusting(certificates, "a")
+        context.minimum_version = context.maximum_version = version
+        if accepted:
+            assert (await session.get("/metrics", ssl=context)).status == 200
+        else:
+            with pytest.raises(ClientError):
+                await session.get("/metrics", ssl=context)
+
+
+async def test_tls_is_not_turned_off_by_an_edit(certificates: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with served(write(tls(certificates, "a"))) as session:
+        change("")
+        assert (await session.get("/metrics", ssl=trusting(certificates, "a"))).status == 200
+        assert "found TLS turned off, expected a restart" in str(caplog.records[0].__dict__["fields"]["error"])
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("cert_file: none.crt", "found none.crt, which cannot be read (No such file or directory)"),
+        ("cert_file: web.yml", "found web.yml and tls/server.key, which OpenSSL refuses"),
+        ("key_file: locked.key", "found tls/server.crt and locked.key, which OpenSSL refuses"),
+        ("key_file: b.key", "which OpenSSL refuses (KEY_VALUES_MISMATCH)"),
+        ("client_ca_file: web.yml", "found web.yml, which OpenSSL refuses"),
+    ],
+)
+def test_files_that_cannot_be_used(certificates: Path, line: str, message: str) -> None:
+    for name in ("locked.key", "b.key"):
+        shutil.copy(certificates / name, name)
+    key = line.partition(":")[0]
+    lines = [old for old in tls(certificates, "a").splitlines() if key not in old]
+    if key == "client_ca_file":
+        lines.append("  client_auth_type: RequireAndVerifyClientCert")
+    with pytest.raises(ConfigError) as caught:
+        write("\n".join([*lines, f"  {line}\n"]))
+    place = "cert_file" if key == "key_file" else key
+    assert f"tls_server_config.{place}: found " in str(caught.value)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith("web.yml:")
+
+
+def test_a_key_that_may_not_be_read(certificates: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change(tls(certificates, "a"))
+    Path("tls/server.key").chmod(0o000)
+    if os.access("tls/server.key", os.R_OK):
+        monkeypatch.setattr(Path, "open", _only_yaml)
+    with pytest.raises(ConfigError, match=r"which cannot be read \(Permission denied\)"):
+        WebConfig.load(Path("web.yml"))
+
+
+def _only_yaml(path: Path, mode: str = "r", *_: object, **__: object) -> IO[Any]:
+    if path.suffix != ".yml":
+        raise PermissionError(13, "Permission denied", str(path))
+    return open(path, mode)  # noqa: PTH123 - Path.open is what this stands for
