@@ -114,7 +114,7 @@ def lay_out(folder: Path, plan: Plan, ports: Mapping[str, int]) -> Layout:
     link = folder / "magnum"
     _write(
         folder / "simulator.yml",
-        _merged(
+        merged(
             {
                 "speed": plan.speed,
                 "battery": {"capacity_ampere_hours": capacity},
@@ -135,7 +135,7 @@ def lay_out(folder: Path, plan: Plan, ports: Mapping[str, int]) -> Layout:
     )
     _write(
         folder / "actuator.yml",
-        _merged(
+        merged(
             {
                 "exporter": {"url": f"http://127.0.0.1:{ports['exporter']}/metrics", "interval": "1s"},
                 "relay": {"type": "modbus", "url": f"tcp://127.0.0.1:{ports['relay']}", "unit_id": 1, "coil": 0},
@@ -230,12 +230,13 @@ def _let_in(file: Path, password: Path) -> None:
     _write(file, document)
 
 
-def _merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
+def merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return base with more laid over it, mapping by mapping."""
+    both = dict(base)
     for key, value in more.items():
-        known = merged.get(key)
-        merged[key] = _merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
-    return merged
+        known = both.get(key)
+        both[key] = merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return both
 
 
 def _replaced(document: object, places: Mapping[str, str]) -> object:

@@ -1,0 +1,231 @@
+"""The whole loop as processes: started, looked at over HTTP, broken part by part, and ended."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import json
+import signal
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import bcrypt
+from prometheus_client.parser import text_string_to_metric_families
+
+from simulator.demo.layout import USUAL_PORTS, Part, Plan, choose_ports, lay_out, merged
+from tests.support import Process, wait_until
+
+USER, PASSWORD = "alertmanager", "a password of the tests"
+
+FACTOR = 0.05
+"""A rule's window of 2 min lasts 6 s."""
+WINDOW_SECONDS = 120 * FACTOR
+
+SPEED = 200.0
+SIMULATOR: dict[str, Any] = {
+    "speed": SPEED,
+    "hour": 20.0,
+    "battery": {"soc": "30%"},
+    "charger": {"amperes": 200.0, "ac_transfer_delay": "1s"},
+    "engine": {"watts": 9000.0, "start_delay": "1s", "warm_up": "1s", "cool_down": "1s", "tail": "2s"},
+    "sun": {"peak_watts": 0.0},
+    "load": [1000.0] * 24,
+}
+HEARTBEAT_TIMEOUT = 8.0
+MIN_RUN = 6.0
+ACTUATOR: dict[str, Any] = {
+    "alerts": {"heartbeat_timeout": f"{HEARTBEAT_TIMEOUT:g}s", "lease": "60s", "alert_grace": "30s"},
+    "debounce": {"start": "3s", "stop": "3s", "emergency": "3s"},
+    "exporter": {"interval": "500ms"},
+    "limits": {
+        "max_run": "10m",
+        "min_run": f"{MIN_RUN:g}s",
+        "min_off": "5s",
+        "tail": "3s",
+        "start_confirm": "30s",
+        "stop_confirm": "20s",
+    },
+}
+
+
+class Loop:
+    """Parts by name; each ends, with its children, when the context does."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        prometheus: bool,
+        simulator: Mapping[str, Any] | None = None,
+        actuator: Mapping[str, Any] | None = None,
+    ) -> None:
+        web_config = folder / "web.yml"
+        digest = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+        web_config.write_text(f"basic_auth_users: {{{USER}: '{digest}'}}\n")
+        plan = Plan(
+            factor=FACTOR,
+            speed=SPEED,
+            simulator=merged(SIMULATOR, simulator or {}),
+            actuator=merged(ACTUATOR, actuator or {}),
+            prometheus=prometheus,
+            web_config=web_config,
+            password=PASSWORD,
+        )
+        self.layout = lay_out(folder, plan, choose_ports(dict.fromkeys(USUAL_PORTS, 0)))
+        self.folder = folder
+        self.processes: dict[str, Process] = {}
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        with self._stack:
+            for name in self.layout.parts:
+                self.start(name)
+            for part in self.layout.parts.values():
+                self._wait_ready(part)
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, value, traceback)
+
+    def start(self, name: str, *, env: Mapping[str, str] | None = None) -> Process:
+        """Start a part (again)."""
+        process = self._stack.enter_context(Process(self.layout.parts[name].command, env=env, cwd=self.folder))
+        self.processes[name] = process
+        return process
+
+    def restart(self, name: str, *, env: Mapping[str, str] | None = None) -> None:
+        """Start a part again that has ended, and wait until it serves."""
+        self.start(name, env=env)
+        self._wait_ready(self.layout.parts[name])
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """End a part and wait until it is gone."""
+        self.processes[name].signal(number)
+        self.processes[name].wait(15)
+
+    def _wait_ready(self, part: Part) -> None:
+        def answers() -> bool:
+            process = self.processes[part.name]
+            assert process.popen.poll() is None, f"{part.name} ended:\n{process.output}"
+            return fetch(part.ready)[0] == 200
+
+        wait_until(answers, 30, f"{part.name} answers at {part.ready}")
+
+    def metrics(self, part: str) -> dict[str, float]:
+        """Return the samples of a part's page, by name with labels as they are written there; empty: no page."""
+        code, text = fetch(self.layout.url(part, "/metrics"))
+        if code != 200:
+            return {}
+        return {
+            sample.name
+            + ("{" + ",".join(f'{k}="{v}"' for k, v in sorted(sample.labels.items())) + "}" if sample.labels else ""): (
+                sample.value
+            )
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    @property
+    def site(self) -> dict[str, Any]:
+        """The truth, as the simulator has it."""
+        code, text = fetch(self.layout.url("simulator", "/state"))
+        assert code == 200, text
+        state: dict[str, Any] = json.loads(text)
+        return state
+
+    @property
+    def coil(self) -> bool:
+        """Whether the relay board's coil is on, in truth."""
+        return bool(self.site["relay"]["coils"][0])
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """What the actuator says of itself."""
+        code, text = fetch(self.layout.url("actuator", "/api/v1/status"))
+        assert code == 200, text
+        status: dict[str, Any] = json.loads(text)
+        return status
+
+    @property
+    def soc(self) -> float | None:
+        """The leading state of charge on the exporter's page."""
+        return self.metrics("exporter").get("battery_soc_ratio")
+
+    @property
+    def path(self) -> str | None:
+        """How the actuator decides."""
+        page = self.metrics("actuator")
+        return next(
+            (p for p in ("waiting", "alerts", "fallback", "blind") if page.get(f'generator_path{{path="{p}"}}')), None
+        )
+
+    def change(self, **changes: object) -> None:
+        """Change the simulated site."""
+        code, text = fetch(self.layout.url("simulator", "/set"), changes)
+        assert code == 200, text
+
+    def mode(self, mode: str, duration: str | None = None) -> None:
+        """Command the actuator as its operator."""
+        body = {"mode": mode} | ({"for": duration} if duration else {})
+        code, text = fetch(self.layout.url("actuator", "/api/v1/mode"), body)
+        assert code == 200, text
+
+    def notify(self, name: str, status: str, *, starts_at: str = "2026-01-01T00:00:00Z") -> None:
+        """Send a notification of one alert made by hand, as Alertmanager would."""
+        ends_at = "0001-01-01T00:00:00Z" if status == "firing" else "2026-01-01T01:00:00Z"
+        alert = {
+            "status": status,
+            "labels": {"alertname": name, "severity": "none"},
+            "annotations": {},
+            "startsAt": starts_at,
+            "endsAt": ends_at,
+            "generatorURL": "",
+            "fingerprint": f"{zlib.crc32(name.encode()):016x}",
+        }
+        payload = {
+            "version": "4",
+            "groupKey": "{}:{}",
+            "truncatedAlerts": 0,
+            "status": status,
+            "receiver": "generator",
+            "groupLabels": {},
+            "commonLabels": {},
+            "commonAnnotations": {},
+            "externalURL": "",
+            "alerts": [alert],
+        }
+        code, text = fetch(self.layout.url("actuator", "/api/v1/alerts"), payload)
+        assert code == 200, text
+
+    def wait(self, happens: Callable[[], object], seconds: float, what: str) -> None:
+        """Wait for an event; when it does not come, say what everybody saw last."""
+        try:
+            wait_until(lambda: bool(happens()), seconds, what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; soc={self.soc} path={self.path} site={self.site}") from error
+
+
+def fetch(url: str, body: object = None) -> tuple[int, str]:
+    """Return status and text of an answer; (0, reason) when there is none. With a body it is a POST of JSON."""
+    address, _, path = url.removeprefix("http://").partition("/")
+    credentials = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/json"}
+    connection = http.client.HTTPConnection(address, timeout=5)
+    try:
+        if body is None:
+            connection.request("GET", f"/{path}", headers=headers)
+        else:
+            connection.request("POST", f"/{path}", json.dumps(body), headers)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    except (OSError, http.client.HTTPException) as error:
+        return 0, str(error)
+    finally:
+        connection.close()

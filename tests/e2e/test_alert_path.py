@@ -1,0 +1,97 @@
+"""The real Prometheus and Alertmanager between the exporter and the actuator, timers of seconds."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from simulator.demo.layout import prometheus_found
+from tests.e2e.loop import HEARTBEAT_TIMEOUT, WINDOW_SECONDS, Loop
+
+pytestmark = pytest.mark.e2e
+
+PARTS = ("simulator", "exporter", "prometheus", "alertmanager", "actuator")
+
+
+@pytest.fixture(autouse=True)
+def _prometheus_is_there() -> None:
+    assert prometheus_found(), "no Prometheus in .local: run deploy/fetch-prometheus (make test does)"
+
+
+def closed_by_alert(loop: Loop) -> None:
+    """Let the battery fall to where the engine is wanted, and see the contact closed by the alert path."""
+    loop.wait(lambda: loop.path == "alerts", 30, "two heartbeats make the path `alerts`")
+    assert not loop.coil
+    loop.change(load=3000.0)
+    loop.wait(lambda: (loop.soc or 1) <= 0.25, 30, "SOC falls to the start threshold")
+    low = time.monotonic()
+    loop.wait(lambda: loop.coil, WINDOW_SECONDS + 10, "the coil is on within one rule window + 10 s")
+    took = time.monotonic() - low
+    assert took >= WINDOW_SECONDS / 2, f"closed after {took:.1f} s: no rule can have seen a whole window"
+    loop.change(load=1000.0)
+    page = loop.metrics("actuator")
+    assert page['generator_demand{cause="alert"}'] == 1
+    loop.wait(lambda: loop.metrics("actuator").get("generator_running") == 1, 30, "the engine is proven to run")
+
+
+def test_prometheus_killed_with_the_contact_closed(tmp_path: Path) -> None:
+    with Loop(tmp_path, prometheus=True) as loop:
+        closed_by_alert(loop)
+        loop.kill("prometheus")
+        killed = time.monotonic()
+        loop.wait(lambda: loop.path == "fallback", HEARTBEAT_TIMEOUT + 20, "the path is `fallback`")
+        assert loop.coil, "losing Prometheus moved the contact"
+        assert time.monotonic() - killed >= HEARTBEAT_TIMEOUT / 2
+        loop.wait(lambda: loop.site["bmk"]["percent"] >= 60, 60, "the engine charges the battery")
+        loop.wait(lambda: not loop.coil, 20, "SOC over the stop threshold opens the contact without alerts")
+        assert 60 <= loop.site["bmk"]["percent"] <= 70
+        loop.wait(lambda: loop.metrics("actuator").get("generator_running") == 0, 30, "the stop is proven")
+
+
+@pytest.mark.slow
+def test_recovery_comes_through_alertmanager(tmp_path: Path) -> None:
+    patient = {"debounce": {"stop": "100s"}}
+    with Loop(tmp_path, prometheus=True, actuator=patient) as loop:
+        closed_by_alert(loop)
+        loop.wait(lambda: loop.site["bmk"]["percent"] >= 60, 60, "the engine charges the battery")
+        loop.wait(lambda: not loop.coil, WINDOW_SECONDS + 20, "BatterySocRecovered opens the contact")
+        page = loop.metrics("actuator")
+        assert page['generator_starts_total{cause="alert"}'] == 1
+        assert page["generator_start_failures_total"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_killed_in_turn(part: str, tmp_path: Path) -> None:
+    with Loop(tmp_path, prometheus=True) as loop:
+        closed_by_alert(loop)
+        loop.change(charger=False)
+        loop.kill(part)
+        if part == "actuator":
+            assert loop.coil, "this board latches: only a new process opens it"
+            loop.restart(part)
+            # Within the same boot, with the engine still proven, a run resumes once; else it is open until min off.
+            loop.wait(
+                lambda: loop.metrics("actuator").get("generator_relay_closed") is not None, 20, "it reads the board"
+            )
+        elif part == "simulator":
+            loop.wait(
+                lambda: "generator_running" not in loop.metrics("actuator"), 60, "no evidence, no claim that it runs"
+            )
+            assert loop.metrics("actuator")["generator_start_failures_total"] == 0
+            loop.restart(part)
+            assert not loop.coil, "the board comes back open"
+        elif part == "exporter":
+            loop.wait(lambda: "generator_running" not in loop.metrics("actuator"), 60, "no evidence, no claim")
+            assert loop.coil, "evidence that is absent is no evidence against"
+            loop.restart(part)
+            loop.wait(lambda: loop.metrics("actuator").get("generator_running") == 1, 30, "proven again")
+            assert loop.coil
+        else:
+            loop.wait(lambda: loop.path == "fallback", HEARTBEAT_TIMEOUT + 20, "the path is `fallback`")
+            assert loop.coil
+            loop.restart(part)
+            loop.wait(lambda: loop.path == "alerts", 60, "two beats bring the path back to `alerts`")
+            assert loop.coil, "coming back moved the contact"
