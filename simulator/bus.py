@@ -207,7 +207,7 @@ class Bus:
         faults, monitor, battery = self._site.faults, self._site.monitor, self._site.battery
         if not (faults.bmk_frozen and self._last_bmk):
             self._last_bmk = packets.Bmk(
-                percent=255 if faults.bmk_thinking else round(monitor.soc * 100),
+                percent=255 if faults.bmk_thinking else monitor.percent,
                 volts=battery.volts,
                 amperes=battery.amperes,
                 min_volts=monitor.min_volts,

@@ -17,6 +17,11 @@ class Monitor:
     trip_ampere_hours: float = 0.0
     discharged_ampere_hours: float = 0.0
 
+    @property
+    def percent(self) -> int:
+        """What its display says."""
+        return round(self.soc * 100)
+
     def count(self, soc_change: float, amperes: float, volts: float, site_seconds: float) -> None:
         """Count a time in which the battery's true state of charge changed by `soc_change`."""
         self.soc = min(1.0, max(0.0, self.soc + soc_change))

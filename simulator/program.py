@@ -142,7 +142,7 @@ class Program:
                 "amperes": battery.amperes,
                 "capacity_ampere_hours": battery.settings.capacity_ampere_hours,
             },
-            "bmk": {"soc": monitor.soc, "percent": round(monitor.soc * 100)},
+            "bmk": {"soc": monitor.soc, "percent": monitor.percent},
             "load_watts": inverter.load_watts,
             "solar_watts": site.solar_watts,
             "inverter": {

@@ -25,6 +25,16 @@ def test_reader_gets_what_is_written_and_nothing_is_echoed(tmp_path: Path) -> No
     line.unplug()
 
 
+def test_reader_that_sets_nothing_gets_the_bytes_too(tmp_path: Path) -> None:
+    line = Line(tmp_path / "port")
+    line.plug()
+    line.write(b"\x03\x0d\x11\x13")
+    reader = os.open(line.link, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    assert _available(reader) == b"\x03\x0d\x11\x13"
+    os.close(reader)
+    line.unplug()
+
+
 def test_unplugged_port_is_gone_and_its_reader_is_told(tmp_path: Path) -> None:
     line = Line(tmp_path / "port")
     line.plug()

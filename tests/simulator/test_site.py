@@ -364,6 +364,11 @@ def test_set_soc_is_known_to_the_bmk() -> None:
     assert model.monitor.net_ampere_hours == pytest.approx(-0.82 * 400)
 
 
+@pytest.mark.parametrize(("soc", "percent"), [(0.0, 0), (0.424, 42), (0.426, 43), (1.0, 100)])
+def test_bmk_says_whole_percents(soc: float, percent: int) -> None:
+    assert site(soc=soc).monitor.percent == percent
+
+
 def test_unlucky_engine_needs_several_attempts_and_the_seed_decides() -> None:
     outcomes = set()
     for _ in range(2):
