@@ -145,8 +145,19 @@ class Board:
         return str(self.contacts)
 
 
+def tell(address: str, word: str) -> str:
+    """Send a word to a running board and return its answer."""
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(address)
+        caller.sendall(word.encode() + b"\n")
+        return caller.makefile().readline()
+
+
 def main() -> None:
-    """Serve the kernel and the control socket (its path is the argument) until killed."""
+    """Serve the kernel and the control socket at ADDRESS until killed, or with --tell ADDRESS WORD speak to one."""
+    if sys.argv[1] == "--tell":
+        sys.stdout.write(tell(sys.argv[2], sys.argv[3]))
+        return
     address = sys.argv[1]
     with contextlib.suppress(FileNotFoundError):
         os.unlink(address)  # noqa: PTH108

@@ -1,0 +1,87 @@
+"""The USB relay driver on a real kernel: hidraw, usbhid and the USB stack as they are on a Raspberry Pi."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+
+import pytest
+
+from tests.vm.board import Board
+from tests.vm.machine import Machine
+
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(400)]
+
+BEGIN = """
+from actuator.relay import HidRelay, RelayError, driver
+relay = driver(HidRelay(channel=1))
+def tried(what):
+    try:
+        return what()
+    except RelayError as error:
+        return f"RelayError: {error}"
+"""
+
+
+def python(machine: Machine, script: str) -> list[str]:
+    """Run a script with a driver in the guest and return the lines that it printed."""
+    text = (BEGIN + textwrap.dedent(script)).replace("'", "'\\''")
+    return machine.check(f"{sys.executable} -c '{text}'").splitlines()
+
+
+def test_it_closes_opens_and_reads_back(machine: Machine, board: Board) -> None:
+    said = python(
+        machine,
+        """
+        print(relay.read_back())
+        relay.close_contact()
+        print(relay.read_back())
+        """,
+    )
+    assert said == ["False", "True"]
+    assert board.contacts == 1, "the board latches when the program that switched it has ended"
+    assert python(machine, "relay.open_contact(); print(relay.read_back())") == ["False"]
+    assert board.contacts == 0
+
+
+def test_it_leaves_the_other_channel_alone(machine: Machine, board: Board) -> None:
+    script = "other = driver(HidRelay(channel=2)); other.close_contact(); relay.close_contact(); relay.open_contact()"
+    python(machine, script)
+    assert board.contacts == 2
+
+
+def test_a_board_that_drops_out_while_switching(machine: Machine, board: Board) -> None:
+    board.do("brownout")
+    said = python(
+        machine,
+        """
+        import subprocess, sys, time
+        print(tried(relay.close_contact))
+        print(tried(relay.read_back))
+        subprocess.run([sys.executable, "tests/vm/relay_board.py", "--tell", "/run/board", "plug"], check=True)
+        end = time.monotonic() + 30
+        while not isinstance(answer := tried(relay.read_back), bool) and time.monotonic() < end:
+            pass
+        print(answer)
+        relay.close_contact()
+        print(relay.read_back())
+        """,
+    )
+    assert "RelayError" in "".join(said[:2]), said
+    assert said[1].startswith("RelayError"), "a board that is gone was read"
+    assert said[-2:] == ["False", "True"], "found again after it was plugged in, with its contact open"
+    assert board.contacts == 1
+
+
+def test_a_board_that_refuses_is_no_success(machine: Machine, board: Board) -> None:
+    board.do("stall")
+    said = python(machine, "print(tried(relay.close_contact)); print(tried(relay.read_back))")
+    assert said[0].startswith("RelayError"), said
+    assert board.contacts == 0
+
+
+def test_no_board(machine: Machine, board: Board) -> None:
+    board.do("unplug")
+    machine.check("for i in $(seq 100); do test -e /dev/hidraw0 || break; sleep 0.1; done")
+    said = python(machine, "print(tried(relay.open_contact))")
+    assert said[0].startswith("RelayError: no USB relay board"), said
