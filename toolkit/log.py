@@ -25,7 +25,6 @@ _NAMES[logging.CRITICAL] = "error"
 _RESERVED = frozenset({"ts", "level", "msg"})
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 _DIGITS = re.compile(r"0x[0-9a-fA-F]+|\d+")
-_SHAPES = 256
 
 
 def setup(level: str, form: str) -> None:
@@ -54,9 +53,14 @@ def get(name: str) -> Log:
 
 
 class Limiter:
-    """Says when a cause may be spoken of: at once, then once a period, with the number of times it was held back."""
+    """Says when a cause may be spoken of: at once, then once a period, with the number of times it was held back.
 
-    def __init__(self) -> None:
+    Args:
+        capacity: how many causes are remembered; of more, those that have been quiet the longest are forgotten.
+    """
+
+    def __init__(self, capacity: int = 256) -> None:
+        self._capacity = capacity
         self._said: dict[str, tuple[float, int]] = {}
         self._lock = threading.Lock()
 
@@ -64,7 +68,7 @@ class Limiter:
         """Return how many were held back since the last one, or None when this one is held back too.
 
         Args:
-            cause: what is spoken of, a fixed phrase with a device's name at most: each is remembered.
+            cause: what is spoken of.
             now: monotonic seconds.
             period: seconds between two that are admitted.
         """
@@ -74,6 +78,8 @@ class Limiter:
                 self._said[cause] = (last, held + 1)
                 return None
             self._said[cause] = (now, 0)
+            if len(self._said) > self._capacity:
+                del self._said[next(iter(self._said))]
             return held
 
     def forget(self, cause: str) -> int | None:
@@ -81,12 +87,6 @@ class Limiter:
         with self._lock:
             said = self._said.pop(cause, None)
         return None if said is None else said[1]
-
-    def shrink(self, size: int) -> None:
-        """Forget the causes that have been quiet the longest, down to `size` of them."""
-        with self._lock:
-            for cause in list(self._said)[: max(0, len(self._said) - size)]:
-                del self._said[cause]
 
 
 class Log:
@@ -250,7 +250,6 @@ class _Handler(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         cause = f"{record.name} {record.levelno} {_DIGITS.sub('0', record.getMessage())} {type(error).__name__}"
         held = self._limiter.admit(cause, time.monotonic(), 3600.0)
-        self._limiter.shrink(_SHAPES)
         if held is None:
             return False
         if held:

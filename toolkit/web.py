@@ -106,9 +106,7 @@ async def serve(
     Raises:
         OSError: an address cannot be listened on; its text is a whole sentence.
     """
-    runner = web.AppRunner(
-        app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS, lingering_time=LINGER_SECONDS
-    )
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, lingering_time=LINGER_SECONDS)
     context = web_config.ssl_context()
     await runner.setup()
     try:
