@@ -1,0 +1,74 @@
+"""`make run` without make: the story to its end, and nothing left however it ends."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from simulator.demo.layout import USUAL_PORTS
+from tests.support import ROOT, Process, wait_until
+
+pytestmark = pytest.mark.e2e
+
+
+def demo(tmp_path: Path, *options: str) -> Process:
+    return Process([sys.executable, "-m", "simulator.demo", *options], env={"TMPDIR": str(tmp_path)}, cwd=ROOT)
+
+
+def left_behind(tmp_path: Path) -> list[str]:
+    """Return files in the folder, and processes that were started with anything in it."""
+    found = [str(path) for path in tmp_path.iterdir()]
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = process.read_bytes()
+        except OSError:  # it ended while we looked
+            continue
+        if str(tmp_path).encode() in command:
+            found.append(command.replace(b"\0", b" ").decode())
+    return found
+
+
+@pytest.mark.parametrize("moment", ["the alerts", "GeneratorHeartbeat arrives"])
+def test_an_interruption_leaves_nothing(tmp_path: Path, moment: str) -> None:
+    with demo(tmp_path) as process:
+        wait_until(lambda: moment in process.output, 60, f"the story says {moment!r}")
+        process.signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        assert "every process has ended" in process.output
+        assert not left_behind(tmp_path)
+
+
+def test_a_busy_port_is_stepped_around(tmp_path: Path) -> None:
+    with socket.socket() as busy:
+        busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            busy.bind(("127.0.0.1", USUAL_PORTS["exporter"]))
+            busy.listen()
+        except OSError:
+            pass  # somebody else keeps it busy, which is as good
+        with demo(tmp_path, "--without-prometheus") as process:
+            wait_until(lambda: "The battery is at" in process.output, 60, "the story begins")
+            assert f":{USUAL_PORTS['exporter']}/" not in process.output
+            process.signal(signal.SIGTERM)
+            assert process.wait(30) == 130
+            assert not left_behind(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("options", [(), ("--without-prometheus",)])
+def test_the_story_comes_to_its_end(tmp_path: Path, options: tuple[str, ...]) -> None:
+    with demo(tmp_path, *options) as process:
+        assert process.wait(300) == 0, process.output
+        story = process.output
+        moments = ["The contact is closed", "Proven: the bus shows", "The contact is open, and", "the loop is closed"]
+        places = [story.find(moment) for moment in moments]
+        assert -1 not in places, story
+        assert places == sorted(places), story
+        assert ("BatterySocLow fires" in story) == (not options)
+        assert "The contact is open; every process has ended" in story
+        assert not left_behind(tmp_path)
