@@ -1,0 +1,48 @@
+"""Every query of the dashboards, ready to be asked of a Prometheus: `list_queries()` or `python -m grafana.queries`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from grafana.build import FOLDER
+
+# What Grafana puts in the place of its variables, longest name first.
+VARIABLES = {
+    "$__rate_interval": "1m",
+    "$__range": "1h",
+    "$instance": ".+",
+    "$site": ".*",
+    "$job": ".+",
+}
+
+
+class PanelQuery(NamedTuple):
+    """A query of a panel: titles of dashboard and panel, and an expression without variables."""
+
+    dashboard: str
+    panel: str
+    expression: str
+
+
+def substituted(expression: str, **durations: str) -> str:
+    """Return an expression with Grafana's variables replaced; `rate_interval` and `range` may be given."""
+    for variable, value in VARIABLES.items():
+        expression = expression.replace(variable, durations.get(variable.removeprefix("$__"), value))
+    return expression
+
+
+def list_queries(**durations: str) -> Iterator[PanelQuery]:
+    """Yield the queries of all panels in all committed dashboards."""
+    for file in sorted(FOLDER.glob("*.json")):
+        dashboard = json.loads(file.read_text(encoding="utf-8"))
+        for panel in dashboard["panels"]:
+            for target in panel.get("targets", ()):
+                yield PanelQuery(dashboard["title"], panel["title"], substituted(target["expr"], **durations))
+
+
+if __name__ == "__main__":
+    for query in list_queries():
+        sys.stdout.write(f"{query.dashboard} | {query.panel} | {query.expression}\n")
