@@ -1,0 +1,142 @@
+"""The running exporter: sources in their threads, a site on the event loop, and a page that shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from exporter import config
+from exporter.collector import SiteCollector
+from exporter.readings import Attempts, Reading
+from exporter.site import Device, Site
+from exporter.soc import Judge
+from exporter.sources import FAMILIES
+from exporter.sources.base import Source
+from toolkit import log, metrics, notify, web
+from toolkit.flags import Flags
+from toolkit.reload import Reloader
+from toolkit.webconfig import WebConfig
+
+NAME = "magnum-exporter"
+DESCRIPTION = "Reads the devices of an off-grid site and judges the battery's state of charge."
+PREFIX = "magnum_exporter"
+_JOIN_SECONDS = 2.0
+_TICK_SECONDS = 1.0
+
+_log = log.get("exporter")
+
+
+class Exporter:
+    """Runs the sources of a configuration, and swaps them for those of another."""
+
+    def __init__(self) -> None:
+        self.site = Site(Judge(()), None)
+        self._config: config.Config | None = None
+        self._sources: dict[str, Source[Any]] = {}
+        self._loop = asyncio.get_running_loop()
+
+    def ready(self) -> bool:
+        """Say whether every source's thread runs."""
+        return bool(self._sources) and not any(source.ended for source in self._sources.values())
+
+    async def apply(self, new: config.Config) -> None:
+        """Run by this configuration; sources that stand in it unchanged go on undisturbed."""
+        old, self._config = self._config, new
+        kept = {name for name, options in new.sources.items() if old and old.sources.get(name) == options}
+        await self._stop([source for name, source in self._sources.items() if name not in kept])
+        site = Site(_judge(new), new.battery.soc.sources)
+        if old and (old.battery, list(old.sources)) == (new.battery, list(new.sources)):
+            site.judge = self.site.judge
+        running = {name: self._sources[name] for name in kept}
+        self._sources = {
+            name: running.get(name) or options.open(name, self.publish) for name, options in new.sources.items()
+        }
+        site.devices = {
+            name: self.site.devices[name] if name in kept else Device(source.family, source.stale_after)
+            for name, source in self._sources.items()
+        }
+        self.site = site
+        for name, source in self._sources.items():
+            if name not in kept:
+                source.start()
+
+    async def stop(self) -> None:
+        """End all sources."""
+        await self._stop(list(self._sources.values()))
+
+    async def _stop(self, sources: Sequence[Source[Any]]) -> None:
+        for source in sources:
+            source.stop()
+        await asyncio.gather(*(asyncio.to_thread(source.join, _JOIN_SECONDS) for source in sources))
+
+    def publish(self, device: str, readings: Sequence[Reading], attempts: Attempts) -> None:
+        """Take readings from any thread."""
+        self._loop.call_soon_threadsafe(self._take, device, readings, attempts)
+
+    def _take(self, device: str, readings: Sequence[Reading], attempts: Attempts) -> None:
+        self.site.take(device, readings, attempts)
+
+    async def tick(self) -> None:
+        """Say what changes, and tell the service manager that the event loop lives, until cancelled."""
+        while True:
+            self.site.speak(time.monotonic())
+            notify.notify("WATCHDOG=1")
+            await asyncio.sleep(_TICK_SECONDS)
+
+
+def _judge(options: config.Config) -> Judge:
+    soc = options.battery.soc
+    return Judge(
+        soc.sources or options.sources,
+        lead=soc.lead,
+        max_age=soc.max_age,
+        recover_after=soc.recover_after,
+        capacity_ampere_hours=options.battery.capacity_ampere_hours,
+    )
+
+
+async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> None:
+    """Serve until SIGTERM or SIGINT; raises OSError when an address cannot be listened on."""
+    exporter = Exporter()
+    registry = metrics.new_registry(NAME, PREFIX, version(NAME))
+    registry.register(SiteCollector(lambda: exporter.site, FAMILIES))
+
+    async def load_again() -> None:
+        await exporter.apply(config.load(flags.config_file))
+
+    reloader = Reloader(load_again, prefix=PREFIX, registry=registry)
+    app = web.application(
+        name=NAME,
+        description=DESCRIPTION,
+        version=version(NAME),
+        links=(),
+        registry=registry,
+        ready=exporter.ready,
+        reload=reloader.reload if flags.enable_lifecycle else None,
+        web_config=web_config,
+    )
+    end = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end.set)
+    loop.add_signal_handler(signal.SIGHUP, reloader.on_signal)
+    async with web.serve(app, flags.listen_addresses, web_config):
+        try:
+            await exporter.apply(options)
+            ticking = asyncio.create_task(exporter.tick())
+            notify.notify("READY=1")
+            stopped = asyncio.create_task(end.wait())
+            await asyncio.wait({ticking, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            notify.notify("STOPPING=1")
+            for task in (ticking, stopped):
+                task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ticking
+        finally:
+            await exporter.stop()
+    _log.info("ended")

@@ -1,0 +1,54 @@
+"""`magnum-exporter`: the service when it is given flags only, and three tools for somebody at the bus."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from importlib.metadata import version
+
+from exporter import app, config
+from toolkit import flags, log
+from toolkit.config import ConfigError
+from toolkit.webconfig import WebConfig
+
+LISTEN_ADDRESS = "127.0.0.1:10048"
+_EPILOG = """\
+tools, each with --help:
+  magnum-exporter listen PORT         show what is said on a Magnum network, live
+  magnum-exporter record PORT FILE    keep it, with the times
+  magnum-exporter replay FILE         play it onto a pseudo-terminal
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; 0 when told to end, 1 when something could not be opened, 2 for a wrong config."""
+    arguments = sys.argv[1:] if argv is None else argv
+    return _serve(arguments)
+
+
+def _serve(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog=app.NAME,
+        description=app.DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    flags.add_flags(parser, config_file="exporter.yml", listen_address=LISTEN_ADDRESS, version=version(app.NAME))
+    given = flags.read_flags(parser.parse_args(arguments))
+    try:
+        options = config.load(given.config_file)
+        web_config = WebConfig.load(given.web_config_file)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if given.config_check:
+        sys.stdout.write("config ok\n")
+        return 0
+    log.setup(given.log_level, given.log_format)
+    try:
+        asyncio.run(app.run(given, options, web_config))
+    except OSError as error:
+        log.get("exporter").error("cannot serve", error=str(error))
+        return 1
+    return 0

@@ -1,0 +1,142 @@
+"""From what is known to metric families, at each scrape, without I/O. What is not fresh is not there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric as MetricFamily
+from prometheus_client.registry import Collector
+
+from exporter.fields import Kind, Metric
+from exporter.site import Device, Site
+from exporter.soc import Reason
+from exporter.sources.base import Family
+
+RATIO = Metric("battery_soc_ratio", "State of charge of the source that leads; absent when none is trusted.")
+LAST_UPDATE = Metric(
+    "battery_soc_last_update_timestamp_seconds",
+    "When the source that leads last told a state of charge that was trusted.",
+)
+SOURCE_RATIO = Metric(
+    "battery_soc_source_ratio", "Each source's own state of charge, trusted or not.", labels=("source",)
+)
+LEAD = Metric("battery_soc_lead", "1 for the source that leads.", labels=("source",))
+TRUSTED = Metric("battery_soc_trusted", "1 for each source that is trusted.", labels=("source",))
+REFUSED = Metric("battery_soc_refused", "1 for the reason for which a source is refused.", labels=("source", "reason"))
+SPREAD = Metric(
+    "battery_soc_spread_ratio", "Highest less lowest state of charge of the fresh sources; absent with fewer than two."
+)
+TO_EMPTY = Metric(
+    "battery_time_to_empty_seconds", "Time until the battery is empty, by lead, present current and capacity."
+)
+BATTERY = (RATIO, LAST_UPDATE, SOURCE_RATIO, LEAD, TRUSTED, REFUSED, SPREAD, TO_EMPTY)
+
+
+def of_family(family: Family) -> tuple[Metric, Metric, Metric, Metric]:
+    """Return the metrics that every family has: up, last success, reads and failures."""
+    return (
+        Metric(f"{family.name}_up", "1 while readings are fresh."),
+        Metric(f"{family.name}_last_success_timestamp_seconds", "When the device was last read with success."),
+        Metric(
+            f"{family.name}_reads_total", "Attempts to read the device since the start, failed ones too.", Kind.COUNTER
+        ),
+        Metric(
+            f"{family.name}_read_failures_total", "Attempts since the start that gave nothing of use.", Kind.COUNTER
+        ),
+    )
+
+
+class _Family:
+    """A metric family under construction."""
+
+    def __init__(self, metric: Metric, *labels: str) -> None:
+        kind = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
+        self.family = kind(metric.name, metric.help, labels=[*labels, *metric.labels])
+
+    def add(self, value: float | None, *labels: str) -> None:
+        """Add a sample, unless its value is absent."""
+        if value is not None:
+            self.family.add_metric(labels, value)
+
+
+def _filled(families: Iterable[_Family]) -> Iterator[MetricFamily]:
+    return (family.family for family in families if family.family.samples)
+
+
+class SiteCollector(Collector):
+    """Shows a site.
+
+    Args:
+        site: asked at each scrape, since a reload may swap it.
+        families: every family of devices there is.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, site: Callable[[], Site], families: Sequence[Family], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._site = site
+        self._families = families
+        self._clock = clock
+
+    def describe(self) -> Iterable[MetricFamily]:
+        """Return every family without samples."""
+        yield from (_Family(metric).family for metric in BATTERY)
+        for family in self._families:
+            yield from (_Family(metric, "device").family for metric in (*of_family(family), *family.metrics))
+
+    def collect(self) -> Iterable[MetricFamily]:
+        """Return the families that have samples now."""
+        site, now = self._site(), self._clock()
+        yield from _battery(site, now)
+        for family in self._families:
+            devices = {
+                name: device for name, device in sorted(site.devices.items()) if device.family.name == family.name
+            }
+            if devices:
+                yield from _common(family, devices, now)
+                yield from _measured(family, devices, now)
+
+
+def _battery(site: Site, now: float) -> Iterator[MetricFamily]:
+    verdict = site.verdict(now)
+    ratio, last_update, source_ratio, lead, trusted, refused, spread, to_empty = families = [
+        _Family(metric) for metric in BATTERY
+    ]
+    ratio.add(verdict.ratio)
+    last_update.add(verdict.wall)
+    spread.add(verdict.spread)
+    to_empty.add(verdict.seconds_to_empty)
+    for name, opinion in verdict.opinions.items():
+        source_ratio.add(opinion.ratio, name)
+        lead.add(name == verdict.lead, name)
+        trusted.add(opinion.refused is None, name)
+        for reason in Reason:
+            refused.add(opinion.refused is reason, name, reason.value)
+    return _filled(families)
+
+
+def _common(family: Family, devices: Mapping[str, Device], now: float) -> Iterator[MetricFamily]:
+    up, last_success, reads, failures = families = [_Family(metric, "device") for metric in of_family(family)]
+    for name, device in devices.items():
+        up.add(device.up(now), name)
+        last_success.add(device.last.wall if device.last else None, name)
+        reads.add(device.attempts.reads, name)
+        failures.add(device.attempts.failures, name)
+    return _filled(families)
+
+
+def _measured(family: Family, devices: Mapping[str, Device], now: float) -> Iterator[MetricFamily]:
+    families = {metric.name: _Family(metric, "device") for metric in family.metrics}
+    for name, device in devices.items():
+        told: dict[tuple[str, tuple[str, ...]], float] = {}
+        whose: dict[str, str] = {}
+        for reading in device.fresh(now):
+            for metric, value, labels in reading.samples:
+                if whose.setdefault(metric, reading.group) == reading.group:
+                    told[metric, labels] = value
+        for (metric, labels), value in told.items():
+            families[metric].add(value, name, *labels)
+    return _filled(families.values())

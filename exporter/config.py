@@ -1,0 +1,78 @@
+"""What may stand in `exporter.yml`, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from exporter.soc import Lead
+from exporter.sources import AnySource
+from toolkit import config
+from toolkit.config import ConfigError, Duration
+
+
+class Soc(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the state of charge is judged.
+
+    Attributes:
+        sources: names in the order of trust; None: every source that has a state of charge, in the order of the file.
+        lead: which of the trusted sources leads.
+        max_age: after this a state of charge is gone.
+        recover_after: how long a lone source must behave to be trusted again.
+    """
+
+    sources: tuple[str, ...] | None = None
+    lead: Lead = Lead.FIRST
+    max_age: Duration = Duration(60)
+    recover_after: Duration = Duration(1800)
+
+    def __post_init__(self) -> None:
+        """Refuse spans of nothing and names twice."""
+        for name in ("max_age", "recover_after"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(name, "0s", "a span longer than nothing")
+        if self.sources is not None and (not self.sources or len(set(self.sources)) < len(self.sources)):
+            raise ConfigError("sources", f"{list(self.sources)}", "at least one name, and each only once")
+
+
+class Battery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The battery; without a capacity a frozen source is not noticed and the time to empty is not known."""
+
+    capacity_ampere_hours: float | None = None
+    soc: Soc = Soc()
+
+    def __post_init__(self) -> None:
+        """Refuse a battery that holds nothing."""
+        if self.capacity_ampere_hours is not None and not self.capacity_ampere_hours > 0:
+            raise ConfigError("capacity_ampere_hours", f"{self.capacity_ampere_hours:g}", "more than 0")
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    sources: dict[str, AnySource]
+    battery: Battery = Battery()
+
+    def __post_init__(self) -> None:
+        """Refuse a file without sources, two sources on one port, and a state of charge of nobody."""
+        if not self.sources:
+            raise ConfigError(
+                "sources", "no source", "at least one, such as `main: {type: magnum, port: /dev/ttyUSB0}`"
+            )
+        ports: dict[str, str] = {}
+        for name, source in self.sources.items():
+            if source.line is None:
+                continue
+            first = ports.setdefault(source.line, name)
+            if first != name:
+                raise ConfigError(f"sources.{name}", f"the port of {first}, {source.line}", "a port of its own")
+        for index, name in enumerate(self.battery.soc.sources or ()):
+            if name not in self.sources:
+                known = ", ".join(self.sources)
+                raise ConfigError(f"battery.soc.sources[{index}]", f'"{name}"', f"one of the sources: {known}")
+
+
+def load(path: Path) -> Config:
+    """Return the configuration in a file; raises ConfigError."""
+    return config.load(path, Config)

@@ -1,0 +1,388 @@
+"""Which state of charge leads, and which is refused and why. Pure: accounts and monotonic seconds in, a verdict out.
+
+Every source is judged on its own evidence. Its state of charge can be
+
+* `absent`: the device has not answered yet, or answers that it does not know;
+* `stale`: its last account is older than `max_age`;
+* `range`: outside 0 to 1;
+* `frozen`: it stands still while the current has moved three points of the capacity;
+* `jump`: it moves faster than twice what the current allows, plus two points;
+* `outvoted`: more other sources agree with each other, within five points, than with it.
+
+The first three are over when their cause is. The last three last until the source has earned trust again: by staying
+within five points of a trusted other for a while, or, when there is no other, by moving plausibly for `recover_after`;
+it is then suspect, and leads only when nobody else can, until the next full charge.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from exporter.readings import Charge
+
+AGREEMENT = 0.05
+JUMP_FACTOR = 2.0
+JUMP_ALLOWANCE = 0.02
+JUMP_UNKNOWN_CURRENT = 0.05
+JUMP_UNKNOWN_SECONDS = 60.0
+LOOKS_BACK = 1800.0
+FROZEN_MOVE = 0.03
+FULL = 0.99
+EMPTY = 0.01
+NEARLY_FULL = 0.98
+REJOIN_SECONDS = 60.0
+SPIKE_SECONDS = 60.0
+CHARGER_MAX_AGE = 60.0
+
+_SECONDS_IN_HOUR = 3600.0
+_REMEMBER_EVERY = 5.0
+_ENOUGH_TO_OUTVOTE = 2
+_ROUNDING = 1e-9
+
+
+class Reason(StrEnum):
+    """Why a source's state of charge is refused."""
+
+    ABSENT = "absent"
+    STALE = "stale"
+    RANGE = "range"
+    FROZEN = "frozen"
+    JUMP = "jump"
+    OUTVOTED = "outvoted"
+
+
+class Lead(StrEnum):
+    """Which of the trusted sources leads."""
+
+    FIRST = "first"
+    LOWEST = "lowest"
+    MEDIAN = "median"
+
+
+class Opinion(NamedTuple):
+    """What is thought of one source.
+
+    Attributes:
+        ratio: its own state of charge, 0 to 1; None unless fresh, known and in range.
+        refused: why it is refused; None when it is trusted.
+    """
+
+    ratio: float | None
+    refused: Reason | None
+
+
+class Verdict(NamedTuple):
+    """What is thought of all sources.
+
+    Attributes:
+        lead: the source that leads, or None.
+        ratio: its state of charge, 0 to 1.
+        wall: Unix seconds of its last good account.
+        spread: highest less lowest of the fresh ones, trusted or not; None with fewer than two.
+        seconds_to_empty: by lead, current and capacity; None when one is missing or the battery is not discharging.
+        opinions: every source's, in order.
+    """
+
+    lead: str | None
+    ratio: float | None
+    wall: float | None
+    spread: float | None
+    seconds_to_empty: float | None
+    opinions: Mapping[str, Opinion]
+
+
+class _Point(NamedTuple):
+    """One account in a source's track.
+
+    `moved` is the part of the capacity that has flowed either way by then; `gaps` how often the current was not known.
+    """
+
+    at: float
+    ratio: float
+    moved: float
+    gaps: int
+
+
+def _plausible(track: Iterable[_Point], point: _Point) -> bool:
+    """Say whether the battery can have come to this point from every one of the track."""
+    for earlier in track:
+        if point.gaps == earlier.gaps:
+            allowed = JUMP_FACTOR * (point.moved - earlier.moved) + JUMP_ALLOWANCE
+        else:
+            allowed = JUMP_UNKNOWN_CURRENT * max(1.0, (point.at - earlier.at) / JUMP_UNKNOWN_SECONDS)
+        if abs(point.ratio - earlier.ratio) > allowed + _ROUNDING:
+            return False
+    return True
+
+
+def _remember(track: list[_Point], point: _Point) -> None:
+    """Add a point to a track, which keeps one every few seconds of the last half hour, and always the newest."""
+    if len(track) > 1 and track[-1].at - track[-2].at < _REMEMBER_EVERY:
+        track.pop()
+    track.append(point)
+    while track[0].at < point.at - LOOKS_BACK:
+        track.pop(0)
+
+
+@dataclass(slots=True)
+class _Source:
+    """What is remembered of one source.
+
+    Attributes:
+        charge: its last account, of monotonic `at` and Unix time `wall`.
+        good_wall: Unix time of the last account that was trusted.
+        track: where it has been while it was trusted.
+        probation: where it has been since it was refused.
+        refused: why it is refused until it has earned trust again.
+        refused_at: since when.
+        behaving_since: since when it has moved plausibly.
+        beside_since: since when it has been within five points of a trusted other; None: it is not.
+        forgiven_at: when a single spike was last forgiven.
+        suspect: whether it came back by itself and has not been seen full since.
+        still: the part of the capacity that has flowed since its ratio last changed.
+    """
+
+    charge: Charge | None = None
+    at: float = -math.inf
+    wall: float = 0.0
+    good_wall: float = 0.0
+    track: list[_Point] = field(default_factory=list)
+    probation: list[_Point] = field(default_factory=list)
+    last: _Point | None = None
+    refused: Reason | None = None
+    refused_at: float = -math.inf
+    behaving_since: float = -math.inf
+    beside_since: float | None = None
+    forgiven_at: float = -math.inf
+    suspect: bool = False
+    still: float = 0.0
+
+    @property
+    def ratio(self) -> float | None:
+        """The state of charge if it is known and in range."""
+        ratio = None if self.charge is None else self.charge.ratio
+        return ratio if ratio is not None and 0 <= ratio <= 1 else None
+
+    def refuse(self, reason: Reason, at: float) -> None:
+        """Refuse it until it has earned trust again."""
+        self.refused, self.refused_at, self.behaving_since, self.beside_since = reason, at, at, None
+        self.probation = []
+
+    def trust(self) -> None:
+        """Trust it again, from where it is now."""
+        self.refused = None
+        self.track, self.probation = self.probation or self.track, []
+
+
+class Judge:
+    """Hears accounts in the order of time and gives its verdict at any moment.
+
+    Args:
+        sources: names in the order of trust.
+        lead: which of the trusted leads.
+        max_age: seconds after which an account is stale.
+        recover_after: seconds of plausible moves after which a lone source is trusted again.
+        capacity_ampere_hours: the battery's; None when not known.
+    """
+
+    def __init__(
+        self,
+        sources: Iterable[str],
+        *,
+        lead: Lead = Lead.FIRST,
+        max_age: float = 60.0,
+        recover_after: float = 1800.0,
+        capacity_ampere_hours: float | None = None,
+    ) -> None:
+        self._sources = {name: _Source() for name in sources}
+        self._lead = lead
+        self._max_age = max_age
+        self._recover_after = recover_after
+        self._rejoin_after = min(REJOIN_SECONDS, recover_after)
+        self._coulombs = None if capacity_ampere_hours is None else capacity_ampere_hours * _SECONDS_IN_HOUR
+        self._full_at: dict[str, float] = {}
+
+    def charger(self, name: str, *, full: bool, at: float) -> None:
+        """Hear whether a charger calls the battery full; any charger on the site counts, listed or not."""
+        if full:
+            self._full_at[name] = at
+        else:
+            self._full_at.pop(name, None)
+
+    def hear(self, name: str, charge: Charge, *, at: float, wall: float) -> None:
+        """Hear a battery monitor's account, received at monotonic `at`, which was Unix time `wall`."""
+        source = self._sources.get(name)
+        if source is None or at < source.at:
+            return
+        flow = self._flow(source, charge, at)
+        source.charge, source.at, source.wall = charge, at, wall
+        ratio = source.ratio
+        if ratio is None:
+            return
+        last = source.last
+        point = _Point(
+            at,
+            ratio,
+            (last.moved if last else 0.0) + abs(flow or 0.0),
+            (last.gaps if last else 0) + (flow is None),
+        )
+        source.last = point
+        self._watch_standstill(source, last, point, flow)
+        if source.refused is None:
+            self._follow(name, source, point)
+        else:
+            self._try(name, source, point)
+        self._vote(at)
+        if source.refused is None:
+            source.good_wall = wall
+
+    def verdict(self, now: float) -> Verdict:
+        """Return what is thought at monotonic `now`."""
+        opinions = {name: self._opinion(source, now) for name, source in self._sources.items()}
+        ratios = [opinion.ratio for opinion in opinions.values() if opinion.ratio is not None]
+        name = self._leader(opinions)
+        lead = self._sources[name] if name else None
+        return Verdict(
+            lead=name,
+            ratio=lead.ratio if lead else None,
+            wall=lead.good_wall if lead else None,
+            spread=max(ratios) - min(ratios) if len(ratios) > 1 else None,
+            seconds_to_empty=self._seconds_to_empty(lead, now) if lead else None,
+            opinions=opinions,
+        )
+
+    def heard(self, name: str) -> bool:
+        """Say whether this source has ever told a state of charge."""
+        return name in self._sources and self._sources[name].last is not None
+
+    # -- one source by itself
+
+    def _flow(self, source: _Source, charge: Charge, at: float) -> float | None:
+        """Return the part of the capacity that has flowed into the battery since the last account; None: not known."""
+        if self._coulombs is None or at - source.at > self._max_age:
+            return None
+        now = self._amperes(charge, at)
+        before = now if source.charge is None or source.charge.amperes is None else source.charge.amperes
+        if now is None or before is None:
+            return None
+        return max(now, before, key=abs) * (at - source.at) / self._coulombs
+
+    def _amperes(self, charge: Charge, at: float) -> float | None:
+        """Return the battery's current by this account, else by the first other source that has a fresh one."""
+        if charge.amperes is not None:
+            return charge.amperes
+        fresh = (other.charge for other in self._sources.values() if at - other.at <= self._max_age)
+        return next((other.amperes for other in fresh if other and other.amperes is not None), None)
+
+    @staticmethod
+    def _watch_standstill(source: _Source, last: _Point | None, point: _Point, flow: float | None) -> None:
+        if last is None or point.ratio != last.ratio:
+            source.still = 0.0
+        elif flow is not None:
+            at_the_end = (point.ratio >= FULL and flow > 0) or (point.ratio <= EMPTY and flow < 0)
+            source.still = 0.0 if at_the_end else source.still + flow
+
+    def _follow(self, name: str, source: _Source, point: _Point) -> None:
+        """Take the account of a trusted source, or refuse it."""
+        full = self._truly_full(name, point)
+        if not _plausible(source.track, point):
+            if not full:
+                source.refuse(Reason.JUMP, point.at)
+                source.probation = [point]
+                return
+            source.track.clear()
+        source.suspect = source.suspect and not full
+        _remember(source.track, point)
+        if abs(source.still) >= FROZEN_MOVE:
+            source.refuse(Reason.FROZEN, point.at)
+
+    def _try(self, name: str, source: _Source, point: _Point) -> None:
+        """Take the account of a refused source, which may earn trust again by it."""
+        at = point.at
+        if source.refused is Reason.JUMP and self._was_spike(source, point):
+            source.forgiven_at, source.probation = at, []
+            source.trust()
+            _remember(source.track, point)
+            return
+        full = self._truly_full(name, point)
+        if abs(source.still) >= FROZEN_MOVE or not (full or _plausible(source.probation, point)):
+            source.probation.clear()
+            source.behaving_since = at
+        _remember(source.probation, point)
+        others = [other.ratio for other in self._trusted(at) if other is not source and other.ratio is not None]
+        if not any(abs(ratio - point.ratio) <= AGREEMENT + _ROUNDING for ratio in others):
+            source.beside_since = None
+        elif source.beside_since is None:
+            source.beside_since = at
+        if others:
+            if (
+                source.beside_since is not None
+                and at - max(source.beside_since, source.behaving_since) >= self._rejoin_after
+            ):
+                source.trust()
+        elif at - source.behaving_since >= self._recover_after:
+            source.trust()
+            source.suspect = not full
+
+    def _was_spike(self, source: _Source, point: _Point) -> bool:
+        """Say whether a jump was one stray account: the source is back where it was. Forgiven once in a while."""
+        return (
+            point.at - source.refused_at <= SPIKE_SECONDS
+            and point.at - source.forgiven_at > self._recover_after
+            and _plausible(source.track, point)
+        )
+
+    def _truly_full(self, name: str, point: _Point) -> bool:
+        """Say whether 100 % is to be believed: a charger says so, or another trusted source is nearly there."""
+        if point.ratio < FULL:
+            return False
+        if any(0 <= point.at - at <= CHARGER_MAX_AGE for at in self._full_at.values()):
+            return True
+        own = self._sources[name]
+        return any((other.ratio or 0) >= NEARLY_FULL for other in self._trusted(point.at) if other is not own)
+
+    # -- all together
+
+    def _trusted(self, now: float) -> list[_Source]:
+        return [source for source in self._sources.values() if self._opinion(source, now).refused is None]
+
+    def _vote(self, now: float) -> None:
+        """Refuse every source against which more trusted others agree than with it."""
+        voters = [(source, source.ratio) for source in self._trusted(now) if source.ratio is not None]
+        for source, ratio in voters:
+            against = [other for _, other in voters if abs(other - ratio) > AGREEMENT + _ROUNDING]
+            allies = len(voters) - len(against)
+            united = max((sum(abs(a - b) <= AGREEMENT + _ROUNDING for b in against) for a in against), default=0)
+            if united >= _ENOUGH_TO_OUTVOTE and united > allies:
+                source.refuse(Reason.OUTVOTED, now)
+
+    def _opinion(self, source: _Source, now: float) -> Opinion:
+        if source.charge is None:
+            return Opinion(None, Reason.ABSENT)
+        if now - source.at > self._max_age:
+            return Opinion(None, Reason.STALE)
+        if source.charge.ratio is None:
+            return Opinion(None, Reason.ABSENT)
+        if source.ratio is None:
+            return Opinion(None, Reason.RANGE)
+        return Opinion(source.ratio, source.refused)
+
+    def _leader(self, opinions: Mapping[str, Opinion]) -> str | None:
+        trusted = [name for name, opinion in opinions.items() if opinion.refused is None]
+        trusted = [name for name in trusted if not self._sources[name].suspect] or trusted
+        if not trusted:
+            return None
+        if self._lead is Lead.FIRST:
+            return trusted[0]
+        rising = sorted(trusted, key=lambda name: opinions[name].ratio or 0.0)
+        return rising[0] if self._lead is Lead.LOWEST else rising[(len(rising) - 1) // 2]
+
+    def _seconds_to_empty(self, lead: _Source, now: float) -> float | None:
+        amperes = self._amperes(lead.charge, now) if lead.charge else None
+        if self._coulombs is None or amperes is None or amperes >= 0 or lead.ratio is None:
+            return None
+        return lead.ratio * self._coulombs / -amperes

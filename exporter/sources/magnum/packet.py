@@ -1,0 +1,99 @@
+"""A packet of the Magnum network, and the place of a raw number in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+PROTOCOL = "Magnum networking protocol, 2009-10-15"
+PYMAGNUM = "pymagnum"
+MAGNUM2MQTT = "magnum2mqtt"
+CAPTURE = "captures"
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One packet as it was sent.
+
+    Attributes:
+        payload: its bytes; 16-bit numbers are big-endian.
+        nominal_volts: the system's 12, 24 or 48 V, by which some numbers are scaled; None while it is not known.
+        missing: bytes that were received but cannot be vouched for.
+    """
+
+    payload: bytes
+    nominal_volts: int | None = None
+    missing: frozenset[int] = frozenset()
+
+    def has(self, first: int, width: int = 1) -> bool:
+        """Say whether these bytes are there and vouched for."""
+        return first + width <= len(self.payload) and self.missing.isdisjoint(range(first, first + width))
+
+
+@dataclass(frozen=True)
+class At:
+    """A number in consecutive bytes.
+
+    Attributes:
+        packet: the packet's name in words.
+        first: index of the first byte.
+        width: how many bytes.
+        signed: two's complement.
+        mask: bits that belong to the number, before `shift`.
+        shift: how far they are moved to the right.
+        low: smallest raw number that means something; below it the field is absent.
+        high: largest raw number that means something; above it the field is absent.
+        absent: raw numbers that mean off or unknown.
+        per_12_volts: the number is for a 12 V system and goes up with the nominal voltage.
+    """
+
+    packet: str
+    first: int
+    width: int = 1
+    signed: bool = False
+    mask: int = 0
+    shift: int = 0
+    low: int | None = None
+    high: int | None = None
+    absent: frozenset[int] = frozenset()
+    per_12_volts: bool = False
+
+    def read(self, record: Packet, /) -> int | None:
+        """Return the raw number, or None."""
+        if not record.has(self.first, self.width):
+            return None
+        raw = int.from_bytes(record.payload[self.first : self.first + self.width], "big", signed=self.signed)
+        if self.mask:
+            raw = (raw & self.mask) >> self.shift
+        if (
+            raw in self.absent
+            or (self.low is not None and raw < self.low)
+            or (self.high is not None and raw > self.high)
+        ):
+            return None
+        if not self.per_12_volts:
+            return raw
+        return None if record.nominal_volts is None else raw * record.nominal_volts // 12
+
+    def __str__(self) -> str:
+        """Say where this is."""
+        last = self.first + self.width - 1
+        where = f"{self.packet}, byte {self.first}" + (f"-{last}" if self.width > 1 else "")
+        bits = f", bits {self.mask:#04x}" if self.mask else ""
+        return where + bits + (", signed" if self.signed else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worked:
+    """A number that takes more than one place, or a rule, to work out; `how` says it in words."""
+
+    how: str
+    work: Callable[[Packet], float | None]
+
+    def read(self, record: Packet, /) -> float | None:
+        """Return what the rule gives, or None."""
+        return self.work(record)
+
+    def __str__(self) -> str:
+        """Say how this is worked out."""
+        return self.how

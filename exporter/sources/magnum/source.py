@@ -1,0 +1,102 @@
+"""A Magnum network as a source: the thread's part that reads the port, and what it says when nothing comes."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from typing import ClassVar
+
+import serial
+
+from exporter.fields import Kind, Metric, Sample
+from exporter.readings import Reading
+from exporter.sources.base import Family, Publish, Source
+from exporter.sources.magnum import energy, port
+from exporter.sources.magnum.bus import FIELDS, INVERTER_STALE_AFTER, OWN, Bus
+from toolkit import log
+
+RECONNECTS = Metric("magnum_reconnects_total", "How often since the start the port was opened anew.", Kind.COUNTER)
+_METRICS = tuple(
+    {metric.name: metric for fields in FIELDS.values() for field in fields for metric in field.metrics}.values()
+)
+_SILENT_AFTER = 5.0
+_COUNTERS_EVERY = 1.0
+
+_log = log.get("magnum")
+
+
+class MagnumSource(Source[serial.Serial]):
+    """Listens to one Magnum network; never sends."""
+
+    family: ClassVar[Family] = Family("magnum", (*_METRICS, *energy.METRICS, *OWN, RECONNECTS))
+    stale_after = INVERTER_STALE_AFTER
+
+    def __init__(self, name: str, publish: Publish, *, port: str, peak_window: float = 60.0) -> None:
+        super().__init__(name, publish)
+        self._port = port
+        self._bus = Bus(peak_window)
+        self._opened = 0
+        self._failures_counted = 0
+
+    def connect(self) -> AbstractContextManager[serial.Serial]:
+        """Open the port."""
+        return port.opened(self._port)
+
+    def serve(self, connection: serial.Serial) -> None:
+        """Read until the port is lost."""
+        self._opened += 1
+        heard = framed = counted = time.monotonic()
+        frames = sum(self._bus.frames.values())
+        while not self.stopped():
+            data, at = port.read(connection)
+            wall = time.time()
+            readings = self._bus.feed(data, at, wall) if data else self._bus.silence(at, wall)
+            heard = at if data else heard
+            new = sum(self._bus.frames.values()) - frames
+            if new:
+                frames += new
+                framed = at
+                self.count(reads=new)
+                self._recovered()
+            elif at - framed > _SILENT_AFTER:
+                self._say_what_is_wrong(at - heard < _SILENT_AFTER)
+            if readings or at - counted >= _COUNTERS_EVERY:
+                counted = at
+                self._count_damage()
+                self.publish((*readings, self._counters(at, wall)))
+
+    def lost(self) -> None:
+        """Drop the bytes that waited for more."""
+        self._bus.reset()
+        self.publish((self._counters(time.monotonic(), time.time()),))
+
+    def _counters(self, at: float, wall: float) -> Reading:
+        counters = self._bus.counters(at, wall)
+        reconnects = Sample(RECONNECTS.name, max(0, self._opened - 1))
+        return Reading("counters", at, wall, counters.stale_after, (*counters.samples, reconnects), alive=False)
+
+    def _count_damage(self) -> None:
+        new = self._bus.framer.damaged - self._failures_counted
+        if new:
+            self._failures_counted += new
+            self.count(reads=new, failures=new)
+
+    def _recovered(self) -> None:
+        self.recovered()
+        _log.recovered(f"{self.name} nothing", "magnum packets come", device=self.name)
+        for other in self._bus.others:
+            _log.limited(
+                f"{self.name} other inverter",
+                "another inverter speaks on this port and is not read; give it a port of its own",
+                device=self.name,
+                inverter=str(other),
+            )
+
+    def _say_what_is_wrong(self, bytes_come: bool) -> None:  # noqa: FBT001 - a private answer to one question
+        if not bytes_come:
+            reason = "no bytes come: is the bus powered, and are A and B connected?"
+        elif self._bus.framer.swapped:
+            reason = "A and B are swapped: exchange the two data wires"
+        else:
+            reason = "bytes come but no Magnum packets: is this the outer pair of the four wires, and 19200 baud?"
+        _log.limited(f"{self.name} nothing", "no magnum packets", device=self.name, reason=reason)

@@ -1,0 +1,99 @@
+"""Lets through only what was received twice alike: the bus has no checksum, so repetition is its only proof.
+
+An inverter repeats its packet eight times before the numbers move on, so mostly whole packets are equal. A battery
+monitor's amperes differ each time, so there each number is proven by itself. A number that never repeats is let through
+as the median of three, and only on a line that has shown no damage lately: there it is far likelier right than not.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from exporter.sources.magnum.packet import Packet
+
+_FORGET_AFTER = 30.0
+_HOLD = 3
+_VOTERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How the packets of one kind are voted on.
+
+    Attributes:
+        wide: index of each number of two bytes; every other byte is a number by itself.
+        restless: which of those may change from one packet to the next, and whether it is signed.
+        patience: how many packets in a row may differ before each number is judged by itself; None: always whole.
+        memory: how many packets back an equal number counts.
+    """
+
+    wide: Sequence[int] = ()
+    restless: Mapping[int, bool] = field(default_factory=dict)
+    patience: int | None = 0
+    memory: int = 10
+
+
+class Voter:
+    """Votes on the packets of one kind from one device."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._rule = rule
+        self._seen: deque[bytes] = deque(maxlen=rule.memory)
+        self._last_at = 0.0
+        self._differing = 0
+        self._count = 0
+        self._proven: dict[int, tuple[bytes, int]] = {}
+
+    def vote(self, payload: bytes, at: float, *, clean: bool) -> Packet | None:
+        """Take a packet received at monotonic `at`; return what is proven now, or None when nothing new is.
+
+        Args:
+            payload: the packet's bytes.
+            at: monotonic seconds.
+            clean: whether the line has shown no damage lately.
+        """
+        if at - self._last_at > _FORGET_AFTER or (self._seen and len(self._seen[-1]) != len(payload)):
+            self._seen.clear()
+            self._proven.clear()
+        self._last_at = at
+        self._count += 1
+        earlier = tuple(self._seen)
+        self._seen.append(payload)
+        if earlier and earlier[-1] == payload:
+            self._differing = 0
+            for part in self._parts(payload):
+                self._proven[part.start] = payload[part], self._count
+            return Packet(payload)
+        self._differing += 1
+        if not earlier or self._rule.patience is None or self._differing <= self._rule.patience:
+            return None
+        return self._one_by_one(payload, earlier, clean=clean)
+
+    def _parts(self, payload: bytes) -> list[slice]:
+        second = {first + 1 for first in self._rule.wide}
+        return [
+            slice(first, first + (2 if first in self._rule.wide else 1))
+            for first in range(len(payload))
+            if first not in second
+        ]
+
+    def _one_by_one(self, payload: bytes, earlier: tuple[bytes, ...], *, clean: bool) -> Packet:
+        proven = bytearray(payload)
+        missing: set[int] = set()
+        for part in self._parts(payload):
+            number = payload[part]
+            if any(packet[part] == number for packet in earlier):
+                self._proven[part.start] = number, self._count
+            elif clean and part.start in self._rule.restless and len(earlier) >= _VOTERS - 1:
+                signed = self._rule.restless[part.start]
+                last = [number, *(packet[part] for packet in earlier[1 - _VOTERS :])]
+                median = sorted(last, key=lambda raw: int.from_bytes(raw, "big", signed=signed))[_VOTERS // 2]
+                self._proven[part.start] = median, self._count
+            known, when = self._proven.get(part.start, (b"", -_HOLD - 1))
+            if self._count - when <= _HOLD:
+                proven[part] = known
+            else:
+                missing.update(range(part.start, part.stop))
+        return Packet(bytes(proven), missing=frozenset(missing))
