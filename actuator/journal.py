@@ -308,7 +308,12 @@ def last_relay(journal: Path) -> RelayConfig | None:
 
 def as_json(rows: Sequence[Row]) -> bytes:
     """Return rows as a JSON list of objects, their time in words too."""
-    return msgspec.json.encode([{"time": row.time, **msgspec.structs.asdict(row)} for row in rows])
+    return b"[" + b",".join(map(as_object, rows)) + b"]"
+
+
+def as_object(row: Row) -> bytes:
+    """Return a row as a JSON object, its time in words too."""
+    return msgspec.json.encode({"time": row.time, **msgspec.structs.asdict(row)})
 
 
 def as_csv(rows: Sequence[Row]) -> str:

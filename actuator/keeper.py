@@ -6,6 +6,7 @@ Control goes on with what is in memory; what could not be written waits and is t
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,8 @@ DEADLINE = 3.0
 
 RETRY = 10.0
 """Seconds between two tries to write what waits."""
+
+_RECENT = 500
 
 _log = log.get(__name__)
 
@@ -38,6 +41,7 @@ class Keeper:
         self._worker = Worker("journal")
         self._journal = Journal(path, relay)
         self._next = 1
+        self._recent: deque[Row] = deque(maxlen=_RECENT)
         self._waiting: list[Row] = []
         self._unsaved: Saved | None = None
         self._tried_at = 0.0
@@ -62,7 +66,21 @@ class Keeper:
         }
         row = Row(id=self._next, wall=wall, sane=sane, kind=kind, level=level, text=text, fields=plain)
         self._next += 1
+        self._recent.append(row)
         return row
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest row."""
+        return self._next - 1
+
+    def has(self, after: int) -> bool:
+        """Return whether every row after this one is in memory."""
+        return after >= self.newest or bool(self._recent and self._recent[0].id <= after + 1)
+
+    def since(self, after: int) -> list[Row]:
+        """Return the rows after this one, from memory."""
+        return [row for row in self._recent if row.id > after]
 
     async def write(self, rows: Sequence[Row], saved: Saved | None) -> bool:
         """Write rows and the durable state; return whether all of it, with what waited before, is on the disk now."""
@@ -82,6 +100,17 @@ class Keeper:
         self._waiting, self._unsaved = [], None
         self._settle("")
         return True
+
+    def forget(self, rows: Sequence[Row]) -> None:
+        """Drop rows that wait to be written: what they tell did not come to pass."""
+        self._waiting = [row for row in self._waiting if row not in rows]
+        for row in rows:
+            self._recent.remove(row)
+
+    def remember(self, relay: RelayConfig) -> None:
+        """Keep another relay as the last good one, from the next saved state on."""
+        self._relay = relay
+        self._renew()
 
     async def retry(self) -> None:
         """Try again to write what waits, every ten seconds."""

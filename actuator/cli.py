@@ -1,0 +1,143 @@
+"""`generator-actuator`: the service, and what an operator asks of it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from actuator import client, release, service
+from actuator.relay import find
+from toolkit import log
+from toolkit.config import ConfigError
+from toolkit.flags import Flags, add_flags, add_web_exposure_flag, read_flags
+
+DEFAULT_URL = "http://127.0.0.1:10049"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    flags = read_flags(arguments)
+    match arguments.command:
+        case None:
+            return _serve(flags)
+        case "release":
+            return _release(flags.config_file)
+        case "relays":
+            return _relays()
+        case _:
+            return _ask(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="generator-actuator",
+        description="Starts and stops the generator on alerts, and by itself when they go quiet. "
+        "Without a command it runs as the service.",
+    )
+    add_flags(parser, config_file="actuator.yml", listen_address="127.0.0.1:10049", version=version("magnum-exporter"))
+    add_web_exposure_flag(parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    local = argparse.ArgumentParser(add_help=False)
+    local.add_argument(
+        "--config.file",
+        dest="config_file",
+        type=Path,
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="the configuration that names the relay (default: actuator.yml)",
+    )
+    remote = argparse.ArgumentParser(add_help=False, parents=[local])
+    remote.add_argument(
+        "--url",
+        default=DEFAULT_URL,
+        help="of the running actuator (default: %(default)s); user and password come from "
+        "GENERATOR_ACTUATOR_USERNAME and GENERATOR_ACTUATOR_PASSWORD, or from a netrc file",
+    )
+    commands.add_parser("status", parents=[remote], help="say what is going on and why")
+    mode = commands.add_parser("mode", parents=[remote], help="switch automatic, off, or on for a while")
+    mode.add_argument("mode", choices=("auto", "off", "on"))
+    mode.add_argument("--for", dest="duration", metavar="2h", help="how long to stay on (default: 2h)")
+    commands.add_parser("acknowledge", parents=[remote], help="clear a lock-out, inhibits and the torn journal's alarm")
+    commands.add_parser(
+        "release",
+        parents=[local],
+        help="open the contact, with no server needed: exit 0 read back open, 3 sent but not proven, 1 failed",
+    )
+    commands.add_parser("relays", parents=[local], help="list the relays that can be found here")
+    return parser
+
+
+def _serve(flags: Flags) -> int:
+    if flags.config_check:
+        try:
+            service.check(flags)
+        except ConfigError as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
+        sys.stdout.write("config ok\n")
+        return 0
+    log.setup(flags.log_level, flags.log_format)
+    try:
+        return asyncio.run(service.main(flags))
+    except service.Stopped as stopped:
+        # The contact is open and read back. Dying of the same signal is how a program says that it was stopped: the
+        # status is not zero, and a service manager does not take it for a failure.
+        signal.signal(stopped.number, signal.SIG_DFL)
+        os.kill(os.getpid(), stopped.number)
+        return 128 + stopped.number
+
+
+def _release(config_file: Path) -> int:
+    relay = service.known_relay(config_file)
+    if relay is None:
+        sys.stderr.write(f"{config_file} names no relay that can be read, and none is kept beside the journal.\n")
+        return release.FAILED
+    status, sentence = asyncio.run(release.release(relay))
+    (sys.stdout if status == release.PROVEN else sys.stderr).write(f"{sentence}\n")
+    return status
+
+
+def _relays() -> int:
+    found = [*find.usb_boards(), *find.serial_ports()]
+    sys.stdout.write(
+        "\n".join(found or ["No USB relay board (16c0:05df) and no serial port can be found here."]) + "\n"
+    )
+    sys.stdout.write(
+        'A Modbus TCP board is named by its address: relay: {type: modbus, url: "tcp://192.168.1.30:502"}\n'
+    )
+    return 0
+
+
+def _ask(arguments: argparse.Namespace) -> int:
+    try:
+        if arguments.command == "status":
+            answer = client.ask(arguments.url, "/api/v1/status")
+        elif arguments.command == "acknowledge":
+            answer = client.ask(arguments.url, "/api/v1/acknowledge", {})
+        else:
+            order: dict[str, object] = {"mode": arguments.mode}
+            if arguments.duration is not None:
+                order["for"] = arguments.duration
+            answer = client.ask(arguments.url, "/api/v1/mode", order)
+    except client.ClientError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(_words(answer))
+    return 0
+
+
+def _words(status: dict[str, Any]) -> str:
+    lines = [status["sentence"], *status["notes"], *status["faults"]]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""The machine's clocks, read: boot, monotonic, wall, and whether the kernel calls the wall clock synchronised."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from pathlib import Path
+
+from actuator.model import Moment
+
+_UNSYNCHRONISED = 0x40
+_FAILED = -1
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class _Timex(ctypes.Structure):
+    """The head of struct timex, adjtimex(2); what follows is only room for the kernel to write to."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_byte * 256),
+    )
+
+
+def synchronised() -> bool:
+    """Return whether the kernel's clock is disciplined by a time source: adjtimex(2), STA_UNSYNC.
+
+    A machine without a clock of its own boots with a wall clock that is hours off, and jumps when the network comes.
+    """
+    timex = _Timex()
+    state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
+    return state != _FAILED and not timex.status & _UNSYNCHRONISED
+
+
+def boot_id() -> str:
+    """Return the kernel's name for this boot; monotonic times mean nothing across two of them."""
+    return _BOOT_ID.read_text().strip()
+
+
+def moment(*, not_before: float | None = None) -> Moment:
+    """Return this moment on every clock.
+
+    Args:
+        not_before: Unix time of something that has happened already; a wall clock before it is not sane.
+    """
+    wall = time.time()
+    sane = synchronised() and (not_before is None or wall >= not_before)
+    return Moment(boot=boot_id(), now=time.monotonic(), wall=wall, wall_sane=sane)

@@ -1,0 +1,74 @@
+"""The exporter's page, asked for by name and read at an interval; losing it is news for the decision, not an error."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import aiohttp
+
+from actuator import page
+from actuator.config import Config
+from actuator.model import Page
+from toolkit import log
+
+_LARGEST = 8 * 1024 * 1024
+
+_log = log.get(__name__)
+
+
+class Feedback:
+    """Reads the page over and over.
+
+    Attributes:
+        fault: why the last reading failed; empty when it did not.
+    """
+
+    def __init__(self, config: Callable[[], Config], deliver: Callable[[Page], None]) -> None:
+        self._config, self._deliver = config, deliver
+        self.fault = ""
+
+    async def run(self) -> None:
+        """Read at the configured interval, for ever."""
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+            while True:
+                began = time.monotonic()
+                await self._once(session, self._config())
+                await asyncio.sleep(max(0.05, began + self._config().exporter.interval - time.monotonic()))
+
+    async def _once(self, session: aiohttp.ClientSession, config: Config) -> None:
+        try:
+            read = page.parse(await _fetch(session, config), config)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            self.fault = str(error) or f"no answer within {_timeout(config):g} s"
+            url = config.exporter.url
+            _log.limited("exporter", "exporter's page cannot be read", url=url, error=self.fault)
+            return
+        self.fault = ""
+        _log.recovered("exporter", "exporter's page is read again", url=config.exporter.url)
+        self._deliver(read)
+
+
+def _timeout(config: Config) -> float:
+    return float(config.exporter.interval) * 0.8
+
+
+async def _fetch(session: aiohttp.ClientSession, config: Config) -> str:
+    exporter = config.exporter
+    auth = None
+    if exporter.username is not None and exporter.password_file is not None:
+        password = await asyncio.to_thread(exporter.password_file.read_text)
+        auth = aiohttp.BasicAuth(exporter.username, password.rstrip("\r\n"))
+    async with session.get(
+        exporter.url,
+        params=[("name[]", name) for name in page.names(config)],
+        headers={"Accept": "text/plain; version=0.0.4"},
+        auth=auth,
+        timeout=aiohttp.ClientTimeout(total=_timeout(config)),
+        allow_redirects=False,
+    ) as response:
+        if response.status != 200:
+            raise ValueError(f"it answers {response.status} {response.reason}")
+        body = await response.content.read(_LARGEST)
+        return body.decode()

@@ -1,0 +1,447 @@
+"""The loop: everything that comes in is a step of the controller, and what the step wants is done to the relay.
+
+One turn a second, and one more for each event. A turn reads the board, decides, writes down what must be written, moves
+the contact, and shows what it did. Nothing else moves the contact, save the first opening at start and the last one at
+the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from actuator import clock, controller, resume
+from actuator import config as configuration
+from actuator.config import Config
+from actuator.feedback import Feedback
+from actuator.journal import Row
+from actuator.keeper import Keeper
+from actuator.model import Command, Event, Inputs, Level, Moment, Notice, Page, Saved, State, Step
+from actuator.relay import RelayError
+from actuator.relay.hand import Hand
+from actuator.view import View
+from toolkit import log
+from toolkit.config import ConfigError
+from toolkit.notify import notify
+
+TICK = 1.0
+"""Seconds between two turns without an event."""
+
+SAVE = 10.0
+"""Seconds between two snapshots while the contact is closed."""
+
+OPENING = 5.0
+"""Seconds for which the last opening is tried."""
+
+_SAID = {True: "closed", False: "open", None: "nothing that can be read"}
+
+_log = log.get(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of something that was taken in.
+
+    Attributes:
+        obeyed: no order to the relay failed in that turn.
+        durable: what had to be written was.
+    """
+
+    obeyed: bool
+    durable: bool
+
+
+class Inbox:
+    """What has come since the last turn, and who waits for its outcome."""
+
+    def __init__(self) -> None:
+        self.arrived = asyncio.Event()
+        self._page: Page | None = None
+        self._notices: list[Notice] = []
+        self._beats = 0
+        self._commands: list[Command] = []
+        self._waiting: list[asyncio.Future[Outcome]] = []
+
+    def page(self, page: Page) -> None:
+        """Take in a page; the newest counts."""
+        self._page = page
+        self.arrived.set()
+
+    async def notices(self, notices: Sequence[Notice], beats: int) -> Outcome:
+        """Take in a notification and return what became of it."""
+        self._notices += notices
+        self._beats += beats
+        return await self._outcome()
+
+    async def command(self, command: Command) -> Outcome:
+        """Take in an operator's command and return what became of it."""
+        self._commands.append(command)
+        return await self._outcome()
+
+    async def _outcome(self) -> Outcome:
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        self.arrived.set()
+        return await future
+
+    def give_back(self, waiting: Sequence[asyncio.Future[Outcome]]) -> None:
+        """Let them wait on: their turn was broken off."""
+        self._waiting += waiting
+
+    def dismiss(self) -> None:
+        """Tell everybody who waits that nothing became of it."""
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(Outcome(obeyed=False, durable=False))
+
+    def empty(self, inputs: Inputs) -> tuple[Inputs, list[asyncio.Future[Outcome]]]:
+        """Return the inputs with all that has come, and who waits for it."""
+        self.arrived.clear()
+        filled = replace(
+            inputs,
+            page=self._page,
+            notices=tuple(self._notices),
+            beats=self._beats,
+            commands=tuple(self._commands),
+        )
+        waiting = self._waiting
+        self._page, self._notices, self._beats, self._commands, self._waiting = None, [], 0, [], []
+        return filled, waiting
+
+
+class Runtime:
+    """One actuator at work.
+
+    Attributes:
+        config: in force.
+        inbox: where everything comes in.
+        view: what the last turn ended with; None before the first.
+        ended: the contact has been opened for the last time.
+    """
+
+    def __init__(self, config: Config, config_file: Path, hand: Hand, keeper: Keeper) -> None:
+        self.config = config
+        self.inbox = Inbox()
+        self.view: View | None = None
+        self.ended = False
+        self.feedback = Feedback(lambda: self.config, self.inbox.page)
+        self._config_file, self._hand, self.keeper = config_file, hand, keeper
+        self._state = State(started_at=time.monotonic())
+        self._wanted = False
+        self._read_back: bool | None = None
+        self._relay_error = False
+        self._relay_fault = ""
+        self._renewed_at = 0.0
+        self._saved_at = 0.0
+        self._last_wall: float | None = None
+        self._turning = asyncio.Lock()
+        self._watchers: set[asyncio.Event] = set()
+
+    async def restore(self) -> None:
+        """Ask the board, and take up what the journal knows."""
+        self._read_back = await self._ask()
+        here = clock.moment()
+        found = await self.keeper.load(here)
+        self._last_wall = found.last_wall
+        self._state, events = resume.restore(found.saved, here, self.config, torn=bool(found.torn))
+        if found.torn:
+            _log.error("journal is torn", reason=found.torn)
+        started = Event(
+            kind="started",
+            text=f"The actuator has started; the contact reads {_SAID[self._read_back]}.",
+            fields={"closed": self._read_back, "relay": self._hand.description, "torn": found.torn or None},
+        )
+        await self._tell([started, *events], save=True)
+
+    async def run(self) -> None:
+        """Turn for ever; ends only by an exception or by being cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.feedback.run(), name="feedback")
+            while True:
+                began = time.monotonic()
+                async with self._turning:
+                    await self.turn()
+                notify("WATCHDOG=1")
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.inbox.arrived.wait(), max(0.0, began + TICK - time.monotonic()))
+
+    async def turn(self) -> None:
+        """Read the board, decide, write down, act, show."""
+        self._read_back = await self._ask()
+        here = clock.moment(not_before=self._last_wall)
+        inputs, waiting = self.inbox.empty(self._inputs(here))
+        try:
+            outcome = await self._decide(inputs, here)
+        except BaseException:
+            self.inbox.give_back(waiting)
+            raise
+        for future in waiting:
+            if not future.done():
+                future.set_result(outcome)
+
+    async def _decide(self, inputs: Inputs, here: Moment) -> Outcome:
+        before = self._state
+        self._relay_error = False
+        step = controller.step(before, inputs, here.now)
+        durable = True
+        if step.close and not self._wanted:
+            step, durable = await self._close(before, step, inputs, here)
+        else:
+            self._state = step.state
+            if not step.close:
+                await self._open()
+            elif self._hand.lease is not None:
+                await self._renew(here.now)
+            save = self._worth_saving(before, step, here.now)
+            if save or step.events:
+                durable = await self._tell(step.events, save=save, here=here)
+            else:
+                await self.keeper.retry()
+        self._show(here)
+        return Outcome(obeyed=not self._relay_error, durable=durable)
+
+    # --- the relay
+
+    async def _ask(self) -> bool | None:
+        """Read the board back; a board that cannot say is believed to be where it was last written without an error."""
+        if not self._hand.can_read_back:
+            return self._read_back
+        try:
+            read_back = await self._hand.read_back()
+        except RelayError as error:
+            self._relay_fault = str(error)
+            _log.limited("read-back", "relay cannot be read back", level="error", error=error)
+            return None
+        if not self._relay_error:
+            self._relay_fault = ""
+        _log.recovered("read-back", "relay is read back again", closed=read_back)
+        return read_back
+
+    async def _close(self, before: State, step: Step, inputs: Inputs, here: Moment) -> tuple[Step, bool]:
+        """Close the contact, once, after its run is on the disk; what cannot be written is decided anew as such."""
+        rows = self._rows(step.events, here)
+        durable = await self.keeper.write(rows, self._saved(step.state, here))
+        if not durable and inputs.journal_ok:
+            self.keeper.forget(rows)
+            step = controller.step(before, replace(inputs, journal_ok=False), here.now)
+            self._say(step.events)
+            durable = await self.keeper.write(self._rows(step.events, here), self._saved(step.state, here))
+        else:
+            self._say(step.events)
+        self._saved_at = here.now
+        self._state = step.state
+        if not step.close:
+            return step, durable
+        self._wanted = True
+        try:
+            await self._hand.close_contact()
+            self._renewed_at = time.monotonic()
+            self._read_back = await self._ask() if self._hand.can_read_back else True
+        except RelayError as error:
+            self._failed("closing", error)
+            self.inbox.arrived.set()
+        return step, durable
+
+    async def _open(self) -> None:
+        """Open the contact unless it reads open: write, and if that fails let go of the device and write again."""
+        if not self._wanted and self._read_back is False:
+            return
+        self._wanted = False
+        try:
+            self._read_back = await opened(self._hand)
+        except RelayError as error:
+            self._failed("opening", error)
+        else:
+            self._relay_fault = "" if self._read_back is False else f"{self._hand.description} still reads closed"
+            if self._read_back is False:
+                _log.recovered("opening", "relay obeys again")
+                _log.recovered("closing", "relay obeys again")
+
+    async def _renew(self, now: float) -> None:
+        """Keep a leased contact closed for another lease, but only while the board says that it is closed."""
+        lease = self._hand.lease
+        if lease is None or self._read_back is not True or now - self._renewed_at < lease / 3:
+            return
+        try:
+            await self._hand.renew()
+        except RelayError as error:
+            _log.limited("renewing", "lease cannot be renewed, the contact will open by itself", error=error)
+        else:
+            self._renewed_at = now
+            _log.recovered("renewing", "lease is renewed again")
+
+    def _failed(self, what: str, error: RelayError) -> None:
+        self._relay_error, self._relay_fault, self._read_back = True, str(error), None
+        _log.limited(what, f"{what} the contact failed", level="error", error=error)
+
+    # --- what is written and shown
+
+    def _worth_saving(self, before: State, step: Step, now: float) -> bool:
+        """Whether the durable state goes to the disk in this turn; a count of errors waits for its tenth second."""
+        durable = step.state.durable
+        if replace(durable, relay_errors=before.durable.relay_errors) != before.durable:
+            return True
+        counted = durable.relay_errors != before.durable.relay_errors
+        return (step.close or counted) and now - self._saved_at >= SAVE
+
+    def _inputs(self, here: Moment) -> Inputs:
+        local = time.localtime(here.wall)
+        return Inputs(
+            settings=self.config,
+            read_back=self._read_back,
+            relay_error=self._relay_error,
+            journal_ok=not self.keeper.fault,
+            wall=here.wall,
+            wall_sane=here.wall_sane,
+            minute_of_day=local.tm_hour * 60 + local.tm_min,
+        )
+
+    @staticmethod
+    def _saved(state: State, here: Moment) -> Saved:
+        return Saved(durable=state.durable, moment=here)
+
+    def _rows(self, events: Sequence[Event], here: Moment) -> list[Row]:
+        if events and here.wall_sane:
+            self._last_wall = here.wall
+        return [
+            self.keeper.row(
+                wall=here.wall,
+                sane=here.wall_sane,
+                kind=event.kind,
+                level=str(event.level),
+                text=event.text,
+                fields=event.fields,
+            )
+            for event in events
+        ]
+
+    async def _tell(self, events: Sequence[Event], *, save: bool, here: Moment | None = None) -> bool:
+        """Say events and write them down, with the durable state when asked."""
+        here = here or clock.moment(not_before=self._last_wall)
+        self._say(events)
+        if save:
+            self._saved_at = here.now
+        return await self.keeper.write(self._rows(events, here), self._saved(self._state, here) if save else None)
+
+    @staticmethod
+    def _say(events: Sequence[Event]) -> None:
+        say = {Level.INFO: _log.info, Level.WARNING: _log.warning, Level.ERROR: _log.error}
+        for event in events:
+            say[event.level](event.kind, text=event.text, **event.fields)
+
+    def _show(self, here: Moment) -> None:
+        self.view = View(
+            state=self._state,
+            config=self.config,
+            now=here.now,
+            wall=here.wall,
+            wall_sane=here.wall_sane,
+            wanted=self._wanted,
+            read_back=self._read_back,
+            relay=self._hand.description,
+            can_read_back=self._hand.can_read_back,
+            relay_fault=self._relay_fault,
+            journal_fault=self.keeper.fault,
+            feedback_fault=self.feedback.fault,
+        )
+        for watcher in self._watchers:
+            watcher.set()
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[asyncio.Event]:
+        """Yield an event that is set after each turn."""
+        watcher = asyncio.Event()
+        self._watchers.add(watcher)
+        try:
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)
+
+    # --- reload and end
+
+    async def reload(self) -> None:
+        """Swap the whole configuration, or keep the old one.
+
+        Raises:
+            ConfigError: the new one is wrong, or cannot be taken up now.
+            RelayError: the new relay cannot be had; the old one stays.
+        """
+        new = await asyncio.to_thread(configuration.load, self._config_file)
+        async with self._turning:
+            await self._swap(new)
+
+    async def _swap(self, new: Config) -> None:
+        file = str(self._config_file)
+        if new.journal != self.config.journal:
+            raise ConfigError(
+                "journal", f"{new.journal} instead of {self.config.journal}", "a restart for that", file=file
+            )
+        if new.relay != self.config.relay:
+            if self._wanted or self._read_back is not False:
+                raise ConfigError("relay", "a change", "the contact of the old one to be open first", file=file)
+            await opened(self._hand)
+            await self._hand.let_go()
+            old, self._hand = self._hand, Hand(new.relay)
+            try:
+                self._read_back = await opened(self._hand)
+            except RelayError:
+                await self._hand.let_go()
+                self._hand = old
+                raise
+            self.keeper.remember(new.relay)
+        self.config = new
+
+    async def end(self, why: str) -> bool:
+        """Open the contact as the last act; return whether it is proven open."""
+        was_closed = self._wanted
+        proven = await open_surely(self._hand)
+        self.inbox.dismiss()
+        self.ended = True
+        for watcher in self._watchers:
+            watcher.set()
+        text = f"The actuator ends ({why}); the contact {'is open' if proven else 'could not be proven open'}."
+        kind = "contact_opened" if was_closed else "ended"
+        event = Event(
+            kind=kind,
+            text=text,
+            level=Level.INFO if proven else Level.ERROR,
+            fields={"reason": "end", "proven": proven},
+        )
+        self._wanted = False
+        await self._tell([event], save=True)
+        await self.keeper.close()
+        return proven
+
+
+async def open_surely(hand: Hand, seconds: float = OPENING) -> bool:
+    """Open the contact and read it back, over and over for at most `seconds`; return whether it is proven open."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            if await opened(hand) is False:
+                return hand.can_read_back
+        except RelayError as error:
+            _log.limited("opening", "opening the contact failed", level="error", error=error)
+        if time.monotonic() >= end:
+            return False
+        await asyncio.sleep(0.1)
+
+
+async def opened(hand: Hand) -> bool | None:
+    """Write *open*, with the device opened anew if that fails, and return what is read back.
+
+    Raises:
+        RelayError: neither write was taken, or the board cannot be read.
+    """
+    try:
+        await hand.open_contact()
+    except RelayError:
+        await hand.disconnect()
+        await hand.open_contact()
+    return await hand.read_back() if hand.can_read_back else False

@@ -1,0 +1,312 @@
+"""The actuator's HTTP: Alertmanager's webhook, what people ask and order, the journal, and all of it live."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import urllib.parse
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+from prometheus_client import CollectorRegistry
+
+from actuator import journal, notification, status
+from actuator.collector import Counts
+from actuator.journal import JournalError
+from actuator.model import Command
+from actuator.runtime import Outcome, Runtime
+from actuator.view import View
+from actuator.words import span
+from toolkit import flags, log
+from toolkit.config import ConfigError, Duration, decode
+from toolkit.web import application
+from toolkit.webconfig import WebConfig
+
+ALERTS = "/api/v1/alerts"
+PATIENCE = 8.0
+"""Seconds for a turn to answer a request; Alertmanager gives ten."""
+
+_REFUSED = {400: "malformed", 401: "unauthenticated", 413: "too_large", 415: "content_type"}
+_PANEL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+_log = log.get(__name__)
+
+
+def build(
+    runtime: Runtime,
+    counts: Counts,
+    registry: CollectorRegistry,
+    *,
+    version: str,
+    web_config: WebConfig,
+    reload: Callable[[], Awaitable[None]] | None,
+    allow_anonymous: bool = False,
+) -> web.Application:
+    """Return the application.
+
+    Args:
+        runtime: what everything is told to and asked of.
+        counts: of notifications, for the metrics.
+        registry: what `/metrics` shows.
+        version: the distribution's.
+        web_config: users, TLS and headers.
+        reload: swaps the configuration; None when the lifecycle is not enabled.
+        allow_anonymous: who reaches the address may command, under whatever name they reach it.
+    """
+    app = application(
+        name="generator-actuator",
+        description="Starts and stops the generator on alerts, and by itself when they go quiet.",
+        version=version,
+        links=(),
+        registry=registry,
+        ready=lambda: runtime.view is not None and not runtime.ended,
+        reload=reload,
+        web_config=web_config,
+        landing=False,
+    )
+    routes = _Routes(runtime, counts)
+    app.middlewares.insert(0, _counting(counts))
+    app.middlewares.append(_same_site(lambda: web_config.has_users or allow_anonymous))
+    app.router.add_get("/", routes.panel)
+    app.router.add_post(ALERTS, routes.alerts)
+    app.router.add_get("/api/v1/status", routes.status)
+    app.router.add_post("/api/v1/mode", routes.mode)
+    app.router.add_post("/api/v1/acknowledge", routes.acknowledge)
+    app.router.add_get("/api/v1/journal", routes.journal)
+    app.router.add_get("/api/v1/events", routes.events)
+    return app
+
+
+def exposure(addresses: Sequence[str], web_config: WebConfig, *, allow_anonymous: bool) -> str:
+    """Return why these addresses may not be listened on without users; empty when they may."""
+    open_to_others = [address for address in addresses if not flags.is_loopback(address)]
+    if not open_to_others or web_config.has_users or allow_anonymous:
+        return ""
+    return (
+        f"--web.listen-address={open_to_others[0]} lets others start the engine: expected a loopback address such as "
+        "127.0.0.1:10049, or basic_auth_users in --web.config.file, or --web.allow-anonymous if that is what you want"
+    )
+
+
+class _Routes:
+    def __init__(self, runtime: Runtime, counts: Counts) -> None:
+        self._runtime, self._counts = runtime, counts
+        self._panel = (resources.files("actuator") / "panel" / "index.html").read_text(encoding="utf-8")
+
+    async def panel(self, _request: web.Request) -> web.Response:
+        headers = {"Content-Security-Policy": _PANEL_POLICY, hdrs.CACHE_CONTROL: "no-store"}
+        return web.Response(text=self._panel, content_type="text/html", headers=headers)
+
+    async def alerts(self, request: web.Request) -> web.Response:
+        if request.content_type != "application/json":
+            raise web.HTTPUnsupportedMediaType(text=f"Found {request.content_type}, expected application/json.")
+        try:
+            notified = notification.read(await request.read(), self._runtime.config.alerts)
+        except ValueError as error:
+            _log.limited("malformed", "a notification was malformed", remote=request.remote, error=error)
+            raise web.HTTPBadRequest(text=f"Not taken: {error}") from error
+        self._count(notified)
+        if notified.truncated:
+            _log.limited(
+                "truncated",
+                "Alertmanager left alerts out: set max_alerts to 0 for this receiver",
+                left_out=notified.truncated,
+            )
+        if notified.notices or notified.beats:
+            outcome = await _in_time(self._runtime.inbox.notices(notified.notices, notified.beats))
+            if not outcome.obeyed:
+                raise web.HTTPServiceUnavailable(text="Taken in, but the relay did not obey.")
+            if not outcome.durable and any(notice.kind == "inhibit" for notice in notified.notices):
+                raise web.HTTPServiceUnavailable(text="The inhibit is in force, but could not be written down.")
+        return web.Response(text="Taken in.\n")
+
+    def _count(self, notified: notification.Notification) -> None:
+        self._counts.notifications["firing"] += notified.firing
+        self._counts.notifications["resolved"] += notified.resolved
+        self._counts.rejected["unknown_alert"] += notified.unknown
+        self._counts.rejected["other_site"] += notified.other_site
+        self._counts.rejected["malformed"] += notified.malformed
+
+    async def status(self, _request: web.Request) -> web.Response:
+        return _status(self._view())
+
+    async def mode(self, request: web.Request) -> web.Response:
+        order = await _json(request)
+        mode, spoken = order.get("mode"), order.get("for")
+        if mode not in ("auto", "on", "off"):
+            raise web.HTTPBadRequest(text=f'Found mode {json.dumps(mode)}, expected "auto", "on" or "off".')
+        unknown = sorted(order.keys() - {"mode", "for"})
+        if mode != "off" and unknown:
+            raise web.HTTPBadRequest(text=f'Found "{unknown[0]}", expected only "mode" and "for".')
+        seconds = None
+        if mode == "on":
+            seconds = self._seconds(spoken)
+        elif mode == "auto" and spoken is not None:
+            raise web.HTTPBadRequest(text='"for" goes with mode "on" alone.')
+        return await self._order(Command(action=mode, seconds=seconds), f"Mode {mode} is in force")
+
+    def _seconds(self, spoken: object) -> float | None:
+        if spoken is None:
+            return None
+        try:
+            seconds = float(decode(spoken, Duration))
+        except ConfigError as error:
+            raise web.HTTPBadRequest(text=f"for: {error}") from error
+        longest = self._runtime.config.limits.max_run
+        if not 0 < seconds <= longest:
+            raise web.HTTPBadRequest(
+                text=f"Found {span(seconds)}, expected more than nothing and at most limits.max_run, {span(longest)}."
+            )
+        return seconds
+
+    async def acknowledge(self, request: web.Request) -> web.Response:
+        if request.can_read_body:
+            await _json(request)
+        return await self._order(Command(action="acknowledge"), "Acknowledged")
+
+    async def _order(self, command: Command, done: str) -> web.Response:
+        outcome = await _in_time(self._runtime.inbox.command(command))
+        if not outcome.obeyed:
+            raise web.HTTPServiceUnavailable(text=f"{done}, but the relay did not obey: {self._view().relay_fault}.")
+        return _status(self._view())
+
+    async def journal(self, request: web.Request) -> web.Response:
+        form = request.query.get("format", "json")
+        if form not in ("json", "csv"):
+            raise web.HTTPBadRequest(text=f'Found format "{form}", expected json or csv.')
+        try:
+            rows = await self._runtime.keeper.rows(since=_moment(request.query.get("since")))
+        except JournalError as error:
+            raise web.HTTPServiceUnavailable(text=str(error)) from error
+        if form == "csv":
+            headers = {hdrs.CONTENT_DISPOSITION: 'attachment; filename="generator-journal.csv"'}
+            return web.Response(text=journal.as_csv(rows), content_type="text/csv", headers=headers)
+        return web.Response(body=journal.as_json(rows), content_type="application/json")
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Send the status after each turn and each journal row as it comes, from the one that the client saw last."""
+        keeper = self._runtime.keeper
+        seen = _number(request.headers.get("Last-Event-ID"), keeper.newest)
+        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store"})
+        await response.prepare(request)
+        with self._runtime.watching() as watcher, contextlib.suppress(ConnectionError):
+            watcher.set()
+            while not self._runtime.ended:
+                await watcher.wait()
+                watcher.clear()
+                rows = keeper.since(seen) if keeper.has(seen) else await keeper.rows(after=seen)
+                for row in rows:
+                    await response.write(_event("journal", journal.as_object(row), row.id))
+                    seen = row.id
+                if self._runtime.view is not None:
+                    await response.write(_event("status", status.document(self._runtime.view)))
+        return response
+
+    def _view(self) -> View:
+        if self._runtime.view is None:
+            raise web.HTTPServiceUnavailable(text="The first turn is not over yet.")
+        return self._runtime.view
+
+
+def _status(view: View) -> web.Response:
+    return web.Response(
+        body=status.document(view), content_type="application/json", headers={hdrs.CACHE_CONTROL: "no-store"}
+    )
+
+
+async def _in_time(outcome: Awaitable[Outcome]) -> Outcome:
+    try:
+        return await asyncio.wait_for(outcome, PATIENCE)
+    except TimeoutError:
+        return Outcome(obeyed=False, durable=False)
+
+
+async def _json(request: web.Request) -> dict[str, Any]:
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(text=f"Found {request.content_type}, expected application/json.")
+    try:
+        document = json.loads(await request.read())
+    except (ValueError, RecursionError) as error:
+        raise web.HTTPBadRequest(text=f"Found no JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise web.HTTPBadRequest(text="Expected a JSON object.")
+    return document
+
+
+def _moment(text: str | None) -> float | None:
+    """Return Unix time of RFC 3339 text or of Unix seconds."""
+    if not text:
+        return None
+    with contextlib.suppress(ValueError):
+        return float(text)
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        expected = "a time such as 2026-01-31T08:00:00Z, or Unix seconds"
+        raise web.HTTPBadRequest(text=f'Found since "{text}", expected {expected}.') from None
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+
+
+def _number(text: str | None, otherwise: int) -> int:
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 18 else otherwise
+
+
+def _event(kind: str, data: bytes, number: int | None = None) -> bytes:
+    head = b"" if number is None else f"id: {number}\n".encode()
+    return head + f"event: {kind}\n".encode() + b"data: " + data + b"\n\n"
+
+
+def _counting(counts: Counts) -> Middleware:
+    """Count what the webhook refuses, by the status that goes out."""
+
+    @web.middleware
+    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await handler(request)
+        if request.path == ALERTS and request.method == hdrs.METH_POST and response.status in _REFUSED:
+            counts.rejected[_REFUSED[response.status]] += 1
+        return response
+
+    return count
+
+
+def _same_site(guarded: Callable[[], bool]) -> Middleware:
+    """Refuse what a page of another site makes a browser send: it would come with the operator's own rights.
+
+    A browser says where a request comes from; other programs say nothing and are let through. Where nobody is asked
+    for a password the name must be an address or localhost too, lest another site's name be made to point here.
+    """
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method in (hdrs.METH_GET, hdrs.METH_HEAD):
+            return await handler(request)
+        origin, fetch_site = request.headers.get(hdrs.ORIGIN), request.headers.get("Sec-Fetch-Site")
+        foreign = fetch_site not in (None, "same-origin", "none")
+        if origin is not None:
+            parts = urllib.parse.urlsplit(origin)
+            foreign |= parts.netloc != request.host
+            foreign |= not guarded() and not _is_address(parts.hostname or "")
+        if foreign:
+            raise web.HTTPForbidden(text="This came from a page of another site.")
+        return await handler(request)
+
+    return check
+
+
+def _is_address(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,186 @@
+"""From the first opening to the last one: in which order the program begins, and how it ends.
+
+The relay comes first of all, read from its own part of the file whatever else in it may be wrong; a contact that a dead
+predecessor left closed opens before anything else is looked at. Then the configuration, the journal, the web.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from actuator import config as configuration
+from actuator import server
+from actuator.collector import Counts, GeneratorCollector
+from actuator.config import Config
+from actuator.journal import last_relay
+from actuator.keeper import Keeper
+from actuator.relay import RelayConfig, RelayError, RelayHeldError
+from actuator.relay.hand import Hand
+from actuator.relay.hold import hold
+from actuator.runtime import Runtime, opened
+from toolkit import log
+from toolkit.config import ConfigError
+from toolkit.flags import Flags
+from toolkit.metrics import new_registry
+from toolkit.notify import notify
+from toolkit.reload import Reloader
+from toolkit.web import serve
+from toolkit.webconfig import WebConfig
+
+DEFAULT_JOURNAL = Path("/var/lib/generator-actuator/journal.db")
+
+_log = log.get(__name__)
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
+    """The program has ended because of a signal, with the contact proven open."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__(number.name)
+        self.number = number
+
+
+async def main(flags: Flags) -> int:
+    """Run until a signal or a failure; return the exit status.
+
+    Raises:
+        Stopped: by a signal, with the contact proven open.
+    """
+    hand = await _open_first(flags.config_file)
+    if isinstance(hand, int):
+        return hand
+    try:
+        config, web_config = check(flags)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if hand is None:
+        hand = Hand(config.relay)
+    try:
+        hold(f"journal {config.journal.resolve()}")
+    except RelayError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    runtime = Runtime(config, flags.config_file, hand, Keeper(config.journal, config.relay))
+    await runtime.restore()
+    return await _serve(runtime, flags, web_config)
+
+
+def check(flags: Flags) -> tuple[Config, WebConfig]:
+    """Read and judge everything that the flags name.
+
+    Raises:
+        ConfigError: something in it is wrong.
+    """
+    config = configuration.load(flags.config_file)
+    web_config = WebConfig.load(flags.web_config_file)
+    refused = server.exposure(flags.listen_addresses, web_config, allow_anonymous=flags.allow_anonymous)
+    if refused:
+        raise ConfigError("", refused, "")
+    return config, web_config
+
+
+def known_relay(config_file: Path) -> RelayConfig | None:
+    """Return the relay that the file names; if that cannot be read, the last good one, kept beside the journal."""
+    relay = configuration.relay_only(config_file)
+    return relay if relay is not None else last_relay(_journal(config_file))
+
+
+def _journal(config_file: Path) -> Path:
+    """Return where the journal is, as far as a broken file still says; else where the service manager puts it."""
+    with contextlib.suppress(OSError):
+        found = re.search(r"(?m)^journal\s*:\s*[\"']?([^\s\"'#]+)", config_file.read_text(errors="replace"))
+        if found:
+            return Path(found[1])
+    folder = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(folder) / DEFAULT_JOURNAL.name if folder else DEFAULT_JOURNAL
+
+
+async def _open_first(config_file: Path) -> Hand | int | None:
+    """Open the contact; return the relay, None when none is known, the exit status when another controller has it."""
+    relay = known_relay(config_file)
+    if relay is None:
+        return None
+    hand = Hand(relay)
+    try:
+        closed = await opened(hand)
+    except RelayHeldError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except RelayError as error:
+        _log.limited("opening", "opening the contact failed", level="error", error=error)
+    else:
+        if closed is False:
+            _log.info("contact is open", relay=hand.description, read_back=hand.can_read_back)
+        else:
+            _log.error("contact reads closed after it was opened", relay=hand.description)
+    return hand
+
+
+async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
+    counts = Counts()
+    program_version = version("magnum-exporter")
+    registry = new_registry("generator-actuator", "generator_actuator", program_version)
+    registry.register(GeneratorCollector(lambda: runtime.view, counts))
+    reloader = Reloader(runtime.reload, prefix="generator_actuator", registry=registry)
+    app = server.build(
+        runtime,
+        counts,
+        registry,
+        version=program_version,
+        web_config=web_config,
+        reload=reloader.reload if flags.enable_lifecycle else None,
+        allow_anonymous=flags.allow_anonymous,
+    )
+    loop = asyncio.get_running_loop()
+    asked: asyncio.Future[signal.Signals] = loop.create_future()
+
+    def stop(number: signal.Signals) -> None:
+        if not asked.done():
+            asked.set_result(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+    loop.add_signal_handler(signal.SIGHUP, reloader.on_signal)
+    why, failed = "it was not served", True
+    async with contextlib.AsyncExitStack() as stack:
+        turning: asyncio.Task[None] | None = None
+        try:
+            await stack.enter_async_context(serve(app, flags.listen_addresses, web_config))
+            turning = asyncio.create_task(runtime.run(), name="loop")
+            notify("READY=1")
+            either: set[asyncio.Future[Any]] = {turning, asked}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            failed = not asked.done()
+            why = f"by {asked.result().name}" if asked.done() else "by a failure of its own"
+        except OSError as error:
+            sys.stderr.write(f"{error}\n")
+            why = str(error)
+        finally:
+            notify("STOPPING=1")
+            await _ended(turning)
+            proven = await runtime.end(why)
+    if not failed and proven:
+        raise Stopped(asked.result())
+    return 1
+
+
+async def _ended(turning: asyncio.Task[None] | None) -> None:
+    """End the loop, whatever state it is in, and say what it died of."""
+    if turning is None:
+        return
+    turning.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        try:
+            await turning
+        except BaseExceptionGroup as group:
+            for error in group.exceptions:
+                _log.error("the loop has died", error=error)
