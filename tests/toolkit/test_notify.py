@@ -34,26 +34,3 @@ def test_a_manager_that_is_gone_is_said_once(
     for _ in range(3):
         notify.notify("WATCHDOG=1")
     assert [record.getMessage() for record in caplog.records] == ["service manager cannot be told"]
-
-
-@pytest.mark.parametrize(
-    ("span", "process", "seconds"),
-    [
-        ("30000000", None, 30.0),
-        ("30000000", "self", 30.0),
-        ("30000000", "1", None),
-        ("0", None, None),
-        ("x", None, None),
-        (None, None, None),
-    ],
-)
-def test_watchdog_span(
-    monkeypatch: pytest.MonkeyPatch, span: str | None, process: str | None, seconds: float | None
-) -> None:
-    monkeypatch.delenv("WATCHDOG_USEC", raising=False)
-    monkeypatch.delenv("WATCHDOG_PID", raising=False)
-    if span is not None:
-        monkeypatch.setenv("WATCHDOG_USEC", span)
-    if process is not None:
-        monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()) if process == "self" else process)
-    assert notify.watchdog_seconds() == seconds

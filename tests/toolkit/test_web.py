@@ -45,6 +45,10 @@ class Program:
         self.bodies.append(await request.read())
         return web.Response(text="taken")
 
+    async def busy(self, _request: web.Request) -> web.Response:
+        text, headers = '{"error": "busy"}', {"Retry-After": "1"}
+        raise web.HTTPServiceUnavailable(text=text, content_type="application/json", headers=headers)
+
     async def fail(self, _request: web.Request) -> web.Response:
         raise RuntimeError("secret detail")
 
@@ -73,6 +77,7 @@ class Program:
         app.middlewares.insert(0, count)
         app.router.add_post("/take", self.take)
         app.router.add_get("/fail", self.fail)
+        app.router.add_get("/busy", self.busy)
         return app
 
     @asynccontextmanager
@@ -267,6 +272,36 @@ async def test_what_is_not_http_is_refused_in_one_line(program: Program, capsys:
     lines = [line for line in capsys.readouterr().err.splitlines() if "msg=listening" not in line]
     assert len(lines) <= 1
     assert all(line.startswith("ts=") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Origin": "http://HOST"}, 200),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://before-a-proxy.example"}, 200),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "http://HOST"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "http://other.example"}, 403),
+        ({"Origin": "http://other.example/HOST"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+async def test_a_page_of_another_site_commands_nothing(program: Program, headers: dict[str, str], status: int) -> None:
+    async with program.client() as client:
+        host = str(client._base_url).removeprefix("http://").rstrip("/")
+        headers = {name: value.replace("HOST", host) for name, value in headers.items()}
+        assert (await client.post("/take", headers=headers)).status == status
+        assert len(program.bodies) == (status == 200)
+        assert (await client.get("/metrics", headers=headers)).status == 200
+
+
+async def test_a_refusal_keeps_its_form(program: Program) -> None:
+    async with program.client() as client, client.get("/busy") as refused:
+        assert (refused.status, refused.content_type) == (503, "application/json")
+        assert (await refused.json(), refused.headers["Retry-After"]) == ({"error": "busy"}, "1")
 
 
 async def test_several_addresses_each_with_a_free_port(program: Program) -> None:
