@@ -39,9 +39,8 @@ def application(
 ) -> web.Application:
     """Return the application with what every program serves; the program adds its own routes.
 
-    A request that another site's page sends is refused; then the user is authenticated, then the body is read whole and
-    limited, then the request is handled. A refusal is one sentence. A middleware that the program inserts at index 0
-    sees every status that goes out.
+    A request is first authenticated, then its body is read whole and limited, then it is handled. A refusal is one
+    sentence. A middleware that the program inserts at index 0 sees every status that goes out.
 
     Args:
         name: the program's name, for people.
@@ -56,7 +55,7 @@ def application(
         max_body: bytes; a longer body is 413.
     """
     app = web.Application(
-        client_max_size=max_body, middlewares=[_refusals, _own_origin, web_config.middleware(), _body_reader(max_body)]
+        client_max_size=max_body, middlewares=[_refusals, web_config.middleware(), _body_reader(max_body)]
     )
 
     async def decorate(_request: web.Request, response: web.StreamResponse) -> None:
@@ -148,24 +147,6 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
         route = f"{request.method} {request.path}"
         _log.limited(f"request {type(error).__name__}", "a request failed", level="error", request=route, error=error)
         return web.Response(status=500, text=f"{route} failed: {type(error).__name__}. The log says more.\n")
-
-
-@web.middleware
-async def _own_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what a page of another site makes a browser send, by the rules of Go's http.CrossOriginProtection.
-
-    A browser on the same machine reaches loopback too, and whatever page it shows must not command an engine.
-    """
-    if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS):
-        site = request.headers.get("Sec-Fetch-Site")
-        origin = request.headers.get(hdrs.ORIGIN)
-        if site not in (None, "same-origin", "none") or (site is None and origin and not _is_of(origin, request.host)):
-            raise web.HTTPForbidden(text=f"A page of {origin or 'another site'} may not command this program.")
-    return await handler(request)
-
-
-def _is_of(origin: str, host: str) -> bool:
-    return origin.partition("://")[2] == host
 
 
 def _body_reader(max_body: int) -> Middleware:

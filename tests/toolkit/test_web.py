@@ -274,30 +274,6 @@ async def test_what_is_not_http_is_refused_in_one_line(program: Program, capsys:
     assert all(line.startswith("ts=") for line in lines)
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({}, 200),
-        ({"Origin": "http://HOST"}, 200),
-        ({"Sec-Fetch-Site": "same-origin"}, 200),
-        ({"Sec-Fetch-Site": "none"}, 200),
-        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://before-a-proxy.example"}, 200),
-        ({"Sec-Fetch-Site": "cross-site", "Origin": "http://HOST"}, 403),
-        ({"Sec-Fetch-Site": "same-site"}, 403),
-        ({"Origin": "http://other.example"}, 403),
-        ({"Origin": "http://other.example/HOST"}, 403),
-        ({"Origin": "null"}, 403),
-    ],
-)
-async def test_a_page_of_another_site_commands_nothing(program: Program, headers: dict[str, str], status: int) -> None:
-    async with program.client() as client:
-        host = str(client._base_url).removeprefix("http://").rstrip("/")
-        headers = {name: value.replace("HOST", host) for name, value in headers.items()}
-        assert (await client.post("/take", headers=headers)).status == status
-        assert len(program.bodies) == (status == 200)
-        assert (await client.get("/metrics", headers=headers)).status == 200
-
-
 async def test_a_refusal_keeps_its_form(program: Program) -> None:
     async with program.client() as client, client.get("/busy") as refused:
         assert (refused.status, refused.content_type) == (503, "application/json")
