@@ -69,11 +69,14 @@ def _settings(file: Path | None, speed: float | None) -> settings.Site:
         site = settings.Site()
     else:
         site = config.load(file or DEFAULT_FILE, settings.Site)
-    for address, where in ((site.relay.listen, "relay.listen"), (site.http.listen, "http.listen")):
+    parts = {"relay": site.relay, "http": site.http, "classic": site.classic, "bms": site.bms}
+    for where, part in parts.items():
+        if part is None or part.listen is None:
+            continue
         try:
-            flags.split_address(address)
+            flags.split_address(part.listen)
         except ValueError as error:
-            raise config.ConfigError(where, repr(address), str(error)) from error
+            raise config.ConfigError(f"{where}.listen", str(error), "") from error
     if speed is not None:
         if not speed > 0:
             raise config.ConfigError("--speed", f"{speed:g}", "more than 0")

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Annotated, Literal, get_type_hints
+from collections.abc import Iterator
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Literal, get_type_hints
 
 import msgspec
 
-Code = Annotated[int, msgspec.Meta(ge=0, le=255)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
-
-
-def _says(text: str, *, armed: object = True) -> dict[str, object]:
-    return {"text": text, "armed": armed}
+from simulator.lies import Code, Lies, Seconds, SerialLies, Share, says
 
 
 @dataclass(slots=True)
@@ -21,67 +16,68 @@ class Faults:
     """One attribute for each fault: false or None while it is not there, else its argument."""
 
     adapter_unplugged: bool = field(
-        default=False, metadata=_says("the serial port and its link are gone until the fault is cleared")
+        default=False, metadata=says("the serial port and its link are gone until the fault is cleared")
     )
     inverter_silent: bool = field(
-        default=False, metadata=_says("nothing at all on the bus: the inverter gives the beat")
+        default=False, metadata=says("nothing at all on the bus: the inverter gives the beat")
     )
-    ags_silent: bool = field(default=False, metadata=_says("no AGS packets, while the AGS works on"))
-    bmk_silent: bool = field(default=False, metadata=_says("no BMK packets"))
+    ags_silent: bool = field(default=False, metadata=says("no AGS packets, while the AGS works on"))
+    bmk_silent: bool = field(default=False, metadata=says("no BMK packets"))
     flipped_bits: Share | None = field(
-        default=None, metadata=_says("this share of packets carries one flipped bit", armed=0.02)
+        default=None, metadata=says("this share of packets carries one flipped bit", armed=0.02)
     )
 
     bmk_jump: Share | None = field(
         default=None,
-        metadata=_says("the BMK believes this SOC and counts on from there, until the fault is cleared", armed=1.0),
+        metadata=says("the BMK believes this SOC and counts on from there, until the fault is cleared", armed=1.0),
     )
-    bmk_frozen: bool = field(default=False, metadata=_says("the BMK repeats its last packet for ever"))
-    bmk_thinking: bool = field(default=False, metadata=_says("the BMK says SOC 255, Think'n"))
+    bmk_frozen: bool = field(default=False, metadata=says("the BMK repeats its last packet for ever"))
+    bmk_thinking: bool = field(default=False, metadata=says("the BMK says SOC 255, Think'n"))
 
     engine_does_not_start: bool = field(
-        default=False, metadata=_says("every attempt fails; the AGS latches a fault after its last one")
+        default=False, metadata=says("every attempt fails; the AGS latches a fault after its last one")
     )
     engine_dies: Seconds | None = field(
-        default=None, metadata=_says("the engine dies after this many seconds of running", armed=0.0)
+        default=None, metadata=says("the engine dies after this many seconds of running", armed=0.0)
     )
-    engine_does_not_stop: bool = field(default=False, metadata=_says("the engine runs on whatever the AGS wants"))
-    fuel_ends: bool = field(default=False, metadata=_says("nothing comes out of the tank"))
+    engine_does_not_stop: bool = field(default=False, metadata=says("the engine runs on whatever the AGS wants"))
+    fuel_ends: bool = field(default=False, metadata=says("nothing comes out of the tank"))
     ags_deaf: bool = field(
-        default=False, metadata=_says("the AGS does not see the contact and stays ready: a broken wire")
+        default=False, metadata=says("the AGS does not see the contact and stays ready: a broken wire")
     )
     ags_refuses: Code | None = field(
         default=None,
-        metadata=_says(
+        metadata=says(
             "the AGS shows this status and runs nothing: 1 off, 5 quiet time, 0, or a fault such as 25", armed=1
         ),
     )
     foreign_run: Code | None = field(
         default=None,
-        metadata=_says(
+        metadata=says(
             "the AGS runs the engine for a reason of its own: 3 manual, 8 volts, 12 time of day, 13 SOC", armed=8
         ),
     )
     shore: bool = field(
         default=False,
-        metadata=_says("AC at the inverter's input that the AGS did not ask for: somebody started an engine by hand"),
+        metadata=says("AC at the inverter's input that the AGS did not ask for: somebody started an engine by hand"),
     )
 
     relay_write_fails: Literal["exception", "ignored"] | None = field(
         default=None,
-        metadata=_says(
+        metadata=says(
             'writes are answered with exception 4 ("exception"), or with success and no effect ("ignored")',
             armed="exception",
         ),
     )
-    relay_read_back_lies: bool = field(default=False, metadata=_says("reads say the opposite of every coil"))
-    relay_silent: bool = field(default=False, metadata=_says("the board takes requests and answers none"))
+    relay_read_back_lies: bool = field(default=False, metadata=says("reads say the opposite of every coil"))
+    relay_silent: bool = field(default=False, metadata=says("the board takes requests and answers none"))
     relay_welded: bool = field(
-        default=False, metadata=_says("the contact of coil 0 stays as it is, while the board says what was asked of it")
+        default=False, metadata=says("the contact of coil 0 stays as it is, while the board says what was asked of it")
     )
 
-
-_TYPES = get_type_hints(Faults, include_extras=True)
+    classic: Lies = field(default_factory=Lies)
+    bms: Lies = field(default_factory=Lies)
+    aims: SerialLies = field(default_factory=SerialLies)
 
 
 class UnknownFaultError(Exception):
@@ -99,28 +95,51 @@ class Declared:
 
 def declared() -> list[Declared]:
     """Return every fault with its text and the argument that an empty request means."""
-    return [Declared(part.name, part.metadata["text"], part.metadata["armed"]) for part in fields(Faults)]
+    return [Declared(name, part.metadata["text"], part.metadata["armed"]) for name, _, part in _places(Faults())]
 
 
-def argument(name: str, value: object = None) -> object:
-    """Return the checked argument of a fault; None means the declared one.
+def put(faults: Faults, name: str, value: object = None) -> None:
+    """Make a fault be there; without a value, with its declared argument.
 
     Raises:
         UnknownFaultError: no such fault.
-        msgspec.ValidationError: the argument is not what this fault takes.
+        msgspec.ValidationError: the value is not what this fault takes.
     """
-    for part in declared():
-        if part.name == name:
-            return part.armed if value is None else msgspec.convert(value, _TYPES[name])
-    raise UnknownFaultError(f"found fault {name!r}, expected one of {', '.join(part.name for part in declared())}")
+    holder, part = _find(faults, name)
+    kind = get_type_hints(type(holder), include_extras=True)[part.name]
+    setattr(holder, part.name, part.metadata["armed"] if value is None else msgspec.convert(value, kind))
 
 
-def cleared(name: str) -> object:
-    """Return what a fault's attribute holds while the fault is not there."""
-    argument(name)
-    return Faults.__dataclass_fields__[name].default
+def take(faults: Faults, name: str) -> None:
+    """Take a fault away.
+
+    Raises:
+        UnknownFaultError: no such fault.
+    """
+    holder, part = _find(faults, name)
+    setattr(holder, part.name, part.default)
 
 
 def active(faults: Faults) -> dict[str, object]:
     """Return the faults that are there now, with their arguments."""
-    return {part.name: value for part in fields(Faults) if (value := getattr(faults, part.name)) != part.default}
+    said = ((name, getattr(holder, part.name), part.default) for name, holder, part in _places(faults))
+    return {name: value for name, value, default in said if value is not default}
+
+
+def _places(faults: Faults) -> Iterator[tuple[str, Faults | Lies | SerialLies, Field[Any]]]:
+    for part in fields(faults):
+        if part.metadata:
+            yield part.name, faults, part
+        else:
+            device = getattr(faults, part.name)
+            for lie in fields(device):
+                yield f"{part.name}_{lie.name}", device, lie
+
+
+def _find(faults: Faults, name: str) -> tuple[Faults | Lies | SerialLies, Field[Any]]:
+    for known, holder, part in _places(faults):
+        if known == name:
+            return holder, part
+    raise UnknownFaultError(
+        f"found fault {name!r}, expected one of {', '.join(known for known, _, _ in _places(faults))}"
+    )

@@ -75,8 +75,7 @@ class Line:
         """Send bytes; nothing happens while unplugged."""
         if not self.plugged:
             return
-        unread = struct.unpack("i", fcntl.ioctl(self._theirs, termios.FIONREAD, bytes(4)))[0]
-        if unread > UNREAD_BYTES:
+        if self.unread_bytes() > UNREAD_BYTES:
             termios.tcflush(self._theirs, termios.TCIFLUSH)
         with contextlib.suppress(BlockingIOError):
             self.sent_bytes += os.write(self._ours, data)
@@ -91,6 +90,11 @@ class Line:
             return b""
         self.heard_bytes += len(heard)
         return heard
+
+    def unread_bytes(self) -> int:
+        """Return how much waits for the other side to read it."""
+        count: int = struct.unpack("i", fcntl.ioctl(self._theirs, termios.FIONREAD, bytes(4)))[0]
+        return count
 
     def _close(self) -> None:
         os.close(self._ours)

@@ -36,13 +36,18 @@ def exception_reply(request: bytes, code: int) -> bytes:
 
 
 class Server:
-    """A Modbus TCP server for one device; requests of one connection are answered in their order."""
+    """A Modbus TCP server for one device; requests of one connection are answered in their order.
 
-    def __init__(self, answer: Answer) -> None:
+    While `dead` says so, every connection is hung up on. `most_connections` is how many there were at a time.
+    """
+
+    def __init__(self, answer: Answer, dead: Callable[[], bool] = lambda: False) -> None:
         self._answer = answer
+        self._dead = dead
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self.address = ("", 0)
+        self.most_connections = 0
 
     async def open(self, host: str, port: int) -> None:
         """Listen; `address` says where (port 0 is any free one).
@@ -68,16 +73,19 @@ class Server:
             raise RuntimeError("a connection is served by a task")
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
+        self.most_connections = max(self.most_connections, len(self._connections))
         # A client may go away in the middle of anything.
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError), contextlib.closing(writer):
             await self._serve(reader, writer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
+        while not self._dead():
             transaction, protocol, length, unit = _HEADER.unpack(await reader.readexactly(_HEADER.size))
             if protocol != 0 or not 2 <= length <= _LONGEST:
                 return
             request = await reader.readexactly(length - 1)
+            if self._dead():
+                return
             try:
                 reply = await self._answer(unit, request)
             except RefusedError as refused:

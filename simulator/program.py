@@ -12,6 +12,7 @@ from aiohttp import web
 
 from simulator import faults, settings
 from simulator.bus import Bus
+from simulator.devices.rack import Rack
 from simulator.line import Line
 from simulator.modbus import Server
 from simulator.relay import Board
@@ -35,6 +36,7 @@ class Program:
         self.bus = Bus(self.site)
         self.line = Line(Path(site_settings.bus.link))
         self.board = Board(self.site.faults, site_settings.relay.coils)
+        self.rack = Rack(self.site)
         self._said: dict[str, object] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -64,6 +66,7 @@ class Program:
             await server.open(*flags.split_address(self._settings.relay.listen))
             stack.push_async_callback(server.close)
             _log.info("relay board", host=server.address[0], port=server.address[1])
+            await stack.enter_async_context(self.rack.opened())
             runner = web.AppRunner(application(self.site, self.state, self._changed), access_log=None)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
@@ -84,6 +87,7 @@ class Program:
             self.site.contact = self.board.contact(now)
             advance(self.site, now - last)
             last = now
+            self.rack.tend()
             self._tell()
             await asyncio.sleep(TICK_SECONDS)
 
@@ -181,5 +185,6 @@ class Program:
                 "sent_bytes": self.line.sent_bytes,
                 "heard_bytes": self.line.heard_bytes,
             },
+            "devices": self.rack.state(),
             "faults": faults.active(site.faults),
         }

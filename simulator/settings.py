@@ -138,8 +138,48 @@ class Http(Settings, frozen=True):
     listen: str = "127.0.0.1:10050"
 
 
+class Classic(Settings, frozen=True):
+    """A MidNite Classic on Modbus TCP, between the panels and the battery."""
+
+    listen: str = "127.0.0.1:5021"
+    whizbang: bool = True
+
+
+class Bms(Settings, frozen=True):
+    """The battery's own electronics on Modbus: TCP where it shall listen, RTU where it shall have a port, or both.
+
+    Without `unit_id` it is the profile's usual one, for RTU; over TCP every unit is meant, save on a GX. `echo` is an
+    adapter that hears itself.
+    """
+
+    profile: Literal["victron-gx", "jk-bms", "pace", "seplos-v3", "renogy", "eg4-ll", "daly"] = "pace"
+    listen: str | None = None
+    link: str | None = None
+    baud: int = 9600
+    unit_id: int | None = None
+    echo: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a battery that nobody can reach."""
+        if self.listen is None and self.link is None:
+            raise ValueError(
+                'listen: found neither listen nor link, expected one: "127.0.0.1:5022", or a path for a port'
+            )
+        _positive(self, "baud")
+
+
+class Aims(Settings, frozen=True):
+    """An AIMS inverter on a serial port; `dialect` is the question that it answers."""
+
+    link: str
+    dialect: Literal["Q1", "QS"] = "Q1"
+
+
 class Site(Settings, frozen=True):
-    """The whole file. `hour` is the hour of the day at which the site begins; `load` is watts, one for each hour."""
+    """The whole file. `hour` is the hour of the day at which the site begins; `load` is watts, one for each hour.
+
+    Classic, BMS and AIMS are there when they are named.
+    """
 
     speed: float = 1.0
     seed: int = 1
@@ -153,6 +193,9 @@ class Site(Settings, frozen=True):
     bus: Bus = Bus()
     relay: Relay = Relay()
     http: Http = Http()
+    classic: Classic | None = None
+    bms: Bms | None = None
+    aims: Aims | None = None
 
     def __post_init__(self) -> None:
         """Refuse a clock that stands still, an hour that is not of the day, and loads that do not fill one."""

@@ -16,7 +16,7 @@ from simulator.ags import Ags
 from simulator.battery import Battery
 from simulator.charger import ThreeStage
 from simulator.engine import Engine
-from simulator.faults import Faults, argument, cleared
+from simulator.faults import Faults, put, take
 from simulator.inverter import AC_VOLTS, CHARGE_EFFICIENCY, EFFICIENCY, Inverter
 from simulator.monitor import Monitor
 from simulator.sun import Sky
@@ -85,8 +85,7 @@ def inject(site: Site, name: str, value: object = None) -> None:
         UnknownFaultError: no such fault.
         msgspec.ValidationError: the value is not what this fault takes.
     """
-    value = argument(name, value)
-    setattr(site.faults, name, value)
+    put(site.faults, name, value)
     if name == "bmk_jump" and site.faults.bmk_jump is not None:
         site.monitor.soc = site.faults.bmk_jump
 
@@ -97,7 +96,7 @@ def clear(site: Site, name: str) -> None:
     Raises:
         UnknownFaultError: no such fault.
     """
-    setattr(site.faults, name, cleared(name))
+    take(site.faults, name)
     if name == "bmk_jump":
         site.monitor.soc = site.battery.soc
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from simulator import ags, settings
 from simulator.ags import Phase
-from simulator.faults import UnknownFaultError, active, argument, declared
+from simulator.faults import UnknownFaultError, active, declared
 from simulator.inverter import Status
 from simulator.site import Site, advance, clear, inject, set_soc
 from toolkit.config import Duration, Ratio
@@ -398,7 +398,7 @@ def test_every_declared_fault_can_be_there_and_go() -> None:
 
 def test_unknown_fault_names_those_that_exist() -> None:
     with pytest.raises(UnknownFaultError, match=r"'goblins', expected one of adapter_unplugged, .*bmk_jump"):
-        argument("goblins")
+        inject(site(), "goblins")
 
 
 def test_twenty_days_in_steps_of_a_minute_take_seconds() -> None:
