@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from aiohttp import hdrs, web
@@ -116,7 +118,9 @@ async def serve(
             try:
                 await site.start()
             except OSError as error:
-                raise OSError(error.errno, f"cannot listen on {address}: {error.strerror or error}") from error
+                known = error.errno in errno.errorcode
+                reason = os.strerror(error.errno) if known else error.strerror or error  # type: ignore[arg-type]
+                raise OSError(f"cannot listen on {address}: {reason}") from error
         bound = [(name[0], name[1]) for name in runner.addresses]
         for host, port in bound:
             address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -143,7 +147,11 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
         return web.Response(status=refusal.status, reason=refusal.reason, text=f"{sentence}\n", headers=headers)
     except ConnectionError:
         raise
-    except Exception as error:  # noqa: BLE001 - the outermost place of a request: said, and answered with 500
+    except Exception as error:
+        if (
+            request.writer.output_size
+        ):  # an answer is on its way: only the end of the connection can say that it is no whole one
+            raise
         route = f"{request.method} {request.path}"
         _log.limited(f"request {type(error).__name__}", "a request failed", level="error", request=route, error=error)
         return web.Response(status=500, text=f"{route} failed: {type(error).__name__}. The log says more.\n")

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from html.parser import HTMLParser
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientPayloadError, ClientSession, web
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -49,6 +49,12 @@ class Program:
         text, headers = '{"error": "busy"}', {"Retry-After": "1"}
         raise web.HTTPServiceUnavailable(text=text, content_type="application/json", headers=headers)
 
+    async def half(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"half")
+        raise RuntimeError("halfway")
+
     async def fail(self, _request: web.Request) -> web.Response:
         raise RuntimeError("secret detail")
 
@@ -78,6 +84,7 @@ class Program:
         app.router.add_post("/take", self.take)
         app.router.add_get("/fail", self.fail)
         app.router.add_get("/busy", self.busy)
+        app.router.add_get("/half", self.half)
         return app
 
     @asynccontextmanager
@@ -203,6 +210,13 @@ async def test_a_failure_is_500_said_once_and_ends_nothing(program: Program, cap
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == ["a request failed"]
 
 
+async def test_a_failure_amid_an_answer_ends_the_connection(program: Program) -> None:
+    async with program.client() as client, client.get("/half") as response:
+        assert response.status == 200
+        with pytest.raises(ClientPayloadError):
+            await response.read()
+
+
 async def test_nobody_is_logged_for_coming_by(program: Program, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     async with program.client() as client:
@@ -298,9 +312,15 @@ async def test_a_port_that_is_taken_is_a_sentence(program: Program) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(OSError, match=f"cannot listen on {address}: .*address already in use"):
+        with pytest.raises(OSError, match=f"^cannot listen on {address}: Address already in use$"):
             async with toolkit_web.serve(program.application(), [address], WebConfig.load(None)):
                 pass
+
+
+async def test_a_name_that_nobody_has_is_a_sentence(program: Program) -> None:
+    with pytest.raises(OSError, match=r"^cannot listen on no-such-host\.invalid:0: \w"):
+        async with toolkit_web.serve(program.application(), ["no-such-host.invalid:0"], WebConfig.load(None)):
+            pass
 
 
 async def test_leaving_stops_listening(program: Program) -> None:
