@@ -148,9 +148,7 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
     except ConnectionError:
         raise
     except Exception as error:
-        if (
-            request.writer.output_size
-        ):  # an answer is on its way: only the end of the connection can say that it is no whole one
+        if request.writer.output_size:  # half an answer is out: only a cut connection says so
             raise
         route = f"{request.method} {request.path}"
         _log.limited(f"request {type(error).__name__}", "a request failed", level="error", request=route, error=error)
