@@ -1,7 +1,7 @@
 """An AIMS inverter with the Megatec protocol on its serial port: asked in text, answered in text, 2400 baud.
 
 Source: AIMS InverterSerialSpec.pdf; Network UPS Tools, nutdrv_qx. Q1 (or, in the other dialect, QS) is the state, F the
-ratings; everything else is answered with NAK, and counted: some of it would switch the inverter.
+ratings, I the maker; everything else is answered with NAK, and counted: some of it would switch the inverter.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from simulator.inverter import AC_VOLTS
 from simulator.lies import SerialLies
 from simulator.site import Site
 
-STATE, STATE_IN_THE_OTHER_DIALECT, RATINGS = b"Q1", b"QS", b"F"
+STATE, STATE_IN_THE_OTHER_DIALECT, RATINGS, MAKER = b"Q1", b"QS", b"F", b"I"
 RATED_WATTS = 2000.0
 
 
@@ -45,6 +45,8 @@ class Aims:
         if command == RATINGS:
             amperes = round(RATED_WATTS / AC_VOLTS)
             return f"#{AC_VOLTS:05.1f} {amperes:03d} {self._site.settings.bus.nominal_volts:05.2f} 60.0\r".encode()
+        if command == MAKER:
+            return f"#{'AIMS Power':15} {'PICOGLF12W':10} {'V1.00':10}\r".encode()
         if command == self._dialect:
             return self._in_odd_form(command, self._state())
         return command + b"\r" if command in (STATE, STATE_IN_THE_OTHER_DIALECT) else b"NAK\r"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import socket
 import struct
 from collections.abc import Iterator
@@ -23,8 +24,10 @@ from simulator.lies import Lies
 from simulator.modbus import RefusedError
 from simulator.site import Site, advance, clear, inject, set_soc
 from tests.simulator.harness import Simulator
-from tests.support import wait_until
+from tests.support import Process, wait_until
 from toolkit.config import Ratio
+
+NUT_DRIVER = Path("/lib/nut/nutdrv_qx")
 
 
 def make_site(soc: float = 0.42, celsius: float = -15.0) -> Site:
@@ -267,6 +270,7 @@ async def test_aims_says_its_state_in_the_form_of_captured_ones(site: Site) -> N
     assert fields(await aims.hear(b"Q1\r"))[0] == "120.0"
     assert (await aims.hear(b"Q1\r")).endswith(b" 00001000\r")
     assert await aims.hear(b"F\r") == b"#120.0 017 24.00 60.0\r"
+    assert await aims.hear(b"I\r") == b"#AIMS Power      PICOGLF12W V1.00     \r"
 
 
 async def test_aims_in_the_other_dialect_echoes_q1(site: Site) -> None:
@@ -387,6 +391,24 @@ def test_aims_answers_on_its_serial_line_at_its_pace_and_can_be_pulled_out(runni
     with serial.Serial(str(link), 2400, timeout=3) as port:
         port.write(b"F\r")
         assert port.read_until(b"\r").startswith(b"#")
+
+
+@pytest.mark.skipif(not NUT_DRIVER.exists(), reason="Network UPS Tools are not installed (Debian: nut-server)")
+def test_driver_of_network_ups_tools_reads_the_aims(running: Simulator, tmp_path: Path) -> None:
+    (tmp_path / "ups.conf").write_text(
+        f"[aims]\n  driver = nutdrv_qx\n  port = {link_of(running, 'aims')}\n  protocol = megatec\n"
+    )
+    with Process(
+        [NUT_DRIVER, "-a", "aims", "-u", getpass.getuser(), "-d", "1"],
+        env={"NUT_CONFPATH": str(tmp_path), "NUT_STATEPATH": str(tmp_path)},
+    ) as driver:
+        driver.wait(30)
+    said = dict(line.split(": ", 1) for line in driver.output.splitlines() if ": " in line)
+    state = running.state()
+    assert float(said["battery.voltage"]) == pytest.approx(state["battery"]["volts"], abs=0.3)
+    assert said["output.voltage"] == "120.0"
+    assert said["device.mfr"] == "AIMS Power"
+    assert said["ups.status"] == "OB"
 
 
 def test_nothing_is_left_of_the_devices(tmp_path: Path) -> None:
