@@ -115,7 +115,7 @@ sources:
     host: 192.168.1.20
 start_soc: 20%
 capacity_ampere_hours: 400
-quiet_hours: {from: 21:00}
+quiet_hours: {from: "21:00"}
 on_blind: off
 colour: blue
 journal: /var/lib/journal.db
@@ -182,11 +182,11 @@ def _denied(path: Path, **_: object) -> str:
 
 
 def test_yaml_1_2_words_and_numbers(load: Load) -> None:
-    words = "a: yes, b: 21:00, c: 010, d: 0x1f, e: 0o17, f: 1e3, g: ~, h: TRUE, i: 2020-01-01, j: 1_000, k: -.5, l: '7'"
+    words = "a: yes, b: 06:00, c: 010, d: 0x1f, e: 0o17, f: 1e3, g: ~, h: TRUE, i: 2020-01-01, j: 1_000, k: -.5, l: '7'"
     values = load(f"raw: {{{words}}}").raw
     assert values == {
         "a": "yes",
-        "b": "21:00",
+        "b": "06:00",
         "c": 10,
         "d": 31,
         "e": 15,

@@ -1,8 +1,9 @@
 """A YAML file as plain values that know their lines.
 
-The YAML is 1.2's core schema: `true` and `false` are the only booleans (`mode: off` is text), and `21:00` is text, not
-1260. Each key stands once in its mapping, and numbers are finite: `.inf` and `.nan` are text, and no number here means
-either. Merge keys (`<<`) are taken. Source: YAML 1.2.2, 10.3.
+The YAML is 1.2's core schema: `true` and `false` are the only booleans (`mode: off` is text). `21:00` without quotes
+is refused: it is text by this schema but 1260 by YAML 1.1, and a file must not mean two things. Each key stands once in
+its mapping, and numbers are finite: `.inf` and `.nan` are text, and no number here means either. Merge keys (`<<`) are
+taken. Source: YAML 1.2.2, 10.3; YAML 1.1, int.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ _PLAIN = (
     ),
     ("merge", r"<<", ["<"]),
 )
+
+
+_SEXAGESIMAL = re.compile(r"[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+", re.ASCII)
+"""What YAML 1.1 reads as an integer to the base of sixty."""
 
 
 class Mapping(dict[Any, Any]):
@@ -186,6 +191,9 @@ class _Builder:
         kind = node.tag.removeprefix(_CORE)
         try:
             match kind:
+                case "str" if node.style is None and _SEXAGESIMAL.fullmatch(text):
+                    found = f"{text} without quotes, which older YAML turns into a number"
+                    raise self._error(node, where, found, f'"{text}": quote it')
                 case "str" | "merge":
                     return text
                 case "null":
