@@ -99,8 +99,7 @@ def _introduce(voice: Voice, parts: layout.Layout) -> None:
     for name, path, what in (
         ("actuator", "/", "the panel: what is going on, and why"),
         ("exporter", "/metrics", "what the bus says"),
-        ("prometheus", "/alerts", "the alerts"),
-        ("alertmanager", "/", "where they are sent on"),
+        ("prometheus", "/", "graphs and alerts"),
         ("simulator", "/", "the site: break something"),
     ):
         if name in parts.parts:

@@ -14,7 +14,7 @@ from simulator.demo.voice import BOLD, DIM, GREEN, YELLOW, Voice
 FACTOR = 0.1
 """A rule's window of 2 min lasts 12 s here."""
 
-SPEED = 80.0
+SPEED = 100.0
 """The battery lives this much faster; the engine and the wire do not."""
 
 START_SOC, STOP_SOC = 0.25, 0.60
@@ -24,11 +24,11 @@ SOC_STEP_POINTS = 5
 
 SIMULATOR = {
     "hour": 20.0,
-    "battery": {"soc": "28%"},
+    "battery": {"soc": "27%"},
     "charger": {"amperes": 105.0, "ac_transfer_delay": "3s"},
     "engine": {"start_delay": "3s", "warm_up": "4s", "cool_down": "3s", "tail": "8s"},
     "sun": {"peak_watts": 0.0},
-    "load": [1200.0] * 24,
+    "load": [700.0] * 24,
 }
 
 ACTUATOR = {

@@ -39,6 +39,7 @@ HEARTBEAT_TIMEOUT = 8.0
 MIN_RUN = 6.0
 ACTUATOR: dict[str, Any] = {
     "alerts": {"heartbeat_timeout": f"{HEARTBEAT_TIMEOUT:g}s", "lease": "60s", "alert_grace": "30s"},
+    "emergency_volts": "none",
     "debounce": {"start": "3s", "stop": "3s", "emergency": "3s"},
     "exporter": {"interval": "500ms"},
     "limits": {

@@ -23,7 +23,7 @@ mountpoint -q /opt/packages || mount --bind {sysconfig.get_paths()["purelib"]} /
 mountpoint -q /opt/source || mount --bind {ROOT} /opt/source
 for command in magnum-exporter:exporter generator-actuator:actuator; do
 cat >/opt/magnum-exporter/bin/${{command%:*}} <<PROGRAM
-#!/opt/python/bin/python{sys.version_info.major}.{sys.version_info.minor}
+#!/usr/bin/env -S LD_LIBRARY_PATH=/opt/python/lib /opt/python/bin/python{sys.version_info.major}.{sys.version_info.minor}
 import sys
 sys.path[:0] = ["/opt/source", "/opt/packages"]
 from ${{command#*:}}.cli import main
