@@ -191,7 +191,7 @@ class _Builder:
         kind = node.tag.removeprefix(_CORE)
         try:
             match kind:
-                case "str" if node.style is None and _SEXAGESIMAL.fullmatch(text):
+                case "str" if not node.style and _SEXAGESIMAL.fullmatch(text):
                     found = f"{text} without quotes, which older YAML turns into a number"
                     raise self._error(node, where, found, f'"{text}": quote it')
                 case "str" | "merge":
