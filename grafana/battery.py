@@ -7,6 +7,9 @@ from grafana_foundation_sdk.models import dashboard
 from grafana import parts, shared
 from grafana.parts import GREEN, RED, TROUBLE, Query, Row, pick
 
+SOURCES = pick("battery_soc_source_ratio")
+SPREAD = f"max without (source) ({SOURCES}) - min without (source) ({SOURCES})"
+
 
 def build() -> dashboard.Dashboard:
     """Return the dashboard."""
@@ -22,7 +25,7 @@ def build() -> dashboard.Dashboard:
                     "Sources",
                     "Each source's own state of charge, trusted or not.",
                     "percentunit",
-                    Query(pick("battery_soc_source_ratio"), "{{source}} {{site}}"),
+                    Query(SOURCES, "{{source}} {{site}}"),
                     lowest=0,
                     highest=1,
                 ),
@@ -49,9 +52,9 @@ def build() -> dashboard.Dashboard:
                 ),
                 parts.graph(
                     "Spread",
-                    "Highest minus lowest of the fresh sources.",
+                    "Highest minus lowest of the sources; zero with a single one.",
                     "percentunit",
-                    Query(pick("battery_soc_spread_ratio"), "{{site}}"),
+                    Query(SPREAD, "{{site}}"),
                     lowest=0,
                 ),
                 parts.graph(

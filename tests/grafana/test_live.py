@@ -1,0 +1,88 @@
+"""Rules and panels on real data: Prometheus scrapes the exporter and actuator of a simulated site in mid-run."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grafana.queries import list_queries
+from tests.e2e.loop import Loop, fetch
+
+pytestmark = pytest.mark.e2e
+
+
+class Prometheus:
+    """The HTTP interface of a Prometheus, as far as a dashboard uses it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    def ask(self, path: str, **parameters: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+        """Return the data of an answer; fail when Prometheus calls it an error."""
+        code, text = fetch(f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
+        answer = json.loads(text) if text.startswith("{") else {}
+        assert answer.get("status") == "success", f"{path} {parameters}: {code} {text}"
+        return answer["data"]
+
+    def series(self, expression: str, start: float, end: float) -> int:
+        """Return how many series a panel would draw."""
+        data = self.ask("query_range", query=expression, start=f"{start:.3f}", end=f"{end:.3f}", step="500ms")
+        return len(data["result"])
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus, float]]:
+    """A site whose battery has fallen, whose generator was started by the alerts and is proven to run."""
+    folder: Path = tmp_path_factory.mktemp("site")
+    began = time.time()
+    with Loop(folder, prometheus=True) as loop:
+        prometheus = Prometheus(loop.layout.url("prometheus", ""))
+        loop.wait(lambda: loop.path == "alerts", 30, "two heartbeats make the path `alerts`")
+        loop.change(load=3000.0)
+        loop.wait(lambda: loop.coil, 60, "the alerts close the contact")
+        loop.wait(lambda: loop.metrics("actuator").get("generator_running") == 1, 30, "the engine is proven to run")
+        # At the battery's real pace the monitor's counters stand still from packet to packet, as they do on a real bus,
+        # and only then does the exporter believe them.
+        loop.change(speed=1.0)
+        seen = "magnum_bmk_net_amphours and on (device) magnum_bmk_trip_amphours and on () generator_running == 1"
+        loop.wait(lambda: prometheus.ask("query", query=seen)["result"], 30, "Prometheus has seen the run")
+        yield prometheus, began
+
+
+def test_no_panel_is_empty(site: tuple[Prometheus, float]) -> None:
+    prometheus, began = site
+    now = time.time()
+    empty = [
+        f"{query.dashboard}: {query.panel}: {query.expression}"
+        for query in list_queries(rate_interval="5s", range="1m")
+        if not prometheus.series(query.expression, began, now)
+    ]
+    assert empty == []
+
+
+def test_a_query_for_what_is_not_there_is_empty(site: tuple[Prometheus, float]) -> None:
+    prometheus, began = site
+    assert prometheus.series("battery_soc", began, time.time()) == 0
+
+
+def test_every_rule_evaluates(site: tuple[Prometheus, float]) -> None:
+    prometheus, _ = site
+    groups = prometheus.ask("rules")["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert {group["name"] for group in groups} >= {"generator", "battery", "engine", "devices"}
+    assert [(rule["name"], rule["lastError"]) for rule in rules if rule["health"] != "ok"] == []
+
+
+def test_the_generators_own_alerts_are_firing_and_no_others(site: tuple[Prometheus, float]) -> None:
+    prometheus, _ = site
+    firing = {
+        alert["labels"]["alertname"] for alert in prometheus.ask("alerts")["alerts"] if alert["state"] == "firing"
+    }
+    assert "GeneratorHeartbeat" in firing
+    assert firing <= {"GeneratorHeartbeat", "BatterySocLow", "BatterySocRecovered", "BatteryEmptySoon"}
