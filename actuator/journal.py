@@ -156,7 +156,7 @@ class Journal:
                 if saved is not None:
                     database.execute(
                         "UPDATE state SET sequence = ?, saved = ?",
-                        (self._sequence + 1, msgspec.json.encode(saved).decode()),
+                        (self._sequence + 1, _encode(saved).decode()),
                     )
             if saved is not None:
                 self._sequence += 1
@@ -263,7 +263,7 @@ class Journal:
         )
         temporary = _beside(self._sidecar, ".new")
         with temporary.open("wb") as file:
-            file.write(msgspec.json.encode(side))
+            file.write(_encode(side))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._sidecar)
@@ -313,7 +313,7 @@ def as_json(rows: Sequence[Row]) -> bytes:
 
 def as_object(row: Row) -> bytes:
     """Return a row as a JSON object, its time in words too."""
-    return msgspec.json.encode({"time": row.time, **msgspec.structs.asdict(row)})
+    return _encode({"time": row.time, **msgspec.structs.asdict(row)})
 
 
 def as_csv(rows: Sequence[Row]) -> str:
@@ -322,9 +322,14 @@ def as_csv(rows: Sequence[Row]) -> str:
     writer = csv.writer(file)
     writer.writerow(["id", "time", "wall", "sane", "kind", "level", "text", "fields"])
     for row in rows:
-        fields = msgspec.json.encode(row.fields).decode()
+        fields = _encode(row.fields).decode()
         writer.writerow([row.id, row.time, row.wall, int(row.sane), row.kind, row.level, row.text, fields])
     return file.getvalue()
+
+
+def _encode(value: object) -> bytes:
+    """Return JSON; a number of a kind of its own, such as a span of the configuration, is a number."""
+    return msgspec.json.encode(value, enc_hook=lambda other: float(other) if isinstance(other, float) else str(other))
 
 
 def _beside(path: Path, ending: str) -> Path:
@@ -418,7 +423,7 @@ def _lasting_mode(durable: Durable) -> Mode:
 
 
 def _columns(row: Row) -> tuple[object, ...]:
-    fields = msgspec.json.encode(row.fields).decode()
+    fields = _encode(row.fields).decode()
     return row.id, row.wall, int(row.sane), row.kind, row.level, row.text, fields
 
 

@@ -23,7 +23,7 @@ from actuator.feedback import Feedback
 from actuator.journal import Row
 from actuator.keeper import Keeper
 from actuator.model import Command, Event, Inputs, Level, Moment, Notice, Page, Saved, State, Step
-from actuator.relay import RelayError
+from actuator.relay import RelayError, RelayHeldError
 from actuator.relay.hand import Hand
 from actuator.view import View
 from toolkit import log
@@ -420,12 +420,18 @@ class Runtime:
 
 
 async def open_surely(hand: Hand, seconds: float = OPENING) -> bool:
-    """Open the contact and read it back, over and over for at most `seconds`; return whether it is proven open."""
+    """Open the contact and read it back, over and over for at most `seconds`; return whether it is proven open.
+
+    Raises:
+        RelayHeldError: another controller has the relay.
+    """
     end = time.monotonic() + seconds
     while True:
         try:
             if await opened(hand) is False:
                 return hand.can_read_back
+        except RelayHeldError:
+            raise
         except RelayError as error:
             _log.limited("opening", "opening the contact failed", level="error", error=error)
         if time.monotonic() >= end:

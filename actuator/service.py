@@ -25,7 +25,7 @@ from actuator.keeper import Keeper
 from actuator.relay import RelayConfig, RelayError, RelayHeldError
 from actuator.relay.hand import Hand
 from actuator.relay.hold import hold
-from actuator.runtime import Runtime, opened
+from actuator.runtime import Runtime, open_surely, opened
 from toolkit import log
 from toolkit.config import ConfigError
 from toolkit.flags import Flags
@@ -54,19 +54,21 @@ async def main(flags: Flags) -> int:
     Raises:
         Stopped: by a signal, with the contact proven open.
     """
-    hand = await _open_first(flags.config_file)
-    if isinstance(hand, int):
-        return hand
     try:
+        relay = known_relay(flags.config_file)
+        hand = None if relay is None else Hand(relay)
+        is_open = hand is not None and await _open_first(hand)
         config, web_config = check(flags)
+        if hand is None:
+            hand = Hand(config.relay)
+        hold(f"journal {config.journal.resolve()}")
+        # A board may still be on its way: at boot the bus that it is on is looked through while we start.
+        if not is_open:
+            await open_surely(hand)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    if hand is None:
-        hand = Hand(config.relay)
-    try:
-        hold(f"journal {config.journal.resolve()}")
-    except RelayError as error:
+    except RelayHeldError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     runtime = Runtime(config, flags.config_file, hand, Keeper(config.journal, config.relay))
@@ -104,25 +106,24 @@ def _journal(config_file: Path) -> Path:
     return Path(folder) / DEFAULT_JOURNAL.name if folder else DEFAULT_JOURNAL
 
 
-async def _open_first(config_file: Path) -> Hand | int | None:
-    """Open the contact; return the relay, None when none is known, the exit status when another controller has it."""
-    relay = known_relay(config_file)
-    if relay is None:
-        return None
-    hand = Hand(relay)
+async def _open_first(hand: Hand) -> bool:
+    """Open the contact before anything else is known; return whether that is done.
+
+    Raises:
+        RelayHeldError: another controller has the relay.
+    """
     try:
         closed = await opened(hand)
-    except RelayHeldError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    except RelayHeldError:
+        raise
     except RelayError as error:
         _log.limited("opening", "opening the contact failed", level="error", error=error)
+        return False
+    if closed is False:
+        _log.info("contact is open", relay=hand.description, read_back=hand.can_read_back)
     else:
-        if closed is False:
-            _log.info("contact is open", relay=hand.description, read_back=hand.can_read_back)
-        else:
-            _log.error("contact reads closed after it was opened", relay=hand.description)
-    return hand
+        _log.error("contact reads closed after it was opened", relay=hand.description)
+    return closed is False
 
 
 async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:

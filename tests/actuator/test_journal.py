@@ -279,6 +279,15 @@ def test_rows_come_out_as_json_and_csv(path: Path) -> None:
     journal.close()
 
 
+def test_a_number_of_a_kind_of_its_own_is_written_as_a_number(path: Path) -> None:
+    journal = Journal(path, SimulatedRelay())
+    journal.load(HERE)
+    fields: dict[str, str | float | int | bool | None] = {"seconds": Duration(7200)}
+    journal.write([replace(row(1), fields=fields)], saved(replace(DURABLE, back_off_until=Duration(5))))
+    assert journal.rows()[0].fields == {"seconds": 7200.0}
+    journal.close()
+
+
 def test_a_folder_that_cannot_be_made_is_an_error_in_words_and_no_crash(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     journal = Journal(tmp_path / "file" / "journal.db", SimulatedRelay())
