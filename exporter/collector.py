@@ -97,7 +97,7 @@ class SiteCollector(Collector):
             }
             if devices:
                 yield from _common(family, devices, now)
-                yield from _measured(family, devices, now)
+                yield from _measured(devices, now)
 
 
 def _battery(site: Site, now: float) -> Iterator[MetricFamily]:
@@ -128,8 +128,9 @@ def _common(family: Family, devices: Mapping[str, Device], now: float) -> Iterat
     return _filled(families)
 
 
-def _measured(family: Family, devices: Mapping[str, Device], now: float) -> Iterator[MetricFamily]:
-    families = {metric.name: _Family(metric, "device") for metric in family.metrics}
+def _measured(devices: Mapping[str, Device], now: float) -> Iterator[MetricFamily]:
+    metrics = {metric.name: metric for device in devices.values() for metric in device.family.metrics}
+    families = {name: _Family(metric, "device") for name, metric in metrics.items()}
     for name, device in devices.items():
         told: dict[tuple[str, tuple[str, ...]], float] = {}
         whose: dict[str, str] = {}

@@ -19,9 +19,13 @@ The collector, the judging of the state of charge, the documentation and the con
 from __future__ import annotations
 
 from exporter.sources.base import Family
+from exporter.sources.classic.config import ClassicConfig
+from exporter.sources.classic.source import ClassicSource
 from exporter.sources.magnum.config import MagnumConfig
 from exporter.sources.magnum.source import MagnumSource
+from exporter.sources.modbus.config import ModbusConfig
+from exporter.sources.modbus.source import ModbusSource
 
-AnySource = MagnumConfig
+AnySource = MagnumConfig | ClassicConfig | ModbusConfig
 
-FAMILIES: tuple[Family, ...] = (MagnumSource.family,)
+FAMILIES: tuple[Family, ...] = (MagnumSource.family, ClassicSource.family, ModbusSource.family)

@@ -7,7 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from exporter.fields import Metric
 from exporter.readings import Attempts, Reading
@@ -45,10 +45,11 @@ class Source(ABC, Generic[Connection]):
 
     Attributes:
         name: the source's name in the configuration; the `device` label.
+        family: its family; a source whose metrics its configuration names has one of its own, with the same name.
         stale_after: seconds after the last reading at which the device counts as down.
     """
 
-    family: ClassVar[Family]
+    family: Family
     stale_after: float = 60.0
     retry: float = 1.0
 

@@ -64,7 +64,7 @@ FIELDS: Mapping[str, tuple[Field[Packet], ...]] = {
     "pt100_c4": solar.C4,
     "acld": solar.ACLD,
 }
-_WHOLE = Rule(patience=None, memory=1)
+_WHOLE = Rule(patience=None, memory=2)
 _RULES: Mapping[str, Rule] = {
     "inverter": Rule(
         wide=(2, 4, 18), restless={2: False, 4: True, 6: False, 7: False, 16: False, 17: False}, patience=10

@@ -21,7 +21,7 @@ KINDS: tuple[str, ...] = (
     *(accessory.kind for accessory in ACCESSORIES.values()),
 )
 
-_AT_ONCE = 256
+_HUNT_EVERY = 64
 _KEPT_WHILE_HUNTING = 2048
 _LOST_AFTER = 800
 _SWAPPED_AFTER = 120
@@ -54,7 +54,7 @@ class Framer:
         self.swapped = False
         self._grammar: Grammar | None = None
         self._buffer = bytearray()
-        self._begin = 0
+        self._received = 0
         self._arrivals: deque[tuple[int, float]] = deque()
         self._without_inverter = 0
         self._without_lock = 0
@@ -72,10 +72,14 @@ class Framer:
     def feed(self, data: bytes, at: float) -> list[Frame]:
         """Take a chunk that arrived at monotonic `at` and return the frames that are now certain."""
         frames: list[Frame] = []
-        for first in range(0, len(data), _AT_ONCE):
-            self._buffer += data[first : first + _AT_ONCE]
-            self._arrivals.append((self._begin + len(self._buffer), at))
-            self._work(frames, final=False)
+        while data:
+            step = _HUNT_EVERY - self._received % _HUNT_EVERY
+            piece, data = data[:step], data[step:]
+            self._buffer += piece
+            self._received += len(piece)
+            self._arrivals.append((self._received, at))
+            if self._grammar is not None or self._received % _HUNT_EVERY == 0:
+                self._work(frames, final=False)
         return frames
 
     def flush(self) -> list[Frame]:
@@ -106,8 +110,8 @@ class Framer:
                 self._consume(end)
                 continue
             if verdict is Verdict.SKIP:
-                for _, identity in inverters(bytes(self._buffer), length):
-                    self.foreign[identity] += identity != self._grammar.identity
+                length = min(length, _LOST_AFTER + 1 - self._without_inverter)
+                self._name_strangers(length, self._grammar.identity)
             else:
                 self.damaged += 1
             self._consume(junk)
@@ -115,6 +119,11 @@ class Framer:
             if self._without_inverter > _LOST_AFTER:
                 self._grammar = None
                 self.resyncs += 1
+
+    def _name_strangers(self, skipped: int, own: Identity) -> None:
+        for at, identity in inverters(bytes(self._buffer)):
+            if at < skipped and identity != own:
+                self.foreign[identity] += 1
 
     def _hunt(self) -> None:
         found = hunt(bytes(self._buffer))
@@ -128,12 +137,13 @@ class Framer:
             self.swapped = looks_swapped(bytes(self._buffer))
 
     def _arrival(self, end: int) -> float:
-        return next(at for arrived, at in self._arrivals if arrived >= self._begin + end)
+        offset = self._received - len(self._buffer) + end
+        return next(at for arrived, at in self._arrivals if arrived >= offset)
 
     def _consume(self, count: int) -> None:
         del self._buffer[:count]
-        self._begin += count
-        while self._arrivals and self._arrivals[0][0] <= self._begin:
+        begin = self._received - len(self._buffer)
+        while self._arrivals and self._arrivals[0][0] <= begin:
             self._arrivals.popleft()
 
     def _discard(self, count: int) -> None:

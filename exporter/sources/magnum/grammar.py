@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from exporter.sources.magnum import inverter, remote
 from exporter.sources.magnum.accessories import AGS_STATES
-from exporter.sources.magnum.hunting import ACCESSORIES, JUNK, MOST_JUNK, Found, nominal_volts, plausible
+from exporter.sources.magnum.hunting import ACCESSORIES, JUNK, MOST_JUNK, Found, inverters, nominal_volts, plausible
 
 _HEAD = 4
 _ALIKE_IN_BASE = 9
@@ -104,6 +104,8 @@ class Grammar:
                 if answer:
                     return self._took(buffer, Next(Verdict.PACKET, kind, junk, length))
                 undecided = undecided or answer is None
+                if undecided and not final:
+                    return _WAIT
             if self._place is _Place.AFTER_INVERTER and doubtful is None:
                 length = self._remote_length or remote.LENGTH
                 answer = self._like_remote_whole(buffer, junk, length, final=final)
@@ -215,6 +217,8 @@ class Grammar:
         seen = buffer[at : at + length]
         if len(seen) < length:
             return None
+        if any(at == 0 for at, _ in inverters(bytes(seen))):
+            return False
         alike = sum(one == other for one, other in zip(seen[1:], self._base, strict=False))
         return alike >= _ALIKE_IN_BASE or length == remote.CLASSIC_LENGTH or seen[remote.FOOTER] in remote.FOOTERS
 
@@ -266,9 +270,10 @@ class Grammar:
         """Pass over a remote packet whose settings differ from the known ones; twice the same makes them the known."""
         payload = bytes(buffer[packet.junk : packet.junk + packet.length])
         base = payload[1 : remote.BASE_LENGTH]
-        if base == self._new_base and (packet.length < remote.LENGTH or payload[remote.FOOTER] in remote.FOOTERS):
+        if base == self._new_base and base != self._base:
             self._base, self._remote_length = base, packet.length
-            return self._took(buffer, packet)
+            if self._fits_remote(payload, packet.length):
+                return self._took(buffer, packet)
         self._new_base = base
         self._place = _Place.AFTER_REMOTE
         return packet._replace(verdict=Verdict.DAMAGED)

@@ -126,9 +126,9 @@ def plausible(payload: bytes, nominal: int | None) -> bool:
     return payload[20] == 0 and (tenths_of_hertz == 0 or 400 <= tenths_of_hertz <= 700)
 
 
-def inverters(data: bytes, end: int | None = None) -> Iterator[tuple[int, Identity]]:
+def inverters(data: bytes) -> Iterator[tuple[int, Identity]]:
     """Yield where in the data something begins that looks like an inverter packet of 21 bytes, and its identity."""
-    for match in _MODERN.finditer(data, 0, len(data) if end is None else end):
+    for match in _MODERN.finditer(data):
         identity = Identity.of(match[1])
         if plausible(match[1], nominal_volts(match[1]) if identity.listed else None):
             yield match.start(), identity

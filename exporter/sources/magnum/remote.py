@@ -420,7 +420,7 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
         _setting("warm_up_seconds", "Time that the engine runs before it is loaded", _delay(_a4(14))),
         _setting("cool_down_seconds", "Time that it runs on without load", _delay(_a4(15))),
         _setting(
-            "full_soc_start_days_raw",
+            "full_soc_start_interval_raw",
             "Probably the days between starts for a full battery",
             _a4(16),
             source=CAPTURE,

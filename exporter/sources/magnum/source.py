@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager
-from typing import ClassVar
 
 import serial
 
@@ -28,7 +27,7 @@ _log = log.get("magnum")
 class MagnumSource(Source[serial.Serial]):
     """Listens to one Magnum network; never sends."""
 
-    family: ClassVar[Family] = Family("magnum", (*_METRICS, *energy.METRICS, *OWN, RECONNECTS))
+    family = Family("magnum", (*_METRICS, *energy.METRICS, *OWN, RECONNECTS))
     stale_after = INVERTER_STALE_AFTER
 
     def __init__(self, name: str, publish: Publish, *, port: str, peak_window: float = 60.0) -> None:

@@ -1,4 +1,4 @@
-"""Lets through only what was received twice alike: the bus has no checksum, so repetition is its only proof.
+"""Lets through only what was received alike twice, or on a noisy line thrice: the bus has no checksum to prove it.
 
 An inverter repeats its packet eight times before the numbers move on, so mostly whole packets are equal. A battery
 monitor's amperes differ each time, so there each number is proven by itself. A number that never repeats is let through
@@ -16,6 +16,8 @@ from exporter.sources.magnum.packet import Packet
 _FORGET_AFTER = 30.0
 _HOLD = 3
 _VOTERS = 3
+_EQUAL = 2
+_EQUAL_ON_NOISY_LINE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class Voter:
         self._count += 1
         earlier = tuple(self._seen)
         self._seen.append(payload)
-        if earlier and earlier[-1] == payload:
+        needed = _EQUAL if clean else _EQUAL_ON_NOISY_LINE
+        if len(earlier) >= needed - 1 and all(packet == payload for packet in earlier[1 - needed :]):
             self._differing = 0
             for part in self._parts(payload):
                 self._proven[part.start] = payload[part], self._count
@@ -69,7 +72,7 @@ class Voter:
         self._differing += 1
         if not earlier or self._rule.patience is None or self._differing <= self._rule.patience:
             return None
-        return self._one_by_one(payload, earlier, clean=clean)
+        return self._one_by_one(payload, earlier, needed=needed, clean=clean)
 
     def _parts(self, payload: bytes) -> list[slice]:
         second = {first + 1 for first in self._rule.wide}
@@ -79,12 +82,12 @@ class Voter:
             if first not in second
         ]
 
-    def _one_by_one(self, payload: bytes, earlier: tuple[bytes, ...], *, clean: bool) -> Packet:
+    def _one_by_one(self, payload: bytes, earlier: tuple[bytes, ...], *, needed: int, clean: bool) -> Packet:
         proven = bytearray(payload)
         missing: set[int] = set()
         for part in self._parts(payload):
             number = payload[part]
-            if any(packet[part] == number for packet in earlier):
+            if sum(packet[part] == number for packet in earlier) >= needed - 1:
                 self._proven[part.start] = number, self._count
             elif clean and part.start in self._rule.restless and len(earlier) >= _VOTERS - 1:
                 signed = self._rule.restless[part.start]

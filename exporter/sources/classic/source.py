@@ -1,0 +1,87 @@
+"""A Classic as a source. It is asked and let go: it takes few clients, and its owner has other programs too."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+
+from exporter.fields import decode
+from exporter.readings import Charge, Reading
+from exporter.sources.base import Family, PolledSource, Publish, SourceError
+from exporter.sources.classic import registers, whizbang
+from exporter.sources.modbus import tcp
+from exporter.sources.modbus.address import TcpAddress
+from exporter.sources.modbus.protocol import ILLEGAL_ADDRESS, READ_HOLDING, RefusedError, Request
+from exporter.sources.modbus.registers import Registers
+from toolkit import log
+
+FIELDS = (*registers.FIELDS, whizbang.PRESENT)
+FROZEN_AFTER = 3.0
+"""Seconds; the status roll changes every second."""
+
+_log = log.get("classic")
+
+
+class ClassicSource(PolledSource[None]):
+    """Reads one Classic; has no means to write to it."""
+
+    family = Family("classic", tuple(metric for field in (*FIELDS, *whizbang.FIELDS) for metric in field.metrics))
+
+    def __init__(self, name: str, publish: Publish, *, address: TcpAddress, unit_id: int, interval: float) -> None:
+        super().__init__(name, publish, interval=interval)
+        self.retry = min(5.0, interval)
+        self._address = address
+        self._unit = unit_id
+        self._pulse: tuple[float | None, float | None] | None = None
+        self._pulse_at = 0.0
+
+    def connect(self) -> AbstractContextManager[None]:
+        """Connect to nothing: each poll has a connection of its own."""
+        return nullcontext()
+
+    def poll(self, connection: None) -> Iterator[Reading]:  # noqa: ARG002 - there is none between polls
+        """Connect, read all blocks, and close."""
+        at, wall = time.monotonic(), time.time()
+        with tcp.connected(self._address) as line:
+            record = self._read(line)
+        self._feel_pulse(record, at)
+        yield Reading("registers", at, wall, self.stale_after, decode(FIELDS, record), full=registers.full(record))
+        if whizbang.heard(record):
+            samples, charge = decode(whizbang.FIELDS, record), whizbang.charge(record)
+            yield Reading("whizbang", at, wall, self.stale_after, samples, charge=charge)
+        elif not whizbang.wired(record):
+            yield Reading("whizbang", at, wall, self.stale_after, (), charge=Charge(None))
+
+    def _read(self, line: tcp.TcpLine) -> Registers:
+        """Read the first block, then what else this model has; raises SourceError."""
+        words: dict[tuple[int, int], int] = {}
+        for index, (first, count) in enumerate(registers.BLOCKS):
+            if first == registers.VERSIONS and registers.is_kid(Registers(words)):
+                continue
+            request = Request(self._unit, READ_HOLDING, first - 1, count)
+            try:
+                answer = line.read(request)
+            except RefusedError as error:
+                if index == 0 or error.code != ILLEGAL_ADDRESS:
+                    raise
+                _log.limited(
+                    f"{self.name} {first}",
+                    "the controller lacks registers; their metrics are absent",
+                    device=self.name,
+                    registers=f"{first}-{first + count - 1}",
+                )
+                continue
+            words.update({(READ_HOLDING, first + offset): word for offset, word in enumerate(answer)})
+        return Registers(words)
+
+    def _feel_pulse(self, record: Registers, at: float) -> None:
+        """See the status roll or the clock move; raises SourceError when both stand still although it answers."""
+        pulse = registers.STATUS_ROLL.read(record), registers.CLOCK.read(record)
+        if pulse != self._pulse:
+            self._pulse, self._pulse_at = pulse, at
+        elif at - self._pulse_at > FROZEN_AFTER:
+            raise SourceError(
+                f"{self._address} answers, but its status roll (register 4113) and clock (4214) have stood still for "
+                f"{at - self._pulse_at:.0f} s: what it says is old; does its own display still change?"
+            )

@@ -1,0 +1,133 @@
+"""The Whizbang Jr battery monitor, whose numbers the Classic shows. Every field, once.
+
+Registers 4373 to 4384 are reserved in the specification; what they hold is known from the owners' own programs and
+from captures, where the state of charge is always what remains over the total. A Classic without the monitor has
+numbers there all the same, so none of them counts before all signs of it are there.
+
+Source: MidNite Solar, Classic Modbus specification, revision C; ClassicDIY/ClassicMQTT; captures.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import partial
+
+from exporter.fields import Confidence, Field, Kind, Number, Place
+from exporter.readings import Charge
+from exporter.sources.classic.registers import CAPTURE, SPEC, TENTH
+from exporter.sources.modbus.registers import S16, S32, U32, At, Registers, Worked
+
+AUX2_FUNCTION = At(4165, mask=0x3F00, shift=8)
+WHIZBANG_FUNCTION = 18
+CRC_GOOD = At(4104, mask=0x0001)
+PERCENT = Fraction(1, 100)
+_TEMPERATURE_OFFSET = 50
+_ABOUT_EMPTY = 0.02
+
+_remaining, _total, _percent = At(4377), At(4381, absent=frozenset({0})), At(4373)
+
+
+def wired(record: Registers) -> bool:
+    """Say whether the Classic's second auxiliary port is set to be the monitor's."""
+    return AUX2_FUNCTION.read(record) == WHIZBANG_FUNCTION
+
+
+def heard(record: Registers) -> bool:
+    """Say whether the monitor is there and its last message had a good checksum."""
+    return wired(record) and bool(CRC_GOOD.read(record))
+
+
+def _soc(record: Registers) -> float | None:
+    percent, remaining, total = _percent.read(record), _remaining.read(record), _total.read(record)
+    if percent is None or remaining is None or total is None:
+        return None
+    return percent if percent or 0 < remaining < _ABOUT_EMPTY * total else None
+
+
+def _with_capacity(place: At) -> Worked:
+    return Worked(
+        how=f"{place}, while {_total} is not 0",
+        of=(place, _total),
+        work=lambda record: place.read(record) if _total.read(record) else None,
+    )
+
+
+def _number(
+    name: str,
+    meaning: str,
+    place: Place[Registers],
+    scale: Fraction = Fraction(1),
+    *,
+    zero: float = 0,
+    kind: Kind = Kind.GAUGE,
+    source: str = SPEC,
+    confidence: Confidence = Confidence.PROVEN,
+) -> Number[Registers]:
+    return Number(
+        metric=f"classic_whizbang_{name}",
+        help=meaning,
+        place=place,
+        scale=scale,
+        zero=zero,
+        kind=kind,
+        source=source,
+        confidence=confidence,
+    )
+
+
+_seen = partial(_number, source=CAPTURE)
+
+SOC = _seen(
+    "soc_ratio",
+    "State of charge by the Whizbang Jr, in whole percent; absent without one",
+    Worked(
+        how=f"{_percent}, while {_total} is not 0; its 0 counts only beside a remainder of nearly nothing",
+        of=(_percent, _remaining, _total),
+        work=_soc,
+    ),
+    PERCENT,
+)
+AMPERES = _number(
+    "amperes", "Battery amperes, + into the battery unless the owner has reversed it", At(4371, S16), TENTH
+)
+
+PRESENT = _number(
+    "present",
+    "1 with a Whizbang Jr on the second auxiliary port whose last message was whole",
+    Worked(
+        how=f"{AUX2_FUNCTION} is {WHIZBANG_FUNCTION}, {CRC_GOOD} is 1",
+        of=(AUX2_FUNCTION, CRC_GOOD),
+        work=lambda record: None if AUX2_FUNCTION.read(record) is None else float(heard(record)),
+    ),
+)
+
+FIELDS: tuple[Field[Registers], ...] = (
+    SOC,
+    AMPERES,
+    _seen("remaining_amphours", "Ampere-hours left in the battery", _with_capacity(_remaining)),
+    _seen("capacity_amphours", "Ampere-hours that the battery holds, as the owner has set it", _total),
+    _number(
+        "net_amphours",
+        "Ampere-hours in or out since its own reset; not the two totals' difference",
+        At(4369, S32, low_word_first=True),
+    ),
+    _number(
+        "charge_amphours_total",
+        "Ampere-hours into the battery since its own reset",
+        At(4365, U32, low_word_first=True),
+        kind=Kind.COUNTER,
+    ),
+    _number(
+        "discharge_amphours_total",
+        "Ampere-hours out of the battery since its own reset",
+        At(4367, S32, low_word_first=True),
+        Fraction(-1),
+        kind=Kind.COUNTER,
+    ),
+    _seen("shunt_celsius", "Temperature at the shunt", At(4372, mask=0x00FF), zero=_TEMPERATURE_OFFSET),
+)
+
+
+def charge(record: Registers) -> Charge:
+    """Return the monitor's account of the battery."""
+    return Charge(SOC.value(record), AMPERES.value(record))

@@ -1,0 +1,84 @@
+"""Where a Modbus device is: `tcp://HOST:502`, `rtu:///dev/ttyUSB1?baudrate=9600` or `rtu://HOST:4001`."""
+
+from __future__ import annotations
+
+import urllib.parse
+from dataclasses import dataclass
+
+from toolkit.config import ConfigError
+
+_EXPECTED = "tcp://HOST:502, rtu:///dev/ttyUSB1?baudrate=9600 or rtu://HOST:4001"
+
+
+@dataclass(frozen=True)
+class TcpAddress:
+    """A Modbus TCP server."""
+
+    host: str
+    port: int = 502
+
+    def __str__(self) -> str:
+        """Return the address as it is written in the configuration."""
+        return f"tcp://{_bracketed(self.host)}:{self.port}"
+
+
+@dataclass(frozen=True)
+class SerialAddress:
+    """A serial line.
+
+    Attributes:
+        port: a device, or socket://HOST:PORT for an adapter that passes bytes on over the network.
+        baudrate: bits per second.
+        parity: N, E or O.
+        stopbits: 1 or 2.
+    """
+
+    port: str
+    baudrate: int = 9600
+    parity: str = "N"
+    stopbits: int = 1
+
+    def __str__(self) -> str:
+        """Return what people know the line by."""
+        return self.port
+
+
+def parse(url: str) -> TcpAddress | SerialAddress:
+    """Read a URL; `rtu://HOST:PORT` is a serial adapter that passes bytes on over the network as they are.
+
+    Raises:
+        ConfigError: it is none of the three forms.
+    """
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigError("url", f'"{url}" ({error})', _EXPECTED) from None
+    options = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
+    if parts.scheme == "tcp" and parts.hostname and not parts.path.strip("/") and not options:
+        return TcpAddress(parts.hostname, 502 if port is None else port)
+    if parts.scheme == "rtu" and parts.hostname and port and not parts.path.strip("/") and not options:
+        return SerialAddress(f"socket://{_bracketed(parts.hostname)}:{port}")
+    if parts.scheme == "rtu" and not parts.netloc and parts.path.strip("/"):
+        return _serial(parts.path, options)
+    raise ConfigError("url", f'"{url}"', _EXPECTED)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _serial(device: str, options: dict[str, str]) -> SerialAddress:
+    unknown = sorted(options.keys() - {"baudrate", "parity", "stopbits"})
+    if unknown:
+        raise ConfigError("url", f'the option "{unknown[0]}"', "baudrate, parity or stopbits")
+    baudrate = options.get("baudrate", "9600")
+    parity = options.get("parity", "N")
+    stopbits = options.get("stopbits", "1")
+    if not (baudrate.isascii() and baudrate.isdecimal() and int(baudrate) > 0):
+        raise ConfigError("url", f'baudrate "{baudrate}"', "a number such as 9600")
+    if parity not in {"N", "E", "O"}:
+        raise ConfigError("url", f'parity "{parity}"', "N, E or O")
+    if stopbits not in {"1", "2"}:
+        raise ConfigError("url", f'stopbits "{stopbits}"', "1 or 2")
+    return SerialAddress(device, int(baudrate), parity, int(stopbits))

@@ -1,0 +1,196 @@
+"""The options of a `modbus` source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import Annotated, Literal
+
+import msgspec
+
+from exporter.fields import Confidence, Field, Kind, Metric
+from exporter.sources.base import Publish
+from exporter.sources.config import SourceConfig
+from exporter.sources.modbus import quantities, registers
+from exporter.sources.modbus.address import SerialAddress, TcpAddress, parse
+from exporter.sources.modbus.profiles import Profile, profile
+from exporter.sources.modbus.registers import At, Registers, Type
+from exporter.sources.modbus.source import FAMILY, ModbusSource
+from toolkit.config import ConfigError, Duration
+
+ProfileName = Literal[
+    "victron-gx", "jk-bms", "pace", "seplos-v3", "seplos-v3-bank", "renogy", "eg4-ll", "daly", "daly-p81"
+]
+Number16 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
+UnitId = Annotated[int, msgspec.Meta(ge=0, le=255)]
+
+_TYPES: Mapping[str, Type] = {
+    "u16": registers.U16,
+    "s16": registers.S16,
+    "u32": registers.U32,
+    "s32": registers.S32,
+    "u64": registers.U64,
+    "s64": registers.S64,
+    "f32": registers.F32,
+}
+_METRIC = re.compile(r"modbus_[a-z][a-z0-9_]*")
+_LABEL = re.compile(r"[a-z][a-z0-9_]*")
+_RESERVED = frozenset(f"{FAMILY.name}_{name}" for name in ("up", "last_success_timestamp_seconds", "reads_total"))
+_ALSO_RESERVED = frozenset({f"{FAMILY.name}_read_failures_total", quantities.STATE.name, quantities.STATE_CODE.name})
+
+
+class RegisterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One number in a device's registers, and the metric that it becomes: (raw - zero) x scale.
+
+    Attributes:
+        address: of the first register, as it goes over the wire.
+        metric: begins with modbus_ and ends with its unit; one of the shared names has its meaning and help already.
+        function: 3 (holding registers) or 4 (input registers).
+        type: how many registers, and of what kind.
+        word_order: which word of several comes first: big (the most significant) or little.
+        scale: what one count is worth in the metric's unit.
+        zero: the raw number that stands for zero.
+        unknown: raw numbers that mean that the device does not know; for modbus_soc_ratio 0 is one unless said here.
+        help: what the number means.
+        labels: labels besides `device`, where several registers share a metric.
+    """
+
+    address: Number16
+    metric: str
+    function: Literal[3, 4] = 3
+    type: Literal["u16", "s16", "u32", "s32", "u64", "s64", "f32"] = "u16"
+    word_order: Literal["big", "little"] = "big"
+    scale: float = 1
+    zero: float = 0
+    unknown: tuple[int, ...] | None = None
+    help: str = ""
+    labels: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a metric of this family."""
+        if not _METRIC.fullmatch(self.metric):
+            raise ConfigError("metric", f'"{self.metric}"', "modbus_ and small letters, such as modbus_tank_volts")
+        if self.metric in _RESERVED | _ALSO_RESERVED:
+            raise ConfigError("metric", f'"{self.metric}"', "a name that is not in use already")
+        if self.scale == 0:
+            raise ConfigError("scale", "0", "what one count is worth, such as 0.1")
+        if self.address + _TYPES[self.type].words - 1 > 0xFFFF:
+            raise ConfigError("address", str(self.address), "an address from which all registers are below 65536")
+        wrong = next((label for label in self.labels if not _LABEL.fullmatch(label) or label == "device"), None)
+        if wrong is not None:
+            raise ConfigError("labels", f'"{wrong}"', "small letters, and not device")
+        shared = self._shared
+        if shared and set(shared.labels) != set(self.labels):
+            raise ConfigError("labels", str(self.labels), f"{', '.join(shared.labels) or 'none'} for {self.metric}")
+
+    @property
+    def _shared(self) -> Metric | None:
+        return next((metric for metric in quantities.METRICS if metric.name == self.metric), None)
+
+    @property
+    def meaning(self) -> Metric:
+        """The metric that this becomes."""
+        kind = Kind.COUNTER if self.metric.endswith("_total") else Kind.GAUGE
+        own = Metric(self.metric, self.help or "As the configuration names it.", kind, tuple(sorted(self.labels)))
+        return self._shared or own
+
+    def field(self) -> Field[Registers]:
+        """Return this as a field."""
+        unknown = self.unknown
+        if unknown is None:
+            unknown = (0,) if self.metric == quantities.SOC.name else ()
+        place = At(
+            self.address,
+            _TYPES[self.type],
+            self.function,
+            low_word_first=self.word_order == "little",
+            absent=frozenset(unknown),
+        )
+        meaning = self.meaning
+        return quantities.quantity(
+            meaning,
+            place,
+            Fraction(str(self.scale)),
+            zero=self.zero,
+            labels=tuple(self.labels[label] for label in meaning.labels),
+            source="the configuration",
+            confidence=Confidence.LIKELY,
+        )
+
+
+class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="modbus"):
+    """A battery or monitor that answers Modbus; either `profile` or `registers`.
+
+    Attributes:
+        url: tcp://HOST:502, rtu:///dev/ttyUSB1?baudrate=9600, or rtu://HOST:4001 for a serial adapter on the network.
+        profile: a known device.
+        registers: the owner's own list.
+        unit_id: the device's address; without it, the one that devices of this profile have as delivered.
+        interval: seconds from one reading to the next.
+        current_scale: amperes of one count of the profile's current, where it differs; negative when it is reversed.
+    """
+
+    url: str
+    profile: ProfileName | None = None
+    registers: tuple[RegisterConfig, ...] = ()
+    unit_id: UnitId | None = None
+    interval: Duration = Duration(5)
+    current_scale: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an address that is none, and a device that is told twice or not at all."""
+        self.address()
+        if self.interval <= 0:
+            raise ConfigError("interval", "0s", "a span longer than nothing, such as 5s")
+        if (self.profile is None) == (not self.registers):
+            found = "neither profile nor registers" if self.profile is None else "both profile and registers"
+            raise ConfigError("", found, "one of them")
+        if self.current_scale is not None and (self.profile is None or self.current_scale == 0):
+            raise ConfigError("current_scale", f"{self.current_scale:g}", "amperes of one count, beside a profile")
+        meanings: dict[str, Metric] = {}
+        places: set[tuple[str, tuple[str, ...]]] = set()
+        for index, register in enumerate(self.registers):
+            meaning = register.meaning
+            if meanings.setdefault(meaning.name, meaning) != meaning:
+                raise ConfigError(f"registers[{index}]", f"another help or labels for {meaning.name}", "the same")
+            place = (meaning.name, tuple(register.labels[label] for label in meaning.labels))
+            if place in places:
+                raise ConfigError(f"registers[{index}].metric", f"{meaning.name} twice", "labels that tell them apart")
+            places.add(place)
+
+    def address(self) -> TcpAddress | SerialAddress:
+        """Return where the device is."""
+        return parse(self.url)
+
+    def device(self) -> Profile:
+        """Return what is read."""
+        if self.profile is None:
+            fields = tuple(register.field() for register in self.registers)
+            return Profile(name="registers", device="as the configuration lists it", unit_id=1, fields=fields)
+        known = profile(self.profile, self.unit_id)
+        if self.current_scale is None:
+            return known
+        scale = Fraction(str(self.current_scale))
+        return replace(
+            known,
+            fields=tuple(
+                replace(field, scale=scale)
+                if isinstance(field, quantities.Quantity) and field.meaning is quantities.AMPERES
+                else field
+                for field in known.fields
+            ),
+        )
+
+    def open(self, name: str, publish: Publish) -> ModbusSource:
+        """Make the source."""
+        device = self.device()
+        return ModbusSource(
+            name,
+            publish,
+            address=self.address(),
+            unit_id=device.unit_id if self.unit_id is None else self.unit_id,
+            profile=device,
+            interval=self.interval,
+        )

@@ -1,0 +1,32 @@
+"""The batteries and monitors that are known, one module each. To add one: a module with a `Profile`, a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from exporter.sources.modbus.profiles import daly, eg4, jk, pace, renogy, seplos, victron
+from exporter.sources.modbus.profiles.profile import Profile
+
+__all__ = ["PROFILES", "Profile", "profile"]
+
+PROFILES: Mapping[str, Profile] = {
+    known.name: known
+    for known in (
+        victron.SYSTEM,
+        jk.PROFILE,
+        pace.PROFILE,
+        seplos.PACK,
+        seplos.BANK,
+        renogy.PROFILE,
+        eg4.PROFILE,
+        daly.PROFILE,
+        daly.P81,
+    )
+}
+
+
+def profile(name: str, unit_id: int | None) -> Profile:
+    """Return a profile by its name; on a Victron GX the unit says whether it is the system or a battery monitor."""
+    if name == victron.SYSTEM.name and unit_id is not None and unit_id not in victron.SYSTEM_UNITS:
+        return victron.BATTERY
+    return PROFILES[name]

@@ -1,0 +1,33 @@
+"""Renogy smart lithium batteries on RS-485 at 9600 baud; the address is 0x30 or, assigned by the battery, 0xF7.
+
+The state of charge is worked out: the battery tells what is left and what it holds.
+
+Source: cyrils/renogy-bt; mr-manuel/venus-os_dbus-serialbattery, renogy.py.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from exporter.sources.modbus import quantities as q
+from exporter.sources.modbus.profiles.profile import Profile
+from exporter.sources.modbus.registers import S16, U32, At
+
+_SOURCE = "cyrils/renogy-bt"
+_quantity = partial(q.quantity, source=_SOURCE)
+_REMAINING, _FULL = At(5044, U32), At(5046, U32, absent=frozenset({0}))
+
+PROFILE = Profile(
+    name="renogy",
+    device="Renogy smart lithium battery",
+    unit_id=0x30,
+    fields=(
+        *q.cells(At(5001), 16, source=_SOURCE, scale=q.TENTH),
+        _quantity(q.AMPERES, At(5042, S16), q.HUNDREDTH),
+        _quantity(q.VOLTS, At(5043, absent=frozenset({0})), q.TENTH),
+        _quantity(q.REMAINING, _REMAINING, q.THOUSANDTH),
+        _quantity(q.FULL, _FULL, q.THOUSANDTH),
+        _quantity(q.SOC, q.percent_or_share(None, _REMAINING, _FULL), q.PERCENT),
+        _quantity(q.CYCLES, At(5048)),
+    ),
+)

@@ -1,0 +1,95 @@
+"""Victron GX over Modbus TCP: the battery monitor's own unit, and the system's.
+
+A GX answers 0 for whatever the device behind it does not know, and 0xFFFF for what is reserved. Where 0 can also be
+true, something else that the same device says must bear it out.
+
+Source: victronenergy/dbus_modbustcp, attributes.csv and mappings.cpp; its registertest.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from exporter.fields import Confidence, Metric
+from exporter.sources.modbus import quantities as q
+from exporter.sources.modbus.profiles.profile import Profile
+from exporter.sources.modbus.registers import S16, S32, At, Registers, Worked
+
+_SOURCE = "victronenergy/dbus_modbustcp"
+_UNKNOWN = frozenset({0, 0xFFFF})
+_STATES: Mapping[int, str] = {0: "idle", 1: "charging", 2: "discharging"}
+_HUNDRED_SECONDS = Fraction(100)
+
+
+def _while_there(volts: At, place: At) -> Worked:
+    """Return a place that counts only while the battery's volts are there."""
+    return Worked(
+        how=f"{place}, while {volts} is not 0",
+        of=(volts, place),
+        work=lambda record: place.read(record) if volts.read(record) else None,
+    )
+
+
+def _soc(soc: At, volts: At, consumed: At) -> Worked:
+    """Return a state of charge whose 0 counts only while the monitor knows how much was taken out."""
+
+    def work(record: Registers) -> float | None:
+        percent = soc.read(record)
+        if not volts.read(record) or percent is None:
+            return None
+        return percent if percent or consumed.read(record) else None
+
+    return Worked(
+        how=f"{soc}; its 0 counts only while {volts} and {consumed} are not 0", of=(soc, volts, consumed), work=work
+    )
+
+
+def _quantity(meaning: Metric, place: At | Worked, scale: Fraction = Fraction(1)) -> q.Quantity:
+    return q.quantity(meaning, place, scale, source=_SOURCE, confidence=Confidence.PROVEN)
+
+
+_VOLTS = At(259, absent=_UNKNOWN)
+_CONSUMED = At(265, S16)
+_BATTERY = (
+    _quantity(q.VOLTS, _VOLTS, q.HUNDREDTH),
+    _quantity(q.AMPERES, _while_there(_VOLTS, At(261, S16)), q.TENTH),
+    _quantity(q.WATTS, _while_there(_VOLTS, At(256, S32))),
+    _quantity(q.SOC, _soc(At(266, absent=frozenset({0xFFFF})), _VOLTS, _CONSUMED), q.TENTH_PERCENT),
+    _quantity(q.CONSUMED, _while_there(_VOLTS, _CONSUMED), q.TENTH),
+    _quantity(q.TIME_TO_GO, At(303, absent=_UNKNOWN), _HUNDRED_SECONDS),
+    _quantity(q.SOH, At(304, absent=_UNKNOWN), q.TENTH_PERCENT),
+    _quantity(q.FULL, At(309, absent=_UNKNOWN), q.TENTH),
+    q.quantity(
+        q.CELSIUS,
+        At(262, S16, absent=frozenset({0, -1})),
+        q.TENTH,
+        labels=("battery",),
+        source=_SOURCE,
+        confidence=Confidence.PROVEN,
+    ),
+)
+
+_SYSTEM_VOLTS = At(840, absent=_UNKNOWN)
+_SYSTEM_CONSUMED = At(845, S16)
+_SYSTEM = (
+    _quantity(q.VOLTS, _SYSTEM_VOLTS, q.TENTH),
+    _quantity(q.AMPERES, _while_there(_SYSTEM_VOLTS, At(841, S16)), q.TENTH),
+    _quantity(q.WATTS, _while_there(_SYSTEM_VOLTS, At(842, S16))),
+    _quantity(q.SOC, _soc(At(843, absent=frozenset({0xFFFF})), _SYSTEM_VOLTS, _SYSTEM_CONSUMED), q.PERCENT),
+    _quantity(q.CONSUMED, _while_there(_SYSTEM_VOLTS, _SYSTEM_CONSUMED), q.TENTH),
+    _quantity(q.TIME_TO_GO, At(846, absent=_UNKNOWN), _HUNDRED_SECONDS),
+    q.BatteryState(
+        metric=q.STATE.name,
+        help=q.STATE.help,
+        place=_while_there(_SYSTEM_VOLTS, At(844)),
+        names=_STATES,
+        source=_SOURCE,
+    ),
+)
+
+SYSTEM_UNITS = frozenset({0, 100})
+"""Unit ids that are the system itself; every other one is a device behind it."""
+
+SYSTEM = Profile(name="victron-gx", device="Victron GX, service system", unit_id=100, fields=_SYSTEM)
+BATTERY = Profile(name="victron-gx", device="Victron GX, a battery monitor behind it", unit_id=225, fields=_BATTERY)

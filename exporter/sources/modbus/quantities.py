@@ -1,0 +1,157 @@
+"""The metrics that profiles share: one name, one meaning, whatever register it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from exporter.fields import ONE, Confidence, Kind, Metric, Number, Place, Sample, States
+from exporter.sources.modbus.registers import At, Registers, Worked
+
+TENTH = Fraction(1, 10)
+HUNDREDTH = Fraction(1, 100)
+THOUSANDTH = Fraction(1, 1000)
+PERCENT = Fraction(1, 100)
+TENTH_PERCENT = Fraction(1, 1000)
+
+VOLTS = Metric("modbus_battery_volts", "Battery volts.")
+AMPERES = Metric("modbus_battery_amperes", "Battery amperes, + into the battery, - out of it.")
+WATTS = Metric("modbus_battery_watts", "Battery power, + into the battery, - out of it.")
+SOC = Metric("modbus_soc_ratio", "State of charge, 0 to 1; absent where the device's 0 means that it does not know.")
+SOH = Metric("modbus_soh_ratio", "State of health, 0 to 1.")
+REMAINING = Metric("modbus_remaining_amphours", "Ampere-hours left in the battery.")
+FULL = Metric("modbus_full_amphours", "Ampere-hours in the battery when full.")
+DESIGN = Metric("modbus_design_amphours", "Ampere-hours in the battery when it was new.")
+CONSUMED = Metric("modbus_consumed_amphours", "Ampere-hours taken out since the battery was last full.")
+TIME_TO_GO = Metric("modbus_time_to_go_seconds", "Time until the battery is empty, as the device reckons it.")
+CYCLES = Metric("modbus_cycles_total", "Charge cycles in the battery's life.", Kind.COUNTER)
+CELL_VOLTS = Metric("modbus_cell_volts", "Volts of each cell.", labels=("cell",))
+CELSIUS = Metric("modbus_celsius", "Temperature at each sensor.", labels=("sensor",))
+STATE = Metric("modbus_battery_state", "What the battery does; 1 for the present one.", labels=("state",))
+STATE_CODE = Metric("modbus_battery_state_code", "The raw code of modbus_battery_state.")
+
+METRICS = (
+    VOLTS,
+    AMPERES,
+    WATTS,
+    SOC,
+    SOH,
+    REMAINING,
+    FULL,
+    DESIGN,
+    CONSUMED,
+    TIME_TO_GO,
+    CYCLES,
+    CELL_VOLTS,
+    CELSIUS,
+    STATE,
+    STATE_CODE,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantity(Number[Registers]):
+    """A number under a shared metric.
+
+    Attributes:
+        meaning: the metric; its help names no register, as each profile has another.
+        labels: values of the metric's labels besides `device`.
+    """
+
+    meaning: Metric
+    labels: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The shared family."""
+        return (self.meaning,)
+
+    def samples(self, record: Registers) -> Iterator[Sample]:
+        """Yield the quantity, unless it is absent."""
+        value = self.value(record)
+        if value is not None:
+            yield Sample(self.metric, value, self.labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatteryState(States[Registers]):
+    """What the battery does, with codes that each profile has of its own."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The two shared families."""
+        return (STATE, STATE_CODE)
+
+
+def quantity(
+    meaning: Metric,
+    place: Place[Registers],
+    scale: Fraction = ONE,
+    *,
+    source: str,
+    zero: float = 0,
+    labels: tuple[str, ...] = (),
+    confidence: Confidence = Confidence.LIKELY,
+) -> Quantity:
+    """Return (raw - zero) x scale under a shared metric."""
+    return Quantity(
+        metric=meaning.name,
+        help=meaning.help.removesuffix("."),
+        kind=meaning.kind,
+        meaning=meaning,
+        place=place,
+        scale=scale,
+        zero=zero,
+        labels=labels,
+        source=source,
+        confidence=confidence,
+    )
+
+
+def cells(first: At, count: int, *, source: str, step: int = 1, scale: Fraction = THOUSANDTH) -> tuple[Quantity, ...]:
+    """Return the volts of `count` cells in consecutive registers; a cell that the battery does not have reads 0."""
+    return tuple(
+        quantity(
+            CELL_VOLTS,
+            At(first.address + step * index, function=first.function, absent=frozenset({0, 0xFFFF})),
+            scale,
+            labels=(str(index + 1),),
+            source=source,
+        )
+        for index in range(count)
+    )
+
+
+def battery_state(place: At, names: dict[int, str], *, source: str) -> BatteryState:
+    """Return the battery's state by this profile's codes."""
+    return BatteryState(
+        metric=STATE.name,
+        help=STATE.help,
+        place=place,
+        names=names,
+        source=source,
+        confidence=Confidence.LIKELY,
+    )
+
+
+def percent_or_share(soc: At | None, remaining: At, full: At) -> Worked:
+    """Return the state of charge in percent.
+
+    A 0 is taken for unknown, as several devices mean it so; then it is what remains over what the battery holds, when
+    the device gives both. Without a register for it the state of charge is always worked out so.
+    """
+
+    def work(record: Registers) -> float | None:
+        percent = soc.read(record) if soc else None
+        if percent:
+            return percent
+        left, whole = remaining.read(record), full.read(record)
+        return 100 * left / whole if left and whole and left > 0 and whole > 0 else None
+
+    share = f"{remaining} over {full}"
+    return Worked(
+        how=f"{soc}; when that is 0, {share}" if soc else share,
+        of=(soc, remaining, full) if soc else (remaining, full),
+        work=work,
+    )

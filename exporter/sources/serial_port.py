@@ -1,0 +1,64 @@
+"""Opens a serial port for this program alone, and says in a sentence why it cannot."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import serial
+
+from exporter.sources.base import SourceError
+
+
+@contextmanager
+def opened(
+    port: str,
+    *,
+    baudrate: int,
+    timeout: float,
+    parity: str = serial.PARITY_NONE,
+    stopbits: int = 1,
+    rts: bool = True,
+) -> Iterator[serial.Serial]:
+    """Open the port and close it at the end.
+
+    Args:
+        port: a device such as /dev/ttyUSB0, or a URL of pyserial such as socket://10.0.0.5:4001.
+        baudrate: bits per second; always 8 data bits.
+        timeout: seconds that a read waits at most.
+        parity: N, E or O.
+        stopbits: 1 or 2.
+        rts: level of the request-to-send line; some cables draw their power from it and from DTR.
+
+    Raises:
+        SourceError: the port cannot be opened; the text says what to do.
+    """
+    try:
+        connection = serial.serial_for_url(
+            port,
+            do_not_open=True,
+            baudrate=baudrate,
+            timeout=timeout,
+            write_timeout=1.0,
+            parity=parity,
+            stopbits=stopbits,
+            exclusive=True,
+        )
+        connection.rts = rts
+        connection.open()
+    except (OSError, ValueError) as error:
+        raise SourceError(_why(port, error)) from error
+    with connection:
+        yield connection
+
+
+def _why(port: str, error: Exception) -> str:
+    number = getattr(error, "errno", None)
+    if number == errno.ENOENT:
+        return f"{port} is not there; is the adapter plugged in?"
+    if number == errno.EACCES:
+        return f"no permission to open {port}; add this program's user to the group dialout"
+    if number in {errno.EAGAIN, errno.EBUSY} or "exclusively lock" in str(error):
+        return f"{port} is in use by another program; two readers would each get a part of the bytes"
+    return f"{port} cannot be opened: {error}"

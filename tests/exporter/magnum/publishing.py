@@ -1,0 +1,48 @@
+"""Compares what a bus publishes with what was sent."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Mapping
+
+from exporter.fields import decode
+from exporter.readings import Reading
+from exporter.sources.magnum import energy
+from exporter.sources.magnum.bus import FIELDS, Bus
+from exporter.sources.magnum.packet import Packet
+from tests.exporter.magnum.damaging import Stream
+
+# the lamps are told over several packets; power, energy and peak are worked out of several numbers
+NOT_SENT = {"magnum_inverter_led", *(metric.name for metric in energy.METRICS)}
+SECONDS_PER_PACKET = 0.05
+_LOOK_BACK = 12
+
+
+def never_sent(stream: Stream, nominal_volts: int) -> tuple[Bus, list[Reading], Mapping[str, int]]:
+    """Feed a stream byte by byte at the bus's pace; count, by metric, published values that were not sent lately."""
+    bus, readings, wrong = Bus(), [], Counter[str]()
+    sent: defaultdict[tuple[str, str, tuple[str, ...]], deque[float]] = defaultdict(lambda: deque(maxlen=_LOOK_BACK))
+    last, now = -1, 0.0
+    for byte, number in zip(stream.data, stream.origin, strict=True):
+        if number not in (last, -1):
+            last = number
+            now += SECONDS_PER_PACKET
+            packet = stream.sent[number]
+            for metric, value, labels in decode(FIELDS[packet.kind], Packet(packet.payload, nominal_volts)):
+                sent[packet.kind, metric, labels].append(value)
+        for reading in bus.feed(bytes([byte]), now, now):
+            readings.append(reading)
+            for metric, value, labels in reading.samples:
+                if metric not in NOT_SENT and value not in sent[reading.group, metric, labels]:
+                    wrong[metric] += 1
+    return bus, readings, wrong
+
+
+def packets(data: bytes) -> list[tuple[str, bytes]]:
+    """Return the packets in an undamaged stream."""
+    bus = Bus()
+    found: list[tuple[str, bytes]] = []
+    bus.on_frame = lambda frame: found.append((frame.kind, frame.payload))
+    bus.feed(data, 0.0, 0.0)
+    bus.silence(0.0, 0.0)
+    return found

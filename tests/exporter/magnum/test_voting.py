@@ -1,0 +1,80 @@
+"""Voting: published is what was received twice alike."""
+
+from __future__ import annotations
+
+from exporter.sources.magnum.voting import Rule, Voter
+
+BATTERY = Rule(wide=(2, 4), restless={2: False, 4: True})
+
+
+def packet(soc: int, volts: int, amperes: int) -> bytes:
+    return bytes([0x81, soc]) + volts.to_bytes(2, "big") + amperes.to_bytes(2, "big", signed=True)
+
+
+def test_the_first_packet_alone_proves_nothing() -> None:
+    voter = Voter(Rule(patience=None))
+    assert voter.vote(b"\1\2", 0.0, clean=True) is None
+    assert voter.vote(b"\1\3", 0.1, clean=True) is None
+    proven = voter.vote(b"\1\3", 0.2, clean=True)
+    assert proven is not None
+    assert proven.payload == b"\1\3"
+
+
+def test_on_a_noisy_line_it_takes_three() -> None:
+    voter = Voter(Rule(patience=None))
+    answers = [voter.vote(b"\1\2", second, clean=False) for second in (0.0, 1.0, 2.0)]
+    assert answers[:2] == [None, None]
+    assert answers[2] is not None
+
+
+def test_each_number_is_proven_by_itself() -> None:
+    voter = Voter(BATTERY)
+    voter.vote(packet(85, 2449, -68), 0.0, clean=True)
+    proven = voter.vote(packet(85, 2451, -68), 1.0, clean=True)
+    assert proven is not None
+    assert proven.has(1)
+    assert proven.has(4, 2)
+    assert not proven.has(2, 2), "the volts have been seen once"
+
+
+def test_a_flipped_bit_is_held_back_and_the_last_proven_number_stays_a_while() -> None:
+    voter = Voter(BATTERY)
+    for second in range(3):
+        voter.vote(packet(85, 2449, -68), float(second), clean=False)
+    proven = voter.vote(packet(21, 2449, -68), 3.0, clean=False)
+    assert proven is not None
+    assert proven.payload[1] == 85
+    for second in range(4, 8):
+        proven = voter.vote(packet(20 + 10 * second, 2449, -68), float(second), clean=False)
+        assert proven is not None
+    assert not proven.has(1), "but not for ever"
+
+
+def test_a_number_that_never_repeats_is_let_through_on_a_clean_line_as_the_median_of_three() -> None:
+    voter = Voter(BATTERY)
+    assert voter.vote(packet(85, 2449, -1), 0.0, clean=True) is None
+    voter.vote(packet(85, 2449, 3), 1.0, clean=True)
+    proven = voter.vote(packet(85, 2449, 1), 2.0, clean=True)
+    assert proven is not None
+    assert proven.payload == packet(85, 2449, 1), "signed: -1 is less than 1"
+    noisy = Voter(BATTERY)
+    for second, amperes in enumerate((-1, 3, 1, 7, 12)):
+        proven = noisy.vote(packet(85, 2449, amperes), float(second), clean=False)
+    assert proven is not None
+    assert not proven.has(4, 2)
+
+
+def test_what_is_long_ago_proves_nothing() -> None:
+    voter = Voter(Rule(patience=None))
+    voter.vote(b"\1", 0.0, clean=True)
+    assert voter.vote(b"\1", 31.0, clean=True) is None
+
+
+def test_whole_packets_first_then_after_patience_number_by_number() -> None:
+    voter = Voter(Rule(patience=4))
+    voter.vote(b"\0\0", 0.0, clean=True)
+    results = [voter.vote(bytes([1, number]), 0.1 * number, clean=True) for number in range(1, 6)]
+    assert results[:3] == [None] * 3
+    assert results[3] is not None
+    assert results[3].payload[0] == 1
+    assert not results[3].has(1)
