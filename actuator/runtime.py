@@ -215,7 +215,7 @@ class Runtime:
         try:
             read_back = await self._hand.read_back()
         except RelayError as error:
-            self._relay_fault = str(error)
+            self._relay_fault = self._relay_fault or str(error)
             _log.limited("read-back", "relay cannot be read back", level="error", error=error)
             return None
         if not self._relay_error:
@@ -244,7 +244,7 @@ class Runtime:
             self._renewed_at = time.monotonic()
             self._read_back = await self._ask() if self._hand.can_read_back else True
         except RelayError as error:
-            self._failed("closing", error)
+            await self._failed("closing", error)
             self.inbox.arrived.set()
         return step, durable
 
@@ -256,7 +256,7 @@ class Runtime:
         try:
             self._read_back = await opened(self._hand)
         except RelayError as error:
-            self._failed("opening", error)
+            await self._failed("opening", error)
         else:
             self._relay_fault = "" if self._read_back is False else f"{self._hand.description} still reads closed"
             if self._read_back is False:
@@ -276,9 +276,11 @@ class Runtime:
             self._renewed_at = now
             _log.recovered("renewing", "lease is renewed again")
 
-    def _failed(self, what: str, error: RelayError) -> None:
+    async def _failed(self, what: str, error: RelayError) -> None:
+        """Note that an order failed; where that left the contact only the board can say."""
         self._relay_error, self._relay_fault, self._read_back = True, str(error), None
         _log.limited(what, f"{what} the contact failed", level="error", error=error)
+        self._read_back = await self._ask()
 
     # --- what is written and shown
 

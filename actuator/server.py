@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 import ipaddress
 import json
 import urllib.parse
@@ -33,10 +35,6 @@ PATIENCE = 8.0
 """Seconds for a turn to answer a request; Alertmanager gives ten."""
 
 _REFUSED = {400: "malformed", 401: "unauthenticated", 413: "too_large", 415: "content_type"}
-_PANEL_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 _log = log.get(__name__)
 
@@ -101,9 +99,10 @@ class _Routes:
     def __init__(self, runtime: Runtime, counts: Counts) -> None:
         self._runtime, self._counts = runtime, counts
         self._panel = (resources.files("actuator") / "panel" / "index.html").read_text(encoding="utf-8")
+        self._policy = _policy(self._panel)
 
     async def panel(self, _request: web.Request) -> web.Response:
-        headers = {"Content-Security-Policy": _PANEL_POLICY, hdrs.CACHE_CONTROL: "no-store"}
+        headers = {"Content-Security-Policy": self._policy, hdrs.CACHE_CONTROL: "no-store"}
         return web.Response(text=self._panel, content_type="text/html", headers=headers)
 
     async def alerts(self, request: web.Request) -> web.Response:
@@ -184,7 +183,9 @@ class _Routes:
         if form not in ("json", "csv"):
             raise web.HTTPBadRequest(text=f'Found format "{form}", expected json or csv.')
         try:
-            rows = await self._runtime.keeper.rows(since=_moment(request.query.get("since")))
+            rows = await self._runtime.keeper.rows(
+                since=_moment(request.query.get("since")), most=_most(request.query.get("most"))
+            )
         except JournalError as error:
             raise web.HTTPServiceUnavailable(text=str(error)) from error
         if form == "csv":
@@ -215,6 +216,19 @@ class _Routes:
         if self._runtime.view is None:
             raise web.HTTPServiceUnavailable(text="The first turn is not over yet.")
         return self._runtime.view
+
+
+def _policy(page: str) -> str:
+    """Return the policy that lets the page's own style and script work, and nothing else."""
+
+    def own(tag: str) -> str:
+        inside = page.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
+        return f"'sha256-{base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()}'"
+
+    return (
+        f"default-src 'none'; style-src {own('style')}; script-src {own('script')}; connect-src 'self'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
 
 
 def _status(view: View) -> web.Response:
@@ -254,6 +268,15 @@ def _moment(text: str | None) -> float | None:
         expected = "a time such as 2026-01-31T08:00:00Z, or Unix seconds"
         raise web.HTTPBadRequest(text=f'Found since "{text}", expected {expected}.') from None
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+
+
+def _most(text: str | None) -> int:
+    """Return how many rows are asked for at most, all that are kept when nothing is said."""
+    if not text:
+        return journal.MOST_ROWS
+    if not text.isascii() or not text.isdecimal() or len(text) > 9:
+        raise web.HTTPBadRequest(text=f'Found most "{text}", expected a number of rows.')
+    return int(text)
 
 
 def _number(text: str | None, otherwise: int) -> int:

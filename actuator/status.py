@@ -26,6 +26,8 @@ _WANTED: dict[Cause, str] = {
     "manual": "the operator",
 }
 
+_PERMITTING = {ags.READY: "ready", ags.OURS: "start temperature"}
+
 
 class WhyNot(msgspec.Struct, frozen=True, kw_only=True):
     """One reason that forbids.
@@ -148,7 +150,7 @@ def status(view: View) -> Status:
         soc=fresh_soc(state, view.now),
         start_soc=float(config.start_soc),
         stop_soc=float(config.stop_soc),
-        ags=None if code is None else ags.word(code),
+        ags=None if code is None else _PERMITTING.get(code) or ags.word(code),
         run=None if run is None else run.number,
         since=None if run is None else view.wall_of(run.closed_at),
         deadline=None if run is None else view.wall_of(run.deadline),
@@ -272,7 +274,7 @@ def _outlook(view: View) -> str:
             return f"{starts}, the alerts decide" if not state.notes else " ".join(state.notes).rstrip(".")
         case "waiting":
             timeout = state.started_at + config.alerts.heartbeat_timeout
-            return f"waiting for two heartbeats of the alerts, or {_until(view, timeout)}"
+            return f"waiting for two heartbeats of the alerts, {_until(view, timeout)} at the latest"
         case "fallback":
             return f"{starts} by its own judgement, for the alerts are silent ({silent})"
         case "blind":
@@ -360,7 +362,7 @@ def _soc(view: View) -> str:
 
 
 def _since(view: View, moment: float) -> str:
-    return f"since {_clock(view, moment)}" if view.wall_sane else f"for {span(round(view.now - moment))}"
+    return f"since {_clock(view, moment)}" if view.wall_sane else f"since {span(round(view.now - moment))} ago"
 
 
 def _until(view: View, moment: float) -> str:

@@ -26,6 +26,13 @@ TCP_TIMEOUT = 1.0
 SERIAL_TIMEOUT = 0.5
 """Seconds for a board to answer, and for the line to be called quiet; a write and its echo take 20 ms at 9600 baud."""
 
+_EXCEPTIONS = {
+    1: "it does not know the function",
+    2: "it has no such coil",
+    3: "it takes no such value",
+    4: "it failed",
+}
+
 Matches = Callable[[bytes], bool]
 
 
@@ -63,7 +70,8 @@ def refusal(request: bytes, reply: bytes) -> RelayError | None:
     """Return the error when the reply is an exception to this request."""
     if len(reply) < 2 or reply[0] != request[0] | 0x80:
         return None
-    return RelayError(f"board refuses function {request[0]} with exception {reply[1]}: has it this coil?")
+    meaning = _EXCEPTIONS.get(reply[1], "unknown")
+    return RelayError(f"board refuses function {request[0]} with exception {reply[1]} ({meaning})")
 
 
 class TcpLine:
