@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from grafana.queries import list_queries
+from tests.alerts.promql import selectors
+from tests.alerts.test_rules import RULE_FILES, alerts
 from tests.e2e.loop import Loop, fetch
 
 pytestmark = pytest.mark.e2e
@@ -44,13 +46,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus,
     with Loop(folder, prometheus=True) as loop:
         prometheus = Prometheus(loop.layout.url("prometheus", ""))
         loop.wait(lambda: loop.path == "alerts", 30, "two heartbeats make the path `alerts`")
-        loop.change(load=3000.0)
         loop.wait(lambda: loop.coil, 60, "the alerts close the contact")
         loop.wait(lambda: loop.metrics("actuator").get("generator_running") == 1, 30, "the engine is proven to run")
         # At the battery's real pace the monitor's counters stand still from packet to packet, as they do on a real bus,
         # and only then does the exporter believe them.
         loop.change(speed=1.0)
-        seen = "magnum_bmk_net_amphours and on (device) magnum_bmk_trip_amphours and on () generator_running == 1"
+        seen = " and on () ".join(
+            f"count_over_time({name}[10s]) >= 4"
+            for name in (
+                "magnum_bmk_net_amphours",
+                "magnum_bmk_trip_amphours",
+                "generator_run_deadline_timestamp_seconds",
+            )
+        )
         loop.wait(lambda: prometheus.ask("query", query=seen)["result"], 30, "Prometheus has seen the run")
         yield prometheus, began
 
@@ -77,6 +85,19 @@ def test_every_rule_evaluates(site: tuple[Prometheus, float]) -> None:
     rules = [rule for group in groups for rule in group["rules"]]
     assert {group["name"] for group in groups} >= {"generator", "battery", "engine", "devices"}
     assert [(rule["name"], rule["lastError"]) for rule in rules if rule["health"] != "ok"] == []
+
+
+def test_every_series_that_a_rule_reads_is_there(site: tuple[Prometheus, float]) -> None:
+    prometheus, _ = site
+    expressions = [rule["expr"] for file in RULE_FILES for rule in alerts(file).values()]
+    read = {str(selector) for expression in expressions for selector in selectors(expression)}
+    missing = {
+        selector.partition("{")[0]
+        for selector in read
+        if not prometheus.ask("query", query=f"count_over_time({selector}[5m])")["result"]
+    }
+    # This site has one source of a state of charge, which cannot disagree, and the Magnum bus alone.
+    assert missing == {"battery_soc_spread_ratio", "classic_up", "modbus_up", "aims_up"}
 
 
 def test_the_generators_own_alerts_are_firing_and_no_others(site: tuple[Prometheus, float]) -> None:
