@@ -5,7 +5,7 @@ Source: Magnum networking protocol of 2009-10-15, AGS status; codes 20 and 23 by
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 READY: Final = 2
 AC_IN: Final = 4
@@ -22,7 +22,10 @@ FAULTS: Final = frozenset({9, 10, 11, 15, 16, 17, 21, 22, 23, 24, 25})
 RUNNING: Final = FOREIGN | TAILS | {OURS}
 """Told to run, which is not yet running."""
 
-_PERMITTING: Final = RUNNING | {READY}
+_PERMITTING: Final = TAILS | {READY, OURS}
+
+Standing = Literal["permits", "refuses", "foreign"]
+"""It would run the engine for us · it would not · it runs the engine for something else, and then ignores us."""
 
 WORDS: Final = {
     0: "not connected",
@@ -60,24 +63,17 @@ def word(code: int) -> str:
     return WORDS.get(code, f"unknown code {code}")
 
 
-def refuses(code: int | None, *, closed: bool) -> bool:
-    """Return whether the AGS would not run the engine for us; an unknown code refuses, an absent AGS permits.
+def stands(code: int, *, last_start: int | None, closed: bool, ours: bool) -> Standing:
+    """Return how the AGS stands to a run of ours; an unknown code refuses.
 
     Args:
-        code: the status, None when the AGS is silent.
-        closed: our contact is closed: *AC in* is then the AC that we asked for.
-    """
-    return code is not None and code not in _PERMITTING and not (closed and code == AC_IN)
-
-
-def foreign(code: int | None, *, last_start: int | None, ours: bool) -> bool:
-    """Return whether the AGS runs the engine for something else.
-
-    Args:
-        code: the status, None when the AGS is silent.
+        code: the status.
         last_start: the last code seen that began a run.
+        closed: our contact is closed: *AC in* is then the AC that we asked for.
         ours: a run of ours is in progress or has just ended; decides for a warm-up or cool-down that came unannounced.
     """
-    if code in TAILS:
-        return last_start in FOREIGN if last_start is not None else not ours
-    return code in FOREIGN
+    if code in FOREIGN or (code in TAILS and (last_start in FOREIGN or (last_start is None and not ours))):
+        return "foreign"
+    if code in _PERMITTING or (closed and code == AC_IN):
+        return "permits"
+    return "refuses"

@@ -6,24 +6,23 @@ in `inhibitors`; here stand proof, stops and starts, in the order in which they 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from msgspec.structs import replace
 
 from actuator import ags
-from actuator.demand import FIRST, LASTING, causes, emergencies
-from actuator.freshness import SAMPLES, Debounced
-from actuator.inhibitors import DAY, RESUME_EXEMPT, held, is_foreign, quiet, reasons, rested
+from actuator.demand import FIRST, LASTING, causes, emergencies, undecidable
+from actuator.freshness import Debounced
+from actuator.inhibitors import DAY, held, quiet, reasons, rested
 from actuator.model import Closure, Event, Level, Run, Step
-from actuator.perception import LOST, evidence_lost, fresh_ags, fresh_soc, perceive
+from actuator.perception import BUS_FRESH, fresh_ags, fresh_soc, perceive
+from actuator.settings import AGS_MARGIN, MINUTE
 from actuator.words import percent, span
 
 if TYPE_CHECKING:
     from actuator.model import Cause, Durable, Inputs, Phase, State
     from actuator.settings import Settings
-
-AGS_MARGIN = 1800.0
-"""Seconds by which a run of ours ends before the AGS would end it as a fault, where its cap leaves them."""
 
 End = Literal[
     "mode_off",
@@ -89,6 +88,7 @@ class _Turn:
         self.state = state
         self.inputs = inputs
         self.now = now
+        self.weighed = state.durable
         self.events: list[Event] = []
 
     @property
@@ -111,7 +111,7 @@ class _Turn:
         soc = fresh_soc(self.state, self.now)
         return {
             "soc": None if soc is None else round(soc, 4),
-            "volts": self.state.volts.fresh(self.now, LOST),
+            "volts": self.state.volts.fresh(self.now, BUS_FRESH),
             "proof": self.state.proof.verdict,
             "ags": fresh_ags(self.state, self.now),
             "path": self.state.path,
@@ -120,7 +120,7 @@ class _Turn:
     # --- what is so
 
     def perceive(self) -> None:
-        before = self.state
+        ags_cap = self.state.ags_cap.verdict
         self.state, events = perceive(self.state, self.inputs, self.now)
         self.events += events
         if self.inputs.wall_sane and self.durable.exercised_wall is None:
@@ -133,69 +133,71 @@ class _Turn:
             # The emergency by volts is over; it looks again, with a debounce from the beginning.
             self.state = replace(self.state, volts_emergency=Debounced())
             self.keep(run=replace(run, volts_until=None))
-        if (before.ags_cap or 0) != (self.state.ags_cap or 0) and self.cap() < self.settings.limits.max_run:
+        if self.state.ags_cap.verdict != ags_cap and self.ags_allows() < self.settings.limits.max_run:
             self.say(
                 "ags_cap",
-                f"The AGS ends runs after {span(self.state.ags_cap or 0)} by itself, and as a fault: ours end after "
-                f"{span(self.cap())}. Raise Max Gen Run Time at the remote.",
+                f"The AGS ends runs after {span(self.state.ags_cap.verdict or 0)} by itself, and as a fault: ours end "
+                f"after {span(self.ags_allows())}. Raise Max Gen Run Time at the remote.",
                 Level.WARNING,
             )
 
-    def cap(self) -> float:
+    def ags_allows(self) -> float:
+        """Return how long a run may last for the AGS not to end it, seconds; its own cap is latched as a fault."""
+        cap = self.state.ags_cap.verdict
+        return max(cap - AGS_MARGIN, cap / 2) if cap else math.inf
+
+    def longest(self) -> float:
         """Return how long a run may last, seconds."""
-        cap: float = self.settings.limits.max_run
-        if self.state.ags_cap is not None:
-            cap = min(cap, max(self.state.ags_cap - AGS_MARGIN, self.state.ags_cap / 2))
+        max_run = self.settings.limits.max_run
         # What cannot be written down cannot be resumed or remembered: open sooner rather than later.
-        return cap if self.inputs.journal_ok else min(cap, self.settings.limits.max_run / 2)
+        return min(max_run if self.inputs.journal_ok else max_run / 2, self.ags_allows())
 
     def follow_proof(self) -> None:
-        """Note when a run is proven, when it has earned its attempts back, and an exercise of anybody's."""
+        """Note what the evidence says: a run proven or denied, attempts earned back, an exercise of anybody's."""
         run, proof = self.durable.run, self.state.proof
-        if run is not None and proof.verdict and proof.since >= run.closed_at and run.proven_at is None:
-            run = replace(run, proven_at=self.now)
-            self.keep(run=run)
-            self.say(
-                "engine_proven",
-                f"The engine runs: proven {span(self.now - run.closed_at)} after the contact closed.",
-                seconds=round(self.now - run.closed_at, 1),
-                run=run.number,
-            )
-        if (
-            run is not None
-            and run.proven_at is not None
-            and self.durable.attempts
-            and self.now - run.proven_at >= self.settings.limits.min_run
-        ):
+        if run is not None and run.proven_at is None:
+            if proof.verdict and proof.since >= run.closed_at and self.state.ags_stands.last != "foreign":
+                self.keep(run=replace(run, proven_at=self.now))
+                self.say(
+                    "engine_proven",
+                    f"The engine runs: proven {span(self.now - run.closed_at)} after the contact closed.",
+                    seconds=round(self.now - run.closed_at, 1),
+                    run=run.number,
+                )
+            elif proof.verdict is False and not run.denied:
+                self.keep(run=replace(run, denied=True))
+        run = self.durable.run
+        proven_at = None if run is None else run.proven_at
+        if self.durable.attempts and proven_at is not None and self.now - proven_at >= self.settings.limits.min_run:
             self.keep(attempts=0)
-        exercise = self.settings.exercise
-        if exercise is not None and self.inputs.wall_sane and proof.verdict and self.now - proof.since >= exercise.for_:
-            last = self.durable.exercised_wall or 0.0
+        exercise, last = self.settings.exercise, self.durable.exercised_wall
+        if exercise is not None and last is not None and self.inputs.wall_sane and proof.verdict:
+            long_enough = self.now - (proof.since if proven_at is None else proven_at) >= exercise.for_
             # Once a minute is enough for a date that matters by the day.
-            if abs(self.inputs.wall - last) >= 60:
+            if long_enough and abs(self.inputs.wall - last) >= MINUTE:
                 self.keep(exercised_wall=self.inputs.wall)
 
     def follow_stop(self) -> None:
         """After a release: wait for the stop to be proven, and say it again and again when it is not."""
-        released_at = self.durable.released_at
-        if self.durable.run is not None or released_at is None or self.durable.stopped_at is not None:
+        released_at, stopped_at = self.durable.released_at, self.durable.stopped_at
+        if self.durable.run is not None or released_at is None:
             return
-        limits, verdict = self.settings.limits, self.state.proof.verdict
-        waited = self.now - released_at
-        code = fresh_ags(self.state, self.now)
-        if code in ags.FOREIGN and self.state.ags_foreign >= SAMPLES:
+        proof, foreign = self.state.proof.verdict, self.state.ags_stands.verdict == "foreign"
+        waited, confirm = self.now - released_at, self.settings.limits.stop_confirm
+        if stopped_at is not None:
+            if proof and not foreign and waited < confirm:
+                # It had not stopped, only not started yet: the AGS goes on cranking after a short press.
+                self.keep(stopped_at=None)
+        elif foreign:
             self.keep(stopped_at=self.now)
-            self.say("foreign_run", f"The AGS goes on with a run of its own ({ags.word(code or 0)}): not ours to stop.")
-        elif verdict is False:
+            self.say("foreign_run", "The AGS goes on with a run of its own: that is not ours to stop.")
+        elif proof is False:
             self.keep(stopped_at=self.now)
             self.say("engine_stopped", f"The engine has stopped: proven {span(waited)} after the contact opened.")
-        elif verdict is None and waited >= limits.tail and not self.state.relay_fault:
-            self.keep(stopped_at=released_at + limits.tail)
-            self.say("stop_unproven", "There is no evidence to prove the stop by; its tail has passed.", Level.WARNING)
-        elif verdict and waited >= limits.stop_confirm * (self.state.stop_alarms + 1):
-            if self.state.stop_alarms == 0:
-                self.keep(stop_failures=self.durable.stop_failures + 1)
-            self.state = replace(self.state, stop_alarms=self.state.stop_alarms + 1)
+        elif proof and waited >= confirm * (self.state.stop_alarms + 1):
+            if not self.durable.stop_failed:
+                self.keep(stop_failed=True, stop_failures=self.durable.stop_failures + 1)
+            self.state = replace(self.state, stop_alarms=int(waited // confirm))
             self.say(
                 "stop_failed",
                 f"The engine has failed to stop: AC is still proven {span(waited)} after the contact opened. "
@@ -209,9 +211,10 @@ class _Turn:
         wanted, notes = causes(self.state, self.inputs, self.now)
         self.state = replace(self.state, causes=wanted, notes=notes)
         self.state = replace(self.state, inhibitors=reasons(self.state, self.inputs, self.now))
+        self.weighed = self.durable
         for note in notes:
             if note not in before.notes:
-                self.say("held_back" if "no start" in note else "note", note, Level.WARNING)
+                self.say("note" if wanted else "held_back", note, Level.WARNING)
 
     # --- a run in progress
 
@@ -230,12 +233,12 @@ class _Turn:
         volts_until = run.volts_until
         if by_volts and volts_until is None:
             volts_until = self.now + self.settings.limits.emergency_run
-        if "blind" in wanted and "blind" not in run.causes:
-            self.keep(blind_at=self.now)
+        self.mark(*(cause for cause in wanted if cause not in run.causes))
+        run = self.durable.run or run
         joined = replace(
             run,
             causes=wanted,
-            deadline=min(run.deadline, run.closed_at + self.cap()),
+            deadline=min(run.deadline, run.closed_at + self.longest()),
             lasting=run.lasting or not LASTING.isdisjoint(wanted),
             soc_emergency=("emergency" in wanted) and (run.soc_emergency or by_soc),
             volts_until=volts_until if "emergency" in wanted else None,
@@ -277,36 +280,37 @@ class _Turn:
 
     def refused(self) -> _Ending | None:
         """The AGS does not run the engine for us."""
+        stands = self.state.ags_stands.verdict
+        if stands not in ("refuses", "foreign"):
+            return None
         code = fresh_ags(self.state, self.now)
-        if code is None:
-            return None
-        if self.state.ags_foreign >= SAMPLES and is_foreign(self.state, code):
-            return _Ending("foreign_run", f"The AGS runs the engine for something else: {ags.word(code)}.")
-        if self.state.ags_refusing < SAMPLES:
-            return None
+        word = "silent" if code is None else ags.word(code)
+        if stands == "foreign":
+            return _Ending("foreign_run", f"The AGS runs the engine for something else: {word}.")
         if code in ags.FAULTS:
-            text = f"The AGS has latched a fault ({ags.word(code)}). Reset it at the remote: OFF, then AUTO."
+            text = f"The AGS has latched a fault ({word}). Reset it at the remote: OFF, then AUTO."
             return _Ending("ags_fault", text, Level.ERROR)
-        return _Ending("ags_refuses", f"The AGS refuses: {ags.word(code)}.", Level.WARNING)
+        return _Ending("ags_refuses", f"The AGS refuses: {word}.", Level.WARNING)
 
     def unwanted(self, run: Run) -> _Ending | None:
         """Nothing forbids the run, but nothing that may wants it either."""
-        wanted, settings = self.state.causes, self.settings
-        ordinary = {"emergency", "manual"}.isdisjoint(wanted)
-        if ordinary and wanted and quiet(self.inputs):
+        wanted = self.state.causes
+        if wanted and {"emergency", "manual"}.isdisjoint(wanted) and quiet(self.inputs):
             return _Ending("quiet_hours", "Quiet hours have begun.")
-        if ordinary and settings.on_blind == "stop":
-            if self.state.path == "blind":
-                return _Ending("blind", "Neither alerts nor a state of charge are left to decide by.", Level.WARNING)
-            judged = settings.evidence.ac_input or settings.evidence.ags
-            if judged and evidence_lost(self.state, self.now) and self.now - run.closed_at >= LOST:
-                return _Ending("blind", "Nothing is left to prove the engine by.", Level.WARNING)
-        if wanted or (run.lasting and self.now - run.closed_at < settings.limits.min_run):
+        if wanted and not self.decided(run) and (lack := undecidable(self.state, self.inputs, self.now)):
+            return _Ending("blind", lack, Level.WARNING)
+        if wanted or (run.lasting and self.now - run.closed_at < self.settings.limits.min_run):
             return None
         soc = fresh_soc(self.state, self.now)
         return _Ending(
             "demand_gone", f"Nothing wants the engine any more{'' if soc is None else f', at {percent(soc)}'}."
         )
+
+    def decided(self, run: Run) -> bool:
+        """Return whether something of this moment wants the run: the operator, or an emergency not only remembered."""
+        wanted = self.state.causes
+        remembered = self.state.path == "blind" and run.volts_until is None
+        return "manual" in wanted or ("emergency" in wanted and not remembered)
 
     def open(self, run: Run, ending: _Ending) -> None:
         """End the run: the contact opens."""
@@ -318,7 +322,8 @@ class _Turn:
             closures=(*durable.closures, Closure(start=run.closed_at, end=self.now)),
             run_seconds=durable.run_seconds + seconds,
             released_at=self.now,
-            stopped_at=None,
+            stopped_at=self.now if self.state.proof.verdict is False else None,
+            stop_failed=False,
             max_run_reached=ending.end == "max_run",
         )
         self.state = replace(self.state, stop_alarms=0)
@@ -340,7 +345,7 @@ class _Turn:
             self.keep(
                 attempts=attempts,
                 start_failures=durable.start_failures + 1,
-                back_off_until=self.now + pause,
+                back_off_until=None if locked_out else self.now + pause,
                 locked_out=locked_out,
             )
             self.say(
@@ -351,36 +356,35 @@ class _Turn:
                 reason=ending.end,
                 attempts=attempts,
             )
-        if self.state.proof.verdict is False:
-            self.keep(stopped_at=self.now)
 
     # --- no run
 
     def resume(self) -> None:
         """Take a broken-off run up again, once, with its old deadline, if its engine still runs."""
-        candidate = self.durable.candidate
+        candidate, proof = self.durable.candidate, self.state.proof
         assert candidate is not None  # noqa: S101 - `step` asks only then
         code = fresh_ags(self.state, self.now)
-        ours = code is not None and (code == ags.OURS or code in ags.TAILS) and not is_foreign(self.state, code)
-        holding = [reason for reason in self.state.inhibitors if reason not in RESUME_EXEMPT]
+        for_us = code in {ags.OURS, *ags.TAILS} and self.state.ags_stands.last == "permits" and proof.last is not False
         given_up = (
             self.now >= candidate.deadline
-            or self.state.proof.verdict is False
+            or proof.verdict is False
             or self.now - self.state.started_at >= self.settings.limits.tail
-            or held(holding, candidate.causes or (candidate.cause,))
+            # AC at the input is its own engine's; every other reason counts.
+            or held(set(self.state.inhibitors) - {"ac_live"}, self.state.causes)
         )
         if given_up:
+            started_at = self.state.started_at
             self.keep(
                 candidate=None,
-                closures=(*self.durable.closures, Closure(start=candidate.closed_at, end=self.state.started_at)),
-                run_seconds=self.durable.run_seconds + max(0.0, self.state.started_at - candidate.closed_at),
-                released_at=self.state.started_at,
+                closures=(*self.durable.closures, Closure(start=candidate.closed_at, end=started_at)),
+                run_seconds=self.durable.run_seconds + started_at - candidate.closed_at,
+                released_at=started_at,
                 stopped_at=None,
+                stop_failed=False,
             )
             self.say("resume_given_up", "The run that was broken off is not taken up again.", run=candidate.number)
-        elif (self.state.proof.verdict or ours) and self.closable():
-            self.keep(run=replace(candidate, resumed=True), candidate=None)
-            self.state = replace(self.state, causes=candidate.causes)
+        elif (proof.verdict or for_us) and self.closable():
+            self.keep(run=candidate, candidate=None)
             self.say(
                 "contact_closed",
                 f"Contact closed again: run {candidate.number} goes on, its engine still runs; "
@@ -403,7 +407,7 @@ class _Turn:
             causes=wanted,
             closed_at=self.now,
             closed_wall=self.inputs.wall,
-            deadline=self.now + self.cap(),
+            deadline=self.now + self.longest(),
             lasting=not LASTING.isdisjoint(wanted),
             soc_emergency=by_soc,
             volts_until=self.now + self.settings.limits.emergency_run if by_volts else None,
@@ -412,11 +416,11 @@ class _Turn:
             run=run,
             runs=run.number,
             starts={**durable.starts, cause: durable.starts.get(cause, 0) + 1},
-            blind_at=self.now if "blind" in wanted else durable.blind_at,
             released_at=None,
             stopped_at=None,
             max_run_reached=False,
         )
+        self.mark(*wanted)
         self.say(
             "contact_closed",
             f"Contact closed for {cause}; it opens within {span(run.deadline - self.now)} at the latest.",
@@ -426,6 +430,13 @@ class _Turn:
             resumed=False,
         )
 
+    def mark(self, *begun: Cause) -> None:
+        """Remember when a cause that comes at intervals began to hold a run."""
+        if "blind" in begun:
+            self.keep(blind_at=self.now)
+        if "exercise" in begun:
+            self.keep(exercise_at=self.now)
+
     def closable(self) -> bool:
         """Only a contact that reads open may be closed."""
         return self.inputs.read_back is False and not self.inputs.relay_error
@@ -434,21 +445,37 @@ class _Turn:
 
     def settle(self) -> None:
         """Let the last words agree with the last act."""
-        if self.durable.max_run_reached and rested(self.durable, self.settings, self.now):
+        if self.durable.max_run_reached and rested(self.state, self.settings, self.now):
             self.keep(max_run_reached=False)
+        if self.durable is not self.weighed:
+            wanted, notes = causes(self.state, self.inputs, self.now)
+            self.state = replace(self.state, causes=wanted, notes=notes)
+            self.state = replace(self.state, inhibitors=reasons(self.state, self.inputs, self.now))
         phase = self.phase()
-        wanted, notes = causes(self.state, self.inputs, self.now)
-        self.state = replace(self.state, phase=phase, causes=wanted, notes=notes)
-        self.state = replace(self.state, inhibitors=reasons(self.state, self.inputs, self.now))
+        missed = self.missed(phase)
+        if missed and not self.state.evidence_missed:
+            rest = "the run goes on, and no attempt is counted" if self.durable.run else "its tail has passed"
+            self.say("proof_unknown", f"Nothing proves whether the engine runs: {rest}.", Level.WARNING)
+        if phase != self.state.phase or missed is not self.state.evidence_missed:
+            self.state = replace(self.state, phase=phase, evidence_missed=missed)
 
     def phase(self) -> Phase:
-        run, durable = self.durable.run, self.durable
-        if run is None:
-            if self.state.relay_fault:
+        run, durable, proof = self.durable.run, self.durable, self.state.proof.verdict
+        if run is not None:
+            confirmed = self.now - run.closed_at >= self.settings.limits.start_confirm
+            if proof is None and (run.proven_at is not None or confirmed):
                 return "unknown"
-            return "stopping" if durable.released_at is not None and durable.stopped_at is None else "off"
-        if self.state.proof.verdict is None and (
-            run.proven_at is not None or self.now - run.closed_at >= self.settings.limits.start_confirm
-        ):
+            return "running" if run.proven_at is not None else "starting"
+        if self.state.relay_fault or durable.candidate is not None:
             return "unknown"
-        return "running" if run.proven_at is not None else "starting"
+        if durable.released_at is None or durable.stopped_at is not None:
+            return "off"
+        passed = self.now - durable.released_at >= self.settings.limits.tail
+        return "unknown" if proof is None and passed else "stopping"
+
+    def missed(self, phase: Phase) -> bool:
+        """Return whether evidence is missed: it has been absent for long enough for that to be said, once."""
+        at = self.state.evidence_at
+        if phase != "unknown" or self.state.relay_fault or self.durable.candidate is not None:
+            return False
+        return at is None or self.now - at >= BUS_FRESH

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from actuator.model import CAUSES, Cause, Run
-from actuator.perception import SOC_FRESH, fresh_soc
+from actuator.perception import SOC_FRESH, evidence_lost, fresh_soc
 from actuator.words import percent, span
 
 if TYPE_CHECKING:
@@ -19,19 +19,20 @@ if TYPE_CHECKING:
 LASTING: Final = frozenset({"alert", "fallback", "emergency"})
 """Causes whose end is a recovered battery; the others end by their own clock, and then at once."""
 
+HALF_A_DAY: Final = 43200.0
+
 FIRST: Final[tuple[Cause, ...]] = ("manual", "emergency", "alert", "fallback", "exercise", "blind")
 """Which of several causes a run is recorded for."""
 
 
 def causes(state: State, inputs: Inputs, now: float) -> tuple[tuple[Cause, ...], tuple[str, ...]]:
     """Return what wants the engine now, and in words what holds a demand back."""
-    run = state.durable.run
+    run = state.durable.run or state.durable.candidate
     begun, notes = _begun(state, inputs, now)
-    if run is None:
-        return tuple(cause for cause in CAUSES if cause in begun), notes
-    held = {cause for cause in {*run.causes, *begun} if not _ended(cause, run, state, inputs, now)}
-    held |= begun & {"emergency"}
-    return tuple(cause for cause in CAUSES if cause in held), notes
+    if run is not None:
+        begun = {cause for cause in begun | {*run.causes} if not _ended(cause, run, state, inputs, now)}
+        notes = ()
+    return tuple(cause for cause in CAUSES if cause in begun), notes
 
 
 def emergencies(state: State, inputs: Inputs, now: float) -> tuple[bool, bool]:
@@ -43,49 +44,66 @@ def emergencies(state: State, inputs: Inputs, now: float) -> tuple[bool, bool]:
     return soc, state.volts_emergency.holds(debounce)
 
 
+def undecidable(state: State, inputs: Inputs, now: float) -> str:
+    """Return what an ordinary run lacks where the owner wants none without it (`on_blind: stop`); empty: nothing."""
+    settings = inputs.settings
+    if settings.on_blind != "stop":
+        return ""
+    if state.path == "blind":
+        return "Neither alerts nor a state of charge are left to decide by."
+    if (settings.evidence.ac_input or settings.evidence.ags) and evidence_lost(state, now):
+        return "Nothing is left to prove the engine by."
+    return ""
+
+
 def _begun(state: State, inputs: Inputs, now: float) -> tuple[set[Cause], tuple[str, ...]]:
     settings, durable = inputs.settings, state.durable
-    soc = fresh_soc(state, now)
-    low = soc is not None and state.low.holds(settings.debounce.start)
-    begun, notes = _by_alerts(state, inputs, now, low=low) if state.path == "alerts" else (set[Cause](), ())
+    begun: set[Cause] = set()
+    notes: tuple[str, ...] = ()
+    if state.path == "alerts":
+        begun, notes = _by_alerts(state, inputs, now)
+    if state.path == "fallback" and _low(state, now, settings.debounce.start):
+        begun.add("fallback")
+    if state.path == "blind" and settings.on_blind == "start" and _due(durable.blind_at, settings.blind.every, now):
+        begun.add("blind")
+    if state.path != "waiting" and _exercise_due(state, inputs, now):
+        begun.add("exercise")
+    if begun and (lack := undecidable(state, inputs, now)):
+        begun, notes = set(), (f"{lack} No start, by on_blind: stop.",)
     if durable.mode == "on":
         begun.add("manual")
     if any(emergencies(state, inputs, now)):
         begun.add("emergency")
-    if state.path == "fallback" and low:
-        begun.add("fallback")
-    if state.path == "blind" and settings.on_blind == "start":
-        due = durable.blind_at is None or now - durable.blind_at >= settings.blind.every
-        if due:
-            begun.add("blind")
-    if state.path != "waiting" and _exercise_due(state, inputs):
-        begun.add("exercise")
     return begun, notes
 
 
-def _by_alerts(state: State, inputs: Inputs, now: float, *, low: bool) -> tuple[set[Cause], tuple[str, ...]]:
+def _low(state: State, now: float, seconds: float) -> bool:
+    return state.low.holds(seconds) and fresh_soc(state, now) is not None
+
+
+def _due(last: float | None, every: float, now: float) -> bool:
+    return last is None or now - last >= every
+
+
+def _by_alerts(state: State, inputs: Inputs, now: float) -> tuple[set[Cause], tuple[str, ...]]:
     settings, beliefs = inputs.settings, state.beliefs
     if not beliefs.start:
-        if low and state.low.holds(settings.debounce.start + settings.alerts.alert_grace):
-            return {"fallback"}, (
-                (
-                    f"The state of charge is low and heartbeats arrive, but {settings.alerts.start} does not: "
-                    "is the rule renamed, or the alert silenced?"
-                ),
-            )
-        return set(), ()
+        if not _low(state, now, settings.debounce.start + settings.alerts.alert_grace):
+            return set(), ()
+        note = (
+            f"The state of charge is low and heartbeats arrive, but {settings.alerts.start} does not: "
+            "is the rule renamed, or the alert silenced?"
+        )
+        return {"fallback"}, (note,)
     if beliefs.stop():
         return set(), ()
     if not beliefs.start_counts:
-        if state.durable.run is not None:
-            return set(), ()
-        return set(), (
-            (
-                f"{settings.alerts.start} still fires from before the last stop: no start until it has resolved and "
-                f"fired anew, or the state of charge has been at {percent(settings.start_soc)} or less for "
-                f"{span(settings.debounce.start)}."
-            ),
+        note = (
+            f"{settings.alerts.start} still fires from before the last stop: no start until it has resolved and "
+            f"fired anew, or the state of charge has been at {percent(settings.start_soc)} or less for "
+            f"{span(settings.debounce.start)}."
         )
+        return set(), (note,)
     contradiction = _contradiction(state, inputs, now)
     return (set(), (contradiction,)) if contradiction else ({"alert"}, ())
 
@@ -103,11 +121,13 @@ def _contradiction(state: State, inputs: Inputs, now: float) -> str:
     return ""
 
 
-def _exercise_due(state: State, inputs: Inputs) -> bool:
+def _exercise_due(state: State, inputs: Inputs, now: float) -> bool:
     exercise, last = inputs.settings.exercise, state.durable.exercised_wall
     if exercise is None or not inputs.wall_sane or last is None or inputs.wall - last < exercise.every:
         return False
-    return 0 <= inputs.minute_of_day - exercise.at < 60
+    # One that could not be proven is due again, but not at once.
+    at_its_hour = (inputs.minute_of_day - exercise.at) % 1440 < 60
+    return at_its_hour and _due(state.durable.exercise_at, HALF_A_DAY, now)
 
 
 def _ended(cause: Cause, run: Run, state: State, inputs: Inputs, now: float) -> bool:
@@ -121,7 +141,8 @@ def _ended(cause: Cause, run: Run, state: State, inputs: Inputs, now: float) -> 
             return recovered or state.beliefs.stop(since=run.closed_at)
         case "emergency":
             by_volts = run.volts_until is not None and now < run.volts_until
-            return not by_volts and (recovered or not run.soc_emergency)
+            by_soc = run.soc_emergency and not recovered
+            return not (by_volts or by_soc or any(emergencies(state, inputs, now)))
         case "blind":
             return now >= run.closed_at + settings.blind.run
         case "exercise":

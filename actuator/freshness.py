@@ -6,7 +6,12 @@ our clock: either machine's wall clock may be hours off.
 
 from __future__ import annotations
 
+from typing import Generic, Self, TypeVar
+
 import msgspec
+from msgspec.structs import replace
+
+Said = TypeVar("Said", bool, float, str)
 
 SAMPLES = 3
 """So many samples in a row make a fact: one spike changes nothing."""
@@ -40,7 +45,7 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
 
     def idle(self) -> Watch:
         """Return the same without a new sample: no page has been read."""
-        return self if not self.sampled else msgspec.structs.replace(self, sampled=False)
+        return self if not self.sampled else replace(self, sampled=False)
 
     def fresh(self, now: float, limit: float) -> float | None:
         """Return the value while it is fresh, else None."""
@@ -53,6 +58,12 @@ class Debounced(msgspec.Struct, frozen=True, kw_only=True):
     """For how long a condition has held over how many samples.
 
     A contrary sample resets it. An absence shorter than `limit` pauses it: the time without a value does not count.
+
+    Attributes:
+        samples: how many have agreed.
+        elapsed: seconds from sample to sample, absences left out.
+        last: when the last one came; None: none has.
+        paused: the value is absent.
     """
 
     samples: int = 0
@@ -65,7 +76,7 @@ class Debounced(msgspec.Struct, frozen=True, kw_only=True):
         if self.last is not None and now - self.last >= limit:
             self = Debounced()  # noqa: PLW0642 - too long a gap is a beginning
         if agrees is None:
-            return msgspec.structs.replace(self, paused=True) if self.last is not None and not self.paused else self
+            return replace(self, paused=True) if self.last is not None and not self.paused else self
         if not sampled:
             return self
         if not agrees:
@@ -78,28 +89,38 @@ class Debounced(msgspec.Struct, frozen=True, kw_only=True):
         return self.samples >= SAMPLES and self.elapsed >= seconds - 1e-9 and not self.paused
 
 
-class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the engine runs, by evidence: True, False, or None when there is none to judge by.
+class Settled(msgspec.Struct, Generic[Said], frozen=True, kw_only=True):
+    """What samples say, believed once `SAMPLES` of them in a row have said the same.
 
     Attributes:
-        verdict: what `SAMPLES` equal samples in a row have said.
+        verdict: what they have said; None: nothing yet, or nothing any more.
+        since: when the verdict became what it is.
         last: what the last sample said.
         count: how many in a row have said so.
-        since: when the verdict became what it is.
+        at: when that one came.
     """
 
-    verdict: bool | None = None
-    last: bool | None = None
-    count: int = 0
+    verdict: Said | None = None
     since: float = 0.0
+    last: Said | None = None
+    count: int = 0
+    at: float = 0.0
 
-    def update(self, *, positive: bool | None, sampled: bool, now: float) -> Proof:
-        """Take in a step: `positive` is None while the evidence is absent."""
-        if positive is None:
-            return self if self.verdict is None and self.count == 0 else Proof(since=now)
+    def update(self, said: Said | None, *, sampled: bool, now: float, memory: float = 0.0) -> Self:
+        """Take in a step.
+
+        Args:
+            said: what the value says; None while it is absent.
+            sampled: it is a new sample, not the old one read again.
+            now: monotonic seconds.
+            memory: seconds of absence after which everything is forgotten.
+        """
+        if said is None:
+            forgets = self.count > 0 and now - self.at >= memory
+            return replace(self, verdict=None, since=now, last=None, count=0) if forgets else self
         if not sampled:
             return self
-        count = min(self.count + 1, SAMPLES) if positive is self.last else 1
-        verdict = positive if count >= SAMPLES else self.verdict
-        since = self.since if verdict is self.verdict else now
-        return Proof(verdict=verdict, last=positive, count=count, since=since)
+        count = min(self.count + 1, SAMPLES) if said == self.last else 1
+        verdict = said if count >= SAMPLES else self.verdict
+        since = self.since if verdict == self.verdict else now
+        return replace(self, verdict=verdict, since=since, last=said, count=count, at=now)

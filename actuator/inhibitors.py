@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from actuator import ags
 from actuator.model import REASONS, Cause, Reason
-from actuator.perception import fresh_ags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,15 +21,13 @@ EXEMPT: Final[dict[Reason, frozenset[Cause]]] = {
 }
 """Causes that a reason does not hold."""
 
-RESUME_EXEMPT: Final[frozenset[Reason]] = frozenset({"min_off", "back_off", "ac_live"})
-"""Reasons that do not hold a broken-off run from being taken up again: its own tail is what they see."""
-
 
 def reasons(state: State, inputs: Inputs, now: float) -> tuple[Reason, ...]:
     """Return every reason that holds now, in the order in which people should read them."""
     settings, durable = inputs.settings, state.durable
     closed = durable.run is not None
-    code = fresh_ags(state, now)
+    # What holds a start clears by three samples in a row; the newest holds it by itself.
+    ags = (state.ags_stands.verdict, state.ags_stands.last)
     holding: dict[Reason, bool] = {
         "mode_off": durable.mode == "off",
         "locked_out": durable.locked_out,
@@ -39,11 +35,11 @@ def reasons(state: State, inputs: Inputs, now: float) -> tuple[Reason, ...]:
         "relay_fault": state.relay_fault,
         "max_run": durable.max_run_reached,
         "budget": budget_left(durable, settings, now) <= 0,
-        "min_off": not closed and not rested(durable, settings, now),
+        "min_off": not closed and not rested(state, settings, now),
         "back_off": not closed and durable.back_off_until is not None and now < durable.back_off_until,
         "quiet_hours": quiet(inputs),
-        "ags_refuses": ags.refuses(code, closed=closed),
-        "foreign_run": code is not None and is_foreign(state, code),
+        "ags_refuses": "refuses" in ags,
+        "foreign_run": "foreign" in ags,
         "ac_live": state.ac_live,
     }
     return tuple(reason for reason in REASONS if holding[reason])
@@ -60,14 +56,6 @@ def quiet(inputs: Inputs) -> bool:
     return hours is not None and inputs.wall_sane and hours.contain(inputs.minute_of_day)
 
 
-def is_foreign(state: State, code: int) -> bool:
-    """Return whether the AGS runs the engine for something else."""
-    durable = state.durable
-    stopping = durable.released_at is not None and durable.stopped_at is None
-    ours = durable.run is not None or durable.candidate is not None or stopping
-    return ags.foreign(code, last_start=state.ags_last_start, ours=ours)
-
-
 def budget_left(durable: Durable, settings: Settings, now: float) -> float:
     """Return how many seconds the contact may still be closed, of the budget of any sliding 24 hours."""
     used = sum(max(0.0, closure.end - max(closure.start, now - DAY)) for closure in durable.closures)
@@ -78,15 +66,15 @@ def budget_left(durable: Durable, settings: Settings, now: float) -> float:
 
 
 def rest_until(durable: Durable, settings: Settings) -> float | None:
-    """Return when min off has passed; None: nothing has run. An engine not yet stopped is counted from its tail."""
+    """Return when min off has passed; None: nothing has run. Without a proven stop it counts from the tail's end."""
     if durable.released_at is None:
         return None
-    stopped_at = durable.stopped_at
-    return (durable.released_at + settings.limits.tail if stopped_at is None else stopped_at) + settings.limits.min_off
+    stopped_at = durable.released_at + settings.limits.tail if durable.stopped_at is None else durable.stopped_at
+    return stopped_at + settings.limits.min_off
 
 
-def rested(durable: Durable, settings: Settings, now: float) -> bool:
-    """Return whether the engine has stopped, and for min off."""
-    if durable.released_at is None:
-        return True
-    return durable.stopped_at is not None and now >= durable.stopped_at + settings.limits.min_off
+def rested(state: State, settings: Settings, now: float) -> bool:
+    """Return whether the engine has stopped, and for min off; one that is proven to run on has not."""
+    until = rest_until(state.durable, settings)
+    runs_on = state.durable.stopped_at is None and state.proof.verdict is True
+    return until is None or (now >= until and not runs_on)

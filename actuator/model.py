@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from actuator.beliefs import Beliefs
-from actuator.freshness import Debounced, Proof, Watch
+from actuator.freshness import Debounced, Settled, Watch
 from actuator.settings import Settings
 
 Cause = Literal["alert", "fallback", "emergency", "blind", "exercise", "manual"]
@@ -61,11 +61,12 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         soc: the leading state of charge, 0 to 1.
         soc_stamp: the exporter's timestamp of it; only its changing counts, never its value.
-        soc_refused: a source has a state of charge that the exporter refuses as wrong, and none leads.
+        soc_refused: there is a state of charge, and it is refused as wrong: by the exporter, or for being out of range.
         device_stamp: the timestamp of the evidence device's last success.
         ac_input_volts: at the inverter's input.
         charging: the inverter is in a charging state with DC amperes into the battery.
         ags_code: the AGS's raw status.
+        ags_stamp: what changes with each packet of the AGS; None: nothing on the page does, `device_stamp` has to do.
         battery_volts: of the metric that `emergency_volts` names.
         battery_volts_stamp: the timestamp of its device's last success.
         emergency_volts: the threshold for them, scaled by the inverter's nominal voltage.
@@ -79,6 +80,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     ac_input_volts: float | None = None
     charging: bool | None = None
     ags_code: int | None = None
+    ags_stamp: float | None = None
     battery_volts: float | None = None
     battery_volts_stamp: float | None = None
     emergency_volts: float | None = None
@@ -178,6 +180,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         closed_wall: the same, Unix time.
         deadline: no later than this does the contact open; only ever moved earlier.
         proven_at: when evidence first proved the engine; None: not yet.
+        denied: evidence has said in it that the engine does not run: it could be judged.
         resumed: it has been taken up again after a death of ours; happens once.
         lasting: a cause without a bound of its own has held it, so min run delays its end.
         soc_emergency: the state of charge is among its emergencies.
@@ -191,6 +194,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     closed_wall: float
     deadline: float
     proven_at: float | None = None
+    denied: bool = False
     resumed: bool = False
     lasting: bool = False
     soc_emergency: bool = False
@@ -230,7 +234,8 @@ class Durable(msgspec.Struct, frozen=True, kw_only=True):
         locked_out: until acknowledged.
         back_off_until: no start before, save a manual one.
         released_at: when the contact last opened.
-        stopped_at: when the engine's stop was proven after that, or had to be taken for granted; None: not yet.
+        stopped_at: when the engine's stop was proven after that; None: not yet.
+        stop_failed: that stop has been counted as a failed one.
         max_run_reached: the last run ended at its deadline; until min off has passed.
         mode: what the operator chose.
         mode_before: where mode `on` goes back to.
@@ -238,6 +243,7 @@ class Durable(msgspec.Struct, frozen=True, kw_only=True):
         inhibits: by fingerprint.
         exercised_wall: Unix time of the last proven run long enough to be an exercise, or of the first start ever.
         blind_at: when the last run for `blind` began.
+        exercise_at: when the last run for `exercise` began.
         starts: by cause, for the counter.
         start_failures: for the counter.
         stop_failures: for the counter.
@@ -255,6 +261,7 @@ class Durable(msgspec.Struct, frozen=True, kw_only=True):
     back_off_until: float | None = None
     released_at: float | None = None
     stopped_at: float | None = None
+    stop_failed: bool = False
     max_run_reached: bool = False
     mode: Mode = "auto"
     mode_before: Mode = "auto"
@@ -262,6 +269,7 @@ class Durable(msgspec.Struct, frozen=True, kw_only=True):
     inhibits: dict[str, Inhibit] = {}
     exercised_wall: float | None = None
     blind_at: float | None = None
+    exercise_at: float | None = None
     starts: dict[str, int] = {}
     start_failures: int = 0
     stop_failures: int = 0
@@ -309,12 +317,12 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         volts_threshold: at or under this they are an emergency; None: unknown or not wanted.
         evidence: of the engine, 1 positive and 0 negative.
         evidence_at: when it was last fresh.
+        evidence_missed: it has been said that nothing is heard of the engine.
         proof: what the evidence has proven.
         ags: the AGS's status code.
-        ags_refusing: samples in a row of a refusing code.
-        ags_foreign: samples in a row of another's run.
+        ags_stands: how it stands to a run of ours.
         ags_last_start: the last code that began a run, to whom warm-up and cool-down belong.
-        ags_cap: the AGS's own max run in seconds, as seen on the bus.
+        ags_cap: its own max run in seconds, as last seen on the bus; 0: it has none.
         ac_live: AC at the inverter's input while our contact was open, not yet gone for three samples.
         low: the state of charge at or under start.
         high: the state of charge at or over stop.
@@ -344,12 +352,12 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     volts_threshold: float | None = None
     evidence: Watch = Watch()
     evidence_at: float | None = None
-    proof: Proof = Proof()
+    evidence_missed: bool = False
+    proof: Settled[bool] = Settled()
     ags: Watch = Watch()
-    ags_refusing: int = 0
-    ags_foreign: int = 0
+    ags_stands: Settled[str] = Settled()
     ags_last_start: int | None = None
-    ags_cap: float | None = None
+    ags_cap: Settled[float] = Settled()
     ac_live: bool = False
     low: Debounced = Debounced()
     high: Debounced = Debounced()

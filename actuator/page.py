@@ -22,6 +22,9 @@ INVERTER_STATE: Final = "magnum_inverter_state"
 DC_AMPERES: Final = "magnum_inverter_dc_amperes"
 INVERTER_INFO: Final = "magnum_inverter_info"
 AGS_CODE: Final = "magnum_ags_state_code"
+FRAMES: Final = "magnum_frames_total"
+AGS_FRAME: Final = "ags_a1"
+"""Carries the code; their count says when a new one has come, which the device's timestamp does not."""
 AGS_MAX_RUN: Final = "magnum_remote_generator_max_run_seconds"
 BMK_VOLTS: Final = "magnum_bmk_volts"
 DC_VOLTS: Final = "magnum_inverter_dc_volts"
@@ -36,7 +39,7 @@ WRONG: Final = frozenset({"range", "frozen", "jump", "outvoted"})
 def names(settings: Settings) -> tuple[str, ...]:
     """Return the names to ask the page for."""
     wanted = [SOC, SOC_STAMP, SOC_REFUSED, STAMP, UP, AC_INPUT_VOLTS, INVERTER_STATE, DC_AMPERES, INVERTER_INFO]
-    wanted += [AGS_CODE, AGS_MAX_RUN, BMK_VOLTS, DC_VOLTS]
+    wanted += [AGS_CODE, FRAMES, AGS_MAX_RUN, BMK_VOLTS, DC_VOLTS]
     volts = settings.emergency_volts
     if volts != "none" and volts.metric is not None:
         wanted += [volts.metric, _stamp_of(volts.metric)]
@@ -61,17 +64,19 @@ def parse(text: str, settings: Settings) -> Page:
     if amperes is not None and state:
         charging = amperes > 0 and not CHARGING.isdisjoint(state)
     soc = samples.value(SOC)
+    in_range = soc is not None and 0.0 <= soc <= 1.0
     volts = settings.emergency_volts
     battery_volts, volts_stamp, threshold = _battery_volts(samples, volts, device) if volts != "none" else (None,) * 3
     ags = samples.value(AGS_CODE, device) if settings.evidence.ags else None
     return Page(
-        soc=soc if soc is not None and 0.0 <= soc <= 1.0 else None,
+        soc=soc if in_range else None,
         soc_stamp=samples.value(SOC_STAMP),
-        soc_refused=soc is None and samples.any_refused(),
+        soc_refused=not in_range and (soc is not None or samples.any_refused()),
         device_stamp=samples.value(STAMP, device),
         ac_input_volts=samples.value(AC_INPUT_VOLTS, device),
         charging=charging,
         ags_code=int(ags) if ags is not None else None,
+        ags_stamp=samples.value(FRAMES, device, frame=AGS_FRAME),
         battery_volts=battery_volts,
         battery_volts_stamp=volts_stamp,
         emergency_volts=threshold,
@@ -116,11 +121,11 @@ class _Samples:
                     return labels["device"]
         return None
 
-    def value(self, metric: str, device: str | None = None) -> float | None:
-        """Return a finite value, of the device if one is given; None: absent."""
+    def value(self, metric: str, device: str | None = None, *, frame: str | None = None) -> float | None:
+        """Return a finite value, of the device and the frame if one is given; None: absent."""
         for labels, value in self._by_name.get(metric, ()):
-            if (device is None or labels.get("device") == device) and math.isfinite(value):
-                return value
+            if (device is None or labels.get("device") == device) and labels.get("frame") == frame:
+                return value if math.isfinite(value) else None
         return None
 
     def states(self, metric: str, device: str | None) -> frozenset[str]:

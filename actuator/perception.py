@@ -5,6 +5,7 @@ Loss is judged here as well: a value that stops being fresh becomes absent by th
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -15,8 +16,9 @@ from actuator.model import Event, Inhibit, Level
 from actuator.words import span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
+    from actuator.freshness import Debounced
     from actuator.model import Command, Durable, Inputs, Page, Path, State
     from actuator.settings import Settings
 
@@ -24,7 +26,7 @@ SOC_FRESH: Final = 60.0
 """Seconds without a changed timestamp after which the state of charge is absent."""
 LOST: Final = 300.0
 """Seconds without a fresh value after which it is lost."""
-EVIDENCE_FRESH: Final = 30.0
+BUS_FRESH: Final = 30.0
 """The same as `SOC_FRESH`, for what the bus says of inverter, AGS and volts."""
 BEATS_TO_TRUST: Final = 2
 """Heartbeats before the alert path is believed, and before a resolved inhibit is."""
@@ -34,12 +36,15 @@ MANUAL: Final = 7200.0
 
 def perceive(state: State, inputs: Inputs, now: float) -> tuple[State, tuple[Event, ...]]:
     """Take in everything that came since the last step, and let lapse what time ends."""
-    events: list[Event] = []
+    before = state.path
     state = _pages(state, inputs.page, inputs.settings, now)
-    for part in (_path, _alerts, _operator, _board):
-        state, said = part(state, inputs, now)
-        events += said
-    return state, tuple(events)
+    state, path_changed = _path(state, inputs, now)
+    # A beat that brings the path back is not yet one that came on it.
+    trusted = before == state.path == "alerts"
+    state, alerted = _alerts(state, inputs, now, beats=inputs.beats if trusted else None)
+    state, operated = _operator(state, inputs, now)
+    state, board = _board(state, inputs, now)
+    return state, (*path_changed, *alerted, *operated, *board)
 
 
 # --- the exporter's page
@@ -62,27 +67,31 @@ def evidence_lost(state: State, now: float) -> bool:
 
 def fresh_ags(state: State, now: float) -> int | None:
     """Return the AGS's status code, or None when it is silent."""
-    code = state.ags.fresh(now, EVIDENCE_FRESH)
+    code = state.ags.fresh(now, BUS_FRESH)
     return None if code is None else int(code)
 
 
 def _pages(state: State, page: Page | None, settings: Settings, now: float) -> State:
     if page is None:
-        watched = {name: getattr(state, name).idle() for name in ("soc", "volts", "evidence", "ags")}
-        return _judge(replace(state, **watched), settings, now)
-    code = None if page.ags_code is None else float(page.ags_code)
-    state = replace(
-        state,
-        page_at=now,
-        soc=state.soc.observe(page.soc, page.soc_stamp, now),
-        soc_refused=page.soc_refused,
-        volts=state.volts.observe(page.battery_volts, page.battery_volts_stamp, now),
-        volts_threshold=page.emergency_volts,
-        evidence=state.evidence.observe(_positive(page, settings), page.device_stamp, now),
-        ags=state.ags.observe(code, page.device_stamp, now),
-        ags_cap=page.ags_max_run or None,
-    )
-    return _judge(state, settings, now)
+        state = replace(
+            state, soc=state.soc.idle(), volts=state.volts.idle(), evidence=state.evidence.idle(), ags=state.ags.idle()
+        )
+    else:
+        ags_stamp = page.device_stamp if page.ags_stamp is None else page.ags_stamp
+        by_ags = settings.evidence.ags and not settings.evidence.ac_input
+        code = None if page.ags_code is None else float(page.ags_code)
+        state = replace(
+            state,
+            page_at=now,
+            soc=state.soc.observe(page.soc, page.soc_stamp, now),
+            soc_refused=page.soc_refused,
+            volts=state.volts.observe(page.battery_volts, page.battery_volts_stamp, now),
+            volts_threshold=page.emergency_volts,
+            evidence=state.evidence.observe(_positive(page, settings), ags_stamp if by_ags else page.device_stamp, now),
+            ags=state.ags.observe(code, ags_stamp, now),
+            ags_cap=state.ags_cap.update(page.ags_max_run, sampled=True, now=now, memory=math.inf),
+        )
+    return _judge_ags(_judge_evidence(_judge_battery(state, settings, now), now), settings, now)
 
 
 def _positive(page: Page, settings: Settings) -> float | None:
@@ -96,95 +105,91 @@ def _positive(page: Page, settings: Settings) -> float | None:
     return None
 
 
-def _judge(state: State, settings: Settings, now: float) -> State:
-    soc, soc_new = fresh_soc(state, now), state.soc.sampled
-    volts, threshold = state.volts.fresh(now, EVIDENCE_FRESH), state.volts_threshold
+def _judge_battery(state: State, settings: Settings, now: float) -> State:
+    soc = fresh_soc(state, now)
+    volts, threshold = state.volts.fresh(now, BUS_FRESH), state.volts_threshold
     low_volts = None if volts is None or threshold is None else volts <= threshold
-    evidence = state.evidence.fresh(now, EVIDENCE_FRESH)
 
-    def within(holds: bool | None) -> bool | None:  # noqa: FBT001 - it is the value itself
-        return None if soc is None else holds
+    def by_soc(held: Debounced, agrees: bool) -> Debounced:  # noqa: FBT001 - it is the value itself
+        return held.update(agrees=None if soc is None else agrees, sampled=state.soc.sampled, now=now, limit=SOC_FRESH)
 
-    proof = state.proof.update(
-        positive=None if evidence is None else evidence > 0, sampled=state.evidence.sampled, now=now
-    )
-    return _judge_ags(
-        replace(
-            state,
-            soc_fresh_at=now if soc is not None else state.soc_fresh_at,
-            low=state.low.update(
-                agrees=within(soc is not None and soc <= settings.start_soc), sampled=soc_new, now=now, limit=SOC_FRESH
-            ),
-            high=state.high.update(
-                agrees=within(soc is not None and soc >= settings.stop_soc), sampled=soc_new, now=now, limit=SOC_FRESH
-            ),
-            soc_emergency=state.soc_emergency.update(
-                agrees=within(soc is not None and soc <= settings.emergency_soc),
-                sampled=soc_new,
-                now=now,
-                limit=SOC_FRESH,
-            ),
-            volts_emergency=state.volts_emergency.update(
-                agrees=low_volts, sampled=state.volts.sampled, now=now, limit=SOC_FRESH
-            ),
-            evidence_at=now if evidence is not None else state.evidence_at,
-            proof=proof,
-        ),
-        now,
-    )
-
-
-def _judge_ags(state: State, now: float) -> State:
-    durable = state.durable
-    ours = durable.run is not None or durable.candidate is not None or _stopping(durable)
-    if durable.run is not None:
-        ac_live = False
-    elif state.evidence.sampled and state.evidence.value:
-        ac_live = True
-    else:
-        gone = state.proof.last is False and state.proof.count >= SAMPLES
-        ac_live = state.ac_live and not gone and not evidence_lost(state, now)
-    code = fresh_ags(state, now)
-    if code is None:
-        return replace(state, ac_live=ac_live, ags_refusing=0, ags_foreign=0)
-    if not state.ags.sampled:
-        return replace(state, ac_live=ac_live)
-    last_start = code if code in ags.FOREIGN or code == ags.OURS else state.ags_last_start
-    refuses = ags.refuses(code, closed=durable.run is not None)
-    foreign = ags.foreign(code, last_start=last_start, ours=ours)
+    level = -1.0 if soc is None else soc
     return replace(
         state,
-        ac_live=ac_live,
-        ags_last_start=last_start if code in ags.RUNNING else None,
-        ags_refusing=state.ags_refusing + 1 if refuses else 0,
-        ags_foreign=state.ags_foreign + 1 if foreign else 0,
+        soc_fresh_at=state.soc_fresh_at if soc is None else now,
+        low=by_soc(state.low, level <= settings.start_soc),
+        high=by_soc(state.high, level >= settings.stop_soc),
+        soc_emergency=by_soc(state.soc_emergency, level <= settings.emergency_soc),
+        volts_emergency=state.volts_emergency.update(
+            agrees=low_volts, sampled=state.volts.sampled, now=now, limit=BUS_FRESH
+        ),
     )
 
 
-def _stopping(durable: Durable) -> bool:
-    return durable.released_at is not None and durable.stopped_at is None
+def _judge_evidence(state: State, now: float) -> State:
+    evidence = state.evidence.fresh(now, BUS_FRESH)
+    positive = None if evidence is None else evidence > 0
+    state = replace(
+        state,
+        evidence_at=state.evidence_at if positive is None else now,
+        proof=state.proof.update(positive, sampled=state.evidence.sampled, now=now),
+    )
+    gone = state.proof.last is False and state.proof.count >= SAMPLES
+    if state.durable.run is not None or gone or evidence_lost(state, now):
+        ac_live = False
+    else:
+        ac_live = state.ac_live or (positive is True and state.evidence.sampled)
+    return state if ac_live is state.ac_live else replace(state, ac_live=ac_live)
+
+
+def _judge_ags(state: State, settings: Settings, now: float) -> State:
+    code = fresh_ags(state, now)
+    if not state.ags.sampled and code is not None:
+        return state
+    if code is None:
+        # One packet that is missing does not make a refusing AGS an absent one.
+        silent = state.ags_stands.update(None, sampled=False, now=now, memory=BUS_FRESH)
+        return state if silent is state.ags_stands else replace(state, ags_stands=silent)
+    last_start = code if code in ags.FOREIGN or code == ags.OURS else state.ags_last_start
+    stands = ags.stands(
+        code,
+        last_start=last_start,
+        closed=state.durable.run is not None,
+        ours=state.durable.run is not None or state.durable.candidate is not None or _stopping(state, settings, now),
+    )
+    return replace(
+        state,
+        ags_last_start=last_start if code in ags.RUNNING else None,
+        ags_stands=state.ags_stands.update(stands, sampled=True, now=now),
+    )
+
+
+def _stopping(state: State, settings: Settings, now: float) -> bool:
+    durable = state.durable
+    released_at = durable.released_at
+    return released_at is not None and durable.stopped_at is None and now - released_at < settings.limits.stop_confirm
 
 
 # --- the alert path
 
 
-def _path(state: State, inputs: Inputs, now: float) -> tuple[State, Iterator[Event]]:
+def _path(state: State, inputs: Inputs, now: float) -> tuple[State, Iterable[Event]]:
     timeout = inputs.settings.alerts.heartbeat_timeout
     in_time = state.last_beat is not None and now - state.last_beat < timeout
     beats = min((state.beats if in_time else 0) + inputs.beats, BEATS_TO_TRUST)
-    last_beat = now if inputs.beats else state.last_beat
     path: Path
-    if beats >= BEATS_TO_TRUST:
+    if in_time and beats >= BEATS_TO_TRUST:
         path = "alerts"
     elif state.path == "waiting" and now - state.started_at < timeout:
         path = "waiting"
     else:
         path = "blind" if soc_lost(state, now) else "fallback"
-    events = _announce_path(state.path, path, state, inputs, now) if path != state.path else ()
-    return replace(state, beats=beats, last_beat=last_beat, path=path), iter(events)
+    events = _announce_path(path, state, inputs, now) if path != state.path else ()
+    last_beat = now if inputs.beats else state.last_beat
+    return replace(state, beats=beats, last_beat=last_beat, path=path), events
 
 
-def _announce_path(before: Path, path: Path, state: State, inputs: Inputs, now: float) -> tuple[Event, ...]:
+def _announce_path(path: Path, state: State, inputs: Inputs, now: float) -> tuple[Event, ...]:
     silence = (
         "no heartbeat has come"
         if state.last_beat is None
@@ -201,62 +206,61 @@ def _announce_path(before: Path, path: Path, state: State, inputs: Inputs, now: 
         }[inputs.settings.on_blind],
     }.get(path, "")
     level = Level.INFO if path == "alerts" else Level.WARNING
-    return (Event(kind="path_changed", text=text, level=level, fields={"path": path, "before": before}),)
+    return (Event(kind="path_changed", text=text, level=level, fields={"path": path, "before": state.path}),)
 
 
-def _alerts(state: State, inputs: Inputs, now: float) -> tuple[State, Iterator[Event]]:
-    settings = inputs.settings.alerts
-    events: list[Event] = []
-    beliefs = state.beliefs
+def _alerts(state: State, inputs: Inputs, now: float, *, beats: int | None) -> tuple[State, Iterable[Event]]:
+    lease, beliefs = inputs.settings.alerts.lease, state.beliefs
     # Beats first: one that came with a `resolved` is not one that followed it.
-    inhibits, cleared = _count_beats(state, inputs.beats)
-    for summary in cleared:
-        text = f"The inhibit has resolved and two heartbeats have followed: {summary}"
-        events.append(Event(kind="inhibit_cleared", text=text))
+    inhibits, events = _count_beats(state.durable.inhibits, beats)
     for notice in inputs.notices:
-        if notice.kind == "inhibit":
-            before = inhibits.get(notice.fingerprint)
-            if notice.firing:
+        match notice.kind, notice.firing:
+            case "inhibit", True:
+                before = inhibits.get(notice.fingerprint)
                 if before is None:
                     text = f"An alert forbids the engine to run: {notice.summary}"
                     events.append(Event(kind="inhibited", text=text, level=Level.WARNING))
-                starts_at = max(notice.starts_at, before.starts_at if before else notice.starts_at)
-                held = Inhibit(summary=notice.summary, starts_at=starts_at)
-                inhibits = {**inhibits, notice.fingerprint: held}
-            elif before is not None and before.beats_left is None and notice.starts_at >= before.starts_at:
-                inhibits = {**inhibits, notice.fingerprint: replace(before, beats_left=BEATS_TO_TRUST)}
-        elif notice.kind != "heartbeat":
-            if notice.firing:
-                beliefs = beliefs.fire(notice.fingerprint, notice.kind, notice.starts_at, now=now, lease=settings.lease)
-            else:
+                starts_at = notice.starts_at if before is None else max(notice.starts_at, before.starts_at)
+                inhibits = {**inhibits, notice.fingerprint: Inhibit(summary=notice.summary, starts_at=starts_at)}
+            case "inhibit", False:
+                before = inhibits.get(notice.fingerprint)
+                if before is not None and before.beats_left is None and notice.starts_at >= before.starts_at:
+                    inhibits = {**inhibits, notice.fingerprint: replace(before, beats_left=BEATS_TO_TRUST)}
+            case ("start" | "stop") as kind, True:
+                beliefs = beliefs.fire(notice.fingerprint, kind, notice.starts_at, now=now, lease=lease)
+            case "start" | "stop", False:
                 beliefs = beliefs.resolve(notice.fingerprint, notice.starts_at)
     beliefs = beliefs.lapse(now)
     if state.low.holds(inputs.settings.debounce.start):
         beliefs = beliefs.restore()
     durable = state.durable if inhibits == state.durable.inhibits else replace(state.durable, inhibits=inhibits)
-    return replace(state, beliefs=beliefs, durable=durable), iter(events)
+    return replace(state, beliefs=beliefs, durable=durable), events
 
 
-def _count_beats(state: State, beats: int) -> tuple[dict[str, Inhibit], list[str]]:
+def _count_beats(inhibits: dict[str, Inhibit], beats: int | None) -> tuple[dict[str, Inhibit], list[Event]]:
+    """Count the beats that have followed a `resolved`; None: the alert path is not trusted.
+
+    A path that dies may have resolved the alert by its death: that `resolved` proves nothing, the count begins anew.
+    """
     left: dict[str, Inhibit] = {}
-    cleared: list[str] = []
-    for fingerprint, inhibit in state.durable.inhibits.items():
+    events: list[Event] = []
+    for fingerprint, inhibit in inhibits.items():
         if inhibit.beats_left is None:
             left[fingerprint] = inhibit
-        elif state.path != "alerts":
-            # The alert path died with it: that `resolved` proves nothing, the count begins anew.
+        elif beats is None:
             left[fingerprint] = replace(inhibit, beats_left=BEATS_TO_TRUST)
         elif inhibit.beats_left > beats:
             left[fingerprint] = replace(inhibit, beats_left=inhibit.beats_left - beats)
         else:
-            cleared.append(inhibit.summary)
-    return left, cleared
+            text = f"The inhibit has resolved and two heartbeats have followed: {inhibit.summary}"
+            events.append(Event(kind="inhibit_cleared", text=text))
+    return left, events
 
 
 # --- the operator
 
 
-def _operator(state: State, inputs: Inputs, now: float) -> tuple[State, Iterator[Event]]:
+def _operator(state: State, inputs: Inputs, now: float) -> tuple[State, Iterable[Event]]:
     durable = state.durable
     events: list[Event] = []
     for command in inputs.commands:
@@ -266,19 +270,25 @@ def _operator(state: State, inputs: Inputs, now: float) -> tuple[State, Iterator
         text = f"The time of mode on is over: mode {durable.mode_before} again."
         events.append(Event(kind="manual_ended", text=text, fields={"mode": durable.mode_before}))
         durable = replace(durable, mode=durable.mode_before, manual_until=None)
-    return replace(state, durable=durable), iter(events)
+    return replace(state, durable=durable), events
 
 
 def _obey(durable: Durable, command: Command, settings: Settings, now: float) -> tuple[Durable, Event]:
     fields: dict[str, str | float | int | bool | None] = {"action": command.action}
     if command.action == "acknowledge":
-        durable = replace(durable, attempts=0, locked_out=False, back_off_until=None, inhibits={}, torn=False)
+        durable = replace(durable, attempts=0, locked_out=False, inhibits={}, torn=False)
         text = "The operator acknowledged: lock-out, failed attempts and inhibits are cleared."
     elif command.action == "on":
-        seconds = min(command.seconds or MANUAL, settings.limits.max_run)
+        longest = settings.limits.max_run
+        seconds = min(MANUAL, longest) if command.seconds is None else command.seconds
+        fields["seconds"] = seconds
+        if not 0 < seconds <= longest:
+            text = (
+                f"A run of {span(seconds)} was asked for and refused: more than 0 s, at most max_run {span(longest)}."
+            )
+            return durable, Event(kind="operator_refused", text=text, level=Level.WARNING, fields=fields)
         before = durable.mode_before if durable.mode == "on" else durable.mode
         durable = replace(durable, mode="on", mode_before=before, manual_until=now + seconds)
-        fields["seconds"] = seconds
         text = f"The operator wants the engine to run for {span(seconds)}."
     else:
         durable = replace(durable, mode=command.action, manual_until=None)
@@ -292,9 +302,9 @@ def _obey(durable: Durable, command: Command, settings: Settings, now: float) ->
 # --- the board
 
 
-def _board(state: State, inputs: Inputs, now: float) -> tuple[State, Iterator[Event]]:
+def _board(state: State, inputs: Inputs, now: float) -> tuple[State, Iterable[Event]]:
     if not inputs.relay_error and not inputs.board_asked:
-        return state, iter(())
+        return state, ()
     wanted = state.durable.run is not None
     agrees = inputs.read_back is wanted and not inputs.relay_error
     contrary = 0 if agrees else state.contrary_reads + 1
@@ -312,9 +322,9 @@ def _board(state: State, inputs: Inputs, now: float) -> tuple[State, Iterator[Ev
         event = Event(kind="relay_fault", text=text, level=Level.ERROR, fields={"wanted": wanted, "read_back": said})
         if not inputs.relay_error:
             durable = replace(durable, relay_errors=durable.relay_errors + 1)
-        return replace(state, relay_fault=True, contrary_reads=contrary, good_reads=0, durable=durable), iter((event,))
+        return replace(state, relay_fault=True, contrary_reads=contrary, good_reads=0, durable=durable), (event,)
     if state.relay_fault and good >= SAMPLES:
         event = Event(kind="relay_recovered", text="The board reads open again; starts are held for min off.")
         durable = replace(durable, released_at=now, stopped_at=None)
-        return replace(state, relay_fault=False, contrary_reads=0, good_reads=0, durable=durable), iter((event,))
-    return replace(state, contrary_reads=contrary, good_reads=good, durable=durable), iter(())
+        return replace(state, relay_fault=False, contrary_reads=0, good_reads=0, durable=durable), (event,)
+    return replace(state, contrary_reads=contrary, good_reads=good, durable=durable), ()

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from actuator.inhibitors import budget_left
 from actuator.model import Closure, Durable, Event, Level, State
 from actuator.words import span
 
 if TYPE_CHECKING:
-    from actuator.model import Moment, Saved
+    from actuator.model import Moment, Run, Saved
     from actuator.settings import Settings
 
 
@@ -26,39 +27,52 @@ def restore(
         torn: journal and sidecar do not agree: at most one max run of budget is left.
     """
     durable = Durable() if saved is None else _carried(saved, here)
+    same_boot = saved is not None and saved.moment.boot == here.boot
     events: list[Event] = []
-    if torn:
-        spent = settings.limits.daily_budget - settings.limits.max_run
-        closures = (Closure(start=here.now - spent, end=here.now),) if spent > 0 else ()
-        durable = replace(durable, run=None, candidate=None, closures=closures, torn=True)
-        text = (
-            f"The journal is torn: at most {span(settings.limits.max_run)} of the daily budget are left until the day "
-            "has passed, and nothing is resumed. `acknowledge` ends the alarm."
-        )
-        events.append(Event(kind="journal_torn", text=text, level=Level.ERROR))
-    broken_off = durable.run or durable.candidate
-    if broken_off is not None:
-        same_boot = saved is not None and saved.moment.boot == here.boot
-        resumable = (
-            same_boot and broken_off.proven_at is not None and not broken_off.resumed and here.now < broken_off.deadline
-        )
-        text = f"Run {broken_off.number} was broken off by a death of this program, {_how(same_boot=same_boot)}."
-        events.append(Event(kind="run_broken_off", text=text, level=Level.WARNING, fields={"run": broken_off.number}))
-        if resumable:
-            durable = replace(durable, run=None, candidate=broken_off)
+    run = durable.run or durable.candidate
+    if run is not None:
+        text = f"Run {run.number} was broken off by a death of this program, {_how(same_boot=same_boot)}."
+        events.append(Event(kind="run_broken_off", text=text, level=Level.WARNING, fields={"run": run.number}))
+        fit = run.proven_at is not None and not run.resumed and here.now < run.deadline
+        if same_boot and not torn and fit:
+            # Marked at once: a second death finds it used up, whether or not it was taken up again in between.
+            durable = replace(durable, run=None, candidate=replace(run, resumed=True))
         else:
             # In this boot the contact may have stayed closed until now; over a reboot no longer than it was meant to.
-            end = here.now if same_boot else min(here.now, max(broken_off.deadline, broken_off.closed_at))
-            durable = replace(
-                durable,
-                run=None,
-                candidate=None,
-                closures=(*durable.closures, Closure(start=broken_off.closed_at, end=end)),
-                run_seconds=durable.run_seconds + max(0.0, end - broken_off.closed_at),
-                released_at=here.now,
-                stopped_at=None,
-            )
+            durable = _ended(durable, run, end=here.now if same_boot else min(here.now, run.deadline))
+            durable = replace(_counted(durable, run, settings), released_at=here.now, stopped_at=None)
+    if torn:
+        most = settings.limits.max_run
+        missing = budget_left(durable, settings, here.now) - most
+        closures = (*durable.closures, Closure(start=here.now - missing, end=here.now)) if missing > 0 else ()
+        durable = replace(
+            durable, closures=closures or durable.closures, released_at=here.now, stopped_at=None, torn=True
+        )
+        text = (
+            f"The journal is torn: at most {span(most)} of the daily budget are left until the day has passed, and "
+            "nothing is resumed. `acknowledge` ends the alarm."
+        )
+        events.append(Event(kind="journal_torn", text=text, level=Level.ERROR))
     return State(started_at=here.now, durable=durable), tuple(events)
+
+
+def _ended(durable: Durable, run: Run, *, end: float) -> Durable:
+    end = max(end, run.closed_at)
+    return replace(
+        durable,
+        run=None,
+        candidate=None,
+        closures=(*durable.closures, Closure(start=run.closed_at, end=end)),
+        run_seconds=durable.run_seconds + end - run.closed_at,
+    )
+
+
+def _counted(durable: Durable, run: Run, settings: Settings) -> Durable:
+    """Count an attempt that could be judged and was never proven: an engine whose cranking kills us is not for ever."""
+    if run.proven_at is not None or not run.denied:
+        return durable
+    attempts = durable.attempts + 1
+    return replace(durable, attempts=attempts, locked_out=durable.locked_out or attempts >= settings.limits.attempts)
 
 
 def _how(*, same_boot: bool) -> str:
@@ -101,4 +115,5 @@ def _carried(saved: Saved, here: Moment) -> Durable:
         mode=durable.mode_before if manual_over else durable.mode,
         manual_until=None if manual_over else durable.manual_until,
         blind_at=moved(durable.blind_at),
+        exercise_at=moved(durable.exercise_at),
     )
