@@ -40,7 +40,7 @@ class Feedback:
     async def _once(self, session: aiohttp.ClientSession, config: Config) -> None:
         try:
             read = page.parse(await _fetch(session, config), config)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, LookupError) as error:  # any page that is none
             self.fault = str(error) or f"no answer within {_timeout(config):g} s"
             url = config.exporter.url
             _log.limited("exporter", "exporter's page cannot be read", url=url, error=self.fault)
@@ -70,5 +70,9 @@ async def _fetch(session: aiohttp.ClientSession, config: Config) -> str:
     ) as response:
         if response.status != 200:
             raise ValueError(f"it answers {response.status} {response.reason}")
-        body = await response.content.read(_LARGEST)
+        body = bytearray()
+        async for part in response.content.iter_chunked(65536):
+            body += part
+            if len(body) > _LARGEST:
+                raise ValueError(f"the page is larger than {_LARGEST} bytes")
         return body.decode()

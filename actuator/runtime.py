@@ -49,7 +49,7 @@ class Outcome:
     """What became of something that was taken in.
 
     Attributes:
-        obeyed: no order to the relay failed in that turn.
+        obeyed: no order to the relay failed in that turn, and the contact reads as it was commanded.
         durable: what had to be written was.
     """
 
@@ -204,7 +204,8 @@ class Runtime:
             else:
                 await self.keeper.retry()
         self._show(here)
-        return Outcome(obeyed=not self._relay_error, durable=durable)
+        in_place = not self._hand.can_read_back or self._read_back is self._wanted
+        return Outcome(obeyed=in_place and not self._relay_error, durable=durable)
 
     # --- the relay
 

@@ -1,0 +1,287 @@
+"""The sentence, the reasons and the metrics, for what the controller makes of a synthetic world."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.exposition import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import CollectorRegistry
+
+from actuator import status
+from actuator.collector import Counts, GeneratorCollector
+from actuator.config import Config, load
+from actuator.model import CAUSES, MODES, PATHS, PHASES, REASONS
+from actuator.view import View
+from tests.actuator.world import World
+from toolkit.config import decode
+
+NOON = 1_699_963_200.0
+
+
+def config(**parts: object) -> Config:
+    whole = {"exporter": {"url": "http://127.0.0.1/metrics"}, "relay": {"type": "simulated"}, "journal": "j.db"}
+    return decode({**whole, **parts}, Config)
+
+
+def world(**parts: object) -> World:
+    return World(settings=config(**parts), wall=NOON, wall_sane=True)
+
+
+def view(of: World, **over: object) -> View:
+    assert isinstance(of.settings, Config)
+    shown: dict[str, Any] = {
+        "state": of.state,
+        "config": of.settings,
+        "now": of.now,
+        "wall": of.wall,
+        "wall_sane": of.wall_sane,
+        "wanted": of.contact,
+        "read_back": of.contact,
+        "relay": "coil 0",
+        "can_read_back": True,
+    }
+    return View(**{**shown, **over})
+
+
+def clock(of: World, moment: float) -> str:
+    return time.strftime("%H:%M", time.localtime(of.wall + moment - of.now))
+
+
+def running() -> World:
+    of = world().on_alerts()
+    of.soc = 0.2
+    of.run(10)
+    of.fire("start")
+    assert of.run(60, until=lambda it: it.state.phase == "running")
+    return of
+
+
+def test_running_for_an_alert_says_since_when_what_is_proven_and_what_ends_it() -> None:
+    of = running()
+    of.soc = 0.31
+    of.run(10)
+    run = of.state.durable.run
+    assert run is not None
+    assert status.sentence(view(of)) == (
+        f"Running for alert since {clock(of, run.closed_at)}, AC proven, SOC 31 %, "
+        f"stops at 60 % or {clock(of, run.deadline)}."
+    )
+
+
+def test_with_a_wrong_clock_it_speaks_in_spans() -> None:
+    of = running()
+    said = status.sentence(view(of, wall_sane=False))
+    assert said.startswith("Running for alert since ")
+    assert " s ago, AC proven, SOC 20 %, stops at 60 % or in 3 h 59 min." in said
+
+
+def test_starting_says_until_when_it_is_given() -> None:
+    of = world().on_alerts()
+    of.obeys = False
+    of.run(20)
+    of.soc = 0.2
+    of.run(10)
+    of.fire("start")
+    of.run(3)
+    run = of.state.durable.run
+    assert run is not None
+    assert status.sentence(view(of)).startswith(
+        f"Starting for alert: contact closed since {clock(of, run.closed_at)}, the engine is not proven to run yet and "
+        f"has until {clock(of, run.closed_at + 600)}; SOC 20 %"
+    )
+
+
+def test_a_run_without_evidence_is_unknown_and_never_called_running() -> None:
+    of = running()
+    of.bus_alive = False
+    of.run(120)
+    said = status.sentence(view(of))
+    assert "whether the engine runs is unknown" in said
+    assert status.status(view(of)).proof == "unknown"
+
+
+def test_stopping_waits_for_the_proof_and_a_failed_stop_says_what_to_do() -> None:
+    of = running()
+    of.tail = 1e9
+    of.operator("off")
+    of.run(2)
+    assert "Stopping: the contact has been open since" in status.sentence(view(of))
+    of.run(400)
+    assert status.sentence(view(of)).startswith("Failed to stop: the contact has been open since ")
+    assert "Stop it at the remote or at the engine." in status.sentence(view(of))
+
+
+def test_off_says_what_would_start_it_on_each_path() -> None:
+    of = world()
+    of.run(30)
+    latest = clock(of, of.state.started_at + 300)
+    assert status.sentence(view(of)) == (
+        f"Off: SOC 50 %, waiting for two heartbeats of the alerts, until {latest} at the latest."
+    )
+    of.run(300)
+    assert status.sentence(view(of)) == (
+        "Off: SOC 50 %, starts at 25 % by its own judgement, for the alerts are silent (no heartbeat yet)."
+    )
+    of.soc = None
+    of.run(400)
+    assert status.sentence(view(of)) == (
+        "Off: SOC unknown, the alerts are silent too (no heartbeat yet): nothing starts."
+    )
+    of = world().on_alerts()
+    assert status.sentence(view(of)) == "Off: SOC 50 %, starts at 25 %, the alerts decide."
+
+
+def test_what_is_wanted_but_held_back_says_why_and_until_when() -> None:
+    of = running()
+    of.operator("off")
+    assert of.run(400, until=lambda it: it.state.phase == "off")
+    assert "held back: switched off by the operator" in status.sentence(view(of))
+    of.operator("auto")
+    of.fire("start", firing=False)
+    of.fire("start", starts_at=5.0)
+    of.step()
+    stopped = of.state.durable.stopped_at
+    assert stopped is not None
+    assert status.sentence(view(of)) == (
+        f"Wanted by the alert, but held back: at least 15 min between two runs (until {clock(of, stopped + 900)}); "
+        "SOC 20 %."
+    )
+    (reason,) = status.why_not(view(of))
+    assert reason.reason == "min_off"
+    assert reason.until == pytest.approx(of.wall + stopped + 900 - of.now)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (5, "the AGS refuses (quiet time)"),
+        (9, "reset it at the remote: OFF, then AUTO"),
+        (8, "for something else (start v"),
+    ],
+)
+def test_the_ags_in_its_own_words(code: int, said: str) -> None:
+    of = world().on_alerts()
+    of.soc, of.ags = 0.2, code
+    of.run(30)
+    of.fire("start")
+    of.run(30)
+    assert said in status.sentence(view(of))
+
+
+def test_a_relay_that_lies_is_unknown_never_stopped() -> None:
+    of = world().on_alerts()
+    of.read_back = lambda _: True
+    of.run(10)
+    said = status.sentence(view(of, read_back=True))
+    assert said.startswith("Unknown: the contact should be open and reads closed.")
+    of.read_back = lambda _: None
+    of.step()
+    assert "and cannot be read" in status.sentence(view(of, read_back=None))
+
+
+def test_a_used_up_budget_says_when_the_day_lets_it_go() -> None:
+    of = world(limits={"daily_budget": "30m", "min_off": "1m", "min_run": "1m"}).on_alerts()
+    of.soc = 0.2
+    of.run(20)
+    of.fire("start")
+    run = of.state.durable.run
+    assert run is not None
+
+    def used_up(it: World) -> bool:
+        if int(it.now) % 300 == 0:
+            it.fire("start")
+        return "budget" in it.state.inhibitors
+
+    assert of.run(2400, until=used_up)
+    of.run(5)
+    budget = next(reason for reason in status.why_not(view(of)) if reason.reason == "budget")
+    assert budget.until == pytest.approx(of.wall + run.closed_at + 86400 - of.now, abs=5)
+
+
+def test_faults_are_told() -> None:
+    of = world(evidence={"ac_input": False, "ags": False})
+    of.step()
+    told = status.status(
+        view(of, relay_fault="cable out", can_read_back=False, journal_fault="disk full", feedback_fault="refused")
+    ).faults
+    for words in ("cable out", "cannot be read back", "disk full", "refused", "No proof of the engine"):
+        assert any(words in fault for fault in told), words
+
+
+def test_the_document_has_every_field_of_the_contract() -> None:
+    document = json.loads(status.document(view(running())))
+    for field in (
+        "mode", "path", "phase", "causes", "inhibitors", "contact", "proof", "soc", "deadline", "last_beat", "attempts",
+        "budget_remaining", "sentence",
+    ):  # fmt: skip
+        assert field in document
+    assert document["contact"]["wanted"] is document["contact"]["read_back"] is True
+
+
+def samples(shown: View | None, counts: Counts | None = None) -> Mapping[tuple[str, str], float]:
+    registry = CollectorRegistry()
+    registry.register(GeneratorCollector(lambda: shown, counts or Counts()))
+    text = generate_latest(registry).decode()
+    return {
+        (sample.name, next(iter(sample.labels.values()), "")): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_every_label_value_is_always_there_and_agrees_with_the_state() -> None:
+    of = running()
+    page = samples(view(of))
+    for name, known, true in (
+        ("generator_phase", PHASES, {"running"}),
+        ("generator_mode", MODES, {"auto"}),
+        ("generator_path", PATHS, {"alerts"}),
+        ("generator_demand", CAUSES, {"alert"}),
+        ("generator_inhibited", REASONS, set(of.state.inhibitors)),
+    ):
+        assert {label for metric, label in page if metric == name} == set(known)
+        assert {label for (metric, label), value in page.items() if metric == name and value} == true
+    assert page["generator_starts_total", "alert"] == 1
+    assert page["generator_starts_total", "exercise"] == 0
+    run = of.state.durable.run
+    assert run is not None
+    assert page["generator_run_seconds_total", ""] == pytest.approx(of.now - run.closed_at)
+    assert page["generator_run_deadline_timestamp_seconds", ""] == pytest.approx(of.wall + run.deadline - of.now)
+    assert page["generator_running", ""] == 1
+
+
+def test_what_is_not_known_is_absent() -> None:
+    of = world()
+    of.bus_alive = False
+    of.run(30)
+    page = samples(view(of, read_back=None))
+    for name in (
+        "generator_running", "generator_relay_closed", "generator_run_deadline_timestamp_seconds",
+        "generator_heartbeat_timestamp_seconds",
+    ):  # fmt: skip
+        assert (name, "") not in page
+    assert page["generator_relay_commanded", ""] == 0
+
+
+def test_counters_are_there_before_anything_has_happened() -> None:
+    page = samples(None)
+    assert page["generator_notifications_total", "firing"] == 0
+    assert page["generator_notifications_rejected_total", "other_site"] == 0
+
+
+def test_every_metric_can_be_asked_for_by_name() -> None:
+    registry = CollectorRegistry()
+    registry.register(GeneratorCollector(lambda: view(running()), Counts()))
+    text = generate_latest(registry.restricted_registry(["generator_phase"])).decode()
+    assert text.count("generator_phase{") == len(PHASES)
+    assert "generator_mode" not in text
+
+
+def test_the_example_configuration_is_one() -> None:
+    load(Path(__file__).resolve().parents[2] / "deploy" / "actuator.yml")
