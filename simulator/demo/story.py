@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 
@@ -24,7 +25,7 @@ SOC_STEP_POINTS = 5
 
 SIMULATOR = {
     "hour": 20.0,
-    "battery": {"soc": "27%"},
+    "battery": {"soc": "29%"},
     "charger": {"amperes": 105.0, "ac_transfer_delay": "3s"},
     "engine": {"start_delay": "3s", "warm_up": "4s", "cool_down": "3s", "tail": "8s"},
     "sun": {"peak_watts": 0.0},
@@ -35,7 +36,7 @@ ACTUATOR = {
     "start_soc": f"{START_SOC:.0%}",
     "stop_soc": f"{STOP_SOC:.0%}",
     "alerts": {"heartbeat_timeout": "30s", "lease": "90s", "alert_grace": "60s"},
-    "debounce": {"start": "12s", "stop": "6s", "emergency": "6s"},
+    "debounce": {"start": "12s", "stop": "30s", "emergency": "6s"},  # on the alert path the alert is to be first
     "limits": {
         "max_run": "10m",
         "min_run": "20s",
@@ -70,6 +71,8 @@ class Story:
         self._voice = voice
         self._scene = Scene()
         self._told_points: int | None = None
+        self._gist = ""
+        """What the actuator last said, without what counts down in it."""
 
     async def begin(self) -> None:
         """Start every part and wait until it serves.
@@ -106,9 +109,11 @@ class Story:
             await self._until("the actuator gives up waiting", 60, lambda now: now.path == "fallback")
             say("No heartbeat comes, so the actuator decides by itself, from the exporter's own page.", YELLOW)
         await self._until(
-            f"the state of charge reaches {START_SOC:.0%}", 60, lambda now: now.soc is not None and now.soc <= START_SOC
+            f"the state of charge reaches {_percent(START_SOC)}",
+            60,
+            lambda now: now.soc is not None and now.soc <= START_SOC,
         )
-        say(f"The battery is at {START_SOC:.0%}, where the engine is wanted. One low reading proves nothing:")
+        say(f"The battery is at {_percent(START_SOC)}, where the engine is wanted. One low reading proves nothing:")
         if alerts:
             say("  the rule asks for a whole window of them (2 min as shipped, 12 s here).", DIM)
             await self._until("BatterySocLow fires", 60, lambda now: "BatterySocLow" in now.firing)
@@ -125,9 +130,11 @@ class Story:
         say(f"The battery is being charged with {_amperes(self._scene)}.")
         self._told_points = None
         await self._until(
-            f"the state of charge reaches {STOP_SOC:.0%}", 200, lambda now: now.soc is not None and now.soc >= STOP_SOC
+            f"the state of charge reaches {_percent(STOP_SOC)}",
+            200,
+            lambda now: now.soc is not None and now.soc >= STOP_SOC,
         )
-        say(f"The battery is at {STOP_SOC:.0%}, which is enough.")
+        say(f"The battery is at {_percent(STOP_SOC)}, which is enough.")
         if alerts:
             await self._until("BatterySocRecovered fires", 60, lambda now: "BatterySocRecovered" in now.firing)
             say("BatterySocRecovered fires. The end of an alert would not do: only good news stops an engine.", YELLOW)
@@ -154,10 +161,13 @@ class Story:
     async def _look(self) -> None:
         await asyncio.sleep(LOOK_SECONDS)
         self._processes.check()
-        before, self._scene = self._scene, await self._lookout.look()
+        self._scene = await self._lookout.look()
         self._tell_progress()
-        if self._scene.sentence and self._scene.sentence != before.sentence:
-            self._voice.say(f"  actuator: {self._scene.sentence}", DIM)
+        sentence = self._scene.sentence or ""
+        gist = re.sub(r"[0-9]+", "", sentence.split(";")[0].split(" for ")[0])
+        if sentence and gist != self._gist:
+            self._gist = gist
+            self._voice.say(f"  actuator: {sentence}", DIM)
 
     def _tell_progress(self) -> None:
         """Say each time the state of charge has moved by some points."""
@@ -172,7 +182,7 @@ class Story:
 
 
 def _percent(ratio: float | None) -> str:
-    return "an unknown charge" if ratio is None else f"{ratio:.0%}"
+    return "an unknown charge" if ratio is None else f"{ratio * 100:.0f} %"
 
 
 def _amperes(scene: Scene) -> str:

@@ -25,12 +25,14 @@ FACTOR = 0.05
 """A rule's window of 2 min lasts 6 s."""
 WINDOW_SECONDS = 120 * FACTOR
 
-SPEED = 200.0
+SPEED = 100.0
+"""Faster, and a monitor whose whole percents are believed when received twice alike would look frozen."""
+
 SIMULATOR: dict[str, Any] = {
     "speed": SPEED,
     "hour": 20.0,
-    "battery": {"soc": "30%"},
-    "charger": {"amperes": 200.0, "ac_transfer_delay": "1s"},
+    "battery": {"soc": "28%", "internal_ohms": 0.003},
+    "charger": {"amperes": 115.0, "ac_transfer_delay": "1s"},
     "engine": {"watts": 9000.0, "start_delay": "1s", "warm_up": "1s", "cool_down": "1s", "tail": "2s"},
     "sun": {"peak_watts": 0.0},
     "load": [1000.0] * 24,
