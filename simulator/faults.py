@@ -32,6 +32,9 @@ class Faults:
         metadata=says("the BMK believes this SOC and counts on from there, until the fault is cleared", armed=1.0),
     )
     bmk_frozen: bool = field(default=False, metadata=says("the BMK repeats its last packet for ever"))
+    bmk_soc_stuck: bool = field(
+        default=False, metadata=says("the BMK's SOC and ampere-hours stand still, its volts and amperes live")
+    )
     bmk_thinking: bool = field(default=False, metadata=says("the BMK says SOC 255, Think'n"))
 
     engine_does_not_start: bool = field(
@@ -70,6 +73,9 @@ class Faults:
         ),
     )
     relay_read_back_lies: bool = field(default=False, metadata=says("reads say the opposite of every coil"))
+    relay_dead: bool = field(
+        default=False, metadata=says("the board hangs up on every connection, its serial port is gone; coils stay")
+    )
     relay_silent: bool = field(default=False, metadata=says("the board takes requests and answers none"))
     relay_welded: bool = field(
         default=False, metadata=says("the contact of coil 0 stays as it is, while the board says what was asked of it")

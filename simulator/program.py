@@ -14,7 +14,6 @@ from simulator import faults, settings
 from simulator.bus import Bus
 from simulator.devices.rack import Rack
 from simulator.line import Line
-from simulator.modbus import Server
 from simulator.relay import Board
 from simulator.site import Site, advance
 from simulator.web import application
@@ -36,7 +35,7 @@ class Program:
         self.bus = Bus(self.site)
         self.line = Line(Path(site_settings.bus.link))
         self.board = Board(self.site.faults, site_settings.relay.coils)
-        self.rack = Rack(self.site)
+        self.rack = Rack(self.site, self.board)
         self._said: dict[str, object] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -47,7 +46,7 @@ class Program:
             OSError: an address cannot be listened on.
         """
         async with self._opened():
-            work = [asyncio.create_task(self._live()), asyncio.create_task(self._speak())]
+            work = [asyncio.create_task(part) for part in (self._live(), self._speak(), self.rack.serve())]
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait([*work, stopped], return_when=asyncio.FIRST_COMPLETED)
             for task in (*work, stopped):
@@ -62,10 +61,6 @@ class Program:
             self.line.plug()
             stack.callback(self.line.unplug)
             _log.info("serial port", link=str(self.line.link), leads_to=str(self.line.link.readlink()))
-            server = Server(self._answer)
-            await server.open(*flags.split_address(self._settings.relay.listen))
-            stack.push_async_callback(server.close)
-            _log.info("relay board", host=server.address[0], port=server.address[1])
             await stack.enter_async_context(self.rack.opened())
             runner = web.AppRunner(application(self.site, self.state, self._changed), access_log=None)
             await runner.setup()
@@ -76,9 +71,6 @@ class Program:
             host, port = runner.addresses[0][:2]
             _log.info("interface", host=host, port=port, url=f"http://{host}:{port}/")
             yield
-
-    async def _answer(self, _unit: int, request: bytes) -> bytes | None:
-        return self.board.answer(request, time.monotonic())
 
     async def _live(self) -> None:
         last = time.monotonic()

@@ -121,9 +121,14 @@ class Bus(Settings, frozen=True):
 
 
 class Relay(Settings, frozen=True):
-    """The Modbus TCP relay board; its coil 0 is the generator's contact. Port 0: any free one, said when it is open."""
+    """The Modbus relay board; its coil 0 is the generator's contact. Port 0: any free one, said when it is open.
+
+    With `link` it is on a serial port too, RTU at 9600 baud, for unit `unit_id`; over TCP every unit is meant.
+    """
 
     listen: str = "127.0.0.1:5020"
+    link: str | None = None
+    unit_id: int = 1
     coils: int = 8
 
     def __post_init__(self) -> None:

@@ -91,13 +91,13 @@ def inject(site: Site, name: str, value: object = None) -> None:
 
 
 def clear(site: Site, name: str) -> None:
-    """Take a fault away; a BMK that had jumped knows the truth again.
+    """Take a fault away; a BMK that had jumped or stuck knows the truth again.
 
     Raises:
         UnknownFaultError: no such fault.
     """
     take(site.faults, name)
-    if name == "bmk_jump":
+    if name in ("bmk_jump", "bmk_soc_stuck"):
         site.monitor.soc = site.battery.soc
 
 
@@ -160,7 +160,7 @@ def _flow(site: Site, seconds: float) -> None:
         load = max(0.0, load - shed * EFFICIENCY)
 
     soc_change = battery.flow(solar + charged - drawn, site_seconds)
-    site.monitor.count(soc_change, battery.amperes, battery.volts, site_seconds)
+    site.monitor.count(0.0 if site.faults.bmk_soc_stuck else soc_change, battery.amperes, battery.volts, site_seconds)
     inverter.load_watts = load
     inverter.dc_watts = charged - drawn
     inverter.charging_ac_watts = charged / CHARGE_EFFICIENCY

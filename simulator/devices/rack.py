@@ -1,9 +1,10 @@
-"""The devices that the settings name: opened, tended and closed together."""
+"""The devices that the settings name, the relay board among them: opened, tended and closed together."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,48 +18,68 @@ from simulator.devices.serial import SerialPort
 from simulator.lies import told_soc
 from simulator.line import Line
 from simulator.modbus import Server
+from simulator.relay import Board
 from simulator.site import Site
 from toolkit import flags, log
 
 AIMS_BAUD = 2400
+RELAY_BAUD = 9600
 
 _log = log.get("simulator")
 
 
 class Rack:
-    """Everything beside the Magnum bus and the relay board."""
+    """Everything beside the Magnum bus; what is opened is logged under its name here."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, board: Board) -> None:
         self._site = site
+        self._board = board
         self._servers: dict[str, tuple[str, Server]] = {}
         self._ports: dict[str, SerialPort] = {}
         self._registers: dict[str, Registers] = {}
         self._aims: Aims | None = None
         lies = site.faults
+        self._install_relay(site.settings.relay)
         if site.settings.classic is not None:
             classic = Classic(site, lies.classic, whizbang=site.settings.classic.whizbang)
             registers = self._registers["classic"] = Registers(classic.image, lies.classic)
             server = Server(registers.answer, lambda: lies.classic.dead)
-            self._servers["classic"] = (site.settings.classic.listen, server)
+            self._servers["classic on Modbus TCP"] = (site.settings.classic.listen, server)
         if site.settings.bms is not None:
             self._install_bms(site.settings.bms)
         if site.settings.aims is not None:
             self._aims = Aims(site, lies.aims, dialect=site.settings.aims.dialect)
             line = Line(Path(site.settings.aims.link))
-            self._ports["aims"] = SerialPort(line, self._aims.hear, baud=AIMS_BAUD, dead=lambda: lies.aims.dead)
+            self._ports["aims on a serial port"] = SerialPort(
+                line, self._aims.hear, baud=AIMS_BAUD, dead=lambda: lies.aims.dead
+            )
+
+    def _install_relay(self, relay: settings.Relay) -> None:
+        async def answer(_unit: int, request: bytes) -> bytes | None:
+            return self._board.answer(request, time.monotonic())
+
+        def dead() -> bool:
+            return self._site.faults.relay_dead
+
+        self._servers["relay board"] = (relay.listen, Server(answer, dead))
+        if relay.link is not None:
+            slave = Slave(relay.unit_id, answer)
+            self._ports["relay board on a serial port"] = SerialPort(
+                Line(Path(relay.link)), slave.hear, baud=RELAY_BAUD, dead=dead
+            )
 
     def _install_bms(self, bms: settings.Bms) -> None:
-        site, lies = self._site, self._site.faults.bms
+        lies = self._site.faults.bms
         profile = PROFILES[bms.profile]
         registers = self._registers["bms"] = Registers(
             lambda unit: profile.image(self._bank(), unit), lies, functions=profile.functions, stride=profile.stride
         )
         if bms.listen is not None:
-            self._servers["bms"] = (bms.listen, Server(registers.answer, lambda: lies.dead))
+            self._servers["bms on Modbus TCP"] = (bms.listen, Server(registers.answer, lambda: lies.dead))
         if bms.link is not None:
             slave = Slave(profile.unit if bms.unit_id is None else bms.unit_id, registers.answer)
-            self._ports["bms"] = SerialPort(
-                Line(Path(bms.link)), slave.hear, baud=bms.baud, dead=lambda: site.faults.bms.dead, echo=bms.echo
+            self._ports["bms on a serial port"] = SerialPort(
+                Line(Path(bms.link)), slave.hear, baud=bms.baud, dead=lambda: lies.dead, echo=bms.echo
             )
 
     def _bank(self) -> Bank:
@@ -85,14 +106,19 @@ class Rack:
             for name, (listen, server) in self._servers.items():
                 await server.open(*flags.split_address(listen))
                 stack.push_async_callback(server.close)
-                _log.info(f"{name} on Modbus TCP", host=server.address[0], port=server.address[1])
+                _log.info(name, host=server.address[0], port=server.address[1])
             for name, port in self._ports.items():
                 port.tend()
                 stack.callback(port.close)
-                serving = asyncio.create_task(port.serve())
-                stack.callback(serving.cancel)
-                _log.info(f"{name} on a serial port", link=str(port.line.link))
+                _log.info(name, link=str(port.line.link))
             yield
+
+    async def serve(self) -> None:
+        """Answer on the serial ports until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.Event().wait())
+            for port in self._ports.values():
+                group.create_task(port.serve())
 
     def tend(self) -> None:
         """Look after the serial ports."""
@@ -104,8 +130,8 @@ class Rack:
         told: dict[str, dict[str, object]] = {}
         for name, registers in self._registers.items():
             told[name] = {"reads": registers.reads, "other_requests": registers.others}
-        for name, (_, server) in self._servers.items():
-            told[name]["most_connections"] = server.most_connections
+            if f"{name} on Modbus TCP" in self._servers:
+                told[name]["most_connections"] = self._servers[f"{name} on Modbus TCP"][1].most_connections
         if self._aims is not None:
             told["aims"] = {"commands": dict(self._aims.commands)}
         return {**told}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import serial
+from pymodbus.client import ModbusSerialClient
 
 from simulator.faults import declared
 from tests.simulator.harness import Simulator
@@ -27,7 +29,8 @@ QUICK["noticed_after"] = "500ms"
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     folder = tmp_path_factory.mktemp("site")
-    with Simulator(folder, speed=60, engine=QUICK, charger={"ac_transfer_delay": "200ms"}) as simulator:
+    relay = {"link": str(folder / "relay")}
+    with Simulator(folder, speed=60, engine=QUICK, charger={"ac_transfer_delay": "200ms"}, relay=relay) as simulator:
         yield simulator
 
 
@@ -176,6 +179,28 @@ def test_relay_faults_reach_the_wire(site: Simulator) -> None:
     site.fault("relay_silent")
     with pytest.raises(TimeoutError):
         write_coil(site, on=True, patience=0.3)
+
+
+def test_dead_board_hangs_up_and_keeps_its_coils(site: Simulator) -> None:
+    write_coil(site, on=True)
+    site.fault("relay_dead")
+    # Whether the hang-up overtakes the request is chance: an end, or a reset.
+    with contextlib.suppress(ConnectionError):
+        assert write_coil(site, on=False) == b""
+    assert site.state()["relay"]["coils"][0] is True
+
+
+def test_board_on_a_serial_port_switches_the_same_coil(site: Simulator) -> None:
+    relay_link = site.link.parent / "relay"
+    wait_until(relay_link.exists, 5, "the board's port is there")
+    with ModbusSerialClient(str(relay_link), baudrate=9600, timeout=2, retries=0) as client:
+        assert not client.write_coil(0, value=True, device_id=1).isError()
+        assert client.read_coils(0, count=1, device_id=1).bits[0] is True
+    assert site.state()["relay"]["coils"][0] is True
+    site.fault("relay_dead")
+    wait_until(lambda: not relay_link.is_symlink(), 5, "the board's port is gone")
+    site.clear("relay_dead")
+    wait_until(relay_link.exists, 5, "the board's port is back")
 
 
 def test_guide_names_every_fault_and_wrong_requests_are_told_what_is_right(site: Simulator) -> None:

@@ -357,6 +357,17 @@ def test_bmk_jumps_counts_on_from_there_and_learns_the_truth_when_well_again() -
     assert model.monitor.soc == model.battery.soc
 
 
+def test_stuck_bmk_keeps_its_soc_while_its_amperes_live() -> None:
+    model = site(soc=0.4)
+    model.load_watts, model.sun_watts = 1000.0, 0.0
+    inject(model, "bmk_soc_stuck")
+    advance(model, 3600)
+    assert model.monitor.soc == 0.4
+    assert model.battery.soc < 0.3
+    clear(model, "bmk_soc_stuck")
+    assert model.monitor.soc == model.battery.soc
+
+
 def test_set_soc_is_known_to_the_bmk() -> None:
     model = site()
     set_soc(model, 0.18)
