@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from fractions import Fraction
 from typing import Annotated, Literal
 
@@ -129,6 +128,8 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
         registers: the owner's own list.
         unit_id: the device's address; without it, the one that devices of this profile have as delivered.
         interval: seconds from one reading to the next.
+        soc: where the state of charge comes from: the profile's register for it, or what remains over what the battery
+            holds, for a device whose register does not tell.
         current_scale: amperes of one count of the profile's current, where it differs; negative when it is reversed.
     """
 
@@ -137,6 +138,7 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
     registers: tuple[RegisterConfig, ...] = ()
     unit_id: UnitId | None = None
     interval: Duration = Duration(5)
+    soc: Literal["register", "amphours"] = "register"
     current_scale: float | None = None
 
     def __post_init__(self) -> None:
@@ -149,6 +151,8 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
             raise ConfigError("", found, "one of them")
         if self.current_scale is not None and (self.profile is None or self.current_scale == 0):
             raise ConfigError("current_scale", f"{self.current_scale:g}", "amperes of one count, beside a profile")
+        if self.soc == "amphours" and (self.profile is None or not profile(self.profile, self.unit_id).counts_amphours):
+            raise ConfigError("soc", '"amphours"', "a profile that tells what remains and what the battery holds")
         meanings: dict[str, Metric] = {}
         places: set[tuple[str, tuple[str, ...]]] = set()
         for index, register in enumerate(self.registers):
@@ -170,18 +174,9 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
             fields = tuple(register.field() for register in self.registers)
             return Profile(name="registers", device="as the configuration lists it", unit_id=1, fields=fields)
         known = profile(self.profile, self.unit_id)
-        if self.current_scale is None:
-            return known
-        scale = Fraction(str(self.current_scale))
-        return replace(
-            known,
-            fields=tuple(
-                replace(field, scale=scale)
-                if isinstance(field, quantities.Quantity) and field.meaning is quantities.AMPERES
-                else field
-                for field in known.fields
-            ),
-        )
+        if self.current_scale is not None:
+            known = known.changed(quantities.AMPERES, scale=Fraction(str(self.current_scale)))
+        return known.soc_by_amphours() if self.soc == "amphours" else known
 
     def open(self, name: str, publish: Publish) -> ModbusSource:
         """Make the source."""

@@ -41,6 +41,9 @@ class Block(NamedTuple):
         return (self.spans[-1].last - self.first) // step + 1
 
 
+MOST_REFUSALS = 8
+"""Refused requests that are looked into in one reading; further ones wait for the next, so that none takes long."""
+
 Ask = Callable[[int, int, int], tuple[int, ...]]
 """From function, address and count to the registers; raises SourceError."""
 
@@ -102,6 +105,7 @@ class Reader:
         words: dict[tuple[int, int], int] = {}
         blocks = list(self._blocks)
         refusal: SourceError | None = None
+        refused = 0
         while blocks:
             block = blocks.pop(0)
             try:
@@ -110,7 +114,10 @@ class Reader:
                 if error.code not in {ILLEGAL_ADDRESS, ILLEGAL_VALUE}:
                     raise
                 refusal = error
-                blocks = [*self._split(block), *blocks]
+                refused += 1
+                parts = self._split(block)
+                if refused <= MOST_REFUSALS:
+                    blocks = [*parts, *blocks]
             else:
                 for index, word in enumerate(answer):
                     words[block.function, block.first + self._step * index] = word

@@ -15,6 +15,8 @@ THOUSANDTH = Fraction(1, 1000)
 PERCENT = Fraction(1, 100)
 TENTH_PERCENT = Fraction(1, 1000)
 
+ABOUT_EMPTY = 0.02
+
 VOLTS = Metric("modbus_battery_volts", "Battery volts.")
 AMPERES = Metric("modbus_battery_amperes", "Battery amperes, + into the battery, - out of it.")
 WATTS = Metric("modbus_battery_watts", "Battery power, + into the battery, - out of it.")
@@ -135,23 +137,28 @@ def battery_state(place: At, names: dict[int, str], *, source: str) -> BatterySt
     )
 
 
-def percent_or_share(soc: At | None, remaining: At, full: At) -> Worked:
-    """Return the state of charge in percent.
+def percent(soc: At, remaining: At, full: At) -> Worked:
+    """Return the state of charge in percent, whose 0 counts only beside a remainder of nearly nothing.
 
-    A 0 is taken for unknown, as several devices mean it so; then it is what remains over what the battery holds, when
-    the device gives both. Without a register for it the state of charge is always worked out so.
+    Several devices say 0 when they do not know.
     """
 
     def work(record: Registers) -> float | None:
-        percent = soc.read(record) if soc else None
-        if percent:
-            return percent
+        told, left, whole = soc.read(record), remaining.read(record), full.read(record)
+        if told == 0 and not (left and whole and 0 < left < ABOUT_EMPTY * whole):
+            return None
+        return told
+
+    return Worked(
+        how=f"{soc}; its 0 counts only beside a remainder of nearly nothing", of=(soc, remaining, full), work=work
+    )
+
+
+def share(remaining: At, full: At) -> Worked:
+    """Return the state of charge in percent as what remains over what the battery holds; 0 means unknown in either."""
+
+    def work(record: Registers) -> float | None:
         left, whole = remaining.read(record), full.read(record)
         return 100 * left / whole if left and whole and left > 0 and whole > 0 else None
 
-    share = f"{remaining} over {full}"
-    return Worked(
-        how=f"{soc}; when that is 0, {share}" if soc else share,
-        of=(soc, remaining, full) if soc else (remaining, full),
-        work=work,
-    )
+    return Worked(how=f"{remaining} over {full}", of=(remaining, full), work=work)

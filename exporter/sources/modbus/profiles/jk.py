@@ -1,7 +1,7 @@
 """JK BMS, PB series, on its RS-485 port at 115200 baud.
 
 Its addresses count bytes: the next register is two further, and what is read is without gaps. Firmware 15.38 always
-answers 0 for the state of charge.
+answers 0 for the state of charge; its owner can have it worked out of the ampere-hours with `soc: amphours`.
 
 Source: syssi/esphome-jk-bms, documents on the PB models and issue 763; mr-manuel/venus-os_dbus-serialbattery.
 """
@@ -29,7 +29,7 @@ PROFILE = Profile(
     fields=(
         _quantity(q.VOLTS, _at(0x1290, U32, absent=frozenset({0})), q.THOUSANDTH),
         _quantity(q.AMPERES, _at(0x1298, S32), q.THOUSANDTH),
-        _quantity(q.SOC, q.percent_or_share(_at(0x12A6, mask=0x00FF), _REMAINING, _FULL), q.PERCENT),
+        _quantity(q.SOC, q.percent(_at(0x12A6, mask=0x00FF), _REMAINING, _FULL), q.PERCENT),
         _quantity(q.REMAINING, _REMAINING, q.THOUSANDTH),
         _quantity(q.FULL, _FULL, q.THOUSANDTH),
         _quantity(q.CYCLES, _at(0x12B0, U32), Fraction(1)),

@@ -22,7 +22,7 @@ PROFILE = Profile(
     fields=(
         _quantity(q.AMPERES, At(0, S16), q.HUNDREDTH),
         _quantity(q.VOLTS, At(1, absent=frozenset({0})), q.HUNDREDTH),
-        _quantity(q.SOC, q.percent_or_share(At(2), _REMAINING, _FULL), q.PERCENT),
+        _quantity(q.SOC, q.percent(At(2), _REMAINING, _FULL), q.PERCENT),
         _quantity(q.SOH, At(3, absent=frozenset({0})), q.PERCENT),
         _quantity(q.REMAINING, _REMAINING, q.HUNDREDTH),
         _quantity(q.FULL, _FULL, q.HUNDREDTH),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 
-from exporter.fields import Field, Number
+from exporter.fields import Field, Metric, Number, Place
 from exporter.readings import Charge
-from exporter.sources.modbus.quantities import AMPERES, SOC
+from exporter.sources.modbus.quantities import AMPERES, FULL, PERCENT, REMAINING, SOC, share
 from exporter.sources.modbus.registers import At, Registers, needed
 
 
@@ -43,14 +44,42 @@ class Profile:
         amperes = self._amperes.value(record) if self._amperes else None
         return Charge(self._soc.value(record), amperes)
 
+    def changed(
+        self, meaning: Metric, *, place: Place[Registers] | None = None, scale: Fraction | None = None
+    ) -> Profile:
+        """Return this profile with another place or scale of one metric."""
+        fields = tuple(
+            replace(field, place=place or field.place, scale=scale or field.scale)
+            if isinstance(field, Number) and field.metric == meaning.name
+            else field
+            for field in self.fields
+        )
+        return replace(self, fields=fields)
+
+    @property
+    def counts_amphours(self) -> bool:
+        """Whether the device tells what remains and what the battery holds, at a place each."""
+        return isinstance(self._place(REMAINING), At) and isinstance(self._place(FULL), At)
+
+    def soc_by_amphours(self) -> Profile:
+        """Return this profile with the state of charge as what remains over what the battery holds."""
+        remaining, full = self._place(REMAINING), self._place(FULL)
+        if not (isinstance(remaining, At) and isinstance(full, At)):
+            raise TypeError(f"{self.name} does not count ampere-hours")
+        return self.changed(SOC, place=share(remaining, full), scale=PERCENT)
+
+    def _place(self, meaning: Metric) -> Place[Registers] | None:
+        field = self._number(meaning)
+        return field.place if field else None
+
     @cached_property
     def _soc(self) -> Number[Registers] | None:
-        return self._number(SOC.name)
+        return self._number(SOC)
 
     @cached_property
     def _amperes(self) -> Number[Registers] | None:
-        return self._number(AMPERES.name)
+        return self._number(AMPERES)
 
-    def _number(self, metric: str) -> Number[Registers] | None:
-        found = (field for field in self.fields if isinstance(field, Number) and field.metric == metric)
+    def _number(self, meaning: Metric) -> Number[Registers] | None:
+        found = (field for field in self.fields if isinstance(field, Number) and field.metric == meaning.name)
         return next(found, None)

@@ -27,7 +27,7 @@ PROFILE = Profile(
         _quantity(q.VOLTS, At(5043, absent=frozenset({0})), q.TENTH),
         _quantity(q.REMAINING, _REMAINING, q.THOUSANDTH),
         _quantity(q.FULL, _FULL, q.THOUSANDTH),
-        _quantity(q.SOC, q.percent_or_share(None, _REMAINING, _FULL), q.PERCENT),
+        _quantity(q.SOC, q.share(_REMAINING, _FULL), q.PERCENT),
         _quantity(q.CYCLES, At(5048)),
     ),
 )

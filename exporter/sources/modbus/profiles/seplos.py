@@ -32,7 +32,7 @@ PACK = Profile(
         _quantity(q.AMPERES, _at(0x1001, S16), q.HUNDREDTH),
         _quantity(q.REMAINING, _REMAINING, q.HUNDREDTH),
         _quantity(q.FULL, _FULL, q.HUNDREDTH),
-        _quantity(q.SOC, q.percent_or_share(_at(0x1005), _REMAINING, _FULL), q.TENTH_PERCENT),
+        _quantity(q.SOC, q.percent(_at(0x1005), _REMAINING, _FULL), q.TENTH_PERCENT),
         _quantity(q.SOH, _at(0x1006, absent=frozenset({0})), q.TENTH_PERCENT),
         _quantity(q.CYCLES, _at(0x1007)),
         *q.cells(_at(0x1100), 16, source=_SOURCE),
@@ -66,7 +66,7 @@ BANK = Profile(
         _seen(q.REMAINING, _BANK_REMAINING, q.HUNDREDTH),
         _seen(q.FULL, _BANK_FULL, q.HUNDREDTH),
         _seen(q.CYCLES, _at(0x2017)),
-        _seen(q.SOC, q.percent_or_share(_at(0x2018), _BANK_REMAINING, _BANK_FULL), q.TENTH_PERCENT),
+        _seen(q.SOC, q.percent(_at(0x2018), _BANK_REMAINING, _BANK_FULL), q.TENTH_PERCENT),
         _seen(q.SOH, _at(0x2019, absent=frozenset({0})), q.TENTH_PERCENT),
     ),
 )
