@@ -7,11 +7,13 @@ import asyncio
 import os
 import signal
 import sys
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from actuator import client, release, service
+from actuator.commission import SHORTEST, Commission, NotNowError
 from actuator.relay import find
 from toolkit import log
 from toolkit.config import ConfigError
@@ -32,6 +34,8 @@ def main(argv: list[str] | None = None) -> int:
             return _release(flags.config_file)
         case "relays":
             return _relays()
+        case "commission":
+            return _commission(arguments)
         case _:
             return _ask(arguments)
 
@@ -71,6 +75,15 @@ def _parser() -> argparse.ArgumentParser:
         parents=[local],
         help="open the contact, with no server needed: exit 0 read back open, 3 sent but not proven, 1 failed",
     )
+    commission = commands.add_parser(
+        "commission",
+        parents=[remote],
+        help="with you watching: start the engine, measure how long it takes to be proven and to stop, propose limits",
+    )
+    commission.add_argument("--yes", action="store_true", help="do not ask before the contact closes")
+    commission.add_argument(
+        "--run", type=float, default=SHORTEST, metavar="SECONDS", help="how long it runs once proven (default: 60)"
+    )
     commands.add_parser("relays", parents=[local], help="list the relays that can be found here")
     return parser
 
@@ -103,6 +116,25 @@ def _release(config_file: Path) -> int:
     status, sentence = asyncio.run(release.release(relay))
     (sys.stdout if status == release.PROVEN else sys.stderr).write(f"{sentence}\n")
     return status
+
+
+def _commission(arguments: argparse.Namespace) -> int:
+    trial = Commission(partial(client.ask, arguments.url), partial(print, flush=True), run=arguments.run)
+    try:
+        trial.check()
+        sys.stdout.write(
+            "This closes the contact: the engine starts. Stay where you can see it and stop it at its remote.\n"
+            "Make sure that nobody is working on it and that its exhaust is free.\n"
+        )
+        if not arguments.yes and input("Type yes to begin: ").strip().lower() != "yes":
+            sys.stdout.write("Nothing was done.\n")
+            return 1
+        return 0 if trial.measure() else 1
+    except (client.ClientError, NotNowError) as error:
+        sys.stderr.write(f"{error}\n")
+    except (KeyboardInterrupt, EOFError):
+        sys.stderr.write("Given up. The contact is open, or opens at its deadline.\n")
+    return 1
 
 
 def _relays() -> int:

@@ -8,6 +8,7 @@ import itertools
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -485,3 +486,51 @@ def test_a_board_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
                 board.board.set(0, closed=True)
                 wait_until(lambda: not board.board.closed(), 10, "the contact to be opened")
                 wait_until(lambda: it.metric("generator_phase", phase="off") == 1, 20, "the fault to clear")
+
+
+def test_commission_measures_start_and_stop_and_proposes_limits(tmp_path: Path) -> None:
+    with site(tmp_path, {"limits": {"max_run": "2m"}}) as it, it.running():
+        wait_until(lambda: it.status()["proof"] == "stopped", 10, "the proof that it stands still")
+        trial: list[str | Path] = [command("generator-actuator"), "commission", "--yes", "--run=1", "--url", it.url]
+        with Process(trial) as process:
+            wait_until(it.board.closed, 10, "the contact to close")
+            it.page.engine(runs=True)
+            wait_until(lambda: it.status()["mode"] == "off", 15, "the contact to open again")
+            assert not it.board.closed()
+            it.page.engine(runs=False)
+            assert process.wait(20) == 0
+            assert "start_confirm: 2m" in process.output
+            assert "stop_confirm: 2m" in process.output
+            assert "tail: 1m" in process.output
+        assert it.status()["mode"] == "auto"
+        kinds = [row["kind"] for row in it.rows()]
+        assert {"engine_proven", "engine_stopped"} <= set(kinds)
+        held_back = _command("commission", "--yes", "--url", it.url)
+        assert (held_back.returncode, "A start is held back" in held_back.stderr) == (1, True)
+
+
+def test_the_service_manager_is_told(tmp_path: Path) -> None:
+    with site(tmp_path) as it, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(10)
+        words = [f"--config.file={it.config_file}", "--web.listen-address=127.0.0.1:0"]
+        with Process(
+            [command("generator-actuator"), *words], env={"NOTIFY_SOCKET": str(tmp_path / "notify")}
+        ) as process:
+            told: list[str] = []
+            while told.count("WATCHDOG=1") < 2:
+                told.append(manager.recv(200).decode())
+            assert "READY=1" in told
+            process.signal(signal.SIGTERM)
+            while told[-1] != "STOPPING=1":
+                told.append(manager.recv(200).decode())
+            process.wait(10)
+
+
+def test_one_journal_belongs_to_one_controller(tmp_path: Path) -> None:
+    with site(tmp_path) as it, TcpBoard() as other, it.running():
+        it.configure({"relay": {"url": other.url}})
+        second = _command(f"--config.file={it.config_file}", "--web.listen-address=127.0.0.1:0")
+        assert second.returncode == 1
+        assert "journal" in second.stderr
+        assert "is held by another controller" in second.stderr
