@@ -56,7 +56,11 @@ def running(model: Site) -> Site:
 @given(
     steps=st.lists(
         st.tuples(
-            st.booleans(), st.floats(0, 6000), st.floats(0, 3000), st.sampled_from([0.05, 1.0, 60.0, 900.0, 7200.0])
+            st.booleans(),
+            st.floats(0, 6000),
+            st.floats(0, 3000),
+            st.sampled_from([0.05, 1.0, 60.0, 900.0, 7200.0]),
+            st.sets(st.sampled_from([fault.name for fault in declared()]), max_size=3),
         ),
         max_size=12,
     ),
@@ -64,10 +68,14 @@ def running(model: Site) -> Site:
     speed=st.sampled_from([1.0, 60.0]),
 )
 def test_energy_is_conserved_and_soc_stays_a_ratio(
-    steps: list[tuple[bool, float, float, float]], soc: float, speed: float
+    steps: list[tuple[bool, float, float, float, set[str]]], soc: float, speed: float
 ) -> None:
     model = site(soc=soc, speed=speed)
-    for contact, load, sun, seconds in steps:
+    for contact, load, sun, seconds, faults in steps:
+        for name in active(model.faults):
+            clear(model, name)
+        for name in sorted(faults):
+            inject(model, name)
         model.contact, model.load_watts, model.sun_watts = contact, load, sun
         before = model.battery.soc
         advance(model, seconds)
