@@ -351,9 +351,14 @@ class Judge:
         return [source for source in self._sources.values() if self._opinion(source, now).refused is None]
 
     def _vote(self, now: float) -> None:
-        """Refuse every source against which more trusted others agree than with it."""
-        voters = [(source, source.ratio) for source in self._trusted(now) if source.ratio is not None]
+        """Refuse every source against which more others agree than with it; those outvoted before have a vote too."""
+        electorate = [
+            source for source in self._sources.values() if self._opinion(source, now).refused in (None, Reason.OUTVOTED)
+        ]
+        voters = [(source, source.ratio) for source in electorate if source.ratio is not None]
         for source, ratio in voters:
+            if source.refused is not None:
+                continue
             against = [other for _, other in voters if abs(other - ratio) > AGREEMENT + _ROUNDING]
             allies = len(voters) - len(against)
             united = max((sum(abs(a - b) <= AGREEMENT + _ROUNDING for b in against) for a in against), default=0)

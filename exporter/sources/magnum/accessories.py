@@ -58,6 +58,7 @@ SECONDS_IN_TENTH_HOUR = Fraction(360)
 SECONDS_IN_DAY = Fraction(86400)
 FAHRENHEIT = Fraction(5, 9)
 FREEZING_FAHRENHEIT = 32
+NOT_COUNTED = frozenset({0})
 
 _a1 = partial(At, "AGS packet A1")
 _a2 = partial(At, "AGS packet A2")
@@ -143,8 +144,8 @@ AGS_A2: tuple[Field[Packet], ...] = (
     ),
     Number(
         metric="magnum_ags_since_full_soc_seconds",
-        help="Time since the battery was last at 100 %, in whole days; 0 also on starters that do not count it",
-        place=_a2(2),
+        help="Time since the battery was last at 100 %, in whole days; absent at 0, which may mean: not counted",
+        place=_a2(2, absent=NOT_COUNTED),
         scale=SECONDS_IN_DAY,
         source=f"{PYMAGNUM}, {MAGNUM2MQTT}",
         confidence=Confidence.UNVERIFIED,
@@ -152,7 +153,7 @@ AGS_A2: tuple[Field[Packet], ...] = (
     Number(
         metric="magnum_ags_run_total_raw",
         help="A total of generator run time whose unit nobody has published",
-        place=_a2(3, 2),
+        place=_a2(3, 2, absent=NOT_COUNTED),
         source=PYMAGNUM,
         confidence=Confidence.UNVERIFIED,
     ),

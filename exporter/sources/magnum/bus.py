@@ -14,7 +14,7 @@ from exporter.sources.magnum import accessories, energy, inverter, models, remot
 from exporter.sources.magnum.framing import KINDS, Frame, Framer
 from exporter.sources.magnum.hunting import Identity
 from exporter.sources.magnum.packet import Packet
-from exporter.sources.magnum.voting import Rule, Voter
+from exporter.sources.magnum.voting import Restless, Rule, Voter
 
 INVERTER_STALE_AFTER = 10.0
 STALE_AFTER = 30.0
@@ -67,12 +67,21 @@ FIELDS: Mapping[str, tuple[Field[Packet], ...]] = {
 _WHOLE = Rule(patience=None, memory=2)
 _RULES: Mapping[str, Rule] = {
     "inverter": Rule(
-        wide=(2, 4, 18), restless={2: False, 4: True, 6: False, 7: False, 16: False, 17: False}, patience=10
+        wide=(2, 4, 18),
+        restless={
+            2: Restless(5),
+            4: Restless(10, signed=True),
+            6: Restless(3),
+            7: Restless(8),
+            16: Restless(5),
+            17: Restless(5),
+        },
+        patience=10,
     ),
-    "bmk": Rule(wide=(2, 4, 6, 8, 10, 12, 14), restless={2: False, 4: True}),
+    "bmk": Rule(wide=(2, 4, 6, 8, 10, 12, 14), restless={2: Restless(100), 4: Restless(200, signed=True)}),
     "ags_a1": Rule(),
     "ags_a2": Rule(wide=(3,)),
-    "pt100_c1": Rule(wide=(4, 6, 8), restless={4: False, 6: True, 8: False}),
+    "pt100_c1": Rule(wide=(4, 6, 8), restless={4: Restless(10), 6: Restless(50, signed=True), 8: Restless(100)}),
 }
 
 

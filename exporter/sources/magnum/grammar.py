@@ -91,48 +91,60 @@ class Grammar:
         """
         if self._place is _Place.NOWHERE:
             return self._search(buffer, final=final)
-        undecided = False
-        doubtful: Next | None = None
-        for junk in range(MOST_JUNK + 1):
-            if junk and buffer[junk - 1] not in JUNK:
-                break
-            if junk >= len(buffer):
-                undecided = True
-                break
-            for kind, length in self._expected(buffer, junk):
-                answer = self._stands(buffer, kind, junk, length, final=final)
+        starts = self._starts(buffer)
+        expected = [packet for start in starts for packet in self._expected(buffer, start)]
+        doubtful = [packet for start in starts for packet in self._doubtful(start)]
+        for packets, stands, take in (
+            (expected, self._stands, self._took),
+            (doubtful, self._stands_doubtful, self._took_doubtful),
+        ):
+            undecided = False
+            for packet in packets:
+                answer = stands(buffer, packet, final=final)
                 if answer:
-                    return self._took(buffer, Next(Verdict.PACKET, kind, junk, length))
+                    return take(buffer, packet)
                 undecided = undecided or answer is None
                 if undecided and not final:
-                    return _WAIT
-            if self._place is _Place.AFTER_INVERTER and doubtful is None:
-                length = self._remote_length or remote.LENGTH
-                answer = self._like_remote_whole(buffer, junk, length, final=final)
-                undecided = undecided or answer is None
-                doubtful = Next(Verdict.PACKET, "remote", junk, length) if answer else None
-        if undecided:
-            return _WAIT
-        if doubtful is not None:
-            return self._took_doubtful(buffer, doubtful)
+                    break
+            if undecided:
+                return _WAIT
         self.lose()
         return Next(Verdict.DAMAGED)
 
-    def _expected(self, buffer: bytearray, at: int) -> list[tuple[str, int]]:
-        expected = [("inverter", self.identity.length)]
+    @staticmethod
+    def _starts(buffer: bytearray) -> list[int]:
+        """Return where the next packet may begin: here, or after junk."""
+        junk = 0
+        while junk < MOST_JUNK and junk < len(buffer) and buffer[junk] in JUNK:
+            junk += 1
+        return list(range(junk + 1))
+
+    def _expected(self, buffer: bytearray, start: int) -> list[Next]:
+        expected = [Next(Verdict.PACKET, "inverter", start, self.identity.length)]
         if self._place is _Place.AFTER_INVERTER and self._base:
-            expected.append(("remote", self._remote_length))
-        elif self._place is _Place.AFTER_REMOTE and buffer[at] in ACCESSORIES:
-            accessory = ACCESSORIES[buffer[at]]
-            expected += [(accessory.kind, length) for length in accessory.lengths]
+            expected.append(Next(Verdict.PACKET, "remote", start, self._remote_length))
+        elif self._place is _Place.AFTER_REMOTE and start < len(buffer) and buffer[start] in ACCESSORIES:
+            kind, lengths, _ = ACCESSORIES[buffer[start]]
+            expected += [Next(Verdict.PACKET, kind, start, length) for length in lengths]
         return expected
+
+    def _doubtful(self, start: int) -> list[Next]:
+        if self._place is not _Place.AFTER_INVERTER:
+            return []
+        return [Next(Verdict.PACKET, "remote", start, self._remote_length or remote.LENGTH)]
 
     # -- what a packet must be, True, False, or None when there are too few bytes to say
 
-    def _stands(self, buffer: bytearray, kind: str, at: int, length: int, *, final: bool) -> bool | None:
-        """Say whether a packet of this kind stands here and ends where another begins."""
-        fits = self._fits(kind, bytes(buffer[at : at + length]), length)
-        return self._ends(buffer, kind, at + length, final=final) if fits else fits
+    def _stands(self, buffer: bytearray, packet: Next, *, final: bool) -> bool | None:
+        """Say whether this packet stands here and ends where another begins."""
+        end = packet.junk + packet.length
+        fits = self._fits(packet.kind, bytes(buffer[packet.junk : end]), packet.length)
+        return self._ends(buffer, packet.kind, end, final=final) if fits else fits
+
+    def _stands_doubtful(self, buffer: bytearray, packet: Next, *, final: bool) -> bool | None:
+        """Say whether a remote packet, damaged or with new settings, stands here and ends where another begins."""
+        shaped = self._shaped_like_remote(buffer, packet.junk, packet.length)
+        return self._ends(buffer, "remote", packet.junk + packet.length, final=final) if shaped else shaped
 
     def _fits(self, kind: str, payload: bytes, length: int) -> bool | None:
         if kind == "inverter":
@@ -154,7 +166,7 @@ class Grammar:
 
     def _fits_remote(self, payload: bytes, length: int) -> bool | None:
         base = payload[1 : remote.BASE_LENGTH]
-        if base != self._base[: len(base)] or payload[remote.COMMAND] & ~remote.COMMAND_BITS:
+        if base != self._base[: len(base)] or any(command & ~remote.COMMAND_BITS for command in payload[:1]):
             return False
         if len(payload) < length:
             return None
@@ -207,11 +219,6 @@ class Grammar:
         if self._base and len(base) >= _HEAD and base[:_HEAD] == self._base[:_HEAD]:
             return True
         return self._shaped_like_remote(buffer, at, self._remote_length or remote.LENGTH)
-
-    def _like_remote_whole(self, buffer: bytearray, at: int, length: int, *, final: bool) -> bool | None:
-        """Say whether a remote packet, damaged or with new settings, stands here and ends where another begins."""
-        shaped = self._shaped_like_remote(buffer, at, length)
-        return self._ends(buffer, "remote", at + length, final=final) if shaped else shaped
 
     def _shaped_like_remote(self, buffer: bytearray, at: int, length: int) -> bool | None:
         seen = buffer[at : at + length]

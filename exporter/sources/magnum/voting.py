@@ -1,8 +1,9 @@
 """Lets through only what was received alike twice, or on a noisy line thrice: the bus has no checksum to prove it.
 
 An inverter repeats its packet eight times before the numbers move on, so mostly whole packets are equal. A battery
-monitor's amperes differ each time, so there each number is proven by itself. A number that never repeats is let through
-as the median of three, and only on a line that has shown no damage lately: there it is far likelier right than not.
+monitor's amperes differ each time, so there each number is proven by itself. One that never repeats is let through when
+it is near the last, or else as the median of three, and only on a line that has shown no damage lately: there it is far
+likelier right than not.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from exporter.sources.magnum.packet import Packet
 
@@ -20,19 +22,26 @@ _EQUAL = 2
 _EQUAL_ON_NOISY_LINE = 3
 
 
+class Restless(NamedTuple):
+    """A number that may change with every packet: whether it is signed, and how far apart two in a row are near."""
+
+    near: int
+    signed: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """How the packets of one kind are voted on.
 
     Attributes:
         wide: index of each number of two bytes; every other byte is a number by itself.
-        restless: which of those may change from one packet to the next, and whether it is signed.
+        restless: which numbers, by index, may change with every packet.
         patience: how many packets in a row may differ before each number is judged by itself; None: always whole.
         memory: how many packets back an equal number counts.
     """
 
     wide: Sequence[int] = ()
-    restless: Mapping[int, bool] = field(default_factory=dict)
+    restless: Mapping[int, Restless] = field(default_factory=dict)
     patience: int | None = 0
     memory: int = 10
 
@@ -89,14 +98,26 @@ class Voter:
             number = payload[part]
             if sum(packet[part] == number for packet in earlier) >= needed - 1:
                 self._proven[part.start] = number, self._count
-            elif clean and part.start in self._rule.restless and len(earlier) >= _VOTERS - 1:
-                signed = self._rule.restless[part.start]
-                last = [number, *(packet[part] for packet in earlier[1 - _VOTERS :])]
-                median = sorted(last, key=lambda raw: int.from_bytes(raw, "big", signed=signed))[_VOTERS // 2]
-                self._proven[part.start] = median, self._count
+            elif clean and part.start in self._rule.restless:
+                likely = self._likely(number, [packet[part] for packet in earlier], self._rule.restless[part.start])
+                if likely is not None:
+                    self._proven[part.start] = likely, self._count
             known, when = self._proven.get(part.start, (b"", -_HOLD - 1))
             if self._count - when <= _HOLD:
                 proven[part] = known
             else:
                 missing.update(range(part.start, part.stop))
         return Packet(bytes(proven), missing=frozenset(missing))
+
+    @staticmethod
+    def _likely(number: bytes, earlier: list[bytes], restless: Restless) -> bytes | None:
+        """Return the number, or one of the two before it, that is likeliest right; None when it takes one more."""
+
+        def value(raw: bytes) -> int:
+            return int.from_bytes(raw, "big", signed=restless.signed)
+
+        if abs(value(number) - value(earlier[-1])) <= restless.near:
+            return number
+        if len(earlier) < _VOTERS - 1:
+            return None
+        return sorted([number, *earlier[1 - _VOTERS :]], key=value)[_VOTERS // 2]

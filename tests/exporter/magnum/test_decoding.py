@@ -154,8 +154,8 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     },
     "AGS_A2": {
         "days_since_run": ("magnum_ags_since_last_run_seconds", lambda days: days * 86400),
-        "byte2": ("magnum_ags_since_full_soc_seconds", lambda days: days * 86400),
-        "byte34": ("magnum_ags_run_total_raw", same),
+        "byte2": ("magnum_ags_since_full_soc_seconds", unless_zero(86400)),
+        "byte34": ("magnum_ags_run_total_raw", unless_zero()),
     },
     "BMK_81": {
         "soc": ("magnum_bmk_soc_ratio", lambda percent: percent / 100),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from exporter.sources.magnum.voting import Rule, Voter
+from exporter.sources.magnum.voting import Restless, Rule, Voter
 
-BATTERY = Rule(wide=(2, 4), restless={2: False, 4: True})
+BATTERY = Rule(wide=(2, 4), restless={2: Restless(1), 4: Restless(1, signed=True)})
 
 
 def packet(soc: int, volts: int, amperes: int) -> bytes:
@@ -48,6 +48,17 @@ def test_a_flipped_bit_is_held_back_and_the_last_proven_number_stays_a_while() -
         proven = voter.vote(packet(20 + 10 * second, 2449, -68), float(second), clean=False)
         assert proven is not None
     assert not proven.has(1), "but not for ever"
+
+
+def test_a_number_near_the_last_one_is_let_through_on_a_clean_line() -> None:
+    voter = Voter(Rule(wide=(2, 4), restless={2: Restless(10)}))
+    voter.vote(packet(85, 2449, -68), 0.0, clean=True)
+    proven = voter.vote(packet(85, 2459, -68), 1.0, clean=True)
+    assert proven is not None
+    assert proven.payload == packet(85, 2459, -68)
+    proven = voter.vote(packet(85, 2470, -68), 2.0, clean=False)
+    assert proven is not None
+    assert proven.payload == packet(85, 2459, -68), "on a noisy line it is the last one proven"
 
 
 def test_a_number_that_never_repeats_is_let_through_on_a_clean_line_as_the_median_of_three() -> None:

@@ -1,0 +1,73 @@
+"""What may stand in exporter.yml, and how the rest is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from exporter import cli, config
+from exporter.soc import Lead
+from exporter.sources.magnum.config import MagnumConfig
+from tests.support import ROOT
+from toolkit.config import ConfigError
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "exporter.yml"
+    file.write_text(text)
+    return file
+
+
+def test_the_shipped_example_is_right() -> None:
+    options = config.load(ROOT / "deploy" / "exporter.yml")
+    assert options.battery.capacity_ampere_hours == 400
+    assert options.battery.soc.sources == ("main",)
+
+
+def test_battery_may_be_left_out(tmp_path: Path) -> None:
+    options = config.load(written(tmp_path, "sources:\n  main: {type: magnum, port: /dev/ttyUSB0}\n"))
+    assert options.sources == {"main": MagnumConfig(port="/dev/ttyUSB0")}
+    assert options.battery.capacity_ampere_hours is None
+    assert options.battery.soc.lead is Lead.FIRST
+    assert float(options.battery.soc.max_age) == 60.0
+
+
+MAIN = "sources:\n  main: {type: magnum, port: /dev/ttyUSB0}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sources: {}\n", "sources: found no source, expected at least one"),
+        ("sources:\n  main: {type: magnum}\n", "exporter.yml:2: sources.main"),
+        ("sources:\n  main: {type: magnet, port: x}\n", "exporter.yml:2: sources.main"),
+        ('sources:\n  main: {type: magnum, port: ""}\n', "sources.main.port: found nothing"),
+        ("sources:\n  main: {type: magnum, port: x, speed: 9}\n", "sources.main.speed"),
+        ("sources:\n  main: {type: magnum, port: x, peak_window: 60}\n", "sources.main.peak_window"),
+        (f"{MAIN}  two: {{type: magnum, port: /dev/ttyUSB0}}\n", "sources.two: found the port of main"),
+        (f"{MAIN}battery: {{capacity_ampere_hours: 0}}\n", "battery.capacity_ampere_hours: found 0"),
+        (f"{MAIN}battery: {{soc: {{sources: [mian]}}}}\n", 'battery.soc.sources[0]: found "mian"'),
+        (f"{MAIN}battery: {{soc: {{sources: []}}}}\n", "battery.soc.sources: found []"),
+        (f"{MAIN}battery: {{soc: {{lead: best}}}}\n", "battery.soc.lead"),
+        (f"{MAIN}battery: {{soc: {{max_age: 0s}}}}\n", "battery.soc.max_age"),
+    ],
+)
+def test_wrong_ones_are_refused_at_their_place(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        config.load(written(tmp_path, text))
+    assert message in str(refused.value)
+
+
+def test_a_wrong_config_ends_with_2_before_anything_opens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path, "sources:\n  main: {type: magnum, prt: /dev/ttyUSB0}\n")
+    assert cli.main([f"--config.file={file}"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"{file}:2: sources.main.prt: ")
+    assert cli.main([f"--config.file={tmp_path / 'none.yml'}"]) == 2
+
+
+def test_config_check_does_only_that(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path, MAIN)
+    assert cli.main(["--config.file", str(file), "--config.check"]) == 0
+    assert capsys.readouterr().out == "config ok\n"

@@ -1,0 +1,220 @@
+"""The program from wire to page: captures at the bus's pace, adapters that go and come, signals and reload."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.exporter import captures
+from tests.exporter.magnum import publishing
+from tests.exporter.serving import Exporter, Wire
+from tests.support import Process, command, wait_until
+
+ASKED_BY_THE_ACTUATOR = (
+    "battery_soc_ratio",
+    "battery_soc_last_update_timestamp_seconds",
+    "battery_soc_refused",
+    "magnum_up",
+    "magnum_last_success_timestamp_seconds",
+    "magnum_inverter_ac_input_volts",
+    "magnum_inverter_state",
+    "magnum_inverter_dc_amperes",
+    "magnum_inverter_info",
+    "magnum_ags_state",
+    "magnum_ags_state_code",
+    "magnum_bmk_volts",
+    "magnum_inverter_dc_volts",
+)
+
+
+@pytest.fixture
+def wire(tmp_path: Path) -> Wire:
+    return Wire(tmp_path / "adapter")
+
+
+@pytest.fixture
+def config(tmp_path: Path, wire: Wire) -> Path:
+    file = tmp_path / "exporter.yml"
+    file.write_text(f"sources:\n  main: {{type: magnum, port: {wire.name}}}\nbattery: {{capacity_ampere_hours: 400}}\n")
+    return file
+
+
+def packets(name: str) -> list[bytes]:
+    return [line.data for line in captures.lines(name)]
+
+
+@pytest.mark.parametrize(
+    ("name", "gaps"), [(captures.INVERTING, True), (captures.STANDBY, True), (captures.LONG, False)], ids=str
+)
+def test_a_capture_played_onto_a_port_is_on_the_page(wire: Wire, config: Path, name: str, gaps: bool) -> None:  # noqa: FBT001
+    wanted = Counter(kind for kind, _ in publishing.packets(captures.stream(name)))
+    wire.plug()
+    with Exporter(config) as exporter:
+        wait_until(lambda: exporter.get("/-/ready")[0] == 200, 15, "ready")
+        wait_until(lambda: "magnum_frames_total" in exporter.get()[1], 5, "the port is open")
+        wire.write(packets(name), gaps=gaps)
+        wait_until(
+            lambda: exporter.value("magnum_frames_total", device="main", frame="inverter") == wanted["inverter"],
+            10,
+            "every inverter packet",
+        )
+        wait_until(
+            lambda: all(
+                exporter.value("magnum_frames_total", device="main", frame=kind) == count
+                for kind, count in wanted.items()
+            ),
+            5,
+            "every other packet",
+        )
+        assert wanted["inverter"] >= sum(line.kind == "inverter" for line in captures.lines(name))
+        said = {
+            metric: value
+            for (metric, labels), value in exporter.page().items()
+            if labels == frozenset({("device", "main")})
+        }
+    last = [line.data for line in captures.lines(name) if line.kind == "inverter"][-20:]
+    assert said["magnum_inverter_dc_volts"] in {int.from_bytes(packet[2:4], "big") / 10 for packet in last}
+    assert said["magnum_inverter_ac_output_volts"] in {packet[6] for packet in last}
+    assert said["magnum_inverter_state_code"] in {packet[0] for packet in last}
+    monitors = [line.data for line in captures.lines(name) if line.kind == "bmk"][-8:]
+    assert said["magnum_bmk_soc_ratio"] in {packet[1] / 100 for packet in monitors}
+    assert said["magnum_bmk_volts"] in {int.from_bytes(packet[2:4], "big") / 100 for packet in monitors}
+
+
+def test_the_page_can_be_asked_by_name(wire: Wire, config: Path) -> None:
+    wire.plug()
+    with Exporter(config) as exporter:
+        wait_until(lambda: "magnum_frames_total" in exporter.get()[1], 15, "the port is open")
+        wire.write(packets(captures.INVERTING))
+        query = "?" + "&".join(f"name[]={name}" for name in ASKED_BY_THE_ACTUATOR)
+        page = wait_until(lambda: exporter.page(query) if exporter.value("battery_soc_ratio") else None, 5, "the SOC")
+        assert {name for name, _ in page} == set(ASKED_BY_THE_ACTUATOR)
+        assert page["battery_soc_ratio", frozenset()] == 0.85
+        assert page["magnum_ags_state_code", frozenset({("device", "main")})] == 1
+        assert page["magnum_inverter_state", frozenset({("device", "main"), ("state", "inverting")})] == 1
+
+
+def test_each_account_of_the_battery_moves_its_time(wire: Wire, config: Path) -> None:
+    wire.plug()
+    silence = threading.Event()
+    with Exporter(config) as exporter:
+        wait_until(lambda: "magnum_frames_total" in exporter.get()[1], 15, "the port is open")
+        thread = wire.repeat(packets(captures.STANDBY), silence)
+        try:
+            seen: set[float] = set()
+            for number in range(4):
+                seen.add(
+                    wait_until(
+                        lambda: {exporter.value("battery_soc_last_update_timestamp_seconds") or 0.0} - seen - {0.0},
+                        10,
+                        f"account {number}",
+                    ).pop()
+                )
+            assert exporter.value("battery_soc_ratio") == 0.89
+        finally:
+            silence.set()
+            thread.join()
+
+
+def test_an_adapter_that_goes_and_comes(wire: Wire, config: Path) -> None:
+    silence = threading.Event()
+    with Exporter(config) as exporter:
+        wait_until(lambda: exporter.value("magnum_up", device="main") == 0, 15, "up is told before the port is there")
+        wait_until(lambda: exporter.get("/-/ready")[0] == 200, 5, "ready without the port")
+        wire.plug()
+        thread = wire.repeat(packets(captures.INVERTING), silence)
+        wait_until(lambda: exporter.value("magnum_up", device="main") == 1, 5, "found")
+        silence.set()
+        thread.join()
+        frames = exporter.value("magnum_frames_total", device="main", frame="inverter")
+        wire.unplug()
+        wait_until(lambda: exporter.value("magnum_up", device="main") == 0, 15, "down")
+        assert exporter.value("magnum_inverter_dc_volts", device="main") is None
+        assert (exporter.value("magnum_frames_total", device="main", frame="inverter") or 0) >= (frames or 0)
+        silence.clear()
+        wire.plug()
+        thread = wire.repeat(packets(captures.INVERTING), silence)
+        try:
+            since = time.monotonic()
+            wait_until(lambda: exporter.value("magnum_up", device="main") == 1, 5, "back under the same name")
+            assert time.monotonic() - since < 2.5
+            assert exporter.value("magnum_reconnects_total", device="main") == 1
+        finally:
+            silence.set()
+            thread.join()
+        said = exporter.process.output
+        assert said.count('msg="source is lost"') <= 2, "once for each of two causes"
+        assert "is not there; is the adapter plugged in?" in said
+        assert said.count('msg="source is back"') == 2
+
+
+def test_a_port_that_another_program_reads_is_left_alone(wire: Wire, config: Path) -> None:
+    wire.plug()
+    with Exporter(config) as first:
+        wait_until(lambda: "magnum_frames_total" in first.get()[1], 15, "the port is open")
+        with Exporter(config) as second:
+            wait_until(lambda: "in use by another program" in second.process.output, 15, "said")
+            wire.write(packets(captures.INVERTING))
+            wait_until(lambda: first.value("magnum_up", device="main") == 1, 5, "the first still reads")
+            assert second.value("magnum_up", device="main") == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_when_told(config: Path, number: signal.Signals) -> None:
+    with Exporter(config) as exporter:
+        wait_until(lambda: exporter.get("/-/healthy")[0] == 200, 15, "healthy")
+        exporter.process.signal(number)
+        assert exporter.process.wait(5) == 0
+        assert "Traceback" not in exporter.process.output
+
+
+def test_reload_swaps_a_whole_config_or_keeps_the_old_one(wire: Wire, config: Path) -> None:
+    wire.plug()
+    with Exporter(config, "--web.enable-lifecycle") as exporter:
+        wait_until(lambda: "magnum_frames_total" in exporter.get()[1], 15, "the port is open")
+        wire.write(packets(captures.INVERTING))
+        wait_until(lambda: exporter.value("magnum_up", device="main") == 1, 5, "up")
+        good = config.read_text()
+        config.write_text("sources: {}\n")
+        status, sentence = exporter.get("/-/reload", "POST")
+        assert status == 500
+        assert "expected at least one" in sentence
+        assert exporter.value("magnum_exporter_config_last_reload_successful") == 0
+        assert exporter.value("magnum_up", device="main") == 1
+        config.write_text(good.replace("battery:", "  other: {type: magnum, port: /dev/nowhere}\nbattery:"))
+        assert exporter.get("/-/reload", "POST")[0] == 200
+        assert exporter.value("magnum_up", device="other") == 0
+        assert exporter.value("magnum_up", device="main") == 1, "the unchanged source goes on"
+        assert exporter.value("magnum_reconnects_total", device="main") == 0
+        config.write_text(good)
+        exporter.process.signal(signal.SIGHUP)
+        wait_until(lambda: exporter.value("magnum_up", device="other") is None, 5, "other is gone")
+        assert exporter.value("magnum_exporter_config_last_reload_successful") == 1
+
+
+def test_reload_is_forbidden_unless_enabled(config: Path) -> None:
+    with Exporter(config) as exporter:
+        wait_until(lambda: exporter.get("/-/healthy")[0] == 200, 15, "healthy")
+        assert exporter.get("/-/reload", "POST")[0] == 403
+        status, page = exporter.get("/")
+        assert status == 200
+        assert 'href="/metrics"' in page
+
+
+def test_an_address_in_use_is_said(config: Path) -> None:
+    with Exporter(config) as first:
+        wait_until(lambda: first.get("/-/healthy")[0] == 200, 15, "healthy")
+        with Process(
+            [
+                command("magnum-exporter"),
+                f"--config.file={config}",
+                f"--web.listen-address=127.0.0.1:{first.port}",
+            ]
+        ) as second:
+            assert second.wait(10) == 1
+            assert "cannot listen on" in second.output

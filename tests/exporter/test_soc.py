@@ -1,0 +1,314 @@
+"""Judging the state of charge: each reason, its end, and who leads."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.readings import Charge
+from exporter.soc import Judge, Lead, Reason, Verdict
+
+HOUR = 3600.0
+
+
+class Bench:
+    """A judge and a clock: one account of each source every second, or every `step` seconds."""
+
+    def __init__(self, *names: str, capacity: float | None = 400.0, lead: Lead = Lead.FIRST) -> None:
+        self.judge = Judge(names, capacity_ampere_hours=capacity, lead=lead)
+        self.now = 1000.0
+
+    def say(self, amperes: float | None = 0.0, /, **ratios: float | None) -> Verdict:
+        for name, ratio in ratios.items():
+            self.judge.hear(name, Charge(ratio, amperes), at=self.now, wall=1e9 + self.now)
+        return self.judge.verdict(self.now)
+
+    def keep(self, seconds: float, amperes: float | None = 0.0, /, *, step: float = 1.0, **ratios: float) -> Verdict:
+        end = self.now + seconds
+        while self.now < end:
+            self.now += step
+            self.say(amperes, **ratios)
+        return self.judge.verdict(self.now)
+
+
+def refused(verdict: Verdict, name: str) -> Reason | None:
+    return verdict.opinions[name].refused
+
+
+def test_nothing_heard_is_absent() -> None:
+    verdict = Bench("bmk").judge.verdict(0)
+    assert verdict.lead is None
+    assert verdict.ratio is None
+    assert refused(verdict, "bmk") is Reason.ABSENT
+
+
+def test_the_first_account_is_trusted_if_present_and_in_range() -> None:
+    bench = Bench("bmk")
+    verdict = bench.say(bmk=0.55)
+    assert (verdict.lead, verdict.ratio) == ("bmk", 0.55)
+    assert verdict.wall == 1e9 + 1000
+
+
+def test_what_the_device_does_not_know_is_absent() -> None:
+    bench = Bench("bmk")
+    bench.say(bmk=0.5)
+    bench.now += 1
+    assert refused(bench.say(bmk=None), "bmk") is Reason.ABSENT
+    bench.now += 1
+    assert bench.say(bmk=0.5).lead == "bmk", "and over when the device knows again"
+
+
+@pytest.mark.parametrize("ratio", [-0.01, 1.01, 2.55])
+def test_out_of_range(ratio: float) -> None:
+    verdict = Bench("bmk").say(bmk=ratio)
+    assert refused(verdict, "bmk") is Reason.RANGE
+    assert verdict.opinions["bmk"].ratio is None
+
+
+def test_old_is_stale() -> None:
+    bench = Bench("bmk")
+    bench.say(bmk=0.5)
+    assert bench.judge.verdict(bench.now + 60).lead == "bmk"
+    verdict = bench.judge.verdict(bench.now + 60.1)
+    assert refused(verdict, "bmk") is Reason.STALE
+    assert verdict.ratio is None
+
+
+def test_the_monitor_lies_from_85_to_100_percent_while_two_amperes_flow() -> None:
+    bench = Bench("bmk", "classic")
+    bench.keep(60, 2.0, bmk=0.85, classic=0.84)
+    verdict = bench.judge.verdict(bench.now)
+    for second in range(60):
+        bench.now += 1
+        verdict = bench.say(2.0, bmk=min(1.0, 0.85 + 0.0025 * second), classic=0.84)
+        assert verdict.ratio is None or verdict.ratio < 0.88
+    assert refused(verdict, "bmk") is Reason.JUMP
+    assert verdict.lead == "classic"
+    assert verdict.spread is not None
+    assert verdict.spread >= 0.10
+    verdict = bench.keep(2 * HOUR, 2.0, step=5, bmk=1.0, classic=0.84)
+    assert verdict.lead == "classic", "it does not wear off while another trusted source disagrees"
+
+
+def test_a_jump_is_refused_at_its_first_account() -> None:
+    bench = Bench("bmk")
+    bench.keep(30, 2.0, bmk=0.85)
+    bench.now += 1
+    verdict = bench.say(2.0, bmk=1.0)
+    assert refused(verdict, "bmk") is Reason.JUMP
+    assert verdict.ratio is None
+
+
+@pytest.mark.parametrize("capacity", [400.0, 400.0 / 60])
+def test_what_the_current_allows_is_no_jump_at_any_speed(capacity: float) -> None:
+    """A demonstration in which time runs 60 times faster tells the scaled capacity."""
+    bench = Bench("bmk", capacity=capacity)
+    ratio = 0.9
+    while ratio > 0.1:
+        bench.now += 1
+        ratio -= 40 / (capacity * HOUR)
+        assert bench.say(-40.0, bmk=round(ratio, 2)).lead == "bmk"
+
+
+def test_a_single_spike_changes_nothing() -> None:
+    bench = Bench("bmk")
+    bench.keep(60, -5.0, bmk=0.60)
+    bench.now += 1
+    assert bench.say(-5.0, bmk=0.10).ratio is None
+    bench.now += 1
+    assert bench.say(-5.0, bmk=0.60).ratio == 0.60
+
+
+def test_a_source_that_keeps_jumping_is_not_forgiven_each_time() -> None:
+    bench = Bench("bmk")
+    bench.keep(60, -5.0, bmk=0.60)
+    leads = 0
+    for number in range(60):
+        bench.now += 1
+        leads += bench.say(-5.0, bmk=0.10 if number % 2 else 0.60).lead is not None
+    assert leads <= 2
+
+
+def test_a_lone_source_comes_back_after_half_an_hour_of_plausible_moves() -> None:
+    bench = Bench("bmk")
+    bench.keep(60, 2.0, bmk=0.85)
+    verdict = bench.keep(1790, 2.0, bmk=1.0)
+    assert verdict.lead is None
+    assert bench.keep(30, 2.0, bmk=1.0).lead == "bmk"
+
+
+def test_one_that_came_back_by_itself_leads_only_when_nobody_else_can() -> None:
+    bench = Bench("bmk", "classic")
+    bench.keep(60, 2.0, bmk=0.85)
+    bench.keep(1900, 2.0, bmk=0.95)
+    assert bench.say(2.0, bmk=0.95, classic=0.93).lead == "classic"
+    bench.judge.charger("inverter", full=True, at=bench.now)
+    bench.now += 1
+    bench.keep(5, 2.0, bmk=0.99, classic=0.99)
+    assert bench.keep(5, 2.0, bmk=1.0, classic=1.0).lead == "bmk", "until the next full charge"
+
+
+def test_it_comes_back_beside_a_trusted_other_after_a_minute() -> None:
+    bench = Bench("bmk", "classic")
+    bench.keep(60, 2.0, bmk=0.60, classic=0.60)
+    bench.keep(20, 2.0, bmk=0.90, classic=0.60)
+    verdict = bench.keep(59, 2.0, bmk=0.62, classic=0.60)
+    assert refused(verdict, "bmk") is Reason.JUMP or verdict.lead == "bmk"
+    assert bench.keep(62, 2.0, bmk=0.62, classic=0.60).lead == "bmk"
+
+
+def test_a_true_resynchronisation_to_full_is_no_jump() -> None:
+    bench = Bench("bmk")
+    bench.keep(60, 5.0, bmk=0.93)
+    bench.judge.charger("inverter", full=True, at=bench.now)
+    bench.now += 1
+    assert bench.say(5.0, bmk=1.0).ratio == 1.0
+    other = Bench("bmk", "classic")
+    other.keep(60, 5.0, bmk=0.93, classic=0.985)
+    other.now += 1
+    assert other.say(5.0, bmk=1.0, classic=0.985).lead == "bmk"
+
+
+def test_without_a_known_current_five_points_a_minute() -> None:
+    bench = Bench("bmk", capacity=None)
+    bench.keep(30, None, bmk=0.50)
+    bench.now += 1
+    assert bench.say(None, bmk=0.55).lead == "bmk"
+    bench.now += 1
+    assert refused(bench.say(None, bmk=0.61), "bmk") is Reason.JUMP
+
+
+def test_standing_still_while_three_points_flow_is_frozen() -> None:
+    bench = Bench("bmk")
+    assert bench.keep(35 * 60, -20.0, bmk=0.60).lead == "bmk"
+    verdict = bench.keep(2 * 60, -20.0, bmk=0.60)
+    assert refused(verdict, "bmk") is Reason.FROZEN
+    assert verdict.ratio is None
+
+
+def test_a_full_battery_in_absorb_and_an_empty_one_are_not_frozen() -> None:
+    full = Bench("bmk")
+    assert full.keep(2 * HOUR, 20.0, step=5, bmk=1.0).lead == "bmk"
+    empty = Bench("bmk")
+    assert empty.keep(2 * HOUR, -20.0, step=5, bmk=0.0).lead == "bmk"
+    assert refused(full.keep(HOUR, -20.0, step=5, bmk=1.0), "bmk") is Reason.FROZEN
+
+
+def test_current_of_another_source_shows_that_one_is_frozen() -> None:
+    bench = Bench("jk", "shunt")
+    ratio = 0.6
+    for _ in range(40 * 60):
+        bench.now += 1
+        ratio -= 20 / (400 * HOUR)
+        bench.judge.hear("jk", Charge(0.60), at=bench.now, wall=0)
+        bench.judge.hear("shunt", Charge(ratio, -20.0), at=bench.now, wall=0)
+    verdict = bench.judge.verdict(bench.now)
+    assert refused(verdict, "jk") is Reason.FROZEN
+    assert verdict.lead == "shunt"
+
+
+def test_a_battery_that_comes_and_goes_about_zero_is_not_frozen() -> None:
+    bench = Bench("bmk")
+    for number in range(200):
+        assert bench.keep(60, 30.0 if number % 2 else -30.0, step=5, bmk=0.6).lead == "bmk"
+
+
+def test_two_that_agree_outvote_one() -> None:
+    bench = Bench("a", "b", "c")
+    verdict = bench.say(a=0.90, b=0.60, c=0.62)
+    assert refused(verdict, "a") is Reason.OUTVOTED
+    assert verdict.lead == "b"
+    assert bench.keep(2 * HOUR, step=5, a=0.90, b=0.60, c=0.62).lead == "b"
+
+
+def test_two_against_two_outvote_nobody() -> None:
+    bench = Bench("a", "b", "c", "d")
+    assert bench.say(a=0.9, b=0.91, c=0.6, d=0.61).lead == "a"
+    verdict = bench.keep(90, a=0.9, b=0.91, c=0.6, d=0.61)
+    assert verdict.lead == "a"
+    assert not [name for name in "abcd" if refused(verdict, name)]
+
+
+def test_loss_of_one_is_judged_on_that_one() -> None:
+    bench = Bench("a", "b")
+    bench.keep(10, a=0.6, b=0.6)
+    verdict = bench.keep(61, b=0.6)
+    assert refused(verdict, "a") is Reason.STALE
+    assert (verdict.lead, refused(verdict, "b")) == ("b", None)
+
+
+@pytest.mark.parametrize(("lead", "name"), [(Lead.FIRST, "a"), (Lead.LOWEST, "c"), (Lead.MEDIAN, "b")])
+def test_which_of_the_trusted_leads(lead: Lead, name: str) -> None:
+    bench = Bench("a", "b", "c", lead=lead)
+    assert bench.say(a=0.64, b=0.62, c=0.60).lead == name
+
+
+def test_the_median_of_two_is_one_of_them_the_lower() -> None:
+    assert Bench("a", "b", lead=Lead.MEDIAN).say(a=0.64, b=0.60).ratio == 0.60
+
+
+def test_hours_left() -> None:
+    bench = Bench("bmk")
+    assert bench.say(-20.0, bmk=0.5).seconds_to_empty == pytest.approx(10 * HOUR)
+    assert bench.say(20.0, bmk=0.5).seconds_to_empty is None
+    assert Bench("bmk", capacity=None).say(-20.0, bmk=0.5).seconds_to_empty is None
+
+
+def test_each_good_account_moves_the_time_of_the_lead_also_with_the_same_value() -> None:
+    bench = Bench("bmk")
+    first = bench.say(bmk=0.5).wall
+    bench.now += 1
+    second = bench.say(bmk=0.5).wall
+    assert (first, second) == (1e9 + 1000, 1e9 + 1001)
+    bench.now += 1
+    assert bench.judge.verdict(bench.now).wall == second
+    assert bench.say(bmk=0.9).wall is None
+
+
+def test_a_wall_clock_step_changes_no_judgement() -> None:
+    bench = Bench("bmk")
+    bench.say(bmk=0.5)
+    bench.judge.hear("bmk", Charge(0.5, 0.0), at=bench.now + 1, wall=5.0)
+    assert bench.judge.verdict(bench.now + 60).lead == "bmk"
+
+
+ratios = st.floats(0, 1)
+
+
+@given(good=ratios, wrong=ratios, where=st.integers(0, 2), steps=st.integers(1, 40))
+@settings(deadline=None)
+def test_one_that_is_wrong_alone_never_leads_while_two_agree(good: float, wrong: float, where: int, steps: int) -> None:
+    names = ["a", "b", "c"]
+    bench = Bench(*names)
+    told = {name: wrong if index == where else good for index, name in enumerate(names)}
+    verdict = bench.keep(steps, **told)
+    if abs(wrong - good) > 0.0501:
+        assert verdict.lead != names[where]
+    assert verdict.lead is not None
+
+
+@given(st.lists(st.tuples(ratios | st.none() | st.floats(-1, 3), st.floats(-300, 300) | st.none(), st.floats(0, 400))))
+@settings(deadline=None, max_examples=200)
+def test_whatever_a_source_says_the_verdict_is_in_range_and_says_why_not(
+    accounts: list[tuple[float | None, float | None, float]],
+) -> None:
+    bench = Bench("a", "b")
+    for ratio, amperes, seconds in accounts:
+        bench.now += seconds
+        verdict = bench.say(amperes, a=ratio)
+        assert verdict.ratio is None or 0 <= verdict.ratio <= 1
+        assert (verdict.lead == "a") == (refused(verdict, "a") is None)
+        assert refused(verdict, "b") is Reason.ABSENT
+
+
+@given(ratios, st.integers(1, 50), ratios)
+@settings(deadline=None)
+def test_after_a_single_spike_all_is_as_without_it(level: float, before: int, spike: float) -> None:
+    bench = Bench("a")
+    bench.keep(before, a=level)
+    bench.now += 1
+    during = bench.say(a=spike)
+    assert during.ratio is None or abs(during.ratio - level) <= 0.0201 or spike >= 0.99
+    bench.now += 1
+    assert bench.say(a=level).ratio == level
