@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import pty
+import select
 import socket
 import struct
 import threading
@@ -19,7 +20,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from exporter.sources.modbus.rtu import crc
-from tests.support import free_port, wait_until
+from tests.support import free_port
 
 Answer = Callable[[int, bytes], bytes | None]
 """From unit and request to the reply (function and data), None for none; it may take its time."""
@@ -124,6 +125,8 @@ class RtuDevice:
         self.path = os.ttyname(self._slave)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._late: list[threading.Timer] = []
+        self._woken, self._wake = os.pipe()
+        self._gone = False
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -134,13 +137,22 @@ class RtuDevice:
             timer.cancel()
             timer.join(2)
         self.hang_up()
-        wait_until(lambda: not self._thread.is_alive(), 5, "the device's thread ends")
-        os.close(self._master)
+        self.vanish()
 
     def hang_up(self) -> None:
         """Take the port away, as when an adapter is unplugged."""
         with contextlib.suppress(OSError):
             os.close(self._slave)
+
+    def vanish(self) -> None:
+        """Take the other end away too: whoever has the port open then reads its end."""
+        if not self._gone:
+            self._gone = True
+            os.write(self._wake, b"x")
+            self._thread.join(5)
+            assert not self._thread.is_alive()
+            for end in (self._master, self._wake, self._woken):
+                os.close(end)
 
     def later(self, seconds: float, unit: int, reply: bytes) -> None:
         """Send a reply after a time."""
@@ -155,7 +167,7 @@ class RtuDevice:
     def _serve(self) -> None:
         heard = b""
         with contextlib.suppress(OSError):
-            while True:
+            while self._woken not in select.select([self._master, self._woken], [], [])[0]:
                 heard += os.read(self._master, 256)
                 while len(heard) >= 8:
                     frame, heard = heard[:8], heard[8:]
