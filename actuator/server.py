@@ -20,9 +20,10 @@ from prometheus_client import CollectorRegistry
 
 from actuator import journal, notification, status
 from actuator.collector import Counts
+from actuator.inbox import Outcome
 from actuator.journal import JournalError
 from actuator.model import Command
-from actuator.runtime import Outcome, Runtime
+from actuator.runtime import Runtime
 from actuator.view import View
 from actuator.words import span
 from toolkit import flags, log

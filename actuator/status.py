@@ -6,7 +6,6 @@ The sentence comes first everywhere: on the panel, on the command line, in the s
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import msgspec
 
@@ -383,9 +382,3 @@ def _clock(view: View, moment: float) -> str:
 def document(view: View) -> bytes:
     """Return the status as JSON."""
     return msgspec.json.encode(status(view))
-
-
-def plain(view: View) -> dict[str, Any]:
-    """Return the status as plain values."""
-    built: dict[str, Any] = msgspec.to_builtins(status(view))
-    return built
