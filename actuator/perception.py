@@ -283,9 +283,7 @@ def _obey(durable: Durable, command: Command, settings: Settings, now: float) ->
         seconds = min(MANUAL, longest) if command.seconds is None else command.seconds
         fields["seconds"] = seconds
         if not 0 < seconds <= longest:
-            text = (
-                f"A run of {span(seconds)} was asked for and refused: more than 0 s, at most max_run {span(longest)}."
-            )
+            text = f"A run of {seconds:g} s was asked for and refused: more than 0 s, at most max_run {span(longest)}."
             return durable, Event(kind="operator_refused", text=text, level=Level.WARNING, fields=fields)
         before = durable.mode_before if durable.mode == "on" else durable.mode
         durable = replace(durable, mode="on", mode_before=before, manual_until=now + seconds)
