@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from actuator import controller, resume
 from actuator.model import Command, Event, Inputs, Moment, Notice, Page, Saved, State
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from actuator.model import Durable
 
 
-def settings(**parts: Any) -> Settings:
+def settings(**parts: object) -> Settings:
     """Return settings as a file with these parts would give."""
     return decode(parts, Settings)
 
@@ -32,6 +32,7 @@ class World:
     settings: Settings = field(default_factory=settings)
     now: float = 1000.0
     interval: float = 5.0
+    tick: float = 1.0
     soc: float | None = 0.5
     soc_refused: bool = False
     ac: bool | None = None
@@ -42,6 +43,12 @@ class World:
     ags_max_run: float | None = None
     page_reachable: bool = True
     bus_alive: bool = True
+    frozen: bool = False
+    """The page repeats its timestamps."""
+    ac_volts: float | None = 120.0
+    """While there is AC."""
+    charging: bool | None = True
+    """While there is AC."""
     obeys: bool = True
     warm_up: float = 20.0
     tail: float = 120.0
@@ -75,15 +82,15 @@ class World:
 
     def page(self) -> Page:
         """Return what the exporter's page would say at this moment."""
-        self._stamp += 1
+        self._stamp += not self.frozen
         ac = self.engine if self.ac is None else self.ac
         return Page(
             soc=self.soc,
             soc_stamp=self._stamp if self.soc is not None else None,
             soc_refused=self.soc_refused,
             device_stamp=self._stamp if self.bus_alive else None,
-            ac_input_volts=(120.0 if ac else 0.0) if self.bus_alive else None,
-            charging=ac if self.bus_alive else None,
+            ac_input_volts=(self.ac_volts if ac else self.ac_volts and 0.0) if self.bus_alive else None,
+            charging=(self.charging and ac) if self.bus_alive else None,
             ags_code=self.ags if self.bus_alive else None,
             battery_volts=self.volts,
             battery_volts_stamp=self._stamp,
@@ -121,15 +128,16 @@ class World:
             if self.relay_fails:
                 self._error = True
             else:
+                warm = self.warm_up if result.close and self.engine else 0.0
                 self.contact = result.close
-                self._changed_at = self.now
+                self._changed_at = self.now - warm
                 self.moves.append((self.now, result.close))
 
     def run(self, seconds: float, *, until: Callable[[World], bool] | None = None) -> bool:
-        """Step once a second for so long, or until something is so; return whether it became so."""
+        """Step once a tick for so long, or until something is so; return whether it became so."""
         end = self.now + seconds
         while self.now < end:
-            self.step()
+            self.step(seconds=self.tick)
             if until is not None and until(self):
                 return True
         return False
@@ -152,21 +160,30 @@ class World:
         self.state, events = resume.restore(saved, here, self.settings)
         self.events += events
 
-    def fire(self, kind: str, *, firing: bool = True, starts_at: float = 1.0, fingerprint: str | None = None) -> None:
-        """Deliver one alert now."""
+    def notice(
+        self, kind: str, *, firing: bool = True, starts_at: float = 1.0, fingerprint: str | None = None
+    ) -> Notice:
+        """Return one alert as the webhook would hand it over."""
         assert kind in ("start", "stop", "inhibit")
-        notice = Notice(
+        return Notice(
             kind=kind,  # type: ignore[arg-type]
             firing=firing,
             fingerprint=fingerprint or kind,
             starts_at=starts_at,
             summary=kind,
         )
-        self.step(notice, seconds=0.1)
+
+    def fire(self, kind: str, *, firing: bool = True, starts_at: float = 1.0, fingerprint: str | None = None) -> None:
+        """Deliver one alert now."""
+        self.step(self.notice(kind, firing=firing, starts_at=starts_at, fingerprint=fingerprint), seconds=0.1)
+
+    def command(self, action: str, seconds: float | None = None) -> tuple[Command, ...]:
+        """Return an operator's command as the interface would hand it over."""
+        return (Command(action=action, seconds=seconds),)  # type: ignore[arg-type]
 
     def operator(self, action: str, seconds: float | None = None) -> None:
         """Give a command now."""
-        self.step(commands=(Command(action=action, seconds=seconds),), seconds=0.1)  # type: ignore[arg-type]
+        self.step(commands=self.command(action, seconds), seconds=0.1)
 
     def on_alerts(self) -> World:
         """Let heartbeats arrive until the alert path is trusted."""
@@ -178,6 +195,32 @@ class World:
         """Return the kinds of every event so far."""
         return [event.kind for event in self.events]
 
+    # What is asked after each move is asked by a call: it has changed since it was last looked at.
+
     def closed(self) -> bool:
         """Return whether the contact is closed."""
         return self.contact
+
+    def path(self) -> str:
+        """Return whose word counts."""
+        return self.state.path
+
+    def phase(self) -> str:
+        """Return the engine's phase as far as it is known."""
+        return self.state.phase
+
+    def proof(self) -> bool | None:
+        """Return what the evidence has proven."""
+        return self.state.proof.verdict
+
+    def causes(self) -> tuple[str, ...]:
+        """Return what wants the engine."""
+        return self.state.causes
+
+    def inhibitors(self) -> tuple[str, ...]:
+        """Return what forbids it."""
+        return self.state.inhibitors
+
+    def relay_fault(self) -> bool:
+        """Return whether the contact is not known to be where it was commanded."""
+        return self.state.relay_fault

@@ -1,0 +1,499 @@
+"""Why the engine is wanted: when each cause begins, and when it ends (synthetic world)."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from tests.actuator.world import World, settings
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+
+def closed_within(world: World, seconds: float) -> float | None:
+    """Return after how long the contact closes, None if it does not."""
+    began = world.now
+    return world.now - began if world.run(seconds, until=World.closed) else None
+
+
+def fallback(**parts: object) -> World:
+    """A world on path fallback, with a state of charge between the thresholds."""
+    world = World(settings=settings(**parts))
+    assert world.run(400, until=lambda it: it.path() == "fallback")
+    return world
+
+
+# --- alert
+
+
+def test_a_believed_start_alert_starts_within_one_tick() -> None:
+    world = World(soc=None).on_alerts()
+    world.fire("start")
+    assert world.closed()
+    assert world.causes() == ("alert",)
+
+
+def test_a_start_alert_does_nothing_before_the_path_is_trusted() -> None:
+    world = World()
+    world.step(beats=1)
+    world.fire("start")
+    world.run(60)
+    assert not world.closed()
+    assert world.path() == "waiting"
+
+
+@pytest.mark.parametrize(("soc", "starts"), [(0.59, True), (0.60, False), (0.95, False)])
+def test_a_start_alert_is_held_back_by_a_page_that_is_at_stop(soc: float, *, starts: bool) -> None:
+    world = World(soc=soc).on_alerts()
+    world.fire("start")
+    assert world.closed() is starts
+    assert ("held_back" in world.kinds()) is not starts
+    assert bool(world.state.notes) is not starts
+
+
+def test_a_start_alert_is_held_back_while_the_page_refuses_its_state_of_charge() -> None:
+    world = World(soc=None, soc_refused=True).on_alerts()
+    world.fire("start")
+    world.run(60)
+    assert not world.closed()
+    world.soc_refused = False
+    assert closed_within(world, 10) is not None
+
+
+def test_a_page_that_cannot_be_reached_does_not_hold_a_start_back() -> None:
+    world = World(soc=None, soc_refused=True).on_alerts()
+    world.page_reachable = False
+    world.run(61)
+    world.fire("start")
+    assert world.closed()
+
+
+def test_start_and_stop_believed_stop_wins() -> None:
+    world = World(soc=None).on_alerts()
+    world.fire("stop")
+    world.fire("start")
+    world.run(60)
+    assert not world.closed()
+    assert world.causes() == ()
+
+
+def test_a_run_for_an_alert_ends_by_the_stop_alert_after_min_run() -> None:
+    world = World(soc=None).on_alerts()
+    world.fire("start")
+    began = world.now
+    world.run(10 * MINUTE)
+    world.fire("stop")
+    assert world.closed()
+    assert world.run(10 * MINUTE, until=lambda it: not it.closed())
+    assert world.now - began == pytest.approx(15 * MINUTE, abs=1.2)
+
+
+def test_a_run_for_an_alert_ends_by_a_state_of_charge_at_stop_for_its_debounce() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.fire("start")
+    world.run(20 * MINUTE)
+    world.soc = 0.60
+    began = world.now
+    assert world.run(200, until=lambda it: not it.closed())
+    assert 60 <= world.now - began <= 67
+
+
+def test_resolved_ends_nothing() -> None:
+    world = World(soc=0.22).on_alerts()
+    world.fire("start")
+    world.run(20 * MINUTE)
+    world.fire("start", firing=False)
+    assert not world.state.beliefs.start
+    world.run(HOUR)
+    assert world.closed()
+
+
+def test_after_a_stop_a_start_still_believed_waits_until_it_has_fired_anew() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.fire("start")
+    world.run(14 * MINUTE)
+    world.fire("start")
+    world.run(6 * MINUTE)
+    world.soc = 0.65
+    assert world.run(200, until=lambda it: not it.closed())
+    world.soc = 0.5
+    world.run(25 * MINUTE)
+    world.fire("start")
+    world.run(60)
+    assert not world.closed()
+    assert "fires from before the last stop" in world.state.notes[0]
+    world.fire("start", firing=False)
+    world.fire("start", starts_at=2.0)
+    assert world.closed()
+
+
+def test_after_a_stop_a_start_still_believed_counts_again_by_a_low_state_of_charge() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.fire("start")
+    world.run(14 * MINUTE)
+    world.fire("start")
+    world.run(6 * MINUTE)
+    world.soc = 0.65
+    assert world.run(200, until=lambda it: not it.closed())
+    world.soc = 0.5
+    world.run(25 * MINUTE)
+    world.fire("start")
+    world.soc = 0.25
+    waited = closed_within(world, 200)
+    assert waited is not None
+    assert 120 <= waited <= 127
+    assert world.causes() == ("alert",)
+
+
+def test_a_start_belief_survives_an_end_that_was_no_stop() -> None:
+    world = World(settings=settings(limits={"max_run": "20m"}), soc=0.4).on_alerts()
+    world.fire("start")
+    for _ in range(40):
+        world.run(MINUTE)
+        world.fire("start")
+    assert len([move for move in world.moves if move[1]]) == 2, "the alert starts again once min off has passed"
+
+
+# --- fallback
+
+
+@pytest.mark.parametrize(("soc", "starts"), [(0.25, True), (0.2501, False)])
+def test_fallback_starts_at_start_for_its_debounce(soc: float, *, starts: bool) -> None:
+    world = fallback()
+    world.soc = soc
+    waited = closed_within(world, 300)
+    assert (waited is not None) is starts
+    if waited is not None:
+        assert 120 <= waited <= 127
+        assert world.causes() == ("fallback",)
+
+
+def test_on_path_alerts_a_low_state_of_charge_starts_after_the_grace_and_says_so() -> None:
+    world = World(soc=0.2).on_alerts()
+    began = world.now - 200
+    assert world.run(15 * MINUTE, until=World.closed)
+    assert world.now - began >= 12 * MINUTE
+    assert world.causes() == ("fallback",)
+    assert "renamed" in " ".join(event.text for event in world.events)
+
+
+def test_on_path_alerts_a_low_state_of_charge_with_a_start_alert_is_no_fallback() -> None:
+    world = World(soc=0.2).on_alerts()
+    world.fire("start")
+    world.run(5)
+    assert world.causes() == ("alert",)
+
+
+def test_a_run_for_fallback_ends_at_stop_and_goes_on_in_between() -> None:
+    world = fallback()
+    world.soc = 0.2
+    assert closed_within(world, 200)
+    world.soc = 0.5
+    world.run(HOUR)
+    assert world.closed()
+    world.soc = 0.6
+    assert world.run(70, until=lambda it: not it.closed())
+
+
+def test_a_stop_alert_from_before_a_fallback_does_not_end_it_but_one_heard_in_it_does() -> None:
+    world = World(soc=0.5).on_alerts()
+    world.fire("stop")
+    world.beating = False
+    assert world.run(400, until=lambda it: it.path() == "fallback")
+    world.soc = 0.2
+    assert closed_within(world, 200)
+    assert world.state.beliefs.stop(), "the belief is still leased"
+    world.run(20 * MINUTE)
+    assert world.closed()
+    world.fire("stop")
+    assert not world.closed()
+
+
+def test_a_change_of_path_moves_nothing() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.fire("start")
+    world.beating = False
+    assert world.run(10 * MINUTE, until=lambda it: it.path() == "fallback")
+    assert world.closed()
+    world.soc = None
+    assert world.run(10 * MINUTE, until=lambda it: it.path() == "blind")
+    assert world.closed()
+    world.on_alerts()
+    assert world.closed()
+    assert world.kinds().count("path_changed") == 4
+
+
+# --- emergency
+
+
+@pytest.mark.parametrize("path", ["waiting", "alerts", "fallback"])
+def test_an_emergency_starts_on_any_path(path: str) -> None:
+    world = World()
+    if path == "alerts":
+        world.on_alerts()
+    if path == "fallback":
+        world = fallback()
+    world.soc = 0.12
+    waited = closed_within(world, 200)
+    assert waited is not None
+    assert 60 <= waited <= 72
+    assert world.causes() == ("emergency",)
+    assert world.path() == path
+
+
+def test_an_emergency_by_volts_starts_on_path_blind_and_ends_after_its_hour() -> None:
+    world = World(soc=None, volts=46.0, volts_threshold=46.0)
+    assert world.run(100, until=World.closed)
+    began = world.now
+    assert world.causes() == ("emergency",)
+    world.volts = 54.0
+    assert world.run(2 * HOUR, until=lambda it: not it.closed())
+    assert world.now - began == pytest.approx(HOUR, abs=1.1)
+
+
+def test_an_emergency_by_volts_alone_looks_again_after_its_hour() -> None:
+    world = World(soc=0.5, volts=46.0, volts_threshold=46.0)
+    assert world.run(100, until=World.closed)
+    assert world.run(2 * HOUR, until=lambda it: not it.closed()), "it ends although the volts are low still"
+    assert "emergency" not in world.causes()
+    assert world.run(HOUR, until=World.closed), "and begins anew once it has looked at rest"
+
+
+def test_volts_without_a_threshold_or_above_it_are_no_emergency() -> None:
+    for volts, threshold in ((46.0, None), (46.1, 46.0), (None, 46.0)):
+        world = World(soc=None, volts=volts, volts_threshold=threshold)
+        world.run(30 * MINUTE)
+        assert not world.closed()
+
+
+def test_a_stop_alert_does_not_end_an_emergency_and_a_full_battery_does() -> None:
+    world = World(soc=0.1).on_alerts()
+    assert world.closed() or world.run(100, until=World.closed)
+    world.soc = 0.3
+    world.run(20 * MINUTE)
+    world.fire("stop")
+    world.run(20 * MINUTE)
+    assert world.closed()
+    world.soc = 0.6
+    assert world.run(70, until=lambda it: not it.closed())
+
+
+def test_an_emergency_by_state_of_charge_outlasts_the_hour_of_the_volts() -> None:
+    world = World(soc=0.1, volts=46.0, volts_threshold=46.0)
+    assert world.run(100, until=World.closed)
+    world.soc, world.volts = 0.3, 54.0
+    world.run(HOUR + 5 * MINUTE)
+    assert world.closed()
+
+
+def test_mode_off_silences_an_emergency() -> None:
+    world = World(soc=0.1)
+    world.operator("off")
+    world.run(HOUR)
+    assert not world.closed()
+    assert "emergency" not in world.causes()
+
+
+# --- blind
+
+
+def test_blind_starts_only_when_the_owner_chose_so_and_at_its_intervals() -> None:
+    world = World(settings=settings(on_blind="start"), soc=None, tick=10)
+    world.run(27 * HOUR)
+    starts = [time for time, closed in world.moves if closed]
+    ends = [time for time, closed in world.moves if not closed]
+    assert [round(end - start) for start, end in zip(starts, ends, strict=True)] == [7200, 7200, 7200]
+    assert [round(then - start) for start, then in itertools.pairwise(starts)] == [43200, 43200]
+
+
+@pytest.mark.parametrize("choice", ["finish", "stop"])
+def test_blind_alone_starts_nothing_otherwise(choice: str) -> None:
+    world = World(settings=settings(on_blind=choice), soc=None, tick=10)
+    world.run(13 * HOUR)
+    assert not world.moves
+    assert world.path() == "blind"
+
+
+def test_on_path_blind_a_run_goes_on_to_its_deadline() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.fire("start")
+    began = world.now
+    world.beating, world.soc, world.page_reachable = False, None, False
+    assert world.run(5 * HOUR, until=lambda it: not it.closed())
+    assert world.now - began == pytest.approx(4 * HOUR, abs=1.1)
+    assert world.events[-1].fields["reason"] == "max_run"
+
+
+def test_on_path_blind_a_run_stops_when_the_owner_chose_so() -> None:
+    world = World(settings=settings(on_blind="stop"), soc=0.3).on_alerts()
+    world.fire("start")
+    world.run(5 * MINUTE)
+    world.beating, world.soc = False, None
+    assert world.run(20 * MINUTE, until=lambda it: not it.closed())
+    assert world.path() == "blind"
+    assert world.state.durable.attempts == 0
+
+
+def test_on_blind_stop_leaves_the_operator_and_a_present_emergency_alone() -> None:
+    world = World(settings=settings(on_blind="stop"), soc=None, volts=46.0, volts_threshold=46.0)
+    assert world.run(100, until=World.closed)
+    world.run(20 * MINUTE)
+    assert world.closed()
+    assert world.path() == "blind"
+    manual = World(settings=settings(on_blind="stop"), soc=None)
+    manual.operator("on", HOUR)
+    manual.run(20 * MINUTE)
+    assert manual.closed()
+
+
+def test_on_blind_stop_ends_an_emergency_of_old_when_nothing_is_known_any_more() -> None:
+    world = World(settings=settings(on_blind="stop"), soc=0.1)
+    assert world.run(200, until=World.closed)
+    world.soc = None
+    assert world.run(20 * MINUTE, until=lambda it: not it.closed())
+    assert world.path() == "blind"
+
+
+def test_on_blind_stop_neither_begins_nor_goes_on_without_anything_to_prove_the_engine_by() -> None:
+    world = World(settings=settings(on_blind="stop"), soc=0.3).on_alerts()
+    world.fire("start")
+    world.bus_alive = False
+    assert world.run(10 * MINUTE, until=lambda it: not it.closed())
+    world.fire("start", starts_at=5)
+    world.run(HOUR)
+    assert not world.closed(), "it would be cut off again at once"
+    assert "prove" in " ".join(world.state.notes) or not world.state.beliefs.start
+
+
+# --- exercise
+
+
+def exercising(**world: object) -> World:
+    it = World(
+        settings=settings(exercise={"every": "2d", "at": "10:00", "for": "20m"}),
+        soc=0.9,
+        wall_sane=True,
+        minute_of_day=9 * 60,
+        tick=10,
+    )
+    for name, value in world.items():
+        setattr(it, name, value)
+    it.beating = True
+    it.run(300)
+    return it
+
+
+def hours(world: World, count: float) -> None:
+    """Let hours pass, with the minute of the day going on."""
+    for _ in range(round(count * 60)):
+        world.run(60)
+        world.minute_of_day = (world.minute_of_day + 1) % 1440
+
+
+def test_exercise_runs_at_its_hour_for_its_length_counted_from_proof() -> None:
+    world = exercising()
+    hours(world, 4 * 24)
+    starts = [time for time, closed in world.moves if closed]
+    assert len(starts) == 1, "within four days of the first sight, once"
+    closed_for = world.moves[1][0] - world.moves[0][0]
+    assert closed_for == pytest.approx(20 * MINUTE + 40, abs=15), "the length is proven, warm-up not included"
+    assert world.minute_of_day >= 600 or world.moves
+
+
+def test_exercise_is_not_due_without_a_sane_clock_or_out_of_its_hour() -> None:
+    world = exercising(wall_sane=False)
+    hours(world, 4 * 24)
+    assert not world.moves
+    world = exercising()
+    world.run(4 * DAY)
+    assert not world.moves, "the minute of the day has stayed at nine"
+
+
+def test_anybodys_run_satisfies_the_exercise() -> None:
+    world = exercising()
+    hours(world, 40)
+    world.ags, world.ac = 3, True
+    world.run(25 * MINUTE)
+    world.ags, world.ac = 2, None
+    hours(world, 24)
+    assert not world.moves
+
+
+def test_an_exercise_that_cannot_be_proven_is_tried_once_a_day() -> None:
+    world = exercising(bus_alive=False)
+    hours(world, 4 * 24)
+    assert 1 <= len([move for move in world.moves if move[1]]) <= 3
+    starts = [time for time, closed in world.moves if closed]
+    assert all(then - start > 20 * HOUR for start, then in itertools.pairwise(starts))
+
+
+def test_the_hour_of_the_exercise_may_lie_over_midnight() -> None:
+    world = World(
+        settings=settings(exercise={"every": "1h", "at": "23:30"}), soc=0.9, wall_sane=True, minute_of_day=10, tick=10
+    )
+    world.beating = True
+    world.run(2 * HOUR, until=World.closed)
+    assert world.closed()
+
+
+# --- manual
+
+
+def test_manual_runs_on_any_path_to_its_deadline_and_the_mode_goes_back() -> None:
+    world = World(soc=0.9)
+    world.operator("on", 10 * MINUTE)
+    assert world.closed()
+    assert world.path() == "waiting"
+    assert world.run(11 * MINUTE, until=lambda it: not it.closed())
+    assert world.now - world.moves[0][0] == pytest.approx(10 * MINUTE, abs=1.1)
+    assert world.state.durable.mode == "auto"
+    assert "manual_ended" in world.kinds()
+
+
+def test_manual_without_a_length_is_two_hours_at_most_max_run() -> None:
+    for max_run, expected in (("4h", 2 * HOUR), ("90m", 1.5 * HOUR)):
+        world = World(settings=settings(limits={"max_run": max_run}), soc=0.9)
+        world.operator("on")
+        assert world.run(3 * HOUR, until=lambda it: not it.closed())
+        assert world.now - world.moves[0][0] == pytest.approx(expected, abs=1.2)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -5.0, 4 * HOUR + 1, float("nan"), float("inf")])
+def test_manual_for_longer_than_max_run_or_nothing_is_refused(seconds: float) -> None:
+    world = World(soc=0.9)
+    world.operator("on", seconds)
+    assert not world.closed()
+    assert world.state.durable.mode == "auto"
+    assert world.kinds() == ["operator_refused"]
+
+
+def test_manual_from_off_goes_back_to_off() -> None:
+    world = World(soc=0.1)
+    world.operator("off")
+    world.operator("on", 10 * MINUTE)
+    assert world.closed()
+    world.operator("on", 5 * MINUTE)
+    assert world.run(6 * MINUTE, until=lambda it: not it.closed())
+    assert world.state.durable.mode == "off"
+    world.run(HOUR)
+    assert not world.closed()
+
+
+def test_the_operator_ends_a_manual_run_at_once() -> None:
+    world = World(soc=0.9)
+    world.operator("on", HOUR)
+    world.run(60)
+    world.operator("auto")
+    assert not world.closed()
+
+
+def test_a_manual_run_goes_on_for_another_cause() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.operator("on", 10 * MINUTE)
+    world.run(5 * MINUTE)
+    world.fire("start")
+    assert world.causes() == ("alert", "manual")
+    world.run(20 * MINUTE)
+    assert world.closed()
+    assert world.causes() == ("alert",)

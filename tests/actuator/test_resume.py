@@ -1,0 +1,268 @@
+"""What outlives a death, a reboot and a torn journal (synthetic world)."""
+
+from __future__ import annotations
+
+import pytest
+
+from actuator import resume
+from actuator.inhibitors import budget_left
+from actuator.model import Closure, Durable, Inhibit, Moment, Run, Saved
+from tests.actuator.world import World, settings
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+
+def proven(**parts: object) -> World:
+    world = World(settings=settings(**parts), soc=0.3).on_alerts()
+    world.fire("start")
+    world.run(2 * MINUTE)
+    assert world.phase() == "running"
+    return world
+
+
+def closings(world: World) -> list[float]:
+    return [time for time, closed in world.moves if closed]
+
+
+def test_a_proven_run_resumes_once_with_its_old_deadline() -> None:
+    world = proven()
+    assert world.state.durable.run is not None
+    deadline, number = world.state.durable.run.deadline, world.state.durable.run.number
+    world.die(dead_for=20)
+    assert not world.closed()
+    assert world.phase() == "off" or world.state.durable.candidate
+    world.step()
+    assert world.phase() == "unknown"
+    assert world.run(40, until=World.closed)
+    assert world.state.durable.run is not None
+    assert world.state.durable.run.deadline == deadline
+    assert world.state.durable.run.number == number
+    assert world.path() == "waiting"
+    world.beating, world.soc = False, None
+    assert world.run(5 * HOUR, until=lambda it: not it.closed())
+    assert world.now == pytest.approx(deadline, abs=1.1)
+    assert world.state.durable.starts == {"alert": 1}
+
+
+@pytest.mark.parametrize("taken_up", [True, False])
+def test_any_further_death_in_that_run_waits_min_off(*, taken_up: bool) -> None:
+    world = proven()
+    world.die(dead_for=10)
+    if taken_up:
+        assert world.run(40, until=World.closed)
+        world.run(30)
+    world.die(dead_for=10)
+    died = world.now
+    assert world.state.durable.candidate is None
+    world.soc = 0.1
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - died >= 15 * MINUTE
+    assert world.state.durable.runs == 2
+
+
+def test_a_run_that_was_not_proven_is_an_ordinary_start_after_min_off() -> None:
+    world = World(soc=0.3, warm_up=300.0).on_alerts()
+    world.fire("start")
+    world.run(60)
+    world.die(dead_for=10)
+    assert world.state.durable.candidate is None
+    died = world.now
+    world.soc = 0.1
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - died >= 15 * MINUTE
+    assert world.state.durable.runs == 2
+
+
+def test_an_engine_whose_cranking_kills_us_is_locked_out() -> None:
+    world = World(soc=0.3, warm_up=300.0).on_alerts()
+    world.soc = 0.1
+    for _ in range(3):
+        assert world.run(HOUR, until=World.closed)
+        world.run(40)
+        world.die(dead_for=30, reboot=True)
+    assert world.state.durable.locked_out
+    world.run(2 * HOUR)
+    assert not world.closed()
+
+
+def test_deaths_without_evidence_lock_nothing_out() -> None:
+    world = World(soc=0.1, bus_alive=False)
+    for _ in range(5):
+        assert world.run(HOUR, until=World.closed)
+        world.run(40)
+        world.die(dead_for=30)
+    assert world.state.durable.attempts == 0
+
+
+def test_a_run_is_not_resumed_when_its_engine_has_stopped() -> None:
+    world = proven()
+    world.tail = 5
+    world.die(dead_for=20)
+    world.run(30)
+    assert "resume_given_up" in world.kinds()
+    assert not world.closed()
+    assert world.phase() in ("stopping", "off")
+
+
+@pytest.mark.parametrize(
+    ("code", "resumes"), [(7, True), (26, True), (27, True), (2, False), (None, False), (8, False)]
+)
+def test_without_ac_the_ags_may_say_that_the_engine_is_ours(code: int | None, *, resumes: bool) -> None:
+    world = proven()
+    world.ac_volts = world.charging = None
+    world.ags = code
+    world.die(dead_for=20)
+    assert world.run(5 * MINUTE, until=World.closed) is resumes
+
+
+def test_an_ags_of_ours_against_a_dead_input_does_not() -> None:
+    world = proven()
+    world.ac, world.ags = False, 7
+    world.die(dead_for=20)
+    assert not world.run(5 * MINUTE, until=World.closed)
+
+
+@pytest.mark.parametrize("reason", ["mode_off", "inhibit", "quiet", "ags", "manual_over"])
+def test_a_run_is_not_resumed_against_what_forbids_it(reason: str) -> None:
+    world = World(
+        settings=settings(quiet_hours={"from": "21:00", "to": "06:00"}), soc=0.3, wall_sane=True, minute_of_day=720
+    ).on_alerts()
+    if reason == "manual_over":
+        world.operator("on", 3 * MINUTE)
+    else:
+        world.fire("start")
+    world.run(2 * MINUTE)
+    world.die(dead_for=20)
+    if reason == "mode_off":
+        world.operator("off")
+    if reason == "inhibit":
+        world.fire("inhibit")
+    if reason == "quiet":
+        world.minute_of_day = 0
+    if reason == "ags":
+        world.ags = 1
+    if reason == "manual_over":
+        world.now += 100
+    assert not world.run(5 * MINUTE, until=World.closed)
+    assert "resume_given_up" in world.kinds()
+
+
+def test_a_restart_after_the_deadline_stays_open() -> None:
+    world = proven(limits={"max_run": "30m"})
+    world.ac = True
+    world.die(dead_for=HOUR)
+    assert world.state.durable.candidate is None
+    world.run(10 * MINUTE)
+    assert not world.closed()
+
+
+def test_time_dead_counts_as_closed_and_a_restart_refills_nothing() -> None:
+    world = World(settings=settings(limits={"daily_budget": "30m", "max_run": "25m"}), soc=0.3).on_alerts()
+    world.fire("start")
+    world.run(60)
+    world.die(dead_for=9 * MINUTE)
+    left = budget_left(world.state.durable, world.settings, world.now)
+    assert left == pytest.approx(20 * MINUTE, abs=2)
+
+
+def test_a_restart_keeps_attempts_back_off_and_min_off() -> None:
+    world = World(soc=0.3, obeys=False).on_alerts()
+    world.fire("start")
+    world.run(11 * MINUTE)
+    world.die()
+    assert world.state.durable.attempts == 1
+    world.soc = 0.1
+    released = world.moves[-1][0]
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - released >= 15 * MINUTE
+
+
+@pytest.mark.parametrize("sane", [True, False])
+def test_over_a_reboot_time_counts_only_by_a_sane_clock(*, sane: bool) -> None:
+    world = World(soc=0.3, obeys=False, wall_sane=sane).on_alerts()
+    world.fire("start")
+    world.run(11 * MINUTE)
+    world.soc = 0.1
+    world.die(dead_for=30 * MINUTE, reboot=True)
+    assert world.run(HOUR, until=World.closed)
+    waited = world.now - 50
+    assert waited < 2 * MINUTE if sane else waited == pytest.approx(14 * MINUTE, abs=MINUTE)
+
+
+def test_another_boot_resumes_nothing_and_forgets_an_order_for_a_while() -> None:
+    world = World(soc=0.5)
+    world.operator("on", HOUR)
+    world.run(2 * MINUTE)
+    world.ac = True
+    world.die(reboot=True)
+    assert world.state.durable.mode == "auto"
+    assert world.state.durable.candidate is None
+    assert world.state.durable.manual_until is None
+    world.run(10 * MINUTE)
+    assert not world.closed()
+
+
+def test_a_clock_that_went_back_over_a_reboot_counts_as_none() -> None:
+    here = Moment(boot="two", now=10.0, wall=500.0, wall_sane=True)
+    then = Moment(boot="one", now=90_000.0, wall=1000.0, wall_sane=True)
+    durable = Durable(closures=(Closure(start=88_000.0, end=89_000.0),), back_off_until=90_600.0, blind_at=1.0)
+    state, _ = resume.restore(Saved(durable=durable, moment=then), here, settings())
+    assert state.durable.closures == (Closure(start=-1990.0, end=-990.0),)
+    assert state.durable.back_off_until == 610.0
+
+
+RUN = Run(
+    number=4, cause="alert", causes=("alert",), closed_at=1000.0, closed_wall=0.0, deadline=15_400.0, proven_at=1100.0
+)
+HERE = Moment(boot="one", now=2000.0, wall=1000.0, wall_sane=False)
+
+
+def torn(durable: Durable | None, **limits: object) -> World:
+    world = World(settings=settings(limits=limits))
+    saved = None if durable is None else Saved(durable=durable, moment=HERE)
+    world.now = HERE.now
+    world.state, events = resume.restore(saved, HERE, world.settings, torn=True)
+    world.events += events
+    return world
+
+
+def test_a_torn_journal_starts_open_with_at_most_one_max_run_and_says_so() -> None:
+    world = torn(Durable(run=RUN))
+    durable = world.state.durable
+    assert durable.run is durable.candidate is None
+    assert durable.torn
+    assert budget_left(durable, world.settings, world.now) == pytest.approx(4 * HOUR)
+    assert "journal_torn" in world.kinds()
+    world.operator("acknowledge")
+    assert not world.state.durable.torn
+    world.beating, world.soc = True, 0.1
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - HERE.now >= 15 * MINUTE, "whatever was closed before has its min off"
+
+
+def test_a_torn_journal_never_refills_what_it_still_knows() -> None:
+    world = torn(Durable(closures=(Closure(start=2000 - 9 * HOUR, end=2000.0),)))
+    assert budget_left(world.state.durable, world.settings, world.now) == pytest.approx(1 * HOUR)
+
+
+def test_a_torn_journal_counts_a_run_that_was_broken_off() -> None:
+    world = torn(Durable(run=RUN), daily_budget="1h", max_run="1h")
+    assert budget_left(world.state.durable, world.settings, world.now) == pytest.approx(HOUR - 1000)
+
+
+def test_with_nothing_to_be_read_and_a_budget_of_one_run_all_of_it_is_left() -> None:
+    world = torn(None, daily_budget="2h", max_run="4h")
+    assert budget_left(world.state.durable, world.settings, world.now) == 2 * HOUR
+
+
+def test_a_fresh_start_knows_nothing_and_is_not_torn() -> None:
+    state, events = resume.restore(None, HERE, settings())
+    assert state.durable == Durable()
+    assert not events
+
+
+def test_inhibits_and_lock_out_outlive_a_reboot() -> None:
+    durable = Durable(inhibits={"co": Inhibit(summary="CO", starts_at=1.0)}, locked_out=True, attempts=3, mode="off")
+    here = Moment(boot="two", now=5.0, wall=0.0, wall_sane=False)
+    state, _ = resume.restore(Saved(durable=durable, moment=HERE), here, settings())
+    assert state.durable == durable
