@@ -20,8 +20,7 @@ from actuator import config as configuration
 from actuator.config import Config
 from actuator.feedback import Feedback
 from actuator.inbox import Inbox, Outcome
-from actuator.journal import Row
-from actuator.keeper import Keeper
+from actuator.journal import Keeper, Row
 from actuator.model import Event, Inputs, Level, Moment, Saved, State, Step
 from actuator.relay import RelayError, RelayHeldError
 from actuator.relay.hand import Hand

@@ -20,8 +20,7 @@ from actuator import config as configuration
 from actuator import server
 from actuator.collector import Counts, GeneratorCollector
 from actuator.config import Config
-from actuator.journal import last_relay
-from actuator.keeper import Keeper
+from actuator.journal import Keeper, last_relay
 from actuator.relay import RelayConfig, RelayError, RelayHeldError
 from actuator.relay.hand import Hand
 from actuator.relay.hold import hold

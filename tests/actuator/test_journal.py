@@ -18,11 +18,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from actuator import keeper as keeper_module
-from actuator.journal import MOST_ROWS, Journal, JournalError, Row, as_csv, as_json, last_relay
-from actuator.keeper import Keeper
+from actuator.inhibitors import budget_left
+from actuator.journal import MOST_ROWS, Journal, JournalError, Keeper, Row, as_csv, as_json, last_relay
+from actuator.journal import keeper as keeper_module
 from actuator.model import Closure, Durable, Inhibit, Moment, Run, Saved
 from actuator.relay import HidRelay, ModbusRelay, SimulatedRelay
+from actuator.resume import restore
+from actuator.settings import Settings
 from toolkit.config import Duration
 
 HERE = Moment(boot="boot", now=1000.0, wall=1_700_000_000.0, wall_sane=True)
@@ -140,6 +142,10 @@ def cut_and_load(path: Path, victim: Path, size: int) -> None:
     journal = Journal(path, SimulatedRelay())
     found = journal.load(HERE)
     assert found.error == ""
+    state, _ = restore(found.saved, HERE, Settings(), torn=bool(found.torn))
+    assert state.durable.run is None, "it starts open"
+    if found.torn:
+        assert budget_left(state.durable, Settings(), HERE.now) <= Settings().limits.max_run
     if not found.torn:
         assert found.saved is not None, "what is not torn is whole"
         assert found.saved.durable.runs == 3
@@ -156,14 +162,16 @@ def cut_and_load(path: Path, victim: Path, size: int) -> None:
     again.close()
 
 
+@pytest.mark.parametrize("step", [1024, pytest.param(64, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("ending", ["", "-wal", ".sidecar"])
-def test_cut_at_many_bytes_it_is_opened_and_is_whole_or_says_that_it_is_torn(tmp_path: Path, ending: str) -> None:
+def test_cut_at_any_byte_it_starts_open_and_is_whole_or_says_that_it_is_torn(
+    tmp_path: Path, ending: str, step: int
+) -> None:
     origin = tmp_path / "origin" / "journal.db"
     origin.parent.mkdir()
     filled(origin)
     whole = origin.with_name(origin.name + ending).stat().st_size
-    sizes = [*range(0, whole, max(64, whole // 64 // 64 * 64)), whole - 1]
-    for size in sizes:
+    for size in [*range(0, whole, min(step, max(16, whole // 32))), whole - 1]:
         folder = tmp_path / "cut"
         shutil.copytree(origin.parent, folder)
         path = folder / "journal.db"
@@ -352,6 +360,18 @@ async def test_a_disk_that_hangs_stalls_nothing(path: Path, monkeypatch: pytest.
     finally:
         free.set()
         await keeper.close()
+
+
+def test_a_write_that_hung_and_comes_through_late_does_not_undo_a_newer_one(path: Path) -> None:
+    hung, newer = Journal(path, SimulatedRelay()), Journal(path, SimulatedRelay())
+    hung.load(HERE)
+    hung.write([], saved())
+    newer.write([], saved(replace(DURABLE, mode="off")))
+    with pytest.raises(JournalError, match="another write came between"):
+        hung.write([], saved())
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert found.torn == ""
+    assert found.saved == saved(replace(DURABLE, mode="off"))
 
 
 def test_a_read_only_disk_still_gives_what_it_holds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from actuator.journal import MOST_ROWS, Found, Journal, JournalError, Row
+from actuator.journal.rows import Row
+from actuator.journal.store import MOST_ROWS, Found, Journal, JournalError
 from actuator.model import Moment, Saved
 from actuator.relay.config import RelayConfig
 from actuator.worker import StuckError, Worker

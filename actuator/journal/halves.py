@@ -1,0 +1,46 @@
+"""Whether database and sidecar belong together, and what is still known when they do not: pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from actuator.journal.sidecar import Sidecar, lasting_mode
+from actuator.model import Durable, Mode, Moment, Saved
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """What a database holds."""
+
+    sequence: int
+    saved: Saved | None
+    last_wall: float | None
+
+
+def torn(content: Content | None, fault: str, side: Sidecar | None, side_fault: str) -> str:
+    """Return why the two cannot be trusted together, empty when they can; each may be None with its fault in words."""
+    if content is None or side is None:
+        return "; ".join(filter(None, (fault, side_fault)))
+    if side.sequence > content.sequence:
+        return f"the database is behind its sidecar (sequence {content.sequence}, sidecar {side.sequence})"
+    if side.sequence < content.sequence - 1:
+        return f"the sidecar is behind its database (sequence {side.sequence}, database {content.sequence})"
+    return ""
+
+
+def salvaged(content: Content | None, side: Sidecar | None, here: Moment) -> Saved:
+    """Return what two halves that disagree still say; where they differ, the one that keeps the engine off."""
+    saved = content.saved if content else None
+    durable = saved.durable if saved else Durable()
+    modes = {lasting_mode(durable)} if saved else set[Mode]()
+    if side is not None:
+        modes.add(side.mode)
+        durable = msgspec.structs.replace(
+            durable,
+            inhibits=side.inhibits | durable.inhibits,
+            attempts=max(side.attempts, durable.attempts),
+            locked_out=side.locked_out or durable.locked_out,
+        )
+    mode = modes.pop() if len(modes) == 1 else "off"
+    return Saved(
+        durable=msgspec.structs.replace(durable, mode=mode, manual_until=None), moment=saved.moment if saved else here
+    )

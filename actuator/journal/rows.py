@@ -1,0 +1,83 @@
+"""One event as the journal keeps it, and how rows go out to people and programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One event as the journal keeps it.
+
+    Attributes:
+        id: counts rows, never reused.
+        wall: Unix time.
+        sane: the wall clock was known to be right.
+        kind: one word for machines.
+        level: info, warning or error.
+        text: one sentence for people.
+        fields: the facts behind it.
+    """
+
+    id: int
+    wall: float
+    sane: bool
+    kind: str
+    level: str
+    text: str
+    fields: dict[str, str | float | int | bool | None] = {}
+
+    @property
+    def time(self) -> str:
+        """The wall time, RFC 3339 in UTC."""
+        return datetime.fromtimestamp(self.wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def columns(row: Row) -> tuple[object, ...]:
+    """Return the row as it is stored."""
+    return row.id, row.wall, int(row.sane), row.kind, row.level, row.text, encode(row.fields).decode()
+
+
+def row(stored: tuple[Any, ...]) -> Row:
+    """Return the row that is stored as these columns."""
+    number, wall, sane, kind, level, text, fields = stored
+    return Row(
+        id=number,
+        wall=wall,
+        sane=bool(sane),
+        kind=kind,
+        level=level,
+        text=text,
+        fields=msgspec.json.decode(fields),
+    )
+
+
+def as_json(rows: Sequence[Row]) -> bytes:
+    """Return rows as a JSON list of objects, their time in words too."""
+    return b"[" + b",".join(map(as_object, rows)) + b"]"
+
+
+def as_object(row: Row) -> bytes:
+    """Return a row as a JSON object, its time in words too."""
+    return encode({"time": row.time, **msgspec.structs.asdict(row)})
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """Return rows as CSV (RFC 4180): id, time, wall, sane, kind, level, text, and the fields as JSON."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(["id", "time", "wall", "sane", "kind", "level", "text", "fields"])
+    for row in rows:
+        fields = encode(row.fields).decode()
+        writer.writerow([row.id, row.time, row.wall, int(row.sane), row.kind, row.level, row.text, fields])
+    return file.getvalue()
+
+
+def encode(value: object) -> bytes:
+    """Return JSON; a number of a kind of its own, such as a span of the configuration, is a number."""
+    return msgspec.json.encode(value, enc_hook=lambda other: float(other) if isinstance(other, float) else str(other))
