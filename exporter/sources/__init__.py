@@ -18,6 +18,8 @@ The collector, the judging of the state of charge, the documentation and the con
 
 from __future__ import annotations
 
+from exporter.sources.aims.config import AimsConfig
+from exporter.sources.aims.source import AimsSource
 from exporter.sources.base import Family
 from exporter.sources.classic.config import ClassicConfig
 from exporter.sources.classic.source import ClassicSource
@@ -26,6 +28,6 @@ from exporter.sources.magnum.source import MagnumSource
 from exporter.sources.modbus.config import ModbusConfig
 from exporter.sources.modbus.source import ModbusSource
 
-AnySource = MagnumConfig | ClassicConfig | ModbusConfig
+AnySource = MagnumConfig | ClassicConfig | ModbusConfig | AimsConfig
 
-FAMILIES: tuple[Family, ...] = (MagnumSource.family, ClassicSource.family, ModbusSource.family)
+FAMILIES: tuple[Family, ...] = (MagnumSource.family, ClassicSource.family, ModbusSource.family, AimsSource.family)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 from exporter.fields import ONE, Confidence, Kind, Metric, Number, Place, Sample, States
 from exporter.sources.modbus.registers import At, Registers, Worked
@@ -17,21 +18,23 @@ TENTH_PERCENT = Fraction(1, 1000)
 
 ABOUT_EMPTY = 0.02
 
-VOLTS = Metric("modbus_battery_volts", "Battery volts.")
-AMPERES = Metric("modbus_battery_amperes", "Battery amperes, + into the battery, - out of it.")
-WATTS = Metric("modbus_battery_watts", "Battery power, + into the battery, - out of it.")
-SOC = Metric("modbus_soc_ratio", "State of charge, 0 to 1; absent where the device's 0 means that it does not know.")
-SOH = Metric("modbus_soh_ratio", "State of health, 0 to 1.")
-REMAINING = Metric("modbus_remaining_amphours", "Ampere-hours left in the battery.")
-FULL = Metric("modbus_full_amphours", "Ampere-hours in the battery when full.")
-DESIGN = Metric("modbus_design_amphours", "Ampere-hours in the battery when it was new.")
-CONSUMED = Metric("modbus_consumed_amphours", "Ampere-hours taken out since the battery was last full.")
-TIME_TO_GO = Metric("modbus_time_to_go_seconds", "Time until the battery is empty, as the device reckons it.")
-CYCLES = Metric("modbus_cycles_total", "Charge cycles in the battery's life.", Kind.COUNTER)
-CELL_VOLTS = Metric("modbus_cell_volts", "Volts of each cell.", labels=("cell",))
-CELSIUS = Metric("modbus_celsius", "Temperature at each sensor.", labels=("sensor",))
-STATE = Metric("modbus_battery_state", "What the battery does; 1 for the present one.", labels=("state",))
-STATE_CODE = Metric("modbus_battery_state_code", "The raw code of modbus_battery_state.")
+_metric = partial(Metric, source="each profile's own", confidence=Confidence.LIKELY)
+
+VOLTS = _metric("modbus_battery_volts", "Battery volts.")
+AMPERES = _metric("modbus_battery_amperes", "Battery amperes, + into the battery, - out of it.")
+WATTS = _metric("modbus_battery_watts", "Battery power, + into the battery, - out of it.")
+SOC = _metric("modbus_soc_ratio", "State of charge, 0 to 1; absent where the device's 0 means that it does not know.")
+SOH = _metric("modbus_soh_ratio", "State of health, 0 to 1.")
+REMAINING = _metric("modbus_remaining_amphours", "Ampere-hours left in the battery.")
+FULL = _metric("modbus_full_amphours", "Ampere-hours in the battery when full.")
+DESIGN = _metric("modbus_design_amphours", "Ampere-hours in the battery when it was new.")
+CONSUMED = _metric("modbus_consumed_amphours", "Ampere-hours taken out since the battery was last full.")
+TIME_TO_GO = _metric("modbus_time_to_go_seconds", "Time until the battery is empty, as the device reckons it.")
+CYCLES = _metric("modbus_cycles_total", "Charge cycles in the battery's life.", Kind.COUNTER)
+CELL_VOLTS = _metric("modbus_cell_volts", "Volts of each cell.", labels=("cell",))
+CELSIUS = _metric("modbus_celsius", "Temperature at each sensor.", labels=("sensor",))
+STATE = _metric("modbus_battery_state", "What the battery does; 1 for the present one.", labels=("state",))
+STATE_CODE = _metric("modbus_battery_state_code", "The raw code of modbus_battery_state.")
 
 METRICS = (
     VOLTS,

@@ -1,0 +1,153 @@
+"""What the words of a Megatec device mean. Every field, once.
+
+Source: AIMS, Inverter serial specification; Megatec protocol; Network UPS Tools, drivers nutdrv_qx and blazer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+
+from exporter.fields import Confidence, Field, Flags, Number, Place
+from exporter.sources.aims.reply import Reply
+
+SPEC = "AIMS inverter serial specification"
+NUT = "Network UPS Tools, nutdrv_qx"
+CAPTURE = "captures"
+
+MOST_VOLTS_OF_A_CELL = 3.0
+MULTIPLIERS = (120, 100, 80, 60, 48, 36, 30, 24, 18, 12, 8, 6, 4, 3, 2, 1)
+"""Cells in a row, in the order in which Network UPS Tools tries them."""
+
+STATUS = {
+    0x80: "utility_fail",
+    0x40: "battery_low",
+    0x20: "bypass_or_boost",
+    0x10: "failed",
+    0x08: "standby_type",
+    0x04: "test",
+    0x02: "shutdown_active",
+    0x01: "beeper_on",
+}
+
+INPUT_VOLTS, FAULT_VOLTS, OUTPUT_VOLTS, LOAD, FREQUENCY, BATTERY, TEMPERATURE = range(7)
+RATED_VOLTS, RATED_AMPERES, RATED_BATTERY, RATED_FREQUENCY = range(4)
+PERCENT = Fraction(1, 100)
+
+
+@dataclass(frozen=True)
+class Word:
+    """A number of the reply.
+
+    Attributes:
+        command: what it answers.
+        index: counted from 0.
+        absent: numbers that mean that the device does not measure it.
+    """
+
+    command: str
+    index: int
+    absent: frozenset[float] = frozenset()
+
+    def read(self, record: Reply, /) -> float | None:
+        """Return the number, or None."""
+        number = record.numbers[self.index] if self.index < len(record.numbers) else None
+        return None if number in self.absent else number
+
+    def __str__(self) -> str:
+        """Say where this is."""
+        return f"reply to {self.command}, number {self.index + 1}"
+
+
+@dataclass(frozen=True)
+class Worked:
+    """A number by a rule; `how` says it in words."""
+
+    how: str
+    work: Callable[[Reply], float | None]
+
+    def read(self, record: Reply, /) -> float | None:
+        """Return what the rule gives, or None."""
+        return self.work(record)
+
+    def __str__(self) -> str:
+        """Say how this is worked out."""
+        return self.how
+
+
+def cells(cell_volts: float, rated_volts: float) -> int | None:
+    """Return how many cells in a row give about the rated volts, as Network UPS Tools reckons it."""
+    fitting = (count for count in MULTIPLIERS if 0.8 <= cell_volts * count / rated_volts <= 1.25)
+    return next(fitting, None) if rated_volts > 0 else None
+
+
+_q1 = partial(Word, "Q1")
+_f = partial(Word, "F")
+_battery = _q1(BATTERY)
+
+
+def _cell_volts(record: Reply) -> float | None:
+    volts = _battery.read(record)
+    return volts if volts is not None and volts < MOST_VOLTS_OF_A_CELL else None
+
+
+def _battery_volts(record: Reply) -> float | None:
+    volts = _battery.read(record)
+    if volts is None or volts >= MOST_VOLTS_OF_A_CELL:
+        return volts
+    return None if record.cells is None else volts * record.cells
+
+
+def _number(
+    name: str,
+    meaning: str,
+    place: Place[Reply],
+    scale: Fraction = Fraction(1),
+    *,
+    source: str = SPEC,
+    confidence: Confidence = Confidence.PROVEN,
+) -> Number[Reply]:
+    return Number(metric=f"aims_{name}", help=meaning, place=place, scale=scale, source=source, confidence=confidence)
+
+
+STATE: tuple[Field[Reply], ...] = (
+    _number("input_volts", "AC input volts; noise when the utility has failed, which a flag says", _q1(INPUT_VOLTS)),
+    _number("input_fault_volts", "AC input volts at the last failure", _q1(FAULT_VOLTS)),
+    _number("output_volts", "AC output volts", _q1(OUTPUT_VOLTS)),
+    _number("load_ratio", "Load, as a part of what the inverter can give", _q1(LOAD), PERCENT),
+    _number("frequency_hertz", "AC frequency, of the input while it has one", _q1(FREQUENCY)),
+    _number(
+        "battery_volts",
+        "Battery volts; on a device that tells the volts of one cell, those times the cells, when it is known how many",
+        Worked(how=f"{_battery}; below {MOST_VOLTS_OF_A_CELL:g} it is one cell's", work=_battery_volts),
+        source=f"{NUT}; {CAPTURE}",
+    ),
+    _number(
+        "battery_cell_volts",
+        "Volts of one battery cell, on a device that tells those",
+        Worked(how=f"{_battery}, when it is below {MOST_VOLTS_OF_A_CELL:g}", work=_cell_volts),
+        source=f"{NUT}; {CAPTURE}",
+    ),
+    _number(
+        "celsius",
+        "Temperature in the device; absent where it has no sensor, which some show as 0.0",
+        _q1(TEMPERATURE, frozenset({0.0})),
+        source=f"{SPEC}; {CAPTURE}",
+    ),
+    Flags(
+        metric="aims_status",
+        help="What the device reports; shutdown_active is set on some models whenever the utility has failed",
+        place=Worked(how="reply to Q1, the last word's bits", work=lambda record: record.status),
+        bits=STATUS,
+        source=f"{SPEC}; {CAPTURE}",
+    ),
+)
+
+RATINGS: tuple[Field[Reply], ...] = (
+    _number("rated_volts", "Rated output volts", _f(RATED_VOLTS)),
+    _number("rated_amperes", "Rated output amperes", _f(RATED_AMPERES)),
+    _number("rated_battery_volts", "Rated battery volts", _f(RATED_BATTERY)),
+    _number("rated_frequency_hertz", "Rated output frequency", _f(RATED_FREQUENCY)),
+)

@@ -1,0 +1,56 @@
+"""A device at the other end of a pty, which says what a test wants."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import select
+import threading
+import tty
+from collections.abc import Callable
+from typing import Self
+
+Hear = Callable[[bytes], bytes]
+"""From what has come since the last call to what is to be said; it may take its time."""
+
+
+class SerialDevice:
+    """Hears and speaks in a thread of its own; `writes` keeps each chunk that came, as it came."""
+
+    def __init__(self, hear: Hear = lambda _heard: b"") -> None:
+        self.hear = hear
+        self.writes: list[bytes] = []
+        self._master, self._slave = pty.openpty()
+        tty.setraw(self._slave)
+        self.path = os.ttyname(self._slave)
+        self._woken, self._wake = os.pipe()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._gone = False
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.vanish()
+
+    def say(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):
+            os.write(self._master, data)
+
+    def vanish(self) -> None:
+        """Take the port away, as when an adapter is unplugged."""
+        if not self._gone:
+            self._gone = True
+            os.write(self._wake, b"x")
+            self._thread.join(15)
+            assert not self._thread.is_alive()
+            for end in (self._slave, self._master, self._wake, self._woken):
+                os.close(end)
+
+    def _serve(self) -> None:
+        while self._woken not in select.select([self._master, self._woken], [], [])[0]:
+            heard = os.read(self._master, 256)
+            self.writes.append(heard)
+            self.say(self.hear(heard))
