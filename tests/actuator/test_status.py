@@ -17,6 +17,8 @@ from actuator import status
 from actuator.collector import Counts, GeneratorCollector
 from actuator.config import Config, load
 from actuator.model import CAUSES, MODES, PATHS, PHASES, REASONS
+from actuator.reasons import why_not
+from actuator.sentence import sentence
 from actuator.view import View
 from tests.actuator.world import World
 from toolkit.config import decode
@@ -68,7 +70,7 @@ def test_running_for_an_alert_says_since_when_what_is_proven_and_what_ends_it() 
     of.run(10)
     run = of.state.durable.run
     assert run is not None
-    assert status.sentence(view(of)) == (
+    assert sentence(view(of)) == (
         f"Running for alert since {clock(of, run.closed_at)}, AC proven, SOC 31 %, "
         f"stops at 60 % or {clock(of, run.deadline)}."
     )
@@ -76,7 +78,7 @@ def test_running_for_an_alert_says_since_when_what_is_proven_and_what_ends_it() 
 
 def test_with_a_wrong_clock_it_speaks_in_spans() -> None:
     of = running()
-    said = status.sentence(view(of, wall_sane=False))
+    said = sentence(view(of, wall_sane=False))
     assert said.startswith("Running for alert since ")
     assert " s ago, AC proven, SOC 20 %, stops at 60 % or in 3 h 59 min." in said
 
@@ -91,7 +93,7 @@ def test_starting_says_until_when_it_is_given() -> None:
     of.run(3)
     run = of.state.durable.run
     assert run is not None
-    assert status.sentence(view(of)).startswith(
+    assert sentence(view(of)).startswith(
         f"Starting for alert: contact closed since {clock(of, run.closed_at)}, the engine is not proven to run yet and "
         f"has until {clock(of, run.closed_at + 600)}; SOC 20 %"
     )
@@ -101,7 +103,7 @@ def test_a_run_without_evidence_is_unknown_and_never_called_running() -> None:
     of = running()
     of.bus_alive = False
     of.run(120)
-    said = status.sentence(view(of))
+    said = sentence(view(of))
     assert "whether the engine runs is unknown" in said
     assert status.status(view(of)).proof == "unknown"
 
@@ -111,48 +113,46 @@ def test_stopping_waits_for_the_proof_and_a_failed_stop_says_what_to_do() -> Non
     of.tail = 1e9
     of.operator("off")
     of.run(2)
-    assert "Stopping: the contact has been open since" in status.sentence(view(of))
+    assert "Stopping: the contact has been open since" in sentence(view(of))
     of.run(400)
-    assert status.sentence(view(of)).startswith("Failed to stop: the contact has been open since ")
-    assert "Stop it at the remote or at the engine." in status.sentence(view(of))
+    assert sentence(view(of)).startswith("Failed to stop: the contact has been open since ")
+    assert "Stop it at the remote or at the engine." in sentence(view(of))
 
 
 def test_off_says_what_would_start_it_on_each_path() -> None:
     of = world()
     of.run(30)
     latest = clock(of, of.state.started_at + 300)
-    assert status.sentence(view(of)) == (
+    assert sentence(view(of)) == (
         f"Off: SOC 50 %, waiting for two heartbeats of the alerts, until {latest} at the latest."
     )
     of.run(300)
-    assert status.sentence(view(of)) == (
+    assert sentence(view(of)) == (
         "Off: SOC 50 %, starts at 25 % by its own judgement, for the alerts are silent (no heartbeat yet)."
     )
     of.soc = None
     of.run(400)
-    assert status.sentence(view(of)) == (
-        "Off: SOC unknown, the alerts are silent too (no heartbeat yet): nothing starts."
-    )
+    assert sentence(view(of)) == ("Off: SOC unknown, the alerts are silent too (no heartbeat yet): nothing starts.")
     of = world().on_alerts()
-    assert status.sentence(view(of)) == "Off: SOC 50 %, starts at 25 %, the alerts decide."
+    assert sentence(view(of)) == "Off: SOC 50 %, starts at 25 %, the alerts decide."
 
 
 def test_what_is_wanted_but_held_back_says_why_and_until_when() -> None:
     of = running()
     of.operator("off")
     assert of.run(400, until=lambda it: it.state.phase == "off")
-    assert "held back: switched off by the operator" in status.sentence(view(of))
+    assert "held back: switched off by the operator" in sentence(view(of))
     of.operator("auto")
     of.fire("start", firing=False)
     of.fire("start", starts_at=5.0)
     of.step()
     stopped = of.state.durable.stopped_at
     assert stopped is not None
-    assert status.sentence(view(of)) == (
+    assert sentence(view(of)) == (
         f"Wanted by the alert, but held back: at least 15 min between two runs (until {clock(of, stopped + 900)}); "
         "SOC 20 %."
     )
-    (reason,) = status.why_not(view(of))
+    (reason,) = why_not(view(of))
     assert reason.reason == "min_off"
     assert reason.until == pytest.approx(of.wall + stopped + 900 - of.now)
 
@@ -171,18 +171,18 @@ def test_the_ags_in_its_own_words(code: int, said: str) -> None:
     of.run(30)
     of.fire("start")
     of.run(30)
-    assert said in status.sentence(view(of))
+    assert said in sentence(view(of))
 
 
 def test_a_relay_that_lies_is_unknown_never_stopped() -> None:
     of = world().on_alerts()
     of.read_back = lambda _: True
     of.run(10)
-    said = status.sentence(view(of, read_back=True))
+    said = sentence(view(of, read_back=True))
     assert said.startswith("Unknown: the contact should be open and reads closed.")
     of.read_back = lambda _: None
     of.step()
-    assert "and cannot be read" in status.sentence(view(of, read_back=None))
+    assert "and cannot be read" in sentence(view(of, read_back=None))
 
 
 def test_a_used_up_budget_says_when_the_day_lets_it_go() -> None:
@@ -200,7 +200,7 @@ def test_a_used_up_budget_says_when_the_day_lets_it_go() -> None:
 
     assert of.run(2400, until=used_up)
     of.run(5)
-    budget = next(reason for reason in status.why_not(view(of)) if reason.reason == "budget")
+    budget = next(reason for reason in why_not(view(of)) if reason.reason == "budget")
     assert budget.until == pytest.approx(of.wall + run.closed_at + 86400 - of.now, abs=5)
 
 
