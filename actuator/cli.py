@@ -167,7 +167,8 @@ def _ask(arguments: argparse.Namespace) -> int:
 
 
 def _words(status: dict[str, Any]) -> str:
-    lines = [status["sentence"], *status["notes"], *status["faults"]]
+    reasons = [f"  {reason['reason']}: {reason['text']}" for reason in status["why_not"]]
+    lines = [status["sentence"], *reasons, *status["notes"], *status["faults"]]
     return "\n".join(lines) + "\n"
 
 

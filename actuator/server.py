@@ -81,7 +81,7 @@ def build(
     app.router.add_post("/api/v1/mode", routes.mode)
     app.router.add_post("/api/v1/acknowledge", routes.acknowledge)
     app.router.add_get("/api/v1/journal", routes.journal)
-    app.router.add_get("/api/v1/events", routes.events)
+    app.router.add_get("/api/v1/events", routes.events, allow_head=False)
     return app
 
 

@@ -310,6 +310,16 @@ def test_another_address_needs_users_or_a_word(tmp_path: Path) -> None:
         assert _command(f"--config.file={it.config_file}", *word).returncode == 0
 
 
+def test_a_port_that_is_taken_is_said_and_the_contact_stays_open(tmp_path: Path) -> None:
+    with site(tmp_path) as it, socket.create_server(("127.0.0.1", 0)) as taken:
+        it.board.set(0, closed=True)
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        refused = _command(f"--config.file={it.config_file}", f"--web.listen-address={address}")
+        assert refused.returncode == 1
+        assert f"cannot listen on {address}" in refused.stderr
+        assert not it.board.closed()
+
+
 def test_the_operator_commands(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running():
         it.beat_twice()
@@ -325,6 +335,7 @@ def test_the_operator_commands(tmp_path: Path) -> None:
         assert not it.board.closed()
         assert it.status()["mode"] == "off"
         assert "switched off by the operator" in it.status()["sentence"]
+        assert "\n  mode_off: switched off by the operator\n" in off.stdout
         assert _command("acknowledge", "--url", it.url).returncode == 0
         assert _command("mode", "auto", "--url", it.url).returncode == 0
         assert _command("status", "--url", "http://127.0.0.1:1").returncode == 1
@@ -359,14 +370,17 @@ def test_a_torn_journal_starts_open_with_one_max_run_and_says_so(tmp_path: Path)
 def test_a_reload_is_whole_or_nothing(tmp_path: Path) -> None:
     with site(tmp_path) as it:
         it.flags = ["--web.enable-lifecycle"]
-        with it.running():
+        with it.running() as process:
             it.configure({"start_soc": "30%"})
             assert it.request("POST", "/-/reload")[0] == 200
             wait_until(lambda: it.metric("generator_start_soc_ratio") == 0.3, 5, "the new threshold")
+            it.configure({"start_soc": "35%"})
+            process.signal(signal.SIGHUP)
+            wait_until(lambda: it.metric("generator_start_soc_ratio") == 0.35, 5, "the threshold after SIGHUP")
             it.configure({"start_soc": "99%"})
             code, text = it.request("POST", "/-/reload")
             assert (code, "start_soc" in text) == (500, True)
-            assert it.metric("generator_start_soc_ratio") == 0.3
+            assert it.metric("generator_start_soc_ratio") == 0.35
             assert it.metric("generator_actuator_config_last_reload_successful") == 0
 
 
