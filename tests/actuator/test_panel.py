@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("playwright", reason="make test-browser installs it")
+
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.actuator.process import Actuator, site
