@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import itertools
 import json
+import random
 import shutil
 import signal
 import socket
@@ -548,3 +550,28 @@ def test_one_journal_belongs_to_one_controller(tmp_path: Path) -> None:
         assert second.returncode == 1
         assert "journal" in second.stderr
         assert "is held by another controller" in second.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
+def test_stopped_at_any_moment_it_ends_open_and_killed_at_any_moment_it_starts_open(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    with site(tmp_path) as it:
+        it.page.soc = 0.2
+        for _ in range(4):
+            number = chance.choice([signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+            moves = len(it.board.writes)
+            with it.running() as process:
+                assert it.board.writes[moves][2] == 0, "the first order is to open"
+                moment = time.monotonic() + chance.uniform(0.0, 1.5)
+                with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
+                    it.notify("GeneratorHeartbeat")
+                    it.notify("GeneratorHeartbeat")
+                    while time.monotonic() < moment:
+                        it.notify(chance.choice(["BatterySocLow", "BatterySocRecovered", "GeneratorHeartbeat"]))
+                        it.request("POST", "/api/v1/mode", {"mode": chance.choice(["on", "auto", "auto", "off"])})
+                        it.page.engine(runs=it.board.closed())
+                process.signal(number)
+                assert process.wait(15) == -number
+                if number != signal.SIGKILL:
+                    assert not it.board.closed()
