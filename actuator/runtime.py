@@ -339,12 +339,18 @@ class Runtime:
         for watcher in self._watchers:
             watcher.set()
         text = f"The actuator ends ({why}); the contact {'is open' if proven else 'could not be proven open'}."
-        kind = "contact_opened" if was_closed else "ended"
+        kind = "contact_opened" if was_closed and proven else "ended"
+        run = self._state.durable.run
         event = Event(
             kind=kind,
             text=text,
             level=Level.INFO if proven else Level.ERROR,
-            fields={"reason": "end", "proven": proven},
+            fields={
+                "reason": "end",
+                "proven": proven,
+                "run": None if run is None else run.number,
+                "cause": None if run is None else run.cause,
+            },
         )
         self._wanted = False
         await self._tell([event], save=True)

@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import itertools
 import json
+import os
 import random
 import shutil
 import signal
@@ -115,7 +116,12 @@ def test_users_are_asked_for(tmp_path: Path) -> None:
 
 def _command(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [command("generator-actuator"), *words], env=env or {}, capture_output=True, text=True, timeout=20, check=False
+        [command("generator-actuator"), *words],
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
     )
 
 
