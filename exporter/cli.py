@@ -6,13 +6,16 @@ import argparse
 import asyncio
 import sys
 from importlib.metadata import version
+from types import ModuleType
 
 from exporter import app, config
+from exporter.tools import listen, record, replay
 from toolkit import flags, log
 from toolkit.config import ConfigError
 from toolkit.webconfig import WebConfig
 
 LISTEN_ADDRESS = "127.0.0.1:10048"
+TOOLS: dict[str, ModuleType] = {"listen": listen, "record": record, "replay": replay}
 _EPILOG = """\
 tools, each with --help:
   magnum-exporter listen PORT         show what is said on a Magnum network, live
@@ -24,7 +27,18 @@ tools, each with --help:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; 0 when told to end, 1 when something could not be opened, 2 for a wrong config."""
     arguments = sys.argv[1:] if argv is None else argv
+    if arguments and arguments[0] in TOOLS:
+        return _use(arguments[0], arguments[1:])
     return _serve(arguments)
+
+
+def _use(name: str, arguments: list[str]) -> int:
+    tool = TOOLS[name]
+    parser = argparse.ArgumentParser(prog=f"{app.NAME} {name}", description=tool.__doc__, allow_abbrev=False)
+    tool.add_arguments(parser)
+    log.setup("warn", "logfmt")
+    code: int = tool.run(parser.parse_args(arguments))
+    return code
 
 
 def _serve(arguments: list[str]) -> int:

@@ -41,12 +41,23 @@ class Kind(StrEnum):
 
 
 class Metric(NamedTuple):
-    """A metric family: its whole name, its help, its type, and its labels besides `device`."""
+    """A metric family.
+
+    Attributes:
+        name: its whole name.
+        help: what it means and where it comes from.
+        kind: its type.
+        labels: its labels besides `device`.
+        source: the document or capture on whose word; empty for what we count or work out ourselves.
+        confidence: how well the meaning is known.
+    """
 
     name: str
     help: str
     kind: Kind = Kind.GAUGE
     labels: tuple[str, ...] = ()
+    source: str = ""
+    confidence: Confidence = Confidence.PROVEN
 
 
 class Sample(NamedTuple):
@@ -93,6 +104,9 @@ class Field(Generic[Record]):
         """The metric families that come from this field."""
         raise NotImplementedError
 
+    def _metric(self, name: str, text: str, *labels: str, kind: Kind = Kind.GAUGE) -> Metric:
+        return Metric(name, text, kind, labels, self.source, self.confidence)
+
     def samples(self, record: Record) -> Iterator[Sample]:
         """Yield what the record says about this field: nothing when it is absent, never a zero in its stead."""
         raise NotImplementedError
@@ -109,7 +123,7 @@ class Number(Field[Record]):
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """The one family of this quantity."""
-        return (Metric(self.metric, self.described, self.kind),)
+        return (self._metric(self.metric, self.described, kind=self.kind),)
 
     def value(self, record: Record) -> float | None:
         """Return the quantity in the metric's unit, or None when it is absent."""
@@ -134,8 +148,8 @@ class States(Field[Record]):
     def metrics(self) -> tuple[Metric, ...]:
         """The 0/1 family and the family of the raw code."""
         return (
-            Metric(self.metric, f"1 for the present one. {self.described}", labels=(self.label,)),
-            Metric(f"{self.metric}_code", f"The raw code of {self.metric}. {self.described}"),
+            self._metric(self.metric, f"1 for the present one. {self.described}", self.label),
+            self._metric(f"{self.metric}_code", f"The raw code of {self.metric}. {self.described}"),
         )
 
     @property
@@ -168,7 +182,7 @@ class Flags(Field[Record]):
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """The one 0/1 family."""
-        return (Metric(self.metric, f"1 for each that is set. {self.described}", labels=(self.label,)),)
+        return (self._metric(self.metric, f"1 for each that is set. {self.described}", self.label),)
 
     def samples(self, record: Record) -> Iterator[Sample]:
         """Yield a 0 or 1 for every named bit."""
@@ -187,7 +201,7 @@ class Info(Field[Record]):
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """The one family, its labels in the order of the declaration."""
-        return (Metric(self.metric, f"Always 1. {self.described}", labels=tuple(self.texts)),)
+        return (self._metric(self.metric, f"Always 1. {self.described}", *self.texts),)
 
     def samples(self, record: Record) -> Iterator[Sample]:
         """Yield the one series."""

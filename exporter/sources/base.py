@@ -26,7 +26,16 @@ class Family(NamedTuple):
 
 
 class SourceError(Exception):
-    """A device cannot be reached or does not answer as it should; `str` is the sentence that the log shows."""
+    """A device cannot be reached or does not answer as it should.
+
+    Args:
+        sentence: what the log shows.
+        cause: a word for what went wrong; the log says each cause of a device once an hour.
+    """
+
+    def __init__(self, sentence: str, *, cause: str = "lost") -> None:
+        super().__init__(sentence)
+        self.cause = cause
 
 
 class Publish(Protocol):
@@ -57,6 +66,7 @@ class Source(ABC, Generic[Connection]):
         self.name = name
         self.attempts = Attempts()
         self._publish = publish
+        self._causes: set[str] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"source-{name}", daemon=True)
 
@@ -103,7 +113,9 @@ class Source(ABC, Generic[Connection]):
 
     def recovered(self) -> None:
         """Say that the device answers again, if it had been said that it did not."""
-        _log.recovered(self.name, "source is back", device=self.name)
+        for cause in self._causes:
+            _log.recovered(f"{self.name} {cause}", "source is back", device=self.name, from_being=cause)
+        self._causes.clear()
 
     def lost(self) -> None:
         """Called in the thread after each failure, before the next attempt; a family may forget what it knew."""
@@ -116,7 +128,8 @@ class Source(ABC, Generic[Connection]):
             except SourceError as error:
                 if self.stopped():
                     return
-                _log.limited(self.name, "source is lost", device=self.name, reason=str(error))
+                self._causes.add(error.cause)
+                _log.limited(f"{self.name} {error.cause}", "source is lost", device=self.name, reason=str(error))
                 self._failed()
             except Exception as error:  # noqa: BLE001 - a defect in one family must not end its thread unseen
                 _log.limited(

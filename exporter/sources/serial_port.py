@@ -48,17 +48,21 @@ def opened(
         connection.rts = rts
         connection.open()
     except (OSError, ValueError) as error:
-        raise SourceError(_why(port, error)) from error
+        raise _why(port, error) from error
     with connection:
         yield connection
 
 
-def _why(port: str, error: Exception) -> str:
+def _why(port: str, error: Exception) -> SourceError:
     number = getattr(error, "errno", None)
     if number == errno.ENOENT:
-        return f"{port} is not there; is the adapter plugged in?"
+        return SourceError(f"{port} is not there; is the adapter plugged in?", cause="absent")
     if number == errno.EACCES:
-        return f"no permission to open {port}; add this program's user to the group dialout"
+        return SourceError(
+            f"no permission to open {port}; add this program's user to the group dialout", cause="forbidden"
+        )
     if number in {errno.EAGAIN, errno.EBUSY} or "exclusively lock" in str(error):
-        return f"{port} is in use by another program; two readers would each get a part of the bytes"
-    return f"{port} cannot be opened: {error}"
+        return SourceError(
+            f"{port} is in use by another program; two readers would each get a part of the bytes", cause="busy"
+        )
+    return SourceError(f"{port} cannot be opened: {error}")

@@ -155,6 +155,11 @@ class Bus:
         )
         return Reading("counters", at, wall, math.inf, samples, alive=False)
 
+    def scaled(self, kind: str, packet: Packet) -> Packet:
+        """Return the packet with the nominal volts by which its numbers go: the solar controller has its own."""
+        is_solar = kind.startswith("pt100") or kind == "remote_c3"
+        return replace(packet, nominal_volts=self._solar_nominal_volts if is_solar else self.framer.nominal_volts)
+
     @property
     def others(self) -> tuple[Identity, ...]:
         """Other inverters that spoke here in the last minute."""
@@ -193,9 +198,7 @@ class Bus:
             return []
         if kind == "pt100_c2":
             self._solar_nominal_volts = solar.nominal_volts(voted)
-        is_solar = kind.startswith("pt100") or kind == "remote_c3"
-        packet = replace(voted, nominal_volts=self._solar_nominal_volts if is_solar else self.framer.nominal_volts)
-        return [self._reading(kind, packet, at, at + wall_offset)]
+        return [self._reading(kind, self.scaled(kind, voted), at, at + wall_offset)]
 
     def _reading(self, kind: str, packet: Packet, at: float, wall: float) -> Reading:
         samples = _decoded(kind, packet)

@@ -78,7 +78,7 @@ class At:
     def __str__(self) -> str:
         """Say where this is."""
         last = self.first + self.width - 1
-        where = f"{self.packet}, byte {self.first}" + (f"-{last}" if self.width > 1 else "")
+        where = f"{self.packet}, byte {self.first}" if self.width == 1 else f"{self.packet}, bytes {self.first}-{last}"
         bits = f", bits {self.mask:#04x}" if self.mask else ""
         return where + bits + (", signed" if self.signed else "")
 

@@ -46,10 +46,16 @@ class MagnumSource(Source[serial.Serial]):
         self._opened += 1
         heard = framed = counted = time.monotonic()
         frames = sum(self._bus.frames.values())
+        fell_silent = False
         while not self.stopped():
             data, at = port.read(connection)
             wall = time.time()
-            readings = self._bus.feed(data, at, wall) if data else self._bus.silence(at, wall)
+            readings: list[Reading] = []
+            if data:
+                readings = self._bus.feed(data, at, wall)
+            elif fell_silent:
+                readings = self._bus.silence(at, wall)
+            fell_silent = bool(data)
             heard = at if data else heard
             new = sum(self._bus.frames.values()) - frames
             if new:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 from exporter.sources.magnum.framing import Frame, Framer
 from exporter.sources.magnum.hunting import Identity
 from tests.exporter import captures
+from tests.support import ROOT
 
 INVERTER_48 = bytes.fromhex("400001EC000976B6010033152C1F73010003025800")
 INVERTER_12_CLASSIC = bytes.fromhex("02000082000066B3008022232E292323")
@@ -95,6 +99,17 @@ def test_old_inverter_and_old_remote_of_16_bytes() -> None:
     assert kinds(found) == {"inverter": 8, "remote": 8}
     assert framer.identity == Identity(16, 34, 0x23, 0)
     assert framer.nominal_volts == 12
+
+
+def test_an_old_remote_that_answers_late_just_before_the_next_inverter() -> None:
+    framer = Framer()
+    found: list[Frame] = []
+    for _ in range(8):
+        found += framer.feed(INVERTER_12_CLASSIC + b"\xff", 0.0)
+        found += framer.flush()
+        found += framer.feed(REMOTE_CLASSIC, 0.0)
+    found += framer.flush()
+    assert kinds((frame.kind, frame.payload) for frame in found) == {"inverter": 8, "remote": 8}
 
 
 def test_old_inverter_with_a_new_remote() -> None:
@@ -251,3 +266,22 @@ def test_ten_million_random_bytes_hold_no_frame() -> None:
     for _ in range(10_000):
         assert framer.feed(dice.randbytes(1000), 0.0) == []
     assert not framer.swapped
+
+
+@pytest.mark.slow
+def test_fuzzer_finds_nothing(tmp_path: Path) -> None:
+    """Atheris, guided by coverage, for a minute; a crash or an unbounded buffer ends it with a status."""
+    pytest.importorskip("atheris")
+    seeds = tmp_path / "seeds"
+    seeds.mkdir()
+    for name in captures.ALL:
+        (seeds / name).write_bytes(captures.stream(name)[:1500])
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.exporter.magnum.fuzz", "-max_total_time=60", "-max_len=2000", str(seeds)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]

@@ -1,0 +1,179 @@
+"""`magnum-exporter listen`: what is said on a Magnum network, who is there, who is not, and what is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from exporter.fields import Sample, decode
+from exporter.sources.base import SourceError
+from exporter.sources.magnum import capture, port
+from exporter.sources.magnum.bus import FIELDS, Bus
+from exporter.sources.magnum.framing import Frame
+from exporter.sources.magnum.packet import Packet
+
+SUMMARY_EVERY = 10.0
+_COLOURS = {"inverter": "32", "remote": "36", "bmk": "33", "ags": "35", "rtr": "34", "pt100": "31", "acld": "31"}
+_NAMES = {
+    "remote": "remote control",
+    "ags": "generator starter (AGS)",
+    "bmk": "battery monitor (BMK)",
+    "rtr": "router (RTR)",
+    "pt100": "solar controller (PT-100)",
+    "acld": "diversion load controller (ACLD)",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser this tool's arguments."""
+    parser.add_argument(
+        "port", metavar="PORT", help="a device, a URL of pyserial, a capture file, or - for one on stdin"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--all", action="store_true", help="every packet, not only those that say something new")
+    parser.add_argument("--seconds", type=float, default=None, help="end after so long (default: until interrupted)")
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+
+
+def run(arguments: argparse.Namespace, out: TextIO | None = None) -> int:
+    """Listen; 0 when packets were heard, 1 when not."""
+    out = out or sys.stdout
+    coloured = arguments.color == "always" or (arguments.color == "auto" and out.isatty())
+    listener = Listener(out, as_json=arguments.json, every=arguments.all, coloured=coloured)
+    try:
+        for data, at in _chunks(arguments.port, arguments.seconds):
+            listener.hear(data, at)
+    except KeyboardInterrupt:
+        pass
+    except (SourceError, capture.CaptureError) as error:
+        sys.stderr.write(f"{error}\n")
+        listener.end()
+        return 1
+    listener.end()
+    return 0 if sum(listener.bus.frames.values()) else 1
+
+
+def _chunks(name: str, seconds: float | None) -> Iterator[tuple[bytes, float]]:
+    if name == "-":
+        yield from ((chunk.data, chunk.at) for chunk in capture.read(sys.stdin, "stdin"))
+    elif Path(name).is_file():
+        yield from ((chunk.data, chunk.at) for chunk in capture.load(Path(name)))
+    else:
+        begin = time.monotonic()
+        with port.opened(name) as connection:
+            while seconds is None or time.monotonic() - begin < seconds:
+                data, at = port.read(connection)
+                yield data, at - begin
+
+
+def _short(metric: str) -> str:
+    return metric.split("_", 2)[-1]
+
+
+class Listener:
+    """Writes down what a bus says.
+
+    Attributes:
+        bus: the bus.
+    """
+
+    def __init__(self, out: TextIO, *, as_json: bool, every: bool, coloured: bool) -> None:
+        self.bus = Bus(on_frame=self._frame)
+        self._out = out
+        self._as_json = as_json
+        self._every = every
+        self._coloured = coloured
+        self._shown: dict[str, bytes] = {}
+        self._bytes = 0
+        self._at = 0.0
+        self._summary_at = SUMMARY_EVERY
+
+    def hear(self, data: bytes, at: float) -> None:
+        """Take bytes that arrived `at` seconds after the begin; none when the line was silent."""
+        self._at = at
+        self._bytes += len(data)
+        if data:
+            self.bus.feed(data, at, at)
+        else:
+            self.bus.silence(at, at)
+        if at >= self._summary_at:
+            self._summary_at = at + SUMMARY_EVERY
+            self._summary()
+
+    def end(self) -> None:
+        """Say who was there."""
+        self.bus.silence(self._at, self._at)
+        self._summary()
+
+    def findings(self) -> list[str]:
+        """Return in sentences who is on the bus, who is not, and what is wrong."""
+        heard = {kind.split("_")[0] for kind, count in self.bus.frames.items() if count}
+        framer = self.bus.framer
+        if not self._bytes:
+            return ["No bytes come: is the bus powered, and are A and B connected?"]
+        if not heard:
+            if framer.swapped:
+                return ["A and B are swapped: exchange the two data wires."]
+            return ["Bytes come but no Magnum packets: is this the outer pair of the four wires?"]
+        sentences = [
+            f"Here: {framer.identity or 'an inverter'}" + "".join(f", {_NAMES[k]}" for k in _NAMES if k in heard) + "."
+        ]
+        missing = [name for kind, name in _NAMES.items() if kind not in heard and kind not in ("pt100", "acld")]
+        if missing:
+            sentences.append(f"Not heard: {', '.join(missing)}.")
+        if framer.discarded:
+            sentences.append(
+                f"{framer.discarded} of {self._bytes} bytes were in no packet ({framer.damaged} times damaged)."
+            )
+        sentences += [f"Another inverter speaks here too: {identity}." for identity in framer.foreign]
+        return sentences
+
+    def _frame(self, frame: Frame) -> None:
+        kind, payload, at = frame
+        lampless = payload[:8] + payload[10:] if kind == "inverter" else payload
+        if not self._every and self._shown.get(kind) == lampless:
+            return
+        self._shown[kind] = lampless
+        samples = decode(FIELDS[kind], self.bus.scaled(kind, Packet(payload)))
+        if self._as_json:
+            self._write_json(
+                {"at": round(at, 3), "frame": kind, "bytes": payload.hex(), "values": _values(samples)},
+            )
+            return
+        values = _values(samples)
+        said = " ".join(f"{_short(metric)}={value}" for metric, value in values.items() if metric[:-5] not in values)
+        self._out.write(f"{at:9.3f} {self._painted(kind)} {payload.hex()} {said}\n")
+
+    def _painted(self, kind: str) -> str:
+        colour = _COLOURS[kind.split("_", maxsplit=1)[0]]
+        return f"\x1b[{colour}m{kind:9}\x1b[0m" if self._coloured else f"{kind:9}"
+
+    def _summary(self) -> None:
+        counts = {kind: count for kind, count in self.bus.frames.items() if count}
+        if self._as_json:
+            self._write_json({"at": round(self._at, 3), "findings": self.findings(), "frames": counts})
+            return
+        told = ", ".join(f"{kind} {count}" for kind, count in counts.items())
+        text = "\n".join([*self.findings(), *([f"Packets: {told}."] if told else [])])
+        self._out.write(f"\x1b[1m{text}\x1b[0m\n" if self._coloured else f"{text}\n")
+
+    def _write_json(self, document: object) -> None:
+        self._out.write(json.dumps(document) + "\n")
+        self._out.flush()
+
+
+def _values(samples: tuple[Sample, ...]) -> dict[str, float | str]:
+    """Return the values by metric: a number, the name of the present state, set flags, or an info's texts."""
+    values: dict[str, float | str] = {}
+    for metric, value, labels in samples:
+        if not labels:
+            values.setdefault(metric, value)
+        elif value:
+            before = values.get(metric)
+            values[metric] = ",".join([*([str(before)] if before else []), *labels])
+    return values

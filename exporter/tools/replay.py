@@ -1,0 +1,65 @@
+"""`magnum-exporter replay`: play a recording onto a pseudo-terminal, as if the bus were here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import tty
+from pathlib import Path
+
+from exporter.sources.magnum import capture
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser this tool's arguments."""
+    parser.add_argument("file", metavar="FILE", type=Path, help="a capture")
+    parser.add_argument("--link", type=Path, default=None, help="a name to give the pseudo-terminal meanwhile")
+    parser.add_argument("--speed", type=float, default=1.0, help="how much faster (default: %(default)s)")
+    parser.add_argument("--loop", action="store_true", help="begin again at the end")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Replay; 1 when the recording cannot be read or the name cannot be given."""
+    try:
+        chunks = capture.load(arguments.file)
+        return _play(chunks, arguments.link, arguments.speed, loop=arguments.loop)
+    except KeyboardInterrupt:
+        return 0
+    except (capture.CaptureError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def _play(chunks: list[capture.Chunk], link: Path | None, speed: float, *, loop: bool) -> int:
+    master, follower = os.openpty()
+    try:
+        tty.setraw(follower)
+        os.set_blocking(master, False)
+        name = os.ttyname(follower)
+        if link:
+            link.symlink_to(name)
+        sys.stdout.write(f"{link or name}\n")
+        sys.stdout.flush()
+        while True:
+            _play_once(chunks, master, speed)
+            if not loop:
+                return 0
+    finally:
+        if link:
+            link.unlink(missing_ok=True)
+        os.close(master)
+        os.close(follower)
+
+
+def _play_once(chunks: list[capture.Chunk], master: int, speed: float) -> None:
+    begin = time.monotonic()
+    for chunk in chunks:
+        time.sleep(max(0.0, begin + chunk.at / speed - time.monotonic()))
+        try:
+            os.write(master, chunk.data)
+        except BlockingIOError:
+            # nobody reads: a wire does not wait either
+            continue
+    time.sleep(capture.LONG_GAP_SECONDS)

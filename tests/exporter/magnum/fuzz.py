@@ -1,0 +1,31 @@
+"""Coverage-guided fuzzing of bytes to readings: `python -m tests.exporter.magnum.fuzz -max_total_time=600`."""
+
+from __future__ import annotations
+
+import sys
+
+import atheris  # type: ignore[import-untyped]
+
+with atheris.instrument_imports():
+    from exporter.sources.magnum.bus import Bus
+    from exporter.sources.magnum.framing import KINDS
+
+
+def one(data: bytes) -> None:
+    """Feed one input in chunks that its first byte chooses."""
+    size = 1 + (data[0] if data else 0) % 80
+    bus = Bus()
+    for number, first in enumerate(range(1, len(data), size)):
+        readings = bus.feed(data[first : first + size], number * 0.02, 0.0)
+        readings += bus.silence(number * 0.02 + 0.01, 0.0) if number % 3 == 0 else []
+        for reading in readings:
+            assert reading.group in KINDS
+            for sample in reading.samples:
+                assert abs(sample.value) < 1e12
+    assert len(bus.framer._buffer) <= 4096
+    assert sum(bus.frames.values()) * 2 <= len(data)
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one)
+    atheris.Fuzz()

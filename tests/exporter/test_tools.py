@@ -1,0 +1,122 @@
+"""listen, record and replay, on captures and on a pseudo-terminal."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from exporter import cli
+from exporter.sources.magnum import capture
+from tests.exporter import captures
+from tests.exporter.magnum import publishing
+from tests.exporter.serving import Wire
+from tests.support import Process, command, wait_until
+
+
+def listen(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    code = cli.main(["listen", *arguments])
+    return code, capsys.readouterr().out
+
+
+@pytest.fixture
+def swapped(tmp_path: Path) -> Path:
+    file = tmp_path / "swapped.txt"
+    file.write_text("\n".join(captures.vector(f"pymagnum-swapped-AB-{number}")["raw_hex"] for number in range(6)))
+    return file
+
+
+def test_listen_says_who_is_there_and_who_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = listen(capsys, str(captures.FOLDER / captures.STANDBY))
+    assert code == 0
+    assert "Here: MS4448PAE 5.1 parallel_master, remote control, battery monitor (BMK), router (RTR)." in said
+    assert "Not heard: generator starter (AGS)." in said
+    assert re.search(r"inverter +000001f9\w+ .*state=charger_standby .*dc_volts=50.5", said)
+    assert "\x1b" not in said
+
+
+def test_listen_says_that_the_wires_are_swapped(capsys: pytest.CaptureFixture[str], swapped: Path) -> None:
+    code, said = listen(capsys, str(swapped))
+    assert (code, said) == (1, "A and B are swapped: exchange the two data wires.\n")
+
+
+def test_listen_gives_json(capsys: pytest.CaptureFixture[str]) -> None:
+    _, said = listen(capsys, str(captures.FOLDER / captures.INVERTING), "--json", "--all")
+    documents = [json.loads(line) for line in said.splitlines()]
+    told = [document for document in documents if "frame" in document]
+    assert len(told) == 101
+    battery = next(document for document in told if document["frame"] == "bmk")
+    assert battery["values"]["magnum_bmk_soc_ratio"] == 0.85
+    assert documents[-1]["frames"]["inverter"] == 37
+
+
+def test_listen_paints_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    _, said = listen(capsys, str(captures.FOLDER / captures.STANDBY), "--color=always")
+    assert "\x1b[32minverter" in said
+
+
+def test_listen_reads_stdin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO((captures.FOLDER / captures.STANDBY).read_text()))
+    assert "Here: MS4448PAE" in listen(capsys, "-")[1]
+
+
+def test_listen_names_what_it_cannot_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.main(["listen", str(tmp_path / "nothing")]) == 1
+    assert "is not there; is the adapter plugged in?" in capsys.readouterr().err
+    file = tmp_path / "capture.txt"
+    file.write_text("0.1 00FF\n0.2 what is this\n")
+    assert cli.main(["listen", str(file)]) == 1
+    assert f"{file}:2: found '0.2 what is this', expected seconds and bytes" in capsys.readouterr().err
+
+
+def test_a_recording_keeps_bytes_and_times() -> None:
+    written = io.StringIO()
+    recorder = capture.Recorder(written, dt.datetime(2026, 1, 15, 8, tzinfo=dt.UTC))
+    recorder.add(b"\x40\x00", 100.0)
+    recorder.add(b"\xff", 100.0317)
+    assert written.getvalue() == (
+        "# magnum capture 1: seconds since the begin, bytes in hexadecimal; begun 2026-01-15T08:00:00Z\n"
+        "0.000 4000\n0.032 FF\n"
+    )
+    chunks = list(capture.read(io.StringIO(written.getvalue()), "x"))
+    assert chunks == [capture.Chunk(0.0, b"\x40\x00"), capture.Chunk(0.032, b"\xff")]
+
+
+def test_captures_of_other_programs_get_the_times_of_a_usual_bus() -> None:
+    chunks = capture.load(captures.FOLDER / captures.LONG)
+    assert len(chunks) == 5000
+    cycles = sum(line.kind == "inverter" for line in captures.lines(captures.LONG))
+    assert 0.09 < chunks[-1].at / cycles < 0.13
+
+
+def test_replay_record_and_listen_agree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    port, recorded = tmp_path / "port", tmp_path / "recorded.txt"
+    source = captures.FOLDER / captures.INVERTING
+    with Process([command("magnum-exporter"), "replay", source, "--link", port, "--speed=2", "--loop"]) as player:
+        wait_until(lambda: player.output.strip() == str(port), 10, "the name of the pseudo-terminal")
+        assert cli.main(["record", str(port), str(recorded), "--seconds=6"]) == 0
+    assert not port.exists()
+    capsys.readouterr()
+    data = b"".join(chunk.data for chunk in capture.load(recorded))
+    assert {packet for _, packet in publishing.packets(data)} <= {
+        packet for _, packet in publishing.packets(captures.stream(captures.INVERTING))
+    }
+    code, said = listen(capsys, str(recorded))
+    assert code == 0
+    assert "Here: MS4448PAE 5.1 parallel_master, remote control, generator starter (AGS)" in said
+    assert cli.main(["record", str(port), str(recorded)]) == 1, "it is not overwritten"
+
+
+def test_listen_hears_a_live_port(tmp_path: Path) -> None:
+    wire = Wire(tmp_path / "port")
+    wire.plug()
+    with Process([command("magnum-exporter"), "listen", wire.name, "--seconds=4"]) as listener:
+        wait_until(lambda: listener.popen.poll() is None, 5, "it runs")
+        wire.write([line.data for line in captures.lines(captures.INVERTING)])
+        wait_until(lambda: "Here: MS4448PAE" in listener.output, 15, "who is there")
+        assert listener.wait(10) == 0
+    wire.unplug()
