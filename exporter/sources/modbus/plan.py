@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from exporter.sources.base import SourceError
@@ -41,8 +43,8 @@ class Block(NamedTuple):
         return (self.spans[-1].last - self.first) // step + 1
 
 
-MOST_REFUSALS = 8
-"""Refused requests that are looked into in one reading; further ones wait for the next, so that none takes long."""
+MOST_TRIES = 4
+"""Requests in one reading that look for what a refused one can still give; the rest waits, so that none takes long."""
 
 Ask = Callable[[int, int, int], tuple[int, ...]]
 """From function, address and count to the registers; raises SourceError."""
@@ -86,15 +88,15 @@ class Reader:
     """
 
     def __init__(self, wanted: Sequence[Block], *, step: int = 1) -> None:
-        self._wanted = list(wanted)
+        self._wanted = tuple(wanted)
         self._step = step
-        self._blocks = list(wanted)
-        self.missing: list[Span] = []
+        self.reset()
 
     def reset(self) -> None:
         """Forget what was refused: the device may be another one by now."""
         self._blocks = list(self._wanted)
-        self.missing = []
+        self._doubtful: deque[Block] = deque()
+        self.missing: list[Span] = []
 
     def read(self, ask: Ask) -> Registers:
         """Return every register that the device has.
@@ -103,37 +105,36 @@ class Reader:
             SourceError: it does not answer, answers wrongly, or has none of the registers.
         """
         words: dict[tuple[int, int], int] = {}
-        blocks = list(self._blocks)
         refusal: SourceError | None = None
-        refused = 0
-        while blocks:
-            block = blocks.pop(0)
+        tries = MOST_TRIES
+        waiting = deque(self._blocks)
+        while waiting or (self._doubtful and tries):
+            if waiting:
+                block = waiting.popleft()
+            else:
+                tries -= 1
+                block = self._doubtful.popleft()
+                self._blocks.append(block)
             try:
                 answer = ask(block.function, block.first, block.count(self._step))
             except RefusedError as error:
                 if error.code not in {ILLEGAL_ADDRESS, ILLEGAL_VALUE}:
                     raise
                 refusal = error
-                refused += 1
-                parts = self._split(block)
-                if refused <= MOST_REFUSALS:
-                    blocks = [*parts, *blocks]
+                self._blocks.remove(block)
+                self._split(block)
             else:
-                for index, word in enumerate(answer):
-                    words[block.function, block.first + self._step * index] = word
+                words |= {(block.function, block.first + self._step * at): word for at, word in enumerate(answer)}
         if refusal and not words:
             raise refusal
         return Registers(words, self._step)
 
-    def _split(self, block: Block) -> list[Block]:
-        """Part a refused block at its widest gap, for good."""
-        place = self._blocks.index(block)
+    def _split(self, block: Block) -> None:
+        """Part a refused block at its widest gap; what cannot be parted is missing."""
         if len(block.spans) == 1:
             self.missing.append(block.spans[0])
-            del self._blocks[place]
-            return []
-        gaps = [after.first - before.last for before, after in zip(block.spans, block.spans[1:], strict=False)]
-        cut = max(range(len(gaps)), key=lambda index: (gaps[index], -abs(2 * index + 2 - len(block.spans)))) + 1
-        parts = [Block(block.spans[:cut]), Block(block.spans[cut:])]
-        self._blocks[place : place + 1] = parts
-        return parts
+            return
+        gaps = [after.first - before.last for before, after in pairwise(block.spans)]
+        middle = len(gaps) / 2
+        cut = max(range(len(gaps)), key=lambda index: (gaps[index], -abs(index + 0.5 - middle))) + 1
+        self._doubtful += (Block(block.spans[:cut]), Block(block.spans[cut:]))

@@ -1,0 +1,202 @@
+"""The sources against the simulated site: what it is, is on the page, and its devices' lies are not believed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.exporter.sources.watching import Watch, running
+from tests.simulator.harness import Simulator
+from tests.support import wait_until
+
+
+def port_of(site: Simulator, device: str) -> int:
+    return next(int(event["port"]) for event in site.events() if event["msg"] == f"{device} on Modbus TCP")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Simulator, Path]]:
+    folder = tmp_path_factory.mktemp("site")
+    with Simulator(
+        folder,
+        hour=11.0,
+        celsius=-15.0,
+        battery={"soc": 0.42},
+        classic={"listen": "127.0.0.1:0"},
+        bms={"profile": "jk-bms", "link": str(folder / "bms"), "baud": 115200, "echo": True},
+        aims={"link": str(folder / "aims")},
+    ) as simulator:
+        wait_until(lambda: (folder / "aims").exists() and (folder / "bms").exists(), 10, "the serial ports")
+        yield simulator, folder
+
+
+@pytest.fixture
+def site(whole: tuple[Simulator, Path]) -> Iterator[Simulator]:
+    simulator, _ = whole
+    yield simulator
+    for fault in simulator.state()["faults"]:
+        simulator.clear(fault)
+
+
+@pytest.fixture
+def folder(whole: tuple[Simulator, Path]) -> Path:
+    return whole[1]
+
+
+def sources(site: Simulator, folder: Path) -> dict[str, dict[str, Any]]:
+    return {
+        "classic": {"type": "classic", "host": "127.0.0.1", "port": port_of(site, "classic"), "interval": "500ms"},
+        "bms": {
+            "type": "modbus",
+            "profile": "jk-bms",
+            "url": f"rtu://{folder}/bms?baudrate=115200",
+            "interval": "500ms",
+        },
+        "aims": {"type": "aims", "port": f"{folder}/aims", "interval": "500ms"},
+    }
+
+
+def all_up(watch: Watch) -> bool:
+    return all(watch.value(f"{family}_up", device) == 1 for family, device in FAMILIES)
+
+
+FAMILIES = (("classic", "classic"), ("modbus", "bms"), ("aims", "aims"))
+
+
+def test_all_devices_come_out_side_by_side(site: Simulator, folder: Path) -> None:
+    with running(sources(site, folder), judged=["classic", "bms"]) as watch:
+        wait_until(lambda: all_up(watch), 15, "all devices")
+        battery = site.state()["battery"]
+        for metric, device in (
+            ("classic_battery_volts", "classic"),
+            ("modbus_battery_volts", "bms"),
+            ("aims_battery_volts", "aims"),
+        ):
+            assert watch.value(metric, device) == pytest.approx(battery["volts"], abs=0.3), metric
+        assert watch.value("classic_whizbang_soc_ratio", "classic") == pytest.approx(0.42, abs=0.011)
+        assert watch.value("modbus_soc_ratio", "bms") == pytest.approx(0.42, abs=0.011)
+        assert watch.value("classic_battery_celsius", "classic") == -15
+        assert watch.value("classic_whizbang_shunt_celsius", "classic") == -15
+        assert watch.value("modbus_celsius", "bms", sensor="1") == -15
+        assert watch.page()["battery_soc_ratio", ()] == pytest.approx(0.42, abs=0.011)
+        told = site.state()["devices"]
+        assert told["classic"]["other_requests"] == told["bms"]["other_requests"] == 0
+        assert told["classic"]["most_connections"] == 1
+        assert set(told["aims"]["commands"]) <= {"Q1", "F"}
+
+
+@pytest.mark.parametrize("lie", ["dead", "silent", "exception", "short", "wrong_function", "frozen"])
+def test_classic_that_lies_goes_absent_and_comes_back(site: Simulator, folder: Path, lie: str) -> None:
+    with running(sources(site, folder)) as watch:
+        wait_until(lambda: all_up(watch), 15, "all devices")
+        site.fault(f"classic_{lie}")
+        watch.until("classic_up", "classic", lambda value: value == 0, 10)
+        assert watch.value("classic_battery_volts", "classic") is None
+        assert watch.value("classic_whizbang_soc_ratio", "classic") is None
+        assert watch.value("modbus_up", "bms") == watch.value("aims_up", "aims") == 1
+        site.clear(f"classic_{lie}")
+        watch.until("classic_up", "classic", lambda value: value == 1, 15)
+
+
+@pytest.mark.parametrize(("device", "family"), [("bms", "modbus"), ("aims", "aims")])
+@pytest.mark.parametrize("lie", ["dead", "silent", pytest.param("slow", marks=pytest.mark.slow)])
+def test_device_on_a_serial_line_that_is_gone_goes_absent(
+    site: Simulator, folder: Path, device: str, family: str, lie: str
+) -> None:
+    with running(sources(site, folder)) as watch:
+        wait_until(lambda: all_up(watch), 15, "all devices")
+        site.fault(f"{device}_{lie}")
+        watch.until(f"{family}_up", device, lambda value: value == 0, 10)
+        assert watch.value("classic_up", "classic") == 1
+        site.clear(f"{device}_{lie}")
+        watch.until(f"{family}_up", device, lambda value: value == 1, 30)
+
+
+def test_devices_that_do_not_know_have_no_state_of_charge(site: Simulator, folder: Path) -> None:
+    with running(sources(site, folder), judged=["classic", "bms"]) as watch:
+        wait_until(lambda: all_up(watch), 15, "all devices")
+        site.fault("classic_unknown")
+        site.fault("bms_unknown")
+        wait_until(lambda: watch.value("classic_whizbang_soc_ratio", "classic") is None, 5, "no Whizbang")
+        wait_until(lambda: watch.value("modbus_soc_ratio", "bms") is None, 5, "a JK that says 0")
+        assert ("battery_soc_ratio", ()) not in watch.page()
+        assert watch.value("classic_up", "classic") == watch.value("modbus_up", "bms") == 1
+        assert watch.page()["battery_soc_refused", (("reason", "absent"), ("source", "bms"))] == 1
+        assert watch.page()["battery_soc_refused", (("reason", "absent"), ("source", "classic"))] == 1
+
+
+@pytest.mark.parametrize("profile", ["victron-gx", "pace", "seplos-v3", "renogy", "eg4-ll", "daly"])
+def test_every_battery_over_tcp(tmp_path: Path, profile: str) -> None:
+    bms = {"profile": profile, "listen": "127.0.0.1:0"}
+    with Simulator(tmp_path, battery={"soc": 0.42}, bms=bms) as site:
+        options = {"type": "modbus", "profile": profile, "url": f"tcp://127.0.0.1:{port_of(site, 'bms')}"}
+        with running({"bms": {**options, "interval": "200ms"}}, judged=["bms"]) as watch:
+            watch.until("modbus_up", "bms", lambda value: value == 1)
+            battery = site.state()["battery"]
+            assert watch.value("modbus_battery_volts", "bms") == pytest.approx(battery["volts"], abs=0.3)
+            assert watch.value("modbus_battery_amperes", "bms") == pytest.approx(battery["amperes"], abs=2)
+            assert watch.value("modbus_soc_ratio", "bms") == pytest.approx(0.42, abs=0.011)
+            site.fault("bms_unknown")
+            wait_until(lambda: watch.value("modbus_soc_ratio", "bms") is None, 5, "it does not know")
+            assert ("battery_soc_ratio", ()) not in watch.page()
+            assert watch.value("modbus_up", "bms") == 1
+
+
+def test_victron_battery_that_is_lost_is_down(tmp_path: Path) -> None:
+    bms = {"profile": "victron-gx", "listen": "127.0.0.1:0"}
+    with Simulator(tmp_path, battery={"soc": 0.42}, bms=bms) as site:
+        options = {"type": "modbus", "profile": "victron-gx", "unit_id": 225, "interval": "200ms"}
+        with running({"bms": {**options, "url": f"tcp://127.0.0.1:{port_of(site, 'bms')}"}}) as watch:
+            watch.until("modbus_up", "bms", lambda value: value == 1)
+            assert watch.value("modbus_soc_ratio", "bms") == pytest.approx(0.42, abs=0.011)
+            site.fault("bms_unknown")
+            watch.until("modbus_up", "bms", lambda value: value == 0)
+            assert watch.value("modbus_soc_ratio", "bms") is None
+
+
+@pytest.mark.parametrize("form", ["nak", "(nak", "ack", "echo", "truncated"])
+def test_aims_that_answers_with_no_data_is_absent(site: Simulator, folder: Path, form: str) -> None:
+    with running({"aims": sources(site, folder)["aims"]}) as watch:
+        watch.until("aims_up", "aims", lambda value: value == 1)
+        site.fault("aims_reply", form)
+        watch.until("aims_up", "aims", lambda value: value == 0)
+        assert watch.value("aims_input_volts", "aims") is None
+
+
+@pytest.mark.parametrize("form", ["dashes", "nul", "padded"])
+def test_aims_that_answers_in_an_odd_form_is_understood(site: Simulator, folder: Path, form: str) -> None:
+    site.fault("aims_reply", form)
+    with running({"aims": sources(site, folder)["aims"]}) as watch:
+        watch.until("aims_up", "aims", lambda value: value == 1)
+        assert watch.value("aims_output_volts", "aims") == 120
+        assert (watch.value("aims_input_volts", "aims") is None) == (form == "dashes")
+
+
+def test_aims_in_the_other_dialect(tmp_path: Path) -> None:
+    link = tmp_path / "aims"
+    with Simulator(tmp_path, aims={"link": str(link), "dialect": "QS"}):
+        wait_until(link.exists, 10, "the serial port")
+        with running({"aims": {"type": "aims", "port": str(link), "interval": "500ms"}}) as watch:
+            watch.until("aims_up", "aims", lambda value: value == 1)
+            assert watch.value("aims_output_volts", "aims") == 120
+
+
+def test_client_that_is_neither_ours_nor_pymodbus_reads_the_classic(site: Simulator) -> None:
+    mbpoll = shutil.which("mbpoll")
+    if mbpoll is None:
+        pytest.skip("mbpoll is not installed (Debian: mbpoll)")
+    port = str(port_of(site, "classic"))
+    done = subprocess.run(
+        [mbpoll, "-m", "tcp", "-a", "10", "-p", port, "-t", "4", "-r", "4373", "-c", "1", "-1", "127.0.0.1"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    told = next(line for line in done.stdout.splitlines() if line.startswith("[4373]"))
+    assert int(told.split()[1]) in {41, 42}
