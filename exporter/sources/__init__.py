@@ -27,7 +27,15 @@ from exporter.sources.magnum.config import MagnumConfig
 from exporter.sources.magnum.source import MagnumSource
 from exporter.sources.modbus.config import ModbusConfig
 from exporter.sources.modbus.source import ModbusSource
+from exporter.sources.vedirect.config import VeDirectConfig
+from exporter.sources.vedirect.source import VeDirectSource
 
-AnySource = MagnumConfig | ClassicConfig | ModbusConfig | AimsConfig
+AnySource = MagnumConfig | ClassicConfig | ModbusConfig | AimsConfig | VeDirectConfig
 
-FAMILIES: tuple[Family, ...] = (MagnumSource.family, ClassicSource.family, ModbusSource.family, AimsSource.family)
+FAMILIES: tuple[Family, ...] = (
+    MagnumSource.family,
+    ClassicSource.family,
+    ModbusSource.family,
+    AimsSource.family,
+    VeDirectSource.family,
+)

@@ -1,0 +1,148 @@
+"""What the lines of a battery monitor mean. Every field, once.
+
+Source: Victron Energy, VE.Direct protocol, version 3.33, the tables for BMV and SmartShunt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+
+from exporter.fields import Confidence, Field, Flags, Info, Kind, Number, Place
+from exporter.readings import Charge
+from exporter.sources.vedirect.framing import Block
+
+SPEC = "VE.Direct protocol 3.33"
+THOUSANDTH = Fraction(1, 1000)
+MINUTE = Fraction(60)
+HUNDREDTH_KILOWATT_HOUR = Fraction(36_000)
+
+ALARMS: Mapping[int, str] = {
+    0x0001: "low_voltage",
+    0x0002: "high_voltage",
+    0x0004: "low_soc",
+    0x0008: "low_starter_voltage",
+    0x0010: "high_starter_voltage",
+    0x0020: "low_temperature",
+    0x0040: "high_temperature",
+    0x0080: "mid_voltage",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line's whole number.
+
+    Attributes:
+        label: the line's label.
+        absent: numbers that mean that there is nothing to tell; `---` always does.
+    """
+
+    label: str
+    absent: frozenset[int] = frozenset()
+
+    def read(self, record: Block, /) -> int | None:
+        """Return the number; 1 for ON and 0 for OFF; None without one."""
+        text = record.get(self.label, "")
+        if text in {"ON", "OFF"}:
+            return int(text == "ON")
+        digits = text.removeprefix("-")
+        if not (digits.isascii() and digits.isdecimal() and len(digits) <= 12):
+            return None
+        number = int(text)
+        return None if number in self.absent else number
+
+    def __str__(self) -> str:
+        """Say where this is."""
+        return f"line {self.label}"
+
+
+@dataclass(frozen=True)
+class Present:
+    """Whether a line is there at all."""
+
+    label: str
+
+    def read(self, record: Block, /) -> float | None:
+        """Return 1, or None."""
+        return 1.0 if self.label in record else None
+
+    def __str__(self) -> str:
+        """Say where this is."""
+        return f"line {self.label}"
+
+
+def _number(
+    name: str,
+    meaning: str,
+    place: Place[Block],
+    scale: Fraction = Fraction(1),
+    *,
+    kind: Kind = Kind.GAUGE,
+    confidence: Confidence = Confidence.PROVEN,
+) -> Number[Block]:
+    return Number(
+        metric=f"vedirect_{name}",
+        help=meaning,
+        place=place,
+        scale=scale,
+        kind=kind,
+        source=SPEC,
+        confidence=confidence,
+    )
+
+
+_counter = partial(_number, kind=Kind.COUNTER)
+_unseen = partial(_number, confidence=Confidence.LIKELY)
+
+SOC = _number("soc_ratio", "State of charge; absent while the monitor does not know", Line("SOC"), THOUSANDTH)
+AMPERES = _number("battery_amperes", "Battery amperes, + into the battery, - out of it", Line("I"), THOUSANDTH)
+
+LIVE: tuple[Field[Block], ...] = (
+    Info(
+        metric="vedirect_info",
+        help="The battery monitor: product number, model and firmware",
+        place=Present("PID"),
+        texts={
+            "product": lambda block: block.get("PID", ""),
+            "model": lambda block: block.get("BMV", ""),
+            "firmware": lambda block: block.get("FW") or block.get("FWE", ""),
+        },
+        source=SPEC,
+    ),
+    _number("battery_volts", "Battery volts", Line("V"), THOUSANDTH),
+    AMPERES,
+    _number("battery_watts", "Battery power, + into the battery", Line("P")),
+    SOC,
+    _number("consumed_amphours", "Ampere-hours taken out since the battery was last full", Line("CE"), -THOUSANDTH),
+    _number(
+        "time_to_go_seconds",
+        "Time until the battery is empty, by the monitor; absent while it is charged",
+        Line("TTG", frozenset({-1})),
+        MINUTE,
+    ),
+    _unseen("celsius", "Battery temperature, with a sensor", Line("T")),
+    _unseen("starter_volts", "Volts of a second battery", Line("VS"), THOUSANDTH),
+    _unseen("mid_volts", "Volts at the middle of the battery bank", Line("VM"), THOUSANDTH),
+    _unseen("mid_deviation_ratio", "How far the middle of the battery bank is off", Line("DM"), THOUSANDTH),
+    _number("alarm", "1 while the monitor shows an alarm", Line("Alarm")),
+    _number("relay_closed", "1 while the monitor's relay is on", Line("Relay")),
+    Flags(metric="vedirect_alarm_reason", help="Why it shows an alarm", place=Line("AR"), bits=ALARMS, source=SPEC),
+)
+
+HISTORY: tuple[Field[Block], ...] = (
+    _counter("cycles_total", "Charge cycles", Line("H4")),
+    _counter("full_discharges_total", "How often the battery was emptied", Line("H5")),
+    _counter("discharged_amphours_total", "Ampere-hours ever taken out", Line("H6"), -THOUSANDTH),
+    _number("since_full_seconds", "Time since the battery was last full", Line("H9")),
+    _counter("synchronizations_total", "How often the monitor has found the battery full by itself", Line("H10")),
+    _counter("discharged_joules_total", "Energy ever taken out", Line("H17"), HUNDREDTH_KILOWATT_HOUR),
+    _counter("charged_joules_total", "Energy ever put in", Line("H18"), HUNDREDTH_KILOWATT_HOUR),
+)
+
+
+def charge(block: Block) -> Charge | None:
+    """Return the account of the battery, None in a block that has none."""
+    return Charge(SOC.value(block), AMPERES.value(block)) if "SOC" in block else None

@@ -1,0 +1,74 @@
+"""A VE.Direct port as a source: listens, never sends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+import serial
+
+from exporter.fields import decode
+from exporter.readings import Reading
+from exporter.sources import serial_port
+from exporter.sources.base import Family, Publish, Source, SourceError
+from exporter.sources.vedirect import fields
+from exporter.sources.vedirect.framing import Block, Framer
+
+BAUD = 19200
+LIVE_STALE_AFTER = 10.0
+HISTORY_STALE_AFTER = 30.0
+_SILENT_AFTER = 5.0
+_READ_TIMEOUT = 0.25
+
+
+class VeDirectSource(Source[serial.Serial]):
+    """Listens to one battery monitor."""
+
+    family = Family("vedirect", tuple(metric for field in (*fields.LIVE, *fields.HISTORY) for metric in field.metrics))
+    stale_after = LIVE_STALE_AFTER
+
+    def __init__(self, name: str, publish: Publish, *, port: str) -> None:
+        super().__init__(name, publish)
+        self._port = port
+
+    def connect(self) -> AbstractContextManager[serial.Serial]:
+        """Open the port."""
+        return serial_port.opened(self._port, baudrate=BAUD, timeout=_READ_TIMEOUT)
+
+    def serve(self, connection: serial.Serial) -> None:
+        """Publish each whole block, until none comes."""
+        framer = Framer()
+        damaged, heard = 0, 0
+        last = time.monotonic()
+        while not self.stopped():
+            try:
+                data = connection.read(max(1, connection.in_waiting))
+            except OSError as error:
+                raise SourceError(f"{self._port} is gone: {error}") from error
+            at, wall = time.monotonic(), time.time()
+            heard += len(data)
+            readings = [reading for block in framer.feed(data) for reading in self._readings(block, at, wall)]
+            bad, damaged = framer.damaged - damaged, framer.damaged
+            self.count(reads=len(readings) + bad, failures=bad)
+            if readings or bad:
+                self.publish(readings)
+            if readings:
+                self.recovered()
+                last, heard = at, 0
+            elif at - last > _SILENT_AFTER:
+                raise SourceError(f"{self._port}: {_why(heard)}")
+
+    @staticmethod
+    def _readings(block: Block, at: float, wall: float) -> Iterator[Reading]:
+        if "V" in block:
+            samples, charge = decode(fields.LIVE, block), fields.charge(block)
+            yield Reading("live", at, wall, LIVE_STALE_AFTER, samples, charge=charge)
+        else:
+            yield Reading("history", at, wall, HISTORY_STALE_AFTER, decode(fields.HISTORY, block))
+
+
+def _why(heard: int) -> str:
+    if heard:
+        return f"{heard} bytes came but no whole block; is this a VE.Direct port, at {BAUD} baud?"
+    return "nothing comes; is the monitor powered, and the cable in its VE.Direct port?"

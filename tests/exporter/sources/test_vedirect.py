@@ -1,0 +1,135 @@
+"""VE.Direct battery monitors: captured blocks, whole and damaged, and the port that carries them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.fields import decode
+from exporter.sources.vedirect import fields
+from exporter.sources.vedirect.framing import Block, Framer
+from tests.exporter.sources.serial_devices import SerialDevice
+from tests.exporter.sources.vectors import vector
+from tests.exporter.sources.watching import running
+from tests.support import wait_until
+
+LIVE = bytes.fromhex(vector("vedirect_bmv702_block1")["response_hex"])
+HISTORY = bytes.fromhex(vector("vedirect_bmv702_block2")["response_hex"])
+
+
+def block(lines: Mapping[str, str]) -> bytes:
+    """A block of these lines, synthetic, with a right checksum."""
+    data = "".join(f"\r\n{label}\t{value}" for label, value in lines.items()).encode() + b"\r\nChecksum\t"
+    return data + bytes((-sum(data) % 256,))
+
+
+def told(found: Block) -> Mapping[str, float]:
+    return {sample.metric: sample.value for sample in decode((*fields.LIVE, *fields.HISTORY), found)}
+
+
+def test_captured_block_of_measurements() -> None:
+    """v:vedirect_bmv702_block1."""
+    expect = vector("vedirect_bmv702_block1")["expect"]
+    (found,) = Framer().feed(LIVE)
+    values = told(found)
+    assert values["vedirect_battery_volts"] == expect["volts"]
+    assert values["vedirect_battery_amperes"] == expect["amps"]
+    assert values["vedirect_battery_watts"] == expect["power_w"]
+    assert values["vedirect_consumed_amphours"] == -expect["consumed_ah"]
+    assert values["vedirect_soc_ratio"] == pytest.approx(expect["soc_percent"] / 100)
+    assert values["vedirect_time_to_go_seconds"] == expect["ttg_min"] * 60
+    assert values["vedirect_alarm"] == expect["alarm"]
+    assert values["vedirect_relay_closed"] == expect["relay"]
+    (info,) = (sample for sample in decode(fields.LIVE, found) if sample.metric == "vedirect_info")
+    assert info.labels == (expect["PID"], expect["model"], expect["fw"])
+    charge = fields.charge(found)
+    assert charge is not None
+    assert (charge.ratio, charge.amperes) == (0.839, -7.625)
+
+
+def test_captured_block_of_history() -> None:
+    """v:vedirect_bmv702_block2."""
+    (found,) = Framer().feed(HISTORY)
+    values = told(found)
+    assert values["vedirect_discharged_amphours_total"] == 5526.294
+    assert values["vedirect_since_full_seconds"] == 368003
+    assert values["vedirect_synchronizations_total"] == 26
+    assert values["vedirect_discharged_joules_total"] == 6843 * 36000
+    assert values["vedirect_charged_joules_total"] == 8527 * 36000
+    assert fields.charge(found) is None
+
+
+def test_unknown_is_absent() -> None:
+    (found,) = Framer().feed(block({"V": "12800", "I": "0", "SOC": "---", "TTG": "-1", "T": "---"}))
+    assert set(told(found)) == {"vedirect_battery_volts", "vedirect_battery_amperes"}
+    charge = fields.charge(found)
+    assert charge is not None
+    assert charge.ratio is None
+
+
+def test_negative_temperature() -> None:
+    (found,) = Framer().feed(block({"V": "12800", "T": "-15"}))
+    assert told(found)["vedirect_celsius"] == -15
+
+
+def test_message_in_between_does_not_count() -> None:
+    cut = LIVE.index(b"SOC")
+    (found,) = Framer().feed(LIVE[:cut] + b":7F0ED0071\n" + LIVE[cut:])
+    assert found["SOC"] == "839"
+
+
+def test_block_that_was_joined_late_is_passed_over_and_is_no_damage() -> None:
+    framer = Framer()
+    assert len(list(framer.feed(LIVE[40:] + LIVE))) == 1
+    assert framer.damaged == 0
+
+
+@given(st.integers(0, len(LIVE) - 1), st.integers(1, 255))
+def test_no_single_damaged_byte_gives_another_number(place: int, change: int) -> None:
+    framer = Framer()
+    good = told(next(iter(Framer().feed(LIVE))))
+    data = bytearray(LIVE)
+    data[place] ^= change
+    for found in (*framer.feed(HISTORY + bytes(data)), *framer.feed(LIVE)):
+        values = told(found)
+        assert values.items() <= good.items() | told(next(iter(Framer().feed(HISTORY)))).items()
+
+
+@given(st.lists(st.binary(max_size=200)))
+def test_any_bytes_are_blocks_or_not_but_never_an_accident(chunks: list[bytes]) -> None:
+    framer = Framer()
+    for chunk in chunks:
+        for found in framer.feed(chunk):
+            told(found)
+            fields.charge(found)
+
+
+@given(st.lists(st.integers(0, len(LIVE + HISTORY)), max_size=8))
+def test_chunks_make_no_difference(cuts: list[int]) -> None:
+    framer, data = Framer(), LIVE + HISTORY
+    edges = [0, *sorted(cuts), len(data)]
+    found = [each for start, end in itertools.pairwise(edges) for each in framer.feed(data[start:end])]
+    assert found == list(Framer().feed(data))
+
+
+def test_port_comes_out_on_the_page_and_goes_absent_when_it_is_silent(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        SerialDevice() as device,
+        running({"shunt": {"type": "vedirect", "port": device.path}}, judged=["shunt"]) as watch,
+    ):
+
+        def speaks() -> bool:
+            device.say(LIVE + HISTORY)
+            return watch.value("vedirect_up", "shunt") == 1 and watch.value("vedirect_cycles_total", "shunt") == 0
+
+        wait_until(speaks, 10, "the monitor is up")
+        assert watch.page()["battery_soc_ratio", ()] == 0.839
+        watch.until("vedirect_up", "shunt", lambda value: value == 0, 15)
+        assert watch.value("vedirect_soc_ratio", "shunt") is None
+        assert len([line for line in caplog.messages if "source is lost" in line]) == 1
+        wait_until(speaks, 10, "the monitor is up again")
+        assert device.writes == []
