@@ -78,7 +78,11 @@ _RULES: Mapping[str, Rule] = {
         },
         patience=10,
     ),
-    "bmk": Rule(wide=(2, 4, 6, 8, 10, 12, 14), restless={2: Restless(100), 4: Restless(200, signed=True)}),
+    "bmk": Rule(
+        wide=(2, 4, 6, 8, 10, 12, 14),
+        restless={2: Restless(100), 4: Restless(200, signed=True)},
+        moving={1: Restless(2), 10: Restless(10, signed=True), 12: Restless(20)},
+    ),
     "ags_a1": Rule(),
     "ags_a2": Rule(wide=(3,)),
     "pt100_c1": Rule(wide=(4, 6, 8), restless={4: Restless(10), 6: Restless(50, signed=True), 8: Restless(100)}),

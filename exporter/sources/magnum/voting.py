@@ -28,6 +28,10 @@ class Restless(NamedTuple):
     near: int
     signed: bool = False
 
+    def value(self, raw: bytes) -> int:
+        """Return the number that the bytes are."""
+        return int.from_bytes(raw, "big", signed=self.signed)
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -36,12 +40,14 @@ class Rule:
     Attributes:
         wide: index of each number of two bytes; every other byte is a number by itself.
         restless: which numbers, by index, may change with every packet.
+        moving: which numbers, by index, only ever climb or fall steadily; one between its two neighbours is right.
         patience: how many packets in a row may differ before each number is judged by itself; None: always whole.
         memory: how many packets back an equal number counts.
     """
 
     wide: Sequence[int] = ()
     restless: Mapping[int, Restless] = field(default_factory=dict)
+    moving: Mapping[int, Restless] = field(default_factory=dict)
     patience: int | None = 0
     memory: int = 10
 
@@ -102,6 +108,10 @@ class Voter:
                 likely = self._likely(number, [packet[part] for packet in earlier], self._rule.restless[part.start])
                 if likely is not None:
                     self._proven[part.start] = likely, self._count
+            elif clean and part.start in self._rule.moving and len(earlier) >= _VOTERS - 1:
+                three = [packet[part] for packet in (*earlier[1 - _VOTERS :], payload)]
+                if _on_its_way(three, self._rule.moving[part.start]):
+                    self._proven[part.start] = three[1], self._count
             known, when = self._proven.get(part.start, (b"", -_HOLD - 1))
             if self._count - when <= _HOLD:
                 proven[part] = known
@@ -112,12 +122,14 @@ class Voter:
     @staticmethod
     def _likely(number: bytes, earlier: list[bytes], restless: Restless) -> bytes | None:
         """Return the number, or one of the two before it, that is likeliest right; None when it takes one more."""
-
-        def value(raw: bytes) -> int:
-            return int.from_bytes(raw, "big", signed=restless.signed)
-
-        if abs(value(number) - value(earlier[-1])) <= restless.near:
+        if abs(restless.value(number) - restless.value(earlier[-1])) <= restless.near:
             return number
         if len(earlier) < _VOTERS - 1:
             return None
-        return sorted([number, *earlier[1 - _VOTERS :]], key=value)[_VOTERS // 2]
+        return sorted([number, *earlier[1 - _VOTERS :]], key=restless.value)[_VOTERS // 2]
+
+
+def _on_its_way(three: list[bytes], moving: Restless) -> bool:
+    """Return whether three numbers in a row climb or fall, each near the one before."""
+    first, second, third = map(moving.value, three)
+    return (first < second < third or first > second > third) and abs(first - third) <= 2 * moving.near

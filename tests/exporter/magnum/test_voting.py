@@ -89,3 +89,19 @@ def test_whole_packets_first_then_after_patience_number_by_number() -> None:
     assert results[3] is not None
     assert results[3].payload[0] == 1
     assert not results[3].has(1)
+
+
+def test_a_number_that_climbs_with_every_packet_is_proven_by_its_neighbours() -> None:
+    voter = Voter(Rule(moving={1: Restless(2)}))
+    answers = [voter.vote(packet(soc, 2449, -68), second, clean=True) for second, soc in enumerate((40, 39, 38, 36))]
+    assert [answer.payload[1] for answer in answers if answer is not None and answer.has(1)] == [39, 38]
+
+
+def test_but_not_on_a_noisy_line_nor_when_it_turns_or_leaps() -> None:
+    for numbers, clean in (((40, 39, 38), False), ((40, 39, 40), True), ((40, 44, 45), True)):
+        voter = Voter(Rule(moving={1: Restless(2)}, memory=2))
+        last = None
+        for second, soc in enumerate(numbers):
+            last = voter.vote(packet(soc, 2449, -68), float(second), clean=clean)
+        assert last is not None
+        assert not last.has(1) or last.payload[1] != numbers[1]
