@@ -218,7 +218,7 @@ class Judge:
         source = self._sources.get(name)
         if source is None or at < source.at:
             return
-        flow = self._flow(source, charge, at)
+        net, most = self._flow(source, charge, at)
         source.charge, source.at, source.wall = charge, at, wall
         ratio = source.ratio
         if ratio is None:
@@ -227,11 +227,11 @@ class Judge:
         point = _Point(
             at,
             ratio,
-            (last.moved if last else 0.0) + abs(flow or 0.0),
-            (last.gaps if last else 0) + (flow is None),
+            (last.moved if last else 0.0) + (most or 0.0),
+            (last.gaps if last else 0) + (most is None),
         )
         source.last = point
-        self._watch_standstill(source, last, point, flow)
+        self._watch_standstill(source, last, point, net)
         if source.refused is None:
             self._follow(name, source, point)
         else:
@@ -261,15 +261,19 @@ class Judge:
 
     # -- one source by itself
 
-    def _flow(self, source: _Source, charge: Charge, at: float) -> float | None:
-        """Return the part of the capacity that has flowed into the battery since the last account; None: not known."""
+    def _flow(self, source: _Source, charge: Charge, at: float) -> tuple[float | None, float | None]:
+        """Return what has flowed since the last account, in parts of the capacity; None: not known.
+
+        The first is the likeliest, positive into the battery; the second the most that can have flowed either way.
+        """
         if self._coulombs is None or at - source.at > self._max_age:
-            return None
+            return None, None
         now = self._amperes(charge, at)
         before = now if source.charge is None or source.charge.amperes is None else source.charge.amperes
         if now is None or before is None:
-            return None
-        return max(now, before, key=abs) * (at - source.at) / self._coulombs
+            return None, None
+        parts = (at - source.at) / self._coulombs
+        return (now + before) / 2 * parts, max(abs(now), abs(before)) * parts
 
     def _amperes(self, charge: Charge, at: float) -> float | None:
         """Return the battery's current by this account, else by the first other source that has a fresh one."""
@@ -309,6 +313,10 @@ class Judge:
             _remember(source.track, point)
             return
         full = self._truly_full(name, point)
+        if source.refused is Reason.JUMP and full:
+            source.probation = [point]
+            source.trust()
+            return
         if abs(source.still) >= FROZEN_MOVE or not (full or _plausible(source.probation, point)):
             source.probation.clear()
             source.behaving_since = at

@@ -170,6 +170,15 @@ def test_a_true_resynchronisation_to_full_is_no_jump() -> None:
     assert other.say(5.0, bmk=1.0, classic=0.985).lead == "bmk"
 
 
+def test_a_jump_to_full_is_believed_as_soon_as_the_charger_agrees() -> None:
+    bench = Bench("bmk")
+    bench.keep(60, 5.0, bmk=0.93)
+    assert bench.keep(60, 5.0, bmk=1.0).lead is None
+    bench.judge.charger("inverter", full=True, at=bench.now)
+    bench.now += 1
+    assert bench.say(5.0, bmk=1.0).ratio == 1.0
+
+
 def test_without_a_known_current_five_points_a_minute() -> None:
     bench = Bench("bmk", capacity=None)
     bench.keep(30, None, bmk=0.50)
