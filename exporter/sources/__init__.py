@@ -27,10 +27,12 @@ from exporter.sources.magnum.config import MagnumConfig
 from exporter.sources.magnum.source import MagnumSource
 from exporter.sources.modbus.config import ModbusConfig
 from exporter.sources.modbus.source import ModbusSource
+from exporter.sources.pylontech.config import PylontechConfig
+from exporter.sources.pylontech.source import PylontechSource
 from exporter.sources.vedirect.config import VeDirectConfig
 from exporter.sources.vedirect.source import VeDirectSource
 
-AnySource = MagnumConfig | ClassicConfig | ModbusConfig | AimsConfig | VeDirectConfig
+AnySource = MagnumConfig | ClassicConfig | ModbusConfig | AimsConfig | VeDirectConfig | PylontechConfig
 
 FAMILIES: tuple[Family, ...] = (
     MagnumSource.family,
@@ -38,4 +40,5 @@ FAMILIES: tuple[Family, ...] = (
     ModbusSource.family,
     AimsSource.family,
     VeDirectSource.family,
+    PylontechSource.family,
 )

@@ -108,7 +108,7 @@ LIVE: tuple[Field[Block], ...] = (
         texts={
             "product": lambda block: block.get("PID", ""),
             "model": lambda block: block.get("BMV", ""),
-            "firmware": lambda block: block.get("FW") or block.get("FWE", ""),
+            "firmware": lambda block: (block.get("FW") or block.get("FWE", "")).lstrip("0"),
         },
         source=SPEC,
     ),

@@ -1,0 +1,84 @@
+"""A frame of the protocol: `~`, pairs of hexadecimal digits, two checksums and a carriage return. Pure.
+
+Source: Pylontech, RS485 protocol V3.3, sections 2.2 to 2.5; the checksums hold for every captured frame.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+BATTERY = 0x46
+ANALOG_VALUES = 0x42
+
+_FRAME = re.compile(rb"~((?:[0-9A-F]{2}){6})((?:[0-9A-F]{2})*)([0-9A-F]{4})")
+_ERRORS = {
+    1: "another protocol version",
+    2: "a wrong checksum",
+    3: "a wrong length checksum",
+    4: "a command it does not know",
+    5: "a wrong command format",
+    6: "wrong data",
+    0x90: "a wrong address",
+    0x91: "an internal error",
+}
+
+
+class FrameError(Exception):
+    """The line is no frame that answers the request; `str` says why."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame's content.
+
+    Attributes:
+        version: of the protocol; it tells the dialect.
+        address: of the battery.
+        command: in a request what is asked for, in a reply 0 for success or an error code.
+        info: the data.
+    """
+
+    version: int
+    address: int
+    command: int
+    info: bytes = b""
+
+    def encode(self) -> bytes:
+        """Return the frame as it is sent, with its carriage return."""
+        text = bytes((self.version, self.address, BATTERY, self.command)).hex().upper().encode()
+        digits = 2 * len(self.info)
+        text += f"{_length_checksum(digits) << 12 | digits:04X}".encode() + self.info.hex().upper().encode()
+        return b"~" + text + f"{_checksum(text):04X}\r".encode()
+
+
+def decode(line: bytes, request: Frame) -> Frame:
+    """Return the reply in a line without its carriage return; what comes before its `~` does not count.
+
+    Raises:
+        FrameError: it is damaged, of another battery, or a refusal.
+    """
+    start = line.rfind(b"~")
+    match = _FRAME.fullmatch(line[start:].rstrip(b"\0 \n")) if start >= 0 else None
+    if match is None:
+        raise FrameError(f"no frame: {line[:40]!r}")
+    header, info, told = bytes.fromhex(match[1].decode()), bytes.fromhex(match[2].decode()), int(match[3], 16)
+    if _checksum(match[1] + match[2]) != told:
+        raise FrameError("a frame with a wrong checksum")
+    version, address, kind, command = header[:4]
+    length = int.from_bytes(header[4:6], "big")
+    if length & 0xFFF != 2 * len(info) or length >> 12 != _length_checksum(length & 0xFFF):
+        raise FrameError("a frame with a wrong length")
+    if (version, address, kind) != (request.version, request.address, BATTERY):
+        raise FrameError(f"a frame of version {version:02X}, address {address}")
+    if command:
+        raise FrameError(f"a refusal: {_ERRORS.get(command, f'code {command:02X}')}")
+    return Frame(version, address, command, info)
+
+
+def _checksum(text: bytes) -> int:
+    return -sum(text) & 0xFFFF
+
+
+def _length_checksum(digits: int) -> int:
+    return -sum(digits >> shift & 0xF for shift in (0, 4, 8)) & 0xF

@@ -1,0 +1,180 @@
+"""Pylontech's protocol and its kin: captured frames in each dialect, and a battery on a serial line."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.sources.pylontech.frame import ANALOG_VALUES, Frame, FrameError, decode
+from exporter.sources.pylontech.modules import (
+    DIALECTS,
+    ContentError,
+    Module,
+    charge,
+    pace,
+    pylontech,
+    samples,
+    seplos,
+)
+from tests.exporter.sources.serial_devices import SerialDevice
+from tests.exporter.sources.vectors import every, vector
+from tests.exporter.sources.watching import running
+
+ASK_PYLONTECH = Frame(0x20, 2, ANALOG_VALUES, b"\xff")
+ASK_PACE = Frame(0x25, 1, ANALOG_VALUES, b"\x01")
+
+
+def line(name: str) -> bytes:
+    text: str = vector(name)["response_ascii"]
+    return text.removesuffix("\\r").encode()
+
+
+@pytest.mark.parametrize("name", ["pylontech_0", "pylontech_1", "pylontech_2"])
+def test_pylontech_stacks(name: str) -> None:
+    """v:pylontech_0 to v:pylontech_2: capacities in two bytes and in three."""
+    expect = vector(name)["expect"]
+    found = pylontech(decode(line(name), ASK_PYLONTECH).info)
+    assert len(found) == expect["modules"]
+    for number, module in enumerate(found):
+        wanted = expect.get(f"module{number}", {})
+        told = {
+            "cells": len(module.cell_volts),
+            "amps": module.amperes,
+            "volts": module.volts,
+            "remaining_ah": module.remaining,
+            "total_ah": module.full,
+            "cycles": module.cycles,
+        }
+        assert {key: told[key] for key in wanted if key != "model"} == {
+            key: value for key, value in wanted.items() if key != "model"
+        }
+    account = charge(found)
+    assert account.ratio == pytest.approx(expect["soc_ratio"], abs=1e-6)
+    watts = sum(module.amperes * module.volts for module in found)
+    assert watts == pytest.approx(expect["total_power_w"])
+    assert account.amperes == pytest.approx(sum(module.amperes for module in found))
+
+
+@pytest.mark.parametrize("name", ["pylontech_3", "pylontech_4"])
+def test_other_pylontech_replies_are_whole_frames_without_measurements(name: str) -> None:
+    """v:pylontech_3, v:pylontech_4: replies to other commands, which are never sent."""
+    with pytest.raises(ContentError):
+        pylontech(decode(line(name), ASK_PYLONTECH).info + b"\x00")
+
+
+def test_pace() -> None:
+    """v:pace_ascii_analog."""
+    expect = vector("pace_ascii_analog")["expect"]
+    (module,) = pace(decode(line("pace_ascii_analog"), ASK_PACE).info)
+    assert len(module.cell_volts) == expect["cell_count"]
+    assert [round(1000 * volts) for volts in module.cell_volts] == expect["cells_mv"]
+    assert list(module.celsius) == expect["temps_c"]
+    assert (module.amperes, module.volts) == (expect["amps"], expect["volts"])
+    assert (module.remaining, module.full, module.design) == (
+        expect["remaining_ah"],
+        expect["full_ah"],
+        expect["design_ah"],
+    )
+    assert module.cycles == expect["cycles"]
+    assert module.ratio == pytest.approx(expect["soc_percent_computed"] / 100, abs=0.0005)
+
+
+def test_pace_requests_are_the_captured_ones() -> None:
+    """v:pace_ascii_analog: the request, byte for byte."""
+    assert ASK_PACE.encode() == vector("pace_ascii_analog")["request_ascii"].replace("\\r", "\r").encode()
+
+
+def test_seplos_v2() -> None:
+    """v:seplos_v2_telemetry: after version, address, kind, code and length."""
+    expect = vector("seplos_v2_telemetry")["expect"]
+    (module,) = seplos(bytes.fromhex(vector("seplos_v2_telemetry")["payload_hex"])[6:])
+    assert (module.amperes, module.volts) == (expect["amps"], expect["volts"])
+    assert (module.remaining, module.full, module.design) == (
+        expect["residual_ah"],
+        expect["battery_ah"],
+        expect["rated_ah"],
+    )
+    assert module.ratio == pytest.approx(expect["soc_percent"] / 100)
+    assert module.soh == pytest.approx(expect["soh_percent"] / 100)
+    assert module.cycles == expect["cycles"]
+    millivolts = [round(1000 * volts) for volts in module.cell_volts]
+    assert (min(millivolts), max(millivolts)) == (expect["cells_mv_min"], expect["cells_mv_max"])
+    assert list(module.celsius) == expect["temps_c"]
+
+
+def test_a_stack_with_a_module_that_does_not_know_has_no_state_of_charge() -> None:
+    known = Module(cell_volts=(), celsius=(), amperes=-1, volts=50, remaining=25, full=50, cycles=1)
+    lost = Module(cell_volts=(), celsius=(), amperes=0, volts=0, remaining=0, full=0, cycles=0)
+    assert charge((known, known)).ratio == 0.5
+    assert charge((known, lost)).ratio is None
+    assert charge(()).ratio is None
+    zero = Module(cell_volts=(), celsius=(), amperes=0, volts=50, remaining=25, full=50, cycles=0, soc=0)
+    assert charge((zero,)).ratio is None
+    assert not [sample for sample in samples((zero,)) if sample.metric == "pylontech_soc_ratio"]
+
+
+FRAMES = [name for name in every() if name.startswith(("pylontech_", "pace_ascii")) and name != "pylontech_rt12100"]
+
+
+@pytest.mark.parametrize("name", FRAMES)
+@given(place=st.integers(1, 200), digit=st.sampled_from(b"0123456789ABCDEF"))
+def test_no_single_damaged_digit_passes(name: str, place: int, digit: int) -> None:
+    request = ASK_PACE if name.startswith("pace") else ASK_PYLONTECH
+    good = bytearray(line(name))
+    decode(bytes(good), request)
+    at = 1 + place % (len(good) - 1)
+    if good[at] != digit:
+        good[at] = digit
+        with pytest.raises(FrameError):
+            decode(bytes(good), request)
+
+
+@given(st.binary(max_size=400), st.sampled_from(list(DIALECTS.values())))
+def test_any_bytes_are_an_answer_or_a_known_error(data: bytes, dialect: object) -> None:
+    assert dialect in DIALECTS.values()
+    with pytest.raises(FrameError):
+        decode(data, ASK_PYLONTECH)
+    for read in (pylontech, pace, seplos):
+        try:
+            found = read(data)
+        except ContentError:
+            continue
+        samples(found)
+        charge(found)
+
+
+@given(st.binary(max_size=200), st.integers(0, 255), st.integers(0, 255))
+def test_what_is_encoded_is_decoded(info: bytes, version: int, address: int) -> None:
+    frame = Frame(version, address, 0, info)
+    assert decode(frame.encode()[:-1], frame) == frame
+
+
+def test_refusal_says_why() -> None:
+    refusal = Frame(0x20, 2, 4).encode()[:-1]
+    with pytest.raises(FrameError, match="a command it does not know"):
+        decode(refusal, ASK_PYLONTECH)
+    with pytest.raises(FrameError, match="address 3"):
+        decode(Frame(0x20, 3, 0).encode()[:-1], ASK_PYLONTECH)
+
+
+@pytest.mark.parametrize("echo", [False, True])
+def test_stack_comes_out_on_the_page(echo: bool, caplog: pytest.LogCaptureFixture) -> None:  # noqa: FBT001
+    answering = [line("pylontech_1") + b"\r"]
+
+    def hear(heard: bytes) -> bytes:
+        return (heard if echo else b"") + answering[0]
+
+    name = f"stack {echo}"
+    options = {"type": "pylontech", "port": "", "interval": "300ms"}
+    with SerialDevice(hear) as device, running({name: options | {"port": device.path}}, judged=[name]) as watch:
+        watch.until("pylontech_up", name, lambda value: value == 1)
+        assert watch.page()["battery_soc_ratio", ()] == pytest.approx(0.8225)
+        assert watch.value("pylontech_battery_amperes", name, module="2") == -6.8
+        assert watch.value("pylontech_cell_volts", name, module="1", cell="1") == 3.325
+        assert set(device.writes) == {b"~20024642E002FFFD09\r"}
+        answering[0] = line("pylontech_1")[:100] + b"\r"
+        watch.until("pylontech_up", name, lambda value: value == 0)
+        assert watch.value("pylontech_battery_volts", name, module="1") is None
+        watch.until("pylontech_read_failures_total", name, lambda value: (value or 0) >= 2)
+        assert len([said for said in caplog.messages if "source is lost" in said]) == 1
