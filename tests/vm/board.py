@@ -31,6 +31,5 @@ class Board:
     def wait_for_device(self) -> None:
         """Wait until the kernel and udev have made its device."""
         self._machine.check(
-            "for i in $(seq 200); do test -e /dev/hidraw0 && break; sleep 0.1; done; "
-            "udevadm settle; test -e /dev/hidraw0"
+            "timeout 180 sh -c 'until test -e /dev/hidraw0; do sleep 0.1; done'; udevadm settle", deadline_seconds=240
         )

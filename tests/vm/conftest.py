@@ -22,8 +22,8 @@ def board(machine: Machine) -> Iterator[Board]:
         "systemd-run --quiet --collect --unit=board --working-directory=$PWD "
         f"{PYTHON} tests/vm/relay_board.py /run/board"
     )
-    machine.check("for i in $(seq 200); do test -S /run/board && break; sleep 0.1; done; test -S /run/board")
+    machine.check("timeout 180 sh -c 'until test -S /run/board; do sleep 0.1; done'", deadline_seconds=240)
     plugged = Board(machine)
     plugged.wait_for_device()
     yield plugged
-    machine.check("systemctl stop board; for i in $(seq 100); do test -e /dev/hidraw0 || break; sleep 0.1; done")
+    machine.check("systemctl stop board; timeout 60 sh -c 'while test -e /dev/hidraw0; do sleep 0.1; done'")

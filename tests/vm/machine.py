@@ -152,7 +152,7 @@ class Machine:
             text=True,
         )
         try:
-            self._connect(address, time.monotonic() + 180)
+            self._connect(address, time.monotonic() + 400)
         except BaseException:
             self._end()
             raise
@@ -160,7 +160,7 @@ class Machine:
 
     def _connect(self, address: Path, deadline: float) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
-        wait_until(lambda: self._connected(address), 20, "qemu opens the agent's serial port")
+        wait_until(lambda: self._connected(address), 60, "qemu opens the agent's serial port")
         self._lines = self._read_lines()
         self._socket.settimeout(max(1.0, deadline - time.monotonic()))
         try:
