@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -50,6 +51,10 @@ def run(arguments: argparse.Namespace, out: TextIO | None = None) -> int:
             listener.hear(data, at)
     except KeyboardInterrupt:
         pass
+    except BrokenPipeError:
+        # whoever read our output has ended; what is left of it must not fail again when Python flushes it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (SourceError, capture.CaptureError) as error:
         sys.stderr.write(f"{error}\n")
         listener.end()
@@ -147,7 +152,7 @@ class Listener:
             return
         values = _values(samples)
         said = " ".join(f"{_short(metric)}={value}" for metric, value in values.items() if metric[:-5] not in values)
-        self._out.write(f"{at:9.3f} {self._painted(kind)} {payload.hex()} {said}\n")
+        self._write(f"{at:9.3f} {self._painted(kind)} {payload.hex()} {said}")
 
     def _painted(self, kind: str) -> str:
         colour = _COLOURS[kind.split("_", maxsplit=1)[0]]
@@ -160,10 +165,13 @@ class Listener:
             return
         told = ", ".join(f"{kind} {count}" for kind, count in counts.items())
         text = "\n".join([*self.findings(), *([f"Packets: {told}."] if told else [])])
-        self._out.write(f"\x1b[1m{text}\x1b[0m\n" if self._coloured else f"{text}\n")
+        self._write(f"\x1b[1m{text}\x1b[0m" if self._coloured else text)
 
     def _write_json(self, document: object) -> None:
-        self._out.write(json.dumps(document) + "\n")
+        self._write(json.dumps(document))
+
+    def _write(self, line: str) -> None:
+        self._out.write(f"{line}\n")
         self._out.flush()
 
 

@@ -312,9 +312,9 @@ class Grammar:
         at = buffer.find(self.identity.revision, start + inverter.REVISION) - inverter.REVISION
         while at >= start and at + self.identity.length <= len(buffer):
             payload = bytes(buffer[at : at + self.identity.length])
-            if payload[inverter.STATE] in inverter.STATES and payload[inverter.FAULT] in inverter.FAULTS:  # noqa: SIM102
-                if self._fits_inverter(payload):
-                    return at
+            listed = payload[inverter.STATE] in inverter.STATES and payload[inverter.FAULT] in inverter.FAULTS
+            if listed and self._fits_inverter(payload):
+                return at
             at = buffer.find(self.identity.revision, at + inverter.REVISION + 1) - inverter.REVISION
         return None
 

@@ -64,7 +64,7 @@ class MagnumSource(Source[serial.Serial]):
                 self.count(reads=new)
                 self._recovered()
             elif at - framed > _SILENT_AFTER:
-                self._say_what_is_wrong(at - heard < _SILENT_AFTER)
+                self._say_what_is_wrong(bytes_come=at - heard < _SILENT_AFTER)
             if readings or at - counted >= _COUNTERS_EVERY:
                 counted = at
                 self._count_damage()
@@ -97,7 +97,7 @@ class MagnumSource(Source[serial.Serial]):
                 inverter=str(other),
             )
 
-    def _say_what_is_wrong(self, bytes_come: bool) -> None:  # noqa: FBT001 - a private answer to one question
+    def _say_what_is_wrong(self, *, bytes_come: bool) -> None:
         if not bytes_come:
             reason = "no bytes come: is the bus powered, and are A and B connected?"
         elif self._bus.framer.swapped:

@@ -109,13 +109,11 @@ class Tally(NamedTuple):
         good: whole packets that were found.
         wrong: frames that are not a packet that was sent.
         misaligned: those among them that are off by three bytes or more.
-        frames: the frames, each with the number of the packet that ends with it, or -1.
     """
 
     good: int
     wrong: int
     misaligned: int
-    frames: list[tuple[Frame, int]]
 
 
 def tally(stream: Stream) -> Tally:
@@ -126,12 +124,10 @@ def tally(stream: Stream) -> Tally:
         frames += framer.feed(stream.data[at : at + 1], float(at))
     frames += framer.flush()
     good = wrong = misaligned = 0
-    found = []
     for frame in frames:
         end = int(frame.at)
         number = stream.origin[end]
         sent = stream.sent[number] if number >= 0 else None
-        found.append((frame, number))
         if sent is not None and frame.payload == sent.payload and frame.kind == sent.kind:
             good += 1
             continue
@@ -140,4 +136,4 @@ def tally(stream: Stream) -> Tally:
         if sent is not None and len(sent.payload) == len(frame.payload):
             off = sum(one != other for one, other in zip(sent.payload, frame.payload, strict=True))
         misaligned += off >= 3
-    return Tally(good, wrong, misaligned, found)
+    return Tally(good, wrong, misaligned)
