@@ -16,7 +16,7 @@ from exporter.readings import Attempts, Reading
 from exporter.site import Device, Site
 from exporter.soc import Judge
 from exporter.sources import FAMILIES
-from exporter.sources.base import Source
+from exporter.sources.base import Publish, Source
 from toolkit import log, metrics, notify, web
 from toolkit.flags import Flags
 from toolkit.reload import Reloader
@@ -38,6 +38,7 @@ class Exporter:
         self.site = Site(Judge(()), None)
         self._config: config.Config | None = None
         self._sources: dict[str, Source[Any]] = {}
+        self._numbers: dict[str, int] = {}
         self._loop = asyncio.get_running_loop()
 
     def ready(self) -> bool:
@@ -54,7 +55,8 @@ class Exporter:
             site.judge = self.site.judge
         running = {name: self._sources[name] for name in kept}
         self._sources = {
-            name: running.get(name) or options.open(name, self.publish) for name, options in new.sources.items()
+            name: running.get(name) or options.open(name, self._publisher(name))
+            for name, options in new.sources.items()
         }
         site.devices = {
             name: self.site.devices[name] if name in kept else Device(source.family, source.stale_after)
@@ -74,12 +76,19 @@ class Exporter:
             source.stop()
         await asyncio.gather(*(asyncio.to_thread(source.join, _JOIN_SECONDS) for source in sources))
 
-    def publish(self, device: str, readings: Sequence[Reading], attempts: Attempts) -> None:
-        """Take readings from any thread."""
-        self._loop.call_soon_threadsafe(self._take, device, readings, attempts)
+    def _publisher(self, name: str) -> Publish:
+        """Return what takes a new source's readings from its thread; those of the one before it are no longer taken."""
+        number = self._numbers[name] = self._numbers.get(name, 0) + 1
 
-    def _take(self, device: str, readings: Sequence[Reading], attempts: Attempts) -> None:
-        self.site.take(device, readings, attempts)
+        def take(device: str, readings: Sequence[Reading], attempts: Attempts) -> None:
+            if self._numbers[name] == number:
+                self.site.take(device, readings, attempts)
+
+        def publish(device: str, readings: Sequence[Reading], attempts: Attempts) -> None:
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(take, device, readings, attempts)
+
+        return publish
 
     async def tick(self) -> None:
         """Say what changes, and tell the service manager that the event loop lives, until cancelled."""

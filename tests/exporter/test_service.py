@@ -182,6 +182,25 @@ def test_exchanged_wires_are_said_and_shown(wire: Wire, config: Path) -> None:
             thread.join()
 
 
+def test_a_bus_that_is_switched_off_and_on_again(wire: Wire, config: Path) -> None:
+    wire.plug()
+    with Exporter(config) as exporter:
+        wait_until(lambda: "magnum_frames_total" in exporter.get()[1], 15, "the port is open")
+        wire.write(packets(captures.INVERTING))
+        wait_until(lambda: exporter.value("magnum_up", device="main") == 1, 5, "up")
+        wait_until(lambda: "is the bus powered" in exporter.process.output, 10, "said")
+        wait_until(lambda: exporter.value("magnum_up", device="main") == 0, 10, "down")
+        assert exporter.value("magnum_inverter_dc_volts", device="main") is None
+        assert exporter.value("magnum_discarded_bytes_total", device="main") == 0
+        since = time.monotonic()
+        wire.write(packets(captures.INVERTING)[:20])
+        wait_until(lambda: exporter.value("magnum_up", device="main") == 1, 5, "up again")
+        assert time.monotonic() - since < 2
+        wait_until(lambda: 'msg="magnum packets come"' in exporter.process.output, 5, "said too")
+        assert exporter.value("magnum_resyncs_total", device="main") == 0
+        assert exporter.process.output.count("no magnum packets") == 1
+
+
 def test_an_adapter_on_the_network(config: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"socket://127.0.0.1:{server.getsockname()[1]}"

@@ -21,6 +21,12 @@ _METRICS = tuple(
 _SILENT_AFTER = 5.0
 _COUNTERS_EVERY = 1.0
 
+_REASONS = {
+    "nothing": "no bytes come: is the bus powered, and are A and B connected?",
+    "swapped": "A and B are swapped: exchange the two data wires",
+    "no packets": "bytes come but no Magnum packets: is this the outer pair of the four wires?",
+}
+
 _log = log.get("magnum")
 
 
@@ -88,7 +94,8 @@ class MagnumSource(Source[serial.Serial]):
 
     def _recovered(self) -> None:
         self.recovered()
-        _log.recovered(f"{self.name} nothing", "magnum packets come", device=self.name)
+        for cause in _REASONS:
+            _log.recovered(f"{self.name} {cause}", "magnum packets come", device=self.name)
         for other in self._bus.others:
             _log.limited(
                 f"{self.name} other inverter",
@@ -98,10 +105,5 @@ class MagnumSource(Source[serial.Serial]):
             )
 
     def _say_what_is_wrong(self, *, bytes_come: bool) -> None:
-        if not bytes_come:
-            reason = "no bytes come: is the bus powered, and are A and B connected?"
-        elif self._bus.framer.swapped:
-            reason = "A and B are swapped: exchange the two data wires"
-        else:
-            reason = "bytes come but no Magnum packets: is this the outer pair of the four wires, and 19200 baud?"
-        _log.limited(f"{self.name} nothing", "no magnum packets", device=self.name, reason=reason)
+        cause = "nothing" if not bytes_come else "swapped" if self._bus.framer.swapped else "no packets"
+        _log.limited(f"{self.name} {cause}", "no magnum packets", device=self.name, reason=_REASONS[cause])
