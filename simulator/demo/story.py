@@ -159,9 +159,13 @@ class Story:
             await self._look()
 
     async def _look(self) -> None:
+        self._tell_in_passing()
         await asyncio.sleep(LOOK_SECONDS)
         self._processes.check()
         self._scene = await self._lookout.look()
+
+    def _tell_in_passing(self) -> None:
+        """Say what is no turn of the plot: the charge each time it has moved by some points, the actuator's words."""
         self._tell_progress()
         sentence = self._scene.sentence or ""
         gist = re.sub(r"[0-9]+", "", sentence.split(";")[0].split(" for ")[0])
@@ -170,7 +174,6 @@ class Story:
             self._voice.say(f"  actuator: {sentence}", DIM)
 
     def _tell_progress(self) -> None:
-        """Say each time the state of charge has moved by some points."""
         if self._scene.soc is None:
             return
         points = round(self._scene.soc * 100)
