@@ -83,5 +83,6 @@ class ClassicSource(PolledSource[None]):
         elif at - self._pulse_at > FROZEN_AFTER:
             raise SourceError(
                 f"{self._address} answers, but its status roll (register 4113) and clock (4214) have stood still for "
-                f"{at - self._pulse_at:.0f} s: what it says is old; does its own display still change?"
+                f"{at - self._pulse_at:.0f} s: what it says is old; does its own display still change?",
+                cause="frozen",
             )

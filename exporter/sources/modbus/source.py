@@ -62,7 +62,11 @@ class ModbusSource(PolledSource[Ask]):
     @contextmanager
     def _on_line(self, address: SerialAddress) -> Iterator[Ask]:
         self._line = rtu.line(address, self)
-        yield self._line.read
+        try:
+            yield self._line.read
+        finally:
+            if self.stopped():
+                self._line.leave(self)
 
     def stop(self) -> None:
         """End, and leave the serial line."""

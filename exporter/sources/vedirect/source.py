@@ -18,7 +18,7 @@ from exporter.sources.vedirect.framing import Block, Framer
 BAUD = 19200
 LIVE_STALE_AFTER = 10.0
 HISTORY_STALE_AFTER = 30.0
-_SILENT_AFTER = 5.0
+SILENT_AFTER = 5.0
 _READ_TIMEOUT = 0.25
 
 
@@ -56,7 +56,7 @@ class VeDirectSource(Source[serial.Serial]):
             if readings:
                 self.recovered()
                 last, heard = at, 0
-            elif at - last > _SILENT_AFTER:
+            elif at - last > SILENT_AFTER:
                 raise SourceError(f"{self._port}: {_why(heard)}")
 
     @staticmethod

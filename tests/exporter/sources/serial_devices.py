@@ -6,6 +6,7 @@ import contextlib
 import os
 import pty
 import select
+import socket
 import threading
 import tty
 from collections.abc import Callable
@@ -54,3 +55,32 @@ class SerialDevice:
             heard = os.read(self._master, 256)
             self.writes.append(heard)
             self.say(self.hear(heard))
+
+
+class ByteServer:
+    """A serial adapter on the network: it passes bytes on as they are, to one client at a time."""
+
+    def __init__(self, hear: Hear) -> None:
+        self._hear = hear
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"socket://127.0.0.1:{self.port}"
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join(5)
+        assert not self._thread.is_alive()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._socket.accept()
+                with client:
+                    while heard := client.recv(256):
+                        client.sendall(self._hear(heard))

@@ -13,7 +13,7 @@ from exporter.fields import decode
 from exporter.sources.aims import fields
 from exporter.sources.aims.fields import RATINGS, STATE, STATUS, cells
 from exporter.sources.aims.reply import Reply, ratings, refuses, state
-from tests.exporter.sources.serial_devices import Hear, SerialDevice
+from tests.exporter.sources.serial_devices import ByteServer, Hear, SerialDevice
 from tests.exporter.sources.vectors import every, vector
 from tests.exporter.sources.watching import running
 from tests.support import wait_until
@@ -218,7 +218,7 @@ def test_odd_forms_of_one_reply() -> None:
 def test_nothing_but_three_questions_is_ever_sent_each_in_one_write() -> None:
     silent: Hear = lambda _heard: b""  # noqa: E731 - a device that only listens
     with SerialDevice(silent) as device, running({"aims": options(device)}) as watch:
-        watch.until("aims_read_failures_total", "aims", lambda value: (value or 0) >= 3, 15)
+        watch.until("aims_read_failures_total", "aims", lambda value: (value or 0) >= 1, 15)
         device.hear = device_that({b"Q1": STATE_REPLY, b"F": RATING_REPLY})
         watch.until("aims_up", "aims", up)
         assert set(device.writes) == {b"Q1\r", b"QS\r", b"F\r"}
@@ -236,7 +236,7 @@ def test_bad_device_goes_absent_and_is_said_once(said: bytes, caplog: pytest.Log
         watch.until("aims_up", "bad", lambda value: value == 0, 3)
         assert watch.value("aims_input_volts", "bad") is None
         watch.until("aims_read_failures_total", "bad", lambda value: (value or 0) >= 2)
-        assert watch.value("aims_up", "good") == 1
+        watch.until("aims_up", "good", lambda value: value == 1)
         assert watch.value("aims_read_failures_total", "good") == 0
         assert len([line for line in caplog.messages if "source is lost" in line]) == 1
         device.hear = device_that({b"Q1": STATE_REPLY})
@@ -283,6 +283,17 @@ def test_unplugged_adapter(caplog: pytest.LogCaptureFixture) -> None:
         watch.until("aims_up", "unplugged", lambda value: value == 0)
         watch.until("aims_read_failures_total", "unplugged", lambda value: (value or 0) >= 3)
         assert len([line for line in caplog.messages if "source is lost" in line]) == 1
+
+
+def test_adapter_on_the_network() -> None:
+    answer = device_that({b"Q1": STATE_REPLY, b"F": RATING_REPLY})
+    with (
+        ByteServer(answer) as server,
+        running({"aims": {"type": "aims", "port": server.url, "interval": "200ms"}}) as watch,
+    ):
+        watch.until("aims_up", "aims", up)
+        watch.until("aims_rated_volts", "aims", lambda value: value == 120)
+        assert watch.value("aims_input_volts", "aims") == 111
 
 
 def test_status_bits_are_all_named() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.fields import decode
-from exporter.sources.vedirect import fields
+from exporter.sources.vedirect import fields, source
 from exporter.sources.vedirect.framing import Block, Framer
 from tests.exporter.sources.serial_devices import SerialDevice
 from tests.exporter.sources.vectors import vector
@@ -116,7 +116,12 @@ def test_chunks_make_no_difference(cuts: list[int]) -> None:
     assert found == list(Framer().feed(data))
 
 
-def test_port_comes_out_on_the_page_and_goes_absent_when_it_is_silent(caplog: pytest.LogCaptureFixture) -> None:
+def test_port_comes_out_on_the_page_and_goes_absent_when_it_is_silent(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "LIVE_STALE_AFTER", 2.0)
+    monkeypatch.setattr(source.VeDirectSource, "stale_after", 2.0)
+    monkeypatch.setattr(source, "SILENT_AFTER", 1.0)
     with (
         SerialDevice() as device,
         running({"shunt": {"type": "vedirect", "port": device.path}}, judged=["shunt"]) as watch,
@@ -130,6 +135,7 @@ def test_port_comes_out_on_the_page_and_goes_absent_when_it_is_silent(caplog: py
         assert watch.page()["battery_soc_ratio", ()] == 0.839
         watch.until("vedirect_up", "shunt", lambda value: value == 0, 15)
         assert watch.value("vedirect_soc_ratio", "shunt") is None
+        wait_until(lambda: "source is lost" in caplog.text, 5, "that it is said")
         assert len([line for line in caplog.messages if "source is lost" in line]) == 1
         wait_until(speaks, 10, "the monitor is up again")
         assert device.writes == []

@@ -32,6 +32,8 @@ class Watch:
         self.site = Site(Judge(judged), None)
         self.readings: list[tuple[str, Reading]] = []
         self._lock = threading.Lock()
+        self._registry = CollectorRegistry()
+        self._registry.register(SiteCollector(lambda: self.site, FAMILIES))
 
     def publish(self, device: str, readings: Sequence[Reading], attempts: Attempts) -> None:
         with self._lock:
@@ -42,14 +44,14 @@ class Watch:
         self.site.devices[source.name] = Device(source.family, source.stale_after)
         return source
 
-    def page(self) -> Mapping[tuple[str, Labels], float]:
-        registry = CollectorRegistry()
+    def scrape(self) -> str:
         with self._lock:
-            registry.register(SiteCollector(lambda: self.site, FAMILIES))
-            text = generate_latest(registry).decode()
+            return generate_latest(self._registry).decode()
+
+    def page(self) -> Mapping[tuple[str, Labels], float]:
         return {
             (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-            for family in text_string_to_metric_families(text)
+            for family in text_string_to_metric_families(self.scrape())
             for sample in family.samples
         }
 
