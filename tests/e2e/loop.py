@@ -143,8 +143,7 @@ class Loop:
         state: dict[str, Any] = json.loads(text)
         return state
 
-    @property
-    def coil(self) -> bool:
+    def closed(self) -> bool:
         """Whether the relay board's coil is on, in truth."""
         return bool(self.site["relay"]["coils"][0])
 

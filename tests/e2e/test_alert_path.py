@@ -12,7 +12,7 @@ from tests.e2e.loop import HEARTBEAT_TIMEOUT, WINDOW_SECONDS, Loop
 
 pytestmark = pytest.mark.e2e
 
-PARTS = ("simulator", "exporter", "prometheus", "alertmanager", "actuator")
+PARTS = ("simulator", "exporter", "prometheus", "alertmanager")
 
 
 @pytest.fixture(autouse=True)
@@ -23,11 +23,11 @@ def _prometheus_is_there() -> None:
 def closed_by_alert(loop: Loop) -> None:
     """Let the battery fall to where the engine is wanted, and see the contact closed by the alert path."""
     loop.wait(lambda: loop.path == "alerts", 30, "two heartbeats make the path `alerts`")
-    assert not loop.coil
+    assert not loop.closed()
     loop.change(load=2200.0)
     loop.wait(lambda: (loop.soc or 1) <= 0.25, 30, "SOC falls to the start threshold")
     low = time.monotonic()
-    loop.wait(lambda: loop.coil, WINDOW_SECONDS + 10, "the coil is on within one rule window + 10 s")
+    loop.wait(loop.closed, WINDOW_SECONDS + 10, "the coil is on within one rule window + 10 s")
     took = time.monotonic() - low
     assert took >= WINDOW_SECONDS / 2, f"closed after {took:.1f} s: no rule can have seen a whole window"
     loop.change(load=1000.0)
@@ -43,11 +43,11 @@ def test_prometheus_killed_with_the_contact_closed(tmp_path: Path, stop: float) 
         loop.kill("prometheus")
         killed = time.monotonic()
         loop.wait(lambda: loop.path == "fallback", HEARTBEAT_TIMEOUT + 20, "the path is `fallback`")
-        assert loop.coil, "losing Prometheus moved the contact"
+        assert loop.closed(), "losing Prometheus moved the contact"
         assert time.monotonic() - killed >= HEARTBEAT_TIMEOUT / 2
         loop.wait(lambda: (loop.soc or 0) >= stop, 90, "the engine charges the battery")
-        assert loop.coil
-        loop.wait(lambda: not loop.coil, 20, "SOC over the stop threshold opens the contact without alerts")
+        assert loop.closed()
+        loop.wait(lambda: not loop.closed(), 20, "SOC over the stop threshold opens the contact without alerts")
         loop.wait(lambda: loop.metrics("actuator").get("generator_running") == 0, 30, "the stop is proven")
 
 
@@ -57,7 +57,7 @@ def test_recovery_comes_through_alertmanager(tmp_path: Path) -> None:
     with Loop(tmp_path, prometheus=True, actuator=patient) as loop:
         closed_by_alert(loop)
         loop.wait(lambda: (loop.soc or 0) >= 0.60, 90, "the engine charges the battery")
-        loop.wait(lambda: not loop.coil, WINDOW_SECONDS + 20, "BatterySocRecovered opens the contact")
+        loop.wait(lambda: not loop.closed(), WINDOW_SECONDS + 20, "BatterySocRecovered opens the contact")
         page = loop.metrics("actuator")
         assert page['generator_starts_total{cause="alert"}'] == 1
         assert page["generator_start_failures_total"] == 0
@@ -70,29 +70,45 @@ def test_each_part_killed_in_turn(part: str, tmp_path: Path) -> None:
         closed_by_alert(loop)
         loop.change(charger=False)
         loop.kill(part)
-        if part == "actuator":
-            assert loop.coil, "this board latches: only a new process opens it"
-            loop.restart(part)
-            # Within the same boot, with the engine still proven, a run resumes once; else it is open until min off.
-            loop.wait(
-                lambda: loop.metrics("actuator").get("generator_relay_closed") is not None, 20, "it reads the board"
-            )
-        elif part == "simulator":
+        if part == "simulator":
             loop.wait(
                 lambda: "generator_running" not in loop.metrics("actuator"), 60, "no evidence, no claim that it runs"
             )
             assert loop.metrics("actuator")["generator_start_failures_total"] == 0
             loop.restart(part)
-            assert not loop.coil, "the board comes back open"
+            assert not loop.closed(), "the board comes back open"
         elif part == "exporter":
             loop.wait(lambda: "generator_running" not in loop.metrics("actuator"), 60, "no evidence, no claim")
-            assert loop.coil, "evidence that is absent is no evidence against"
+            assert loop.closed(), "evidence that is absent is no evidence against"
             loop.restart(part)
             loop.wait(lambda: loop.metrics("actuator").get("generator_running") == 1, 30, "proven again")
-            assert loop.coil
+            assert loop.closed()
         else:
             loop.wait(lambda: loop.path == "fallback", HEARTBEAT_TIMEOUT + 20, "the path is `fallback`")
-            assert loop.coil
+            assert loop.closed()
             loop.restart(part)
             loop.wait(lambda: loop.path == "alerts", 60, "two beats bring the path back to `alerts`")
-            assert loop.coil, "coming back moved the contact"
+            assert loop.closed(), "coming back moved the contact"
+
+
+@pytest.mark.slow
+def test_a_killed_actuator_resumes_a_proven_run_once(tmp_path: Path) -> None:
+    slow_to_stop = {"engine": {"tail": "30s"}}
+    long_off = {"limits": {"min_off": "30s", "tail": "35s"}}
+    with Loop(tmp_path, prometheus=True, simulator=slow_to_stop, actuator=long_off) as loop:
+        closed_by_alert(loop)
+        loop.change(charger=False)
+        deadline = loop.metrics("actuator")["generator_run_deadline_timestamp_seconds"]
+
+        loop.kill("actuator")
+        assert loop.closed(), "this board latches: only a new process opens it"
+        loop.restart("actuator")
+        loop.wait(loop.closed, 20, "the run, whose engine is still proven, resumes")
+        resumed = loop.metrics("actuator")["generator_run_deadline_timestamp_seconds"]
+        assert resumed <= deadline + 2, "a restart lengthened the run"
+
+        loop.kill("actuator")
+        loop.restart("actuator")
+        assert not loop.closed(), "opened first of all"
+        loop.wait(lambda: loop.metrics("actuator").get("generator_running") == 0, 60, "the engine stops")
+        assert not loop.closed(), "resumed twice"

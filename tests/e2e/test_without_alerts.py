@@ -30,7 +30,7 @@ def beat_twice(loop: Loop) -> None:
 def test_resolved_stops_nothing_and_recovered_stops(loop: Loop) -> None:
     beat_twice(loop)
     loop.notify("BatterySocLow", "firing")
-    loop.wait(lambda: loop.coil, 5, "a start alert closes the contact")
+    loop.wait(loop.closed, 5, "a start alert closes the contact")
     loop.change(charger=False)
     loop.wait(lambda: loop.metrics("actuator").get("generator_running") == 1, 20, "the engine is proven")
 
@@ -40,30 +40,30 @@ def test_resolved_stops_nothing_and_recovered_stops(loop: Loop) -> None:
     loop.wait(
         lambda: loop.metrics("actuator")["generator_run_seconds_total"] > seconds + MIN_RUN, 20, "the run goes on"
     )
-    assert loop.coil, "`resolved` opened the contact"
+    assert loop.closed(), "`resolved` opened the contact"
 
     loop.notify("BatterySocRecovered", "firing")
-    loop.wait(lambda: not loop.coil, 5, "recovered, after min run, opens the contact")
+    loop.wait(lambda: not loop.closed(), 5, "recovered, after min run, opens the contact")
 
 
 def test_min_run_delays_a_recovery(loop: Loop) -> None:
     beat_twice(loop)
     loop.notify("BatterySocLow", "firing")
-    loop.wait(lambda: loop.coil, 5, "a start alert closes the contact")
+    loop.wait(loop.closed, 5, "a start alert closes the contact")
     closed = time.monotonic()
     loop.notify("BatterySocRecovered", "firing")
-    loop.wait(lambda: not loop.coil, MIN_RUN + 5, "the contact opens")
+    loop.wait(lambda: not loop.closed(), MIN_RUN + 5, "the contact opens")
     assert time.monotonic() - closed >= MIN_RUN - 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_the_contact_open(loop: Loop, number: signal.Signals) -> None:
     loop.mode("on", "5m")
-    loop.wait(lambda: loop.coil, 10, "the operator's run closes the contact")
+    loop.wait(loop.closed, 10, "the operator's run closes the contact")
     actuator = loop.processes["actuator"]
     actuator.signal(number)
     actuator.wait(10)
-    assert not loop.coil, actuator.output
+    assert not loop.closed(), actuator.output
 
 
 def test_an_exception_in_the_loop_ends_it_with_the_contact_open(loop: Loop, tmp_path: Path) -> None:
@@ -74,12 +74,12 @@ def test_an_exception_in_the_loop_ends_it_with_the_contact_open(loop: Loop, tmp_
     (hook / "sitecustomize.py").write_text(THROWING.format(trigger=str(trigger)))
     loop.restart("actuator", env={"PYTHONPATH": str(hook)})
     loop.mode("on", "5m")
-    loop.wait(lambda: loop.coil, 15, "the operator's run closes the contact")
+    loop.wait(loop.closed, 15, "the operator's run closes the contact")
     trigger.touch()
     actuator = loop.processes["actuator"]
     assert actuator.wait(15) != 0, actuator.output
     assert "thrown by the test" in actuator.output
-    assert not loop.coil, actuator.output
+    assert not loop.closed(), actuator.output
 
 
 # Wraps the decision in the child, so that it throws once a file is there.
@@ -125,7 +125,7 @@ def test_an_endless_alert_never_outlasts_max_run(tmp_path: Path) -> None:
                 beaten = time.monotonic()
                 loop.notify("GeneratorHeartbeat", "firing")
                 loop.notify("BatterySocLow", "firing")
-            now_closed = loop.coil
+            now_closed = loop.closed()
             if now_closed != moves[-1][1]:
                 moves.append((time.monotonic(), now_closed))
             return len(moves) >= 6
