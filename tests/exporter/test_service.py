@@ -154,10 +154,11 @@ def test_an_adapter_that_goes_and_comes(wire: Wire, config: Path) -> None:
         assert said.count("is gone") == 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may open every port")
 def test_a_port_without_permission_is_said(wire: Wire, config: Path) -> None:
     wire.plug()
     wire.name.resolve().chmod(0)
+    if os.access(wire.name, os.R_OK):
+        pytest.skip("this user may open every port")
     with Exporter(config) as exporter:
         wait_until(lambda: "add this program's user to the group dialout" in exporter.process.output, 15, "said")
         wire.name.resolve().chmod(0o600)

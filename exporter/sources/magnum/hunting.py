@@ -176,6 +176,8 @@ def _readings_of_body(data: bytes) -> Iterator[_Body]:
 
 
 def _may_be_remote(packet: bytes) -> bool:
+    if packet[remote.COMMAND] & ~remote.COMMAND_BITS:
+        return False
     if len(packet) == remote.LENGTH:
         return packet[remote.FOOTER] in remote.FOOTERS
     return packet[remote.BATTERY_TYPE] in remote.BATTERY_TYPES
