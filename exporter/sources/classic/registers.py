@@ -40,6 +40,7 @@ FULL_STAGES = frozenset({5, 6})
 NOT_FULL_STAGES = frozenset({3, 4, 7, 18})
 STATES: Mapping[int, str] = {0: "resting", 1: "waking", 2: "waking", 3: "mppt", 4: "mppt", 6: "mppt"}
 RESTING_REASONS: Mapping[int, str] = {
+    0: "none",
     1: "anti_click",
     2: "insane_battery_current",
     3: "negative_current",
