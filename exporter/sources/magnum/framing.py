@@ -110,7 +110,7 @@ class Framer:
                 self._consume(end)
                 continue
             if verdict is Verdict.SKIP:
-                length = min(length, _LOST_AFTER + 1 - self._without_inverter)
+                length = max(0, min(length, _LOST_AFTER + 1 - self._without_inverter))
                 self._name_strangers(length, self._grammar.identity)
             else:
                 self.damaged += 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 
-import atheris  # type: ignore[import-untyped]
+atheris = importlib.import_module("atheris")
 
 with atheris.instrument_imports():
     from exporter.sources.magnum.bus import Bus

@@ -295,10 +295,33 @@ def test_an_unlisted_model_is_scaled_only_when_the_battery_agrees() -> None:
     assert "magnum_ags_battery_volts" not in page("ags_a1", Packet(payload, None))
 
 
-def test_tables_hold_what_the_contract_promises() -> None:
-    assert len(inverter.STATES) == 13
-    assert len(inverter.FAULTS) == 24
-    assert len(accessories.AGS_STATES) == 28
+STATE_NAMES = """charger_standby, equalize, float, absorb, bulk, battery_saver, load_support_volts, load_support_amps,
+    charge, off, inverting, inverter_standby, search, unknown"""
+FAULT_NAMES = """none, stuck_relay, dc_overload, ac_overload, dead_battery, ac_backfeed, low_battery, high_battery,
+    high_ac_volts, high_speed_bus, bad_bridge, ntc, fet_overload, internal_4, stacker_mode, stacker_no_clock,
+    stacker_clock_phase, stacker_phase_loss, over_temperature, relay, charger, high_battery_temperature,
+    transformer_cutout, breaker_cb3_open, unknown"""
+AGS_NAMES = """not_connected, off, ready, manual_run, ac_in, quiet_time, start_test, start_temperature, start_voltage,
+    fault_start_test, fault_start_temperature, fault_start_voltage, start_time_of_day, start_soc, start_exercise,
+    fault_start_time_of_day, fault_start_soc, fault_start_exercise, start_amps, start_topoff, start_full_soc,
+    fault_start_amps, fault_topoff, fault_full_soc, fault_max_run, run_fault, warm_up, cool_down, unknown"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric", "label_values"),
+    [
+        ("inverter", "magnum_inverter_state", STATE_NAMES),
+        ("inverter", "magnum_inverter_fault", FAULT_NAMES),
+        ("ags_a1", "magnum_ags_state", AGS_NAMES),
+    ],
+)
+def test_label_values_are_those_that_rules_and_dashboards_rely_on(kind: str, metric: str, label_values: str) -> None:
+    payload = bytes.fromhex("A102343A007F" if kind == "ags_a1" else "400001EC000976B6010033152C1F73010003025800")
+    samples = decode(FIELDS[kind], Packet(payload, 48))
+    assert [sample.labels[0] for sample in samples if sample.metric == metric] == label_values.replace(",", " ").split()
+
+
+def test_the_generator_runs_in_some_states_only() -> None:
     running = {accessories.AGS_STATES[code] for code in accessories.AGS_RUNNING}
     assert running.isdisjoint({"off", "ready", "ac_in", "quiet_time", "not_connected"})
     assert not [name for name in running if name.startswith("fault")]

@@ -179,6 +179,14 @@ def test_an_inverter_that_takes_the_other_ones_place_is_found() -> None:
     assert found.count(("inverter", other)) > 15
 
 
+def test_a_remote_alone_is_no_bus() -> None:
+    remote = bytes.fromhex("0005DA8A643C200600D2FF880014011311007300A0")
+    found, framer = frames((INVERTER_48 + remote) * 5 + remote * 100 + bytes(5000))
+    assert kinds(found)["inverter"] == 5
+    assert kinds(found)["remote_a0"] < 50
+    assert framer.identity is None
+
+
 def test_loss_in_mid_stream_costs_less_than_half_a_second() -> None:
     """Five cycles are about 0.6 s; all but the damaged one come."""
     lines = [line for line in captures.lines(captures.INVERTING) if line.kind]
