@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import serial
 
 from exporter.sources.base import SourceError
+
+ABSENT = "absent"
 
 
 @contextmanager
@@ -53,10 +56,23 @@ def opened(
         yield connection
 
 
+def drain(connection: serial.Serial) -> None:
+    """Throw away what has come; raises OSError when the port is gone."""
+    try:
+        connection.reset_input_buffer()
+    except termios.error as error:
+        raise OSError(*error.args) from error
+
+
+def gone(port: str, error: OSError) -> SourceError:
+    """Return the error of a port that fails while it is open: to its owner the same as one that is not there."""
+    return SourceError(f"{port} is gone: {error}", cause=ABSENT)
+
+
 def _why(port: str, error: Exception) -> SourceError:
     number = getattr(error, "errno", None)
     if number == errno.ENOENT:
-        return SourceError(f"{port} is not there; is the adapter plugged in?", cause="absent")
+        return SourceError(f"{port} is not there; is the adapter plugged in?", cause=ABSENT)
     if number == errno.EACCES:
         return SourceError(
             f"no permission to open {port}; add this program's user to the group dialout", cause="forbidden"

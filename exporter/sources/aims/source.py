@@ -100,7 +100,7 @@ class AimsSource(PolledSource[serial.Serial]):
     def _ask(self, connection: serial.Serial, command: bytes) -> Iterator[bytes]:
         """Send a command and yield the lines that come, without the command's echo, until one refuses or time is up."""
         try:
-            connection.reset_input_buffer()
+            serial_port.drain(connection)
             connection.write(command + b"\r")
             deadline = time.monotonic() + TIMEOUT
             heard = b""
@@ -113,4 +113,4 @@ class AimsSource(PolledSource[serial.Serial]):
                         if refuses(line):
                             return
         except OSError as error:
-            raise SourceError(f"{self._port} is gone: {error}") from error
+            raise serial_port.gone(self._port, error) from error

@@ -102,7 +102,7 @@ class SerialLine:
                 return self._read(request)
             except OSError as error:
                 self._close()
-                raise SourceError(f"{self.address} is gone: {error}") from error
+                raise serial_port.gone(self.address.port, error) from error
             finally:
                 if not self._users:
                     self._close()
@@ -111,10 +111,10 @@ class SerialLine:
         outstanding = self._unanswered[request.unit]
         if (request.function, request.count) in outstanding:
             free = next(n for n in range(1, _OUTSTANDING + 2) if (request.function, n) not in outstanding)
-            self._exchange(replace(request, count=free))
+            self._exchange(replace(request, count=free), fence=True)
         return words(request, self._exchange(request))
 
-    def _exchange(self, request: Request) -> bytes:
+    def _exchange(self, request: Request, *, fence: bool = False) -> bytes:
         port = self._opened()
         outstanding = self._unanswered[request.unit]
         self._settle(port, heard=bool(outstanding))
@@ -127,6 +127,8 @@ class SerialLine:
             heard += port.read(max(1, port.in_waiting))
             reply = find_reply(heard, request)
             if reply:
+                if len(reply) == 2 and len(outstanding) > 1 and not fence:
+                    raise SourceError(f"{request} on {self.address} is refused, or an earlier one late")
                 outstanding.clear()
                 self._last = time.monotonic()
                 return reply
@@ -139,7 +141,7 @@ class SerialLine:
         while heard and time.monotonic() < limit:
             heard = bool(port.read(256))
         time.sleep(max(0.0, self._last + GAP - time.monotonic()))
-        port.reset_input_buffer()
+        serial_port.drain(port)
 
     def _opened(self) -> serial.Serial:
         address = self.address

@@ -61,7 +61,9 @@ class ModbusSource(PolledSource[Ask]):
 
     @contextmanager
     def _on_line(self, address: SerialAddress) -> Iterator[Ask]:
-        self._line = rtu.line(address, self)
+        before, self._line = self._line, rtu.line(address, self)
+        if before and before is not self._line:
+            before.leave(self)
         try:
             yield self._line.read
         finally:

@@ -50,13 +50,13 @@ class PylontechSource(PolledSource[serial.Serial]):
         except (FrameError, ContentError) as error:
             raise SourceError(f"address {self._request.address} on {self._port} answers {error}") from error
         except OSError as error:
-            raise SourceError(f"{self._port} is gone: {error}") from error
+            raise serial_port.gone(self._port, error) from error
         yield Reading("modules", at, wall, self.stale_after, modules.samples(found), charge=modules.charge(found))
 
     def _ask(self, connection: serial.Serial) -> bytes:
         """Return the reply without its carriage return; the request's own echo is passed over."""
         request = self._request.encode()
-        connection.reset_input_buffer()
+        serial_port.drain(connection)
         connection.write(request)
         heard = b""
         deadline = time.monotonic() + TIMEOUT

@@ -283,6 +283,7 @@ def test_unplugged_adapter(caplog: pytest.LogCaptureFixture) -> None:
         watch.until("aims_up", "unplugged", lambda value: value == 0)
         watch.until("aims_read_failures_total", "unplugged", lambda value: (value or 0) >= 3)
         assert len([line for line in caplog.messages if "source is lost" in line]) == 1
+        assert "source failed" not in caplog.text
 
 
 def test_adapter_on_the_network() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import struct
 import threading
 import time
@@ -15,9 +16,9 @@ from hypothesis import strategies as st
 from exporter.sources.base import SourceError
 from exporter.sources.modbus import rtu
 from exporter.sources.modbus.address import SerialAddress, TcpAddress, parse
-from exporter.sources.modbus.protocol import Request, words
+from exporter.sources.modbus.protocol import RefusedError, Request, words
 from exporter.sources.modbus.rtu import SerialLine, crc, find_reply
-from exporter.sources.modbus.tcp import connected
+from exporter.sources.modbus.tcp import TcpLine, connected
 from tests.exporter.sources.modbus_servers import (
     Answer,
     RtuDevice,
@@ -285,6 +286,29 @@ def test_after_silence_an_answer_of_another_length_is_asked_for_first() -> None:
     assert counts == [4, 1, 4, 4]
 
 
+def test_late_refusal_is_not_taken_for_one_of_another_request() -> None:
+    answer = from_registers({200: 22})
+
+    def refuse_late(unit: int, request: bytes) -> bytes | None:
+        if request[1:3] == b"\x00\x64":
+            device.later(1.3, unit, b"\x83\x02")
+            return None
+        time.sleep(0.5)
+        return answer(unit, request)
+
+    with RtuDevice(refuse_late) as device:
+        line = SerialLine(SerialAddress(device.path, 115200))
+        line.join("test", line.address)
+        try:
+            with pytest.raises(SourceError, match="has no answer within"):
+                line.read(Request(1, 3, 100, 4))
+            with pytest.raises(SourceError, match="refused, or an earlier one late") as unsure:
+                line.read(Request(1, 3, 200, 1))
+            assert not isinstance(unsure.value, RefusedError)
+        finally:
+            line.leave("test")
+
+
 def test_unplugged_adapter_is_one_line_and_comes_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     link = tmp_path / "port"
     with RtuDevice(from_registers(DALY)) as first:
@@ -305,6 +329,7 @@ def test_unplugged_adapter_is_one_line_and_comes_back(tmp_path: Path, caplog: py
                 second.hang_up()
                 second.vanish()
                 watch.until("modbus_up", "unplugged", down)
+    assert "source failed" not in caplog.text
 
 
 def test_line_is_closed_when_its_last_user_leaves() -> None:
@@ -408,3 +433,16 @@ def test_any_bytes_are_a_reply_or_not_but_never_an_accident(heard: bytes, unit: 
     except SourceError:
         return
     assert len(found) == count
+
+
+@given(st.binary(max_size=300), st.booleans())
+def test_any_bytes_on_tcp_are_registers_or_a_known_error(data: bytes, framed: bool) -> None:  # noqa: FBT001
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(struct.pack(">HHHB", 1, 0, len(data) + 1, 7) + data if framed else data)
+        theirs.shutdown(socket.SHUT_WR)
+        try:
+            found = TcpLine(ours, TcpAddress("test"), timeout=1).read(Request(7, 3, 0, 2))
+        except SourceError:
+            return
+        assert len(found) == 2
