@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
 
 from exporter.fields import decode
 from exporter.readings import Reading
@@ -18,12 +19,21 @@ from toolkit import log
 
 FAMILY = Family("modbus", METRICS)
 
-Ask = Callable[[Request], tuple[int, ...]]
-
 _log = log.get("modbus")
 
 
-class ModbusSource(PolledSource[Ask]):
+class Line(Protocol):
+    """Carries a request and brings its reply."""
+
+    def read(self, request: Request) -> tuple[int, ...]:
+        """Return the registers; raises SourceError."""
+
+
+Dial = Callable[[], AbstractContextManager[Line]]
+"""Returns the line for one reading."""
+
+
+class ModbusSource(PolledSource[Dial]):
     """Reads one unit, by a profile, on a connection of its own or a serial line that others may use too."""
 
     family = FAMILY
@@ -49,26 +59,24 @@ class ModbusSource(PolledSource[Ask]):
         own = {metric: None for field in profile.fields for metric in field.metrics if metric not in METRICS}
         self.family = FAMILY._replace(metrics=(*METRICS, *own))
 
-    def connect(self) -> AbstractContextManager[Ask]:
-        """Connect to the server, or join the serial line, which stays open however often a device fails to answer."""
-        return self._on_tcp(self._address) if isinstance(self._address, TcpAddress) else self._on_line(self._address)
-
-    @staticmethod
-    @contextmanager
-    def _on_tcp(address: TcpAddress) -> Iterator[Ask]:
-        with tcp.connected(address) as connection:
-            yield connection.read
+    def connect(self) -> AbstractContextManager[Dial]:
+        """Join the serial line, which stays open however often a device fails to answer; on TCP do nothing yet."""
+        address = self._address
+        if isinstance(address, SerialAddress):
+            return self._joined(address)
+        return nullcontext(lambda: tcp.connected(address))
 
     @contextmanager
-    def _on_line(self, address: SerialAddress) -> Iterator[Ask]:
-        before, self._line = self._line, rtu.line(address, self)
-        if before and before is not self._line:
+    def _joined(self, address: SerialAddress) -> Iterator[Dial]:
+        before, line = self._line, rtu.line(address, self)
+        self._line = line
+        if before and before is not line:
             before.leave(self)
         try:
-            yield self._line.read
+            yield lambda: nullcontext(line)
         finally:
             if self.stopped():
-                self._line.leave(self)
+                line.leave(self)
 
     def stop(self) -> None:
         """End, and leave the serial line."""
@@ -80,15 +88,14 @@ class ModbusSource(PolledSource[Ask]):
         """Forget which registers the device lacked: what comes back may be another one."""
         self._reader.reset()
 
-    def poll(self, connection: Ask) -> Iterator[Reading]:
-        """Read every register of the profile."""
+    def poll(self, connection: Dial) -> Iterator[Reading]:
+        """Read every register of the profile; on TCP with a connection for this once, as gateways take few clients."""
         at, wall = time.monotonic(), time.time()
-        profile = self._profile
-
-        def ask(function: int, address: int, count: int) -> tuple[int, ...]:
-            return connection(Request(self._unit, function, address, count, profile.reply_unit))
-
-        record = self._reader.read(ask)
+        unit, profile = self._unit, self._profile
+        with connection() as line:
+            record = self._reader.read(
+                lambda function, address, count: line.read(Request(unit, function, address, count, profile.reply_unit))
+            )
         if self._reader.missing:
             _log.limited(
                 f"{self.name} missing",

@@ -131,6 +131,13 @@ def test_unit_zero_is_a_device_like_any_other() -> None:
         assert {unit for unit, _ in device.asked} == {0}
 
 
+def test_tcp_has_one_short_connection_for_each_reading() -> None:
+    with TcpDevice(from_registers(DALY)) as device, running({"bms": tcp(device.port, profile="daly")}) as watch:
+        watch.until("modbus_reads_total", "bms", lambda value: (value or 0) >= 3)
+        assert device.most_open == 1
+        assert device.connections >= 3
+
+
 def test_own_registers_become_own_metrics() -> None:
     with TcpDevice(from_registers(BOTH)) as device, running({"tank": tcp(device.port, **OWN)}) as watch:
         watch.until("modbus_up", "tank", up)
