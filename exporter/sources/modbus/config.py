@@ -20,7 +20,16 @@ from exporter.sources.modbus.source import FAMILY, ModbusSource
 from toolkit.config import ConfigError, Duration
 
 ProfileName = Literal[
-    "victron-gx", "jk-bms", "pace", "seplos-v3", "seplos-v3-bank", "renogy", "eg4-ll", "daly", "daly-p81"
+    "victron-gx",
+    "jk-bms",
+    "pace",
+    "seplos-v3",
+    "seplos-v3-bank",
+    "renogy",
+    "eg4-ll",
+    "daly",
+    "daly-p81",
+    "pylontech-rt",
 ]
 Number16 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
 UnitId = Annotated[int, msgspec.Meta(ge=0, le=255)]

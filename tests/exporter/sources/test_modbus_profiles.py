@@ -185,6 +185,16 @@ def test_victron_profile_goes_by_the_unit() -> None:
     assert profile("victron-gx", 225) is victron.BATTERY
 
 
+def test_pylontech_rt() -> None:
+    """v:pylontech_rt12100: its power has no sign and is left out."""
+    found = vector("pylontech_rt12100")
+    request = Request(1, READ_HOLDING, 0x1016, 13)
+    reply = find_reply(bytes.fromhex(found["response_hex"]), request)
+    assert reply is not None
+    record = from_words(0x1016, list(words(request, reply)))
+    compare(told(PROFILES["pylontech-rt"], record), found["expect"], but=("power_w",))
+
+
 def test_pace_synthetic() -> None:
     """Synthetic: no capture of Pace's registers is at hand; the map is that of its protocol V1.3."""
     found = dict.fromkeys(range(37), 0) | {0: -225 & 0xFFFF, 1: 5243, 2: 47, 3: 99, 4: 4819, 5: 10346, 6: 10000, 7: 140}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from exporter.sources.modbus.profiles import daly, eg4, jk, pace, renogy, seplos, victron
+from exporter.sources.modbus.profiles import daly, eg4, jk, pace, pylontech, renogy, seplos, victron
 from exporter.sources.modbus.profiles.profile import Profile
 
 __all__ = ["PROFILES", "Profile", "profile"]
@@ -21,6 +21,7 @@ PROFILES: Mapping[str, Profile] = {
         eg4.PROFILE,
         daly.PROFILE,
         daly.P81,
+        pylontech.PROFILE,
     )
 }
 
