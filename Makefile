@@ -1,12 +1,15 @@
 # make run and make test are all that a new user needs: each sets up what it uses, as any user, in .venv and .local.
-# PYTEST= passes options on (make test PYTEST="-k framing -x"), DEMO= to the demo (make run DEMO=--once).
+# PYTEST= passes options on (make test PYTEST="-k framing -x"), DEMO= to the demo (make run DEMO=--once),
+# DAYS= and SEED= to the simulated years of the controller (make soak DAYS=500 SEED=7).
 
 PYTEST =
 DEMO =
+DAYS = 10000
+SEED = 1
 python = .venv/bin/python
 pytest = $(python) -m pytest $(PYTEST)
 
-.PHONY: run test lint tools test-slow test-browser test-vm bench clean
+.PHONY: run test lint tools test-slow test-browser test-vm bench soak clean
 
 run: .venv/base.stamp
 	@deploy/fetch-prometheus || true
@@ -35,6 +38,9 @@ test-vm: tools
 
 bench: tools
 	$(pytest) -m bench
+
+soak: .venv/dev.stamp
+	$(python) -m tests.actuator.soak --days $(DAYS) --seed $(SEED)
 
 # The project and what it needs to run; to be checked and tested; to be looked at in a browser.
 .venv/base.stamp: pyproject.toml deploy/make-environment

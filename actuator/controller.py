@@ -7,7 +7,7 @@ in `inhibitors`; here stand proof, stops and starts, in the order in which they 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from msgspec.structs import replace
 
@@ -23,6 +23,9 @@ from actuator.words import percent, span
 if TYPE_CHECKING:
     from actuator.model import Cause, Durable, Inputs, Phase, State
     from actuator.settings import Settings
+
+RESUME_WITHIN: Final = 60.0
+"""Seconds in which a broken-off run's engine must be seen to run; the page and three samples of it take a while."""
 
 End = Literal[
     "mode_off",
@@ -164,7 +167,7 @@ class _Turn:
                     seconds=round(self.now - run.closed_at, 1),
                     run=run.number,
                 )
-            elif proof.verdict is False and not run.denied:
+            elif proof.sure is False and not run.denied:
                 self.keep(run=replace(run, denied=True))
         run = self.durable.run
         proven_at = None if run is None else run.proven_at
@@ -191,7 +194,7 @@ class _Turn:
         elif foreign:
             self.keep(stopped_at=self.now)
             self.say("foreign_run", "The AGS goes on with a run of its own: that is not ours to stop.")
-        elif proof is False:
+        elif self.state.proof.sure is False:
             self.keep(stopped_at=self.now)
             self.say("engine_stopped", f"The engine has stopped: proven {span(waited)} after the contact opened.")
         elif proof and waited >= confirm * (self.state.stop_alarms + 1):
@@ -207,6 +210,8 @@ class _Turn:
 
     def weigh(self) -> None:
         """Hold what wants the engine against what forbids it."""
+        if self.durable.max_run_reached and rested(self.state, self.settings, self.now):
+            self.keep(max_run_reached=False)
         before = self.state
         wanted, notes = causes(self.state, self.inputs, self.now)
         self.state = replace(self.state, causes=wanted, notes=notes)
@@ -229,7 +234,7 @@ class _Turn:
     def join(self, run: Run) -> Run:
         """Let the causes of this moment hold the run, and its deadline come nearer, never recede."""
         wanted = self.state.causes
-        by_soc, by_volts = emergencies(self.state, self.inputs, self.now)
+        by_soc, by_volts = emergencies(self.state, self.inputs)
         volts_until = run.volts_until
         if by_volts and volts_until is None:
             volts_until = self.now + self.settings.limits.emergency_run
@@ -269,7 +274,7 @@ class _Turn:
 
     def unproven(self, run: Run) -> _Ending | None:
         """The evidence is there, and it says no. Absent evidence says nothing."""
-        if self.state.proof.verdict is not False:
+        if self.state.proof.sure is not False:
             return None
         if run.proven_at is not None:
             return _Ending("died", "The engine ran and has died: no AC any more.", Level.ERROR)
@@ -322,7 +327,7 @@ class _Turn:
             closures=(*durable.closures, Closure(start=run.closed_at, end=self.now)),
             run_seconds=durable.run_seconds + seconds,
             released_at=self.now,
-            stopped_at=self.now if self.state.proof.verdict is False else None,
+            stopped_at=self.now if self.state.proof.sure is False else None,
             stop_failed=False,
             max_run_reached=ending.end == "max_run",
         )
@@ -365,26 +370,13 @@ class _Turn:
         assert candidate is not None  # noqa: S101 - `step` asks only then
         code = fresh_ags(self.state, self.now)
         for_us = code in {ags.OURS, *ags.TAILS} and self.state.ags_stands.last == "permits" and proof.last is not False
-        given_up = (
-            self.now >= candidate.deadline
-            or proof.verdict is False
-            or self.now - self.state.started_at >= self.settings.limits.tail
-            # AC at the input is its own engine's; every other reason counts.
-            or held(set(self.state.inhibitors) - {"ac_live"}, self.state.causes)
-        )
-        if given_up:
-            started_at = self.state.started_at
-            self.keep(
-                candidate=None,
-                closures=(*self.durable.closures, Closure(start=candidate.closed_at, end=started_at)),
-                run_seconds=self.durable.run_seconds + started_at - candidate.closed_at,
-                released_at=started_at,
-                stopped_at=None,
-                stop_failed=False,
-            )
-            self.say("resume_given_up", "The run that was broken off is not taken up again.", run=candidate.number)
+        # AC at the input is its own engine's; every other reason counts.
+        forbidden = held(set(self.state.inhibitors) - {"ac_live"}, self.state.causes)
+        waited = self.now - self.state.started_at
+        if self.now >= candidate.deadline or forbidden or proof.verdict is False:
+            self.give_up(candidate)
         elif (proof.verdict or for_us) and self.closable():
-            self.keep(run=candidate, candidate=None)
+            self.keep(run=replace(candidate, opened_at=None), candidate=None)
             self.say(
                 "contact_closed",
                 f"Contact closed again: run {candidate.number} goes on, its engine still runs; "
@@ -394,13 +386,28 @@ class _Turn:
                 seconds_left=round(candidate.deadline - self.now, 1),
                 resumed=True,
             )
+        elif waited >= max(self.settings.limits.tail, RESUME_WITHIN):
+            self.give_up(candidate)
+
+    def give_up(self, candidate: Run) -> None:
+        """Count a broken-off run as ended when the contact opened, at the latest at this start."""
+        opened_at = self.state.started_at if candidate.opened_at is None else candidate.opened_at
+        self.keep(
+            candidate=None,
+            closures=(*self.durable.closures, Closure(start=candidate.closed_at, end=opened_at)),
+            run_seconds=self.durable.run_seconds + opened_at - candidate.closed_at,
+            released_at=opened_at,
+            stopped_at=None,
+            stop_failed=False,
+        )
+        self.say("resume_given_up", "The run that was broken off is not taken up again.", run=candidate.number)
 
     def start(self) -> None:
         wanted, durable = self.state.causes, self.durable
         if not wanted or held(self.state.inhibitors, wanted) or not self.closable():
             return
         cause: Cause = next(first for first in FIRST if first in wanted)
-        by_soc, by_volts = emergencies(self.state, self.inputs, self.now)
+        by_soc, by_volts = emergencies(self.state, self.inputs)
         run = Run(
             number=durable.runs + 1,
             cause=cause,
@@ -445,8 +452,6 @@ class _Turn:
 
     def settle(self) -> None:
         """Let the last words agree with the last act."""
-        if self.durable.max_run_reached and rested(self.state, self.settings, self.now):
-            self.keep(max_run_reached=False)
         if self.durable is not self.weighed:
             wanted, notes = causes(self.state, self.inputs, self.now)
             self.state = replace(self.state, causes=wanted, notes=notes)

@@ -35,13 +35,12 @@ def causes(state: State, inputs: Inputs, now: float) -> tuple[tuple[Cause, ...],
     return tuple(cause for cause in CAUSES if cause in begun), notes
 
 
-def emergencies(state: State, inputs: Inputs, now: float) -> tuple[bool, bool]:
+def emergencies(state: State, inputs: Inputs) -> tuple[bool, bool]:
     """Return whether the state of charge, and whether the battery's volts, are an emergency now."""
     if state.durable.mode == "off":
         return False, False
     debounce = inputs.settings.debounce.emergency
-    soc = state.soc_emergency.holds(debounce) and fresh_soc(state, now) is not None
-    return soc, state.volts_emergency.holds(debounce)
+    return state.soc_emergency.holds(debounce), state.volts_emergency.holds(debounce)
 
 
 def undecidable(state: State, inputs: Inputs, now: float) -> str:
@@ -62,7 +61,7 @@ def _begun(state: State, inputs: Inputs, now: float) -> tuple[set[Cause], tuple[
     notes: tuple[str, ...] = ()
     if state.path == "alerts":
         begun, notes = _by_alerts(state, inputs, now)
-    if state.path == "fallback" and _low(state, now, settings.debounce.start):
+    if state.path == "fallback" and state.low.holds(settings.debounce.start):
         begun.add("fallback")
     if state.path == "blind" and settings.on_blind == "start" and _due(durable.blind_at, settings.blind.every, now):
         begun.add("blind")
@@ -72,13 +71,9 @@ def _begun(state: State, inputs: Inputs, now: float) -> tuple[set[Cause], tuple[
         begun, notes = set(), (f"{lack} No start, by on_blind: stop.",)
     if durable.mode == "on":
         begun.add("manual")
-    if any(emergencies(state, inputs, now)):
+    if any(emergencies(state, inputs)):
         begun.add("emergency")
     return begun, notes
-
-
-def _low(state: State, now: float, seconds: float) -> bool:
-    return state.low.holds(seconds) and fresh_soc(state, now) is not None
 
 
 def _due(last: float | None, every: float, now: float) -> bool:
@@ -88,7 +83,7 @@ def _due(last: float | None, every: float, now: float) -> bool:
 def _by_alerts(state: State, inputs: Inputs, now: float) -> tuple[set[Cause], tuple[str, ...]]:
     settings, beliefs = inputs.settings, state.beliefs
     if not beliefs.start:
-        if not _low(state, now, settings.debounce.start + settings.alerts.alert_grace):
+        if not state.low.holds(settings.debounce.start + settings.alerts.alert_grace):
             return set(), ()
         note = (
             f"The state of charge is low and heartbeats arrive, but {settings.alerts.start} does not: "
@@ -142,7 +137,7 @@ def _ended(cause: Cause, run: Run, state: State, inputs: Inputs, now: float) -> 
         case "emergency":
             by_volts = run.volts_until is not None and now < run.volts_until
             by_soc = run.soc_emergency and not recovered
-            return not (by_volts or by_soc or any(emergencies(state, inputs, now)))
+            return not (by_volts or by_soc or any(emergencies(state, inputs)))
         case "blind":
             return now >= run.closed_at + settings.blind.run
         case "exercise":

@@ -106,6 +106,11 @@ class Settled(msgspec.Struct, Generic[Said], frozen=True, kw_only=True):
     count: int = 0
     at: float = 0.0
 
+    @property
+    def sure(self) -> Said | None:
+        """The verdict while the newest samples bear it out, else None."""
+        return self.verdict if self.count >= SAMPLES else None
+
     def update(self, said: Said | None, *, sampled: bool, now: float, memory: float = 0.0) -> Self:
         """Take in a step.
 

@@ -181,6 +181,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         deadline: no later than this does the contact open; only ever moved earlier.
         proven_at: when evidence first proved the engine; None: not yet.
         denied: evidence has said in it that the engine does not run: it could be judged.
+        opened_at: when an orderly end of the program opened the contact, and read it open; None: there was none.
         resumed: it has been taken up again after a death of ours; happens once.
         lasting: a cause without a bound of its own has held it, so min run delays its end.
         soc_emergency: the state of charge is among its emergencies.
@@ -195,6 +196,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     deadline: float
     proven_at: float | None = None
     denied: bool = False
+    opened_at: float | None = None
     resumed: bool = False
     lasting: bool = False
     soc_emergency: bool = False

@@ -122,11 +122,14 @@ class _Samples:
         return None
 
     def value(self, metric: str, device: str | None = None, *, frame: str | None = None) -> float | None:
-        """Return a finite value, of the device and the frame if one is given; None: absent."""
-        for labels, value in self._by_name.get(metric, ()):
-            if (device is None or labels.get("device") == device) and labels.get("frame") == frame:
-                return value if math.isfinite(value) else None
-        return None
+        """Return a finite value, of the device and the frame if one is given; None: absent, or there are several."""
+        found = {
+            value
+            for labels, value in self._by_name.get(metric, ())
+            if (device is None or labels.get("device") == device) and labels.get("frame") == frame
+        }
+        value = found.pop() if len(found) == 1 else math.nan
+        return value if math.isfinite(value) else None
 
     def states(self, metric: str, device: str | None) -> frozenset[str]:
         """Return the states that are 1."""

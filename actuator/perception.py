@@ -134,8 +134,7 @@ def _judge_evidence(state: State, now: float) -> State:
         evidence_at=state.evidence_at if positive is None else now,
         proof=state.proof.update(positive, sampled=state.evidence.sampled, now=now),
     )
-    gone = state.proof.last is False and state.proof.count >= SAMPLES
-    if state.durable.run is not None or gone or evidence_lost(state, now):
+    if state.durable.run is not None or state.proof.sure is False or evidence_lost(state, now):
         ac_live = False
     else:
         ac_live = state.ac_live or (positive is True and state.evidence.sampled)
@@ -152,10 +151,7 @@ def _judge_ags(state: State, settings: Settings, now: float) -> State:
         return state if silent is state.ags_stands else replace(state, ags_stands=silent)
     last_start = code if code in ags.FOREIGN or code == ags.OURS else state.ags_last_start
     stands = ags.stands(
-        code,
-        last_start=last_start,
-        closed=state.durable.run is not None,
-        ours=state.durable.run is not None or state.durable.candidate is not None or _stopping(state, settings, now),
+        code, last_start=last_start, closed=state.durable.run is not None, ours=_ours(state, settings, now)
     )
     return replace(
         state,
@@ -164,10 +160,14 @@ def _judge_ags(state: State, settings: Settings, now: float) -> State:
     )
 
 
-def _stopping(state: State, settings: Settings, now: float) -> bool:
+def _ours(state: State, settings: Settings, now: float) -> bool:
+    """Return whether a run of ours is in progress, may be taken up again, or has not yet come to its stop."""
     durable = state.durable
-    released_at = durable.released_at
-    return released_at is not None and durable.stopped_at is None and now - released_at < settings.limits.stop_confirm
+    if durable.run is not None or durable.candidate is not None:
+        return True
+    if durable.released_at is None or durable.stopped_at is not None:
+        return False
+    return state.proof.verdict is True or now - durable.released_at < settings.limits.stop_confirm
 
 
 # --- the alert path
@@ -220,8 +220,9 @@ def _alerts(state: State, inputs: Inputs, now: float, *, beats: int | None) -> t
                 if before is None:
                     text = f"An alert forbids the engine to run: {notice.summary}"
                     events.append(Event(kind="inhibited", text=text, level=Level.WARNING))
-                starts_at = notice.starts_at if before is None else max(notice.starts_at, before.starts_at)
-                inhibits = {**inhibits, notice.fingerprint: Inhibit(summary=notice.summary, starts_at=starts_at)}
+                # The beginning that was heard last, not the latest: one from a wrong clock would never resolve.
+                held = Inhibit(summary=notice.summary, starts_at=notice.starts_at)
+                inhibits = {**inhibits, notice.fingerprint: held}
             case "inhibit", False:
                 before = inhibits.get(notice.fingerprint)
                 if before is not None and before.beats_left is None and notice.starts_at >= before.starts_at:

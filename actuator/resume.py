@@ -39,8 +39,11 @@ def restore(
             durable = replace(durable, run=None, candidate=replace(run, resumed=True))
         else:
             # In this boot the contact may have stayed closed until now; over a reboot no longer than it was meant to.
-            durable = _ended(durable, run, end=here.now if same_boot else min(here.now, run.deadline))
-            durable = replace(_counted(durable, run, settings), released_at=here.now, stopped_at=None)
+            end = here.now if same_boot else min(here.now, run.deadline)
+            opened_at = run.opened_at
+            durable = _ended(durable, run, end=end if opened_at is None else opened_at)
+            released_at = here.now if opened_at is None else opened_at
+            durable = replace(_counted(durable, run, settings), released_at=released_at, stopped_at=None)
     if torn:
         most = settings.limits.max_run
         missing = budget_left(durable, settings, here.now) - most
@@ -101,6 +104,7 @@ def _carried(saved: Saved, here: Moment) -> Durable:
             deadline=run.deadline + shift,
             proven_at=moved(run.proven_at),
             volts_until=moved(run.volts_until),
+            opened_at=moved(run.opened_at),
         )
     manual_over = durable.mode == "on"
     return replace(

@@ -133,6 +133,15 @@ def test_three_equal_samples_in_a_row_make_a_verdict_and_fewer_do_not_unmake_it(
     assert fact.since == 9
 
 
+def test_a_verdict_is_sure_while_the_newest_three_samples_bear_it_out() -> None:
+    fact = Settled[bool]()
+    sure = []
+    for now, said in enumerate((False, False, False, True, True, False, False, False)):
+        fact = fact.update(said, sampled=True, now=now)
+        sure.append(fact.sure)
+    assert sure == [None, None, False, None, None, None, None, False]
+
+
 def test_absence_forgets_at_once_or_after_the_memory() -> None:
     fact = Settled[str]()
     for now in (1, 2, 3):

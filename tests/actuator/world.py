@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actuator.model import Durable
+    from tests.actuator.law import Law
 
 
 def settings(**parts: object) -> Settings:
@@ -63,6 +64,10 @@ class World:
     moves: list[tuple[float, bool]] = field(default_factory=list)
     contact: bool = False
     boot: str = "one"
+    true: float = 0.0
+    """Seconds that have passed in the world, over deaths and boots."""
+    law: Law | None = None
+    """Watches every step."""
 
     def __post_init__(self) -> None:
         self.state = State(started_at=self.now)
@@ -70,7 +75,7 @@ class World:
         self._stamp = 0.0
         self._error = False
         self.durables: list[Durable] = []
-        self.alive = True
+        self.saved = Saved(durable=self.state.durable, moment=self.moment())
 
     @property
     def engine(self) -> bool:
@@ -78,7 +83,7 @@ class World:
         if not self.obeys:
             return False
         since = self.now - self._changed_at
-        return since >= self.warm_up if self.contact else since < self.tail and self._changed_at > 0
+        return since >= self.warm_up if self.contact else since < self.tail and bool(self.moves)
 
     def page(self) -> Page:
         """Return what the exporter's page would say at this moment."""
@@ -102,6 +107,7 @@ class World:
         """Let time pass and step once."""
         self.now += seconds
         self.wall += seconds
+        self.true += seconds
         on_interval = int(self.now / self.interval) != int((self.now - seconds) / self.interval)
         if self.beating and int(self.now / 60) != int((self.now - seconds) / 60):
             beats += 1
@@ -120,18 +126,31 @@ class World:
             minute_of_day=self.minute_of_day,
         )
         self._error = False
-        result = controller.step(self.state, inputs, self.now)
+        before = self.state
+        result = controller.step(before, inputs, self.now)
         self.state = result.state
         self.events += result.events
         self.durables.append(result.state.durable)
+        if result.state.durable != self.saved.durable or (result.close and self.now - self.saved.moment.now >= 10):
+            self.saved = Saved(durable=result.state.durable, moment=self.moment())
+        if self.law is not None:
+            self.law.see(before, inputs, result, now=self.now, true=self.true)
         if result.close != self.contact:
             if self.relay_fails:
                 self._error = True
             else:
-                warm = self.warm_up if result.close and self.engine else 0.0
-                self.contact = result.close
-                self._changed_at = self.now - warm
-                self.moves.append((self.now, result.close))
+                self.move(closed=result.close)
+
+    def move(self, *, closed: bool) -> None:
+        """Move the contact; an engine that still runs goes on without a warm-up."""
+        warm = self.warm_up if closed and self.engine else 0.0
+        self.contact = closed
+        self._changed_at = self.now - warm
+        self.moves.append((self.now, closed))
+
+    def moment(self) -> Moment:
+        """Return this moment on every clock."""
+        return Moment(boot=self.boot, now=self.now, wall=self.wall, wall_sane=self.wall_sane)
 
     def run(self, seconds: float, *, until: Callable[[World], bool] | None = None) -> bool:
         """Step once a tick for so long, or until something is so; return whether it became so."""
@@ -142,23 +161,35 @@ class World:
                 return True
         return False
 
-    def die(self, *, dead_for: float = 10.0, reboot: bool = False) -> None:
-        """Kill the program and start it again; the contact is opened first, as the service manager does."""
-        moment = Moment(boot=self.boot, now=self.now, wall=self.wall, wall_sane=self.wall_sane)
-        saved = Saved(durable=self.state.durable, moment=moment)
+    def die(
+        self, *, dead_for: float = 10.0, reboot: bool = False, torn: bool = False, unreadable: bool = False
+    ) -> None:
+        """Kill the program and start it again; the contact stays as it is until the start opens it."""
+        if reboot:
+            # Without power the board drops out.
+            self.lose_power()
         self.now += dead_for
         self.wall += dead_for
+        self.true += dead_for
         if reboot:
             self.boot += "'"
+            self._changed_at -= self.now - 50.0
             self.now = 50.0
-            self._changed_at = -1e9
         if self.contact:
-            self.contact = False
-            self._changed_at = self.now
-            self.moves.append((self.now, False))
-        here = Moment(boot=self.boot, now=self.now, wall=self.wall, wall_sane=self.wall_sane)
-        self.state, events = resume.restore(saved, here, self.settings)
+            self.move(closed=False)
+        here = self.moment()
+        self.state, events = resume.restore(None if unreadable else self.saved, here, self.settings, torn=torn)
+        self.saved = Saved(durable=self.state.durable, moment=here)
         self.events += events
+        if self.law is not None:
+            self.law.reborn(self.state, reboot=reboot, torn=torn, true=self.true)
+
+    def lose_power(self) -> None:
+        """Let the contact drop, and the law know."""
+        if self.contact:
+            self.move(closed=False)
+            if self.law is not None:
+                self.law.dropped(self.true)
 
     def notice(
         self, kind: str, *, firing: bool = True, starts_at: float = 1.0, fingerprint: str | None = None

@@ -1,0 +1,417 @@
+"""Break each rule of the core once, and see a named test fail.
+
+    python -m tests.actuator.mutations [--only TEXT]
+
+Each mutation replaces one piece of one module's source; the module is loaded from it in a process of its own, and the
+tests run until the first one fails: that one is its killer. A survivor is a missing test, or code that does nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import importlib.abc
+import importlib.machinery
+import io
+import multiprocessing
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import hypothesis.stateful  # noqa: F401 - loaded once, before the processes part
+import msgspec  # noqa: F401
+import prometheus_client.parser  # noqa: F401
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FIRST = {
+    "freshness": "freshness",
+    "beliefs": "beliefs",
+    "page": "page",
+    "notification": "notification",
+    "settings": "settings",
+    "resume": "resume",
+    "demand": "controller_demand",
+    "perception": "controller_path",
+    "controller": "controller_proof",
+}
+"""Which tests most likely notice."""
+TESTS = (
+    *("controller_inhibitors", "controller_proof", "controller_path", "controller_demand", "resume"),
+    *("freshness", "beliefs", "page", "notification", "settings", "properties"),
+)
+
+
+class Mutation(NamedTuple):
+    """One rule broken: in a module, this text becomes that."""
+
+    module: str
+    text: str
+    becomes: str
+
+
+def of(module: str, *changes: tuple[str, str]) -> list[Mutation]:
+    return [Mutation(module, text, becomes) for text, becomes in changes]
+
+
+MUTATIONS: tuple[Mutation, ...] = (
+    *of(
+        "freshness",
+        ("SAMPLES = 3", "SAMPLES = 2"),
+        (
+            "return Watch(value=value, stamp=stamp)\n        if",
+            "return Watch(value=value, stamp=stamp, changed_at=now)\n        if",
+        ),
+        ("now - self.changed_at >= limit", "now - self.changed_at > limit + 5"),
+        ("return Watch(stamp=self.stamp, changed_at=self.changed_at)", "return self"),
+        ("        if not agrees:\n            return Debounced()\n", ""),
+        ("self.last is None or self.paused", "self.last is None"),
+        ("now - self.last >= limit:", "now - self.last >= 10 * limit:"),
+        (" and not self.paused", ""),
+        ("self.samples >= SAMPLES and ", ""),
+        ("        if not sampled:\n            return self\n        count", "        count"),
+        ("if said == self.last else 1", "if True else 1"),
+        ("now - self.at >= memory", "True"),
+        ("return self.verdict if self.count >= SAMPLES else None", "return self.verdict"),
+    ),
+    *of(
+        "beliefs",
+        ("max(starts_at, before.starts_at)", "starts_at"),
+        ("until=now + lease", "until=now + 1e9"),
+        ("starts_at < before.starts_at", "False"),
+        ("return Beliefs(held=_without(self.held, fingerprint),", "return Beliefs(held={},"),
+        ("spent=_without(self.spent, fingerprint))", "spent=self.spent)"),
+        ("belief.starts_at > self.spent.get(key, -math.inf)", "True"),
+        ("replace(self, spent={}) if self.spent else self", "self"),
+        ("since is None or belief.heard_at >= since", "True"),
+        ("now < belief.until})", "True})"),
+    ),
+    *of(
+        "page",
+        ("0.0 <= soc <= 1.0", "soc <= 1.0"),
+        ("(soc is not None or samples.any_refused())", "samples.any_refused()"),
+        ("amperes > 0 and", "True and"),
+        ('"float", "absorb"', '"float", "absorb", "battery_saver"'),
+        ("value if math.isfinite(value) else None", "value"),
+        ('frozenset({"range", ', 'frozenset({"stale", "range", '),
+        ("        value = samples.value(DC_VOLTS, device)\n", "        pass\n"),
+        ("frame=AGS_FRAME", "frame=None"),
+    ),
+    *of(
+        "notification",
+        ('payload.version != "4"', "False"),
+        ("alert.labels.get(label) != value", "False"),
+        ("beats = max(beats, int(fires))", "beats += 1"),
+        ("payload.alerts and malformed == len(payload.alerts)", "malformed"),
+    ),
+    *of(
+        "perception",
+        ("SOC_FRESH: Final = 60.0", "SOC_FRESH: Final = 90.0"),
+        ("LOST: Final = 300.0", "LOST: Final = 900.0"),
+        ("BUS_FRESH: Final = 30.0", "BUS_FRESH: Final = 120.0"),
+        ("BEATS_TO_TRUST: Final = 2", "BEATS_TO_TRUST: Final = 1"),
+        ('before == state.path == "alerts"', 'state.path == "alerts"'),
+        (">= settings.evidence.min_volts", "> 0"),
+        ("        if page.charging:\n            return 1.0\n", ""),
+        ("return float(page.ags_code in ags.RUNNING)", "return 1.0"),
+        ("if settings.evidence.ac_input:\n        if page", "if True:\n        if page"),
+        ("level <= settings.start_soc", "level < settings.start_soc"),
+        ("level >= settings.stop_soc", "level > settings.stop_soc"),
+        ("level <= settings.emergency_soc", "level <= settings.start_soc"),
+        ("volts <= threshold", "volts < threshold"),
+        ("memory=math.inf", "memory=0.0"),
+        ("state.durable.run is not None or state.proof.sure is False or", "state.proof.sure is False or"),
+        ("state.proof.sure is False or evidence_lost", "state.proof.last is False or evidence_lost"),
+        ("or evidence_lost(state, now):", "or False:"),
+        ("memory=BUS_FRESH)", "memory=0.0)"),
+        ("if code in ags.RUNNING else None", "if True else None"),
+        ("return state.proof.verdict is True or now", "return now"),
+        ("durable.run is not None or durable.candidate is not None", "durable.run is not None"),
+        ("state.last_beat is not None and now - state.last_beat < timeout", "state.last_beat is not None"),
+        ("if in_time and beats >=", "if beats >="),
+        ("now - state.started_at < timeout", "True"),
+        ('"blind" if soc_lost(state, now) else "fallback"', '"fallback"'),
+        ("now - max(state.started_at, state.soc_fresh_at or state.started_at) >= LOST", "True"),
+        ("notice.starts_at if before is None else max(notice.starts_at, before.starts_at)", "notice.starts_at"),
+        ("before.beats_left is None and notice.starts_at", "notice.starts_at"),
+        (" and notice.starts_at >= before.starts_at:", ":"),
+        ("    beliefs = beliefs.lapse(now)\n", ""),
+        ("        beliefs = beliefs.restore()\n", "        pass\n"),
+        ("replace(inhibit, beats_left=BEATS_TO_TRUST)", "inhibit"),
+        ("inhibit.beats_left > beats", "False"),
+        ("attempts=0, locked_out=False, inhibits={}, torn=False", "attempts=0, locked_out=False, torn=False"),
+        ("attempts=0, locked_out=False,", "attempts=0, locked_out=False, back_off_until=None,"),
+        ("not 0 < seconds <= longest", "not 0 < seconds"),
+        ("not 0 < seconds <= longest", "seconds > longest"),
+        ('durable.mode_before if durable.mode == "on" else durable.mode', "durable.mode"),
+        ("durable.manual_until is None or now >= durable.manual_until", "durable.manual_until is None"),
+        ("mode=durable.mode_before, manual_until=None", 'mode="auto", manual_until=None'),
+        ("and not inputs.relay_error\n    contrary", "\n    contrary"),
+        ("inputs.relay_error or contrary >= SAMPLES", "contrary >= SAMPLES"),
+        ("contrary >= SAMPLES", "contrary >= 1"),
+        ("state.relay_fault and good >= SAMPLES", "state.relay_fault and good >= 1"),
+        ("if agrees and state.relay_fault and not wanted else 0", "if state.relay_fault else 0"),
+        ("durable = replace(durable, released_at=now, stopped_at=None)", "pass"),
+    ),
+    *of(
+        "ags",
+        ("_PERMITTING: Final = TAILS | {READY, OURS}", "_PERMITTING: Final = TAILS | {READY, OURS, 99}"),
+        ("(closed and code == AC_IN)", "code == AC_IN"),
+        ("(closed and code == AC_IN)", "False"),
+        ("last_start in FOREIGN or", "False or"),
+        ("(last_start is None and not ours)", "False"),
+        ("{3, 6, 8, 12, 13, 14, 18, 19, 20}", "{3, 6, 8, 12, 13, 14, 18, 19}"),
+        ("21, 22, 23, 24, 25}", "21, 22, 23, 25}"),
+    ),
+    *of(
+        "demand",
+        ("if not _ended(cause, run, state, inputs, now)", "if True"),
+        ("state.durable.run or state.durable.candidate", "state.durable.run"),
+        ('if state.durable.mode == "off":', "if False:"),
+        ('if settings.on_blind != "stop":', "if True:"),
+        ('if state.path == "blind":\n        return', "if False:\n        return"),
+        (" and evidence_lost(state, now):", " and False:"),
+        ("settings.evidence.ac_input or settings.evidence.ags", "True"),
+        ('if state.path == "alerts":\n        begun', 'if state.path != "waiting":\n        begun'),
+        ('state.path == "fallback" and state.low', 'state.path != "alerts" and state.low'),
+        ("_due(durable.blind_at, settings.blind.every, now)", "True"),
+        ('settings.on_blind == "start" and', "True and"),
+        ('state.path != "waiting" and _exercise_due', "_exercise_due"),
+        ("settings.debounce.start + settings.alerts.alert_grace", "settings.debounce.start"),
+        ("    if beliefs.stop():\n        return set(), ()\n", ""),
+        ("if not beliefs.start_counts:", "if False:"),
+        ("soc >= settings.stop_soc", "soc > settings.stop_soc"),
+        ("state.soc_refused and state.page_at", "False and state.page_at"),
+        ("now - state.page_at < SOC_FRESH", "True"),
+        ("not inputs.wall_sane or last is None", "last is None"),
+        ("inputs.wall - last < exercise.every", "False"),
+        ("% 1440 < 60", "% 1440 < 1440"),
+        ("(inputs.minute_of_day - exercise.at) % 1440", "(inputs.minute_of_day - exercise.at)"),
+        ("_due(state.durable.exercise_at, HALF_A_DAY, now)", "True"),
+        ("return recovered or state.beliefs.stop()", "return recovered"),
+        ("return recovered or state.beliefs.stop()", "return state.beliefs.stop()"),
+        ("state.beliefs.stop(since=run.closed_at)", "state.beliefs.stop()"),
+        ("state.beliefs.stop(since=run.closed_at)", "False"),
+        ("now < run.volts_until", "True"),
+        ("run.soc_emergency and not recovered", "run.soc_emergency"),
+        ("run.soc_emergency and not recovered", "False"),
+        ("now >= run.closed_at + settings.blind.run", "False"),
+        ("(run.proven_at or run.closed_at) + length", "run.closed_at + length"),
+        ('return state.durable.mode != "on"', "return False"),
+    ),
+    *of(
+        "inhibitors",
+        ('"back_off": frozenset({"manual"}),\n', ""),
+        ('frozenset({"emergency", "manual"})', 'frozenset({"manual"})'),
+        ('"mode_off": durable.mode == "off"', '"mode_off": False'),
+        ('"locked_out": durable.locked_out', '"locked_out": False'),
+        ('"inhibit_alert": bool(durable.inhibits)', '"inhibit_alert": False'),
+        ('"relay_fault": state.relay_fault', '"relay_fault": False'),
+        ('"max_run": durable.max_run_reached', '"max_run": False'),
+        ('"budget": budget_left(durable, settings, now) <= 0', '"budget": False'),
+        ("not closed and not rested(state, settings, now)", "False"),
+        ("now < durable.back_off_until", "False"),
+        ('"quiet_hours": quiet(inputs)', '"quiet_hours": False'),
+        ("ags = (state.ags_stands.verdict, state.ags_stands.last)", "ags = (state.ags_stands.verdict,)"),
+        ("ags = (state.ags_stands.verdict, state.ags_stands.last)", "ags = (state.ags_stands.last,)"),
+        ('"ags_refuses": "refuses" in ags', '"ags_refuses": False'),
+        ('"foreign_run": "foreign" in ags', '"foreign_run": False'),
+        ('"ac_live": state.ac_live', '"ac_live": False'),
+        ("and inputs.wall_sane and", "and"),
+        ("max(closure.start, now - DAY)", "closure.start"),
+        ("used += now - max(open_run.closed_at, now - DAY)", "used += 0"),
+        ("durable.run or durable.candidate", "durable.run"),
+        ("durable.released_at + settings.limits.tail if", "durable.released_at if"),
+        (" and not runs_on", ""),
+        ("stopped_at + settings.limits.min_off", "stopped_at"),
+    ),
+    *of(
+        "controller",
+        ('{"start_failed", "died"', '{"died"'),
+        ('"died", "ags_fault"})', '"ags_fault"})'),
+        ('"died", "ags_fault"})', '"died"})'),
+        ('"died", "ags_fault"})', '"died", "ags_fault", "ags_refuses"})'),
+        ('STOPS: frozenset[End] = frozenset({"mode_off", "demand_gone"})', "STOPS: frozenset[End] = frozenset()"),
+        ('frozenset({"mode_off", "demand_gone"})', 'frozenset({"mode_off", "demand_gone", "max_run", "quiet_hours"})'),
+        ("if closure.end > self.now - DAY", "if closure.end > self.now - DAY / 4"),
+        ("self.state = replace(self.state, volts_emergency=Debounced())", "pass"),
+        ("max(cap - AGS_MARGIN, cap / 2)", "cap - AGS_MARGIN"),
+        ("max(cap - AGS_MARGIN, cap / 2)", "cap"),
+        ("max_run if self.inputs.journal_ok else max_run / 2", "max_run"),
+        (' and self.state.ags_stands.last != "foreign"', ""),
+        ("elif proof.sure is False and not run.denied:", "elif False:"),
+        ("self.now - proven_at >= self.settings.limits.min_run", "True"),
+        ("            self.keep(attempts=0)\n", "            pass\n"),
+        ("self.inputs.wall_sane and proof.verdict:", "proof.verdict:"),
+        ("self.now - (proof.since if proven_at is None else proven_at) >= exercise.for_", "True"),
+        ("if proof and not foreign and waited < confirm:", "if False:"),
+        ("if proof and not foreign and waited < confirm:", "if proof and not foreign:"),
+        ("        elif foreign:\n", "        elif False:\n"),
+        ("        elif self.state.proof.sure is False:\n", "        elif self.state.proof.sure is not True:\n"),
+        ("confirm * (self.state.stop_alarms + 1)", "confirm * 1e9"),
+        ("if not self.durable.stop_failed:", "if True:"),
+        ("stop_alarms=int(waited // confirm)", "stop_alarms=0"),
+        ("min(run.deadline, run.closed_at + self.longest())", "run.closed_at + self.longest()"),
+        ("min(run.deadline, run.closed_at + self.longest())", "run.deadline"),
+        ("run.lasting or not LASTING.isdisjoint(wanted)", "False"),
+        ("(run.soc_emergency or by_soc)", "by_soc"),
+        ('{"max_run"} if self.now >= run.deadline else set()', "set()"),
+        ("if self.state.proof.sure is not False:", "if self.state.proof.last is not False:"),
+        ("waited < self.settings.limits.start_confirm", "waited < 1e9"),
+        ("waited < self.settings.limits.start_confirm", "waited < 30"),
+        ('if stands not in ("refuses", "foreign"):', 'if stands != "refuses":'),
+        ('if stands not in ("refuses", "foreign"):', 'if stands != "foreign":'),
+        ("if code in ags.FAULTS:", "if False:"),
+        ("and quiet(self.inputs):", "and False:"),
+        ('{"emergency", "manual"}.isdisjoint(wanted) and quiet', "quiet"),
+        ("not self.decided(run) and", "True and"),
+        ("(lack := undecidable(self.state, self.inputs, self.now))", "(lack := '')"),
+        ("and run.volts_until is None\n", "\n"),
+        ("self.now - run.closed_at < self.settings.limits.min_run", "False"),
+        ("run.lasting and self.now", "self.now"),
+        ("closures=(*durable.closures, Closure(start=run.closed_at, end=self.now)),", ""),
+        ("stopped_at=self.now if self.state.proof.sure is False else None", "stopped_at=self.now"),
+        ("stopped_at=self.now if self.state.proof.sure is False else None", "stopped_at=None"),
+        ('max_run_reached=ending.end == "max_run"', "max_run_reached=False"),
+        ("self.state = replace(self.state, beliefs=self.state.beliefs.spend())", "pass"),
+        ("limits.backoff[min(attempts, len(limits.backoff)) - 1]", "limits.backoff[0]"),
+        ("attempts >= limits.attempts", "attempts > limits.attempts"),
+        ("None if locked_out else self.now + pause", "self.now + pause"),
+        ("back_off_until=None if locked_out else self.now + pause", "back_off_until=None"),
+        ("self.now >= candidate.deadline\n", "False\n"),
+        ("or proof.verdict is False\n", "or False\n"),
+        ("or self.now - self.state.started_at >= self.settings.limits.tail\n", "\n"),
+        ('or held(set(self.state.inhibitors) - {"ac_live"}, self.state.causes)', ""),
+        ('set(self.state.inhibitors) - {"ac_live"}', "set(self.state.inhibitors)"),
+        (' and self.state.ags_stands.last == "permits"', ""),
+        (" and proof.last is not False", ""),
+        ("(proof.verdict or for_us)", "proof.verdict"),
+        ("(proof.verdict or for_us)", "True"),
+        ("not wanted or held(self.state.inhibitors, wanted)", "not wanted"),
+        ("deadline=self.now + self.longest()", "deadline=self.now + 1e9"),
+        ("runs=run.number,", ""),
+        ("self.keep(blind_at=self.now)", "pass"),
+        ("self.keep(exercise_at=self.now)", "pass"),
+        ("self.inputs.read_back is False and", "True and"),
+        ("if self.durable.max_run_reached and rested", "if False and rested"),
+        ("if self.state.relay_fault or durable.candidate is not None:", "if False:"),
+        ('"unknown" if proof is None and passed else "stopping"', '"off" if proof is None and passed else "stopping"'),
+        ("if proof is None and (run.proven_at is not None or confirmed):", "if False:"),
+        ("missed and not self.state.evidence_missed", "missed"),
+        ('self.say("note" if wanted else "held_back", note, Level.WARNING)', "pass"),
+        ("            if note not in before.notes:\n", "            if True:\n"),
+    ),
+    *of(
+        "resume",
+        ("run.proven_at is not None and not run.resumed and", "not run.resumed and"),
+        ("and not run.resumed and", "and"),
+        (" and here.now < run.deadline", ""),
+        ("if same_boot and not torn and fit:", "if not torn and fit:"),
+        ("if same_boot and not torn and fit:", "if same_boot and fit:"),
+        ("candidate=replace(run, resumed=True)", "candidate=run"),
+        ("end=here.now if same_boot else", "end=run.closed_at if same_boot else"),
+        (
+            "replace(_counted(durable, run, settings), released_at=here.now, stopped_at=None)",
+            "_counted(durable, run, settings)",
+        ),
+        ("if run.proven_at is not None or not run.denied:", "if True:"),
+        ("if run.proven_at is not None or not run.denied:", "if run.proven_at is not None:"),
+        ("attempts >= settings.limits.attempts", "False"),
+        ("missing = budget_left(durable, settings, here.now) - most", "missing = 0"),
+        (
+            "closures or durable.closures, released_at=here.now, stopped_at=None, torn=True",
+            "closures or durable.closures, torn=True",
+        ),
+        ("if moment.wall_sane and here.wall_sane else 0.0", ""),
+        ("max(0.0, here.wall - moment.wall)", "(here.wall - moment.wall)"),
+        ("back_off_until=moved(durable.back_off_until)", "back_off_until=durable.back_off_until"),
+        ("released_at=moved(durable.released_at)", "released_at=durable.released_at"),
+        ("blind_at=moved(durable.blind_at)", "blind_at=durable.blind_at"),
+        ("start=closure.start + shift, end=closure.end + shift", "start=closure.start, end=closure.end"),
+        ("mode=durable.mode_before if manual_over else durable.mode", "mode=durable.mode"),
+    ),
+    *of(
+        "settings",
+        ("if self.start_soc >= self.stop_soc:", "if False:"),
+        ("< 0.05 - 1e-9", "< 0.0"),
+        ("if self.stop_soc > 0.98:", "if False:"),
+        ("if self.emergency_soc >= self.start_soc:", "if False:"),
+        ("            if value <= 0:\n", "            if False:\n"),
+        ("self.max_run + AGS_MARGIN > self.ags_max_run", "False"),
+        ("if self.from_ == self.to:", "if False:"),
+        ("isinstance(value, int) and not isinstance(value, bool)", "False"),
+        ("minute >= self.from_ or minute < self.to", "minute >= self.from_"),
+    ),
+)  # fmt: skip
+
+
+class Broken(importlib.abc.Loader, importlib.abc.MetaPathFinder):
+    """Loads one module from a source that has been changed."""
+
+    def __init__(self, mutation: Mutation) -> None:
+        self._name = f"actuator.{mutation.module}"
+        self._path = ROOT / "actuator" / f"{mutation.module}.py"
+        source = self._path.read_text()
+        if mutation.text not in source:
+            raise LookupError(f"{mutation.module}: {mutation.text!r} is not there")
+        self._source = source.replace(mutation.text, mutation.becomes)
+
+    def find_spec(self, name: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
+        """Return where the broken module comes from."""
+        del path, target
+        return importlib.machinery.ModuleSpec(name, self, origin=str(self._path)) if name == self._name else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the broken source."""
+        exec(compile(self._source, str(self._path), "exec"), module.__dict__)  # noqa: S102 - that is the point
+
+
+def killer(mutation: Mutation, *, fast: bool = False) -> str:
+    """Return the first test that fails under a mutation; empty: it survives.
+
+    Raises:
+        LookupError: the text to break is not in the module.
+    """
+    for name in [name for name in sys.modules if name.startswith(("actuator", "tests.actuator"))]:
+        del sys.modules[name]
+    sys.meta_path.insert(0, Broken(mutation))
+    first = FIRST.get(mutation.module, TESTS[0])
+    files = [
+        f"tests/actuator/test_{name}.py"
+        for name in dict.fromkeys((first, *TESTS))
+        if not (fast and name == "properties")
+    ]
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "--assert=plain", "--hypothesis-seed=1"]
+        code = pytest.main([*options, "--rootdir", str(ROOT), *(str(ROOT / file) for file in files)])
+    if code == 0:
+        return ""
+    found = re.search(r"^(?:FAILED|ERROR) (?:tests/actuator/)?(\S+)", said.getvalue(), re.MULTILINE)
+    return found[1] if found else said.getvalue().strip().splitlines()[-1]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Try every mutation and print its killer; return how many survive."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="those whose module or text contains this")
+    parser.add_argument("--fast", action="store_true", help="without the properties")
+    given = parser.parse_args(arguments)
+    chosen = [mutation for mutation in MUTATIONS if given.only in mutation.module or given.only in mutation.text]
+    judge = functools.partial(killer, fast=given.fast)
+    survivors = 0
+    context = multiprocessing.get_context("fork")
+    with context.Pool(maxtasksperchild=1) as pool:
+        for mutation, killed_by in zip(chosen, pool.imap(judge, chosen, chunksize=1), strict=True):
+            survivors += not killed_by
+            change = f"{mutation.text.strip()!r} -> {mutation.becomes.strip()!r}"
+            print(f"{mutation.module}: {change}\n    {killed_by or 'SURVIVES'}", flush=True)
+    print(f"{len(chosen)} mutations, {survivors} survive")
+    return survivors
+
+
+if __name__ == "__main__":
+    sys.exit(main())
