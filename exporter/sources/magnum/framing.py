@@ -58,6 +58,7 @@ class Framer:
         self._arrivals: deque[tuple[int, float]] = deque()
         self._without_inverter = 0
         self._without_lock = 0
+        self._flushed = 0
 
     @property
     def identity(self) -> Identity | None:
@@ -85,7 +86,9 @@ class Framer:
     def flush(self) -> list[Frame]:
         """Return the frames that are certain once the line has been silent for longer than within a packet."""
         frames: list[Frame] = []
-        self._work(frames, final=True)
+        if self._flushed != self._received:
+            self._flushed = self._received
+            self._work(frames, final=True)
         return frames
 
     def reset(self) -> None:

@@ -30,6 +30,24 @@ _REASONS = {
 _log = log.get("magnum")
 
 
+class _Attention:
+    """Remembers since when bytes and packets have been missing."""
+
+    def __init__(self, at: float) -> None:
+        self._heard = self._speaking = self._framed = at
+
+    def missed(self, at: float, *, bytes_came: bool, packets_came: bool) -> str | None:
+        """Take note of what came at monotonic `at`; return what has been missing for long, if anything."""
+        if bytes_came:
+            self._speaking = at if at - self._heard > _SILENT_AFTER else self._speaking
+            self._heard = at
+        if packets_came:
+            self._framed = at
+        if at - self._heard > _SILENT_AFTER:
+            return "nothing"
+        return "no packets" if at - max(self._framed, self._speaking) > _SILENT_AFTER else None
+
+
 class MagnumSource(Source[serial.Serial]):
     """Listens to one Magnum network; never sends."""
 
@@ -50,27 +68,20 @@ class MagnumSource(Source[serial.Serial]):
     def serve(self, connection: serial.Serial) -> None:
         """Read until the port is lost."""
         self._opened += 1
-        heard = framed = counted = time.monotonic()
-        frames = sum(self._bus.frames.values())
-        fell_silent = False
+        counted = time.monotonic()
+        attention = _Attention(counted)
         while not self.stopped():
+            before = sum(self._bus.frames.values())
             data, at = port.read(connection)
             wall = time.time()
-            readings: list[Reading] = []
-            if data:
-                readings = self._bus.feed(data, at, wall)
-            elif fell_silent:
-                readings = self._bus.silence(at, wall)
-            fell_silent = bool(data)
-            heard = at if data else heard
-            new = sum(self._bus.frames.values()) - frames
-            if new:
-                frames += new
-                framed = at
-                self.count(reads=new)
+            readings = self._bus.feed(data, at, wall) if data else self._bus.silence(at, wall)
+            packets = sum(self._bus.frames.values()) - before
+            if packets:
+                self.count(reads=packets)
                 self._recovered()
-            elif at - framed > _SILENT_AFTER:
-                self._say_what_is_wrong(bytes_come=at - heard < _SILENT_AFTER)
+            cause = attention.missed(at, bytes_came=bool(data), packets_came=packets > 0)
+            if cause is not None:
+                self._say("swapped" if cause == "no packets" and self._bus.framer.swapped else cause)
             if readings or at - counted >= _COUNTERS_EVERY:
                 counted = at
                 self._count_damage()
@@ -104,6 +115,5 @@ class MagnumSource(Source[serial.Serial]):
                 inverter=str(other),
             )
 
-    def _say_what_is_wrong(self, *, bytes_come: bool) -> None:
-        cause = "nothing" if not bytes_come else "swapped" if self._bus.framer.swapped else "no packets"
+    def _say(self, cause: str) -> None:
         _log.limited(f"{self.name} {cause}", "no magnum packets", device=self.name, reason=_REASONS[cause])
