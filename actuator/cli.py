@@ -103,6 +103,7 @@ def _serve(flags: Flags) -> int:
     except service.Stopped as stopped:
         # The contact is open and read back. Dying of the same signal is how a program says that it was stopped: the
         # status is not zero, and a service manager does not take it for a failure.
+        log.flush()
         signal.signal(stopped.number, signal.SIG_DFL)
         os.kill(os.getpid(), stopped.number)
         return 128 + stopped.number

@@ -3,6 +3,9 @@
 Every line begins with `ts` (UTC, RFC 3339, milliseconds), `level` and `msg` (the event), then the event's fields.
 Other libraries' loggers come out in the same form, with their name in `logger`; what they repeat is said once an hour.
 An exception is one field, `error="Type: message"`; its traceback is one more, and only at level debug.
+
+Nobody who speaks waits for whoever reads: a thread writes. When nobody reads, lines are dropped, and the next one that
+gets through carries `dropped`, how many.
 """
 
 from __future__ import annotations
@@ -11,12 +14,22 @@ import datetime as dt
 import json
 import logging
 import math
+import os
 import re
+import select
 import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Mapping
+from typing import TextIO
+
+CAPACITY = 4096
+"""Lines that wait to be written; of more, the later ones are dropped."""
+
+FLUSH_SECONDS = 0.5
+"""For how long whoever ends waits for the lines that are still to be written."""
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 _LEVELS["warning"] = logging.WARNING
@@ -44,6 +57,11 @@ def setup(level: str, form: str) -> None:
     logging.captureWarnings(capture=True)
     if threading.excepthook is threading.__excepthook__:
         threading.excepthook = _thread_died
+
+
+def flush(seconds: float = FLUSH_SECONDS) -> bool:
+    """Wait until every line is written, for at most so many seconds; return whether they are."""
+    return _writer.flush(seconds)
 
 
 def get(name: str) -> Log:
@@ -233,11 +251,71 @@ class _Formatter(logging.Formatter):
                     line["traceback"] = "".join(traceback.format_exception(value)).rstrip()
             else:
                 line[name] = value
-        return self._write(line)
+        dropped = getattr(record, "dropped", 0)
+        return self._write(line | ({"dropped": dropped} if dropped else {}))
+
+
+class _Writer:
+    """Writes lines in a thread of its own, in order; drops and counts what comes while too many wait."""
+
+    def __init__(self) -> None:
+        self._lines: deque[tuple[TextIO, str, int]] = deque()
+        self._changed = threading.Condition()
+        self._writing = False
+        self._dropped = 0
+        self._thread: threading.Thread | None = None
+
+    def put(self, stream: TextIO, line: Callable[[int], str]) -> None:
+        """Take a line in, made with how many were dropped before it; or drop it."""
+        with self._changed:
+            if len(self._lines) >= CAPACITY:
+                self._dropped += 1
+                return
+            self._lines.append((stream, line(self._dropped), self._dropped))
+            self._dropped = 0
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until nothing is left, for at most so many seconds; return whether nothing is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._lines and not self._writing, seconds)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._writing = False
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._lines)
+                stream, line, carried = self._lines.popleft()
+                self._writing = True
+            try:
+                _write(stream, line)
+            except (OSError, ValueError):  # nobody is there any more, and this was the place to say so
+                with self._changed:
+                    self._dropped += 1 + carried
+
+
+def _write(stream: TextIO, line: str) -> None:
+    """Write past the stream's own buffer where it has a file: its lock must not be held by a thread that hangs."""
+    try:
+        file = stream.fileno()
+    except OSError:
+        stream.write(line)
+        stream.flush()
+        return
+    rest = line.encode(stream.encoding or "utf-8", "backslashreplace")
+    while rest:
+        try:
+            rest = rest[os.write(file, rest) :]
+        except BlockingIOError:
+            select.select([], [file], [])
 
 
 class _Handler(logging.Handler):
-    """Writes to whatever standard error is at that moment, a line in one call; limits what other libraries repeat."""
+    """Has lines written to whatever standard error is at that moment; limits what other libraries repeat."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -257,11 +335,18 @@ class _Handler(logging.Handler):
         return True
 
     def emit(self, record: logging.LogRecord) -> None:
+        def line(dropped: int) -> str:
+            record.dropped = dropped
+            return self.format(record) + "\n"
+
         try:
-            sys.stderr.write(self.format(record) + "\n")
-            sys.stderr.flush()
+            _writer.put(sys.stderr, line)
         except Exception:  # noqa: BLE001 - the standard library's own contract: a handler reports and never raises
             self.handleError(record)
+
+    def flush(self) -> None:
+        """Wait a moment for what is still to be written; the standard library asks for it at exit."""
+        _writer.flush(FLUSH_SECONDS)
 
 
 def _thread_died(arguments: threading.ExceptHookArgs) -> None:
@@ -273,3 +358,4 @@ def _thread_died(arguments: threading.ExceptHookArgs) -> None:
 
 _logs: dict[str, Log] = {}
 _lock = threading.Lock()
+_writer = _Writer()

@@ -5,8 +5,10 @@ import io
 import json
 import logging
 import math
+import os
 import re
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +34,12 @@ def restored() -> Iterator[None]:
     root.setLevel(level)
     threading.excepthook = hook
     logging.captureWarnings(capture=False)
+
+
+def heard(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what has been said so far, written by now."""
+    assert log.flush(10)
+    return capsys.readouterr().err
 
 
 def read(line: str) -> dict[str, str]:
@@ -88,7 +96,7 @@ def test_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("info", "logfmt")
     log.get("a").info("port opened", port="/dev/ttyUSB0", tries=2, level="x")
     log.get("a").debug("unseen")
-    line = capsys.readouterr().err
+    line = heard(capsys)
     assert line.endswith("\n")
     fields = read(line.rstrip("\n"))
     assert list(fields) == ["ts", "level", "msg", "port", "tries", "level_"]
@@ -99,7 +107,7 @@ def test_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("debug", "json")
     log.get("a").debug("read\n", volts=12.5, closed=None, nan=math.nan, path=Path("/a"), many=[1, {"a": 2}])
-    line = capsys.readouterr().err
+    line = heard(capsys)
     assert line.count("\n") == 1
     fields = json.loads(line)
     assert fields.pop("ts").endswith("Z")
@@ -117,7 +125,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_percent_sign_is_only_a_percent_sign(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("info", "logfmt")
     log.get("a").info("at 25%s", soc="25%d")
-    assert 'msg="at 25%s" soc=25%d' in capsys.readouterr().err
+    assert 'msg="at 25%s" soc=25%d' in heard(capsys)
 
 
 def unplugged() -> None:
@@ -136,7 +144,7 @@ def test_an_exception_is_one_field(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("warn", "logfmt")
     log.get("a").error("read failed", error=raised())
     log.get("a").error("read failed", error=ValueError())
-    first, second = capsys.readouterr().err.splitlines()
+    first, second = heard(capsys).splitlines()
     assert first.endswith('error="OSError: [Errno 5] Input/output error"')
     assert second.endswith("error=ValueError")
 
@@ -144,7 +152,7 @@ def test_an_exception_is_one_field(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_traceback_is_for_debug(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("debug", "logfmt")
     log.get("a").error("read failed", error=raised())
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = heard(capsys).splitlines()
     assert "in unplugged\n" in read(line)["traceback"]
 
 
@@ -155,7 +163,7 @@ def test_other_libraries_in_the_same_form(capsys: pytest.CaptureFixture[str]) ->
             unplugged()
         except OSError:
             logging.getLogger(name).exception("Error handling %s\nmore", "x")
-    lines = [read(line) for line in capsys.readouterr().err.splitlines()]
+    lines = [read(line) for line in heard(capsys).splitlines()]
     assert [line["logger"] for line in lines] == ["aiohttp.server", "pymodbus.logging", "asyncio"]
     assert {line["msg"] for line in lines} == {"Error handling x\nmore"}
     assert {line["error"] for line in lines} == {"OSError: [Errno 5] Input/output error"}
@@ -167,12 +175,12 @@ def test_what_another_library_repeats_is_said_once(capsys: pytest.CaptureFixture
     for number in range(50):
         logging.getLogger("pymodbus.logging").error("Connection failed, attempt %d, at 0x%x", number, number)
     logging.getLogger("pymodbus.logging").error("Another thing")
-    messages = [read(line)["msg"] for line in capsys.readouterr().err.splitlines()]
+    messages = [read(line)["msg"] for line in heard(capsys).splitlines()]
     assert messages == ["Connection failed, attempt 0, at 0x0", "Another thing"]
     log.setup("debug", "logfmt")
     for number in range(3):
         logging.getLogger("pymodbus.logging").error("Connection failed, attempt %d, at 0x%x", number, number)
-    assert len(capsys.readouterr().err.splitlines()) == 3
+    assert len(heard(capsys).splitlines()) == 3
 
 
 def test_warnings_and_threads_that_die(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +199,7 @@ def test_warnings_and_threads_that_die(capsys: pytest.CaptureFixture[str], monke
     thread = threading.Thread(target=die, name="reader")
     thread.start()
     thread.join()
-    warned, died = [read(line) for line in capsys.readouterr().err.splitlines()]
+    warned, died = [read(line) for line in heard(capsys).splitlines()]
     assert (warned["logger"], "UserWarning: careful" in warned["msg"]) == ("py.warnings", True)
     assert (died["msg"], died["thread"], died["error"]) == ("a thread died", "reader", "RuntimeError: unplugged")
 
@@ -200,7 +208,7 @@ def test_setting_up_twice_says_each_event_once(capsys: pytest.CaptureFixture[str
     log.setup("info", "json")
     log.setup("info", "logfmt")
     log.get("a").info("once")
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert len(heard(capsys).splitlines()) == 1
 
 
 def test_a_standard_error_that_is_gone_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,6 +218,39 @@ def test_a_standard_error_that_is_gone_ends_nothing(monkeypatch: pytest.MonkeyPa
     closed.close()
     monkeypatch.setattr("sys.stderr", closed)
     log.get("a").info("unheard")
+    log.get("a").info("unheard")
+    assert log.flush(10)
+    heard = io.StringIO()
+    monkeypatch.setattr("sys.stderr", heard)
+    log.get("a").info("heard")
+    assert log.flush(10)
+    assert read(heard.getvalue().rstrip("\n"))["dropped"] == "2"
+
+
+def test_a_standard_error_that_nobody_reads_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "CAPACITY", 100)
+    reading, writing = os.pipe()
+    log.setup("info", "logfmt")
+    with os.fdopen(reading, encoding="utf-8") as pipe, os.fdopen(writing, "w", encoding="utf-8") as unread:
+        monkeypatch.setattr("sys.stderr", unread)
+        began = time.monotonic()
+        for number in range(2000):
+            log.get("a").info("x" * 200, number=number)
+        assert not log.flush(0.05)
+        assert time.monotonic() - began < 5
+        heard: list[str] = []
+        reader = threading.Thread(target=heard.extend, args=(pipe,), daemon=True)
+        reader.start()
+        assert log.flush(10)
+        log.get("a").info("again")
+        assert log.flush(10)
+        unread.close()
+        reader.join(10)
+    lines = [read(line.rstrip("\n")) for line in heard]
+    numbers = [int(line["number"]) for line in lines[:-1]]
+    assert numbers == sorted(numbers)
+    assert len(numbers) + sum(int(line.get("dropped", 0)) for line in lines) == 2000
+    assert len(numbers) < 2000
 
 
 class Said:
@@ -278,7 +319,7 @@ def test_many_threads_and_the_loop(capsys: pytest.CaptureFixture[str]) -> None:
         await asyncio.gather(*(asyncio.to_thread(speak) for _ in range(4)))
 
     asyncio.run(main())
-    lines = [read(line) for line in capsys.readouterr().err.splitlines()]
+    lines = [read(line) for line in heard(capsys).splitlines()]
     assert sum(line["msg"] == "said" for line in lines) == 400
     assert sum(line["msg"] == "limited" for line in lines) == 1
 

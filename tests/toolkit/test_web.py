@@ -282,6 +282,7 @@ async def test_what_is_not_http_is_refused_in_one_line(program: Program, capsys:
         root.handlers[:] = handlers
         root.setLevel(level)
         logging.captureWarnings(capture=False)
+    assert log.flush(10)
     lines = [line for line in capsys.readouterr().err.splitlines() if "msg=listening" not in line]
     assert len(lines) <= 1
     assert all(line.startswith("ts=") for line in lines)
