@@ -322,6 +322,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         evidence_missed: it has been said that nothing is heard of the engine.
         proof: what the evidence has proven.
         ags: the AGS's status code.
+        ags_stamp: what the last page had to tell one packet of the AGS from the next.
+        ags_counted: that has been seen to change.
         ags_stands: how it stands to a run of ours.
         ags_last_start: the last code that began a run, to whom warm-up and cool-down belong.
         ags_cap: its own max run in seconds, as last seen on the bus; 0: it has none.
@@ -357,6 +359,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     evidence_missed: bool = False
     proof: Settled[bool] = Settled()
     ags: Watch = Watch()
+    ags_stamp: float | None = None
+    ags_counted: bool = False
     ags_stands: Settled[str] = Settled()
     ags_last_start: int | None = None
     ags_cap: Settled[float] = Settled()

@@ -77,7 +77,9 @@ def _pages(state: State, page: Page | None, settings: Settings, now: float) -> S
             state, soc=state.soc.idle(), volts=state.volts.idle(), evidence=state.evidence.idle(), ags=state.ags.idle()
         )
     else:
-        ags_stamp = page.device_stamp if page.ags_stamp is None else page.ags_stamp
+        # A count that has never moved counts nothing: then the timestamp beside the code has to do.
+        counted = state.ags_counted or (None not in (frames := {page.ags_stamp, state.ags_stamp}) and len(frames) > 1)
+        ags_stamp = page.ags_stamp if counted and page.ags_stamp is not None else page.device_stamp
         by_ags = settings.evidence.ags and not settings.evidence.ac_input
         code = None if page.ags_code is None else float(page.ags_code)
         state = replace(
@@ -89,6 +91,8 @@ def _pages(state: State, page: Page | None, settings: Settings, now: float) -> S
             volts_threshold=page.emergency_volts,
             evidence=state.evidence.observe(_positive(page, settings), ags_stamp if by_ags else page.device_stamp, now),
             ags=state.ags.observe(code, ags_stamp, now),
+            ags_stamp=page.ags_stamp,
+            ags_counted=counted,
             ags_cap=state.ags_cap.update(page.ags_max_run, sampled=True, now=now, memory=math.inf),
         )
     return _judge_ags(_judge_evidence(_judge_battery(state, settings, now), now), settings, now)

@@ -630,3 +630,11 @@ def test_ac_live_is_forgotten_once_its_evidence_is_lost() -> None:
     assert not world.closed()
     world.run(3 * MINUTE)
     assert world.closed()
+
+
+def test_a_count_of_packets_that_stands_still_leaves_the_timestamp_to_judge_by() -> None:
+    world = World(soc=0.2).on_alerts()
+    world.ags, world.ags_frames = 1, 100.0
+    world.run(30)
+    world.fire("start")
+    assert "ags_refuses" in world.inhibitors()

@@ -159,3 +159,8 @@ def test_a_page_cut_and_mangled_anywhere_is_read_or_refused(place: int, junk: st
     except ValueError:
         return
     assert found.soc is None or 0 <= found.soc <= 1
+
+
+def test_two_values_that_contradict_each_other_are_none() -> None:
+    assert read(FULL + "battery_soc_ratio 0.01\n").soc is None
+    assert read(FULL + "battery_soc_ratio 0.42\n").soc == 0.42

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from actuator import resume
@@ -266,3 +267,22 @@ def test_inhibits_and_lock_out_outlive_a_reboot() -> None:
     here = Moment(boot="two", now=5.0, wall=0.0, wall_sane=False)
     state, _ = resume.restore(Saved(durable=durable, moment=HERE), here, settings())
     assert state.durable == durable
+
+
+def test_a_short_tail_leaves_time_to_see_that_the_engine_runs() -> None:
+    world = proven(limits={"tail": "1s"})
+    world.ags = None
+    world.die(dead_for=10)
+    assert world.run(60, until=World.closed)
+
+
+def test_an_orderly_end_is_closed_no_longer_than_until_it_opened() -> None:
+    world = proven()
+    run = world.state.durable.run
+    assert run is not None
+    opened_at = world.now
+    durable = msgspec.structs.replace(world.state.durable, run=msgspec.structs.replace(run, opened_at=opened_at))
+    later = Moment(boot=world.boot, now=opened_at + 6 * HOUR, wall=0.0, wall_sane=False)
+    state, _ = resume.restore(Saved(durable=durable, moment=world.moment()), later, world.settings)
+    assert state.durable.closures[-1] == Closure(start=run.closed_at, end=opened_at)
+    assert state.durable.released_at == opened_at

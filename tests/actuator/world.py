@@ -39,6 +39,7 @@ class World:
     ac: bool | None = None
     """None: the engine decides."""
     ags: int | None = 2
+    ags_frames: float | None = None
     volts: float | None = None
     volts_threshold: float | None = None
     ags_max_run: float | None = None
@@ -97,6 +98,7 @@ class World:
             ac_input_volts=(self.ac_volts if ac else self.ac_volts and 0.0) if self.bus_alive else None,
             charging=(self.charging and ac) if self.bus_alive else None,
             ags_code=self.ags if self.bus_alive else None,
+            ags_stamp=self.ags_frames,
             battery_volts=self.volts,
             battery_volts_stamp=self._stamp,
             emergency_volts=self.volts_threshold,
