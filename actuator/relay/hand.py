@@ -9,15 +9,18 @@ from actuator.relay import driver
 from actuator.relay.config import RelayConfig
 from actuator.relay.contact import Relay, RelayError
 from actuator.worker import StuckError, Worker
+from toolkit import log
 
 DEADLINE = 4.0
 """Seconds for one order, over the drivers' own timeouts."""
 
 T = TypeVar("T")
 
+_log = log.get(__name__)
+
 
 class Hand:
-    """One relay in a thread of its own. Every method raises RelayError, and the position is then unknown."""
+    """One relay in a thread of its own. Whatever fails raises RelayError, and the position is then unknown."""
 
     def __init__(self, config: RelayConfig, make: Callable[[RelayConfig], Relay] = driver) -> None:
         self._config, self._make = config, make
@@ -60,9 +63,13 @@ class Hand:
         await self._do(self._relay.disconnect)
 
     async def let_go(self) -> None:
-        """Let another controller have the relay, and end the thread."""
-        await self._do(self._relay.let_go)
-        self._worker.stop()
+        """Let another controller have the relay, and end the thread; a failure is said and no more."""
+        try:
+            await self._do(self._relay.let_go)
+        except RelayError as error:
+            _log.warning("relay cannot be let go of", error=error)
+        finally:
+            self._worker.stop()
 
     async def _do(self, order: Callable[[], T]) -> T:
         try:
@@ -70,3 +77,8 @@ class Hand:
         except StuckError as error:
             self._relay = self._make(self._config)
             raise RelayError(f"{self.description} hangs: {error}") from error
+        except RelayError:
+            raise
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}".rstrip(": ")
+            raise RelayError(f"{self.description} failed in its driver: {said}") from error

@@ -9,8 +9,10 @@ V1.02, sections 2.5.1 (RTU framing) and 6.2.2 (CRC).
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
+import termios
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -129,9 +131,10 @@ class TcpLine:
 
     def disconnect(self) -> None:
         """See Line."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        connection, self._socket = self._socket, None
+        if connection is not None:
+            with contextlib.suppress(OSError):  # reset by the board; the descriptor is gone
+                connection.close()
 
 
 class SerialLine:
@@ -159,7 +162,7 @@ class SerialLine:
             frame = bytes([unit]) + request
             port.write(frame + crc(frame))
             reply = self._reply(port, unit, request, reply_size, matches)
-        except (OSError, serial.SerialException) as error:
+        except (OSError, termios.error) as error:
             raise RelayError(f"no answer from unit {unit} at {self._address}: {error}") from error
         self._settled = True
         refused = refusal(request, reply)
@@ -207,9 +210,10 @@ class SerialLine:
 
     def disconnect(self) -> None:
         """See Line."""
-        if self._port is not None:
-            self._port.close()
-            self._port = None
+        port, self._port = self._port, None
+        if port is not None:
+            with contextlib.suppress(OSError, termios.error):  # an adapter that is gone cannot be asked to drain
+                port.close()
 
 
 def _framed(data: bytes, unit: int, size: int) -> bytes | None:

@@ -77,3 +77,24 @@ async def test_threads_that_hang_for_ever_do_not_pile_up(monkeypatch: pytest.Mon
         assert threading.active_count() - before <= 6
     finally:
         free.set()
+
+
+class Defective(Simulated):
+    """Synthetic: a driver that raises what no driver should."""
+
+    def open_contact(self) -> None:
+        raise TypeError("no port")
+
+    def disconnect(self) -> None:
+        raise ValueError
+
+    let_go = disconnect
+
+
+async def test_whatever_a_driver_raises_is_an_error_of_the_relay() -> None:
+    hand = Hand(SimulatedRelay(), lambda _: Defective())
+    with pytest.raises(RelayError, match=r"simulated contact .*: TypeError: no port"):
+        await hand.open_contact()
+    with pytest.raises(RelayError, match=r"simulated contact .*: ValueError"):
+        await hand.disconnect()
+    await hand.let_go()

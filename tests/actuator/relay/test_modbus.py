@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -87,6 +88,26 @@ def test_a_dead_board_is_an_error_and_a_board_that_comes_back_is_found() -> None
         contact.close_contact()
         served.drop()
         assert contact.read_back() is True, "a reading connects anew by itself"
+        contact.let_go()
+
+
+def test_a_serial_adapter_that_is_unplugged_is_an_error_and_found_again(tmp_path: Path) -> None:
+    port = tmp_path / "relay"
+    contact = driver(relay(f"rtu://{port}?baudrate=9600"))
+    try:
+        with RtuBoard() as board:
+            port.symlink_to(board.path)
+            contact.close_contact()
+        port.unlink()
+        for _ in range(2):
+            with pytest.raises(RelayError, match=r"no answer from unit 1 at rtu://"):
+                contact.open_contact()
+        with RtuBoard() as board:
+            board.board.set(0, closed=True)
+            port.symlink_to(board.path)
+            contact.open_contact()
+            assert not board.board.closed()
+    finally:
         contact.let_go()
 
 
