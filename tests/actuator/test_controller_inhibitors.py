@@ -374,6 +374,7 @@ def test_the_cap_seen_on_the_bus_shortens_the_deadline_and_raises_an_alarm() -> 
 def test_the_cap_leaves_half_an_hour_where_it_can(cap: float | None, longest: float) -> None:
     world = World(soc=0.3, ags_max_run=None if cap is None else cap * HOUR).on_alerts()
     world.ags_max_run = None
+    world.run(60)
     world.fire("start")
     assert world.state.durable.run is not None
     assert world.state.durable.run.deadline - world.now == pytest.approx(longest * HOUR)

@@ -56,6 +56,14 @@ def test_the_ags_counts_as_proof_only_where_ac_input_does_not() -> None:
         assert world.proof() is verdict
 
 
+def test_an_ags_that_is_ready_denies_the_engine_where_it_is_the_proof() -> None:
+    world = World(settings=settings(evidence={"ac_input": False}), soc=0.3).on_alerts()
+    assert world.proof() is False
+    world.ags = 3
+    world.run(20)
+    assert world.proof() is True, "running, though not ours"
+
+
 def test_without_any_evidence_configured_nothing_is_proven_and_nothing_fails() -> None:
     world = World(settings=settings(evidence={"ac_input": False, "ags": False}), soc=0.3).on_alerts()
     world.fire("start")
