@@ -364,18 +364,18 @@ async def open_surely(hand: Hand, seconds: float = OPENING) -> bool:
     Raises:
         RelayHeldError: another controller has the relay.
     """
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            if await opened(hand) is False:
-                return hand.can_read_back
-        except RelayHeldError:
-            raise
-        except RelayError as error:
-            _log.limited("opening", "opening the contact failed", level="error", error=error)
-        if time.monotonic() >= end:
-            return False
-        await asyncio.sleep(0.1)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while True:
+                try:
+                    if await opened(hand) is False:
+                        return hand.can_read_back
+                except RelayHeldError:
+                    raise
+                except RelayError as error:
+                    _log.limited("opening", "opening the contact failed", level="error", error=error)
+                await asyncio.sleep(0.1)
+    return False
 
 
 async def opened(hand: Hand) -> bool | None:

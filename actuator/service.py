@@ -36,14 +36,25 @@ from toolkit.webconfig import WebConfig
 
 DEFAULT_JOURNAL = Path("/var/lib/generator-actuator/journal.db")
 
+_OTHERS = {
+    # Reload; what nothing can catch; what stops or wakes a process, or does nothing; what Python has set aside.
+    *(signal.SIGHUP, signal.SIGKILL, signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCONT),
+    *(signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIGPIPE, signal.SIGXFSZ),
+    # A fault of the processor: it would only come again when its handler returns.
+    *(signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
+}
+
+ENDING = signal.valid_signals() - _OTHERS
+"""Signals whose default ends the process, and that end it with the contact open here."""
+
 _log = log.get(__name__)
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
     """The program has ended because of a signal, with the contact proven open."""
 
-    def __init__(self, number: signal.Signals) -> None:
-        super().__init__(number.name)
+    def __init__(self, number: int) -> None:
+        super().__init__(_name(number))
         self.number = number
 
 
@@ -141,14 +152,16 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
         allow_anonymous=flags.allow_anonymous,
     )
     loop = asyncio.get_running_loop()
-    asked: asyncio.Future[signal.Signals] = loop.create_future()
+    asked: asyncio.Future[int] = loop.create_future()
 
-    def stop(number: signal.Signals) -> None:
+    def stop(number: int) -> None:
         if not asked.done():
             asked.set_result(number)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ENDING:
         loop.add_signal_handler(number, stop, number)
+    for number in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
+        signal.signal(number, signal.SIG_IGN)  # a terminal's: stopped, we could not open at the deadline
     loop.add_signal_handler(signal.SIGHUP, reloader.on_signal)
     why, failed = "it was not served", True
     async with contextlib.AsyncExitStack() as stack:
@@ -160,7 +173,7 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
             either: set[asyncio.Future[Any]] = {turning, asked}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             failed = not asked.done()
-            why = f"by {asked.result().name}" if asked.done() else "by a failure of its own"
+            why = f"by {_name(asked.result())}" if asked.done() else "by a failure of its own"
         except OSError as error:
             sys.stderr.write(f"{error}\n")
             why = str(error)
@@ -171,6 +184,13 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
     if not failed and proven:
         raise Stopped(asked.result())
     return 1
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 async def _ended(turning: asyncio.Task[None] | None) -> None:

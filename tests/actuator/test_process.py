@@ -19,6 +19,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
+from actuator.service import ENDING
 from tests.actuator.board import Board, RtuBoard, TcpBoard
 from tests.actuator.page_server import PageServer
 from tests.actuator.process import Actuator, kill, payload, site
@@ -125,7 +126,16 @@ def _command(*words: str, env: dict[str, str] | None = None) -> subprocess.Compl
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_every_signal_that_ends_a_process_and_can_be_caught_is_caught() -> None:
+    named = {signal.Signals(number).name for number in ENDING if number in set(signal.Signals)}
+    assert named >= {
+        "SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGXCPU", "SIGABRT",
+        "SIGTRAP", "SIGIO", "SIGPWR", "SIGSYS", "SIGSTKFLT", "SIGRTMIN", "SIGRTMAX",
+    }  # fmt: skip
+    assert not named & {"SIGHUP", "SIGKILL", "SIGSTOP", "SIGCHLD", "SIGWINCH", "SIGSEGV"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGRTMIN])
 def test_a_signal_ends_with_the_contact_open(tmp_path: Path, number: signal.Signals) -> None:
     with site(tmp_path) as it, it.running() as process:
         it.close_for_an_alert()

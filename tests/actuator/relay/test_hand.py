@@ -11,6 +11,7 @@ from actuator.relay import RelayError, SimulatedRelay
 from actuator.relay import hand as hand_module
 from actuator.relay.hand import Hand
 from actuator.relay.simulated import Simulated
+from actuator.runtime import open_surely
 
 
 class Hanging(Simulated):
@@ -98,3 +99,15 @@ async def test_whatever_a_driver_raises_is_an_error_of_the_relay() -> None:
     with pytest.raises(RelayError, match=r"simulated contact .*: ValueError"):
         await hand.disconnect()
     await hand.let_go()
+
+
+async def test_the_last_opening_is_given_up_at_its_deadline_whatever_hangs() -> None:
+    free = threading.Event()
+    hand = Hand(SimulatedRelay(), lambda _: Hanging(free))
+    began = asyncio.get_running_loop().time()
+    try:
+        assert not await open_surely(hand, 0.3)
+        assert asyncio.get_running_loop().time() - began < 2.0
+    finally:
+        free.set()
+        await hand.let_go()
