@@ -100,13 +100,14 @@ def _open(view: View) -> str:
         for reason in reasons
     )
     level = _soc(view)
+    off = "Contact open, and whether the engine runs is unknown" if state.phase == "unknown" else "Off"
     if wanted and forbidden:
         return f"Wanted by {wanted}, but held back: {forbidden}; {level}."
     if wanted:
         return f"Wanted by {wanted}: about to start; {level}."
     if forbidden:
-        return f"Off, and held off: {forbidden}; {level}."
-    return f"Off: {level}, {_outlook(view)}."
+        return f"{off}, and held off: {forbidden}; {level}."
+    return f"{off}: {level}, {_outlook(view)}."
 
 
 def _outlook(view: View) -> str:

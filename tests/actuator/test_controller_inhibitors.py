@@ -555,6 +555,27 @@ def test_warm_up_and_cool_down_belong_to_the_last_start_code() -> None:
     assert reason_of_the_last_end(world) == "foreign_run"
 
 
+def test_a_start_code_from_before_ready_owns_nothing_any_more() -> None:
+    world = World(soc=0.3, ags=8).on_alerts()
+    world.ags = 2
+    world.run(30)
+    world.fire("start")
+    world.ags = 26
+    world.run(60)
+    assert world.closed(), "an unannounced warm-up in a run of ours is ours"
+
+
+def test_an_unannounced_tail_of_an_engine_that_will_not_stop_is_ours() -> None:
+    world = running()
+    world.tail = 1e9
+    world.operator("off")
+    world.run(8 * MINUTE)
+    world.ags = 27
+    world.run(4 * MINUTE)
+    assert "foreign_run" not in world.kinds()
+    assert world.kinds().count("stop_failed") == 2
+
+
 def test_one_or_two_refusing_samples_end_no_run_and_one_ready_sample_begins_none() -> None:
     world = running()
     world.ags = 1
