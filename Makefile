@@ -26,7 +26,7 @@ lint: .venv/dev.stamp
 tools: .venv/dev.stamp
 	@deploy/fetch-prometheus
 
-test-slow: tools
+test-slow: .venv/slow.stamp tools
 	$(pytest) -m "slow and not browser and not vm"
 
 test-browser: .venv/browser.stamp tools
@@ -42,7 +42,7 @@ bench: tools
 soak: .venv/dev.stamp
 	$(python) -m tests.actuator.soak --days $(DAYS) --seed $(SEED)
 
-# The project and what it needs to run; to be checked and tested; to be looked at in a browser.
+# The project and what it needs to run; to be checked and tested; to be looked at in a browser; to be compared and fuzzed.
 .venv/base.stamp: pyproject.toml deploy/make-environment
 	@deploy/make-environment
 	@touch $@
@@ -53,6 +53,10 @@ soak: .venv/dev.stamp
 
 .venv/browser.stamp: pyproject.toml deploy/make-environment
 	@deploy/make-environment dev,browser
+	@touch .venv/base.stamp .venv/dev.stamp $@
+
+.venv/slow.stamp: pyproject.toml deploy/make-environment
+	@deploy/make-environment dev,slow
 	@touch .venv/base.stamp .venv/dev.stamp $@
 
 clean:

@@ -17,6 +17,8 @@ from exporter.sources.magnum import accessories, inverter, models, remote
 from exporter.sources.magnum.packet import Packet
 from tests.exporter.magnum.test_decoding import page
 
+pytestmark = pytest.mark.slow
+
 pymagnum = pytest.importorskip("magnum.magnum")
 agsdevice = pytest.importorskip("magnum.agsdevice")
 bmkdevice = pytest.importorskip("magnum.bmkdevice")
