@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import time
 from pathlib import Path
 
@@ -37,8 +38,12 @@ def synchronised() -> bool:
     return state != _FAILED and not timex.status & _UNSYNCHRONISED
 
 
+@functools.cache
 def boot_id() -> str:
-    """Return the kernel's name for this boot; monotonic times mean nothing across two of them."""
+    """Return the kernel's name for this boot; monotonic times mean nothing across two of them.
+
+    Read once: a process sees one boot, and a later turn must not need a descriptor for it.
+    """
     return _BOOT_ID.read_text().strip()
 
 

@@ -6,7 +6,11 @@ import asyncio
 import contextlib
 import errno
 import os
+import resource
+import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
@@ -22,6 +26,13 @@ MEBIBYTE = 1024 * 1024
 BODY_SECONDS = 10.0
 SHUTDOWN_SECONDS = 3.0
 LINGER_SECONDS = 2.0
+IDLE_SECONDS = 75.0
+"""For how long a connection may be open without a whole request."""
+
+MOST_CONNECTIONS = 256
+"""Of more, the oldest of whoever has the most is closed: descriptors stay free for devices and disks."""
+
+BACKLOG = 32
 
 _log = log.get(__name__)
 
@@ -108,15 +119,22 @@ async def serve(
     Raises:
         OSError: an address cannot be listened on; its text is a whole sentence.
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, lingering_time=LINGER_SECONDS)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        lingering_time=LINGER_SECONDS,
+        keepalive_timeout=IDLE_SECONDS,
+    )
+    connections = _Connections(min(MOST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4))
     context = web_config.ssl_context()
     await runner.setup()
     try:
         for address in addresses:
             host, port = flags.split_address(address)
-            site = web.TCPSite(runner, host or None, port, ssl_context=context)
             try:
-                await site.start()
+                for listener in await _listeners(host, port, connections):
+                    await web.SockSite(runner, listener, ssl_context=context, backlog=BACKLOG).start()
             except OSError as error:
                 known = error.errno in errno.errorcode
                 reason = os.strerror(error.errno) if known else error.strerror or error  # type: ignore[arg-type]
@@ -128,6 +146,64 @@ async def serve(
         yield bound
     finally:
         await runner.cleanup()
+
+
+class _Connections:
+    """The connections that are open, bounded from the moment they are accepted, a TLS handshake before them or not."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: list[tuple[socket.socket, str]] = []
+
+    def add(self, connection: socket.socket, remote: str) -> None:
+        """Take in a new one; of too many, end the oldest of the address that has the most."""
+        self._open = [(known, whose) for known, whose in self._open if known.fileno() >= 0]
+        self._open.append((connection, remote))
+        if len(self._open) <= self._most:
+            return
+        crowd = Counter(whose for _, whose in self._open).most_common(1)[0][0]
+        index = next(index for index, (_, whose) in enumerate(self._open) if whose == crowd)
+        ended, _ = self._open.pop(index)
+        with contextlib.suppress(OSError):  # it has gone by itself
+            ended.shutdown(socket.SHUT_RDWR)
+        _log.limited("connections", "too many connections, the oldest is closed", remote=crowd, most=self._most)
+
+
+class _Listener(socket.socket):
+    connections: _Connections
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        connection, address = super().accept()
+        self.connections.add(connection, str(address[0]))
+        return connection, address
+
+
+async def _listeners(host: str, port: int, connections: _Connections) -> list[_Listener]:
+    """Return a bound socket for each address that the host has; an empty one has every interface's."""
+    found = await asyncio.get_running_loop().getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    listeners: list[_Listener] = []
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            try:
+                listener = _Listener(family, kind, protocol)
+            except OSError as error:
+                if error.errno == errno.EAFNOSUPPORT:  # a name with an address of a kind that this machine has not
+                    continue
+                raise
+            listeners.append(listener)
+            listener.connections = connections
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.settimeout(0)
+            listener.bind(address)
+    except OSError:
+        for listener in listeners:
+            listener.close()
+        raise
+    return listeners
 
 
 @web.middleware

@@ -328,3 +328,29 @@ async def test_leaving_stops_listening(program: Program) -> None:
         pass
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(host, port)
+
+
+async def test_connections_without_a_request_lock_out_nobody(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolkit_web, "MOST_CONNECTIONS", 20)
+    async with program.client() as session, AsyncExitStack() as stack:
+        host, port = session._base_url.host, session._base_url.port  # type: ignore[union-attr]
+        readers = []
+        for _ in range(100):
+            reader, writer = await asyncio.open_connection(host, port)
+            stack.callback(writer.close)
+            readers.append(reader)
+        async with asyncio.timeout(10):
+            for reader in readers[:80]:
+                assert await reader.read() == b"", "the oldest are closed"
+            async with session.get("/-/healthy") as response:
+                assert response.status == 200
+
+
+async def test_a_connection_that_asks_for_nothing_is_closed(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolkit_web, "IDLE_SECONDS", 0.2)
+    async with program.client() as session:
+        reader, writer = await asyncio.open_connection(session._base_url.host, session._base_url.port)  # type: ignore[union-attr]
+        writer.write(b"GET /-/healthy HTTP/1.1\r\nHost: half")
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        writer.close()
