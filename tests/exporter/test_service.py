@@ -202,6 +202,15 @@ def test_a_bus_that_is_switched_off_and_on_again(wire: Wire, config: Path) -> No
         assert exporter.process.output.count("no magnum packets") == 1
 
 
+def test_bytes_that_make_no_frame_are_counted(wire: Wire, config: Path) -> None:
+    wire.plug()
+    with Exporter(config) as exporter:
+        wait_until(lambda: "magnum_frames_total" in exporter.get()[1], 15, "the port is open")
+        os.write(wire.master, bytes(range(1, 101)))
+        counted = "magnum_discarded_bytes_total"
+        wait_until(lambda: exporter.value(counted, device="main") == 100, 15, "every byte is counted")
+
+
 def test_an_adapter_on_the_network(config: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"socket://127.0.0.1:{server.getsockname()[1]}"

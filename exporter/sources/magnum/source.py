@@ -69,6 +69,7 @@ class MagnumSource(Source[serial.Serial]):
         """Read until the port is lost."""
         self._opened += 1
         counted = time.monotonic()
+        self.publish((self._counters(counted, time.time()),))
         attention = _Attention(counted)
         while not self.stopped():
             before = sum(self._bus.frames.values())
@@ -80,6 +81,9 @@ class MagnumSource(Source[serial.Serial]):
                 self.count(reads=packets)
                 self._recovered()
             cause = attention.missed(at, bytes_came=bool(data), packets_came=packets > 0)
+            if cause == "nothing":
+                # What waited for more is no packet any more.
+                self._bus.reset()
             if cause is not None:
                 self._say("swapped" if cause == "no packets" and self._bus.framer.swapped else cause)
             if readings or at - counted >= _COUNTERS_EVERY:
