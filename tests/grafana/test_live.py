@@ -46,7 +46,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus,
     with Loop(folder, prometheus=True) as loop:
         prometheus = Prometheus(loop.layout.url("prometheus", ""))
         loop.wait(lambda: loop.path == "alerts", 30, "two heartbeats make the path `alerts`")
-        loop.wait(lambda: loop.coil, 60, "the alerts close the contact")
+        loop.wait(loop.closed, 60, "the alerts close the contact")
         loop.wait(lambda: loop.metrics("actuator").get("generator_running") == 1, 30, "the engine is proven to run")
         # At the battery's real pace the monitor's counters stand still from packet to packet, as they do on a real bus,
         # and only then does the exporter believe them.
