@@ -9,7 +9,7 @@ from __future__ import annotations
 # What a scrape adds to every series; `site` only where the user sets it.
 TARGET_LABELS = frozenset({"job", "instance", "site"})
 
-_DEVICE_FAMILIES = ("magnum", "classic", "modbus", "aims")
+_DEVICE_FAMILIES = ("magnum", "classic", "modbus", "aims", "vedirect", "pylontech")
 
 _BY_LABELS: dict[tuple[str, ...], str] = {
     (): """
