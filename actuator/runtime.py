@@ -22,7 +22,7 @@ from actuator.feedback import Feedback
 from actuator.inbox import Inbox, Outcome
 from actuator.journal import Keeper, Row
 from actuator.model import Event, Inputs, Level, Moment, Saved, State, Step
-from actuator.relay import RelayError, RelayHeldError
+from actuator.relay import RelayConfig, RelayError, RelayHeldError
 from actuator.relay.hand import Hand
 from actuator.view import View
 from toolkit import log
@@ -318,17 +318,25 @@ class Runtime:
         if new.relay != self.config.relay:
             if self._wanted or self._read_back is not False:
                 raise ConfigError("relay", "a change", "the contact of the old one to be open first", file=file)
-            await opened(self._hand)
-            await self._hand.let_go()
-            old, self._hand = self._hand, Hand(new.relay)
-            try:
-                self._read_back = await opened(self._hand)
-            except RelayError:
-                await self._hand.let_go()
-                self._hand = old
-                raise
+            await self._change_relay(new.relay)
             self.keeper.remember(new.relay)
         self.config = new
+
+    async def _change_relay(self, new: RelayConfig) -> None:
+        """Have the new relay open before the old one is let go of; both may be one board, or one serial line."""
+        await opened(self._hand)
+        await self._hand.disconnect()
+        hand = Hand(new)
+        try:
+            await _proven_open(hand)
+        except RelayError:
+            await hand.let_go()
+            self._read_back = await self._ask()
+            raise
+        old, self._hand = self._hand, hand
+        await old.let_go()
+        await hand.disconnect()  # what both held alike is held again with the next order
+        self._read_back = await self._ask() if hand.can_read_back else False
 
     async def end(self, why: str) -> bool:
         """Open the contact as the last act; return whether it is proven open."""
@@ -379,6 +387,11 @@ async def open_surely(hand: Hand, seconds: float = OPENING) -> bool:
                     _log.limited("opening", "opening the contact failed", level="error", error=error)
                 await asyncio.sleep(0.1)
     return False
+
+
+async def _proven_open(hand: Hand) -> None:
+    if await opened(hand) is not False:
+        raise RelayError(f"{hand.description} reads closed after it was opened")
 
 
 async def opened(hand: Hand) -> bool | None:

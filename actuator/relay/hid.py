@@ -175,8 +175,8 @@ class Hid:
         identity = f"USB relay {os.path.realpath(board.path)} channel {self._config.channel}"
         if identity != self._identity:
             let_go(self._identity)
-            hold(identity)
-            self._identity = identity
+        hold(identity)
+        self._identity = identity
 
     def _select(self) -> Board:
         found = boards(self._backend)

@@ -34,10 +34,12 @@ class Modbus:
         self._line: Line
         if isinstance(address, SerialAddress):
             self._line = SerialLine(address, exclusive=exclusive)
-            self._identity = f"modbus {os.path.realpath(address.device)}"
+            self._of_line = ""
+            self._held = [f"modbus {os.path.realpath(address.device)}"]
         else:
             self._line = TcpLine(address)
-            self._identity = f"modbus {address} unit {config.unit_id} coil {config.coil}"
+            self._of_line = f" unit {config.unit_id} coil {config.coil}"
+            self._held = [f"modbus {address}{self._of_line}"]
         self._exclusive = exclusive
 
     def open_contact(self) -> None:
@@ -70,8 +72,8 @@ class Modbus:
     def let_go(self) -> None:
         """Close the line, and let another controller have the coil."""
         self.disconnect()
-        if self._exclusive:
-            let_go(self._identity)
+        for name in self._held if self._exclusive else ():
+            let_go(name)
 
     def _read(self) -> bool:
         request = struct.pack(">BHH", _READ_COILS, self._coil, 1)
@@ -83,10 +85,20 @@ class Modbus:
         self._exchange(request, len(request), request.__eq__)
 
     def _exchange(self, request: bytes, reply_size: int, matches: Matches) -> bytes:
-        if self._exclusive:
-            hold(self._identity)
         try:
+            if self._exclusive:
+                self._hold()
             return self._line.exchange(self._unit, request, reply_size, matches)
         except RelayError:
             self._line.disconnect()
             raise
+
+    def _hold(self) -> None:
+        """Hold the coil by its address as it is written, and by where that leads: one board may have many names."""
+        hold(self._held[0])
+        name = f"modbus {self._line.place()}{self._of_line}"
+        hold(name)
+        if name not in self._held:
+            for old in self._held[1:]:
+                let_go(old)
+            self._held[1:] = [name]

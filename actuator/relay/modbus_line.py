@@ -10,6 +10,8 @@ V1.02, sections 2.5.1 (RTU framing) and 6.2.2 (CRC).
 from __future__ import annotations
 
 import contextlib
+import ipaddress
+import os
 import socket
 import struct
 import termios
@@ -40,6 +42,13 @@ Matches = Callable[[bytes], bool]
 
 class Line(Protocol):
     """Carries one request at a time."""
+
+    def place(self) -> str:
+        """Connect, and return where the line leads, the same under whatever name it was reached.
+
+        Raises:
+            RelayError: no connection.
+        """
 
     def exchange(self, unit: int, request: bytes, reply_size: int, matches: Matches) -> bytes:
         """Return the board's reply.
@@ -84,6 +93,17 @@ class TcpLine:
         self._socket: socket.socket | None = None
         self._transaction = 0
         self._received = b""
+
+    def place(self) -> str:
+        """Return the board's own address and port; this machine is 127.0.0.1 by either protocol."""
+        try:
+            host, port, *_ = self._connected().getpeername()
+        except OSError as error:
+            raise RelayError(f"no answer from {self._address}: {error}") from error
+        address = ipaddress.ip_address(host.partition("%")[0])
+        if isinstance(address, ipaddress.IPv6Address):
+            address = ipaddress.IPv4Address("127.0.0.1") if address.is_loopback else address.ipv4_mapped or address
+        return f"{address} port {port}"
 
     def exchange(self, unit: int, request: bytes, reply_size: int, matches: Matches) -> bytes:
         """See Line."""
@@ -150,6 +170,14 @@ class SerialLine:
         self._exclusive = exclusive
         self._port: serial.Serial | None = None
         self._settled = True
+
+    def place(self) -> str:
+        """Return the device that the path leads to."""
+        try:
+            self._connected()
+        except (OSError, termios.error) as error:
+            raise RelayError(f"no answer from {self._address}: {error}") from error
+        return os.path.realpath(self._address.device)
 
     def exchange(self, unit: int, request: bytes, reply_size: int, matches: Matches) -> bytes:
         """See Line."""

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import bcrypt
@@ -23,7 +24,7 @@ from actuator.service import ENDING
 from tests.actuator.board import Board, RtuBoard, TcpBoard
 from tests.actuator.page_server import PageServer
 from tests.actuator.process import Actuator, kill, payload, site
-from tests.support import Process, command, wait_until
+from tests.support import Process, command, free_port, wait_until
 
 
 def test_a_start_alert_closes_a_resolved_one_does_not_open_a_stop_alert_does(tmp_path: Path) -> None:
@@ -416,6 +417,33 @@ def test_another_relay_is_taken_up_only_while_the_old_one_is_open(tmp_path: Path
             assert it.request("POST", "/api/v1/mode", {"mode": "auto"})[0] == 200
             assert [value for _, _, value in other.board.writes] == [0]
             wait_until(lambda: other.url in it.status()["contact"]["relay"], 5, "the new relay")
+
+
+def _relay_is(it: Actuator, named: str) -> bool:
+    return named in it.status()["contact"]["relay"]
+
+
+def test_a_relay_that_is_refused_changes_nothing_and_one_line_may_have_both(tmp_path: Path) -> None:
+    with site(tmp_path) as it, RtuBoard() as other:
+        it.flags = ["--web.enable-lifecycle"]
+        with it.running():
+            it.configure({"relay": {"url": f"tcp://127.0.0.1:{free_port()}"}})
+            code, text = it.request("POST", "/-/reload")
+            assert (code, "no answer" in text) == (500, True)
+            assert it.request("POST", "/api/v1/mode", {"mode": "on", "for": "30s"})[0] == 200
+            assert it.board.closed()
+            assert it.request("POST", "/api/v1/mode", {"mode": "off"})[0] == 200
+            for url, coil in ((it.served.url, 1), (other.url, 1), (other.url, 2)):
+                it.configure({"relay": {"url": url, "coil": coil}})
+                assert it.request("POST", "/-/reload")[0] == 200
+                named = f"coil {coil} of"
+                wait_until(partial(_relay_is, it, named), 5, "the new relay")
+            assert it.request("POST", "/api/v1/mode", {"mode": "auto"})[0] == 200
+            assert other.board.writes
+            second = (command("generator-actuator"), f"--config.file={it.config_file}")
+            with Process([*second, f"--web.listen-address=127.0.0.1:{free_port()}"]) as process:
+                assert process.wait(15) == 1
+                assert "held by another controller" in process.output
 
 
 def test_a_lease_drops_the_contact_when_the_program_dies(tmp_path: Path) -> None:
