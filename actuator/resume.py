@@ -26,7 +26,7 @@ def restore(
         settings: the configuration in force.
         torn: journal and sidecar do not agree: at most one max run of budget is left.
     """
-    durable = Durable() if saved is None else _carried(saved, here)
+    durable = Durable(mode="off" if torn else "auto") if saved is None else _carried(saved, here)
     same_boot = saved is not None and saved.moment.boot == here.boot
     events: list[Event] = []
     run = durable.run or durable.candidate

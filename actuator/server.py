@@ -177,6 +177,13 @@ class _Routes:
         outcome = await _in_time(self._runtime.inbox.command(command))
         if not outcome.obeyed:
             raise web.HTTPServiceUnavailable(text=f"{done}, but the relay did not obey: {self._view().relay_fault}.")
+        # A sidecar ahead of its database makes the next start torn, and torn begins in mode off when either says so.
+        kept = self._runtime.keeper.ok or (command.action == "off" and self._runtime.keeper.beside)
+        if not kept:
+            raise web.HTTPServiceUnavailable(
+                text=f"{done}, but it could not be written down: it would not survive a restart. "
+                f"{self._runtime.keeper.fault}."
+            )
         return _status(self._view())
 
     async def journal(self, request: web.Request) -> web.Response:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import msgspec
 
-from actuator.journal.sidecar import Sidecar, lasting_mode
+from actuator.journal.sidecar import Sidecar, lasting_mode, sidecar
 from actuator.model import Durable, Mode, Moment, Saved
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """What a database holds."""
+    """What a database holds.
+
+    Attributes:
+        sequence: of the durable state.
+        saved: the durable state; None: none has been saved yet.
+        last_id: number of the newest row that is whole, 0 without any.
+        last_wall: Unix time of the newest whole row written by a clock known to be right.
+    """
 
     sequence: int
     saved: Saved | None
-    last_wall: float | None
+    last_id: int = 0
+    last_wall: float | None = None
 
 
 def torn(content: Content | None, fault: str, side: Sidecar | None, side_fault: str) -> str:
@@ -24,7 +32,16 @@ def torn(content: Content | None, fault: str, side: Sidecar | None, side_fault: 
         return f"the database is behind its sidecar (sequence {content.sequence}, sidecar {side.sequence})"
     if side.sequence < content.sequence - 1:
         return f"the sidecar is behind its database (sequence {side.sequence}, database {content.sequence})"
+    # A sidecar one behind is a death between the two writes: then the database alone has the last word.
+    if side.sequence == content.sequence and (differing := _differing(content, side)):
+        return f"database and sidecar differ in {', '.join(differing)}"
     return ""
+
+
+def _differing(content: Content, side: Sidecar) -> list[str]:
+    said = sidecar(content.sequence, content.saved.durable if content.saved else Durable(), None)
+    both = ("mode", "inhibits", "attempts", "locked_out")
+    return [name for name in both if getattr(said, name) != getattr(side, name)]
 
 
 def salvaged(content: Content | None, side: Sidecar | None, here: Moment) -> Saved:

@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from actuator.journal import sidecar
+from actuator.journal.halves import salvaged
 from actuator.journal.rows import Row
-from actuator.journal.store import MOST_ROWS, Found, Journal, JournalError
+from actuator.journal.store import MOST_ROWS, Found, Journal, JournalError, LostError
 from actuator.model import Moment, Saved
 from actuator.relay.config import RelayConfig
 from actuator.worker import StuckError, Worker
@@ -35,6 +37,7 @@ class Keeper:
     Attributes:
         ok: the last write succeeded.
         fault: why it did not; empty when it did.
+        beside: the newest durable state is at least in the sidecar: what forbids a run outlives a restart.
     """
 
     def __init__(self, path: Path, relay: RelayConfig) -> None:
@@ -45,20 +48,31 @@ class Keeper:
         self._recent: deque[Row] = deque(maxlen=_RECENT)
         self._waiting: list[Row] = []
         self._unsaved: Saved | None = None
+        self._last: Saved | None = None
         self._tried_at = 0.0
         self.ok = True
         self.fault = ""
+        self.beside = True
 
     async def load(self, here: Moment) -> Found:
-        """Read what is there; see Journal.load."""
+        """Read what is there; see Journal.load. When that fails: what the sidecar alone can say."""
         try:
             found = await self._worker.do(partial(self._journal.load, here), DEADLINE * 5)
-            self._next = 1 + await self._worker.do(self._journal.last_id, DEADLINE)
-        except (StuckError, JournalError) as error:
+        except StuckError as error:
             self._renew()
-            found = Found(torn=f"{self._path} cannot be read: {error}", error=str(error))
+            saved = await self._salvage(here)
+            found = Found(saved=saved, torn=f"{self._path} cannot be read: {error}", error=str(error))
+        self._next = 1 + found.last_id
         self._settle(found.error)
         return found
+
+    async def _salvage(self, here: Moment) -> Saved:
+        try:
+            side, _ = await self._worker.do(partial(sidecar.read, self._path), DEADLINE)
+        except StuckError as error:
+            _log.error("the journal's sidecar cannot be read", error=error)
+            side = None
+        return salvaged(None, side, here)
 
     def row(self, *, wall: float, sane: bool, kind: str, level: str, text: str, fields: Mapping[str, object]) -> Row:
         """Return a new row with the next number; it is written with the next `write`."""
@@ -87,20 +101,40 @@ class Keeper:
         """Write rows and the durable state; return whether all of it, with what waited before, is on the disk now."""
         self._waiting = [*self._waiting, *rows][-MOST_ROWS // 10 :]
         self._unsaved = saved or self._unsaved
+        self._last = saved or self._last
         if not self._waiting and self._unsaved is None:
             return self.ok
-        self._tried_at = time.monotonic()
-        work = partial(self._journal.write, tuple(self._waiting), self._unsaved)
         try:
-            await self._worker.do(work, DEADLINE)
+            await self._write()
+        except LostError as error:
+            self._begin_anew(error)
+            return await self.write((), None)
         except (StuckError, JournalError) as error:
             if isinstance(error, StuckError):
                 self._renew()
+            self.beside = isinstance(error, JournalError) and error.beside
             self._settle(str(error))
             return False
-        self._waiting, self._unsaved = [], None
+        self._waiting, self._unsaved, self.beside = [], None, True
         self._settle("")
         return True
+
+    async def _write(self) -> None:
+        self._tried_at = time.monotonic()
+        await self._worker.do(partial(self._journal.write, tuple(self._waiting), self._unsaved), DEADLINE)
+
+    def _begin_anew(self, error: LostError) -> None:
+        """Have everything that is in memory written again, and say in it why what is older is missing."""
+        _log.error("journal was lost while in use and is written anew", error=error)
+        self.row(
+            wall=time.time(),
+            sane=False,
+            kind="journal_lost",
+            level="error",
+            text=f"{error}; what was still in memory has been written anew.",
+            fields={},
+        )
+        self._waiting, self._unsaved = list(self._recent), self._last
 
     def forget(self, rows: Sequence[Row]) -> None:
         """Drop rows that wait to be written: what they tell did not come to pass."""
@@ -114,9 +148,22 @@ class Keeper:
         self._renew()
 
     async def retry(self) -> None:
-        """Try again to write what waits, every ten seconds."""
-        if (self._waiting or self._unsaved) and time.monotonic() - self._tried_at >= RETRY:
-            await self.write((), None)
+        """Every ten seconds, try again to write what waits, or see whether the files are still there."""
+        if time.monotonic() - self._tried_at < RETRY:
+            return
+        if not self._waiting and self._unsaved is None:
+            self._tried_at = time.monotonic()
+            try:
+                await self._worker.do(self._journal.look, DEADLINE)
+            except LostError as error:
+                self._begin_anew(error)
+            except (StuckError, OSError) as error:
+                if isinstance(error, StuckError):
+                    self._renew()
+                self._unsaved = self._last
+                self._settle(str(error))
+                return
+        await self.write((), None)
 
     async def rows(self, *, since: float | None = None, after: int = 0, most: int = MOST_ROWS) -> list[Row]:
         """Return rows in order, those that wait to be written too.
@@ -142,7 +189,7 @@ class Keeper:
 
     def _renew(self) -> None:
         """Leave the connection to the thread that hangs in it."""
-        self._journal = Journal(self._path, self._relay)
+        self._journal = self._journal.successor(self._relay)
 
     def _settle(self, fault: str) -> None:
         self.ok, self.fault = not fault, fault

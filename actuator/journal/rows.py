@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -39,22 +40,39 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def columns(row: Row) -> tuple[object, ...]:
-    """Return the row as it is stored."""
-    return row.id, row.wall, int(row.sane), row.kind, row.level, row.text, encode(row.fields).decode()
+    """Return the row as it is stored, its CRC-32 last."""
+    return row.id, row.wall, int(row.sane), row.kind, row.level, row.text, encode(row.fields).decode(), _checksum(row)
 
 
 def row(stored: tuple[Any, ...]) -> Row:
-    """Return the row that is stored as these columns."""
-    number, wall, sane, kind, level, text, fields = stored
-    return Row(
-        id=number,
-        wall=wall,
-        sane=bool(sane),
-        kind=kind,
-        level=level,
-        text=text,
-        fields=msgspec.json.decode(fields),
-    )
+    """Return the row that is stored as these columns, text as bytes.
+
+    Raises:
+        ValueError: it is not what was written.
+    """
+    *kept, checksum = stored
+    number, wall, sane, kind, level, text, fields = kept
+    try:
+        read = Row(
+            id=number,
+            wall=float(wall),
+            sane=bool(sane),
+            kind=kind.decode(),
+            level=level.decode(),
+            text=text.decode(),
+            fields=msgspec.json.decode(fields, type=dict[str, str | float | int | bool | None]),
+        )
+        whole = _checksum(read) == checksum
+    except (msgspec.MsgspecError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        raise ValueError(f"row {number} is damaged: {error}") from error
+    if not whole:
+        raise ValueError(f"row {number} is damaged: its checksum does not fit")
+    return read
+
+
+def _checksum(row: Row) -> int:
+    facts = (row.id, float(row.wall), row.sane, row.kind, row.level, row.text)
+    return zlib.crc32(encode(facts) + encode(row.fields))
 
 
 def as_json(rows: Sequence[Row]) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from actuator.journal.rows import encode
+from actuator.journal.seal import sealed, unsealed
 from actuator.model import Durable, Inhibit, Mode
 from actuator.relay.config import RelayConfig, plain
 from toolkit.config import ConfigError, decode
@@ -60,10 +61,10 @@ def read(journal: Path) -> tuple[Sidecar | None, str]:
     """Return the sidecar of a journal, or None and why it cannot be read."""
     path = path_of(journal)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Sidecar), ""
+        return msgspec.json.decode(unsealed(path.read_bytes()), type=Sidecar), ""
     except FileNotFoundError:
         return None, f"{path.name} is missing"
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, ValueError) as error:
         return None, f"{path.name} cannot be read: {error}"
 
 
@@ -80,16 +81,16 @@ def last_relay(journal: Path) -> RelayConfig | None:
     return relay
 
 
-def write(journal: Path, content: Sidecar) -> None:
-    """Replace the sidecar of a journal; when this returns it is on the disk.
+def write(journal: Path, content: Sidecar) -> bytes:
+    """Replace the sidecar of a journal and return its bytes; when this returns they are on the disk.
 
     Raises:
         OSError: it is not; the old one is still there.
     """
-    path = path_of(journal)
+    path, written = path_of(journal), sealed(encode(content))
     temporary = path.with_name(f"{path.name}.new")
     with temporary.open("wb") as file:
-        file.write(encode(content))
+        file.write(written)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -98,3 +99,4 @@ def write(journal: Path, content: Sidecar) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+    return written

@@ -7,16 +7,19 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from actuator.journal import sidecar
 from actuator.journal.halves import Content, salvaged, torn
 from actuator.journal.rows import Row, columns, encode, row
+from actuator.journal.seal import sealed, unsealed
 from actuator.model import Durable, Moment, Saved
 from actuator.relay.config import RelayConfig
+from toolkit import log
 
 MOST_ROWS = 20_000
 """Rows kept; at about 300 bytes each the file stays under 10 MB."""
@@ -25,14 +28,44 @@ _SPARE = 1_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS event (
     id INTEGER PRIMARY KEY, wall REAL NOT NULL, sane INTEGER NOT NULL, kind TEXT NOT NULL, level TEXT NOT NULL,
-    text TEXT NOT NULL, fields TEXT NOT NULL);
+    text TEXT NOT NULL, fields TEXT NOT NULL, checksum INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL, saved TEXT);
 INSERT OR IGNORE INTO state VALUES (1, 0, NULL);
 """
 
 
+_COLUMNS = "id, wall, sane, kind, level, text, fields, checksum"
+_DAMAGE = (sqlite3.Error, OSError, msgspec.MsgspecError, ValueError, TypeError, ArithmeticError)
+"""What files that are not as we left them can raise."""
+
+_log = log.get(__name__)
+
+
 class JournalError(Exception):
-    """The journal could not be written or read; the text says why."""
+    """The journal could not be written or read; the text says why.
+
+    Attributes:
+        beside: the sidecar has taken the durable state, though the database has not.
+    """
+
+    def __init__(self, text: str, *, beside: bool = False) -> None:
+        super().__init__(text)
+        self.beside = beside
+
+
+class LostError(JournalError):
+    """Database or sidecar was removed or replaced in use; the next write begins it anew and has to bring everything."""
+
+
+class _OvertakenError(sqlite3.Error):
+    """A write that hung comes through after a newer one."""
+
+
+class _Snapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the state row keeps: its own number too, so that both are under one checksum."""
+
+    sequence: int
+    saved: Saved
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,41 +75,62 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
         saved: the durable state; None on a fresh start. When torn: what can still be known of it, with the mode from
             whichever can be read (off when they differ or neither can), and the inhibits and attempts of both.
         torn: why database and sidecar cannot be trusted together; empty when they can, or when both are missing.
+        last_id: number of the newest row, 0 without any.
         last_wall: Unix time of the newest row written by a clock known to be right.
         error: why the journal cannot be written; empty when it can.
     """
 
     saved: Saved | None = None
     torn: str = ""
+    last_id: int = 0
     last_wall: float | None = None
     error: str = ""
+
+
+class _Known(msgspec.Struct, kw_only=True):
+    """What was left behind by the last write.
+
+    Attributes:
+        sequence: the highest one that was written or seen.
+        identity: of the database's file; None before it is opened.
+        beside: the sidecar's bytes; None when they are not certain.
+    """
+
+    sequence: int = 0
+    identity: tuple[int, int] | None = None
+    beside: bytes | None = None
 
 
 class Journal:
     """The database and its sidecar. One thread uses it."""
 
-    def __init__(self, path: Path, relay: RelayConfig | None) -> None:
+    def __init__(self, path: Path, relay: RelayConfig | None, known: _Known | None = None) -> None:
         self._path = path
         self._relay = relay
+        self._known = known or _Known()
         self._database: sqlite3.Connection | None = None
-        self._sequence = 0
         self._written = 0
+        self._abandoned = False
+
+    def successor(self, relay: RelayConfig) -> Journal:
+        """Return another one for the same files; this one, which may hang in a thread, keeps its hands off from now."""
+        self._abandoned = True
+        return Journal(self._path, relay, msgspec.structs.replace(self._known, beside=None))
 
     def load(self, here: Moment) -> Found:
         """Read what is there, judge whether it belongs together, and make it ready to be written."""
-        there, beside = _size(self._path), _size(sidecar.path_of(self._path))
-        if there is None and beside is None:
-            found, error = Found(), self._try_create()
-            return msgspec.structs.replace(found, error=error)
+        if _missing(self._path) and _missing(sidecar.path_of(self._path)):
+            return Found(error=self._try_create())
         side, side_fault = sidecar.read(self._path)
         content, fault = _read(self._path)
         why = torn(content, fault, side, side_fault)
-        saved = content.saved if content else None
-        error = self._try_ready(broken=content is None)
-        self._sequence = max(content.sequence if content else 0, side.sequence if side else 0)
+        saved = salvaged(content, side, here) if why else content.saved if content else None
+        self._known.sequence = max(content.sequence if content else 0, side.sequence if side else 0)
+        error = self._try_ready(broken=saved if content is None else None)
         return Found(
-            saved=salvaged(content, side, here) if why else saved,
+            saved=saved,
             torn=why,
+            last_id=content.last_id if content else 0,
             last_wall=content.last_wall if content else None,
             error=error,
         )
@@ -84,34 +138,53 @@ class Journal:
     def write(self, rows: Sequence[Row], saved: Saved | None) -> None:
         """Write rows, and the durable state when there is one, in one transaction; then the sidecar.
 
-        When it returns, all of it is on the disk.
+        When it returns, all of it is on the disk. The sidecar is written even when the database is not, a number ahead
+        of it: what forbids a run outlives a restart if either of the two can be written.
 
         Raises:
+            LostError: a file was removed or replaced; give again everything there is.
             JournalError: it is not; rows and state are the caller's to give again.
         """
+        fault = ""
         try:
-            database = self._ready()
-            with database:
-                database.execute("BEGIN IMMEDIATE")
-                database.executemany("INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?, ?, ?, ?)", map(columns, rows))
-                self._prune(database, len(rows))
-                if saved is not None:
-                    self._update(database, saved)
-            if saved is not None:
-                self._sequence += 1
-                self._write_sidecar(saved.durable)
-        except (sqlite3.Error, OSError) as error:
+            self.look()
+            self._write_database(rows, saved)
+        except _OvertakenError as error:
             self.close()
             raise JournalError(f"{self._path} cannot be written: {error}") from error
+        except _DAMAGE as error:
+            self.close()
+            fault = str(error)
+        beside = saved is not None and not self._abandoned
+        if saved is not None and beside:
+            try:
+                self._write_sidecar(saved.durable, number=self._known.sequence + 1)
+            except _DAMAGE as error:
+                self.close()
+                fault, beside = fault or str(error), False
+        if saved is not None and (beside or not fault):
+            self._known.sequence += 1
+        if fault:
+            raise JournalError(f"{self._path} cannot be written: {fault}", beside=beside)
 
-    def last_id(self) -> int:
-        """Return the number of the newest row, 0 without any.
+    def look(self) -> None:
+        """Find out whether both files are still those that were written.
 
         Raises:
-            JournalError: the database cannot be read.
+            LostError: one is not; what has taken the database's place is set aside.
+            OSError: they cannot be looked at.
         """
-        newest = self.rows(most=1)
-        return newest[-1].id if newest else 0
+        known, beside = self._known, sidecar.path_of(self._path)
+        replaced = known.identity is not None and _identity(self._path) != known.identity
+        changed = known.beside is not None and (_missing(beside) or beside.read_bytes() != known.beside)
+        if self._abandoned:
+            return  # what differs is the successor's work
+        if replaced or changed:
+            known.beside = None
+            if replaced:
+                known.identity = None
+                self._set_aside()
+            raise LostError(f"{self._path if replaced else beside} was removed or replaced while it was in use")
 
     def rows(self, *, since: float | None = None, after: int = 0, most: int = MOST_ROWS) -> list[Row]:
         """Return rows in order, the newest `most` of those asked for.
@@ -124,19 +197,19 @@ class Journal:
         Raises:
             JournalError: the database cannot be read.
         """
+        asked = (after, -1e300 if since is None else since, most)
         try:
             stored = (
                 []
                 if self._database is None
                 else self._database.execute(
-                    "SELECT id, wall, sane, kind, level, text, fields FROM event WHERE id > ? AND wall >= ? "
-                    "ORDER BY id DESC LIMIT ?",
-                    (after, -1e300 if since is None else since, most),
+                    f"SELECT {_COLUMNS} FROM event WHERE id > ? AND wall >= ? ORDER BY id DESC LIMIT ?",  # noqa: S608
+                    asked,
                 ).fetchall()
             )
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ArithmeticError) as error:
             raise JournalError(f"{self._path} cannot be read: {error}") from error
-        return [row(columns) for columns in reversed(stored)]
+        return [*_whole(reversed(stored))]
 
     def close(self) -> None:
         """Close the database; the next write opens it again."""
@@ -145,23 +218,36 @@ class Journal:
                 self._database.close()
             self._database = None
 
+    def _write_database(self, rows: Sequence[Row], saved: Saved | None) -> None:
+        database = self._ready()
+        with database:
+            database.execute("BEGIN IMMEDIATE")
+            database.executemany("INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(columns, rows))
+            if rows:
+                self._prune(database, rows)
+            if saved is not None:
+                self._update(database, saved)
+
     def _try_create(self) -> str:
         try:
             self._ready()
-            self._write_sidecar(Durable())
-        except (sqlite3.Error, OSError) as error:
+            self._write_sidecar(Durable(), number=0)
+        except _DAMAGE as error:
             self.close()
             return f"{self._path} cannot be created: {error}"
         return ""
 
-    def _try_ready(self, *, broken: bool) -> str:
+    def _try_ready(self, *, broken: Saved | None) -> str:
+        """Open the database; one that is broken gives way to a new one, once the sidecar has all that is left of it."""
         try:
-            if broken:
+            if broken is not None:
+                self._known.sequence += 1
+                self._write_sidecar(broken.durable, number=self._known.sequence)
                 self._set_aside()
             database = self._ready()
             with database:
                 database.execute("BEGIN IMMEDIATE")
-        except (sqlite3.Error, OSError) as error:
+        except _DAMAGE as error:
             self.close()
             return f"{self._path} cannot be written: {error}"
         return ""
@@ -181,29 +267,35 @@ class Journal:
             try:
                 database.executescript(_SCHEMA)
                 sequence = int(database.execute("SELECT sequence FROM state").fetchone()[0])
-            except sqlite3.Error:
+            except BaseException:
                 database.close()
                 raise
-            self._sequence = max(self._sequence, sequence)
+            side, _ = sidecar.read(self._path)
+            self._known.sequence = max(self._known.sequence, sequence, side.sequence if side else 0)
+            self._known.identity = _identity(self._path)
             self._database = database
         return self._database
 
     def _update(self, database: sqlite3.Connection, saved: Saved) -> None:
         """Replace the state, unless a write that hung before this one has come through after all."""
+        number = self._known.sequence + 1
         updated = database.execute(
             "UPDATE state SET sequence = ?1, saved = ?2 WHERE sequence < ?1",
-            (self._sequence + 1, encode(saved).decode()),
+            (number, sealed(encode(_Snapshot(sequence=number, saved=saved))).decode()),
         )
         if updated.rowcount != 1:
-            raise sqlite3.OperationalError("another write came between")
+            raise _OvertakenError("another write came between")
 
-    def _write_sidecar(self, durable: Durable) -> None:
-        sidecar.write(self._path, sidecar.sidecar(self._sequence, durable, self._relay))
+    def _write_sidecar(self, durable: Durable, *, number: int) -> None:
+        self._known.beside = None
+        self._known.beside = sidecar.write(self._path, sidecar.sidecar(number, durable, self._relay))
 
-    def _prune(self, database: sqlite3.Connection, written: int) -> None:
-        self._written += written
+    def _prune(self, database: sqlite3.Connection, rows: Sequence[Row]) -> None:
+        """Drop the oldest rows, and those whose number damage has put beyond the newest one."""
+        self._written += len(rows)
         if self._written >= _SPARE:
-            database.execute("DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", (MOST_ROWS,))
+            newest = rows[-1].id
+            database.execute("DELETE FROM event WHERE id <= ? OR id > ?", (newest - MOST_ROWS, newest))
             self._written = 0
 
 
@@ -211,15 +303,30 @@ def _beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
-def _size(path: Path) -> int | None:
+def _missing(path: Path) -> bool:
+    """Return whether nothing is there; what cannot be looked at is not missing."""
     try:
-        return path.stat().st_size
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
     except OSError:
+        return False
+    return False
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells this file from another of the same name; None when there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
         return None
+    return status.st_dev, status.st_ino
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
+    # Text is decoded by us, row by row: one damaged row is not to hide the others.
+    database.text_factory = bytes
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
@@ -232,29 +339,61 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _read(path: Path) -> tuple[Content | None, str]:
     """Return what the database holds, or None and why it cannot be read; on a read-only disk from a copy."""
-    if not _size(path):
-        return None, f"{path.name} is {'missing' if _size(path) is None else 'empty'}"
+    if _missing(path):
+        return None, f"{path.name} is missing"
     try:
+        if not path.stat().st_size:
+            return None, f"{path.name} is empty"
         if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
             return _content(path), ""
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / path.name
             shutil.copyfile(path, copy)
-            if _size(_beside(path, "-wal")):
+            if not _missing(_beside(path, "-wal")):
                 shutil.copyfile(_beside(path, "-wal"), _beside(copy, "-wal"))
             return _content(copy), ""
-    except (sqlite3.Error, OSError, msgspec.DecodeError, ValueError, TypeError) as error:
+    except _DAMAGE as error:
         return None, f"{path.name} cannot be read: {error}"
 
 
 def _content(path: Path) -> Content:
     with contextlib.closing(_connect(path)) as database:
         check = database.execute("PRAGMA quick_check").fetchone()[0]
-        if check != "ok":
-            raise ValueError(check)
-        state = database.execute("SELECT sequence, saved FROM state").fetchone()
-        if state is None:
-            raise ValueError("it has no state")
-        last = database.execute("SELECT max(wall) FROM event WHERE sane").fetchone()[0]
-        saved = None if state[1] is None else msgspec.json.decode(state[1], type=Saved)
-        return Content(sequence=int(state[0]), saved=saved, last_wall=last)
+        if check != b"ok":
+            raise ValueError(check.decode(errors="replace"))
+        state = database.execute("SELECT sequence, saved FROM state").fetchall()
+        if len(state) != 1:
+            raise ValueError(f"it has {len(state)} states instead of one")
+        sequence, saved = state[0]
+        last_id, last_wall = _newest(database)
+        return Content(sequence=sequence, saved=_snapshot(sequence, saved), last_id=last_id, last_wall=last_wall)
+
+
+def _snapshot(sequence: object, saved: object) -> Saved | None:
+    if saved is None and sequence == 0:
+        return None
+    if not isinstance(saved, bytes):
+        raise ValueError("its state is lost")  # noqa: TRY004 - damage, not a mistake of the caller's
+    snapshot = msgspec.json.decode(unsealed(saved), type=_Snapshot)
+    if snapshot.sequence != sequence:
+        raise ValueError(f"its state is number {snapshot.sequence}, kept as {sequence}")
+    return snapshot.saved
+
+
+def _newest(database: sqlite3.Connection) -> tuple[int, float | None]:
+    """Return the number of the newest whole row, and when a clock known to be right last wrote one."""
+    last_id = 0
+    for one in _whole(database.execute(f"SELECT {_COLUMNS} FROM event ORDER BY id DESC")):  # noqa: S608 - constants
+        last_id = last_id or one.id
+        if one.sane:
+            return last_id, one.wall
+    return last_id, None
+
+
+def _whole(stored: Iterator[tuple[Any, ...]]) -> Iterator[Row]:
+    """Yield the rows that are as they were written; say it of others."""
+    for one in stored:
+        try:
+            yield row(one)
+        except ValueError as error:
+            _log.limited("row", "a journal row is damaged and left out", error=error)
