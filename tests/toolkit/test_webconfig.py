@@ -242,7 +242,7 @@ async def test_a_check_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> 
         counted.gate.clear()
         slow = [
             asyncio.create_task(status(session, basic("anne", f"wrong {number}")))
-            for number in range(passwords.QUEUE + 3)
+            for number in range(passwords.EACH + 4)
         ]
         done, waiting = await asyncio.wait(slow, return_when=asyncio.FIRST_COMPLETED)
         assert {task.result() for task in done} == {503}
@@ -250,7 +250,73 @@ async def test_a_check_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> 
         assert waiting
         counted.gate.set()
         answers = await asyncio.gather(*slow)
-        assert sorted(answers) == [401] * passwords.QUEUE + [503] * 3
+        assert sorted(answers) == [401] * (passwords.EACH + 1) + [503] * 3
+
+
+async def test_a_flood_keeps_nobody_else_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted(monkeypatch)
+    counted.gate.clear()
+    checked = passwords.Passwords()
+    written = {user: hashed("right").encode() for user in ("anne", "ben")}
+
+    async def match(user: str, password: str, remote: str) -> bool | int:
+        try:
+            return await checked.match(written, basic(user, password)["Authorization"], remote)
+        except web.HTTPServiceUnavailable as refusal:
+            return refusal.status
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        flood = [
+            tasks.create_task(match(user, f"wrong {number}", f"10.0.0.{number % 100}"))
+            for number in range(300)
+            for user in ("anne", "carl")
+        ]
+        flood += [tasks.create_task(match("anne", f"wrong {number}", "127.0.0.1")) for number in range(30)]
+        right = tasks.create_task(match("ben", "right", "127.0.0.1"))
+        await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)
+        counted.gate.set()
+    assert right.result() is True
+    assert {task.result() for task in flood} == {False, 503}
+    assert len(counted.calls) <= 1 + passwords.QUEUE + passwords.EACH + 1
+
+
+async def test_the_addresses_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted(monkeypatch)
+    counted.gate.clear()
+    checked = passwords.Passwords()
+    written = {"anne": hashed("right").encode()}
+    order: list[str] = []
+
+    async def match(remote: str) -> None:
+        await checked.match(written, basic("anne", "wrong")["Authorization"], remote)
+        order.append(remote)
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        for remote in ("a", "a", "a", "b"):
+            tasks.create_task(match(remote))
+        await asyncio.sleep(0)
+        counted.gate.set()
+    assert order == ["a", "a", "b", "a"]
+
+
+async def test_every_user_known_or_not_takes_the_work_of_the_costliest(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = 0
+
+    def spend(_: bytes, written: bytes) -> bool:
+        nonlocal work
+        work += 2 ** int(written.split(b"$")[2])
+        return False
+
+    monkeypatch.setattr(bcrypt, "checkpw", spend)
+    monkeypatch.setattr(bcrypt, "hashpw", spend)
+    checked = passwords.Passwords()
+    written = {"cheap": b"$2b$04$x", "dear": b"$2y$09$x", "middle": b"$2a$07$x"}
+    spent = {}
+    for user in (*written, "nobody"):
+        work = 0
+        assert not await checked.match(written, basic(user, "wrong")["Authorization"])
+        spent[user] = work
+    assert set(spent.values()) == {2**9}
 
 
 async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ class WebConfig:
         async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
             users = self._current().users
             credentials = request.headers.get(hdrs.AUTHORIZATION)
-            if users and not await self._passwords.match(users, credentials):
+            if users and not await self._passwords.match(users, credentials, request.remote):
                 if credentials is not None:
                     event = "a request brought a wrong user or password"
                     _log.limited("unauthorized", event, remote=request.remote, path=request.path)

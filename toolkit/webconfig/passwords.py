@@ -5,38 +5,50 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import hmac
+import ipaddress
 import secrets
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import bcrypt
 from aiohttp import web
 
 REMEMBERED = 100
-QUEUE = 16
+EACH = 2
+"""Passwords of one user from one address that may wait to be checked."""
+
+QUEUE = 64
+"""Passwords that may wait in all, those from this machine aside."""
+
+_SALT = b"." * 22
 
 
 class Passwords:
     """Checks what requests bring.
 
     bcrypt takes a good part of a second on a small computer, so it runs in one thread of its own, and credentials that
-    matched are remembered, as a digest under a key that dies with the process. An unknown user takes as long as a known
-    one.
+    matched are remembered, as a digest under a key that dies with the process. Each address and user has a queue of its
+    own and they take turns, so that who floods one keeps nobody else out. Every check takes as long as one at the
+    highest cost among the users, so that time does not tell who is one.
     """
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._matched: dict[bytes, None] = {}
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="bcrypt")
-        self._queued = 0
+        self._turns = _Turns()
 
-    async def match(self, users: Mapping[str, bytes], authorization: str | None) -> bool:
+    async def match(self, users: Mapping[str, bytes], authorization: str | None, remote: str | None = None) -> bool:
         """Return whether an Authorization header brings one of the users and their password.
 
         Args:
             users: bcrypt hash of each user's password, at least one.
             authorization: the header's value, None when there is none.
+            remote: the address that it came from.
 
         Raises:
             HTTPServiceUnavailable: too many are waiting to be checked.
@@ -45,18 +57,16 @@ class Passwords:
         if brought is None:
             return False
         user, password = brought
-        written = users.get(user, next(iter(users.values())))
+        costliest = max(users.values(), key=_cost)
+        written = users.get(user, costliest)
         digest = hmac.digest(self._key, written + user.encode() + b":" + password, "sha256")
         if digest in self._matched:
             return True
-        if self._queued >= QUEUE:
-            text = "Too many passwords are being checked; try again in a second."
-            raise web.HTTPServiceUnavailable(text=text, headers={"Retry-After": "1"})
-        self._queued += 1
-        try:
-            matches = await asyncio.get_running_loop().run_in_executor(self._executor, _matches, password, written)
-        finally:
-            self._queued -= 1
+        async with self._turns.turn(remote or "", user if user in users else ""):
+            if digest in self._matched:
+                return True
+            work = partial(_matches, password, written, _cost(costliest))
+            matches = await asyncio.get_running_loop().run_in_executor(self._executor, work)
         if not matches or user not in users:
             return False
         self._matched[digest] = None
@@ -65,11 +75,76 @@ class Passwords:
         return True
 
 
-def _matches(password: bytes, written: bytes) -> bool:
+class _Turns:
+    """One at a time; those who wait take turns by address and user."""
+
+    def __init__(self) -> None:
+        self._taken = False
+        self._waiting: dict[tuple[str, str], deque[asyncio.Future[None]]] = {}
+
+    @contextlib.asynccontextmanager
+    async def turn(self, remote: str, user: str) -> AsyncIterator[None]:
+        """Wait for one's turn, and have it.
+
+        Raises:
+            HTTPServiceUnavailable: too many are waiting.
+        """
+        if self._taken:
+            await self._wait(remote, user)
+        self._taken = True
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    async def _wait(self, remote: str, user: str) -> None:
+        mine = self._waiting.get((remote, user), ())
+        if len(mine) >= EACH or (sum(map(len, self._waiting.values())) >= QUEUE and not _is_ours(remote)):
+            text = "Too many passwords are being checked; try again in a second."
+            raise web.HTTPServiceUnavailable(text=text, headers={"Retry-After": "1"})
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault((remote, user), deque()).append(future)
+        try:
+            await future
+        except asyncio.CancelledError:
+            if not future.cancelled():
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        while self._waiting:
+            key = next(iter(self._waiting))
+            queue = self._waiting.pop(key)
+            future = queue.popleft()
+            if queue:
+                self._waiting[key] = queue
+            if not future.done():
+                future.set_result(None)
+                return
+        self._taken = False
+
+
+def _is_ours(remote: str) -> bool:
     try:
-        return bcrypt.checkpw(password[:72], written)  # the algorithm takes 72 bytes; Go's passes over the rest too
+        return ipaddress.ip_address(remote.partition("%")[0]).is_loopback
     except ValueError:
         return False
+
+
+def _cost(written: bytes) -> int:
+    return int(written.split(b"$")[2])
+
+
+def _matches(password: bytes, written: bytes, cost: int) -> bool:
+    """Check a password in the time of a check at this cost: each cost takes twice the work of the one below it."""
+    password = password[:72]  # the algorithm takes 72 bytes; Go's passes over the rest too
+    try:
+        matches = bcrypt.checkpw(password, written)
+        for step in range(_cost(written), cost):
+            bcrypt.hashpw(password, b"$2b$%02d$" % step + _SALT)
+    except ValueError:
+        return False
+    return matches
 
 
 def _credentials(authorization: str) -> tuple[str, bytes] | None:
