@@ -257,6 +257,7 @@ async def _json(request: web.Request) -> dict[str, Any]:
         raise web.HTTPUnsupportedMediaType(text=f"Found {request.content_type}, expected application/json.")
     try:
         document = json.loads(await request.read())
+        json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is no text that could be answered
     except (ValueError, RecursionError) as error:
         raise web.HTTPBadRequest(text=f"Found no JSON: {error}") from error
     if not isinstance(document, dict):

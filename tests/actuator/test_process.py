@@ -71,6 +71,9 @@ def test_what_is_refused_changes_nothing_and_is_counted(tmp_path: Path) -> None:
         assert it.request("POST", post, payload("SomethingElse", site="cabin"))[0] == 200
         assert it.request("POST", post, payload("BatterySocLow", site="boat"))[0] == 200
         assert it.request("GET", post)[0] == 405
+        for order in (rb'{"mode":"on","for":"\ud800"}', rb'{"mode":"on","\ud800":1}', rb'{"mode":"\ud800"}'):
+            assert it.request("POST", "/api/v1/mode", order, {"Content-Type": "application/json"})[0] == 400, order
+        assert it.request("GET", "/api/v1/journal?since=%ed%a0%80")[0] == 400
         after = it.status()
         assert {key: after[key] for key in ("path", "phase", "causes")} == {
             key: before[key] for key in ("path", "phase", "causes")
