@@ -163,7 +163,7 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
     for number in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
         signal.signal(number, signal.SIG_IGN)  # a terminal's: stopped, we could not open at the deadline
     loop.add_signal_handler(signal.SIGHUP, reloader.on_signal)
-    why, failed = "it was not served", True
+    why, failed, refused = "it was not served", True, ""
     async with contextlib.AsyncExitStack() as stack:
         turning: asyncio.Task[None] | None = None
         try:
@@ -175,12 +175,13 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
             failed = not asked.done()
             why = f"by {_name(asked.result())}" if asked.done() else "by a failure of its own"
         except OSError as error:
-            sys.stderr.write(f"{error}\n")
-            why = str(error)
+            why = refused = str(error)
         finally:
             notify("STOPPING=1")
             await _ended(turning)
             proven = await runtime.end(why)
+    if refused:
+        sys.stderr.write(f"{refused}\n")
     if not failed and proven:
         raise Stopped(asked.result())
     return 1

@@ -72,6 +72,7 @@ def test_a_board_that_refuses_says_so() -> None:
         contact = driver(relay(served.url, coil=9))
         with pytest.raises(RelayError, match="refuses function 5 with exception 2"):
             contact.close_contact()
+        contact.let_go()
         served.board.refuses_writes = True
         contact = driver(relay(served.url))
         with pytest.raises(RelayError, match="exception 4"):
