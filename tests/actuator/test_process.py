@@ -172,6 +172,29 @@ def test_an_exception_inside_the_loop_ends_with_the_contact_open(tmp_path: Path)
         assert "thrown inside the loop" in process.output
 
 
+UNWRITABLE = """
+import sys
+from actuator.cli import main
+from actuator.journal import Keeper
+whole = Keeper.write
+async def write(self, rows, saved):
+    if any("The actuator ends" in row.text for row in rows):
+        raise OSError(24, "Too many open files")
+    return await whole(self, rows, saved)
+Keeper.write = write
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_last_row_that_cannot_be_written_does_not_spoil_the_end(tmp_path: Path) -> None:
+    with site(tmp_path) as it, it.running(UNWRITABLE) as process:
+        it.close_for_an_alert()
+        process.signal(signal.SIGTERM)
+        assert process.wait(10) == -signal.SIGTERM
+        assert not it.board.closed()
+        assert "the last row could not be written" in process.output
+
+
 def test_a_board_that_cannot_be_opened_at_the_end_makes_the_exit_say_so(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running() as process:
         it.close_for_an_alert()
