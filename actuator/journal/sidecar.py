@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -12,7 +12,10 @@ from actuator.journal.rows import encode
 from actuator.journal.seal import sealed, unsealed
 from actuator.model import Durable, Inhibit, Mode
 from actuator.relay.config import RelayConfig, plain
+from toolkit import log
 from toolkit.config import ConfigError, decode
+
+_log = log.get(__name__)
 
 
 class Sidecar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,19 +87,45 @@ def last_relay(journal: Path) -> RelayConfig | None:
 def write(journal: Path, content: Sidecar) -> bytes:
     """Replace the sidecar of a journal and return its bytes; when this returns they are on the disk.
 
+    A full disk has no room for a new file beside the old one, but the old one's own block can still be written.
+
     Raises:
-        OSError: it is not; the old one is still there.
+        OSError: they are not; the old one is still there.
     """
     path, written = path_of(journal), sealed(encode(content))
+    try:
+        _replace(path, written)
+    except OSError as error:
+        if not _fits(path, written):
+            raise
+        with path.open("r+b") as file:
+            _write_through(file, written)
+        _log.limited("in-place", "sidecar cannot be replaced, written in its own place", error=error)
+    return written
+
+
+def _replace(path: Path, written: bytes) -> None:
     temporary = path.with_name(f"{path.name}.new")
     with temporary.open("wb") as file:
-        file.write(written)
-        file.flush()
-        os.fsync(file.fileno())
+        _write_through(file, written)
     temporary.replace(path)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
-    return written
+
+
+def _write_through(file: BinaryIO, written: bytes) -> None:
+    file.write(written)
+    file.truncate()
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _fits(path: Path, written: bytes) -> bool:
+    """Return whether these bytes fit into what the disk has already given to the file."""
+    try:
+        return len(written) <= path.stat().st_blocks * 512
+    except OSError:
+        return False

@@ -226,7 +226,25 @@ def test_a_database_that_takes_nothing_leaves_the_order_in_the_sidecar(tmp_path:
     assert (found.torn, found.saved) == ("", saved()), "once the database takes it, nothing is torn"
 
 
-def test_a_sidecar_that_cannot_be_written_does_not_stop_the_database(tmp_path: Path) -> None:
+def test_a_sidecar_that_cannot_be_replaced_is_written_in_its_own_place(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = Journal(path, SimulatedRelay())
+    journal.load(HERE)
+    (tmp_path / "journal.db.sidecar.new").mkdir()
+    journal.write([row(1)], saved())
+    journal.write([row(2)], saved(replace(OFF, inhibits={})))
+    journal.close()
+    assert Journal(path, SimulatedRelay()).load(HERE).torn == "", "longer and shorter, both fit"
+    path.unlink()
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert found.saved is not None
+    assert found.saved.durable.mode == "off"
+
+
+def test_a_sidecar_that_cannot_be_written_does_not_stop_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sidecar_room, "_fits", lambda *_: False)
     path = tmp_path / "journal.db"
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
