@@ -176,7 +176,7 @@ class Journal:
         """
         known, beside = self._known, sidecar.path_of(self._path)
         replaced = known.identity is not None and _identity(self._path) != known.identity
-        changed = known.beside is not None and (_missing(beside) or beside.read_bytes() != known.beside)
+        changed = known.beside is not None and _bytes(beside) != known.beside
         if self._abandoned:
             return  # what differs is the successor's work
         if replaced or changed:
@@ -312,6 +312,13 @@ def _missing(path: Path) -> bool:
     except OSError:
         return False
     return False
+
+
+def _bytes(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -259,6 +259,23 @@ def test_a_sidecar_that_cannot_be_written_does_not_stop_the_database(
     assert (found.torn, found.saved) == ("", saved())
 
 
+async def test_a_sidecar_that_became_a_folder_does_not_keep_the_database_from_being_written(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    keeper = Keeper(path, SimulatedRelay())
+    await keeper.load(HERE)
+    assert await keeper.write((), saved(Durable()))
+    beside = tmp_path / "journal.db.sidecar"
+    beside.unlink()
+    beside.mkdir()
+    assert not await keeper.write((), saved())
+    assert keeper.fault
+    await keeper.close()
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert found.torn
+    assert found.saved is not None
+    assert (found.saved.durable.mode, found.saved.durable.closures) == ("off", OFF.closures)
+
+
 @pytest.mark.parametrize("lost", [("",), (".sidecar",), ("", "-wal", "-shm", ".sidecar"), ("replaced",)])
 @pytest.mark.parametrize("when", ["idle", "writing"])
 async def test_files_that_vanish_in_use_are_noticed_and_written_anew(
