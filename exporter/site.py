@@ -11,6 +11,9 @@ from exporter.soc import Judge, Reason, Verdict
 from exporter.sources.base import Family
 from toolkit import log
 
+_LEAD_PERIOD = 60.0
+"""Seconds; a source that comes and goes alone takes and loses the lead each time, and is said this often."""
+
 _log = log.get("soc")
 
 
@@ -98,7 +101,14 @@ class Site:
             if reason is not before and reason is not None:
                 _log.limited(f"{name} {reason}", "state of charge refused", source=name, reason=reason.value)
             elif reason is not before:
-                _log.info("state of charge trusted again", source=name)
+                _log.limited(f"{name} trusted", "state of charge trusted again", level="info", source=name)
         if verdict.lead != self._spoken.lead:
-            _log.info("another source leads the state of charge", source=verdict.lead, before=self._spoken.lead)
+            _log.limited(
+                f"lead {verdict.lead}",
+                "another source leads the state of charge",
+                level="info",
+                period=_LEAD_PERIOD,
+                source=verdict.lead,
+                before=self._spoken.lead,
+            )
         self._spoken = Spoken(verdict.lead, refused)

@@ -5,13 +5,15 @@ Every source is judged on its own evidence. Its state of charge can be
 * `absent`: the device has not answered yet, or answers that it does not know;
 * `stale`: its last account is older than `max_age`;
 * `range`: outside 0 to 1;
-* `frozen`: it stands still while the current has moved three points of the capacity;
+* `frozen`: it stands still while the current has moved three points of the capacity: its own current, or a living
+  other's when it repeats its whole account;
 * `jump`: it moves faster than twice what the current allows, plus two points;
 * `outvoted`: more other sources agree with each other, within five points, than with it.
 
-The first three are over when their cause is. The last three last until the source has earned trust again: by staying
-within five points of a trusted other for a while, or, when there is no other, by moving plausibly for `recover_after`;
-it is then suspect, and leads only when nobody else can, until the next full charge.
+The first three are over when their cause is, but the lead is not taken back from another before a minute is over. The
+last three last until the source has earned trust again: by staying within five points of a trusted other for a while,
+or, when there is no other, by moving plausibly for `recover_after`; it is then suspect: it leads only when nobody else
+can, and is nobody's witness, until the next full charge.
 """
 
 from __future__ import annotations
@@ -119,6 +121,14 @@ def _plausible(track: Iterable[_Point], point: _Point) -> bool:
     return True
 
 
+def _still(flowed: float, ratio: float, flow: float | None) -> float:
+    """Return what has flowed while the ratio stood still; at either end it has to, and nothing counts."""
+    if flow is None:
+        return flowed
+    at_the_end = (ratio >= FULL and flow > 0) or (ratio <= EMPTY and flow < 0)
+    return 0.0 if at_the_end else flowed + flow
+
+
 def _remember(track: list[_Point], point: _Point) -> None:
     """Add a point to a track, which keeps one every few seconds of the last half hour, and always the newest."""
     if len(track) > 1 and track[-1].at - track[-2].at < _REMEMBER_EVERY:
@@ -135,21 +145,30 @@ class _Source:
     Attributes:
         charge: its last account, of monotonic `at` and Unix time `wall`.
         good_wall: Unix time of the last account that was trusted.
+        news_at: when an account last differed from the one before it.
+        steady_since: since when it has told a state of charge without a break.
+        moved: the part of the capacity that has flowed either way so far.
+        gaps: how often the current was not known.
         track: where it has been while it was trusted.
         probation: where it has been since it was refused.
         refused: why it is refused until it has earned trust again.
         refused_at: since when.
-        behaving_since: since when it has moved plausibly.
+        behaving_since: since when it has moved plausibly, uncontradicted by a trusted other.
         beside_since: since when it has been within five points of a trusted other; None: it is not.
         forgiven_at: when a single spike was last forgiven.
         suspect: whether it came back by itself and has not been seen full since.
         still: the part of the capacity that has flowed since its ratio last changed.
+        still_beside: the part that has flowed by another's account since its own last changed.
     """
 
     charge: Charge | None = None
     at: float = -math.inf
     wall: float = 0.0
     good_wall: float = 0.0
+    news_at: float = -math.inf
+    steady_since: float = -math.inf
+    moved: float = 0.0
+    gaps: int = 0
     track: list[_Point] = field(default_factory=list)
     probation: list[_Point] = field(default_factory=list)
     last: _Point | None = None
@@ -160,12 +179,23 @@ class _Source:
     forgiven_at: float = -math.inf
     suspect: bool = False
     still: float = 0.0
+    still_beside: float = 0.0
 
     @property
     def ratio(self) -> float | None:
         """The state of charge if it is known and in range."""
         ratio = None if self.charge is None else self.charge.ratio
         return ratio if ratio is not None and 0 <= ratio <= 1 else None
+
+    @property
+    def frozen(self) -> bool:
+        """Whether too much has flowed for it to stand still."""
+        return max(abs(self.still), abs(self.still_beside)) >= FROZEN_MOVE
+
+    def interrupted(self, at: float) -> None:
+        """Begin anew to watch how it behaves: it has not told a state of charge for a while."""
+        self.steady_since = self.behaving_since = at
+        self.beside_since = None
 
     def refuse(self, reason: Reason, at: float) -> None:
         """Refuse it until it has earned trust again."""
@@ -219,19 +249,22 @@ class Judge:
         if source is None or at < source.at:
             return
         net, most = self._flow(source, charge, at)
+        beside = self._flow_beside(source, at)
+        source.moved += most or 0.0
+        source.gaps += most is None
+        if source.charge is not None and (source.ratio is None or at - source.at > self._max_age):
+            source.interrupted(at)
+        if charge != source.charge:
+            source.news_at = at
         source.charge, source.at, source.wall = charge, at, wall
         ratio = source.ratio
         if ratio is None:
             return
         last = source.last
-        point = _Point(
-            at,
-            ratio,
-            (last.moved if last else 0.0) + (most or 0.0),
-            (last.gaps if last else 0) + (most is None),
-        )
-        source.last = point
-        self._watch_standstill(source, last, point, net)
+        source.last = point = _Point(at, ratio, source.moved, source.gaps)
+        moves = last is None or ratio != last.ratio
+        source.still = 0.0 if moves else _still(source.still, ratio, net)
+        source.still_beside = 0.0 if moves or source.news_at == at else _still(source.still_beside, ratio, beside)
         if source.refused is None:
             self._follow(name, source, point)
         else:
@@ -244,7 +277,7 @@ class Judge:
         """Return what is thought at monotonic `now`."""
         opinions = {name: self._opinion(source, now) for name, source in self._sources.items()}
         ratios = [opinion.ratio for opinion in opinions.values() if opinion.ratio is not None]
-        name = self._leader(opinions)
+        name = self._leader(opinions, now)
         lead = self._sources[name] if name else None
         return Verdict(
             lead=name,
@@ -282,13 +315,17 @@ class Judge:
         fresh = (other.charge for other in self._sources.values() if at - other.at <= self._max_age)
         return next((other.amperes for other in fresh if other and other.amperes is not None), None)
 
-    @staticmethod
-    def _watch_standstill(source: _Source, last: _Point | None, point: _Point, flow: float | None) -> None:
-        if last is None or point.ratio != last.ratio:
-            source.still = 0.0
-        elif flow is not None:
-            at_the_end = (point.ratio >= FULL and flow > 0) or (point.ratio <= EMPTY and flow < 0)
-            source.still = 0.0 if at_the_end else source.still + flow
+    def _flow_beside(self, source: _Source, at: float) -> float | None:
+        """Return what has flowed since the last account by a trusted other whose own account lives; None: not known."""
+        if self._coulombs is None or at - source.at > self._max_age:
+            return None
+        living = (
+            other.charge.amperes
+            for other in self._trusted(at)
+            if other is not source and other.charge and at - other.news_at <= self._max_age
+        )
+        amperes = next((amperes for amperes in living if amperes is not None), None)
+        return None if amperes is None else amperes * (at - source.at) / self._coulombs
 
     def _follow(self, name: str, source: _Source, point: _Point) -> None:
         """Take the account of a trusted source, or refuse it."""
@@ -301,7 +338,7 @@ class Judge:
             source.track.clear()
         source.suspect = source.suspect and not full
         _remember(source.track, point)
-        if abs(source.still) >= FROZEN_MOVE:
+        if source.frozen:
             source.refuse(Reason.FROZEN, point.at)
 
     def _try(self, name: str, source: _Source, point: _Point) -> None:
@@ -317,20 +354,19 @@ class Judge:
             source.probation = [point]
             source.trust()
             return
-        if abs(source.still) >= FROZEN_MOVE or not (full or _plausible(source.probation, point)):
+        if source.frozen or not (full or _plausible(source.probation, point)):
             source.probation.clear()
             source.behaving_since = at
         _remember(source.probation, point)
-        others = [other.ratio for other in self._trusted(at) if other is not source and other.ratio is not None]
+        others = [other.ratio for other in self._witnesses(source, at) if other.ratio is not None]
         if not any(abs(ratio - point.ratio) <= AGREEMENT + _ROUNDING for ratio in others):
             source.beside_since = None
         elif source.beside_since is None:
             source.beside_since = at
         if others:
-            if (
-                source.beside_since is not None
-                and at - max(source.beside_since, source.behaving_since) >= self._rejoin_after
-            ):
+            if source.beside_since is None:
+                source.behaving_since = at
+            elif at - max(source.beside_since, source.behaving_since) >= self._rejoin_after:
                 source.trust()
         elif at - source.behaving_since >= self._recover_after:
             source.trust()
@@ -350,13 +386,16 @@ class Judge:
             return False
         if any(0 <= point.at - at <= CHARGER_MAX_AGE for at in self._full_at.values()):
             return True
-        own = self._sources[name]
-        return any((other.ratio or 0) >= NEARLY_FULL for other in self._trusted(point.at) if other is not own)
+        return any((other.ratio or 0) >= NEARLY_FULL for other in self._witnesses(self._sources[name], point.at))
 
     # -- all together
 
     def _trusted(self, now: float) -> list[_Source]:
         return [source for source in self._sources.values() if self._opinion(source, now).refused is None]
+
+    def _witnesses(self, source: _Source, now: float) -> list[_Source]:
+        """Return the others by which this one may be measured."""
+        return [other for other in self._trusted(now) if other is not source and not other.suspect]
 
     def _vote(self, now: float) -> None:
         """Refuse every source against which more others agree than with it; those outvoted before have a vote too."""
@@ -384,9 +423,10 @@ class Judge:
             return Opinion(None, Reason.RANGE)
         return Opinion(source.ratio, source.refused)
 
-    def _leader(self, opinions: Mapping[str, Opinion]) -> str | None:
+    def _leader(self, opinions: Mapping[str, Opinion], now: float) -> str | None:
         trusted = [name for name, opinion in opinions.items() if opinion.refused is None]
         trusted = [name for name in trusted if not self._sources[name].suspect] or trusted
+        trusted = [name for name in trusted if now - self._sources[name].steady_since >= self._rejoin_after] or trusted
         if not trusted:
             return None
         if self._lead is Lead.FIRST:

@@ -1,0 +1,174 @@
+"""How trust is lost by what a source repeats, is not given back too early, and does not come and go."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.readings import Charge
+from exporter.soc import Lead, Reason
+from tests.exporter.test_soc import HOUR, Bench, refused
+
+
+def test_a_liar_is_not_believed_as_soon_as_the_one_that_contradicted_it_is_gone() -> None:
+    bench = Bench("bmk", "classic")
+    bench.keep(60, 2.0, bmk=0.85, classic=0.84)
+    bench.keep(2 * HOUR, 2.0, step=5, bmk=1.0, classic=0.84)
+    verdict = bench.keep(29 * 60, 2.0, step=5, bmk=1.0)
+    assert (verdict.lead, verdict.ratio) == (None, None), "alone for less than half an hour"
+    assert refused(verdict, "bmk") is Reason.JUMP
+    assert bench.keep(2 * 60, 2.0, step=5, bmk=1.0).lead == "bmk"
+
+
+def test_time_in_which_a_refused_source_says_nothing_is_no_good_behaviour() -> None:
+    bench = Bench("bmk")
+    bench.keep(60, 2.0, bmk=0.85)
+    bench.keep(10, 2.0, bmk=1.0)
+    bench.now += HOUR
+    assert refused(bench.say(2.0, bmk=1.0), "bmk") is Reason.JUMP
+    assert bench.keep(29 * 60, 2.0, step=5, bmk=1.0).lead is None
+    beside = Bench("bmk", "classic")
+    beside.keep(60, 2.0, bmk=0.60, classic=0.60)
+    beside.keep(70, 2.0, bmk=0.90, classic=0.60)
+    beside.keep(30, 2.0, bmk=0.61, classic=0.60)
+    beside.keep(300, 2.0, classic=0.60)
+    beside.now += 1
+    assert refused(beside.say(2.0, bmk=0.61, classic=0.60), "bmk") is Reason.JUMP
+
+
+def test_what_flows_while_the_device_does_not_know_counts() -> None:
+    bench = Bench("bmk")
+    bench.keep(60, -40.0, bmk=0.60)
+    for _ in range(3600):
+        bench.now += 1
+        assert bench.say(-40.0, bmk=None).ratio is None
+    bench.now += 1
+    assert bench.say(-40.0, bmk=0.50).ratio == 0.50, "40 A for an hour out of 400 Ah are ten points"
+
+
+def test_a_device_that_repeats_all_it_said_is_frozen_by_another_ones_current() -> None:
+    bench = Bench("bmk", "shunt")
+    ratio = 0.6
+    for _ in range(40 * 60):
+        bench.now += 1
+        ratio -= 20 / (400 * HOUR)
+        bench.judge.hear("bmk", Charge(0.60, 0.4), at=bench.now, wall=0)
+        bench.judge.hear("shunt", Charge(ratio, -20.0), at=bench.now, wall=0)
+    verdict = bench.judge.verdict(bench.now)
+    assert refused(verdict, "bmk") is Reason.FROZEN
+    assert verdict.lead == "shunt"
+
+
+def test_a_device_whose_own_current_lives_is_judged_by_that_alone() -> None:
+    bench = Bench("bmk", "shunt")
+    for number in range(40 * 60):
+        bench.now += 1
+        bench.judge.hear("bmk", Charge(0.60, 0.4 + 0.1 * (number % 2)), at=bench.now, wall=0)
+        bench.judge.hear("shunt", Charge(0.60 - number / 1e6, -20.0), at=bench.now, wall=0)
+    assert refused(bench.judge.verdict(bench.now), "bmk") is None
+
+
+def test_a_source_that_returned_by_itself_keeps_nobody_out_and_vouches_for_nobody() -> None:
+    bench = Bench("bmk", "classic")
+    bench.keep(60, 2.0, bmk=0.85, classic=0.84)
+    bench.keep(60, 2.0, bmk=1.0, classic=0.50)
+    verdict = bench.judge.verdict(bench.now)
+    assert (refused(verdict, "bmk"), refused(verdict, "classic")) == (Reason.JUMP, Reason.JUMP)
+    assert bench.keep(31 * 60, 2.0, step=5, bmk=1.0).lead == "bmk"
+    assert bench.keep(31 * 60, 2.0, step=5, bmk=1.0, classic=0.50).lead == "bmk"
+    assert refused(bench.judge.verdict(bench.now), "classic") is None
+    bench.now += 1
+    assert refused(bench.say(2.0, bmk=1.0, classic=1.0), "classic") is Reason.JUMP
+
+
+def test_one_that_comes_and_goes_does_not_pass_the_lead_to_and_fro() -> None:
+    bench = Bench("bmk", "classic")
+    bench.keep(60, -5.0, bmk=0.60, classic=0.57)
+    leads = []
+    for number in range(600):
+        bench.now += 1
+        leads.append(bench.say(-5.0, bmk=None if number % 2 else 0.60, classic=0.57).lead)
+    assert sum(a != b for a, b in itertools.pairwise(leads)) == 1
+    assert leads[-1] == "classic"
+    assert bench.keep(59, -5.0, bmk=0.60, classic=0.57).lead == "classic"
+    assert bench.keep(2, -5.0, bmk=0.60, classic=0.57).lead == "bmk", "once it has been well for a minute"
+
+
+def test_one_that_comes_and_goes_leads_at_once_when_nobody_else_can() -> None:
+    bench = Bench("bmk", "classic")
+    bench.keep(60, -5.0, bmk=0.60)
+    bench.now += 1
+    bench.say(-5.0, bmk=None)
+    bench.now += 1
+    assert bench.say(-5.0, bmk=0.60).lead == "bmk"
+
+
+shares = st.floats(0, 1)
+lies = st.lists(shares | st.none() | st.just(1.0) | st.just(0.0) | st.floats(-1, 3), min_size=1, max_size=60)
+
+
+@given(
+    start=st.floats(0.2, 0.8),
+    amperes=st.floats(-60, 60),
+    offset=st.floats(-0.03, 0.03),
+    lies=lies,
+    where=st.integers(0, 2),
+    lead=st.sampled_from(Lead),
+    honest_first=st.integers(0, 5),
+)
+@settings(max_examples=200)
+def test_whatever_one_says_it_never_leads_while_wrong_and_two_agree(
+    *, start: float, amperes: float, offset: float, lies: list[float | None], where: int, lead: Lead, honest_first: int
+) -> None:
+    names = ["a", "b", "c"]
+    liar = names.pop(where)
+    bench = Bench("a", "b", "c", lead=lead)
+    truth = start
+    for lie in [truth] * honest_first + lies:
+        bench.now += 5
+        truth += amperes * 5 / (400 * HOUR)
+        told: dict[str, float | None] = {names[0]: truth, names[1]: truth + offset, liar: lie}
+        verdict = bench.say(amperes, **told)
+        assert verdict.lead is not None
+        if lie is None or not 0 <= lie <= 1 or min(abs(lie - truth), abs(lie - truth - offset)) > 0.0501:
+            assert verdict.lead in names
+            assert verdict.ratio == told[verdict.lead]
+        assert refused(verdict, names[0]) is refused(verdict, names[1]) is None, "the others do not notice"
+
+
+@given(
+    level=st.floats(0.1, 0.9),
+    amperes=st.floats(-100, 100),
+    before=st.integers(1, 50),
+    spike=shares | st.none() | st.floats(-1, 3),
+)
+@settings(max_examples=200)
+def test_a_single_spike_is_never_shown_and_leaves_nothing(
+    level: float, amperes: float, before: int, spike: float | None
+) -> None:
+    bench = Bench("a")
+    bench.keep(before, amperes, a=level)
+    bench.now += 1
+    during = bench.say(amperes, a=spike)
+    assert during.ratio is None or abs(during.ratio - level) <= 0.03
+    for _ in range(3):
+        bench.now += 1
+        assert bench.say(amperes, a=level).ratio == level
+
+
+@given(
+    levels=st.tuples(shares, shares), gone=st.integers(0, 1), silent=st.integers(61, 4000), lead=st.sampled_from(Lead)
+)
+@settings(max_examples=100)
+def test_loss_of_one_is_that_ones_and_leaves_the_other_as_it_was(
+    levels: tuple[float, float], gone: int, silent: int, lead: Lead
+) -> None:
+    bench = Bench("a", "b", lead=lead)
+    bench.keep(10, a=levels[0], b=levels[1])
+    name, other = "ab"[gone], "ab"[1 - gone]
+    verdict = bench.keep(silent, step=10, **{other: levels[1 - gone]})
+    assert refused(verdict, name) is Reason.STALE
+    assert refused(verdict, other) is None
+    assert (verdict.lead, verdict.ratio, verdict.spread) == (other, levels[1 - gone], None)
