@@ -321,6 +321,8 @@ class Runtime:
             await self._change_relay(new.relay)
             self.keeper.remember(new.relay)
         self.config = new
+        # Who has been told that it is in force finds it shown.
+        self._show(clock.moment(not_before=self._last_wall))
 
     async def _change_relay(self, new: RelayConfig) -> None:
         """Have the new relay open before the old one is let go of; both may be one board, or one serial line."""
@@ -360,6 +362,9 @@ class Runtime:
                 "cause": None if run is None else run.cause,
             },
         )
+        if run is not None and proven:
+            ended = replace(run, opened_at=time.monotonic())
+            self._state = replace(self._state, durable=replace(self._state.durable, run=ended))
         self._wanted = False
         try:
             await self._tell([event], save=True)

@@ -167,6 +167,7 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
     async with contextlib.AsyncExitStack() as stack:
         turning: asyncio.Task[None] | None = None
         try:
+            await runtime.turn()  # who is let in finds something to be shown
             await stack.enter_async_context(serve(app, flags.listen_addresses, web_config))
             turning = asyncio.create_task(runtime.run(), name="loop")
             notify("READY=1")
