@@ -1,0 +1,206 @@
+"""The real exporter on a simulated site whose devices lie, know nothing, stand still or do not answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.loop import Loop, fetch
+from tests.exporter.serving import Exporter
+from tests.simulator.harness import Simulator
+from tests.support import wait_until
+
+CAPACITY = 400.0
+POLL_SECONDS = 1.0
+ANSWER_SECONDS = 1.0
+"""From the beginning of a poll to its numbers on the page, at most: a JK asked block by block takes half of it."""
+
+PAGE_SECONDS = 0.05
+
+FAMILIES = {"main": "magnum", "classic": "classic", "bms": "modbus", "aims": "aims"}
+
+Page = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def port_of(site: Simulator, device: str) -> int:
+    return next(int(event["port"]) for event in site.events() if event["msg"] == f"{device} on Modbus TCP")
+
+
+def classic(site: Simulator, interval: str = "500ms") -> dict[str, Any]:
+    return {"type": "classic", "host": "127.0.0.1", "port": port_of(site, "classic"), "interval": interval}
+
+
+def magnum(site: Simulator) -> dict[str, Any]:
+    return {"type": "magnum", "port": str(site.link)}
+
+
+@contextmanager
+def exporting(folder: Path, sources: Mapping[str, Mapping[str, Any]], *judged: str) -> Iterator[Exporter]:
+    soc = {"soc": {"sources": list(judged)}} if judged else {}
+    config = folder / "exporter.yml"
+    config.write_text(yaml.safe_dump({"sources": sources, "battery": {"capacity_ampere_hours": CAPACITY, **soc}}))
+    with Exporter(config) as exporter:
+        wait_until(lambda: exporter.get("/-/ready")[0] == 200, 20, "the exporter serves")
+        yield exporter
+
+
+def sample(page: Page, name: str, **labels: str) -> float | None:
+    return page.get((name, frozenset(labels.items())))
+
+
+@pytest.mark.parametrize("seconds", [3.0, pytest.param(60.0, marks=pytest.mark.slow)])
+def test_monitor_that_climbs_from_85_to_100_percent_while_2_amperes_flow(tmp_path: Path, seconds: float) -> None:
+    battery = {"soc": 0.85, "capacity_ampere_hours": CAPACITY}
+    with Simulator(tmp_path, battery=battery, classic={"listen": "127.0.0.1:0"}) as site:
+        site.set(load=0, sun=75)
+        wait_until(lambda: 1 < site.state()["battery"]["amperes"] < 3, 10, "2 A flow")
+        with exporting(tmp_path, {"main": magnum(site), "classic": classic(site)}, "main", "classic") as exporter:
+
+            def led(source: str) -> bool:
+                return exporter.value("battery_soc_lead", source=source) == 1
+
+            wait_until(lambda: led("main") and exporter.value("battery_soc_trusted", source="classic") == 1, 15, "main")
+            began = time.monotonic()
+            seen = []
+
+            def full_for_a_while() -> bool:
+                site.fault("bmk_jump", min(1.0, 0.85 + 0.15 * (time.monotonic() - began) / seconds))
+                page = exporter.page()
+                seen.append(page)
+                return [sample(page, "battery_soc_source_ratio", source="main") for page in seen[-20:]] == [1.0] * 20
+
+            wait_until(full_for_a_while, seconds + 20, "twenty pages on which the monitor says 100 %")
+            assert 1 < site.state()["battery"]["amperes"] < 3
+        for page in seen:
+            said = sample(page, "battery_soc_source_ratio", source="main")
+            assert said is not None
+            if said >= 0.88:
+                assert sample(page, "battery_soc_refused", source="main", reason="jump") == 1
+                assert sample(page, "battery_soc_lead", source="classic") == 1
+            ratio = sample(page, "battery_soc_ratio")
+            assert ratio is not None, "a trusted source is always there"
+            assert ratio < 0.88
+        spread = sample(seen[-1], "battery_soc_spread_ratio")
+        assert spread is not None
+        assert spread >= 0.10
+
+
+@pytest.mark.parametrize("profile", ["jk-bms", "victron-gx"])
+def test_devices_that_know_no_state_of_charge_have_none_and_never_0(tmp_path: Path, profile: str) -> None:
+    parts = {
+        "classic": {"listen": "127.0.0.1:0", "whizbang": False},
+        "bms": {"profile": profile, "listen": "127.0.0.1:0"},
+    }
+    with Simulator(tmp_path, battery={"soc": 0.6}, **parts) as site:
+        site.fault("bms_unknown")
+        bms = {"type": "modbus", "profile": profile, "url": f"tcp://127.0.0.1:{port_of(site, 'bms')}"}
+        sources = {"classic": classic(site), "bms": {**bms, "interval": "500ms"}}
+        with exporting(tmp_path, sources, "classic", "bms") as exporter:
+            pages: list[Page] = []
+
+            def read_often() -> bool:
+                pages.append(exporter.page())
+                reads = (sample(pages[-1], f"{FAMILIES[name]}_reads_total", device=name) for name in sources)
+                return all((count or 0) >= 5 for count in reads)
+
+            wait_until(read_often, 20, "five reads of each")
+        assert sample(pages[-1], "classic_up", device="classic") == sample(pages[-1], "modbus_up", device="bms") == 1
+        assert sample(pages[-1], "modbus_battery_volts", device="bms") is not None
+        assert not {name for page in pages for name, _ in page if "soc" in name and name.endswith("_ratio")}
+        for name in sources:
+            assert sample(pages[-1], "battery_soc_refused", source=name, reason="absent") == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "seconds"),
+    [
+        ("classic_silent", 5.0),
+        ("aims_silent", 5.0),
+        pytest.param("classic_silent", 60.0, marks=pytest.mark.slow),
+        pytest.param("bms_slow", 60.0, marks=pytest.mark.slow),
+    ],
+)
+def test_one_source_that_blocks_is_not_noticed_by_the_others(tmp_path: Path, fault: str, seconds: float) -> None:
+    with Simulator(
+        tmp_path,
+        classic={"listen": "127.0.0.1:0"},
+        bms={"profile": "jk-bms", "link": str(tmp_path / "bms"), "baud": 115200},
+        aims={"link": str(tmp_path / "aims")},
+    ) as site:
+        wait_until(lambda: (tmp_path / "aims").exists() and (tmp_path / "bms").exists(), 10, "the serial ports")
+        period = f"{POLL_SECONDS:g}s"
+        sources = {
+            "main": magnum(site),
+            "classic": classic(site, period),
+            "bms": {
+                "type": "modbus",
+                "profile": "jk-bms",
+                "url": f"rtu://{tmp_path / 'bms'}?baudrate=115200",
+                "interval": period,
+            },
+            "aims": {"type": "aims", "port": str(tmp_path / "aims"), "interval": period},
+        }
+        with exporting(tmp_path, sources) as exporter:
+
+            def up(name: str) -> bool:
+                return exporter.value(f"{FAMILIES[name]}_up", device=name) == 1
+
+            wait_until(lambda: all(map(up, sources)), 20, "all devices")
+            site.fault(fault, *([10.0] if fault.endswith("slow") else []))
+            blocked = fault.partition("_")[0]
+            others = sources.keys() - {blocked}
+            end = time.monotonic() + seconds
+            slowest, oldest = 0.0, dict.fromkeys(others, 0.0)
+
+            def blocked_for_so_long() -> bool:
+                nonlocal slowest
+                # Another program may have the processor once, not twice in a row.
+                slowest = max(slowest, min(_seconds_of_a_page(exporter) for _ in range(2)))
+                page, now = exporter.page(), time.time()
+                for name in others:
+                    last = sample(page, f"{FAMILIES[name]}_last_success_timestamp_seconds", device=name)
+                    assert last is not None
+                    oldest[name] = max(oldest[name], now - last)
+                return time.monotonic() > end
+
+            wait_until(blocked_for_so_long, seconds + 10, "the time is over")
+            print(f"{fault} for {seconds:g} s: slowest page {1000 * slowest:.1f} ms, oldest {oldest}")
+            assert slowest < PAGE_SECONDS
+            assert max(oldest.values()) < POLL_SECONDS + ANSWER_SECONDS, oldest
+            assert not up(blocked)
+
+
+def _seconds_of_a_page(exporter: Exporter) -> float:
+    began = time.perf_counter()
+    assert exporter.get()[0] == 200
+    return time.perf_counter() - began
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_when_all_sources_are_refused_the_heartbeat_stops_and_the_path_becomes_blind(tmp_path: Path) -> None:
+    with Loop(tmp_path, prometheus=True, simulator={"battery": {"soc": "80%"}}) as loop:
+        loop.wait(lambda: loop.path == "alerts", 60, "beats come")
+        code = _fault(loop, "bmk_soc_stuck")
+        assert code == 200
+        refused = 'battery_soc_refused{reason="frozen",source="main"}'
+        loop.wait(lambda: loop.metrics("exporter").get(refused) == 1, 60, "the monitor is refused as frozen")
+        assert loop.soc is None
+        began = time.monotonic()
+        loop.wait(lambda: loop.path == "fallback", 60, "the heartbeat stops")
+        beat = loop.metrics("actuator")["generator_heartbeat_timestamp_seconds"]
+        loop.wait(lambda: loop.path == "blind", 400, "the state of charge is lost for five minutes")
+        print(f"blind {time.monotonic() - began:.0f} s after the refusal")
+        assert loop.metrics("actuator")["generator_heartbeat_timestamp_seconds"] == beat
+        assert not loop.closed()
+
+
+def _fault(loop: Loop, name: str) -> int:
+    return fetch(loop.layout.url("simulator", f"/faults/{name}"), True)[0]
