@@ -195,7 +195,9 @@ class _Turn:
             self.keep(stopped_at=self.now)
             self.say("foreign_run", "The AGS goes on with a run of its own: that is not ours to stop.")
         elif self.state.proof.sure is False:
-            self.keep(stopped_at=self.now)
+            # An engine that nothing was heard of has had its tail: its min off goes on from there.
+            unheard = self.state.phase == "unknown"
+            self.keep(stopped_at=released_at + self.settings.limits.tail if unheard else self.now)
             self.say("engine_stopped", f"The engine has stopped: proven {span(waited)} after the contact opened.")
         elif proof and waited >= confirm * (self.state.stop_alarms + 1):
             if not self.durable.stop_failed:

@@ -77,10 +77,10 @@ class Debounced(msgspec.Struct, frozen=True, kw_only=True):
             self = Debounced()  # noqa: PLW0642 - too long a gap is a beginning
         if agrees is None:
             return replace(self, paused=True) if self.last is not None and not self.paused else self
-        if not sampled:
-            return self
         if not agrees:
             return Debounced()
+        if not sampled:
+            return self
         held = 0.0 if self.last is None or self.paused else now - self.last
         return Debounced(samples=self.samples + 1, elapsed=self.elapsed + held, last=now)
 

@@ -56,8 +56,8 @@ class History:
             return None
         return self.samples[-1][1]
 
-    def held(self, agrees: Callable[[float], bool], seconds: float, true: float) -> bool:
-        """Return whether three samples and so many seconds of presence agree, up to now."""
+    def held(self, agrees: Callable[[float], bool], seconds: float, true: float, since: float = -math.inf) -> bool:
+        """Return whether three samples and so many seconds of presence agree up to now, none before `since`."""
         if self.fresh(true) is None:
             return False
         total, count, after, absent = 0.0, 0, math.nan, False
@@ -65,9 +65,7 @@ class History:
             if value is None:
                 absent = True
                 continue
-            if count and after - at >= self.limit:
-                break
-            if not agrees(value):
+            if at < since or not agrees(value) or (count and after - at >= self.limit):
                 break
             if count and not absent:
                 total += after - at
@@ -133,6 +131,9 @@ class Law:
     clean_since: float = 0.0
     """No boot and no torn journal since: the controller's account is as exact as ours."""
     wanted: bool = False
+    settings: Settings | None = None
+    edited_at: float = -math.inf
+    """When the settings have last changed: what a threshold was is nothing to what it is."""
     counts: dict[str, int] = field(default_factory=dict)
 
     # --- what happens
@@ -176,8 +177,12 @@ class Law:
 
     def see(self, before: State, inputs: Inputs, step: Step, *, now: float, true: float) -> None:
         """Judge one step."""
-        self._learn(before, inputs, true)
         was, settings = self.closed, inputs.settings
+        if settings is not self.settings:
+            self.settings, self.edited_at = settings, true
+        self._learn(before, inputs, true)
+        if self.evidence.fresh(true) is None:
+            self.negative_since = None
         self.shortest_min_off = min(self.shortest_min_off, settings.limits.min_off)
         moves = [event for event in step.events if event.kind in ("contact_closed", "contact_opened")]
         if step.close and not was:
@@ -223,7 +228,7 @@ class Law:
             elif heard is not None:
                 heard.pop(notice.fingerprint, None)
             elif notice.kind == "inhibit" and notice.firing:
-                self.inhibits[notice.fingerprint] = (max(notice.starts_at, known[0] if known else -math.inf), None)
+                self.inhibits[notice.fingerprint] = (notice.starts_at, None)
             elif notice.kind == "inhibit" and known and known[1] is None and notice.starts_at >= known[0]:
                 self.inhibits[notice.fingerprint] = (known[0], 2)
         for command in inputs.commands:
@@ -378,7 +383,7 @@ class Law:
             set(step.state.causes) <= {"alert", "fallback", "emergency"} and run.volts_until is None
         )
         if only and true - self.run_began >= limits.min_run + self.tick:
-            full = self.soc.held(lambda soc: soc >= settings.stop_soc, settings.debounce.stop, true)
+            full = self.soc.held(lambda soc: soc >= settings.stop_soc, settings.debounce.stop, true, self.edited_at)
             self.require(not full, 22, "full and still closed")
         if not {"emergency", "manual"} & set(step.state.causes) and step.state.causes:
             self.require(not self._quiet(inputs), 10, "an ordinary run in quiet hours")
@@ -392,7 +397,7 @@ class Law:
         if not self._permitted(inputs, step, true):
             return
         if soc is not None and self.soc.held(
-            lambda level: level <= settings.emergency_soc, settings.debounce.emergency, true
+            lambda level: level <= settings.emergency_soc, settings.debounce.emergency, true, self.edited_at
         ):
             raise Broken("property 21: an emergency without a start")
         if settings.on_blind == "stop" or self._quiet(inputs):
@@ -401,7 +406,7 @@ class Law:
         low = settings.debounce.start if step.state.path == "fallback" else grace
         stopped = any(true - at <= settings.alerts.lease + self.tick for at in self.stops.values())
         if step.state.path == "fallback" or (step.state.path == "alerts" and not stopped):
-            is_low = self.soc.held(lambda level: level <= settings.start_soc, low, true)
+            is_low = self.soc.held(lambda level: level <= settings.start_soc, low, true, self.edited_at)
             self.require(not is_low, 21, f"low on path {step.state.path} without a start")
         told = any(true - at < settings.alerts.lease - self.tick for at in self.starts.values())
         contradicted = (soc is not None and soc >= settings.stop_soc) or (

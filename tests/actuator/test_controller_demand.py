@@ -78,6 +78,17 @@ def test_start_and_stop_believed_stop_wins() -> None:
     assert world.causes() == ()
 
 
+@pytest.mark.parametrize(("minutes", "starts"), [(14, True), (16, False)])
+def test_an_alert_is_believed_for_its_lease(minutes: float, *, starts: bool) -> None:
+    world = World(soc=0.5).on_alerts()
+    world.operator("off")
+    world.fire("start")
+    world.run(minutes * MINUTE)
+    world.operator("auto")
+    world.step()
+    assert world.closed() is starts
+
+
 def test_a_run_for_an_alert_ends_by_the_stop_alert_after_min_run() -> None:
     world = World(soc=None).on_alerts()
     world.fire("start")

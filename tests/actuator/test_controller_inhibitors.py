@@ -231,6 +231,28 @@ def test_an_inhibit_has_no_lease_and_a_resolve_from_before_it_is_ignored() -> No
     assert not world.moves
 
 
+def test_an_inhibit_from_a_wrong_clock_resolves_by_the_beginning_that_was_heard_last() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.beating = False
+    world.fire("inhibit", starts_at=1e12)
+    world.fire("inhibit", starts_at=5.0)
+    world.fire("inhibit", firing=False, starts_at=5.0)
+    world.step(beats=1)
+    world.step(beats=1)
+    assert not world.state.durable.inhibits
+
+
+def test_a_resolve_told_twice_does_not_begin_the_count_anew() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.beating = False
+    world.fire("inhibit")
+    world.fire("inhibit", firing=False)
+    world.step(beats=1)
+    world.fire("inhibit", firing=False)
+    world.step(beats=1)
+    assert not world.state.durable.inhibits
+
+
 def test_an_inhibit_that_fires_again_while_its_beats_are_counted_holds_on() -> None:
     world = World(soc=0.3).on_alerts()
     world.beating = False
@@ -436,6 +458,19 @@ def test_min_off_counts_from_the_tail_without_evidence() -> None:
     world.fire("start")
     assert world.run(HOUR, until=World.closed)
     assert world.now - released == pytest.approx(18 * MINUTE, abs=1.1)
+
+
+def test_min_off_goes_on_when_an_engine_is_heard_of_again() -> None:
+    world = running()
+    world.operator("off")
+    world.bus_alive = False
+    released = world.now
+    world.run(13 * MINUTE)
+    world.bus_alive = True
+    world.operator("auto")
+    world.soc = 0.1
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - released == pytest.approx(18 * MINUTE, abs=2)
 
 
 def test_min_off_does_not_pass_while_the_engine_is_proven_to_run_on() -> None:

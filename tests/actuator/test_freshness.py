@@ -73,6 +73,11 @@ def test_a_contrary_sample_resets_it() -> None:
     assert not debounced((0, True), (50, True), (100, True), (101, False), (102, True)).holds(100)
 
 
+def test_a_threshold_that_has_moved_resets_it_before_the_next_sample() -> None:
+    held = debounced((0, True), (1, True), (2, True))
+    assert not held.update(agrees=False, sampled=False, now=2.5, limit=60).holds(1)
+
+
 def test_a_short_gap_pauses_it_and_its_time_does_not_count() -> None:
     held = debounced((0, True), (10, True), (20, True), (25, None))
     assert not held.holds(20), "while the value is absent nothing holds"

