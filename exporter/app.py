@@ -51,8 +51,7 @@ class Exporter:
         kept = {name for name, options in new.sources.items() if old and old.sources.get(name) == options}
         await self._stop([source for name, source in self._sources.items() if name not in kept])
         site = Site(_judge(new), new.battery.soc.sources)
-        if old and (old.battery, list(old.sources)) == (new.battery, list(new.sources)):
-            site.judge = self.site.judge
+        site.judge.inherit(self.site.judge, kept)
         running = {name: self._sources[name] for name in kept}
         self._sources = {
             name: running.get(name) or options.open(name, self._publisher(name))

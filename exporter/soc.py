@@ -236,6 +236,13 @@ class Judge:
         self._coulombs = None if capacity_ampere_hours is None else capacity_ampere_hours * _SECONDS_IN_HOUR
         self._full_at: dict[str, float] = {}
 
+    def inherit(self, before: Judge, names: Iterable[str]) -> None:
+        """Go on from what another judge knew of the sources with these names, so that a reload clears nobody."""
+        self._sources.update(
+            {name: before._sources[name] for name in names if name in self._sources and name in before._sources}
+        )
+        self._full_at.update(before._full_at)
+
     def charger(self, name: str, *, full: bool, at: float) -> None:
         """Hear whether a charger calls the battery full; any charger on the site counts, listed or not."""
         if full:

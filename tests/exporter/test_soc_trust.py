@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.readings import Charge
-from exporter.soc import Lead, Reason
+from exporter.soc import Judge, Lead, Reason
 from tests.exporter.test_soc import HOUR, Bench, refused
 
 
@@ -103,6 +103,18 @@ def test_one_that_comes_and_goes_leads_at_once_when_nobody_else_can() -> None:
     bench.say(-5.0, bmk=None)
     bench.now += 1
     assert bench.say(-5.0, bmk=0.60).lead == "bmk"
+
+
+def test_a_new_judge_goes_on_from_what_is_known_of_the_sources_that_stay() -> None:
+    bench = Bench("bmk", "classic")
+    bench.keep(60, 2.0, bmk=0.85, classic=0.84)
+    bench.keep(60, 2.0, bmk=1.0, classic=0.84)
+    before, bench.judge = bench.judge, Judge(["bmk", "classic", "jk"], capacity_ampere_hours=600)
+    bench.judge.inherit(before, ["bmk"])
+    verdict = bench.say(2.0, bmk=1.0, classic=0.60, jk=0.62)
+    assert refused(verdict, "bmk") is Reason.JUMP
+    assert refused(verdict, "classic") is None, "it is another device now, and this its first account"
+    assert verdict.lead == "classic"
 
 
 shares = st.floats(0, 1)
