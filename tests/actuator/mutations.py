@@ -157,7 +157,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     *of(
         "ags",
-        ("_PERMITTING: Final = TAILS | {READY, OURS}", "_PERMITTING: Final = TAILS | {READY, OURS, 99}"),
+        ("_PERMITTING: Final = TAILS | {READY, OURS}", "_PERMITTING: Final = TAILS | {READY, OURS, 28}"),
         ("(closed and code == AC_IN)", "code == AC_IN"),
         ("(closed and code == AC_IN)", "False"),
         ("last_start in FOREIGN or", "False or"),

@@ -287,7 +287,7 @@ def test_a_relay_fault_clears_by_three_good_reads_of_open_then_min_off() -> None
     world.run(3)
     assert not world.closed()
     assert world.phase() == "unknown"
-    world.run(MINUTE)
+    world.run(30 * MINUTE)
     world.fire("start", starts_at=9)
     assert world.relay_fault()
     world.read_back = lambda closed: closed
@@ -319,6 +319,18 @@ def test_a_failed_write_is_a_relay_fault_at_once() -> None:
     world.run(5)
     assert not world.relay_fault()
     assert world.state.durable.relay_errors >= 1
+
+
+def test_a_contact_that_reads_open_while_writes_fail_is_no_recovery() -> None:
+    world = running()
+    world.relay_fails = True
+    world.operator("off")
+    world.step()
+    for _ in range(9):
+        world.read_back = lambda _closed: False
+        world.fail_a_write()
+        world.step()
+    assert world.relay_fault()
 
 
 def test_one_or_two_contrary_reads_are_no_fault() -> None:

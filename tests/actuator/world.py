@@ -186,6 +186,10 @@ class World:
         if self.law is not None:
             self.law.reborn(self.state, reboot=reboot, torn=torn, true=self.true)
 
+    def fail_a_write(self) -> None:
+        """Let the next step hear that a write failed."""
+        self._error = True
+
     def lose_power(self) -> None:
         """Let the contact drop, and the law know."""
         if self.contact:
