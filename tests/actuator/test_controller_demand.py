@@ -69,6 +69,14 @@ def test_a_page_that_cannot_be_reached_does_not_hold_a_start_back() -> None:
     assert world.closed()
 
 
+def test_a_start_alert_without_a_trusted_path_is_not_acted_on() -> None:
+    world = fallback()
+    world.fire("start")
+    world.run(5 * MINUTE)
+    assert world.state.beliefs.start
+    assert not world.closed()
+
+
 def test_start_and_stop_believed_stop_wins() -> None:
     world = World(soc=None).on_alerts()
     world.fire("stop")
@@ -437,6 +445,23 @@ def test_an_exercise_that_cannot_be_proven_is_tried_once_a_day() -> None:
     assert 1 <= len([move for move in world.moves if move[1]]) <= 3
     starts = [time for time, closed in world.moves if closed]
     assert all(then - start > 20 * HOUR for start, then in itertools.pairwise(starts))
+
+
+@pytest.mark.parametrize("upset", [None, "insane", "waiting"])
+def test_an_exercise_waits_for_a_sane_clock_and_a_known_path(upset: str | None) -> None:
+    world = exercising()
+    world.wall += 3 * DAY
+    world.minute_of_day = 600
+    if upset == "insane":
+        world.wall_sane = False
+    if upset == "waiting":
+        world.die()
+        world.beating = False
+        world.run(4 * MINUTE)
+        assert world.path() == "waiting"
+    else:
+        world.run(4 * MINUTE)
+    assert world.closed() is (upset is None)
 
 
 def test_the_hour_of_the_exercise_may_lie_over_midnight() -> None:
