@@ -15,8 +15,9 @@ run: .venv/base.stamp
 	@deploy/fetch-prometheus || true
 	@$(python) -m simulator.demo $(DEMO)
 
+# Most tests wait for a program, so four at a time fit two cores; one file stays with one worker.
 test: lint tools
-	$(pytest)
+	$(pytest) -n 4 --dist loadfile -p no:benchmark
 
 lint: .venv/dev.stamp
 	$(python) -m ruff check --quiet .

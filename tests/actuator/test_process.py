@@ -575,7 +575,7 @@ def test_a_board_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_commission_measures_start_and_stop_and_proposes_limits(tmp_path: Path) -> None:
-    with site(tmp_path, {"limits": {"max_run": "2m"}}) as it, it.running():
+    with site(tmp_path, {"limits": {"max_run": "2m", "min_off": "1m"}}) as it, it.running():
         wait_until(lambda: it.status()["proof"] == "stopped", 10, "the proof that it stands still")
         trial: list[str | Path] = [command("generator-actuator"), "commission", "--yes", "--run=1", "--url", it.url]
         with Process(trial) as process:
