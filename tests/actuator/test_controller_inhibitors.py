@@ -643,6 +643,17 @@ def test_one_or_two_refusing_samples_end_no_run_and_one_ready_sample_begins_none
     assert world.closed()
 
 
+def test_one_refusing_sample_holds_a_start() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.run(4 - world.now % 5)
+    world.ags = 1
+    world.run(2)
+    world.ags = 2
+    world.fire("start")
+    assert not world.closed()
+    assert world.run(20, until=World.closed)
+
+
 def test_an_ags_that_falls_silent_permits_after_its_freshness_and_not_at_the_first_gap() -> None:
     world = World(soc=0.3, ags=1).on_alerts()
     world.fire("start")

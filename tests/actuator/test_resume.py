@@ -206,10 +206,19 @@ def test_another_boot_resumes_nothing_and_forgets_an_order_for_a_while() -> None
 def test_a_clock_that_went_back_over_a_reboot_counts_as_none() -> None:
     here = Moment(boot="two", now=10.0, wall=500.0, wall_sane=True)
     then = Moment(boot="one", now=90_000.0, wall=1000.0, wall_sane=True)
-    durable = Durable(closures=(Closure(start=88_000.0, end=89_000.0),), back_off_until=90_600.0, blind_at=1.0)
+    durable = Durable(
+        closures=(Closure(start=88_000.0, end=89_000.0),),
+        back_off_until=90_600.0,
+        blind_at=1.0,
+        exercise_at=2.0,
+        released_at=89_000.0,
+        stopped_at=89_100.0,
+    )
     state, _ = resume.restore(Saved(durable=durable, moment=then), here, settings())
     assert state.durable.closures == (Closure(start=-1990.0, end=-990.0),)
     assert state.durable.back_off_until == 610.0
+    assert (state.durable.blind_at, state.durable.exercise_at) == (-89_989.0, -89_988.0)
+    assert (state.durable.released_at, state.durable.stopped_at) == (-990.0, -890.0)
 
 
 RUN = Run(
@@ -239,6 +248,11 @@ def test_a_torn_journal_starts_open_with_at_most_one_max_run_and_says_so() -> No
     world.beating, world.soc = True, 0.1
     assert world.run(HOUR, until=World.closed)
     assert world.now - HERE.now >= 15 * MINUTE, "whatever was closed before has its min off"
+
+
+def test_after_a_torn_journal_min_off_counts_from_its_start() -> None:
+    durable = torn(Durable(released_at=-1e6, stopped_at=-1e6)).state.durable
+    assert (durable.released_at, durable.stopped_at) == (HERE.now, None)
 
 
 def test_a_torn_journal_never_refills_what_it_still_knows() -> None:
