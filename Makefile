@@ -9,7 +9,7 @@ SEED = 1
 python = .venv/bin/python
 pytest = $(python) -m pytest $(PYTEST)
 
-.PHONY: run test lint tools test-slow test-browser test-vm bench soak clean
+.PHONY: run test lint tools test-slow test-browser test-vm bench soak mutations clean
 
 run: .venv/base.stamp
 	@deploy/fetch-prometheus || true
@@ -28,7 +28,7 @@ tools: .venv/dev.stamp
 	@deploy/fetch-prometheus
 
 test-slow: .venv/slow.stamp tools
-	$(pytest) -m "slow and not browser and not vm"
+	$(pytest) -n 4 --dist loadscope -p no:benchmark -m "slow and not browser and not vm"
 
 test-browser: .venv/browser.stamp tools
 	$(pytest) -m browser
@@ -42,6 +42,10 @@ bench: tools
 
 soak: .venv/dev.stamp
 	$(python) -m tests.actuator.soak --days $(DAYS) --seed $(SEED)
+
+# Breaks each rule of the controller once, in a copy, and asks that a test notices; most of an hour.
+mutations: .venv/dev.stamp
+	$(python) -m tests.actuator.mutations
 
 # The project and what it needs to run; to be checked and tested; to be looked at in a browser; to be compared and fuzzed.
 .venv/base.stamp: pyproject.toml deploy/make-environment

@@ -1,10 +1,10 @@
-"""Simulated time under the law: a few days always, more where there is time; see soak.py and mutations.py."""
+"""Simulated time under the law: a few days always, more where there is time; see soak.py."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.actuator import mutations, soak
+from tests.actuator import soak
 
 
 @pytest.mark.parametrize("life", range(3))
@@ -20,9 +20,3 @@ def test_a_year_and_more() -> None:
     met, broken = soak.soak(500, seed=11)
     assert broken == []
     assert [what for what in soak.MUST_BE_SEEN if not met[what]] == []
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-def test_each_rule_broken_once_is_noticed() -> None:
-    assert mutations.main([]) == 0
