@@ -439,6 +439,15 @@ def test_anybodys_run_satisfies_the_exercise() -> None:
     assert not world.moves
 
 
+def test_a_clock_that_is_not_sane_dates_no_exercise() -> None:
+    world = exercising()
+    dated = world.state.durable.exercised_wall
+    world.ags, world.ac, world.wall_sane = 3, True, False
+    world.wall += 1e9
+    world.run(HOUR)
+    assert world.state.durable.exercised_wall == dated
+
+
 def test_an_exercise_that_cannot_be_proven_is_tried_once_a_day() -> None:
     world = exercising(bus_alive=False)
     hours(world, 4 * 24)

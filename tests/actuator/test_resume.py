@@ -276,6 +276,12 @@ def test_a_fresh_start_knows_nothing_and_is_not_torn() -> None:
     assert not events
 
 
+def test_a_closure_that_slides_out_of_the_day_counts_by_the_part_within() -> None:
+    now = 100 * HOUR
+    durable = Durable(closures=(Closure(start=now - 25 * HOUR, end=now - 23 * HOUR),))
+    assert budget_left(durable, settings(), now) == 9 * HOUR
+
+
 def test_inhibits_and_lock_out_outlive_a_reboot() -> None:
     durable = Durable(inhibits={"co": Inhibit(summary="CO", starts_at=1.0)}, locked_out=True, attempts=3, mode="off")
     here = Moment(boot="two", now=5.0, wall=0.0, wall_sane=False)
