@@ -385,6 +385,15 @@ def test_on_blind_stop_neither_begins_nor_goes_on_without_anything_to_prove_the_
     assert "prove" in " ".join(world.state.notes) or not world.state.beliefs.start
 
 
+def test_on_blind_stop_asks_for_no_proof_where_none_is_configured() -> None:
+    evidence = {"ac_input": False, "ags": False}
+    world = World(settings=settings(on_blind="stop", evidence=evidence), soc=0.3).on_alerts()
+    world.run(10 * MINUTE)
+    world.fire("start")
+    world.run(10 * MINUTE)
+    assert world.closed()
+
+
 # --- exercise
 
 

@@ -114,6 +114,8 @@ def test_without_ac_the_ags_may_say_that_the_engine_is_ours(code: int | None, *,
     world.ags = code
     world.die(dead_for=20)
     assert world.run(5 * MINUTE, until=World.closed) is resumes
+    world.run(10 * MINUTE)
+    assert ("resume_given_up" in world.kinds()) is not resumes
 
 
 def test_an_ags_of_ours_against_a_dead_input_does_not() -> None:
