@@ -58,6 +58,7 @@ class Runtime:
         self.inbox = Inbox()
         self.view: View | None = None
         self.ended = False
+        self._ending = False
         self.feedback = Feedback(lambda: self.config, self.inbox.page)
         self._config_file, self._hand, self.keeper = config_file, hand, keeper
         self._state = State(started_at=time.monotonic())
@@ -97,10 +98,13 @@ class Runtime:
                     await self.turn()
                 notify("WATCHDOG=1")
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.inbox.arrived.wait(), max(0.0, began + TICK - time.monotonic()))
+                    async with asyncio.timeout(max(0.0, began + TICK - time.monotonic())):
+                        await self.inbox.arrived.wait()
 
     async def turn(self) -> None:
-        """Read the board, decide, write down, act, show."""
+        """Read the board, decide, write down, act, show; nothing any more once the end has begun."""
+        if self._ending:
+            return
         self._read_back = await self._ask()
         here = clock.moment(not_before=self._last_wall)
         inputs, waiting = self.inbox.empty(self._inputs(here))
@@ -342,6 +346,7 @@ class Runtime:
 
     async def end(self, why: str) -> bool:
         """Open the contact as the last act; return whether it is proven open."""
+        self._ending = True
         was_closed = self._wanted
         proven = await open_surely(self._hand)
         self.inbox.dismiss()

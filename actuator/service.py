@@ -58,6 +58,10 @@ class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
         self.number = number
 
 
+_TELLINGS = 12
+"""So many times, a quarter of a second apart, is the loop told to end before it is left behind."""
+
+
 async def main(flags: Flags) -> int:
     """Run until a signal or a failure; return the exit status.
 
@@ -196,13 +200,21 @@ def _name(number: int) -> str:
 
 
 async def _ended(turning: asyncio.Task[None] | None) -> None:
-    """End the loop, whatever state it is in, and say what it died of."""
+    """End the loop, whatever state it is in, and say what it died of.
+
+    It is told more than once: a cancellation that meets a wait just as it ends can be lost.
+    """
     if turning is None:
         return
-    turning.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        try:
-            await turning
-        except BaseExceptionGroup as group:
-            for error in group.exceptions:
-                _log.error("the loop has died", error=error)
+    for _ in range(_TELLINGS):
+        turning.cancel()
+        done, _pending = await asyncio.wait({turning}, timeout=0.25)
+        if done:
+            break
+    else:
+        _log.error("the loop does not end")
+        return
+    error = None if turning.cancelled() else turning.exception()
+    for part in error.exceptions if isinstance(error, BaseExceptionGroup) else (error,):
+        if part is not None:
+            _log.error("the loop has died", error=part)
