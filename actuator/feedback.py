@@ -46,7 +46,8 @@ class Feedback:
     async def _once(self, session: aiohttp.ClientSession, config: Config) -> None:
         try:
             text = await _fetch(session, config)
-            read = await asyncio.wait_for(asyncio.to_thread(parse, text, config), _timeout(config))
+            async with asyncio.timeout(_timeout(config)):
+                read = await asyncio.to_thread(parse, text, config)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, LookupError) as error:  # any page that is none
             self.fault = str(error) or f"no answer within {_timeout(config):g} s"
             url = config.exporter.url

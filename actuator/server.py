@@ -247,7 +247,8 @@ def _status(view: View) -> web.Response:
 
 async def _in_time(outcome: Awaitable[Outcome]) -> Outcome:
     try:
-        return await asyncio.wait_for(outcome, PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            return await outcome
     except TimeoutError:
         return Outcome(obeyed=False, durable=False)
 

@@ -58,8 +58,8 @@ class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
         self.number = number
 
 
-_TELLINGS = 12
-"""So many times, a quarter of a second apart, is the loop told to end before it is left behind."""
+_LEAVING = 3.0
+"""Seconds for the loop to end before the contact is opened without it."""
 
 
 async def main(flags: Flags) -> int:
@@ -200,18 +200,12 @@ def _name(number: int) -> str:
 
 
 async def _ended(turning: asyncio.Task[None] | None) -> None:
-    """End the loop, whatever state it is in, and say what it died of.
-
-    It is told more than once: a cancellation that meets a wait just as it ends can be lost.
-    """
+    """End the loop, whatever state it is in, and say what it died of; one that does not end is left behind."""
     if turning is None:
         return
-    for _ in range(_TELLINGS):
-        turning.cancel()
-        done, _pending = await asyncio.wait({turning}, timeout=0.25)
-        if done:
-            break
-    else:
+    turning.cancel()
+    await asyncio.wait({turning}, timeout=_LEAVING)
+    if not turning.done():
         _log.error("the loop does not end")
         return
     error = None if turning.cancelled() else turning.exception()

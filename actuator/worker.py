@@ -49,7 +49,8 @@ class Worker:
         future: asyncio.Future[T] = loop.create_future()
         self._queue.put(lambda: _settle(loop, future, work))
         try:
-            return await asyncio.wait_for(future, seconds)
+            async with asyncio.timeout(seconds):
+                return await future
         except TimeoutError:
             if not future.cancelled():
                 raise
