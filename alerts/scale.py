@@ -3,7 +3,7 @@
 For demonstrations and tests, which cannot wait for windows of minutes. Takes rule files, `prometheus.yml` and
 `alertmanager.yml`; give all of them the same factor. Prometheus also wants `--rules.alert.resend-delay` scaled (1m).
 
-    python -m alerts.scale --factor 0.1 alerts/rules.yml /tmp/rules.yml
+    python -m alerts.scale --factor 0.1 alerts/rules.yml scaled.yml
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from toolkit.config import ConfigError
 FILE = """\
 exporter: {url: "http://127.0.0.1:10048/metrics", interval: 5s}
 relay: {type: simulated}
-journal: /tmp/journal.db
+journal: journal.db
 """
 
 
