@@ -7,7 +7,7 @@ boot; wall times are Unix time and serve people, quiet hours and the exercise on
 from __future__ import annotations
 
 import enum
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -16,7 +16,7 @@ from actuator.freshness import Debounced, Settled, Watch
 from actuator.settings import Settings
 
 Cause = Literal["alert", "fallback", "emergency", "blind", "exercise", "manual"]
-CAUSES: tuple[Cause, ...] = ("alert", "fallback", "emergency", "blind", "exercise", "manual")
+CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 Reason = Literal[
     "mode_off",
@@ -32,27 +32,14 @@ Reason = Literal[
     "foreign_run",
     "ac_live",
 ]
-REASONS: tuple[Reason, ...] = (
-    "mode_off",
-    "locked_out",
-    "inhibit_alert",
-    "relay_fault",
-    "max_run",
-    "budget",
-    "min_off",
-    "back_off",
-    "quiet_hours",
-    "ags_refuses",
-    "foreign_run",
-    "ac_live",
-)
+REASONS: tuple[Reason, ...] = get_args(Reason)
 
 Mode = Literal["auto", "on", "off"]
-MODES: tuple[Mode, ...] = ("auto", "on", "off")
+MODES: tuple[Mode, ...] = get_args(Mode)
 Path = Literal["waiting", "alerts", "fallback", "blind"]
-PATHS: tuple[Path, ...] = ("waiting", "alerts", "fallback", "blind")
+PATHS: tuple[Path, ...] = get_args(Path)
 Phase = Literal["off", "starting", "running", "stopping", "unknown"]
-PHASES: tuple[Phase, ...] = ("off", "starting", "running", "stopping", "unknown")
+PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
