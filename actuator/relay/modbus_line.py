@@ -23,6 +23,7 @@ import serial
 
 from actuator.relay.config import SerialAddress, TcpAddress
 from actuator.relay.contact import RelayError
+from toolkit.modbus import crc
 
 TCP_TIMEOUT = 1.0
 """Seconds for a board to connect, and as many to answer."""
@@ -65,16 +66,6 @@ class Line(Protocol):
 
     def disconnect(self) -> None:
         """Close the line; the next exchange opens it. Raises nothing."""
-
-
-def crc(data: bytes) -> bytes:
-    """Return the CRC-16/MODBUS of the data as it travels, low byte first."""
-    register = 0xFFFF
-    for byte in data:
-        register ^= byte
-        for _ in range(8):
-            register = register >> 1 ^ (0xA001 if register & 1 else 0)
-    return register.to_bytes(2, "little")
 
 
 def refusal(request: bytes, reply: bytes) -> RelayError | None:

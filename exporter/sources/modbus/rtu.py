@@ -23,6 +23,7 @@ from exporter.sources import serial_port
 from exporter.sources.base import SourceError
 from exporter.sources.modbus.address import SerialAddress
 from exporter.sources.modbus.protocol import Request, words
+from toolkit.modbus import crc
 
 TIMEOUT = 1.0
 """Seconds for a reply to be there whole; 125 registers take 0.27 s at 9600 baud."""
@@ -32,16 +33,6 @@ GAP = 0.1
 
 _READ_TIMEOUT = 0.05
 _OUTSTANDING = 16
-
-
-def crc(data: bytes) -> bytes:
-    """Return the CRC-16/MODBUS of the data as it travels, low byte first."""
-    register = 0xFFFF
-    for byte in data:
-        register ^= byte
-        for _ in range(8):
-            register = register >> 1 ^ (0xA001 if register & 1 else 0)
-    return register.to_bytes(2, "little")
 
 
 def find_reply(heard: bytes, request: Request) -> bytes | None:

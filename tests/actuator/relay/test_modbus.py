@@ -14,10 +14,10 @@ import pytest
 
 from actuator.relay import ModbusRelay, RelayError, RelayHeldError, driver
 from actuator.relay.config import RelayConfig, TcpAddress, modbus_address, plain
-from actuator.relay.modbus_line import crc
 from tests.actuator.board import Board, RtuBoard, TcpBoard, crc16
 from tests.support import free_port, wait_until
 from toolkit.config import ConfigError, decode
+from toolkit.modbus import crc
 
 
 def relay(url: str, **more: object) -> ModbusRelay:

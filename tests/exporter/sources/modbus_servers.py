@@ -19,8 +19,8 @@ from typing import Self
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from exporter.sources.modbus.rtu import crc
 from tests.support import free_port
+from toolkit.modbus import crc
 
 Answer = Callable[[int, bytes], bytes | None]
 """From unit and request to the reply (function and data), None for none; it may take its time."""

@@ -17,7 +17,7 @@ from exporter.sources.base import SourceError
 from exporter.sources.modbus import rtu
 from exporter.sources.modbus.address import SerialAddress, TcpAddress, parse
 from exporter.sources.modbus.protocol import RefusedError, Request, words
-from exporter.sources.modbus.rtu import SerialLine, crc, find_reply
+from exporter.sources.modbus.rtu import SerialLine, find_reply
 from exporter.sources.modbus.tcp import TcpLine, connected
 from tests.exporter.sources.modbus_servers import (
     Answer,
@@ -33,6 +33,7 @@ from tests.exporter.sources.watching import running
 from tests.support import wait_until
 from toolkit import config
 from toolkit.config import ConfigError
+from toolkit.modbus import crc
 
 DALY = dict(enumerate(vector("daly_status_frame_80_reg_1")["registers"]))
 """v:daly_status_frame_80_reg_1."""

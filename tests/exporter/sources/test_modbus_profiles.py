@@ -18,9 +18,10 @@ from exporter.sources.modbus.plan import blocks
 from exporter.sources.modbus.profiles import PROFILES, Profile, daly, jk, pace, profile, renogy, seplos, victron
 from exporter.sources.modbus.protocol import READ_HOLDING, READ_INPUT, RefusedError, Request, words
 from exporter.sources.modbus.registers import Registers
-from exporter.sources.modbus.rtu import crc, find_reply
+from exporter.sources.modbus.rtu import find_reply
 from tests.exporter.sources.vectors import every, vector
 from tests.exporter.sources.watching import approximately
+from toolkit.modbus import crc
 
 METRIC = {
     "volts": ("modbus_battery_volts", 1),
