@@ -432,7 +432,7 @@ class _Turn:
         self.mark(*wanted)
         self.say(
             "contact_closed",
-            f"Contact closed for {cause}; it opens within {span(run.deadline - self.now)} at the latest.",
+            f"Contact closed for {cause}; whatever happens, it opens within {span(run.deadline - self.now)}.",
             run=run.number,
             cause=cause,
             seconds_left=round(run.deadline - self.now, 1),

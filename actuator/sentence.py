@@ -144,7 +144,7 @@ def _soc(view: View) -> str:
 
 
 def _since(view: View, moment: float) -> str:
-    return f"since {_clock(view, moment)}" if view.wall_sane else f"since {span(round(view.now - moment))} ago"
+    return f"since {_clock(view, moment)}" if view.wall_sane else f"for the last {span(max(1, round(view.now - moment)))}"
 
 
 def _until(view: View, moment: float) -> str:

@@ -79,8 +79,8 @@ def test_running_for_an_alert_says_since_when_what_is_proven_and_what_ends_it() 
 def test_with_a_wrong_clock_it_speaks_in_spans() -> None:
     of = running()
     said = sentence(view(of, wall_sane=False))
-    assert said.startswith("Running for alert since ")
-    assert " s ago, AC proven, SOC 20 %, stops at 60 % or in 3 h 59 min." in said
+    assert said.startswith("Running for alert for the last ")
+    assert " s, AC proven, SOC 20 %, stops at 60 % or in 3 h 59 min." in said
 
 
 def test_starting_says_until_when_it_is_given() -> None:
