@@ -144,7 +144,9 @@ def _soc(view: View) -> str:
 
 
 def _since(view: View, moment: float) -> str:
-    return f"since {_clock(view, moment)}" if view.wall_sane else f"for the last {span(max(1, round(view.now - moment)))}"
+    if view.wall_sane:
+        return f"since {_clock(view, moment)}"
+    return f"for the last {span(max(1, round(view.now - moment)))}"
 
 
 def _until(view: View, moment: float) -> str:
