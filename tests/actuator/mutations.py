@@ -21,28 +21,24 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-import hypothesis.stateful  # noqa: F401 - loaded once, before the processes part
-import msgspec  # noqa: F401
+import hypothesis
+import hypothesis.stateful
+import msgspec  # noqa: F401 - loaded once, before the processes part
 import prometheus_client.parser  # noqa: F401
 import pytest
+from hypothesis import Phase
 
 ROOT = Path(__file__).parents[2]
-FIRST = {
-    "freshness": "freshness",
-    "beliefs": "beliefs",
-    "page": "page",
-    "notification": "notification",
-    "settings": "settings",
-    "resume": "resume",
-    "demand": "controller_demand",
-    "perception": "controller_path",
-    "controller": "controller_proof",
-}
-"""Which tests most likely notice."""
+PROPERTIES = "properties"
+FIRST = {"settings": "settings", "page": "page", "notification": "notification"}
+"""Which tests are asked before the properties, where no property looks at a module closely."""
 TESTS = (
-    *("controller_inhibitors", "controller_proof", "controller_path", "controller_demand", "resume"),
-    *("freshness", "beliefs", "page", "notification", "settings", "properties"),
+    *(PROPERTIES, "controller_inhibitors", "controller_proof", "controller_path", "controller_demand", "resume"),
+    *("freshness", "beliefs", "page", "notification", "settings"),
 )
+
+# What kills is asked for, not the smallest thing that does.
+hypothesis.settings.register_profile("mutations", phases=(Phase.explicit, Phase.generate))
 
 
 class Mutation(NamedTuple):
@@ -379,16 +375,13 @@ def killer(mutation: Mutation, *, fast: bool = False) -> str:
     if not broken.there:
         return ""
     sys.meta_path.insert(0, broken)
-    first = FIRST.get(mutation.module, TESTS[0])
-    files = [
-        f"tests/actuator/test_{name}.py"
-        for name in dict.fromkeys((first, *TESTS))
-        if not (fast and name == "properties")
-    ]
+    first = FIRST.get(mutation.module, PROPERTIES)
+    names = [name for name in dict.fromkeys((first, *TESTS)) if not (fast and name == PROPERTIES)]
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "--assert=plain", "--hypothesis-seed=1"]
-        code = pytest.main([*options, "--rootdir", str(ROOT), *(str(ROOT / file) for file in files)])
+        options += ["--hypothesis-profile=mutations", "--rootdir", str(ROOT)]
+        code = pytest.main([*options, *(str(ROOT / "tests" / "actuator" / f"test_{name}.py") for name in names)])
     if code == 0:
         return ""
     found = re.search(r"^(?:FAILED|ERROR) (?:tests/actuator/)?(\S+)", said.getvalue(), re.MULTILINE)
