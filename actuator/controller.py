@@ -214,6 +214,7 @@ class _Turn:
         """Hold what wants the engine against what forbids it."""
         if self.durable.max_run_reached and rested(self.state, self.settings, self.now):
             self.keep(max_run_reached=False)
+        self.lock_out()
         before = self.state
         wanted, notes = causes(self.state, self.inputs, self.now)
         self.state = replace(self.state, causes=wanted, notes=notes)
@@ -348,21 +349,29 @@ class _Turn:
         )
         if ending.end in FAILURES:
             pause = limits.backoff[min(attempts, len(limits.backoff)) - 1]
-            locked_out = attempts >= limits.attempts
+            last = attempts >= limits.attempts
             self.keep(
                 attempts=attempts,
                 start_failures=durable.start_failures + 1,
-                back_off_until=None if locked_out else self.now + pause,
-                locked_out=locked_out,
+                back_off_until=None if last else self.now + pause,
             )
             self.say(
                 "attempt_failed",
-                f"Failed attempt {attempts} of {limits.attempts}; "
-                + ("locked out until somebody acknowledges." if locked_out else f"the next not before {span(pause)}."),
+                f"Failed attempt {attempts} of {limits.attempts}"
+                + ("." if last else f"; the next not before {span(pause)}."),
                 Level.ERROR,
                 reason=ending.end,
                 attempts=attempts,
             )
+            self.lock_out()
+
+    def lock_out(self) -> None:
+        """Between runs, used-up attempts lock out: failed ones, broken-off ones, or too many for an edited limit."""
+        durable, attempts = self.durable, self.durable.attempts
+        if durable.run is None and not durable.locked_out and attempts >= self.settings.limits.attempts:
+            self.keep(locked_out=True)
+            text = f"Locked out after {attempts} failed attempts: no start until somebody acknowledges."
+            self.say("locked_out", text, Level.ERROR, attempts=attempts)
 
     # --- no run
 

@@ -43,7 +43,7 @@ def restore(
             opened_at = run.opened_at
             durable = _ended(durable, run, end=end if opened_at is None else opened_at)
             released_at = here.now if opened_at is None else opened_at
-            durable = replace(_counted(durable, run, settings), released_at=released_at, stopped_at=None)
+            durable = replace(_counted(durable, run), released_at=released_at, stopped_at=None)
     if torn:
         most = settings.limits.max_run
         missing = budget_left(durable, settings, here.now) - most
@@ -70,12 +70,10 @@ def _ended(durable: Durable, run: Run, *, end: float) -> Durable:
     )
 
 
-def _counted(durable: Durable, run: Run, settings: Settings) -> Durable:
+def _counted(durable: Durable, run: Run) -> Durable:
     """Count an attempt that could be judged and was never proven: an engine whose cranking kills us is not for ever."""
-    if run.proven_at is not None or not run.denied:
-        return durable
-    attempts = durable.attempts + 1
-    return replace(durable, attempts=attempts, locked_out=durable.locked_out or attempts >= settings.limits.attempts)
+    failed = run.denied and run.proven_at is None
+    return replace(durable, attempts=durable.attempts + 1) if failed else durable
 
 
 def _how(*, same_boot: bool) -> str:

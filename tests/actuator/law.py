@@ -123,6 +123,7 @@ class Law:
     stops: dict[str, float] = field(default_factory=dict)
     beats: deque[float] = field(default_factory=lambda: deque(maxlen=2))
     failures: int = 0
+    locked_out: bool = False
     failed_at: float = -math.inf
     pause: float = 0.0
     bad_reads: int = 0
@@ -158,7 +159,7 @@ class Law:
         if torn:
             self.inhibits = {key: value for key, value in self.inhibits.items() if key in state.durable.inhibits}
             self.mode_off = state.durable.mode == "off"
-            self.failures = state.durable.attempts
+            self.failures, self.locked_out = state.durable.attempts, state.durable.locked_out
             self.run, self.resumed = -1, set()
             # What the journal has forgotten is made up for by what `torn` takes away: property 32.
             known = [
@@ -183,6 +184,8 @@ class Law:
         self._learn(before, inputs, true)
         if self.evidence.fresh(true) is None:
             self.negative_since = None
+        if not was and self.failures >= settings.limits.attempts:
+            self.locked_out = True
         self.shortest_min_off = min(self.shortest_min_off, settings.limits.min_off)
         moves = [event for event in step.events if event.kind in ("contact_closed", "contact_opened")]
         if step.close and not was:
@@ -247,7 +250,7 @@ class Law:
         elif action == "auto":
             self.mode_off, self.manual_until = False, -math.inf
         elif action == "acknowledge":
-            self.inhibits, self.failures = {}, 0
+            self.inhibits, self.failures, self.locked_out = {}, 0, False
         else:
             wanted = min(7200.0, longest) if seconds is None else seconds
             if 0 < wanted <= longest:
@@ -345,6 +348,7 @@ class Law:
             locked = self.failures >= limits.attempts
             self.pause = 0.0 if locked else limits.backoff[min(self.failures, len(limits.backoff)) - 1]
             if locked:
+                self.locked_out = True
                 self._count("lock-outs")
                 self.require(step.state.durable.locked_out, 6, "attempts used up without a lock-out")
         if reason == "demand_gone" and {"alert", "fallback"} & set(step.state.durable.starts):
@@ -366,7 +370,7 @@ class Law:
         self.require(self._used(true) <= limits.daily_budget + slack, 4, f"{self._used(true)} s of the budget used")
         self.require(not self.mode_off, 7, "closed in mode off")
         self.require(not self.inhibits, 7, "closed while inhibited")
-        self.require(self.failures < limits.attempts or self.failures == 0, 7, "closed while locked out")
+        self.require(not self.locked_out, 7, "closed while locked out")
         self.require(self.relay_bad_at != true, 7, "closed with a relay fault")
         self.require(not self._foreign(true), 19, "closed in another's run")
         if all(code in REFUSING for code in self.ags.last(3, true) or [2.0]):

@@ -121,6 +121,26 @@ def test_attempts_come_at_0_25_and_65_minutes_and_lock_out_at_75() -> None:
     assert world.kinds().count("attempt_failed") == 3
 
 
+def test_fewer_attempts_by_an_edit_lock_out_but_leave_a_run_in_progress_to_be_judged() -> None:
+    world = World(soc=0.3, obeys=False).on_alerts()
+    world.fire("start")
+    assert world.run(HOUR, until=lambda world: world.state.durable.attempts == 1)
+    world.settings = settings(limits={"attempts": 1})
+    world.step()
+    assert world.state.durable.locked_out
+    assert world.kinds()[-1] == "locked_out"
+
+    world = World(soc=0.3, obeys=False).on_alerts()
+    world.fire("start")
+    assert world.run(HOUR, until=lambda world: world.state.durable.attempts == 1)
+    world.run(10 * MINUTE)
+    world.fire("start")
+    assert world.run(HOUR, until=World.closed)
+    world.settings = settings(limits={"attempts": 1})
+    world.run(MINUTE)
+    assert world.closed()
+
+
 def test_a_lock_out_holds_even_the_operator_until_acknowledged() -> None:
     world = World(soc=0.3, obeys=False).on_alerts()
     world.fire("start")

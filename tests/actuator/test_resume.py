@@ -81,7 +81,9 @@ def test_an_engine_whose_cranking_kills_us_is_locked_out() -> None:
         assert world.run(HOUR, until=World.closed)
         world.run(40)
         world.die(dead_for=30, reboot=True)
+    world.step()
     assert world.state.durable.locked_out
+    assert "locked_out" in world.kinds()
     world.run(2 * HOUR)
     assert not world.closed()
 
