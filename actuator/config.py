@@ -45,9 +45,8 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     journal: Path
 
     def __post_init__(self) -> None:
-        """Refuse what can only be seen across parts: zero spans, and debounces too short for the page's pace."""
+        """Refuse what can only be seen across parts: debounces too short for the page's pace, and zero spans."""
         super().__post_init__()
-        _refuse_zero(self, "")
         shortest = SAMPLES * self.exporter.interval
         for name in ("start", "stop", "emergency"):
             seconds: Duration = getattr(self.debounce, name)
@@ -57,6 +56,7 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
                     span(seconds),
                     f"at least {span(shortest)}, three times exporter.interval: three samples make a fact",
                 )
+        _refuse_zero(self, "")
 
 
 def load(path: Path) -> Config:
@@ -85,4 +85,6 @@ def _refuse_zero(part: msgspec.Struct, where: str) -> None:
             _refuse_zero(value, place)
         for index, item in enumerate(value if isinstance(value, tuple) else (value,)):
             if isinstance(item, Duration) and item <= 0:
-                raise ConfigError(f"{place}[{index}]" if isinstance(value, tuple) else place, "0", "more than zero")
+                raise ConfigError(
+                    f"{place}[{index}]" if isinstance(value, tuple) else place, span(item), "more than zero"
+                )

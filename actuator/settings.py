@@ -108,7 +108,8 @@ class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ConfigError(
                 "max_run",
                 f"{span(self.max_run)} with ags_max_run {span(self.ags_max_run)}",
-                "at least 30 min less: the AGS's own Max Gen Run Time ends a run as a fault that blocks later starts",
+                "at least 30 min less: the AGS's own Max Gen Run Time ends a run as a fault that blocks later starts; "
+                "lower max_run, or raise that time at the remote and ags_max_run with it",
             )
 
 
@@ -199,7 +200,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Refuse thresholds that would start an engine and never stop it, or never start it."""
         if self.start_soc >= self.stop_soc:
             raise ConfigError(
-                "start_soc", f"{percent(self.start_soc)} with stop_soc {percent(self.stop_soc)}", "less than stop_soc"
+                "start_soc",
+                f"{percent(self.start_soc)} with stop_soc {percent(self.stop_soc)}",
+                "less than stop_soc: the engine starts at or under the one and stops at or over the other",
             )
         if self.stop_soc - self.start_soc < 0.05 - 1e-9:
             raise ConfigError(
