@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -13,6 +13,9 @@ from actuator.words import span
 if TYPE_CHECKING:
     from actuator.model import Moment, Run, Saved
     from actuator.settings import Settings
+
+DURABLE_TICK: Final = 10.0
+"""Seconds between two snapshots while the contact is closed; so much of a run a power cut may keep from the journal."""
 
 
 def restore(
@@ -38,10 +41,16 @@ def restore(
             # Marked at once: a second death finds it used up, whether or not it was taken up again in between.
             durable = replace(durable, run=None, candidate=replace(run, resumed=True))
         else:
-            # In this boot the contact may have stayed closed until now; over a reboot no longer than it was meant to.
-            end = here.now if same_boot else min(here.now, run.deadline)
             opened_at = run.opened_at
-            durable = _ended(durable, run, end=end if opened_at is None else opened_at)
+            if opened_at is not None:
+                past = Closure(start=run.closed_at, end=opened_at)
+            elif same_boot:
+                # The contact may have stayed closed until now.
+                past = Closure(start=run.closed_at, end=here.now)
+            else:
+                # No longer than it was meant to, but for what the journal has not seen of it.
+                past = Closure(start=run.closed_at - DURABLE_TICK, end=min(here.now, run.deadline))
+            durable = _ended(durable, past)
             released_at = here.now if opened_at is None else opened_at
             durable = replace(_counted(durable, run), released_at=released_at, stopped_at=None)
     if torn:
@@ -59,14 +68,14 @@ def restore(
     return State(started_at=here.now, durable=durable), tuple(events)
 
 
-def _ended(durable: Durable, run: Run, *, end: float) -> Durable:
-    end = max(end, run.closed_at)
+def _ended(durable: Durable, past: Closure) -> Durable:
+    past = replace(past, end=max(past.start, past.end))
     return replace(
         durable,
         run=None,
         candidate=None,
-        closures=(*durable.closures, Closure(start=run.closed_at, end=end)),
-        run_seconds=durable.run_seconds + end - run.closed_at,
+        closures=(*durable.closures, past),
+        run_seconds=durable.run_seconds + past.end - past.start,
     )
 
 

@@ -32,13 +32,20 @@ from toolkit.notify import notify
 TICK = 1.0
 """Seconds between two turns without an event."""
 
-SAVE = 10.0
-"""Seconds between two snapshots while the contact is closed."""
-
 OPENING = 5.0
 """Seconds for which the last opening is tried."""
 
+REPEAT = 60.0
+"""Seconds after which a board that cannot be read back is told to open again: it may have missed the order, and a port
+that is gone is noticed before it is needed."""
+
 _SAID = {True: "closed", False: "open", None: "nothing that can be read"}
+
+_LAST = {
+    True: (Level.INFO, "is open"),
+    None: (Level.WARNING, "was told to open, and this board cannot be read back"),
+    False: (Level.ERROR, "could not be proven open"),
+}
 
 _log = log.get(__name__)
 
@@ -67,6 +74,7 @@ class Runtime:
         self._relay_error = False
         self._relay_fault = ""
         self._renewed_at = 0.0
+        self._opened_at = 0.0
         self._saved_at = 0.0
         self._last_wall: float | None = None
         self._turning = asyncio.Lock()
@@ -127,7 +135,7 @@ class Runtime:
         else:
             self._state = step.state
             if not step.close:
-                await self._open()
+                await self._open(here.now)
             elif self._hand.lease is not None:
                 await self._renew(here.now)
             save = self._worth_saving(before, step, here.now)
@@ -183,9 +191,10 @@ class Runtime:
             self.inbox.arrived.set()
         return step, durable
 
-    async def _open(self) -> None:
+    async def _open(self, now: float) -> None:
         """Open the contact unless it reads open: write, and if that fails let go of the device and write again."""
-        if not self._wanted and self._read_back is False:
+        trusted = self._hand.can_read_back or now - self._opened_at < REPEAT
+        if not self._wanted and self._read_back is False and trusted:
             return
         self._wanted = False
         try:
@@ -193,6 +202,7 @@ class Runtime:
         except RelayError as error:
             await self._failed("opening", error)
         else:
+            self._opened_at = now
             self._relay_fault = "" if self._read_back is False else f"{self._hand.description} still reads closed"
             if self._read_back is False:
                 _log.recovered("opening", "relay obeys again")
@@ -225,7 +235,7 @@ class Runtime:
         if replace(durable, relay_errors=before.durable.relay_errors) != before.durable:
             return True
         counted = durable.relay_errors != before.durable.relay_errors
-        return (step.close or counted) and now - self._saved_at >= SAVE
+        return (step.close or counted) and now - self._saved_at >= resume.DURABLE_TICK
 
     def _inputs(self, here: Moment) -> Inputs:
         local = time.localtime(here.wall)
@@ -280,7 +290,7 @@ class Runtime:
             wall=here.wall,
             wall_sane=here.wall_sane,
             wanted=self._wanted,
-            read_back=self._read_back,
+            read_back=self._read_back if self._hand.can_read_back else None,
             relay=self._hand.description,
             can_read_back=self._hand.can_read_back,
             relay_fault=self._relay_fault,
@@ -348,18 +358,20 @@ class Runtime:
         """Open the contact as the last act; return whether it is proven open."""
         self._ending = True
         was_closed = self._wanted
-        proven = await open_surely(self._hand)
+        last = await open_surely(self._hand)
+        proven = last is True
         self.inbox.dismiss()
         self.ended = True
         for watcher in self._watchers:
             watcher.set()
-        text = f"The actuator ends ({why}); the contact {'is open' if proven else 'could not be proven open'}."
+        level, said = _LAST[last]
+        text = f"The actuator ends ({why}); the contact {said}."
         kind = "contact_opened" if was_closed and proven else "ended"
         run = self._state.durable.run
         event = Event(
             kind=kind,
             text=text,
-            level=Level.INFO if proven else Level.ERROR,
+            level=level,
             fields={
                 "reason": "end",
                 "proven": proven,
@@ -379,8 +391,10 @@ class Runtime:
         return proven
 
 
-async def open_surely(hand: Hand, seconds: float = OPENING) -> bool:
+async def open_surely(hand: Hand, seconds: float = OPENING) -> bool | None:
     """Open the contact and read it back, over and over for at most `seconds`; return whether it is proven open.
+
+    None: the board took the order and cannot be read back.
 
     Raises:
         RelayHeldError: another controller has the relay.
@@ -390,7 +404,7 @@ async def open_surely(hand: Hand, seconds: float = OPENING) -> bool:
             while True:
                 try:
                     if await opened(hand) is False:
-                        return hand.can_read_back
+                        return True if hand.can_read_back else None
                 except RelayHeldError:
                     raise
                 except RelayError as error:

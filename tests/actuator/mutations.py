@@ -312,8 +312,10 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("if same_boot and not torn and fit:", "if not torn and fit:"),
         ("if same_boot and not torn and fit:", "if same_boot and fit:"),
         ("candidate=replace(run, resumed=True)", "candidate=run"),
-        ("end = here.now if same_boot else", "end = run.closed_at if same_boot else"),
-        ("end=end if opened_at is None else opened_at", "end=end"),
+        ("past = Closure(start=run.closed_at, end=here.now)", "past = Closure(start=run.closed_at, end=run.closed_at)"),
+        ("if opened_at is not None:", "if False:"),
+        ("start=run.closed_at - DURABLE_TICK", "start=run.closed_at"),
+        ("end=min(here.now, run.deadline)", "end=here.now"),
         ("released_at = here.now if opened_at is None else opened_at", "released_at = here.now"),
         (
             "replace(_counted(durable, run), released_at=released_at, stopped_at=None)",

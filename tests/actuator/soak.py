@@ -18,6 +18,8 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace
+
 from actuator import controller, resume
 from actuator.model import Command, Inputs, Moment, Notice, Page, Saved, State
 from simulator import settings as simulated
@@ -308,6 +310,11 @@ class Life:
         self._begin()
 
     def _reboot(self) -> None:
+        if self.state.durable.run is not None:
+            # Ours may be coarser than the durable ticks of the program.
+            unseen = min(self.now - self.saved.moment.now, self.chance.uniform(0.0, 10.0))
+            moment = replace(self._moment(), now=self.now - unseen, wall=self.wall - unseen)
+            self.saved = Saved(durable=self.state.durable, moment=moment)
         if not self.site.faults.relay_welded:
             self.site.contact = False
         self.said = False

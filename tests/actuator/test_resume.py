@@ -286,6 +286,37 @@ def test_a_closure_that_slides_out_of_the_day_counts_by_the_part_within() -> Non
     assert budget_left(durable, settings(), now) == 9 * HOUR
 
 
+@pytest.mark.parametrize(
+    ("wall", "opened_at", "closed_for"),
+    [
+        (0.0, None, 600 + resume.DURABLE_TICK),
+        (HOUR, None, 2 * HOUR + resume.DURABLE_TICK),
+        (5 * HOUR, None, 4 * HOUR + resume.DURABLE_TICK),
+        (5 * HOUR, 1500.0, 500),
+    ],
+    ids=["no clock", "off for an hour and the boot", "off beyond the deadline", "ended in order"],
+)
+def test_a_reboot_in_a_run_counts_what_the_journal_may_have_missed(
+    wall: float, opened_at: float | None, closed_for: float
+) -> None:
+    run = Run(
+        number=1,
+        cause="alert",
+        causes=("alert",),
+        closed_at=1000.0,
+        closed_wall=0.0,
+        deadline=1000.0 + 4 * HOUR,
+        proven_at=1100.0,
+        opened_at=opened_at,
+    )
+    then = Moment(boot="one", now=1600.0, wall=1e9, wall_sane=True)
+    here = Moment(boot="two", now=40 * MINUTE, wall=1e9 + wall + 50 * MINUTE, wall_sane=wall > 0)
+    state, _ = resume.restore(Saved(durable=Durable(run=run), moment=then), here, settings())
+    (closure,) = state.durable.closures
+    assert closure.end - closure.start == pytest.approx(closed_for)
+    assert state.durable.run_seconds == pytest.approx(closed_for)
+
+
 def test_inhibits_and_lock_out_outlive_a_reboot() -> None:
     durable = Durable(inhibits={"co": Inhibit(summary="CO", starts_at=1.0)}, locked_out=True, attempts=3, mode="off")
     here = Moment(boot="two", now=5.0, wall=0.0, wall_sane=False)
