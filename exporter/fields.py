@@ -137,6 +137,31 @@ class Number(Field[Record]):
             yield Sample(self.metric, value)
 
 
+def quantity(
+    family: str,
+    name: str,
+    meaning: str,
+    place: Place[Record],
+    scale: Fraction = ONE,
+    *,
+    source: str,
+    zero: float = 0,
+    kind: Kind = Kind.GAUGE,
+    confidence: Confidence = Confidence.PROVEN,
+) -> Number[Record]:
+    """Return the declaration of one quantity on one line: `family` is what its metric's name begins with."""
+    return Number(
+        metric=f"{family}_{name}",
+        help=meaning,
+        place=place,
+        scale=scale,
+        zero=zero,
+        kind=kind,
+        source=source,
+        confidence=confidence,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class States(Field[Record]):
     """One of several states. A code without a name is `unknown`, and the raw code is always told beside it."""

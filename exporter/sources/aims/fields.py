@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 
-from exporter.fields import Confidence, Field, Flags, Number, Place
+from exporter.fields import Field, Flags, quantity
 from exporter.sources.aims.reply import Reply
 
 SPEC = "AIMS inverter serial specification"
@@ -100,16 +100,7 @@ def _battery_volts(record: Reply) -> float | None:
     return None if record.cells is None else volts * record.cells
 
 
-def _number(
-    name: str,
-    meaning: str,
-    place: Place[Reply],
-    scale: Fraction = Fraction(1),
-    *,
-    source: str = SPEC,
-    confidence: Confidence = Confidence.PROVEN,
-) -> Number[Reply]:
-    return Number(metric=f"aims_{name}", help=meaning, place=place, scale=scale, source=source, confidence=confidence)
+_number = partial(quantity, "aims", source=SPEC)
 
 
 STATE: tuple[Field[Reply], ...] = (

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
 
-from exporter.fields import Confidence, Field, Flags, Info, Kind, Number, Place, States
+from exporter.fields import Confidence, Field, Flags, Info, Kind, States, quantity
 from exporter.sources.modbus.protocol import READ_HOLDING
 from exporter.sources.modbus.registers import S16, U32, At, Registers, Worked
 
@@ -178,25 +178,7 @@ def _high_byte_text(register: int, record: Registers) -> str:
     return _number_text(At(register, mask=0xFF00, shift=8), record)
 
 
-def _number(
-    name: str,
-    meaning: str,
-    place: Place[Registers],
-    scale: Fraction = Fraction(1),
-    *,
-    kind: Kind = Kind.GAUGE,
-    source: str = SPEC,
-    confidence: Confidence = Confidence.PROVEN,
-) -> Number[Registers]:
-    return Number(
-        metric=f"classic_{name}",
-        help=meaning,
-        place=place,
-        scale=scale,
-        kind=kind,
-        source=source,
-        confidence=confidence,
-    )
+_number = partial(quantity, "classic", source=SPEC)
 
 
 _likely = partial(_number, confidence=Confidence.LIKELY)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import partial
 
-from exporter.fields import Confidence, Field, Kind, Number, Place
+from exporter.fields import Field, Kind, quantity
 from exporter.readings import Charge
 from exporter.sources.classic.registers import CAPTURE, SPEC, TENTH
 from exporter.sources.modbus.registers import S16, S32, U32, At, Registers, Worked
@@ -52,27 +52,7 @@ def _with_capacity(place: At) -> Worked:
     )
 
 
-def _number(
-    name: str,
-    meaning: str,
-    place: Place[Registers],
-    scale: Fraction = Fraction(1),
-    *,
-    zero: float = 0,
-    kind: Kind = Kind.GAUGE,
-    source: str = SPEC,
-    confidence: Confidence = Confidence.PROVEN,
-) -> Number[Registers]:
-    return Number(
-        metric=f"classic_whizbang_{name}",
-        help=meaning,
-        place=place,
-        scale=scale,
-        zero=zero,
-        kind=kind,
-        source=source,
-        confidence=confidence,
-    )
+_number = partial(quantity, "classic_whizbang", source=SPEC)
 
 
 _seen = partial(_number, source=CAPTURE)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
 
-from exporter.fields import Confidence, Field, Flags, Info, Number, Place, States
+from exporter.fields import Confidence, Field, Flags, Info, Place, States, quantity
 from exporter.sources.magnum.accessories import (
     FAHRENHEIT,
     FREEZING_FAHRENHEIT,
@@ -101,25 +101,7 @@ def _equalize(packet: Packet) -> float | None:
     return None if absorb is None or offset is None or not modern(packet) else absorb + offset
 
 
-def _setting(
-    name: str,
-    meaning: str,
-    place: Place[Packet],
-    scale: Fraction = Fraction(1),
-    *,
-    source: str = PROTOCOL,
-    confidence: Confidence = Confidence.PROVEN,
-    zero: float = 0,
-) -> Number[Packet]:
-    return Number(
-        metric=f"magnum_remote_{name}",
-        help=meaning,
-        place=place,
-        scale=scale,
-        source=source,
-        confidence=confidence,
-        zero=zero,
-    )
+_setting = partial(quantity, "magnum_remote", source=PROTOCOL)
 
 
 BASE: tuple[Field[Packet], ...] = (

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
 
-from exporter.fields import Confidence, Field, Flags, Info, Kind, Number, Place, States
+from exporter.fields import Confidence, Field, Flags, Info, Kind, States, quantity
 from exporter.sources.magnum.accessories import HUNDREDTH, SECONDS_IN_TENTH_HOUR, TENTH, revision_text
 from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PYMAGNUM, At, Packet, Worked
 
@@ -81,25 +81,7 @@ _d1 = partial(At, "ACLD packet D1")
 _nominal = _c2(7, mask=0x03)
 
 
-def _number(  # a quantity of the solar controller
-    name: str,
-    meaning: str,
-    place: Place[Packet],
-    scale: Fraction = Fraction(1),
-    *,
-    kind: Kind = Kind.GAUGE,
-    source: str = PYMAGNUM,
-    confidence: Confidence = Confidence.LIKELY,
-) -> Number[Packet]:
-    return Number(
-        metric=f"magnum_{name}",
-        help=meaning,
-        place=place,
-        scale=scale,
-        kind=kind,
-        source=source,
-        confidence=confidence,
-    )
+_number = partial(quantity, "magnum", source=PYMAGNUM, confidence=Confidence.LIKELY)
 
 
 _seen = partial(_number, source=CAPTURE, confidence=Confidence.PROVEN)

@@ -7,40 +7,23 @@ from typing import Annotated, Literal
 import msgspec
 
 from exporter.sources.base import Publish
-from exporter.sources.config import SourceConfig
+from exporter.sources.config import AskedSerialConfig
 from exporter.sources.pylontech.modules import DIALECTS
 from exporter.sources.pylontech.source import PylontechSource
-from toolkit.config import ConfigError, Duration
 
 
-class PylontechConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="pylontech"):
+class PylontechConfig(AskedSerialConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="pylontech"):
     """A battery with Pylontech's ASCII protocol on RS-485 or RS-232.
 
     Attributes:
-        port: a device such as /dev/ttyUSB1, or a URL of pyserial such as socket://10.0.0.5:4001.
         dialect: whose protocol it is.
         baudrate: 9600 or 115200 on most, 1200 on old ones.
         address: the battery's, 2 for the first Pylontech, 1 for Pace, 0 for Seplos V2; without it, that.
-        interval: seconds from one reading to the next.
     """
 
-    port: str
     dialect: Literal["pylontech", "pace", "seplos-v2"] = "pylontech"
     baudrate: Annotated[int, msgspec.Meta(ge=300, le=1_000_000)] = 9600
     address: Annotated[int, msgspec.Meta(ge=0, le=255)] | None = None
-    interval: Duration = Duration(5)
-
-    def __post_init__(self) -> None:
-        """Refuse a port of nothing, and an interval of nothing."""
-        if not self.port:
-            raise ConfigError("port", "nothing", "a device such as /dev/ttyUSB0")
-        if self.interval <= 0:
-            raise ConfigError("interval", "0s", "a span longer than nothing, such as 5s")
-
-    @property
-    def line(self) -> str | None:
-        """The port: a stack answers as one."""
-        return self.port
 
     def open(self, name: str, publish: Publish) -> PylontechSource:
         """Make the source."""

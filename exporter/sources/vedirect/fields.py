@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 
-from exporter.fields import Confidence, Field, Flags, Info, Kind, Number, Place
+from exporter.fields import Confidence, Field, Flags, Info, Kind, quantity
 from exporter.readings import Charge
 from exporter.sources.vedirect.framing import Block
 
@@ -74,24 +74,7 @@ class Present:
         return f"line {self.label}"
 
 
-def _number(
-    name: str,
-    meaning: str,
-    place: Place[Block],
-    scale: Fraction = Fraction(1),
-    *,
-    kind: Kind = Kind.GAUGE,
-    confidence: Confidence = Confidence.PROVEN,
-) -> Number[Block]:
-    return Number(
-        metric=f"vedirect_{name}",
-        help=meaning,
-        place=place,
-        scale=scale,
-        kind=kind,
-        source=SPEC,
-        confidence=confidence,
-    )
+_number = partial(quantity, "vedirect", source=SPEC)
 
 
 _counter = partial(_number, kind=Kind.COUNTER)
