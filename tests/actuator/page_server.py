@@ -12,6 +12,8 @@ from typing import Self
 class PageServer:
     """Serves `/metrics` on loopback; None leaves a metric out. The timestamps move while `fresh`.
 
+    Without its `adapter` it has nothing of the Magnum bus, and the state of charge from another source.
+
     `engine` is asked for the AC input: a function of nothing that says whether the engine runs.
     """
 
@@ -20,11 +22,12 @@ class PageServer:
         self.ac_volts: float | None = 0.0
         self.ags: int | None = 2
         self.fresh = True
+        self.adapter = True
         self.status = 200
         self.asked = 0
         self.names: list[str] = []
         self.authorization: str | None = None
-        self._stamp = time.time()
+        self._stamp = self._heard = time.time()
         page = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -51,15 +54,23 @@ class PageServer:
         """Return the page."""
         if self.fresh:
             self._stamp = time.time()
-        lines = ['magnum_up{device="main"} 1', f'magnum_last_success_timestamp_seconds{{device="main"}} {self._stamp}']
-        lines.append('magnum_inverter_info{device="main",nominal_volts="48"} 1')
+        if self.adapter:
+            self._heard = self._stamp
+        lines = [f'magnum_up{{device="main"}} {int(self.adapter)}']
+        lines.append(f'magnum_last_success_timestamp_seconds{{device="main"}} {self._heard}')
         if self.soc is not None:
             lines += [f"battery_soc_ratio {self.soc}", f"battery_soc_last_update_timestamp_seconds {self._stamp}"]
+        if self.adapter:
+            lines += self._bus()
+        return "\n".join(lines) + "\n"
+
+    def _bus(self) -> list[str]:
+        lines = ['magnum_inverter_info{device="main",nominal_volts="48"} 1']
         if self.ac_volts is not None:
             lines.append(f'magnum_inverter_ac_input_volts{{device="main"}} {self.ac_volts}')
         if self.ags is not None:
             lines.append(f'magnum_ags_state_code{{device="main"}} {self.ags}')
-        return "\n".join(lines) + "\n"
+        return lines
 
     def engine(self, *, runs: bool) -> None:
         """Let the bus show the engine running for our contact, or not."""

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import signal
+import sqlite3
 import sys
 import urllib.parse
 from collections.abc import Iterator, Mapping
@@ -92,11 +93,11 @@ class Actuator:
         return f"http://127.0.0.1:{self.port}"
 
     @contextlib.contextmanager
-    def running(self, program: str | None = None) -> Iterator[Process]:
+    def running(self, program: str | None = None, *, within: float = 15.0) -> Iterator[Process]:
         start = [command("generator-actuator")] if program is None else [sys.executable, "-c", program]
         flags = [f"--config.file={self.config_file}", f"--web.listen-address=127.0.0.1:{self.port}", *self.flags]
         with Process([*start, *flags]) as process:
-            wait_until(lambda: self.ready() or process.popen.poll() is not None, 15, "the actuator to be ready")
+            wait_until(lambda: self.ready() or process.popen.poll() is not None, within, "the actuator to be ready")
             yield process
 
     def ready(self) -> bool:
@@ -140,6 +141,13 @@ class Actuator:
         assert code == 200, text
         rows: list[dict[str, Any]] = json.loads(text)
         return rows
+
+    def durable(self) -> dict[str, Any]:
+        """Return what a running actuator has on the disk now, its times in monotonic seconds."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True)) as database:
+            (text,) = database.execute("SELECT saved FROM state").fetchone()
+        durable: dict[str, Any] = json.loads(text.partition(" ")[2])["saved"]["durable"]
+        return durable
 
     def metric(self, name: str, **labels: str) -> float | None:
         wanted = name + ("{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}" if labels else "")

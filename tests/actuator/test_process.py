@@ -140,7 +140,7 @@ def test_every_signal_that_ends_a_process_and_can_be_caught_is_caught() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGRTMIN])
-def test_a_signal_ends_with_the_contact_open(tmp_path: Path, number: signal.Signals) -> None:
+def test_property_13_a_signal_ends_with_the_contact_open(tmp_path: Path, number: signal.Signals) -> None:
     with site(tmp_path) as it, it.running() as process:
         it.close_for_an_alert()
         process.signal(number)
@@ -163,7 +163,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_an_exception_inside_the_loop_ends_with_the_contact_open(tmp_path: Path) -> None:
+def test_property_13_an_exception_inside_the_loop_ends_with_the_contact_open(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running(BROKEN) as process:
         it.close_for_an_alert()
         assert it.request("POST", "/api/v1/acknowledge", {})[0] == 503
@@ -195,7 +195,7 @@ def test_a_last_row_that_cannot_be_written_does_not_spoil_the_end(tmp_path: Path
         assert "the last row could not be written" in process.output
 
 
-def test_a_board_that_cannot_be_opened_at_the_end_makes_the_exit_say_so(tmp_path: Path) -> None:
+def test_property_13_a_board_that_cannot_be_opened_at_the_end_makes_the_exit_say_so(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running() as process:
         it.close_for_an_alert()
         it.board.deaf_to_writes = True
@@ -203,25 +203,6 @@ def test_a_board_that_cannot_be_opened_at_the_end_makes_the_exit_say_so(tmp_path
         assert process.wait(25) == 1
         assert it.board.closed()
         assert "could not be proven open" in process.output
-
-
-def test_killed_and_started_again_the_run_goes_on_to_its_old_deadline(tmp_path: Path) -> None:
-    with site(tmp_path, {"limits": {"max_run": "12s"}}) as it:
-        with it.running() as process:
-            it.page.soc = 0.22
-            it.close_for_an_alert()
-            deadline = it.status()["deadline"]
-            kill(process)
-            assert it.board.closed(), "the board holds its contact when the program dies"
-        moves = len(it.board.writes)
-        with it.running():
-            assert [value for _, _, value in it.board.writes[moves:]][:1] == [0], "first of all it opens"
-            wait_until(it.board.closed, 10, "the run to be taken up again")
-            assert it.status()["deadline"] == pytest.approx(deadline, abs=1.0)
-            wait_until(lambda: not it.board.closed(), 30, "the old deadline")
-            assert time.time() == pytest.approx(deadline, abs=1.5)
-            rows = [row["fields"].get("resumed") for row in it.rows() if row["kind"] == "contact_closed"]
-            assert rows == [False, True]
 
 
 def test_killed_with_an_engine_that_has_stopped_it_stays_open(tmp_path: Path) -> None:
@@ -313,26 +294,42 @@ def test_release_works_on_a_serial_line_that_the_server_holds(tmp_path: Path) ->
             assert not it.board.closed()
 
 
-def test_a_second_controller_is_refused_and_moves_nothing(tmp_path: Path) -> None:
-    with site(tmp_path) as it, it.running():
+def test_property_26_a_second_controller_is_refused_and_moves_nothing(tmp_path: Path) -> None:
+    with site(tmp_path) as it, it.running() as process:
         it.close_for_an_alert()
         second = _command(f"--config.file={it.config_file}", "--web.listen-address=127.0.0.1:0")
         assert second.returncode == 1
         assert "is held by another controller" in second.stderr
+        own = tmp_path / "second"
+        own.mkdir()
+        other = Actuator(own, it.served, it.page, {})
+        refused = _command(f"--config.file={other.config_file}", "--web.listen-address=127.0.0.1:0")
+        assert refused.returncode == 1
+        assert "is held by another controller" in refused.stderr, "nor with a journal of its own"
         assert it.board.closed()
         assert it.status()["phase"] == "running"
+        kill(process)
+        with other.running():
+            assert not it.board.closed(), "the lock has died with its holder"
 
 
-def test_a_wrong_configuration_still_opens_the_contact_that_a_dead_predecessor_left_closed(tmp_path: Path) -> None:
-    with site(tmp_path, {"start_soc": "80%"}) as it:
-        it.board.set(0, closed=True)
+def test_property_11_nothing_closes_before_the_whole_configuration_is_valid(tmp_path: Path) -> None:
+    with site(tmp_path) as it:
+        with it.running() as process:
+            it.close_for_an_alert()
+            kill(process)
+        moves = len(it.board.writes)
+        it.configure({"start_soc": "80%"})
+        assert _command(f"--config.file={it.config_file}", "--config.check").returncode == 2
+        assert it.board.closed(), "a check opens nothing"
         refused = _command(f"--config.file={it.config_file}")
         assert refused.returncode == 2
         assert "start_soc" in refused.stderr
-        assert not it.board.closed()
-        it.board.set(0, closed=True)
-        assert _command(f"--config.file={it.config_file}", "--config.check").returncode == 2
-        assert it.board.closed(), "a check opens nothing"
+        assert not it.board.closed(), "what a dead predecessor left closed opens all the same"
+        assert {value for _, _, value in it.board.writes[moves:]} == {0}, "though there is a run to be taken up"
+        it.configure({})
+        with it.running():
+            wait_until(it.board.closed, 10, "it to be taken up with a valid one")
 
 
 def test_a_broken_file_opens_the_last_good_relay(tmp_path: Path) -> None:

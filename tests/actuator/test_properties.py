@@ -1,10 +1,13 @@
 """What must never happen, and what must: control.md §4 by its numbers, as far as the pure core can show it.
 
-The machine at the end plays the whole alphabet under an independent law. Properties 11, 13, 26 belong to the process
-alone; of 14, 15, 30, 31 and 32 the core's part is here.
+The machine at the end plays the whole alphabet under an independent law. Properties 11, 13 and 26 belong to the process
+alone and are shown in test_process; of 14, 15, 30, 31 and 32 the core's part is here.
 """
 
 from __future__ import annotations
+
+import re
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -570,6 +573,12 @@ def test_property_33_transitions_in_an_hour_are_bounded(levels: list[float | Non
             world.die(dead_for=1)
         world.run(60)
     assert str(LIMITS["min_off"]) == "40s", "the law has counted them against this"
+
+
+def test_each_of_the_33_has_a_test_of_its_number() -> None:
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    numbers = {int(number) for number in re.findall(r"^def test_property_(\d\d)_", tests, re.MULTILINE)}
+    assert numbers == {*range(1, 34)}
 
 
 # --- all of it at once

@@ -170,6 +170,19 @@ def test_time_dead_counts_as_closed_and_a_restart_refills_nothing() -> None:
     assert left == pytest.approx(20 * MINUTE, abs=2)
 
 
+def test_restarted_after_10_minutes_of_a_30_minute_budget_it_has_20_left_and_uses_no_more() -> None:
+    world = World(settings=settings(limits={"daily_budget": "30m"}), soc=0.3).on_alerts()
+    world.fire("start")
+    began = world.moves[0][0]
+    world.run(10 * MINUTE - 20)
+    world.die(dead_for=20)
+    assert budget_left(world.state.durable, world.settings, world.now) == pytest.approx(20 * MINUTE)
+    assert world.run(40, until=World.closed)
+    assert world.run(HOUR, until=lambda it: not it.closed())
+    assert world.now - began == pytest.approx(30 * MINUTE, abs=1.1)
+    assert "budget" in world.inhibitors()
+
+
 def test_a_restart_keeps_attempts_back_off_and_min_off() -> None:
     world = World(soc=0.3, obeys=False).on_alerts()
     world.fire("start")
