@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -163,13 +164,17 @@ def cut_and_load(path: Path, victim: Path, size: int) -> None:
 
 
 @pytest.mark.parametrize("step", [1024, pytest.param(64, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("ending", ["", "-wal", ".sidecar"])
+@pytest.mark.parametrize("ending", ["", "checkpointed", "-wal", ".sidecar"])
 def test_cut_at_any_byte_it_starts_open_and_is_whole_or_says_that_it_is_torn(
     tmp_path: Path, ending: str, step: int
 ) -> None:
     origin = tmp_path / "origin" / "journal.db"
     origin.parent.mkdir()
     filled(origin)
+    if ending == "checkpointed":
+        with contextlib.closing(sqlite3.connect(origin)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # else a cut of the database costs nothing
+        ending = ""
     whole = origin.with_name(origin.name + ending).stat().st_size
     for size in [*range(0, whole, min(step, max(16, whole // 32))), whole - 1]:
         folder = tmp_path / "cut"
