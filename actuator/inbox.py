@@ -17,11 +17,9 @@ class Outcome:
 
     Attributes:
         obeyed: no order to the relay failed in that turn, and the contact reads as it was commanded.
-        durable: what had to be written was.
     """
 
     obeyed: bool
-    durable: bool
 
 
 class Inbox:
@@ -65,7 +63,7 @@ class Inbox:
         """Tell everybody who waits that nothing became of it."""
         for future in self._waiting:
             if not future.done():
-                future.set_result(Outcome(obeyed=False, durable=False))
+                future.set_result(Outcome(obeyed=False))
 
     def empty(self, inputs: Inputs) -> tuple[Inputs, list[asyncio.Future[Outcome]]]:
         """Return the inputs with all that has come, and who waits for it."""

@@ -129,9 +129,8 @@ class Runtime:
         before = self._state
         self._relay_error = False
         step = controller.step(before, inputs, here.now)
-        durable = True
         if step.close and not self._wanted:
-            step, durable = await self._close(before, step, inputs, here)
+            step = await self._close(before, step, inputs, here)
         else:
             self._state = step.state
             if not step.close:
@@ -140,12 +139,12 @@ class Runtime:
                 await self._renew(here.now)
             save = self._worth_saving(before, step, here.now)
             if save or step.events:
-                durable = await self._tell(step.events, save=save, here=here)
+                await self._tell(step.events, save=save, here=here)
             else:
                 await self.keeper.retry()
         self._show(here)
         in_place = not self._hand.can_read_back or self._read_back is self._wanted
-        return Outcome(obeyed=in_place and not self._relay_error, durable=durable)
+        return Outcome(obeyed=in_place and not self._relay_error)
 
     # --- the relay
 
@@ -164,7 +163,7 @@ class Runtime:
         _log.recovered("read-back", "relay is read back again", closed=read_back)
         return read_back
 
-    async def _close(self, before: State, step: Step, inputs: Inputs, here: Moment) -> tuple[Step, bool]:
+    async def _close(self, before: State, step: Step, inputs: Inputs, here: Moment) -> Step:
         """Close the contact, once, after its run is on the disk; what cannot be written is decided anew as such."""
         rows = self._rows(step.events, here)
         durable = await self.keeper.write(rows, self._saved(step.state, here))
@@ -172,13 +171,13 @@ class Runtime:
             self.keeper.forget(rows)
             step = controller.step(before, replace(inputs, journal_ok=False), here.now)
             self._say(step.events)
-            durable = await self.keeper.write(self._rows(step.events, here), self._saved(step.state, here))
+            await self.keeper.write(self._rows(step.events, here), self._saved(step.state, here))
         else:
             self._say(step.events)
         self._saved_at = here.now
         self._state = step.state
         if not step.close:
-            return step, durable
+            return step
         self._wanted = True
         # Who sees the contact move finds the reason shown already.
         self._show(here)
@@ -189,7 +188,7 @@ class Runtime:
         except RelayError as error:
             await self._failed("closing", error)
             self.inbox.arrived.set()
-        return step, durable
+        return step
 
     async def _open(self, now: float) -> None:
         """Open the contact unless it reads open: write, and if that fails let go of the device and write again."""
@@ -268,13 +267,13 @@ class Runtime:
             for event in events
         ]
 
-    async def _tell(self, events: Sequence[Event], *, save: bool, here: Moment | None = None) -> bool:
+    async def _tell(self, events: Sequence[Event], *, save: bool, here: Moment | None = None) -> None:
         """Say events and write them down, with the durable state when asked."""
         here = here or clock.moment(not_before=self._last_wall)
         self._say(events)
         if save:
             self._saved_at = here.now
-        return await self.keeper.write(self._rows(events, here), self._saved(self._state, here) if save else None)
+        await self.keeper.write(self._rows(events, here), self._saved(self._state, here) if save else None)
 
     @staticmethod
     def _say(events: Sequence[Event]) -> None:

@@ -125,8 +125,9 @@ class _Routes:
             outcome = await _in_time(self._runtime.inbox.notices(notified.notices, notified.beats))
             if not outcome.obeyed:
                 raise web.HTTPServiceUnavailable(text="Taken in, but the relay did not obey.")
-            if not outcome.durable and any(notice.kind == "inhibit" for notice in notified.notices):
-                raise web.HTTPServiceUnavailable(text="The inhibit is in force, but could not be written down.")
+            inhibits = [notice.firing for notice in notified.notices if notice.kind == "inhibit"]
+            if inhibits:
+                self._refuse_unwritten("The inhibit is taken in", forbids=all(inhibits))
         return web.Response(text="Taken in.\n")
 
     def _count(self, notified: notification.Notification) -> None:
@@ -177,14 +178,20 @@ class _Routes:
         outcome = await _in_time(self._runtime.inbox.command(command))
         if not outcome.obeyed:
             raise web.HTTPServiceUnavailable(text=f"{done}, but the relay did not obey: {self._view().relay_fault}.")
-        # A sidecar ahead of its database makes the next start torn, and torn begins in mode off when either says so.
-        kept = self._runtime.keeper.ok or (command.action == "off" and self._runtime.keeper.beside)
-        if not kept:
-            raise web.HTTPServiceUnavailable(
-                text=f"{done}, but it could not be written down: it would not survive a restart. "
-                f"{self._runtime.keeper.fault}."
-            )
+        self._refuse_unwritten(done, forbids=command.action == "off")
         return _status(self._view())
+
+    def _refuse_unwritten(self, done: str, *, forbids: bool) -> None:
+        """Answer 503 as long as anything waits to be written that would not survive a restart.
+
+        What forbids a run does so in the sidecar alone: ahead of its database it makes the next start torn, and torn
+        keeps an inhibit of either and begins in mode off when either says so.
+        """
+        keeper = self._runtime.keeper
+        if not keeper.ok and not (forbids and keeper.beside):
+            raise web.HTTPServiceUnavailable(
+                text=f"{done}, but it could not be written down: it would not survive a restart. {keeper.fault}."
+            )
 
     async def journal(self, request: web.Request) -> web.Response:
         form = request.query.get("format", "json")
@@ -250,7 +257,7 @@ async def _in_time(outcome: Awaitable[Outcome]) -> Outcome:
         async with asyncio.timeout(PATIENCE):
             return await outcome
     except TimeoutError:
-        return Outcome(obeyed=False, durable=False)
+        return Outcome(obeyed=False)
 
 
 async def _json(request: web.Request) -> dict[str, Any]:
