@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from actuator.freshness import SAMPLES
+from actuator.perception import BUS_FRESH
 from actuator.relay.config import RelayConfig
 from actuator.settings import Settings
 from actuator.words import span
@@ -30,9 +31,17 @@ class Exporter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     password_file: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what is no URL, and half of the credentials."""
+        """Refuse what is no URL, pages too rare for a proof, and half of the credentials."""
         if not self.url.startswith(("http://", "https://")):
             raise ConfigError("url", f'"{self.url}"', "a URL such as http://127.0.0.1:10048/metrics")
+        longest = BUS_FRESH / SAMPLES
+        if self.interval > longest:
+            raise ConfigError(
+                "interval",
+                span(self.interval),
+                f"at most {span(longest)}, a third of the time for which what the bus says counts as fresh: "
+                "three samples make a fact",
+            )
         if (self.username is None) != (self.password_file is None):
             raise ValueError("found one of username and password_file, expected both or neither")
 

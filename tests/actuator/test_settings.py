@@ -20,9 +20,9 @@ journal: journal.db
 """
 
 
-def load(tmp_path: Path, more: str = "") -> config.Config:
+def load(tmp_path: Path, more: str = "", *, file: str = FILE) -> config.Config:
     path = tmp_path / "actuator.yml"
-    path.write_text(FILE + more)
+    path.write_text(file + more)
     return config.load(path)
 
 
@@ -44,8 +44,8 @@ def test_the_defaults_are_those_of_the_page(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "start over stop": ("start_soc: 60%\nstop_soc: 25%", "start_soc"),
-    "start as stop": ("start_soc: 60%\nstop_soc: 60%", "start_soc"),
+    "start over stop": ("start_soc: 60%\nstop_soc: 25%", "less than stop_soc"),
+    "start as stop": ("start_soc: 60%\nstop_soc: 60%", "less than stop_soc"),
     "a gap under five points": ("start_soc: 56%", "5 points"),
     "a stop over 98 %": ("stop_soc: 99%", "98 %"),
     "emergency as start": ("emergency_soc: 25%", "emergency_soc"),
@@ -74,6 +74,7 @@ REFUSED = {
     "half of the quiet hours": ('quiet_hours: {from: "21:00"}', "to"),
     "an unquoted time": ('quiet_hours: {from: 21:00, to: "06:00"}', "quote it"),
     "an unquoted time of exercise": ("exercise: {at: 10:30}", "quote it"),
+    "a number as a time": ("exercise: {at: 630}", "the number 630.* quote it"),
     "a time that is none": ('exercise: {at: "25:00"}', "time of day"),
     "an exercise of zero": ("exercise: {for: 0s}", "exercise.for"),
     "volts both ways": ("emergency_volts: {per_12v: 11.5, value: 46}", "either"),
@@ -93,6 +94,14 @@ def test_it_is_refused_with_its_reason(tmp_path: Path, what: str) -> None:
     with pytest.raises(ConfigError, match=reason) as caught:
         load(tmp_path, text)
     assert "actuator.yml" in str(caught.value)
+
+
+def test_pages_too_rare_for_a_proof_are_refused(tmp_path: Path) -> None:
+    seldom = "debounce: {start: 2m, stop: 2m, emergency: 2m}"
+    assert load(tmp_path, seldom, file=FILE.replace("interval: 5s", "interval: 10s")).exporter.interval == 10
+    refused = r"exporter.interval: found 10.5 s, expected at most 10 s, .* three samples make a fact"
+    with pytest.raises(ConfigError, match=refused):
+        load(tmp_path, seldom, file=FILE.replace("interval: 5s", "interval: 10500ms"))
 
 
 @pytest.mark.parametrize(
