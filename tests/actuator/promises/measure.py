@@ -9,7 +9,7 @@ from typing import Any
 from tests.actuator.process import Actuator
 from tests.support import wait_until
 
-LATE = 1.5
+LATE = 3.0
 """Seconds that a turn, a page and a busy machine may take."""
 
 EARLY = 0.3

@@ -29,7 +29,7 @@ def end_by_hand(it: Actuator) -> None:
 
 @pytest.mark.parametrize("ended", [end_by_beats, end_by_hand])
 def test_an_inhibit_outlives_its_dead_alert_path_and_a_kill(tmp_path: Path, ended: Callable[[Actuator], None]) -> None:
-    with site(tmp_path, {"alerts": {"heartbeat_timeout": "1s"}}) as it:
+    with site(tmp_path, {"alerts": {"heartbeat_timeout": "2s"}}) as it:
 
         def wanted_and_held() -> None:
             wait_until(lambda: it.status()["path"] == "fallback", 10, "the alert path to be given up")
