@@ -25,6 +25,7 @@ from actuator.model import Event, Inputs, Level, Moment, Saved, State, Step
 from actuator.relay import RelayConfig, RelayError, RelayHeldError
 from actuator.relay.hand import Hand
 from actuator.view import View
+from actuator.worker import NoTryLeftError
 from toolkit import log
 from toolkit.config import ConfigError
 from toolkit.notify import notify
@@ -97,7 +98,10 @@ class Runtime:
         await self._tell([started, *events], save=True)
 
     async def run(self) -> None:
-        """Turn for ever; ends only by an exception or by being cancelled."""
+        """Turn for ever; ends only by an exception or by being cancelled.
+
+        A hand that cannot even try to open any more is one: what is started anew after us can.
+        """
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.feedback.run(), name="feedback")
             while True:
@@ -357,7 +361,11 @@ class Runtime:
         """Open the contact as the last act; return whether it is proven open."""
         self._ending = True
         was_closed = self._wanted
-        last = await open_surely(self._hand)
+        try:
+            last = await open_surely(self._hand)
+        except NoTryLeftError as error:
+            _log.error("a new hand tries to open the contact", error=error)
+            last = await open_surely(Hand(self.config.relay))
         proven = last is True
         self.inbox.dismiss()
         self.ended = True
@@ -397,6 +405,7 @@ async def open_surely(hand: Hand, seconds: float = OPENING) -> bool | None:
 
     Raises:
         RelayHeldError: another controller has the relay.
+        NoTryLeftError: nothing can be tried with this hand.
     """
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):

@@ -19,6 +19,10 @@ class StuckError(Exception):
     """The work was not done within its deadline; it may still be done later, unseen."""
 
 
+class NoTryLeftError(StuckError):
+    """So many pieces hang that no other is begun."""
+
+
 class Worker:
     """One thread that does what it is given in order.
 
@@ -41,10 +45,11 @@ class Worker:
 
         Raises:
             StuckError: it took longer than `seconds`.
+            NoTryLeftError: it was not begun.
         """
         self._stuck = [thread for thread in self._stuck if thread.is_alive()]
         if len(self._stuck) > _MOST_STUCK:
-            raise StuckError(f"{len(self._stuck)} earlier attempts still hang")
+            raise NoTryLeftError(f"{len(self._stuck)} earlier attempts still hang")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._queue.put(lambda: _settle(loop, future, work))

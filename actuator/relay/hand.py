@@ -8,7 +8,7 @@ from typing import TypeVar
 from actuator.relay import driver
 from actuator.relay.config import RelayConfig
 from actuator.relay.contact import Relay, RelayError
-from actuator.worker import StuckError, Worker
+from actuator.worker import NoTryLeftError, StuckError, Worker
 from toolkit import log
 
 DEADLINE = 4.0
@@ -20,7 +20,10 @@ _log = log.get(__name__)
 
 
 class Hand:
-    """One relay in a thread of its own. Whatever fails raises RelayError, and the position is then unknown."""
+    """One relay in a thread of its own. Whatever fails raises RelayError, and the position is then unknown.
+
+    NoTryLeftError is no such failure: this hand can do nothing any more, not even open.
+    """
 
     def __init__(self, config: RelayConfig, make: Callable[[RelayConfig], Relay] = driver) -> None:
         self._config, self._make = config, make
@@ -66,7 +69,7 @@ class Hand:
         """Let another controller have the relay, and end the thread; a failure is said and no more."""
         try:
             await self._do(self._relay.let_go)
-        except RelayError as error:
+        except (RelayError, NoTryLeftError) as error:
             _log.warning("relay cannot be let go of", error=error)
         finally:
             self._worker.stop()
@@ -74,6 +77,8 @@ class Hand:
     async def _do(self, order: Callable[[], T]) -> T:
         try:
             return await self._worker.do(order, DEADLINE)
+        except NoTryLeftError as error:
+            raise NoTryLeftError(f"{self.description} hangs: {error}") from error
         except StuckError as error:
             self._relay = self._make(self._config)
             raise RelayError(f"{self.description} hangs: {error}") from error

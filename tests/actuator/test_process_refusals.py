@@ -1,4 +1,4 @@
-"""What the whole process does not take as done: an answer of 200 means that it holds."""
+"""What the whole process does not take as done, and does not go on without."""
 
 from __future__ import annotations
 
@@ -38,3 +38,35 @@ def test_an_inhibit_that_only_the_sidecar_has_taken_outlives_a_kill(tmp_path: Pa
             blocker.close()
         with it.running():
             assert "inhibit_alert" in it.status()["inhibitors"]
+
+
+HANGING = """
+import pathlib, sys, time
+from actuator.cli import main
+from actuator.relay import hand
+from actuator.relay.modbus import Modbus
+hand.DEADLINE = 0.2
+left = 5
+def hanging(order):
+    def do(self):
+        global left
+        if left and pathlib.Path("FLAG").exists():
+            left -= 1
+            time.sleep(3600)
+        return order(self)
+    return do
+for name in ("open_contact", "read_back", "disconnect"):
+    setattr(Modbus, name, hanging(getattr(Modbus, name)))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_board_that_hangs_until_no_try_is_left_ends_the_program_with_one_more_try(tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    with site(tmp_path) as it, it.running(HANGING.replace("FLAG", str(flag))) as process:
+        it.close_for_an_alert()
+        flag.touch()
+        assert process.wait(15) == 1
+        assert "5 earlier attempts still hang" in process.output
+        assert not it.board.closed(), "the last act has a thread of its own"
+        assert "the contact is open" in process.output
