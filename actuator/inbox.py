@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
+import enum
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -11,15 +11,15 @@ from msgspec.structs import replace
 from actuator.model import Command, Inputs, Notice, Page
 
 
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What became of something that was taken in.
+class Outcome(enum.Enum):
+    """What became of something that was taken in."""
 
-    Attributes:
-        obeyed: no order to the relay failed in that turn, and the contact reads as it was commanded.
-    """
-
-    obeyed: bool
+    OBEYED = enum.auto()
+    """A turn has taken it up: no order to the relay failed in it, and the contact reads as it was commanded."""
+    NOT_OBEYED = enum.auto()
+    """A turn has taken it up, and the relay failed."""
+    DISMISSED = enum.auto()
+    """The program ends first."""
 
 
 class Inbox:
@@ -63,7 +63,7 @@ class Inbox:
         """Tell everybody who waits that nothing became of it."""
         for future in self._waiting:
             if not future.done():
-                future.set_result(Outcome(obeyed=False))
+                future.set_result(Outcome.DISMISSED)
 
     def empty(self, inputs: Inputs) -> tuple[Inputs, list[asyncio.Future[Outcome]]]:
         """Return the inputs with all that has come, and who waits for it."""

@@ -148,7 +148,7 @@ class Runtime:
                 await self.keeper.retry()
         self._show(here)
         in_place = not self._hand.can_read_back or self._read_back is self._wanted
-        return Outcome(obeyed=in_place and not self._relay_error)
+        return Outcome.OBEYED if in_place and not self._relay_error else Outcome.NOT_OBEYED
 
     # --- the relay
 

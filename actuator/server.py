@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import ipaddress
 import json
+import math
 import urllib.parse
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -123,7 +124,7 @@ class _Routes:
             )
         if notified.notices or notified.beats:
             outcome = await _in_time(self._runtime.inbox.notices(notified.notices, notified.beats))
-            if not outcome.obeyed:
+            if outcome is Outcome.NOT_OBEYED:
                 raise web.HTTPServiceUnavailable(text="Taken in, but the relay did not obey.")
             inhibits = [notice.firing for notice in notified.notices if notice.kind == "inhibit"]
             if inhibits:
@@ -176,7 +177,7 @@ class _Routes:
 
     async def _order(self, command: Command, done: str) -> web.Response:
         outcome = await _in_time(self._runtime.inbox.command(command))
-        if not outcome.obeyed:
+        if outcome is Outcome.NOT_OBEYED:
             raise web.HTTPServiceUnavailable(text=f"{done}, but the relay did not obey: {self._view().relay_fault}.")
         self._refuse_unwritten(done, forbids=command.action == "off")
         return _status(self._view())
@@ -252,12 +253,18 @@ def _status(view: View) -> web.Response:
     )
 
 
-async def _in_time(outcome: Awaitable[Outcome]) -> Outcome:
+async def _in_time(awaited: Awaitable[Outcome]) -> Outcome:
+    """Return what a turn has made of it; without one that ended in time, answer 503."""
     try:
         async with asyncio.timeout(PATIENCE):
-            return await outcome
+            outcome = await awaited
     except TimeoutError:
-        return Outcome(obeyed=False)
+        raise web.HTTPServiceUnavailable(
+            text=f"Taken in, not known to be done: no turn has ended within {PATIENCE:g} s. It is done once they go on."
+        ) from None
+    if outcome is Outcome.DISMISSED:
+        raise web.HTTPServiceUnavailable(text="The actuator ends: not known to be done.")
+    return outcome
 
 
 async def _json(request: web.Request) -> dict[str, Any]:
@@ -278,7 +285,8 @@ def _moment(text: str | None) -> float | None:
     if not text:
         return None
     with contextlib.suppress(ValueError):
-        return float(text)
+        if math.isfinite(seconds := float(text)):
+            return seconds
     try:
         when = datetime.fromisoformat(text)
     except ValueError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import resource
+import signal
 import sqlite3
 from pathlib import Path
 
-from tests.actuator.process import kill, site
+from tests.actuator.process import kill, payload, site
 from tests.actuator.test_process_journal import no_room
 from tests.support import wait_until
 
@@ -70,3 +71,42 @@ def test_a_board_that_hangs_until_no_try_is_left_ends_the_program_with_one_more_
         assert "5 earlier attempts still hang" in process.output
         assert not it.board.closed(), "the last act has a thread of its own"
         assert "the contact is open" in process.output
+
+
+STANDING = """
+import asyncio, pathlib, sys
+from actuator import server
+from actuator.cli import main
+from actuator.runtime import Runtime
+server.PATIENCE = 0.3
+whole = Runtime.turn
+async def turn(self):
+    while pathlib.Path("FLAG").exists():
+        await asyncio.sleep(0.02)
+    await whole(self)
+Runtime.turn = turn
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_an_order_that_no_turn_has_taken_up_yet_is_503_in_true_words_and_obeyed_later(tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    with site(tmp_path) as it, it.running(STANDING.replace("FLAG", str(flag))) as process:
+        flag.touch()
+        code, said = it.request("POST", "/api/v1/mode", {"mode": "off"})
+        known = "Taken in, not known to be done: no turn has ended within 0.3 s. It is done once they go on.\n"
+        assert (code, said) == (503, known)
+        assert it.request("POST", "/api/v1/alerts", payload("GeneratorHeartbeat")) == (code, said)
+        assert it.status()["mode"] == "auto"
+        flag.unlink()
+        wait_until(lambda: it.status()["mode"] == "off", 5, "the order to be obeyed")
+        process.signal(signal.SIGTERM)
+        assert process.wait(10) == -signal.SIGTERM
+
+
+def test_a_since_that_is_no_moment_is_400(tmp_path: Path) -> None:
+    with site(tmp_path) as it, it.running():
+        for since in ("nan", "NaN", "inf", "-inf", "1e999"):
+            code, said = it.get(f"/api/v1/journal?since={since}")
+            assert (code, f'Found since "{since}"' in said) == (400, True), said
+        assert it.get("/api/v1/journal?since=1.5e9")[0] == 200
