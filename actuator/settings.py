@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar, Literal, Self
 
 import msgspec
@@ -47,7 +48,7 @@ class EmergencyVolts(_Part, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 "found per_12v with metric, expected value with metric: only the inverter knows its voltage"
             )
         volts = self.per_12v if self.per_12v is not None else self.value
-        if volts is not None and volts <= 0:
+        if volts is not None and not 0 < volts < math.inf:
             raise ValueError(f"found {volts:g} V, expected more than zero")
 
 
@@ -69,7 +70,14 @@ class AlertSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True
         return (self.inhibit,) if isinstance(self.inhibit, str) else self.inhibit
 
     def __post_init__(self) -> None:
-        """Refuse one name for two purposes."""
+        """Refuse an empty name, which no alert has, and one name for two purposes."""
+        places = {name: getattr(self, name) for name in ("start", "stop", "heartbeat", "inhibit")}
+        if not isinstance(self.inhibit, str):
+            del places["inhibit"]
+            places |= {f"inhibit[{index}]": name for index, name in enumerate(self.inhibit)}
+        for place, name in places.items():
+            if not name.strip():
+                raise ConfigError(place, f'"{name}"', "the name of an alert, such as BatterySocLow")
         names = [self.start, self.stop, self.heartbeat, *self.inhibits]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -147,14 +155,21 @@ class TimeOfDay(int):
         return f"{self // 60:02d}:{self % 60:02d}"
 
 
+_NIGHTFALL, _MORNING = TimeOfDay(21 * 60), TimeOfDay(6 * 60)
+
+
 class QuietHours(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Local hours without an ordinary start; `to` may lie after midnight."""
 
-    from_: TimeOfDay = msgspec.field(name="from")
-    to: TimeOfDay
+    from_: TimeOfDay = msgspec.field(name="from", default=_NIGHTFALL)
+    to: TimeOfDay = _MORNING
 
     def __post_init__(self) -> None:
-        """Refuse a quiet day of 24 hours."""
+        """Refuse one of the two without the other, and a quiet day of 24 hours."""
+        # The default itself is there only where nothing was written.
+        if (self.from_ is _NIGHTFALL) != (self.to is _MORNING):
+            missing, written = ("from", "to") if self.from_ is _NIGHTFALL else ("to", "from")
+            raise ConfigError(missing, f"nothing beside {written}", 'both, such as {from: "21:00", to: "06:00"}')
         if self.from_ == self.to:
             raise ConfigError("to", f"{self.to}, as in from", "less than 24 quiet hours")
 

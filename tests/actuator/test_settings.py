@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from actuator import config
-from actuator.settings import QuietHours, Settings, TimeOfDay
+from actuator.settings import EmergencyVolts, QuietHours, Settings, TimeOfDay
 from actuator.words import percent, span
 from tests.actuator.world import settings
 from toolkit.config import ConfigError
@@ -71,7 +72,8 @@ REFUSED = {
     "a lease that is no text": ("alerts: {lease: true}", "lease"),
     "no volts": ("evidence: {min_volts: 0}", "min_volts"),
     "quiet hours of 24 h": ('quiet_hours: {from: "21:00", to: "21:00"}', "24"),
-    "half of the quiet hours": ('quiet_hours: {from: "21:00"}', "to"),
+    "half of the quiet hours": ('quiet_hours: {from: "21:00"}', "quiet_hours.to: found nothing beside from"),
+    "the other half of them": ('quiet_hours: {to: "06:00"}', "quiet_hours.from: found nothing beside to"),
     "an unquoted time": ('quiet_hours: {from: 21:00, to: "06:00"}', "quote it"),
     "an unquoted time of exercise": ("exercise: {at: 10:30}", "quote it"),
     "a number as a time": ("exercise: {at: 630}", "the number 630.* quote it"),
@@ -83,6 +85,9 @@ REFUSED = {
     "volts per block with a metric": ("emergency_volts: {per_12v: 11, metric: x}", "metric"),
     "volts of zero": ("emergency_volts: {per_12v: 0}", "more than zero"),
     "one name for two purposes": ("alerts: {start: X, stop: X}", "two purposes"),
+    **{f"no name for {name}": (f'alerts: {{{name}: ""}}', rf'alerts.{name}: found "", expected the name of an alert')
+       for name in ("start", "stop", "heartbeat", "inhibit")},
+    "an inhibit without a name": ('alerts: {inhibit: [A, " "]}', r'alerts.inhibit\[1\]: found " "'),
     "an unknown key": ("limits: {max_runn: 4h}", "max_runn"),
     "an unknown choice": ("on_blind: hope", "on_blind"),
 }  # fmt: skip
@@ -116,6 +121,7 @@ def test_pages_too_rare_for_a_proof_are_refused(tmp_path: Path) -> None:
         "emergency_volts: {value: 46.0, metric: classic_battery_volts, device: classic}",
         "alerts: {inhibit: [A, B], match: {site: cabin}}",
         'quiet_hours: {from: "06:00", to: "21:00"}',
+        "quiet_hours: {}",
         'exercise: {every: 28d, at: "10:00", for: 20m}',
     ],
 )
@@ -133,6 +139,33 @@ def test_quiet_hours_contain_their_first_minute_and_not_their_last(
     quiet = QuietHours(from_=TimeOfDay.parse(hours[0]), to=TimeOfDay.parse(hours[1]))
     assert all(quiet.contain(minute) for minute in inside)
     assert not any(quiet.contain(minute) for minute in outside)
+
+
+def test_quiet_hours_without_times_are_those_of_the_page(tmp_path: Path) -> None:
+    quiet = load(tmp_path, "quiet_hours: {}").quiet_hours
+    assert quiet == QuietHours(from_=TimeOfDay.parse("21:00"), to=TimeOfDay.parse("06:00"))
+
+
+NUMBERS = (
+    "emergency_volts: {{per_12v: {}}}", "emergency_volts: {{value: {}, metric: x}}", "evidence: {{min_volts: {}}}",
+    "start_soc: {}", "start_soc: {}%", "limits: {{daily_budget: {}}}", "limits: {{daily_budget: {}h}}",
+    "limits: {{attempts: {}}}", "limits: {{backoff: [{}m]}}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NUMBERS)
+@pytest.mark.parametrize("number", [".nan", ".inf", "-.inf", "1e999", "nan", "inf"])
+def test_what_is_no_finite_number_is_refused_everywhere(tmp_path: Path, text: str, number: str) -> None:
+    with pytest.raises(ConfigError):
+        load(tmp_path, text.format(number))
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_volts_that_are_no_finite_number_are_refused_however_they_come(number: float) -> None:
+    with pytest.raises(ValueError, match="V, expected more than zero"):
+        EmergencyVolts(per_12v=number)
+    with pytest.raises(ValueError, match="V, expected more than zero"):
+        EmergencyVolts(value=number, metric="x")
 
 
 def test_a_time_of_day_is_written_as_it_is_read() -> None:
