@@ -1,4 +1,5 @@
-"""In the guest: an actuator at work from its first heartbeat to its second run, while the wall clock jumps by hours.
+"""In the guest: an actuator at work from its first heartbeat over a death to its second run, while the wall clock
+jumps by hours.
 
 Prints one JSON document with what was measured, in seconds of the monotonic clock, which no step moves.
 """
@@ -11,14 +12,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from actuator import clock
-from tests.actuator.process import Actuator, site
+from tests.actuator.process import Actuator, kill, site
 from tests.support import wait_until
 
-HEARTBEAT_TIMEOUT, LEASE, DEBOUNCE, MAX_RUN, MIN_OFF, BUDGET = 24, 12, 12, 40, 20, 600
+HEARTBEAT_TIMEOUT, LEASE, DEBOUNCE, MAX_RUN, MIN_OFF, BUDGET = 24, 12, 12, 60, 20, 600
 SETTINGS = {
     "exporter": {"interval": "1s"},
     "debounce": dict.fromkeys(("start", "stop", "emergency"), f"{DEBOUNCE}s"),
@@ -57,9 +59,8 @@ def stepped(it: Actuator, hours: int) -> dict[str, Any]:
     }
 
 
-def story(it: Actuator) -> dict[str, Any]:
-    """Return what was measured, from heartbeats and a belief to a debounce, a run, and the rest after it."""
-    steps = []
+def before_and_in_a_run(it: Actuator) -> dict[str, Any]:
+    """Return what was measured of a belief, a heartbeat and a debounce, and of a run as it begins."""
     it.page.soc = 0.9
     wait_until(lambda: it.status()["soc"], LONG, "a state of charge")
     beat = time.monotonic()
@@ -67,7 +68,7 @@ def story(it: Actuator) -> dict[str, Any]:
     believed = time.monotonic()
     assert it.notify("BatterySocLow") == 200
     assert it.status()["notes"], "a start alert that the page contradicts is believed, and that is said"
-    steps += [stepped(it, 6), stepped(it, -12)]
+    steps = [stepped(it, 6), stepped(it, -12)]
     wait_until(lambda: not it.status()["notes"], LONG, "the belief to lapse with its lease")
     lapsed = time.monotonic()
     wait_until(lambda: it.status()["path"] != "alerts", LONG, "the alert path to be given up")
@@ -78,34 +79,47 @@ def story(it: Actuator) -> dict[str, Any]:
     wait_until(it.board.closed, LONG, "the contact to close for a low battery")
     it.page.engine(runs=True)
     wait_until(lambda: it.status()["phase"] == "running", LONG, "the engine to be proven")
-    run = it.durable()["run"]
-    running = [stepped(it, hours) for hours in (6, -12, 6)]
-    wait_until(lambda: not it.board.closed(), LONG, "the contact to open at the deadline")
-    it.page.engine(runs=False)
-    stopped_at = wait_until(lambda: it.durable()["stopped_at"], LONG, "the stop to be proven")
-    steps += [stepped(it, -6), stepped(it, 12)]
-    wait_until(it.board.closed, LONG, "the next run")
-    moves = [(at, value != 0) for at, _, value in it.board.writes]
-    (closed, opened, again) = (
-        at for (at, value), (_, before) in zip(moves[1:], moves, strict=False) if value != before
-    )
+    closed, run = moves(it)[0], it.durable()["run"]
     return {
         "lease": lapsed - believed,
         "heartbeat_timeout": silent - beat,
         "debounce": closed - low,
         "max_run": run["deadline"] - run["closed_at"],
         "deadline": run["deadline"],
-        "late": opened - run["deadline"],
-        "min_off": again - stopped_at,
-        "running": running,
-        "steps": steps,
+        "idle": steps,
+        "running": [stepped(it, 6)],
     }
 
 
+def to_the_next_run(it: Actuator) -> dict[str, Any]:
+    """Return what was measured of the same run to its end, and of the rest after it."""
+    wait_until(it.board.closed, LONG, "the run to be taken up again")
+    running = [stepped(it, 6), stepped(it, -6)]
+    wait_until(lambda: not it.board.closed(), LONG, "the contact to open at the deadline")
+    it.page.engine(runs=False)
+    stopped_at = wait_until(lambda: it.durable()["stopped_at"], LONG, "the stop to be proven")
+    resting = [stepped(it, -6), stepped(it, 12)]
+    wait_until(it.board.closed, LONG, "the next run")
+    opened, again = moves(it)[-2:]
+    return {"opened": opened, "min_off": again - stopped_at, "resumed": running, "resting": resting}
+
+
+def moves(it: Actuator) -> list[float]:
+    """Return when the contact moved."""
+    orders = pairwise((at, value != 0) for at, _, value in it.board.writes)
+    return [at for (_, before), (at, closed) in orders if closed != before]
+
+
 def main() -> None:
-    """Tell the story and print what was measured."""
-    with tempfile.TemporaryDirectory() as folder, site(Path(folder), SETTINGS) as it, it.running(within=LONG):
-        sys.stdout.write(json.dumps(story(it)) + "\n")
+    """Tell the story, with a death in its middle, and print what was measured."""
+    with tempfile.TemporaryDirectory() as folder, site(Path(folder), SETTINGS) as it:
+        with it.running(within=LONG) as process:
+            found = before_and_in_a_run(it)
+            kill(process)
+        found["dead"] = step(-12)
+        with it.running(within=LONG):
+            found |= to_the_next_run(it)
+        sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":
