@@ -8,6 +8,7 @@ from typing import Annotated
 
 import msgspec
 
+from actuator.relay import libgpiod
 from toolkit.config import Duration
 
 SHORTEST_LEASE = 3.0
@@ -129,13 +130,55 @@ class HidRelay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     serial: str | None = None
 
 
+class GpioRelay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="gpio", tag_field="type"):
+    """A relay on a line of a GPIO chip, such as a Raspberry Pi's header.
+
+    Attributes:
+        chip: path of the chip's device.
+        line: its number on that chip, or the name that the kernel has for it.
+        active_low: the relay closes when the pin is low, as most boards with an optocoupler do.
+    """
+
+    chip: str
+    line: Annotated[int, msgspec.Meta(ge=0)] | Annotated[str, msgspec.Meta(min_length=1)]
+    active_low: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is no path, and a machine that lacks the package."""
+        _refuse_no_path("chip", self.chip, "/dev/gpiochip0")
+        libgpiod.load()
+
+
+class SerialRelay(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="serial", tag_field="type"
+):
+    """A channel of an LCUS board on a serial port; it cannot be read back.
+
+    Attributes:
+        port: path of the port; one of /dev/serial/by-id or by-path stays the same when ports are numbered anew.
+        channel: counted from one.
+    """
+
+    port: str
+    channel: Annotated[int, msgspec.Meta(ge=1, le=8)] = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what is no path."""
+        _refuse_no_path("port", self.port, "/dev/ttyUSB3")
+
+
+def _refuse_no_path(name: str, found: str, example: str) -> None:
+    if not found.startswith("/"):
+        raise ValueError(f'found {name} "{found}", expected a path such as {example}')
+
+
 class SimulatedRelay(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="simulated", tag_field="type"
 ):
     """A contact in memory; it moves nothing."""
 
 
-RelayConfig = ModbusRelay | HidRelay | SimulatedRelay
+RelayConfig = ModbusRelay | HidRelay | GpioRelay | SerialRelay | SimulatedRelay
 
 
 def plain(config: RelayConfig) -> dict[str, object]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import hidraw
 from serial.tools import list_ports
 
+from actuator.relay import libgpiod
 from actuator.relay.contact import RelayError
 from actuator.relay.hid import Backend, Board, boards
 
@@ -41,11 +42,28 @@ def usb_boards(backend: Backend = hidraw) -> Iterator[str]:
 
 
 def serial_ports() -> Iterator[str]:
-    """Yield a paragraph for each serial port, on which a Modbus RTU board may be; nothing is sent to it."""
+    """Yield a paragraph for each serial port, on which a board may be; nothing is sent to it."""
     names = {os.path.realpath(link): str(link) for link in _BY_ID.iterdir()} if _BY_ID.is_dir() else {}
     for port in sorted(list_ports.comports(), key=lambda port: port.device):
         path = names.get(port.device, port.device)
         yield (
-            f"serial port {port.device}: {port.description}, for a Modbus RTU board if there is one on it\n"
-            f'    relay: {{type: modbus, url: "rtu://{path}?baudrate=9600", unit_id: 1, coil: 0}}'
+            f"serial port {port.device}: {port.description}, for a Modbus RTU board if there is one on it, "
+            "or else an LCUS-1, which cannot be read back\n"
+            f'    relay: {{type: modbus, url: "rtu://{path}?baudrate=9600", unit_id: 1, coil: 0}}\n'
+            f"    relay: {{type: serial, port: {path}}}"
+        )
+
+
+def gpio_chips(folder: Path = Path("/dev"), open_chip: libgpiod.OpenChipAt | None = None) -> Iterator[str]:
+    """Yield a paragraph for each GPIO chip: what it is, how to configure a relay on it; its lines are left alone."""
+    for path in sorted(folder.glob("gpiochip*")):
+        try:
+            with (open_chip or libgpiod.load())(str(path)) as chip:
+                info = chip.get_info()
+        except (OSError, ValueError) as error:
+            yield f"GPIO chip {path}: {error}"
+            continue
+        yield (
+            f"GPIO chip {path}: {info.label}, lines 0 to {info.num_lines - 1}; what is wired to them cannot be seen\n"
+            f"    relay: {{type: gpio, chip: {path}, line: LINE}}"
         )

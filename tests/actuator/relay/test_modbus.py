@@ -239,6 +239,9 @@ def test_a_wrong_address_is_refused_with_a_sentence(document: dict[str, object],
     [
         {"type": "modbus", "url": "tcp://host:502", "unit_id": 4, "coil": 1, "lease": "30s"},
         {"type": "hid", "channel": 2, "serial": "BITFT"},
+        {"type": "gpio", "chip": "/dev/gpiochip0", "line": 17, "active_low": True},
+        {"type": "gpio", "chip": "/dev/gpiochip0", "line": "GPIO17"},
+        {"type": "serial", "port": "/dev/ttyUSB3", "channel": 2},
         {"type": "simulated"},
     ],
 )

@@ -1,0 +1,347 @@
+"""The GPIO contact against a fake of libgpiod's chip that keeps lines as the kernel does; tests/vm has the real one."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace, TracebackType
+from typing import TYPE_CHECKING, Self, cast
+
+import gpiod
+import pytest
+from gpiod.line import Direction, Value
+
+from actuator.config import relay_only
+from actuator.relay import GpioRelay, RelayError, RelayHeldError, libgpiod
+from actuator.relay.find import gpio_chips
+from actuator.relay.gpio import Gpio
+from actuator.release import FAILED, PROVEN, release
+from toolkit.config import ConfigError, decode
+
+if TYPE_CHECKING:
+    from gpiod import ChipInfo, LineInfo, LineSettings
+
+    from actuator.relay.libgpiod import Asked
+
+CHIP = "/dev/gpiochip0"
+
+
+class FakeLine:
+    """Synthetic: one line, whose level stays when it is given back, as a Raspberry Pi's does."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        self.consumer = ""
+        self.level = 0
+        self.levels: list[int] = []
+        self.shorted: int | None = None
+
+    def drive(self, level: int) -> None:
+        self.level = level
+        self.levels.append(level)
+
+
+class FakeGpio:
+    """Synthetic: the kernel with one chip."""
+
+    def __init__(self) -> None:
+        self.lines = {offset: FakeLine(f"GPIO{offset}") for offset in range(28)}
+        self.plugged = True
+        self.opened = 0
+        self.times_unplugged = 0
+
+    def unplug(self) -> None:
+        self.plugged = False
+        self.times_unplugged += 1
+        for line in self.lines.values():
+            line.consumer, line.level = "", 0
+
+    def open(self, path: str) -> FakeChip:
+        if path != CHIP or not self.plugged:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        self.opened += 1
+        return FakeChip(self)
+
+
+class FakeChip:
+    def __init__(self, kernel: FakeGpio) -> None:
+        self._kernel = kernel
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        self._kernel.opened -= 1
+
+    def get_info(self) -> ChipInfo:
+        return cast("ChipInfo", SimpleNamespace(label="pinctrl-bcm2711", num_lines=len(self._kernel.lines)))
+
+    def get_line_info(self, line: int | str) -> LineInfo:
+        return cast("LineInfo", SimpleNamespace(consumer=self._line(line).consumer))
+
+    def request_lines(self, config: Asked, consumer: str | None) -> FakeRequest:
+        ((asked, settings),) = config.items()
+        assert settings is not None
+        assert isinstance(asked, int | str)
+        assert consumer is not None
+        assert len(consumer) <= 31, "the kernel cuts it there"
+        line = self._line(asked)
+        if line.consumer:
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        assert settings.direction is Direction.OUTPUT
+        line.consumer = consumer
+        line.drive(_level(settings.output_value, settings))
+        return FakeRequest(self._kernel, asked, line, settings)
+
+    def _line(self, asked: int | str) -> FakeLine:
+        for offset, line in self._kernel.lines.items():
+            if asked in (offset, line.name):
+                return line
+        if isinstance(asked, int):
+            raise ValueError("line offset of out range")  # noqa: TRY004 - as libgpiod does
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+
+class FakeRequest:
+    def __init__(self, kernel: FakeGpio, asked: int | str, line: FakeLine, settings: LineSettings) -> None:
+        self._kernel, self._asked, self._line, self._settings = kernel, asked, line, settings
+        self._times_unplugged = kernel.times_unplugged
+
+    def set_value(self, line: int | str, value: Value) -> None:
+        self._check(line)
+        self._line.drive(_level(value, self._settings))
+
+    def get_value(self, line: int | str) -> Value:
+        self._check(line)
+        level = self._line.level if self._line.shorted is None else self._line.shorted
+        return Value.ACTIVE if bool(level) is not self._settings.active_low else Value.INACTIVE
+
+    def release(self) -> None:
+        if self._kernel.times_unplugged == self._times_unplugged:
+            self._line.consumer = ""
+
+    def _check(self, line: int | str) -> None:
+        assert line == self._asked
+        if self._kernel.times_unplugged > self._times_unplugged:
+            raise OSError(errno.ENODEV, "No such device")
+        assert self._line.consumer, "used after it was let go"
+
+
+def _level(value: Value, settings: LineSettings) -> int:
+    return int((value is Value.ACTIVE) is not settings.active_low)
+
+
+@pytest.fixture
+def kernel() -> FakeGpio:
+    return FakeGpio()
+
+
+def contact_on(kernel: FakeGpio, line: int | str = 17, *, active_low: bool = False, exclusive: bool = False) -> Gpio:
+    return Gpio(GpioRelay(chip=CHIP, line=line, active_low=active_low), exclusive=exclusive, open_chip=kernel.open)
+
+
+@pytest.mark.parametrize(("active_low", "levels"), [(False, [0, 1, 0]), (True, [1, 0, 1])])
+def test_closes_opens_and_reads_back_and_begins_open(kernel: FakeGpio, levels: list[int], *, active_low: bool) -> None:
+    contact = contact_on(kernel, active_low=active_low)
+    assert contact.can_read_back
+    assert contact.lease is None
+    assert contact.read_back() is False
+    contact.close_contact()
+    assert contact.read_back() is True
+    contact.renew()
+    contact.open_contact()
+    assert contact.read_back() is False
+    assert kernel.lines[17].levels == levels
+    assert all(not line.levels for offset, line in kernel.lines.items() if offset != 17)
+    contact.let_go()
+    assert not kernel.lines[17].consumer
+    assert kernel.opened == 0, "the chip itself is not kept open"
+
+
+def test_active_low_is_off_unless_asked_for() -> None:
+    assert GpioRelay(chip=CHIP, line=17).active_low is False
+
+
+def test_a_line_may_be_named(kernel: FakeGpio) -> None:
+    contact = contact_on(kernel, "GPIO5")
+    contact.close_contact()
+    assert kernel.lines[5].levels == [0, 1]
+    contact.let_go()
+
+
+def test_a_pin_that_does_not_follow_is_read_as_it_is(kernel: FakeGpio) -> None:
+    contact = contact_on(kernel)
+    kernel.lines[17].shorted = 1
+    contact.open_contact()
+    assert contact.read_back() is True
+    contact.let_go()
+
+
+def test_the_line_is_kept_from_one_order_to_the_next_under_a_name_that_says_whose_it_is(kernel: FakeGpio) -> None:
+    contact = contact_on(kernel)
+    contact.open_contact()
+    assert kernel.lines[17].consumer == f"generator-actuator {os.getpid()}"
+    contact.disconnect()
+    assert not kernel.lines[17].consumer
+    contact.close_contact()
+    assert kernel.lines[17].levels == [0, 0, 0, 1], "asked for anew it begins open"
+    contact.let_go()
+
+
+def test_a_chip_that_is_unplugged_is_an_error_and_found_again_open(kernel: FakeGpio) -> None:
+    contact = contact_on(kernel)
+    contact.close_contact()
+    kernel.unplug()
+    with pytest.raises(RelayError, match=f"GPIO line 17 of {CHIP} cannot be read: .*No such device"):
+        contact.read_back()
+    with pytest.raises(RelayError, match=f"{CHIP} cannot be opened: .*No such file"):
+        contact.open_contact()
+    kernel.plugged = True
+    assert contact.read_back() is False
+    contact.close_contact()
+    kernel.unplug()
+    with pytest.raises(RelayError, match=r"cannot be set: .*No such device"):
+        contact.open_contact()
+    kernel.plugged = True
+    contact.open_contact()
+    contact.let_go()
+    assert kernel.opened == 0
+
+
+@pytest.mark.parametrize(
+    ("consumer", "said"),
+    [
+        (
+            "generator-actuator 4711",
+            r"generator-actuator \(process 4711\).*generator-actuator mode off.*stop its service",
+        ),
+        ("gpioset", r'is held by "gpioset": stop that first, or choose another line'),
+        ("spi0 CS0", r'is held by "spi0 CS0"'),
+    ],
+)
+def test_a_line_that_is_held_is_refused_and_not_moved(kernel: FakeGpio, consumer: str, said: str) -> None:
+    line = kernel.lines[17]
+    line.consumer, line.level = consumer, 1
+    contact = contact_on(kernel)
+    for order in (contact.open_contact, contact.close_contact, contact.read_back):
+        with pytest.raises(RelayHeldError, match=said):
+            order()
+    assert (line.level, line.levels, line.consumer) == (1, [], consumer)
+    contact.let_go()
+    assert line.consumer == consumer
+
+
+def test_a_line_held_by_this_process_itself_is_no_other_controller(kernel: FakeGpio) -> None:
+    kernel.lines[17].consumer = f"generator-actuator {os.getpid()}"
+    with pytest.raises(RelayError, match="an earlier attempt of this process") as refused:
+        contact_on(kernel).open_contact()
+    assert not isinstance(refused.value, RelayHeldError)
+
+
+def test_a_controller_holds_its_line_by_name_also_while_it_has_it_not(kernel: FakeGpio) -> None:
+    contact = contact_on(kernel, exclusive=True)
+    contact.open_contact()
+    contact.disconnect()
+    script = f"""
+from actuator.relay.hold import hold
+hold("gpio {os.path.realpath(CHIP)} line 17")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=False)
+    assert f"held by another controller (process {os.getpid()})" in done.stderr
+    contact.let_go()
+    assert subprocess.run([sys.executable, "-c", script], timeout=20, check=False).returncode == 0
+
+
+def test_wrong_lines_are_said_in_words(kernel: FakeGpio) -> None:
+    with pytest.raises(RelayError, match="the chip has lines 0 to 27"):
+        contact_on(kernel, 28).open_contact()
+    with pytest.raises(RelayError, match="the chip has no line of that name"):
+        contact_on(kernel, "GPIO99").open_contact()
+
+
+def test_what_is_no_chip_is_said_by_the_real_module(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path, said in (
+        ("/dev/null", "/dev/null is no GPIO chip"),
+        (f"{tmp_path}/file", "file is no GPIO chip"),
+        (f"{tmp_path}/none", "none cannot be opened: .*No such file"),
+    ):
+        with pytest.raises(RelayError, match=said):
+            Gpio(GpioRelay(chip=path, line=1), exclusive=False).open_contact()
+
+
+async def test_release_opens_what_a_dead_holder_left_closed(kernel: FakeGpio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libgpiod, "load", lambda: kernel.open)
+    monkeypatch.setattr("actuator.release.SECONDS", 0.3)
+    config = GpioRelay(chip=CHIP, line=17)
+    line = kernel.lines[17]
+    line.level, line.consumer = 1, "generator-actuator 4711"
+    status, sentence = await release(config)
+    assert status == FAILED == 1
+    assert "NOT opened: GPIO line 17 of /dev/gpiochip0 is held by generator-actuator (process 4711)" in sentence
+    assert line.level == 1
+    line.consumer = ""
+    status, sentence = await release(config)
+    assert status == PROVEN == 0
+    assert sentence == f"GPIO line 17 of {CHIP} (its pin is read back, not its contact): open, read back."
+    assert line.level == 0
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ({"chip": "gpiochip0", "line": 17}, 'found chip "gpiochip0", expected a path such as /dev/gpiochip0'),
+        ({"chip": CHIP, "line": -1}, "line"),
+        ({"chip": CHIP, "line": 1.5}, "line"),
+        ({"chip": CHIP, "line": True}, "line"),
+        ({"chip": CHIP, "line": ""}, "line"),
+        ({"chip": CHIP}, "line"),
+        ({"chip": CHIP, "line": 17, "active_low": 1}, "active_low"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_with_a_sentence(document: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        decode({"type": "gpio", **document}, GpioRelay)
+
+
+@pytest.mark.parametrize("found", [None, ModuleType("gpiod")])
+def test_a_missing_package_or_that_of_libgpiod_1_is_refused_at_load(
+    found: ModuleType | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "gpiod", found)
+    with pytest.raises(
+        ConfigError, match=r"expected it for a relay of type gpio: pip install 'magnum-exporter\[gpio\]'"
+    ):
+        decode({"type": "gpio", "chip": CHIP, "line": 17}, GpioRelay)
+
+
+def test_it_is_read_alone_from_a_file_that_is_wrong_elsewhere(tmp_path: Path) -> None:
+    file = tmp_path / "actuator.yml"
+    file.write_text(f"relay: {{type: gpio, chip: {CHIP}, line: 17, active_low: true}}\nstart_soc: nonsense\n")
+    assert relay_only(file) == GpioRelay(chip=CHIP, line=17, active_low=True)
+
+
+def test_chips_are_found_and_their_lines_left_alone(kernel: FakeGpio, tmp_path: Path) -> None:
+    assert list(gpio_chips(tmp_path)) == []
+    (tmp_path / "gpiochip0").touch()
+    found = list(gpio_chips(tmp_path, lambda _: kernel.open(CHIP)))
+    assert found == [
+        (
+            f"GPIO chip {tmp_path}/gpiochip0: pinctrl-bcm2711, lines 0 to 27; what is wired to them cannot be seen\n"
+            f"    relay: {{type: gpio, chip: {tmp_path}/gpiochip0, line: LINE}}"
+        )
+    ]
+    assert all(not line.levels for line in kernel.lines.values())
+    (said,) = gpio_chips(tmp_path)
+    assert said.startswith(f"GPIO chip {tmp_path}/gpiochip0: "), "one that cannot be opened is said, not left out"
+
+
+def test_the_real_module_has_what_is_used_of_it() -> None:
+    assert {"get_info", "get_line_info", "request_lines", "__enter__"} <= set(dir(gpiod.Chip))
+    assert {"set_value", "get_value", "release"} <= set(dir(gpiod.LineRequest))

@@ -1,0 +1,233 @@
+"""The LCUS contact against a synthetic board on a pty, and its bytes against the maker's document."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import termios
+import time
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actuator.config import relay_only
+from actuator.relay import RelayError, RelayHeldError, SerialRelay, driver, lcus
+from actuator.release import NOT_PROVEN, release
+from tests.actuator.relay.lcus_board import LcusBoard
+from tests.support import wait_until
+from toolkit.config import ConfigError, decode
+
+CLOSE, OPEN = bytes.fromhex("A0 01 01 A2"), bytes.fromhex("A0 01 00 A1")
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Iterator[LcusBoard]:
+    with LcusBoard(tmp_path / "relay") as plugged:
+        yield plugged
+
+
+def relay(board: LcusBoard, channel: int = 1) -> SerialRelay:
+    return SerialRelay(port=str(board.path), channel=channel)
+
+
+def test_closes_and_opens_with_the_bytes_of_the_makers_protocol(board: LcusBoard) -> None:
+    contact = driver(relay(board))
+    contact.close_contact()
+    wait_until(board.closed, 2, "the contact to close")
+    contact.open_contact()
+    wait_until(lambda: not board.closed(), 2, "the contact to open")
+    assert board.sent == [CLOSE, OPEN]
+    contact.let_go()
+
+
+def test_the_second_channel_of_a_larger_board(board: LcusBoard) -> None:
+    contact = driver(relay(board, channel=2))
+    contact.close_contact()
+    wait_until(lambda: board.closed(2), 2, "the contact to close")
+    assert not board.closed(1)
+    contact.open_contact()
+    wait_until(lambda: not board.closed(2), 2, "the contact to open")
+    assert board.sent == [bytes.fromhex("A0 02 01 A3"), bytes.fromhex("A0 02 00 A2")]
+    contact.let_go()
+
+
+def test_it_says_that_it_cannot_be_read_back(board: LcusBoard) -> None:
+    contact = driver(relay(board))
+    assert not contact.can_read_back
+    assert contact.lease is None
+    contact.close_contact()
+    assert contact.read_back() is None
+    contact.renew()
+    wait_until(board.closed, 2, "the contact to close")
+    assert board.sent == [CLOSE], "reading and renewing send nothing"
+    contact.let_go()
+
+
+def test_a_port_that_is_unplugged_is_an_error_and_found_again(board: LcusBoard) -> None:
+    contact = driver(relay(board))
+    try:
+        contact.close_contact()
+        wait_until(board.closed, 2, "the contact to close")
+        board.unplug()
+        for _ in range(2):
+            with pytest.raises(RelayError, match=f"{re.escape(str(board.path))} took no command: "):
+                contact.open_contact()
+        board.plug()
+        board.close_by_hand()
+        contact.open_contact()
+        wait_until(lambda: not board.closed(), 2, "the order to reach the port that is new")
+    finally:
+        contact.let_go()
+
+
+def test_a_port_that_takes_nothing_is_an_error_in_time_and_sends_nothing_later() -> None:
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    contact = driver(SerialRelay(port=os.ttyname(theirs)))
+    try:
+        termios.tcflow(theirs, termios.TCOOFF)
+        began = time.monotonic()
+        with pytest.raises(RelayError, match="took no command"):
+            contact.close_contact()
+        assert time.monotonic() - began < 2.0
+        termios.tcflow(theirs, termios.TCOON)
+        contact.open_contact()
+        wait_until(lambda: select.select([ours], [], [], 0)[0], 2, "the order to come")
+        assert os.read(ours, 512) == OPEN, "the order that failed came later"
+    finally:
+        contact.let_go()
+        os.close(ours)
+        os.close(theirs)
+
+
+class StuckPort:
+    """Synthetic: an adapter that takes bytes and sends none of them."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.waiting = b""
+
+    def write(self, data: bytes) -> None:
+        self.waiting += data
+
+    @property
+    def out_waiting(self) -> int:
+        return len(self.waiting)
+
+    def reset_output_buffer(self) -> None:
+        self.waiting = b""
+
+    def reset_input_buffer(self) -> None:
+        """Nothing came."""
+
+    def close(self) -> None:
+        assert not self.waiting, "what has not been sent moves the contact later"
+
+
+def test_what_the_adapter_does_not_send_is_an_error_in_time_and_is_thrown_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lcus.serial, "Serial", StuckPort)  # type: ignore[attr-defined]
+    monkeypatch.setattr(lcus, "_leave_modem_lines", lambda _: None)
+    monkeypatch.setattr(StuckPort, "fileno", lambda _: -1, raising=False)
+    contact = driver(SerialRelay(port="/dev/ttyUSB3"), exclusive=False)
+    began = time.monotonic()
+    with pytest.raises(RelayError, match=r"/dev/ttyUSB3 took no command: it is not sent within 0.5 s"):
+        contact.close_contact()
+    assert time.monotonic() - began < 2.0
+
+
+def test_the_modem_lines_are_left_as_they_are_when_the_port_is_closed(board: LcusBoard) -> None:
+    contact = driver(relay(board))
+    descriptor = os.open(board.path, os.O_RDWR | os.O_NOCTTY)
+    try:
+        settings = termios.tcgetattr(descriptor)
+        settings[2] |= termios.HUPCL  # as serial ports have it, unlike this stand-in
+        termios.tcsetattr(descriptor, termios.TCSANOW, settings)
+        contact.open_contact()
+        settings = termios.tcgetattr(descriptor)
+    finally:
+        os.close(descriptor)
+    assert not settings[2] & termios.HUPCL, "hang up on close: DTR would fall and rise with each opening"
+    assert settings[4] == settings[5] == termios.B9600
+    assert settings[2] & (termios.CSIZE | termios.PARENB | termios.CSTOPB | termios.CRTSCTS) == termios.CS8
+    contact.let_go()
+
+
+def test_another_program_on_the_port_is_an_error(board: LcusBoard) -> None:
+    contact = driver(relay(board))
+    with board.path.open("rb+", buffering=0) as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with pytest.raises(RelayError, match="exclusively lock"):
+            contact.open_contact()
+    contact.open_contact()
+    contact.let_go()
+
+
+HOLDER = """
+import sys
+from actuator.relay import SerialRelay, driver
+contact = driver(SerialRelay(port=sys.argv[1]))
+contact.close_contact()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+async def test_two_controllers_cannot_hold_one_board_and_release_opens_beside_one(
+    board: LcusBoard, tmp_path: Path
+) -> None:
+    alias = tmp_path / "alias"
+    alias.symlink_to(board.path)
+    other = subprocess.Popen(  # noqa: ASYNC220
+        [sys.executable, "-c", HOLDER, str(alias)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None
+    assert other.stdin is not None
+    try:
+        assert other.stdout.readline() == "held\n"
+        wait_until(board.closed, 2, "the contact to close")
+        contact = driver(relay(board))
+        with pytest.raises(RelayHeldError, match=f"held by another controller \\(process {other.pid}\\)"):
+            contact.open_contact()
+        assert board.sent == [CLOSE], "a refused controller sends nothing"
+        status, sentence = await release(relay(board))
+        assert status == NOT_PROVEN == 3
+        assert sentence == (
+            f"channel 1 of the LCUS board at {board.path}: told to open; this board cannot be read back."
+        )
+        wait_until(lambda: not board.closed(), 2, "the contact to open")
+    finally:
+        other.kill()
+        other.wait(10)
+        other.stdin.close()
+        other.stdout.close()
+    contact.open_contact()
+    contact.let_go()
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ({"port": "ttyUSB3"}, 'found port "ttyUSB3", expected a path such as /dev/ttyUSB3'),
+        ({"port": "/dev/ttyUSB3", "channel": 0}, "channel"),
+        ({"port": "/dev/ttyUSB3", "channel": 9}, "channel"),
+        ({"port": "/dev/ttyUSB3", "baudrate": 9600}, "baudrate"),
+        ({}, "port"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_with_a_sentence(document: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        decode({"type": "serial", **document}, SerialRelay)
+
+
+def test_it_is_read_alone_from_a_file_that_is_wrong_elsewhere(tmp_path: Path) -> None:
+    file = tmp_path / "actuator.yml"
+    file.write_text("relay: {type: serial, port: /dev/ttyUSB3, channel: 2}\nstart_soc: nonsense\n")
+    assert relay_only(file) == SerialRelay(port="/dev/ttyUSB3", channel=2)
