@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from actuator import client, release, service
+from actuator import config as configuration
 from actuator.commission import SHORTEST, Commission, NotNowError
 from actuator.relay import find
 from toolkit import log
@@ -113,6 +114,10 @@ def _release(config_file: Path) -> int:
     relay = service.known_relay(config_file)
     if relay is None:
         sys.stderr.write(f"{config_file} names no relay that can be read, and none is kept beside the journal.\n")
+        try:
+            configuration.load(config_file)
+        except ConfigError as error:
+            sys.stderr.write(f"{error}\n")
         return release.FAILED
     status, sentence = asyncio.run(release.release(relay))
     (sys.stdout if status == release.PROVEN else sys.stderr).write(f"{sentence}\n")
@@ -139,10 +144,9 @@ def _commission(arguments: argparse.Namespace) -> int:
 
 
 def _relays() -> int:
-    found = [*find.usb_boards(), *find.serial_ports()]
-    sys.stdout.write(
-        "\n".join(found or ["No USB relay board (16c0:05df) and no serial port can be found here."]) + "\n"
-    )
+    found = [*find.usb_boards(), *find.serial_ports(), *find.gpio_chips()]
+    nothing = "No USB relay board (16c0:05df), no serial port and no GPIO chip can be found here."
+    sys.stdout.write("\n".join(found or [nothing]) + "\n")
     sys.stdout.write(
         'A Modbus TCP board is named by its address: relay: {type: modbus, url: "tcp://192.168.1.30:502"}\n'
     )

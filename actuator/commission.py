@@ -116,7 +116,9 @@ class Commission:
             status = self._status()
             if reached(status):
                 return status
-            line = f"  contact {'closed' if status['contact']['read_back'] else 'open'}, engine {status['proof']}" + (
+            contact = status["contact"]
+            closed = contact["read_back" if contact["can_read_back"] else "wanted"]
+            line = f"  contact {'closed' if closed else 'open'}, engine {status['proof']}" + (
                 f", AGS {status['ags']}" if status["ags"] else ""
             )
             if line != shown:
