@@ -320,14 +320,14 @@ def _board(state: State, inputs: Inputs, now: float) -> tuple[State, Iterable[Ev
         text = (
             f"The relay is not where it was commanded: wanted {'closed' if wanted else 'open'}, "
             f"the board says {said}{', and a write failed' if inputs.relay_error else ''}. "
-            "Opening is tried until it reads open."
+            "Opening is tried until it obeys."
         )
         event = Event(kind="relay_fault", text=text, level=Level.ERROR, fields={"wanted": wanted, "read_back": said})
         if not inputs.relay_error:
             durable = replace(durable, relay_errors=durable.relay_errors + 1)
         return replace(state, relay_fault=True, contrary_reads=contrary, good_reads=0, durable=durable), (event,)
     if state.relay_fault and good >= SAMPLES:
-        event = Event(kind="relay_recovered", text="The board reads open again; starts are held for min off.")
+        event = Event(kind="relay_recovered", text="The relay obeys again; starts are held for min off.")
         durable = replace(durable, released_at=now, stopped_at=None)
         return replace(state, relay_fault=False, contrary_reads=0, good_reads=0, durable=durable), (event,)
     return replace(state, contrary_reads=contrary, good_reads=good, durable=durable), ()

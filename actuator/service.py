@@ -134,7 +134,8 @@ async def _open_first(hand: Hand) -> bool:
         _log.limited("opening", "opening the contact failed", level="error", error=error)
         return False
     if closed is False:
-        _log.info("contact is open", relay=hand.description, read_back=hand.can_read_back)
+        event = "contact is open" if hand.can_read_back else "contact is told to open, and cannot be read back"
+        _log.info(event, relay=hand.description)
     else:
         _log.error("contact reads closed after it was opened", relay=hand.description)
     return closed is False
