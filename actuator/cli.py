@@ -16,6 +16,7 @@ from actuator import client, release, service
 from actuator import config as configuration
 from actuator.commission import SHORTEST, Commission, NotNowError
 from actuator.relay import find
+from actuator.warnings import warnings
 from toolkit import log
 from toolkit.config import ConfigError
 from toolkit.flags import Flags, add_flags, add_web_exposure_flag, read_flags
@@ -92,10 +93,12 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(flags: Flags) -> int:
     if flags.config_check:
         try:
-            service.check(flags)
+            config, _ = service.check(flags)
         except ConfigError as error:
             sys.stderr.write(f"{error}\n")
             return 2
+        for sentence in warnings(config):
+            sys.stderr.write(f"{flags.config_file}: {sentence}\n")
         sys.stdout.write("config ok\n")
         return 0
     log.setup(flags.log_level, flags.log_format)

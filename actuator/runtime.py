@@ -25,6 +25,7 @@ from actuator.model import Event, Inputs, Level, Moment, Saved, State, Step
 from actuator.relay import RelayConfig, RelayError, RelayHeldError
 from actuator.relay.hand import Hand
 from actuator.view import View
+from actuator.warnings import warnings
 from actuator.worker import NoTryLeftError
 from toolkit import log
 from toolkit.config import ConfigError
@@ -96,6 +97,7 @@ class Runtime:
             fields={"closed": self._read_back, "relay": self._hand.description, "torn": found.torn or None},
         )
         await self._tell([started, *events], save=True)
+        self._warn()
 
     async def run(self) -> None:
         """Turn for ever; ends only by an exception or by being cancelled.
@@ -340,6 +342,11 @@ class Runtime:
         self.config = new
         # Who has been told that it is in force finds it shown.
         self._show(clock.moment(not_before=self._last_wall))
+        self._warn()
+
+    def _warn(self) -> None:
+        for sentence in warnings(self.config):
+            _log.warning("configuration is odd", text=sentence)
 
     async def _change_relay(self, new: RelayConfig) -> None:
         """Have the new relay open before the old one is let go of; both may be one board, or one serial line."""
