@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("status", parents=[remote], help="say what is going on and why")
     mode = commands.add_parser("mode", parents=[remote], help="switch automatic, off, or on for a while")
     mode.add_argument("mode", choices=("auto", "off", "on"))
-    mode.add_argument("--for", dest="duration", metavar="2h", help="how long to stay on (default: 2h)")
+    mode.add_argument("--for", dest="duration", metavar="2h", help="how long to stay on (default: 2h); off has no end")
     commands.add_parser("acknowledge", parents=[remote], help="clear a lock-out, inhibits and the torn journal's alarm")
     commands.add_parser(
         "release",
@@ -170,6 +170,10 @@ def _ask(arguments: argparse.Namespace) -> int:
     except client.ClientError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    if arguments.command == "mode" and arguments.mode == "off" and arguments.duration is not None:
+        sys.stderr.write(
+            f"Off has no end: --for {arguments.duration} counts for nothing, off stays until the mode is changed.\n"
+        )
     sys.stdout.write(_words(answer))
     return 0
 

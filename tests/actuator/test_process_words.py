@@ -46,3 +46,15 @@ def test_the_log_says_what_is_odd_at_the_start_and_at_a_reload(tmp_path: Path) -
         with it.running() as process:
             wait_until(lambda: "listening" in process.output, 5, "the start to be said")
             assert process.output.count(said) == 1
+
+
+def test_off_with_an_end_is_obeyed_and_said_to_have_none(tmp_path: Path) -> None:
+    with site(tmp_path) as it, it.running():
+        off = run("mode", "off", "--for", "2h", "--url", it.url)
+        assert (off.returncode, it.status()["mode"]) == (0, "off")
+        assert "mode_off: switched off by the operator" in off.stdout
+        assert off.stderr == "Off has no end: --for 2h counts for nothing, off stays until the mode is changed.\n"
+        assert run("mode", "off", "--url", it.url).stderr == ""
+        assert it.request("POST", "/api/v1/mode", {"mode": "auto"})[0] == 200
+        assert it.request("POST", "/api/v1/mode", {"mode": "off", "for": "2h"})[0] == 200
+        assert it.status()["mode"] == "off"
