@@ -1,7 +1,8 @@
 """Measure, with the owner watching, how long this site's engine takes to be proven and to stop, and propose limits.
 
 It speaks to the running actuator like any operator: the run has a deadline, every rule stands, and whatever becomes of
-this command the contact opens by itself. The measures are those of the actuator's own journal.
+this command the contact opens by itself. The measures are those of the actuator's own journal, in seconds of the clock
+that nobody sets.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ POLL = 1.0
 
 SHORTEST = 60.0
 """Seconds for which the engine runs at least once it is proven, so that its warm-up is over when it is told to stop."""
+
+_MOST_ROWS = 1000
+"""Of the journal, looked through for those of the trial's run."""
 
 
 class Ask(Protocol):
@@ -77,17 +81,18 @@ class Commission:
         The mode that was in force before is in force again afterwards, whatever happens.
         """
         before = self._status()
-        newest = max((row["id"] for row in self._rows(before)), default=0)
+        newest = max((row["id"] for row in self._rows(1)), default=0)
         try:
             self._ask("/api/v1/mode", {"mode": "on", "for": f"{before['max_run']:g}s"})
             self._say("Contact closed. Watch the AGS remote and the engine.")
             proven = self._until(lambda status: status["proof"] == "running" or status["run"] is None)
-            if proven["run"] is None:
+            run = proven["run"]
+            if run is None:
                 self._say(f"The engine was not proven to run. {proven['sentence']}")
                 return False
             self._say(f"The engine is proven to run; it goes on for {span(self._run)}.")
             end = time.monotonic() + self._run
-            self._until(lambda status: time.monotonic() >= end or status["run"] is None)
+            self._until(lambda status: time.monotonic() >= end or status["run"] != run)
             self._ask("/api/v1/mode", {"mode": "off"})
             self._say("Contact open. Waiting for the proof that the engine has stopped; Ctrl-C gives up.")
             self._until(lambda status: status["proof"] == "stopped")
@@ -95,13 +100,20 @@ class Commission:
             self._ask("/api/v1/mode", {"mode": "off"})
             if before["mode"] != "off":
                 self._ask("/api/v1/mode", {"mode": "auto"})
-        self._propose([row for row in self._rows(before) if row["id"] > newest])
-        return True
+        since = [row for row in self._rows(_MOST_ROWS) if row["id"] > newest]
+        return self._propose(run, {row["kind"]: row for row in since if row["fields"].get("run") == run})
 
-    def _propose(self, rows: list[dict[str, Any]]) -> None:
-        at = {row["kind"]: row["wall"] for row in rows}
-        start = at["engine_proven"] - at["contact_closed"]
-        stop = at["engine_stopped"] - at["contact_opened"]
+    def _propose(self, run: int, rows: dict[str, dict[str, Any]]) -> bool:
+        """Propose limits by the rows of a run; return whether they have what it takes."""
+        opened = rows.get("contact_opened")
+        if opened is not None and opened["fields"]["reason"] != "mode_off":
+            self._say(f"The run ended by itself: {opened['text']} There is nothing to propose.")
+            return False
+        for kind in ("engine_proven", "engine_stopped"):
+            if kind not in rows:
+                self._say(f"The journal has no {kind} of run {run}: there is nothing to propose.")
+                return False
+        start, stop = (rows[kind]["fields"]["seconds"] for kind in ("engine_proven", "engine_stopped"))
         self._say(f"From closing to proof: {span(start)}. From opening to the proven stop: {span(stop)}.")
         self._say(
             "Proposed, for limits: in the configuration (twice the measure and a minute; what has passed for tail):\n"
@@ -109,6 +121,7 @@ class Commission:
             f"  stop_confirm: {_minutes(2 * stop + 60)}\n"
             f"  tail: {_minutes(stop)}"
         )
+        return True
 
     def _until(self, reached: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         shown = ""
@@ -130,8 +143,8 @@ class Commission:
         status: dict[str, Any] = self._ask("/api/v1/status")
         return status
 
-    def _rows(self, since: dict[str, Any]) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self._ask(f"/api/v1/journal?since={since['time'] - 1:.0f}")
+    def _rows(self, most: int) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self._ask(f"/api/v1/journal?most={most}")
         return rows
 
 
