@@ -2,7 +2,8 @@
 
 The line is asked for as an output that begins inactive, in one request, so it never passes through *closed* on its way
 to us; for as long as this process has it, the kernel gives it to nobody else. What is read back is the level of the
-pin, not the contact behind it: a relay without power, or one that is welded, is not seen.
+pin, not the contact behind it: a relay without power, or one that is welded, is not seen. Only the very first reading,
+before any order, takes the line as it is and moves nothing: it tells what a predecessor left behind.
 
 When its process ends, however it ends, the kernel takes the line back and promises nothing about its level (libgpiod,
 gpioset(1)). A Raspberry Pi keeps it, so a contact may stay closed, until `release` asks for the line anew and makes it
@@ -15,11 +16,15 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from actuator.relay import libgpiod
 from actuator.relay.config import GpioRelay
 from actuator.relay.contact import RelayError, RelayHeldError
 from actuator.relay.hold import hold, let_go
+
+if TYPE_CHECKING:
+    from gpiod.line import Direction
 
 _NAME = "generator-actuator"
 
@@ -40,6 +45,7 @@ class Gpio:
         self._open_chip = libgpiod.load() if open_chip is None else open_chip
         self._held = ""
         self._request: libgpiod.Request | None = None
+        self._untouched = True
 
     def open_contact(self) -> None:
         """Make the line inactive."""
@@ -54,14 +60,18 @@ class Gpio:
 
     def read_back(self) -> bool | None:
         """Return whether the pin is at its active level."""
-        from gpiod.line import Value  # noqa: PLC0415 - an extra
+        from gpiod.line import Direction, Value  # noqa: PLC0415 - an extra
 
-        request = self._connected()
+        first, self._untouched = self._untouched, False
+        request = self._connect(Direction.AS_IS if first else Direction.OUTPUT)
         try:
             return request.get_value(self._config.line) is Value.ACTIVE
         except OSError as error:
             self.disconnect()
             raise RelayError(f"{self._line} cannot be read: {error}") from error
+        finally:
+            if first:
+                self.disconnect()
 
     def disconnect(self) -> None:
         """Let go of the line."""
@@ -75,20 +85,21 @@ class Gpio:
         let_go(self._held)
 
     def _set(self, *, active: bool) -> None:
-        from gpiod.line import Value  # noqa: PLC0415 - an extra
+        from gpiod.line import Direction, Value  # noqa: PLC0415 - an extra
 
-        request = self._connected()
+        self._untouched = False
+        request = self._connect(Direction.OUTPUT)
         try:
             request.set_value(self._config.line, Value.ACTIVE if active else Value.INACTIVE)
         except OSError as error:
             self.disconnect()
             raise RelayError(f"{self._line} cannot be set: {error}") from error
 
-    def _connected(self) -> libgpiod.Request:
+    def _connect(self, direction: Direction) -> libgpiod.Request:
         if self._request is None:
             if self._exclusive:
                 self._hold()
-            self._request = self._requested()
+            self._request = self._requested(direction)
         return self._request
 
     def _hold(self) -> None:
@@ -99,13 +110,11 @@ class Gpio:
         hold(name)
         self._held = name
 
-    def _requested(self) -> libgpiod.Request:
+    def _requested(self, direction: Direction) -> libgpiod.Request:
         from gpiod import LineSettings  # noqa: PLC0415 - an extra
-        from gpiod.line import Direction, Value  # noqa: PLC0415
+        from gpiod.line import Value  # noqa: PLC0415
 
-        settings = LineSettings(
-            direction=Direction.OUTPUT, active_low=self._config.active_low, output_value=Value.INACTIVE
-        )
+        settings = LineSettings(direction, active_low=self._config.active_low, output_value=Value.INACTIVE)
         with self._opened() as chip:
             try:
                 return chip.request_lines({self._config.line: settings}, f"{_NAME} {os.getpid()}")

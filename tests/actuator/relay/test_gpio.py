@@ -94,9 +94,10 @@ class FakeChip:
         line = self._line(asked)
         if line.consumer:
             raise OSError(errno.EBUSY, "Device or resource busy")
-        assert settings.direction is Direction.OUTPUT
         line.consumer = consumer
-        line.drive(_level(settings.output_value, settings))
+        if settings.direction is not Direction.AS_IS:
+            assert settings.direction is Direction.OUTPUT
+            line.drive(_level(settings.output_value, settings))
         return FakeRequest(self._kernel, asked, line, settings)
 
     def _line(self, asked: int | str) -> FakeLine:
@@ -146,11 +147,12 @@ def contact_on(kernel: FakeGpio, line: int | str = 17, *, active_low: bool = Fal
     return Gpio(GpioRelay(chip=CHIP, line=line, active_low=active_low), exclusive=exclusive, open_chip=kernel.open)
 
 
-@pytest.mark.parametrize(("active_low", "levels"), [(False, [0, 1, 0]), (True, [1, 0, 1])])
+@pytest.mark.parametrize(("active_low", "levels"), [(False, [0, 0, 1, 0]), (True, [1, 1, 0, 1])])
 def test_closes_opens_and_reads_back_and_begins_open(kernel: FakeGpio, levels: list[int], *, active_low: bool) -> None:
     contact = contact_on(kernel, active_low=active_low)
     assert contact.can_read_back
     assert contact.lease is None
+    contact.open_contact()
     assert contact.read_back() is False
     contact.close_contact()
     assert contact.read_back() is True
@@ -162,6 +164,19 @@ def test_closes_opens_and_reads_back_and_begins_open(kernel: FakeGpio, levels: l
     contact.let_go()
     assert not kernel.lines[17].consumer
     assert kernel.opened == 0, "the chip itself is not kept open"
+
+
+@pytest.mark.parametrize("active_low", [False, True])
+def test_the_first_reading_tells_what_was_left_behind_and_moves_nothing(kernel: FakeGpio, *, active_low: bool) -> None:
+    line = kernel.lines[17]
+    line.level = int(not active_low)
+    contact = contact_on(kernel, active_low=active_low)
+    assert contact.read_back() is True
+    assert line.levels == []
+    assert not line.consumer, "nothing is held that is not driven"
+    assert contact.read_back() is False, "from then on it is ours, and begins open"
+    assert line.levels == [int(active_low)]
+    contact.let_go()
 
 
 def test_active_low_is_off_unless_asked_for() -> None:
@@ -204,6 +219,7 @@ def test_a_chip_that_is_unplugged_is_an_error_and_found_again_open(kernel: FakeG
         contact.open_contact()
     kernel.plugged = True
     assert contact.read_back() is False
+    assert kernel.lines[17].consumer, "driven, not only read"
     contact.close_contact()
     kernel.unplug()
     with pytest.raises(RelayError, match=r"cannot be set: .*No such device"):
