@@ -91,7 +91,9 @@ _DESCRIBED: tuple[Metric, ...] = (
 
 def _families(view: View) -> Iterator[Metric]:
     state, config = view.state, view.config
-    durable, run = state.durable, state.durable.run
+    durable, ends_at = state.durable, view.ends_at
+    # One that is being looked at after a restart has not ended.
+    run = durable.run or durable.candidate
     yield _single(_START_SOC, config.start_soc)
     yield _single(_STOP_SOC, config.stop_soc)
     yield _single(_COMMANDED, view.wanted)
@@ -102,7 +104,7 @@ def _families(view: View) -> Iterator[Metric]:
     yield _one_of(_PATH, "path", PATHS, (state.path,))
     yield _one_of(_DEMAND, "cause", CAUSES, state.causes)
     yield _one_of(_INHIBITED, "reason", REASONS, state.inhibitors)
-    yield _single(_DEADLINE, None if run is None else view.wall_of(run.deadline))
+    yield _single(_DEADLINE, None if ends_at is None else view.wall_of(ends_at))
     yield _single(_HEARTBEAT, None if state.last_beat is None else view.wall_of(state.last_beat))
     yield _labelled(_STARTS, "cause", {cause: durable.starts.get(cause, 0) for cause in CAUSES})
     yield _single(_START_FAILURES, durable.start_failures)

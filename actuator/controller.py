@@ -6,18 +6,18 @@ in `inhibitors`; here stand proof, stops and starts, in the order in which they 
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from msgspec.structs import replace
 
 from actuator import ags
 from actuator.demand import FIRST, LASTING, causes, emergencies, undecidable
+from actuator.ends import allowed_by_ags, bound
 from actuator.freshness import Debounced
 from actuator.inhibitors import DAY, held, quiet, reasons, rested
 from actuator.model import Closure, Event, Level, Run, Step
 from actuator.perception import BUS_FRESH, fresh_ags, fresh_soc, perceive
-from actuator.settings import AGS_MARGIN, MINUTE
+from actuator.settings import MINUTE
 from actuator.words import percent, span
 
 if TYPE_CHECKING:
@@ -118,6 +118,8 @@ class _Turn:
             "proof": self.state.proof.verdict,
             "ags": fresh_ags(self.state, self.now),
             "path": self.state.path,
+            "causes": " ".join(self.state.causes),
+            "inhibitors": " ".join(self.state.inhibitors),
         }
 
     # --- what is so
@@ -136,24 +138,19 @@ class _Turn:
             # The emergency by volts is over; it looks again, with a debounce from the beginning.
             self.state = replace(self.state, volts_emergency=Debounced())
             self.keep(run=replace(run, volts_until=None))
-        if self.state.ags_cap.verdict != ags_cap and self.ags_allows() < self.settings.limits.max_run:
+        if self.state.ags_cap.verdict != ags_cap and allowed_by_ags(self.state) < self.settings.limits.max_run:
             self.say(
                 "ags_cap",
                 f"The AGS ends runs after {span(self.state.ags_cap.verdict or 0)} by itself, and as a fault: ours end "
-                f"after {span(self.ags_allows())}. Raise Max Gen Run Time at the remote.",
+                f"after {span(allowed_by_ags(self.state))}. Raise Max Gen Run Time at the remote.",
                 Level.WARNING,
             )
-
-    def ags_allows(self) -> float:
-        """Return how long a run may last for the AGS not to end it, seconds; its own cap is latched as a fault."""
-        cap = self.state.ags_cap.verdict
-        return max(cap - AGS_MARGIN, cap / 2) if cap else math.inf
 
     def longest(self) -> float:
         """Return how long a run may last, seconds."""
         max_run = self.settings.limits.max_run
         # What cannot be written down cannot be resumed or remembered: open sooner rather than later.
-        return min(max_run if self.inputs.journal_ok else max_run / 2, self.ags_allows())
+        return min(max_run if self.inputs.journal_ok else max_run / 2, allowed_by_ags(self.state))
 
     def follow_proof(self) -> None:
         """Note what the evidence says: a run proven or denied, attempts earned back, an exercise of anybody's."""
@@ -198,7 +195,8 @@ class _Turn:
             # An engine that nothing was heard of has had its tail: its min off goes on from there.
             unheard = self.state.phase == "unknown"
             self.keep(stopped_at=released_at + self.settings.limits.tail if unheard else self.now)
-            self.say("engine_stopped", f"The engine has stopped: proven {span(waited)} after the contact opened.")
+            text = f"The engine has stopped: proven {span(waited)} after the contact opened."
+            self.say("engine_stopped", text, seconds=round(waited, 1), run=self.durable.runs)
         elif proof and waited >= confirm * (self.state.stop_alarms + 1):
             if not self.durable.stop_failed:
                 self.keep(stop_failed=True, stop_failures=self.durable.stop_failures + 1)
@@ -222,7 +220,7 @@ class _Turn:
         self.weighed = self.durable
         for note in notes:
             if note not in before.notes:
-                self.say("note" if wanted else "held_back", note, Level.WARNING)
+                self.say("note" if wanted or self.durable.run else "held_back", note, Level.WARNING)
 
     # --- a run in progress
 
@@ -262,18 +260,29 @@ class _Turn:
     def ordered(self, run: Run) -> _Ending | None:
         """What outranks everything."""
         summaries = "; ".join(inhibit.summary for inhibit in self.durable.inhibits.values())
-        length, budget = span(self.now - run.closed_at), span(self.settings.limits.daily_budget)
+        budget = span(self.settings.limits.daily_budget)
         endings = (
             _Ending("mode_off", "The operator switched off."),
             _Ending("inhibit_alert", f"An alert forbids the engine to run: {summaries}.", Level.WARNING),
             _Ending("relay_fault", "The relay is not where it was commanded.", Level.ERROR),
             _Ending("locked_out", "Locked out.", Level.WARNING),
-            _Ending("max_run", f"The run has reached its longest, {length}.", Level.WARNING),
+            _Ending("max_run", f"The run has reached {self.reached(run)}.", Level.WARNING),
             _Ending("budget", f"The engine has run {budget} within 24 h, all that is allowed.", Level.WARNING),
         )
         now = {"max_run"} if self.now >= run.deadline else set()
         now |= {reason for reason in self.state.inhibitors if reason != "max_run"}
         return next((ending for ending in endings if ending.end in now), None)
+
+    def reached(self, run: Run) -> str:
+        """Return in words what set the run's deadline."""
+        length, most = run.deadline - run.closed_at, self.settings.limits.max_run
+        if length >= most:
+            return f"its longest, {span(most)}"
+        if length >= allowed_by_ags(self.state):
+            return f"{span(length)}, the longest that the AGS's own cap leaves"
+        if not self.inputs.journal_ok:
+            return f"{span(length)}, the longest while the journal cannot be written"
+        return f"{span(length)}, the longest that was allowed while it ran"
 
     def unproven(self, run: Run) -> _Ending | None:
         """The evidence is there, and it says no. Absent evidence says nothing."""
@@ -348,6 +357,9 @@ class _Turn:
             was_proven=run.proven_at is not None,
         )
         if ending.end in FAILURES:
+            if "blind" in run.causes:
+                # Its turn did not come about: back-off and lock-out bound the next one, not the interval.
+                self.keep(blind_at=None)
             pause = limits.backoff[min(attempts, len(limits.backoff)) - 1]
             last = attempts >= limits.attempts
             self.keep(
@@ -370,7 +382,7 @@ class _Turn:
         durable, attempts = self.durable, self.durable.attempts
         if durable.run is None and not durable.locked_out and attempts >= self.settings.limits.attempts:
             self.keep(locked_out=True)
-            text = f"Locked out after {attempts} failed attempts: no start until somebody acknowledges."
+            text = "All attempts have failed: locked out, no start until somebody acknowledges."
             self.say("locked_out", text, Level.ERROR, attempts=attempts)
 
     # --- no run
@@ -387,14 +399,15 @@ class _Turn:
         if self.now >= candidate.deadline or forbidden or proof.verdict is False:
             self.give_up(candidate)
         elif (proof.verdict or for_us) and self.closable():
-            self.keep(run=replace(candidate, opened_at=None), candidate=None)
+            run = replace(candidate, opened_at=None)
+            self.keep(run=run, candidate=None)
+            left = bound(self.durable, run, self.settings, self.now) - self.now
             self.say(
                 "contact_closed",
-                f"Contact closed again: run {candidate.number} goes on, its engine still runs; "
-                f"it ends within {span(candidate.deadline - self.now)}.",
-                run=candidate.number,
-                cause=candidate.cause,
-                seconds_left=round(candidate.deadline - self.now, 1),
+                f"Contact closed again: run {run.number} goes on, its engine still runs; it ends within {span(left)}.",
+                run=run.number,
+                cause=run.cause,
+                seconds_left=round(left, 1),
                 resumed=True,
             )
         elif waited >= max(self.settings.limits.tail, RESUME_WITHIN):
@@ -439,12 +452,13 @@ class _Turn:
             max_run_reached=False,
         )
         self.mark(*wanted)
+        left = bound(self.durable, run, self.settings, self.now) - self.now
         self.say(
             "contact_closed",
-            f"Contact closed for {cause}; whatever happens, it opens within {span(run.deadline - self.now)}.",
+            f"Contact closed for {cause}; whatever happens, it opens within {span(left)}.",
             run=run.number,
             cause=cause,
-            seconds_left=round(run.deadline - self.now, 1),
+            seconds_left=round(left, 1),
             resumed=False,
         )
 
@@ -467,6 +481,9 @@ class _Turn:
             wanted, notes = causes(self.state, self.inputs, self.now)
             self.state = replace(self.state, causes=wanted, notes=notes)
             self.state = replace(self.state, inhibitors=reasons(self.state, self.inputs, self.now))
+        if self.state.beliefs.spent != self.durable.spent:
+            self.keep(spent=self.state.beliefs.spent)
+        self.tell_held_back()
         phase = self.phase()
         missed = self.missed(phase)
         if missed and not self.state.evidence_missed:
@@ -474,6 +491,20 @@ class _Turn:
             self.say("proof_unknown", f"Nothing proves whether the engine runs: {rest}.", Level.WARNING)
         if phase != self.state.phase or missed is not self.state.evidence_missed:
             self.state = replace(self.state, phase=phase, evidence_missed=missed)
+
+    def tell_held_back(self) -> None:
+        """Say what is wanted and by what it is held, as it changes, but not as often as a reason may flicker."""
+        state = self.state
+        wanted = () if self.durable.run is not None or not held(state.inhibitors, state.causes) else state.causes
+        told_causes, told_reasons, told_at = state.held_back
+        if not wanted:
+            if told_causes:
+                self.state = replace(state, held_back=((), (), told_at))
+            return
+        if (wanted, state.inhibitors) != (told_causes, told_reasons) and self.now - told_at >= MINUTE:
+            text = f"Wanted for {', '.join(wanted)}, held back by {', '.join(state.inhibitors)}."
+            self.say("held_back", text)
+            self.state = replace(state, held_back=(wanted, state.inhibitors, self.now))
 
     def phase(self) -> Phase:
         run, durable, proof = self.durable.run, self.durable, self.state.proof.verdict
@@ -491,7 +522,7 @@ class _Turn:
 
     def missed(self, phase: Phase) -> bool:
         """Return whether evidence is missed: it has been absent for long enough for that to be said, once."""
-        at = self.state.evidence_at
+        at = max(self.state.started_at, self.state.evidence_at or self.state.started_at)
         if phase != "unknown" or self.state.relay_fault or self.durable.candidate is not None:
             return False
-        return at is None or self.now - at >= BUS_FRESH
+        return self.now - at >= BUS_FRESH

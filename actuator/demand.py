@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from actuator.model import CAUSES, Cause, Run
-from actuator.perception import SOC_FRESH, evidence_lost, fresh_soc
+from actuator.perception import SOC_FRESH, evidence_lost
 from actuator.words import percent, span
 
 if TYPE_CHECKING:
@@ -26,12 +26,14 @@ FIRST: Final[tuple[Cause, ...]] = ("manual", "emergency", "alert", "fallback", "
 
 
 def causes(state: State, inputs: Inputs, now: float) -> tuple[tuple[Cause, ...], tuple[str, ...]]:
-    """Return what wants the engine now, and in words what holds a demand back."""
+    """Return what wants the engine now, and in words what holds a demand back, or a run that nothing wants going."""
     run = state.durable.run or state.durable.candidate
     begun, notes = _begun(state, inputs, now)
     if run is not None:
         begun = {cause for cause in begun | {*run.causes} if not _ended(cause, run, state, inputs, now)}
-        notes = ()
+        min_run = inputs.settings.limits.min_run
+        goes_on = not begun and run.lasting and now - run.closed_at < min_run
+        notes = (f"Nothing wants the engine any more: it runs its shortest, {span(min_run)}.",) if goes_on else ()
     return tuple(cause for cause in CAUSES if cause in begun), notes
 
 
@@ -82,16 +84,16 @@ def _due(last: float | None, every: float, now: float) -> bool:
 
 def _by_alerts(state: State, inputs: Inputs, now: float) -> tuple[set[Cause], tuple[str, ...]]:
     settings, beliefs = inputs.settings, state.beliefs
+    start, grace = settings.alerts.start, settings.alerts.alert_grace
     if not beliefs.start:
-        if not state.low.holds(settings.debounce.start + settings.alerts.alert_grace):
+        if not state.low.holds(settings.debounce.start):
             return set(), ()
-        note = (
-            f"The state of charge is low and heartbeats arrive, but {settings.alerts.start} does not: "
-            "is the rule renamed, or the alert silenced?"
-        )
-        return {"fallback"}, (note,)
+        note = f"The state of charge is low and heartbeats arrive, but {start} does not: "
+        if not state.low.holds(settings.debounce.start + grace):
+            return set(), (f"{note}it is waited for, and after {span(grace)} the engine starts without it.",)
+        return {"fallback"}, (f"{note}is the rule renamed, or the alert silenced?",)
     if beliefs.stop():
-        return set(), ()
+        return set(), (f"{start} and {settings.alerts.stop} both fire: the stop wins.",)
     if not beliefs.start_counts:
         note = (
             f"{settings.alerts.start} still fires from before the last stop: no start until it has resolved and "
@@ -105,7 +107,7 @@ def _by_alerts(state: State, inputs: Inputs, now: float) -> tuple[set[Cause], tu
 
 def _contradiction(state: State, inputs: Inputs, now: float) -> str:
     """Return what the exporter's own page says against a start alert; a page that cannot be reached says nothing."""
-    settings, soc = inputs.settings, fresh_soc(state, now)
+    settings, soc = inputs.settings, state.soc.standing(now, SOC_FRESH)
     if soc is not None and soc >= settings.stop_soc:
         return (
             f"{settings.alerts.start} fires, but the exporter's page has a state of charge "

@@ -24,28 +24,34 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
         value: as the last page had it; None: absent.
         stamp: the timestamp as it was last seen.
         changed_at: monotonic time at which the timestamp was last seen to change; None: never yet.
+        seen_at: monotonic time at which this timestamp was first seen.
         sampled: the last observation was a new sample, not the old one read again.
     """
 
     value: float | None = None
     stamp: float | None = None
     changed_at: float | None = None
+    seen_at: float | None = None
     sampled: bool = False
 
     def observe(self, value: float | None, stamp: float | None, now: float) -> Watch:
         """Take in what a page says."""
         if stamp is None:
-            return Watch(stamp=self.stamp, changed_at=self.changed_at)
+            return Watch(stamp=self.stamp, changed_at=self.changed_at, seen_at=self.seen_at)
         if self.stamp is None:
             # A first sight may be the last word of an exporter that hangs: fresh only once it moves.
-            return Watch(value=value, stamp=stamp)
+            return Watch(value=value, stamp=stamp, seen_at=now)
         if stamp == self.stamp:
-            return Watch(value=value, stamp=stamp, changed_at=self.changed_at)
-        return Watch(value=value, stamp=stamp, changed_at=now, sampled=value is not None)
+            return Watch(value=value, stamp=stamp, changed_at=self.changed_at, seen_at=self.seen_at)
+        return Watch(value=value, stamp=stamp, changed_at=now, seen_at=now, sampled=value is not None)
 
     def idle(self) -> Watch:
         """Return the same without a new sample: no page has been read."""
         return self if not self.sampled else replace(self, sampled=False)
+
+    def standing(self, now: float, limit: float) -> float | None:
+        """Return the value while it may be fresh: good enough to hold back by, never to act on."""
+        return None if self.seen_at is None or now - self.seen_at >= limit else self.value
 
     def fresh(self, now: float, limit: float) -> float | None:
         """Return the value while it is fresh, else None."""
@@ -71,8 +77,16 @@ class Debounced(msgspec.Struct, frozen=True, kw_only=True):
     last: float | None = None
     paused: bool = False
 
-    def update(self, *, agrees: bool | None, sampled: bool, now: float, limit: float) -> Debounced:
-        """Take in a step: `agrees` is None while the value is absent, `sampled` says that it is a new one."""
+    def update(self, *, agrees: bool | None, sampled: bool, now: float, limit: float, share: float) -> Debounced:
+        """Take in a step.
+
+        Args:
+            agrees: what the value says; None while it is absent.
+            sampled: it is a new sample.
+            now: monotonic seconds.
+            limit: seconds without a sample after which it begins anew.
+            share: seconds that one sample may stand for, so that missing pages pause it too.
+        """
         if self.last is not None and now - self.last >= limit:
             self = Debounced()  # noqa: PLW0642 - too long a gap is a beginning
         if agrees is None:
@@ -81,7 +95,7 @@ class Debounced(msgspec.Struct, frozen=True, kw_only=True):
             return Debounced()
         if not sampled:
             return self
-        held = 0.0 if self.last is None or self.paused else now - self.last
+        held = 0.0 if self.last is None or self.paused else min(now - self.last, share)
         return Debounced(samples=self.samples + 1, elapsed=self.elapsed + held, last=now)
 
     def holds(self, seconds: float) -> bool:

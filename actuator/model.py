@@ -7,6 +7,7 @@ boot; wall times are Unix time and serve people, quiet hours and the exercise on
 from __future__ import annotations
 
 import enum
+import math
 from typing import Literal, get_args
 
 import msgspec
@@ -230,6 +231,7 @@ class Durable(msgspec.Struct, frozen=True, kw_only=True):
         mode_before: where mode `on` goes back to.
         manual_until: when mode `on` ends.
         inhibits: by fingerprint.
+        spent: start alerts that a stop has answered, by fingerprint: their beginnings, Unix time.
         exercised_wall: Unix time of the last proven run long enough to be an exercise, or of the first start ever.
         blind_at: when the last run for `blind` began.
         exercise_at: when the last run for `exercise` began.
@@ -256,6 +258,7 @@ class Durable(msgspec.Struct, frozen=True, kw_only=True):
     mode_before: Mode = "auto"
     manual_until: float | None = None
     inhibits: dict[str, Inhibit] = {}
+    spent: dict[str, float] = {}
     exercised_wall: float | None = None
     blind_at: float | None = None
     exercise_at: float | None = None
@@ -331,6 +334,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         causes: why it is wanted.
         inhibitors: why it may not.
         notes: what else keeps it from running or from stopping, in words.
+        held_back: causes and reasons that the journal was last told of, and when.
     """
 
     started_at: float
@@ -368,6 +372,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     causes: tuple[Cause, ...] = ()
     inhibitors: tuple[Reason, ...] = ()
     notes: tuple[str, ...] = ()
+    held_back: tuple[tuple[Cause, ...], tuple[Reason, ...], float] = ((), (), -math.inf)
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

@@ -114,18 +114,24 @@ def _judge_battery(state: State, settings: Settings, now: float) -> State:
     volts, threshold = state.volts.fresh(now, BUS_FRESH), state.volts_threshold
     low_volts = None if volts is None or threshold is None else volts <= threshold
 
-    def by_soc(held: Debounced, agrees: bool) -> Debounced:  # noqa: FBT001 - it is the value itself
-        return held.update(agrees=None if soc is None else agrees, sampled=state.soc.sampled, now=now, limit=SOC_FRESH)
+    def by_soc(held: Debounced, agrees: bool, debounce: float) -> Debounced:  # noqa: FBT001 - it is the value itself
+        said, share = None if soc is None else agrees, debounce / SAMPLES
+        return held.update(agrees=said, sampled=state.soc.sampled, now=now, limit=SOC_FRESH, share=share)
 
+    debounce = settings.debounce
     level = -1.0 if soc is None else soc
     return replace(
         state,
         soc_fresh_at=state.soc_fresh_at if soc is None else now,
-        low=by_soc(state.low, level <= settings.start_soc),
-        high=by_soc(state.high, level >= settings.stop_soc),
-        soc_emergency=by_soc(state.soc_emergency, level <= settings.emergency_soc),
+        low=by_soc(state.low, level <= settings.start_soc, debounce.start),
+        high=by_soc(state.high, level >= settings.stop_soc, debounce.stop),
+        soc_emergency=by_soc(state.soc_emergency, level <= settings.emergency_soc, debounce.emergency),
         volts_emergency=state.volts_emergency.update(
-            agrees=low_volts, sampled=state.volts.sampled, now=now, limit=BUS_FRESH
+            agrees=low_volts,
+            sampled=state.volts.sampled,
+            now=now,
+            limit=BUS_FRESH,
+            share=debounce.emergency / SAMPLES,
         ),
     )
 

@@ -46,7 +46,8 @@ def _reason(reason: Reason, view: View) -> tuple[str, float | None]:  # noqa: C9
         case "mode_off":
             return "switched off by the operator", None
         case "locked_out":
-            return f"locked out after {durable.attempts} failed attempts, until somebody acknowledges", None
+            failed = "a failed attempt" if durable.attempts == 1 else f"{durable.attempts} failed attempts"
+            return f"locked out after {failed}, until somebody acknowledges", None
         case "inhibit_alert":
             return "forbidden by an alert: " + ", ".join(inhibit.summary for inhibit in durable.inhibits.values()), None
         case "relay_fault":
@@ -58,7 +59,10 @@ def _reason(reason: Reason, view: View) -> tuple[str, float | None]:  # noqa: C9
         case "min_off":
             return f"at least {span(limits.min_off)} between two runs", rest_until(durable, config)
         case "back_off":
-            return f"a pause after failed attempt {durable.attempts} of {limits.attempts}", durable.back_off_until
+            which = (
+                f"failed attempt {durable.attempts} of {limits.attempts}" if durable.attempts else "a failed attempt"
+            )
+            return f"a pause after {which}", durable.back_off_until
         case "quiet_hours":
             return "quiet hours" + (f" until {config.quiet_hours.to}" if config.quiet_hours else ""), None
         case "ags_refuses":

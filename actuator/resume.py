@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from actuator.beliefs import Beliefs
 from actuator.inhibitors import budget_left
 from actuator.model import Closure, Durable, Event, Level, State
 from actuator.words import span
@@ -19,7 +20,7 @@ DURABLE_TICK: Final = 10.0
 
 
 def restore(
-    saved: Saved | None, here: Moment, settings: Settings, *, torn: bool = False
+    saved: Saved | None, here: Moment, settings: Settings, *, torn: bool = False, found: bool | None = None
 ) -> tuple[State, tuple[Event, ...]]:
     """Return the first state, with the contact taken to be open, and what to tell.
 
@@ -28,16 +29,18 @@ def restore(
         here: this moment, on every clock.
         settings: the configuration in force.
         torn: journal and sidecar do not agree: at most one max run of budget is left.
+        found: where the contact was before this start opened it, True closed; None: the board could not say.
     """
     durable = Durable(mode="off" if torn else "auto") if saved is None else _carried(saved, here)
     same_boot = saved is not None and saved.moment.boot == here.boot
     events: list[Event] = []
     run = durable.run or durable.candidate
     if run is not None:
-        text = f"Run {run.number} was broken off by a death of this program, {_how(same_boot=same_boot)}."
-        events.append(Event(kind="run_broken_off", text=text, level=Level.WARNING, fields={"run": run.number}))
-        fit = run.proven_at is not None and not run.resumed and here.now < run.deadline
-        if same_boot and not torn and fit:
+        events.append(_broken_off(run, same_boot=same_boot, found=found))
+        held_until = _held_until(run, saved, here, found=found)
+        # An engine that runs on after its tail was started by somebody else since.
+        ours = run.proven_at is not None and here.now - held_until < settings.limits.tail
+        if same_boot and not torn and ours and not run.resumed and here.now < run.deadline:
             # Marked at once: a second death finds it used up, whether or not it was taken up again in between.
             durable = replace(durable, run=None, candidate=replace(run, resumed=True))
         else:
@@ -65,7 +68,7 @@ def restore(
             "nothing is resumed. `acknowledge` ends the alarm."
         )
         events.append(Event(kind="journal_torn", text=text, level=Level.ERROR))
-    return State(started_at=here.now, durable=durable), tuple(events)
+    return State(started_at=here.now, durable=durable, beliefs=Beliefs(spent=durable.spent)), tuple(events)
 
 
 def _ended(durable: Durable, past: Closure) -> Durable:
@@ -85,8 +88,25 @@ def _counted(durable: Durable, run: Run) -> Durable:
     return replace(durable, attempts=durable.attempts + 1) if failed else durable
 
 
-def _how(*, same_boot: bool) -> str:
-    return "in this boot of the machine" if same_boot else "before this boot of the machine"
+def _held_until(run: Run, saved: Saved | None, here: Moment, *, found: bool | None) -> float:
+    """Return the last moment at which the contact may have been closed."""
+    if run.opened_at is not None:
+        return run.opened_at
+    if saved is None or found is not False:
+        return here.now
+    return min(here.now, saved.moment.now + DURABLE_TICK)
+
+
+def _broken_off(run: Run, *, same_boot: bool, found: bool | None) -> Event:
+    how = "a death" if run.opened_at is None else "an end"
+    when = "in this boot of the machine" if same_boot else "before this boot of the machine"
+    contact = {True: "was found closed, and opened", False: "was found open", None: "was told to open"}[found]
+    return Event(
+        kind="contact_opened" if found else "run_broken_off",
+        text=f"Run {run.number} was broken off by {how} of this program, {when}; the contact {contact}.",
+        level=Level.WARNING,
+        fields={"reason": "restart", "run": run.number, "cause": run.cause, "found_closed": found},
+    )
 
 
 def _carried(saved: Saved, here: Moment) -> Durable:

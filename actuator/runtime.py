@@ -82,19 +82,28 @@ class Runtime:
         self._turning = asyncio.Lock()
         self._watchers: set[asyncio.Event] = set()
 
-    async def restore(self) -> None:
-        """Ask the board, and take up what the journal knows."""
+    async def restore(self, *, found_closed: bool | None) -> None:
+        """Ask the board, and take up what the journal knows.
+
+        Args:
+            found_closed: where the contact was before this start opened it; None: the board could not say.
+        """
         self._read_back = await self._ask()
         here = clock.moment()
         found = await self.keeper.load(here)
         self._last_wall = found.last_wall
-        self._state, events = resume.restore(found.saved, here, self.config, torn=bool(found.torn))
+        self._state, events = resume.restore(found.saved, here, self.config, torn=bool(found.torn), found=found_closed)
         if found.torn:
             _log.error("journal is torn", reason=found.torn)
         started = Event(
             kind="started",
             text=f"The actuator has started; the contact reads {_SAID[self._read_back]}.",
-            fields={"closed": self._read_back, "relay": self._hand.description, "torn": found.torn or None},
+            fields={
+                "closed": self._read_back,
+                "found_closed": found_closed,
+                "relay": self._hand.description,
+                "torn": found.torn or None,
+            },
         )
         await self._tell([started, *events], save=True)
         self._warn()

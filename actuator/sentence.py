@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 
+from actuator.ends import by_charge
 from actuator.model import Cause
 from actuator.perception import fresh_soc
 from actuator.reasons import why_not
@@ -53,7 +54,7 @@ def _closed(view: View) -> str:
         confirm = run.closed_at + view.config.limits.start_confirm
         return (
             f"Starting for {wanted}: contact closed {_since(view, run.closed_at)}, the engine is not proven to run "
-            f"yet and has {_until(view, confirm)}; {_soc(view)}, {end}."
+            f"yet and has {_given(view, confirm)}; {_soc(view)}, {end}."
         )
     return (
         f"Contact closed for {wanted} {_since(view, run.closed_at)}; whether the engine runs is unknown, "
@@ -65,19 +66,12 @@ def _end(view: View) -> str:
     """Return what ends the present run, and when at the latest."""
     state, config, run = view.state, view.config, view.state.durable.run
     assert run is not None  # noqa: S101 - asked only during a run
-    latest = run.deadline
-    levels: list[str] = []
-    if not {"alert", "fallback", "emergency"}.isdisjoint(state.causes) and state.path != "blind":
-        levels.append(percent(config.stop_soc))
-    elif state.durable.manual_until is not None:
-        latest = min(latest, state.durable.manual_until)
-    elif state.causes == ("exercise",) and config.exercise is not None:
-        latest = min(latest, (run.proven_at or run.closed_at) + config.exercise.for_)
-    elif state.causes == ("blind",):
-        latest = min(latest, run.closed_at + config.blind.run)
-    if levels or view.wall_sane:
-        return f"stops at {' or '.join([*levels, _clock(view, latest)])}"
-    return f"stops {_clock(view, latest)}"
+    ends = _clock(view, view.now if view.ends_at is None else view.ends_at)
+    if not state.causes:
+        return f"nothing wants it any more, and after its shortest run it stops {'at ' if view.wall_sane else ''}{ends}"
+    if by_charge(run) and state.path != "blind":
+        return f"stops at {percent(config.stop_soc)} or {ends}"
+    return f"stops at {ends}" if view.wall_sane else f"stops {ends}"
 
 
 def _stopping(view: View) -> str:
@@ -87,7 +81,7 @@ def _stopping(view: View) -> str:
     if state.stop_alarms:
         return f"Failed to stop: {since} and the engine is still proven to run. Stop it at the remote or at the engine."
     if state.proof.verdict:
-        return f"Stopping: {since}, the engine still runs; it is given {_until(view, released + limits.stop_confirm)}."
+        return f"Stopping: {since}, the engine still runs; it is given {_given(view, released + limits.stop_confirm)}."
     return f"Stopping: {since}, waiting for the proof that the engine has stopped."
 
 
@@ -100,9 +94,14 @@ def _open(view: View) -> str:
         for reason in reasons
     )
     level = _soc(view)
-    off = "Contact open, and whether the engine runs is unknown" if state.phase == "unknown" else "Off"
+    off = {
+        True: "The engine runs, but not for us",
+        False: "Off",
+        None: "Contact open, and whether the engine runs is unknown",
+    }[state.proof.verdict]
     if wanted and forbidden:
-        return f"Wanted by {wanted}, but held back: {forbidden}; {level}."
+        known = "" if state.proof.verdict is False else f" {off}."
+        return f"Wanted by {wanted}, but held back: {forbidden}; {level}.{known}"
     if wanted:
         return f"Wanted by {wanted}: about to start; {level}."
     if forbidden:
@@ -115,13 +114,17 @@ def _outlook(view: View) -> str:
     state, config = view.state, view.config
     silent = "no heartbeat yet" if state.last_beat is None else f"no heartbeat {_since(view, state.last_beat)}"
     starts = f"starts at {percent(config.start_soc)}"
+    if state.notes:
+        return " ".join(state.notes).rstrip(".")
     match state.path:
         case "alerts":
-            return f"{starts}, the alerts decide" if not state.notes else " ".join(state.notes).rstrip(".")
+            return f"{starts}, the alerts decide"
         case "waiting":
             timeout = state.started_at + config.alerts.heartbeat_timeout
             return f"waiting for two heartbeats of the alerts, {_until(view, timeout)} at the latest"
         case "fallback":
+            if state.low.samples:
+                starts = f"{starts} once that has held for {span(config.debounce.start)}"
             return f"{starts} by its own judgement, for the alerts are silent ({silent})"
         case "blind":
             turn = f"the engine runs {span(config.blind.run)} every {span(config.blind.every)}"
@@ -153,6 +156,10 @@ def _until(view: View, moment: float) -> str:
     return (
         f"until {_clock(view, moment)}" if view.wall_sane else f"for another {span(max(0, round(moment - view.now)))}"
     )
+
+
+def _given(view: View, moment: float) -> str:
+    return f"until {_clock(view, moment)}" if view.wall_sane else f"another {span(max(1, round(moment - view.now)))}"
 
 
 def _clock(view: View, moment: float) -> str:

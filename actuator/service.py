@@ -71,6 +71,7 @@ async def main(flags: Flags) -> int:
     try:
         relay = known_relay(flags.config_file)
         hand = None if relay is None else Hand(relay)
+        found = None if hand is None else await _found(hand)
         is_open = hand is not None and await _open_first(hand)
         config, web_config = check(flags)
         if hand is None:
@@ -86,7 +87,7 @@ async def main(flags: Flags) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     runtime = Runtime(config, flags.config_file, hand, Keeper(config.journal, config.relay))
-    await runtime.restore()
+    await runtime.restore(found_closed=found)
     return await _serve(runtime, flags, web_config)
 
 
@@ -118,6 +119,20 @@ def _journal(config_file: Path) -> Path:
             return Path(found[1])
     folder = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
     return Path(folder) / DEFAULT_JOURNAL.name if folder else DEFAULT_JOURNAL
+
+
+async def _found(hand: Hand) -> bool | None:
+    """Return where the contact is before anything is done to it, True closed; None: the board cannot say.
+
+    Raises:
+        RelayHeldError: another controller has the relay.
+    """
+    try:
+        return await hand.read_back() if hand.can_read_back else None
+    except RelayHeldError:
+        raise
+    except RelayError:
+        return None  # the opening that follows meets the same, and says it
 
 
 async def _open_first(hand: Hand) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from actuator import ags
+from actuator.ends import allowed_by_ags
 from actuator.inhibitors import budget_left
-from actuator.perception import fresh_ags, fresh_soc
+from actuator.perception import SOC_FRESH, fresh_ags, fresh_soc
 from actuator.reasons import WhyNot, why_not
 from actuator.sentence import sentence
 from actuator.view import View
+from actuator.words import span
 
 _PERMITTING = {ags.READY: "ready", ags.OURS: "start temperature"}
 
@@ -52,7 +54,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         ags: the AGS's status in the remote's words; None: silent.
         run: number of the present run.
         since: when its contact closed.
-        deadline: when it opens at the latest.
+        deadline: when it opens at the latest, as far as is known now.
         manual_until: when mode `on` ends.
         last_beat: when the last heartbeat came.
         attempts: consecutive failed ones.
@@ -99,7 +101,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 def status(view: View) -> Status:
     """Return the document of `GET /api/v1/status`."""
     state, config = view.state, view.config
-    durable, run = state.durable, state.durable.run
+    durable, run, ends_at = state.durable, state.durable.run, view.ends_at
     code = fresh_ags(state, view.now)
     return Status(
         sentence=sentence(view),
@@ -124,7 +126,7 @@ def status(view: View) -> Status:
         ags=None if code is None else _PERMITTING.get(code) or ags.word(code),
         run=None if run is None else run.number,
         since=None if run is None else view.wall_of(run.closed_at),
-        deadline=None if run is None else view.wall_of(run.deadline),
+        deadline=None if ends_at is None else view.wall_of(ends_at),
         manual_until=None if durable.manual_until is None else view.wall_of(durable.manual_until),
         last_beat=None if state.last_beat is None else view.wall_of(state.last_beat),
         attempts=durable.attempts,
@@ -155,7 +157,33 @@ def _faults(view: View) -> list[str]:
     if view.journal_fault:
         faults.append(f"The journal cannot be written, control goes on with memory: {view.journal_fault}")
     if view.state.durable.torn:
-        faults.append("The journal was found torn: the budget is short until somebody acknowledges.")
-    if not (view.config.evidence.ac_input or view.config.evidence.ags):
+        faults.append(
+            "The journal was found torn: the budget is short until a day has passed. `acknowledge` ends this alarm."
+        )
+    return [*faults, *_unheard(view)]
+
+
+def _unheard(view: View) -> list[str]:
+    """Return what cannot be judged because nothing has been heard of it for a while."""
+    state, config = view.state, view.config
+    faults = []
+
+    def silent(heard_at: float | None) -> bool:
+        return view.now - max(state.started_at, heard_at or state.started_at) >= SOC_FRESH
+
+    if not (config.evidence.ac_input or config.evidence.ags):
         faults.append("No proof of the engine can be had: the configuration switches off both kinds of evidence.")
+    elif silent(state.evidence_at):
+        device = config.evidence.device or "the Magnum inverter"
+        faults.append(f"Nothing on the exporter's page tells whether the engine runs: is {device} heard on its bus?")
+    if config.evidence.ags and silent(state.ags.changed_at):
+        faults.append("The AGS is not heard: what it would refuse is tried. If there is none, set evidence.ags: false.")
+    if config.emergency_volts != "none" and silent(None if state.volts_threshold is None else state.volts.changed_at):
+        faults.append("The battery's volts cannot be judged: there is no emergency by volts.")
+    allowed = allowed_by_ags(state)
+    if allowed < config.limits.max_run:
+        faults.append(
+            f"The AGS ends runs after {span(state.ags_cap.verdict or 0)} by itself, and as a fault: ours end after "
+            f"{span(allowed)}. Raise Max Gen Run Time at the remote, or lower limits.max_run."
+        )
     return faults

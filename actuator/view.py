@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 from actuator.config import Config
+from actuator.ends import latest, quiet_in
 from actuator.model import State
 
 
@@ -39,6 +41,17 @@ class View:
     relay_fault: str = ""
     journal_fault: str = ""
     feedback_fault: str = ""
+
+    @property
+    def ends_at(self) -> float | None:
+        """When the present run ends if nothing else comes to want it, monotonic; None without a run."""
+        run = self.state.durable.run
+        if run is None:
+            return None
+        local = time.localtime(self.wall)
+        minute = local.tm_hour * 60 + local.tm_min
+        quiet = quiet_in(self.config, self.wall, minute, wall_sane=self.wall_sane)
+        return latest(self.state.durable, run, self.config, self.now, quiet_in=quiet)
 
     def wall_of(self, moment: float) -> float:
         """Return the Unix time of a monotonic moment."""

@@ -56,8 +56,18 @@ class History:
             return None
         return self.samples[-1][1]
 
-    def held(self, agrees: Callable[[float], bool], seconds: float, true: float, since: float = -math.inf) -> bool:
-        """Return whether three samples and so many seconds of presence agree up to now, none before `since`."""
+    def held(
+        self,
+        agrees: Callable[[float], bool],
+        seconds: float,
+        true: float,
+        since: float = -math.inf,
+        share: float | None = None,
+    ) -> bool:
+        """Return whether three samples and so many seconds of presence agree up to now, none before `since`.
+
+        No sample stands for more than its share of the time, a third unless told.
+        """
         if self.fresh(true) is None:
             return False
         total, count, after, absent = 0.0, 0, math.nan, False
@@ -68,7 +78,7 @@ class History:
             if at < since or not agrees(value) or (count and after - at >= self.limit):
                 break
             if count and not absent:
-                total += after - at
+                total += min(after - at, seconds / 3 if share is None else share)
             count, after, absent = count + 1, at, False
             if count >= 3 and total >= seconds - 1e-6:
                 return True
@@ -410,10 +420,12 @@ class Law:
         low = settings.debounce.start if step.state.path == "fallback" else grace
         stopped = any(true - at <= settings.alerts.lease + self.tick for at in self.stops.values())
         if step.state.path == "fallback" or (step.state.path == "alerts" and not stopped):
-            is_low = self.soc.held(lambda level: level <= settings.start_soc, low, true, self.edited_at)
+            share = settings.debounce.start / 3
+            is_low = self.soc.held(lambda level: level <= settings.start_soc, low, true, self.edited_at, share)
             self.require(not is_low, 21, f"low on path {step.state.path} without a start")
         told = any(true - at < settings.alerts.lease - self.tick for at in self.starts.values())
-        contradicted = (soc is not None and soc >= settings.stop_soc) or (
+        shown = None if self.page is None else self.page.soc
+        contradicted = (shown is not None and shown >= settings.stop_soc) or (
             self.page is not None and self.page.soc_refused
         )
         if step.state.path == "alerts" and told and not stopped and not contradicted:

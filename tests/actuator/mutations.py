@@ -284,6 +284,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("self.now >= candidate.deadline or forbidden", "forbidden"),
         ("or forbidden or proof.verdict is False", "or forbidden"),
         ("waited >= max(self.settings.limits.tail, RESUME_WITHIN)", "waited >= 1e9"),
+        ("max(self.settings.limits.tail, RESUME_WITHIN)", "self.settings.limits.tail"),
+        ("max(self.settings.limits.tail, RESUME_WITHIN)", "RESUME_WITHIN"),
         ("or forbidden or proof", "or proof"),
         ('set(self.state.inhibitors) - {"ac_live"}', "set(self.state.inhibitors)"),
         (' and self.state.ags_stands.last == "permits"', ""),

@@ -42,7 +42,7 @@ FINE: Final = 5.0
 CHARGING: Final = {0x02, 0x04, 0x08}
 
 CONFIGS: Final[tuple[Settings, ...]] = tuple(
-    settings(**parts)
+    settings(debounce={"start": "120s", "stop": "84s", "emergency": "84s"}, **parts)  # three pages at the coarse tick
     for parts in (
         {},
         {"on_blind": "start", "exercise": {"every": "5d", "at": "10:00", "for": "20m"}},
@@ -330,10 +330,11 @@ class Life:
         self._begin(torn=True)
 
     def _begin(self, *, reboot: bool = False, torn: bool = False) -> None:
+        found = self._read_back()
         self._write(closed=False)
         self.error = False
         saved = None if torn and self.chance.random() < 0.5 else self.saved
-        self.state, _ = resume.restore(saved, self._moment(), self.settings, torn=torn)
+        self.state, _ = resume.restore(saved, self._moment(), self.settings, torn=torn, found=found)
         self.saved = Saved(durable=self.state.durable, moment=self._moment())
         self.law.reborn(self.state, reboot=reboot, torn=torn, true=self.true)
 

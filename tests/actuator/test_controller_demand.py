@@ -52,6 +52,73 @@ def test_a_start_alert_is_held_back_by_a_page_that_is_at_stop(soc: float, *, sta
     assert bool(world.state.notes) is not starts
 
 
+def test_a_start_alert_is_held_back_by_the_first_sight_of_a_page_that_is_at_stop() -> None:
+    world = World(soc=0.9, page_reachable=False).on_alerts()
+    world.page_reachable = True
+    assert world.run(10, until=lambda it: it.state.page_at is not None)
+    world.fire("start")
+    assert not world.closed()
+    world.frozen = True
+    assert world.run(2 * MINUTE, until=World.closed), "a page whose word never moves is no word"
+
+
+def test_both_alerts_believed_is_said() -> None:
+    world = World().on_alerts()
+    world.fire("stop")
+    world.fire("start")
+    assert not world.closed()
+    assert "the stop wins" in world.state.notes[0]
+
+
+def test_a_low_battery_without_its_alert_is_said_before_the_grace_is_over() -> None:
+    world = World(soc=0.2).on_alerts()
+    assert world.run(5 * MINUTE, until=lambda it: bool(it.state.notes))
+    assert "after 10 min the engine starts without it" in world.state.notes[0]
+    assert world.kinds().count("held_back") == 1
+    assert world.run(11 * MINUTE, until=World.closed)
+
+
+def test_a_run_that_nothing_wants_any_more_says_that_it_runs_its_shortest() -> None:
+    world = World(soc=0.2).on_alerts()
+    world.fire("start")
+    world.run(MINUTE)
+    world.soc = 0.9
+    world.run(2 * MINUTE)
+    assert world.closed()
+    assert world.state.notes == ("Nothing wants the engine any more: it runs its shortest, 15 min.",)
+    assert world.kinds().count("note") == 1
+    assert world.run(15 * MINUTE, until=lambda it: not it.closed())
+    assert not world.state.notes
+
+
+def test_what_holds_a_demand_back_is_a_row_when_it_changes_and_no_more() -> None:
+    world = World(soc=0.2, ags=1).on_alerts()
+    world.fire("start")
+    world.run(5 * MINUTE)
+    told = [event for event in world.events if event.kind == "held_back"]
+    assert [event.text for event in told] == ["Wanted for alert, held back by ags_refuses."]
+    world.operator("off")
+    world.run(MINUTE)
+    assert world.events[-1].text == "Wanted for alert, held back by mode_off, ags_refuses."
+    for _ in range(300):
+        world.ags = 3 - (world.ags or 0)
+        world.run(5)
+    assert world.kinds().count("held_back") < 2 + 25, "a reason that flickers is told once a minute at most"
+
+
+def test_a_restart_does_not_call_the_engine_unheard_of_before_it_could_be_heard() -> None:
+    world = World(page_reachable=False)
+    world.run(20)
+    assert "proof_unknown" not in world.kinds()
+
+
+def test_a_run_for_blind_that_fails_has_its_turn_again_after_its_back_off() -> None:
+    world = World(settings=settings(on_blind="start"), soc=None, obeys=False)
+    assert world.run(10 * MINUTE, until=World.closed)
+    assert world.run(11 * MINUTE, until=lambda it: not it.closed())
+    assert closed_within(world, 20 * MINUTE) == pytest.approx(15 * MINUTE, abs=2)
+
+
 def test_a_start_alert_is_held_back_while_the_page_refuses_its_state_of_charge() -> None:
     world = World(soc=None, soc_refused=True).on_alerts()
     world.fire("start")

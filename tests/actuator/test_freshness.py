@@ -52,13 +52,22 @@ def test_between_pages_there_is_no_sample() -> None:
     assert watch.idle().fresh(6, 60) == 1.0
 
 
+def test_a_first_sight_stands_but_is_not_fresh() -> None:
+    watch = Watch().observe(0.9, 1.0, now=0).observe(0.9, 1.0, now=5)
+    assert watch.fresh(5, 60) is None
+    assert watch.standing(59, 60) == 0.9
+    assert watch.standing(60, 60) is None, "it has not moved for so long that it may be anybody's"
+    assert watch.observe(0.8, 2.0, now=61).standing(100, 60) == 0.8
+    assert watch.observe(None, None, now=30).standing(30, 60) is None
+
+
 # --- Debounced
 
 
 def debounced(*samples: tuple[float, bool | None]) -> Debounced:
     held = Debounced()
     for now, agrees in samples:
-        held = held.update(agrees=agrees, sampled=agrees is not None, now=now, limit=60)
+        held = held.update(agrees=agrees, sampled=agrees is not None, now=now, limit=60, share=100)
     return held
 
 
@@ -75,16 +84,24 @@ def test_a_contrary_sample_resets_it() -> None:
 
 def test_a_threshold_that_has_moved_resets_it_before_the_next_sample() -> None:
     held = debounced((0, True), (1, True), (2, True))
-    assert not held.update(agrees=False, sampled=False, now=2.5, limit=60).holds(1)
+    assert not held.update(agrees=False, sampled=False, now=2.5, limit=60, share=100).holds(1)
 
 
 def test_a_short_gap_pauses_it_and_its_time_does_not_count() -> None:
     held = debounced((0, True), (10, True), (20, True), (25, None))
     assert not held.holds(20), "while the value is absent nothing holds"
-    held = held.update(agrees=True, sampled=True, now=60, limit=60)
+    held = held.update(agrees=True, sampled=True, now=60, limit=60, share=100)
     assert held.holds(20)
     assert not held.holds(21)
-    assert held.update(agrees=True, sampled=True, now=65, limit=60).holds(25)
+    assert held.update(agrees=True, sampled=True, now=65, limit=60, share=100).holds(25)
+
+
+def test_a_sample_stands_for_its_share_of_the_time_before_it_and_no_more() -> None:
+    held = Debounced()
+    for now in (0, 50, 100, 105):
+        held = held.update(agrees=True, sampled=True, now=now, limit=60, share=20)
+    assert held.holds(45)
+    assert not held.holds(46)
 
 
 def test_a_gap_as_long_as_the_limit_resets_it() -> None:
@@ -95,7 +112,7 @@ def test_a_gap_as_long_as_the_limit_resets_it() -> None:
 def test_the_same_sample_read_again_counts_nothing() -> None:
     held = debounced((0, True))
     for now in range(1, 50):
-        held = held.update(agrees=True, sampled=False, now=now, limit=60)
+        held = held.update(agrees=True, sampled=False, now=now, limit=60, share=100)
     assert held == debounced((0, True))
 
 
@@ -106,7 +123,7 @@ def test_it_never_holds_for_longer_than_time_has_passed_since_a_contrary_sample(
     held, now, since, count = Debounced(), 0.0, 0.0, 0
     for seconds, agrees in steps:
         now += seconds
-        held = held.update(agrees=agrees, sampled=agrees is not None, now=now, limit=60)
+        held = held.update(agrees=agrees, sampled=agrees is not None, now=now, limit=60, share=100)
         if agrees is False:
             since, count = now, 0
         elif agrees:

@@ -299,6 +299,57 @@ def test_a_closure_that_slides_out_of_the_day_counts_by_the_part_within() -> Non
     assert budget_left(durable, settings(), now) == 9 * HOUR
 
 
+@pytest.mark.parametrize("orderly", [True, False])
+def test_an_engine_that_runs_after_the_tail_is_somebody_elses_where_the_contact_was_open(*, orderly: bool) -> None:
+    world = proven()
+    run = world.state.durable.run
+    assert run is not None
+    if orderly:
+        durable = msgspec.structs.replace(world.state.durable, run=msgspec.structs.replace(run, opened_at=world.now))
+        world.saved = Saved(durable=durable, moment=world.moment())
+    world.move(closed=False)
+    world.ac = True
+    world.die(dead_for=4 * MINUTE)
+    assert world.state.durable.candidate is None
+    world.run(2 * HOUR)
+    assert not world.closed()
+    assert world.proof()
+
+
+def test_an_engine_within_its_tail_is_still_ours() -> None:
+    world = proven()
+    world.move(closed=False)
+    world.die(dead_for=30)
+    assert world.run(40, until=World.closed)
+
+
+def test_a_contact_that_was_found_closed_is_a_row_of_its_own() -> None:
+    world = proven()
+    world.die(dead_for=20)
+    opened = [event for event in world.events if event.kind == "contact_opened"]
+    assert [event.fields["reason"] for event in opened] == ["restart"]
+    assert "found closed" in opened[0].text
+    world = proven()
+    world.move(closed=False)
+    world.die(dead_for=20)
+    assert "contact_opened" not in world.kinds()
+    assert "run_broken_off" in world.kinds()
+
+
+def test_an_alert_that_a_stop_has_answered_is_still_answered_after_a_restart() -> None:
+    world = proven()
+    world.soc = 0.7
+    assert world.run(HOUR, until=lambda world: not world.closed())
+    world.soc = 0.5
+    world.die(dead_for=5)
+    world.on_alerts()
+    world.fire("start")
+    world.run(30 * MINUTE)
+    assert not world.closed()
+    world.fire("start", starts_at=2.0)
+    assert world.closed()
+
+
 @pytest.mark.parametrize(
     ("wall", "opened_at", "closed_for"),
     [

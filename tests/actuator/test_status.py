@@ -137,6 +137,110 @@ def test_off_says_what_would_start_it_on_each_path() -> None:
     assert sentence(view(of)) == "Off: SOC 50 %, starts at 25 %, the alerts decide."
 
 
+def test_an_end_that_is_known_is_said() -> None:
+    of = world(limits={"daily_budget": "30m", "max_run": "4h"}).on_alerts()
+    of.soc = 0.2
+    of.fire("start")
+    run = of.state.durable.run
+    assert run is not None
+    assert status.status(view(of)).deadline == pytest.approx(of.wall + 1800, abs=2)
+
+    of = world(quiet_hours={"from": "21:00", "to": "06:00"}).on_alerts()
+    of.soc = 0.2
+    of.fire("start")
+    local = time.localtime(of.wall)
+    begins = (21 * 60 - local.tm_hour * 60 - local.tm_min) % 1440 * 60 - local.tm_sec
+    at = pytest.approx(of.wall + min(begins, 4 * 3600), abs=2)
+    assert status.status(view(of)).deadline == at
+
+    of = world()
+    of.operator("on", 600)
+    assert status.status(view(of)).deadline == pytest.approx(of.wall + 600, abs=2)
+    assert f"stops at {clock(of, of.now + 600)}" in sentence(view(of))
+
+    of = running()
+    of.operator("on", 600)
+    assert f"SOC 20 %, stops at {clock(of, of.state.durable.run.deadline)}." in sentence(view(of)), (  # type: ignore[union-attr]
+        "the operator goes on at 60 % too"
+    )
+
+    of = running()
+    of.soc = 0.9
+    of.run(70)
+    closed_at = of.state.durable.run.closed_at  # type: ignore[union-attr]
+    assert sentence(view(of)).endswith(
+        f"nothing wants it any more, and after its shortest run it stops at {clock(of, closed_at + 900)}."
+    )
+
+
+def test_an_emergency_by_volts_alone_ends_after_its_hour_and_an_exercise_by_its_length() -> None:
+    of = world().on_alerts()
+    of.volts, of.volts_threshold = 40.0, 46.0
+    assert of.run(200, until=World.closed)
+    run = of.state.durable.run
+    assert run is not None
+    assert sentence(view(of)).endswith(f"stops at {clock(of, run.closed_at + 3600)}.")
+
+    of = world(exercise={"every": "1d", "at": "10:00", "for": "20m"}).on_alerts()
+    of.minute_of_day = 610
+    of.step()
+    of.wall += 90_000
+    of.step()
+    run = of.state.durable.run
+    assert run is not None
+    assert of.state.causes == ("exercise",)
+    assert status.status(view(of)).deadline == pytest.approx(of.wall + 1200, abs=2)
+    of.run(60)
+    run = of.state.durable.run
+    assert run is not None
+    assert run.proven_at is not None
+    assert status.status(view(of)).deadline == pytest.approx(of.wall + run.proven_at + 1200 - of.now, abs=2)
+
+
+def test_an_engine_of_somebody_elses_is_not_called_off() -> None:
+    of = world().on_alerts()
+    of.ac = True
+    of.run(30)
+    assert sentence(view(of)).startswith("The engine runs, but not for us, and held off: there is AC")
+    of = world().on_alerts()
+    of.bus_alive = False
+    of.run(40)
+    assert sentence(view(of)).startswith("Contact open, and whether the engine runs is unknown: SOC 50 %")
+    of.operator("off")
+    of.soc = 0.2
+    of.run(10)
+    of.fire("start")
+    assert sentence(view(of)).endswith("SOC 20 %. Contact open, and whether the engine runs is unknown.")
+
+
+def test_what_has_not_been_heard_of_for_a_while_is_a_fault() -> None:
+    of = world()
+    of.bus_alive = False
+    of.run(55)
+    assert not status.status(view(of)).faults
+    of.run(10)
+    told = " ".join(status.status(view(of)).faults)
+    for words in ("tells whether the engine runs", "The AGS is not heard", "no emergency by volts"):
+        assert words in told
+    of.bus_alive, of.volts, of.volts_threshold = True, 48.0, 46.0
+    of.run(20)
+    assert not status.status(view(of)).faults
+    of.ags_max_run = 3600.0
+    of.run(20)
+    assert "ours end after 30 min" in " ".join(status.status(view(of)).faults)
+
+
+def test_seconds_of_a_run_do_not_go_back_while_a_restart_looks_whether_it_goes_on() -> None:
+    def seconds(of: World) -> float:
+        return samples(view(of))["generator_run_seconds_total", ""]
+
+    of = running()
+    before = seconds(of)
+    of.die(dead_for=5)
+    assert of.state.durable.candidate is not None
+    assert seconds(of) >= before
+
+
 def test_what_is_wanted_but_held_back_says_why_and_until_when() -> None:
     of = running()
     of.operator("off")

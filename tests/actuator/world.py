@@ -177,10 +177,12 @@ class World:
             self.boot += "'"
             self._changed_at -= self.now - 50.0
             self.now = 50.0
-        if self.contact:
+        found = self.contact
+        if found:
             self.move(closed=False)
         here = self.moment()
-        self.state, events = resume.restore(None if unreadable else self.saved, here, self.settings, torn=torn)
+        saved = None if unreadable else self.saved
+        self.state, events = resume.restore(saved, here, self.settings, torn=torn, found=found)
         self.saved = Saved(durable=self.state.durable, moment=here)
         self.events += events
         if self.law is not None:

@@ -37,7 +37,8 @@ def test_killed_and_restarted_the_same_run_goes_on_to_its_old_deadline(tmp_path:
             print(f"deadline before {before['deadline']}, after {after['deadline']}")
             assert end_of_run(it)["fields"]["reason"] == "max_run"
             rows = [row["fields"] for row in it.rows() if row["kind"].startswith("contact_")]
-            assert [row.get("resumed") for row in rows] == [False, True, None]
+            assert [row.get("resumed") for row in rows] == [False, None, True, None]
+            assert rows[1]["found_closed"], "the opening at the start is told as well"
             assert {row["run"] for row in rows} == {before["number"]}
 
 

@@ -1,0 +1,81 @@
+"""When a run ends by itself, as far as can be known now. Pure."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from actuator.demand import LASTING
+from actuator.inhibitors import budget_left
+from actuator.settings import AGS_MARGIN
+
+if TYPE_CHECKING:
+    from actuator.model import Cause, Durable, Run, State
+    from actuator.settings import Settings
+
+UNHELD: Final = frozenset({"emergency", "manual"})
+"""Causes that quiet hours do not end."""
+
+
+def allowed_by_ags(state: State) -> float:
+    """Return how long a run may last for the AGS not to end it, seconds; its own cap is latched as a fault."""
+    cap = state.ags_cap.verdict
+    return max(cap - AGS_MARGIN, cap / 2) if cap else math.inf
+
+
+def bound(durable: Durable, run: Run, settings: Settings, now: float) -> float:
+    """Return when a run ends whatever happens, monotonic: its deadline, or before that its budget's end."""
+    end = now
+    for _ in range(20):
+        # What is left grows again as the sliding window lets the past go.
+        left = budget_left(durable, settings, end)
+        if left < 1 or end >= run.deadline:
+            break
+        end += left
+    return min(end, run.deadline)
+
+
+def latest(durable: Durable, run: Run, settings: Settings, now: float, *, quiet_in: float | None) -> float:
+    """Return when a run ends if nothing else comes to want it, monotonic.
+
+    Args:
+        durable: what it is bounded by.
+        run: the one in progress.
+        settings: in force.
+        now: monotonic seconds.
+        quiet_in: seconds until quiet hours begin; None: they are not known to.
+    """
+    ends = [bound(durable, run, settings, now)]
+    if not run.causes:
+        ends.append(run.closed_at + settings.limits.min_run)
+    else:
+        ends.append(max(_own(cause, durable, run, settings) for cause in run.causes))
+        if quiet_in is not None and UNHELD.isdisjoint(run.causes):
+            ends.append(now + quiet_in)
+    return max(now, min(ends))
+
+
+def by_charge(run: Run) -> bool:
+    """Return whether a charged battery ends the run: every cause that holds it is one that ends so."""
+    return bool(run.causes) and LASTING.issuperset(run.causes) and run.volts_until is None
+
+
+def quiet_in(settings: Settings, wall: float, minute_of_day: int, *, wall_sane: bool) -> float | None:
+    """Return the seconds until quiet hours begin; None: there are none, or the clock is not known to be right."""
+    hours = settings.quiet_hours
+    if hours is None or not wall_sane:
+        return None
+    return 0.0 if hours.contain(minute_of_day) else (hours.from_ - minute_of_day) % 1440 * 60 - wall % 60
+
+
+def _own(cause: Cause, durable: Durable, run: Run, settings: Settings) -> float:
+    """Return the end that a cause sets to itself; infinity: the battery's charge ends it."""
+    if cause == "manual" and durable.manual_until is not None:
+        return durable.manual_until
+    if cause == "exercise" and settings.exercise is not None:
+        return (run.proven_at or run.closed_at) + settings.exercise.for_
+    if cause == "blind":
+        return run.closed_at + settings.blind.run
+    if cause == "emergency" and not run.soc_emergency and run.volts_until is not None:
+        return run.volts_until
+    return math.inf
