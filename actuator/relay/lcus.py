@@ -4,8 +4,9 @@
 three: `A0 01 01 A2` closes channel 1, `A0 01 00 A1` opens it. Source: the maker's protocol as printed by
 jarwyg/USB_RELAY and followed by brzycki/lcus_relay (Apache-2.0).
 
-The board answers nothing that holds for all of its makes, so it is not read back. An order counts as obeyed when the
-serial port has taken and sent it: a board that is dead behind a living adapter, or whose contact is welded, is not
+Some of them answer a single `FF` with their contacts in words, others not at all, and lcus_relay found the first answer
+stale: none is asked for, and the board is not read back. An order counts as obeyed when the serial port has taken and
+sent it: a board that is dead behind a living adapter, or whose contact is welded, is not
 noticed here. That is left to the evidence of the engine; and an open contact is told to open again every so often. The
 board holds its contact for as long as it has power, whatever becomes of this process.
 """

@@ -2,8 +2,8 @@
 
 The kernel's driver hid-mcp2221 makes a /dev/gpiochip of it. A line keeps direction and level when the kernel gives it
 free, as a Raspberry Pi's does. Reports of 64 bytes: 0x50 sets (for each line: alter the level, level, alter the
-direction, direction), 0x51 gets two bytes for each line, level and direction; direction 1 is an input (MCP2221A data
-sheet, DS20005565B, sections 3.1.11 and 3.1.12). Here both bytes are the level: the driver of Linux 6.1 takes the second
+direction, direction), 0x51 gets two bytes for each line, level and direction; direction 1 is an input (MCP2221 data
+sheet, DS20005292A, sections 3.1.11 and 3.1.12). Here both bytes are the level: the driver of Linux 6.1 takes the second
 one for it. That driver also makes a line an output first and sets its level then, so lines 0 and 1 power up low, for
 relays that close when high, and lines 2 and 3 high. uhid: Documentation/hid/uhid.rst of the Linux kernel.
 
