@@ -2,13 +2,13 @@
 
 9600 baud, 8N1. A command is four bytes: `A0`, the channel counted from 1, 1 to close or 0 to open, and the sum of the
 three: `A0 01 01 A2` closes channel 1, `A0 01 00 A1` opens it. Source: the maker's protocol as printed by
-jarwyg/USB_RELAY and followed by brzycki/lcus_relay (Apache-2.0).
+jarwyg/USB_RELAY and followed by Brian Rzycki's lcus_relay (Apache-2.0).
 
 Some of them answer a single `FF` with their contacts in words, others not at all, and lcus_relay found the first answer
 stale: none is asked for, and the board is not read back. An order counts as obeyed when the serial port has taken and
-sent it: a board that is dead behind a living adapter, or whose contact is welded, is not
-noticed here. That is left to the evidence of the engine; and an open contact is told to open again every so often. The
-board holds its contact for as long as it has power, whatever becomes of this process.
+sent it: a board that is dead behind a living adapter, or whose contact is welded, is not noticed here. That is left to
+the evidence of the engine; and an open contact is told to open again every so often. The board holds its contact for as
+long as it has power, whatever becomes of this process.
 """
 
 from __future__ import annotations
