@@ -25,6 +25,7 @@ from actuator.relay import RelayConfig, RelayError, RelayHeldError
 from actuator.relay.hand import Hand
 from actuator.relay.hold import hold
 from actuator.runtime import Runtime, open_surely, opened
+from actuator.worker import NoTryLeftError
 from toolkit import log
 from toolkit.config import ConfigError
 from toolkit.flags import Flags
@@ -83,7 +84,7 @@ async def main(flags: Flags) -> int:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    except RelayHeldError as error:
+    except (RelayHeldError, NoTryLeftError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     runtime = Runtime(config, flags.config_file, hand, Keeper(config.journal, config.relay))
@@ -195,7 +196,7 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             failed = not asked.done()
             why = f"by {_name(asked.result())}" if asked.done() else "by a failure of its own"
-        except OSError as error:
+        except (OSError, NoTryLeftError) as error:
             why = refused = str(error)
         finally:
             notify("STOPPING=1")

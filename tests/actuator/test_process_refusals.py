@@ -73,6 +73,18 @@ def test_a_board_that_hangs_until_no_try_is_left_ends_the_program_with_one_more_
         assert "the contact is open" in process.output
 
 
+def test_a_board_that_hangs_from_the_start_on_ends_the_program_in_words(tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    flag.touch()
+    with (
+        site(tmp_path) as it,
+        it.running(HANGING.replace("FLAG", str(flag)).replace("left = 5", "left = 999")) as process,
+    ):
+        assert process.wait(30) == 1
+        assert "5 earlier attempts still hang" in process.output
+        assert "Traceback" not in process.output
+
+
 STANDING = """
 import asyncio, pathlib, sys
 from actuator import server
