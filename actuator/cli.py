@@ -114,17 +114,21 @@ def _serve(flags: Flags) -> int:
 
 
 def _release(config_file: Path) -> int:
-    relay = service.known_relay(config_file)
-    if relay is None:
+    relays = service.known_relays(config_file)
+    if not relays:
         sys.stderr.write(f"{config_file} names no relay that can be read, and none is kept beside the journal.\n")
         try:
             configuration.load(config_file)
         except ConfigError as error:
             sys.stderr.write(f"{error}\n")
         return release.FAILED
-    status, sentence = asyncio.run(release.release(relay))
-    (sys.stdout if status == release.PROVEN else sys.stderr).write(f"{sentence}\n")
-    return status
+    statuses = []
+    for relay in relays:
+        status, sentence = asyncio.run(release.release(relay))
+        former = "" if relay is relays[0] else "last in force: "
+        (sys.stdout if status == release.PROVEN else sys.stderr).write(f"{former}{sentence}\n")
+        statuses.append(status)
+    return max(statuses, key=release.WORST)
 
 
 def _commission(arguments: argparse.Namespace) -> int:

@@ -17,9 +17,20 @@ PROVEN, FAILED, NOT_PROVEN = 0, 1, 3
 SECONDS = 5.0
 
 
+WORST = (PROVEN, NOT_PROVEN, FAILED).index
+"""Orders exit statuses."""
+
+
 async def release(relay: RelayConfig) -> tuple[int, str]:
     """Return the exit status and a sentence: 0 read back open, 3 sent but not proven, 1 not sent or still closed."""
     hand = Hand(relay, partial(driver, exclusive=False))
+    try:
+        return await _opened(hand)
+    finally:
+        await hand.let_go()  # another relay may be on the same line
+
+
+async def _opened(hand: Hand) -> tuple[int, str]:
     end = time.monotonic() + SECONDS
     sent, closed, fault = False, False, ""
     while True:

@@ -414,10 +414,10 @@ class Runtime:
         return proven
 
 
-async def open_surely(hand: Hand, seconds: float = OPENING) -> bool | None:
+async def open_surely(hand: Hand, seconds: float = OPENING, *, cause: str = "opening") -> bool | None:
     """Open the contact and read it back, over and over for at most `seconds`; return whether it is proven open.
 
-    None: the board took the order and cannot be read back.
+    None: the board took the order and cannot be read back. A failure is said once for each `cause`.
 
     Raises:
         RelayHeldError: another controller has the relay.
@@ -432,7 +432,7 @@ async def open_surely(hand: Hand, seconds: float = OPENING) -> bool | None:
                 except RelayHeldError:
                     raise
                 except RelayError as error:
-                    _log.limited("opening", "opening the contact failed", level="error", error=error)
+                    _log.limited(cause, "opening the contact failed", level="error", error=error)
                 await asyncio.sleep(0.1)
     return False
 

@@ -1,7 +1,8 @@
 """From the first opening to the last one: in which order the program begins, and how it ends.
 
 The relay comes first of all, read from its own part of the file whatever else in it may be wrong; a contact that a dead
-predecessor left closed opens before anything else is looked at. Then the configuration, the journal, the web.
+predecessor left closed opens before anything else is looked at, also when the file names another one by now. Then the
+configuration, the journal, the web.
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from actuator import config as configuration
 from actuator import server
 from actuator.collector import Counts, GeneratorCollector
 from actuator.config import Config
 from actuator.journal import Keeper, last_relay
-from actuator.relay import RelayConfig, RelayError, RelayHeldError
+from actuator.relay import GpioRelay, ModbusRelay, RelayConfig, RelayError, RelayHeldError
 from actuator.relay.hand import Hand
 from actuator.relay.hold import hold
 from actuator.runtime import Runtime, open_surely, opened
@@ -70,9 +74,11 @@ async def main(flags: Flags) -> int:
         Stopped: by a signal, with the contact proven open.
     """
     try:
-        relay = known_relay(flags.config_file)
-        hand = None if relay is None else Hand(relay)
-        found = None if hand is None else await _found(hand)
+        relays = known_relays(flags.config_file)
+        found = [await _open_former(relay) for relay in relays[1:]]
+        hand = Hand(relays[0]) if relays else None
+        if hand is not None:
+            found.append(await _found(hand))
         is_open = hand is not None and await _open_first(hand)
         config, web_config = check(flags)
         if hand is None:
@@ -88,7 +94,7 @@ async def main(flags: Flags) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     runtime = Runtime(config, flags.config_file, hand, Keeper(config.journal, config.relay))
-    await runtime.restore(found_closed=found)
+    await runtime.restore(found_closed=_any_closed(found))
     return await _serve(runtime, flags, web_config)
 
 
@@ -106,10 +112,27 @@ def check(flags: Flags) -> tuple[Config, WebConfig]:
     return config, web_config
 
 
-def known_relay(config_file: Path) -> RelayConfig | None:
-    """Return the relay that the file names; if that cannot be read, the last good one, kept beside the journal."""
-    relay = configuration.relay_only(config_file)
-    return relay if relay is not None else last_relay(_journal(config_file))
+def known_relays(config_file: Path) -> tuple[RelayConfig, ...]:
+    """Return the relay that the file names, and after it the one that was last in force, if that is another one.
+
+    Another one in the file is not taken up while the contact is closed; who dies then leaves the old one closed. What
+    was last in force is kept beside the journal, also for a file that cannot be read.
+    """
+    named, kept = configuration.relay_only(config_file), last_relay(_journal(config_file))
+    if named is not None and kept is not None and _contact(named) == _contact(kept):
+        kept = None
+    return tuple(relay for relay in (named, kept) if relay is not None)
+
+
+def _contact(relay: RelayConfig) -> RelayConfig:
+    """Return what tells one contact from another: a pin of another polarity is the same one, and the file is right."""
+    match relay:
+        case ModbusRelay():
+            return replace(relay, lease=None)
+        case GpioRelay():
+            return replace(relay, chip=os.path.realpath(relay.chip), active_low=False)
+        case _:
+            return relay
 
 
 def _journal(config_file: Path) -> Path:
@@ -120,6 +143,34 @@ def _journal(config_file: Path) -> Path:
             return Path(found[1])
     folder = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
     return Path(folder) / DEFAULT_JOURNAL.name if folder else DEFAULT_JOURNAL
+
+
+async def _open_former(relay: RelayConfig) -> bool | None:
+    """Open the contact that was last in force and let go of it; return where it was found, as `_found` does.
+
+    A board that has been taken away keeps nobody from starting: it is tried for as long as the last opening is, and
+    said.
+    """
+    hand = Hand(relay)
+    found = None
+    try:
+        found = await _found(hand)
+        last = await open_surely(hand, cause="opening the former")
+    except (RelayHeldError, NoTryLeftError) as error:
+        _log.error("the relay that was last in force cannot be opened", relay=hand.description, error=error)
+    else:
+        if last is False:
+            _log.error("the relay that was last in force could not be proven open", relay=hand.description)
+        else:
+            _log.info("the relay that was last in force is told to open", relay=hand.description, read_back=last)
+    finally:
+        await hand.let_go()
+    return found
+
+
+def _any_closed(found: Sequence[bool | None]) -> bool | None:
+    """Return whether any of these contacts was found closed; None: one could not say, or there was none to be asked."""
+    return True if True in found else None if None in found or not found else False
 
 
 async def _found(hand: Hand) -> bool | None:
