@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from actuator.model import Moment
@@ -47,12 +48,28 @@ def boot_id() -> str:
     return _BOOT_ID.read_text().strip()
 
 
-def moment(*, not_before: float | None = None) -> Moment:
-    """Return this moment on every clock.
+class Clock:
+    """The machine's clocks, with the hour kept by the monotonic one when the time source is lost.
 
-    Args:
-        not_before: Unix time of something that has happened already; a wall clock before it is not sane.
+    A satellite link that is switched off for the night must not make the night unknown: the kernel calls its clock
+    unsynchronised after some hours, while it is still right to the second. Nor is a step of it by hand believed.
     """
-    wall = time.time()
-    sane = synchronised() and (not_before is None or wall >= not_before)
-    return Moment(boot=boot_id(), now=time.monotonic(), wall=wall, wall_sane=sane)
+
+    def __init__(self, synchronised: Callable[[], bool] = synchronised) -> None:
+        self._synchronised = synchronised
+        self._right: tuple[float, float] | None = None
+
+    def moment(self, *, not_before: float | None = None) -> Moment:
+        """Return this moment on every clock.
+
+        Args:
+            not_before: Unix time of something that has happened already; a wall clock before it is not sane.
+        """
+        wall, now = time.time(), time.monotonic()
+        sane = synchronised = self._synchronised()
+        if synchronised:
+            sane = not_before is None or wall >= not_before
+            self._right = (wall, now) if sane else None
+        elif self._right is not None:
+            wall, sane = self._right[0] + now - self._right[1], True
+        return Moment(boot=boot_id(), now=now, wall=wall, wall_sane=sane)

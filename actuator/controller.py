@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from msgspec.structs import replace
 
 from actuator import ags
-from actuator.demand import FIRST, LASTING, causes, emergencies, undecidable
+from actuator.demand import FIRST, LASTING, causes, emergencies, looked, undecidable
 from actuator.ends import allowed_by_ags, bound
 from actuator.freshness import Debounced
 from actuator.inhibitors import DAY, held, quiet, reasons, rested
 from actuator.model import Closure, Event, Level, Run, Step
 from actuator.perception import BUS_FRESH, fresh_ags, fresh_soc, perceive
+from actuator.reboot import credited
 from actuator.settings import MINUTE
 from actuator.words import percent, span
 
@@ -125,6 +126,9 @@ class _Turn:
     # --- what is so
 
     def perceive(self) -> None:
+        if self.inputs.wall_sane and self.durable.anchor is not None:
+            durable = credited(self.durable, wall=self.inputs.wall, now=self.now)
+            self.state = replace(self.state, durable=durable)
         ags_cap = self.state.ags_cap.verdict
         self.state, events = perceive(self.state, self.inputs, self.now)
         self.events += events
@@ -219,7 +223,7 @@ class _Turn:
         self.state = replace(self.state, inhibitors=reasons(self.state, self.inputs, self.now))
         self.weighed = self.durable
         for note in notes:
-            if note not in before.notes:
+            if note not in before.notes and self.untold(note):
                 self.say("note" if wanted or self.durable.run else "held_back", note, Level.WARNING)
 
     # --- a run in progress
@@ -333,7 +337,8 @@ class _Turn:
         """End the run: the contact opens."""
         limits, durable = self.settings.limits, self.durable
         seconds = self.now - run.closed_at
-        attempts = durable.attempts + (ending.end in FAILURES)
+        failed = ending.end in FAILURES or self.fruitless(run, ending.end)
+        attempts = durable.attempts + failed
         self.keep(
             run=None,
             closures=(*durable.closures, Closure(start=run.closed_at, end=self.now)),
@@ -356,7 +361,7 @@ class _Turn:
             seconds=round(seconds, 1),
             was_proven=run.proven_at is not None,
         )
-        if ending.end in FAILURES:
+        if failed:
             if "blind" in run.causes:
                 # Its turn did not come about: back-off and lock-out bound the next one, not the interval.
                 self.keep(blind_at=None)
@@ -376,6 +381,15 @@ class _Turn:
                 attempts=attempts,
             )
             self.lock_out()
+
+    def fruitless(self, run: Run, end: End) -> bool:
+        """Return whether a run has come to its own end with an engine that is denied and never was proven."""
+        if run.proven_at is not None or self.state.proof.sure is not False:
+            return False
+        if end == "max_run":
+            # Shortened by the AGS or the journal; an owner who wants runs too short to be judged has been warned.
+            return self.settings.limits.max_run >= self.settings.limits.start_confirm
+        return end == "demand_gone" and not run.lasting and run.cause in ("exercise", "blind")
 
     def lock_out(self) -> None:
         """Between runs, used-up attempts lock out: failed ones, broken-off ones, or too many for an edited limit."""
@@ -428,7 +442,7 @@ class _Turn:
 
     def start(self) -> None:
         wanted, durable = self.state.causes, self.durable
-        if not wanted or held(self.state.inhibitors, wanted) or not self.closable():
+        if not wanted or held(self.state.inhibitors, wanted) or not self.closable() or not looked(self.state, self.now):
             return
         cause: Cause = next(first for first in FIRST if first in wanted)
         by_soc, by_volts = emergencies(self.state, self.inputs)
@@ -495,22 +509,31 @@ class _Turn:
     def tell_held_back(self) -> None:
         """Say what is wanted and by what it is held, as it changes, but not as often as a reason may flicker."""
         state = self.state
-        wanted = () if self.durable.run is not None or not held(state.inhibitors, state.causes) else state.causes
-        told_causes, told_reasons, told_at = state.held_back
-        if not wanted:
-            if told_causes:
-                self.state = replace(state, held_back=((), (), told_at))
+        text = ""
+        if self.durable.run is None and state.causes and held(state.inhibitors, state.causes):
+            text = f"Wanted for {', '.join(state.causes)}, held back by {', '.join(state.inhibitors)}."
+        if text == state.held_back:
             return
-        if (wanted, state.inhibitors) != (told_causes, told_reasons) and self.now - told_at >= MINUTE:
-            text = f"Wanted for {', '.join(wanted)}, held back by {', '.join(state.inhibitors)}."
-            self.say("held_back", text)
-            self.state = replace(state, held_back=(wanted, state.inhibitors, self.now))
+        if not text or self.untold("held back"):
+            self.state = replace(self.state, held_back=text)
+            if text:
+                self.say("held_back", text)
+
+    def untold(self, what: str) -> bool:
+        """Return whether this has not been told within a minute, and note that it is now."""
+        told = {key: at for key, at in self.state.told.items() if self.now - at < MINUTE}
+        if what in told:
+            return False
+        self.state = replace(self.state, told={**told, what: self.now})
+        return True
 
     def phase(self) -> Phase:
         run, durable, proof = self.durable.run, self.durable, self.state.proof.verdict
         if run is not None:
             confirmed = self.now - run.closed_at >= self.settings.limits.start_confirm
-            if proof is None and (run.proven_at is not None or confirmed):
+            if proof is None and run.proven_at is not None:
+                return "unknown"
+            if confirmed and run.proven_at is None and self.state.proof.sure is None:
                 return "unknown"
             return "running" if run.proven_at is not None else "starting"
         if self.state.relay_fault or durable.candidate is not None:

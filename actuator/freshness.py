@@ -90,7 +90,9 @@ class Debounced(msgspec.Struct, frozen=True, kw_only=True):
         if self.last is not None and now - self.last >= limit:
             self = Debounced()  # noqa: PLW0642 - too long a gap is a beginning
         if agrees is None:
-            return replace(self, paused=True) if self.last is not None and not self.paused else self
+            if self.last is None or self.paused:
+                return self
+            return replace(self, elapsed=self.elapsed + min(now - self.last, share), paused=True)
         if not agrees:
             return Debounced()
         if not sampled:
@@ -124,6 +126,10 @@ class Settled(msgspec.Struct, Generic[Said], frozen=True, kw_only=True):
     def sure(self) -> Said | None:
         """The verdict while the newest samples bear it out, else None."""
         return self.verdict if self.count >= SAMPLES else None
+
+    def glimpse(self, said: Said | None) -> Self:
+        """Take in what may or may not be so, before there is any sample: it counts for nothing but `last`."""
+        return self if self.count or said == self.last else replace(self, last=said)
 
     def update(self, said: Said | None, *, sampled: bool, now: float, memory: float = 0.0) -> Self:
         """Take in a step.

@@ -7,7 +7,6 @@ boot; wall times are Unix time and serve people, quiet hours and the exercise on
 from __future__ import annotations
 
 import enum
-import math
 from typing import Literal, get_args
 
 import msgspec
@@ -212,6 +211,18 @@ class Closure(msgspec.Struct, frozen=True, kw_only=True):
     end: float
 
 
+class Anchor(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the wall clock where it is not known to be right.
+
+    Attributes:
+        wall: Unix time that it was at `now` at the least.
+        now: monotonic seconds.
+    """
+
+    wall: float
+    now: float
+
+
 class Durable(msgspec.Struct, frozen=True, kw_only=True):
     """What must outlive the process; the journal keeps it, and writes it before the contact closes.
 
@@ -241,6 +252,7 @@ class Durable(msgspec.Struct, frozen=True, kw_only=True):
         run_seconds: of closures that have ended, for the counter.
         relay_errors: for the counter.
         torn: the journal was found torn; until acknowledged.
+        anchor: this boot began without knowing how long the machine was off; None: that is known, or never will be.
     """
 
     run: Run | None = None
@@ -268,6 +280,7 @@ class Durable(msgspec.Struct, frozen=True, kw_only=True):
     run_seconds: float = 0.0
     relay_errors: int = 0
     torn: bool = False
+    anchor: Anchor | None = None
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
@@ -334,7 +347,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         causes: why it is wanted.
         inhibitors: why it may not.
         notes: what else keeps it from running or from stopping, in words.
-        held_back: causes and reasons that the journal was last told of, and when.
+        held_back: what the journal was last told of causes and of the reasons that hold them.
+        told: what has been told within the last minute and flickers, and when.
     """
 
     started_at: float
@@ -372,7 +386,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     causes: tuple[Cause, ...] = ()
     inhibitors: tuple[Reason, ...] = ()
     notes: tuple[str, ...] = ()
-    held_back: tuple[tuple[Cause, ...], tuple[Reason, ...], float] = ((), (), -math.inf)
+    held_back: str = ""
+    told: dict[str, float] = {}
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

@@ -147,7 +147,9 @@ def _judge_evidence(state: State, now: float) -> State:
     if state.durable.run is not None or state.proof.sure is False or evidence_lost(state, now):
         ac_live = False
     else:
-        ac_live = state.ac_live or (positive is True and state.evidence.sampled)
+        # What is seen first may be old, but it may be so.
+        seen = state.evidence.standing(now, BUS_FRESH) if state.evidence.changed_at is None else evidence
+        ac_live = state.ac_live or bool(seen)
     return state if ac_live is state.ac_live else replace(state, ac_live=ac_live)
 
 
@@ -158,16 +160,22 @@ def _judge_ags(state: State, settings: Settings, now: float) -> State:
     if code is None:
         # One packet that is missing does not make a refusing AGS an absent one.
         silent = state.ags_stands.update(None, sampled=False, now=now, memory=BUS_FRESH)
+        seen = state.ags.standing(now, BUS_FRESH) if state.ags.changed_at is None else None
+        silent = silent.glimpse(None if seen is None else _stands(state, int(seen), settings, now))
         return state if silent is state.ags_stands else replace(state, ags_stands=silent)
     last_start = code if code in ags.FOREIGN or code == ags.OURS else state.ags_last_start
-    stands = ags.stands(
-        code, last_start=last_start, closed=state.durable.run is not None, ours=_ours(state, settings, now)
-    )
+    state = replace(state, ags_last_start=last_start)
+    stands = _stands(state, code, settings, now)
     return replace(
         state,
         ags_last_start=last_start if code in ags.RUNNING else None,
         ags_stands=state.ags_stands.update(stands, sampled=True, now=now),
     )
+
+
+def _stands(state: State, code: int, settings: Settings, now: float) -> ags.Standing:
+    closed, ours = state.durable.run is not None, _ours(state, settings, now)
+    return ags.stands(code, last_start=state.ags_last_start, closed=closed, ours=ours)
 
 
 def _ours(state: State, settings: Settings, now: float) -> bool:
@@ -334,6 +342,6 @@ def _board(state: State, inputs: Inputs, now: float) -> tuple[State, Iterable[Ev
         return replace(state, relay_fault=True, contrary_reads=contrary, good_reads=0, durable=durable), (event,)
     if state.relay_fault and good >= SAMPLES:
         event = Event(kind="relay_recovered", text="The relay obeys again; starts are held for min off.")
-        durable = replace(durable, released_at=now, stopped_at=None)
+        durable = replace(durable, released_at=now, stopped_at=now if state.proof.sure is False else None)
         return replace(state, relay_fault=False, contrary_reads=0, good_reads=0, durable=durable), (event,)
     return replace(state, contrary_reads=contrary, good_reads=good, durable=durable), ()

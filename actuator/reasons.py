@@ -59,10 +59,8 @@ def _reason(reason: Reason, view: View) -> tuple[str, float | None]:  # noqa: C9
         case "min_off":
             return f"at least {span(limits.min_off)} between two runs", rest_until(durable, config)
         case "back_off":
-            which = (
-                f"failed attempt {durable.attempts} of {limits.attempts}" if durable.attempts else "a failed attempt"
-            )
-            return f"a pause after {which}", durable.back_off_until
+            which = f" {durable.attempts} of {limits.attempts}" if durable.attempts else ""
+            return f"a pause after failed attempt{which}", durable.back_off_until
         case "quiet_hours":
             return "quiet hours" + (f" until {config.quiet_hours.to}" if config.quiet_hours else ""), None
         case "ags_refuses":

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from actuator.beliefs import Beliefs
 from actuator.inhibitors import budget_left
 from actuator.model import Closure, Durable, Event, Level, State
+from actuator.reboot import carried
 from actuator.words import span
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ def restore(
         torn: journal and sidecar do not agree: at most one max run of budget is left.
         found: where the contact was before this start opened it, True closed; None: the board could not say.
     """
-    durable = Durable(mode="off" if torn else "auto") if saved is None else _carried(saved, here)
+    durable = Durable(mode="off" if torn else "auto") if saved is None else saved.durable
     same_boot = saved is not None and saved.moment.boot == here.boot
+    if saved is not None and not same_boot:
+        durable = carried(durable, saved.moment, here)
     events: list[Event] = []
     run = durable.run or durable.candidate
     if run is not None:
@@ -106,45 +109,4 @@ def _broken_off(run: Run, *, same_boot: bool, found: bool | None) -> Event:
         text=f"Run {run.number} was broken off by {how} of this program, {when}; the contact {contact}.",
         level=Level.WARNING,
         fields={"reason": "restart", "run": run.number, "cause": run.cause, "found_closed": found},
-    )
-
-
-def _carried(saved: Saved, here: Moment) -> Durable:
-    """Return the durable state with its times on this boot's clock.
-
-    Over a reboot the time that passed counts only when the wall clock was sane on both sides of it; else none did.
-    """
-    durable, moment = saved.durable, saved.moment
-    if moment.boot == here.boot:
-        return durable
-    passed = max(0.0, here.wall - moment.wall) if moment.wall_sane and here.wall_sane else 0.0
-    shift = here.now - passed - moment.now
-
-    def moved(time: float | None) -> float | None:
-        return None if time is None else time + shift
-
-    run = durable.run or durable.candidate
-    if run is not None:
-        run = replace(
-            run,
-            closed_at=run.closed_at + shift,
-            deadline=run.deadline + shift,
-            proven_at=moved(run.proven_at),
-            volts_until=moved(run.volts_until),
-            opened_at=moved(run.opened_at),
-        )
-    manual_over = durable.mode == "on"
-    return replace(
-        durable,
-        run=run,
-        candidate=None,
-        closures=tuple(Closure(start=closure.start + shift, end=closure.end + shift) for closure in durable.closures),
-        back_off_until=moved(durable.back_off_until),
-        released_at=moved(durable.released_at),
-        stopped_at=moved(durable.stopped_at),
-        # An order to run for a while was given to another boot; nobody may remember it.
-        mode=durable.mode_before if manual_over else durable.mode,
-        manual_until=None if manual_over else durable.manual_until,
-        blind_at=moved(durable.blind_at),
-        exercise_at=moved(durable.exercise_at),
     )

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from actuator import clock, controller, resume
 from actuator import config as configuration
+from actuator import controller, resume
+from actuator.clock import Clock
 from actuator.config import Config
 from actuator.feedback import Feedback
 from actuator.inbox import Inbox, Outcome
@@ -33,6 +34,9 @@ from toolkit.notify import notify
 
 TICK = 1.0
 """Seconds between two turns without an event."""
+
+OPEN_TICK = 600.0
+"""Seconds between two snapshots while it is open."""
 
 OPENING = 5.0
 """Seconds for which the last opening is tried."""
@@ -78,6 +82,7 @@ class Runtime:
         self._renewed_at = 0.0
         self._opened_at = 0.0
         self._saved_at = 0.0
+        self._clock = Clock()
         self._last_wall: float | None = None
         self._turning = asyncio.Lock()
         self._watchers: set[asyncio.Event] = set()
@@ -89,7 +94,7 @@ class Runtime:
             found_closed: where the contact was before this start opened it; None: the board could not say.
         """
         self._read_back = await self._ask()
-        here = clock.moment()
+        here = self._clock.moment()
         found = await self.keeper.load(here)
         self._last_wall = found.last_wall
         self._state, events = resume.restore(found.saved, here, self.config, torn=bool(found.torn), found=found_closed)
@@ -129,7 +134,7 @@ class Runtime:
         if self._ending:
             return
         self._read_back = await self._ask()
-        here = clock.moment(not_before=self._last_wall)
+        here = self._clock.moment(not_before=self._last_wall)
         inputs, waiting = self.inbox.empty(self._inputs(here))
         try:
             outcome = await self._decide(inputs, here)
@@ -244,12 +249,17 @@ class Runtime:
     # --- what is written and shown
 
     def _worth_saving(self, before: State, step: Step, now: float) -> bool:
-        """Whether the durable state goes to the disk in this turn; a count of errors waits for its tenth second."""
+        """Whether the durable state goes to the disk in this turn.
+
+        A count of errors waits for its tenth second. With the contact open the moment alone is worth a write now and
+        then: over a reboot without a clock that is right, no more time has passed than up to there.
+        """
         durable = step.state.durable
         if replace(durable, relay_errors=before.durable.relay_errors) != before.durable:
             return True
         counted = durable.relay_errors != before.durable.relay_errors
-        return (step.close or counted) and now - self._saved_at >= resume.DURABLE_TICK
+        since = now - self._saved_at
+        return since >= OPEN_TICK or ((step.close or counted) and since >= resume.DURABLE_TICK)
 
     def _inputs(self, here: Moment) -> Inputs:
         local = time.localtime(here.wall)
@@ -284,7 +294,7 @@ class Runtime:
 
     async def _tell(self, events: Sequence[Event], *, save: bool, here: Moment | None = None) -> None:
         """Say events and write them down, with the durable state when asked."""
-        here = here or clock.moment(not_before=self._last_wall)
+        here = here or self._clock.moment(not_before=self._last_wall)
         self._say(events)
         if save:
             self._saved_at = here.now
@@ -350,7 +360,7 @@ class Runtime:
             self.keeper.remember(new.relay)
         self.config = new
         # Who has been told that it is in force finds it shown.
-        self._show(clock.moment(not_before=self._last_wall))
+        self._show(self._clock.moment(not_before=self._last_wall))
         self._warn()
 
     def _warn(self) -> None:

@@ -198,16 +198,17 @@ class _Routes:
         form = request.query.get("format", "json")
         if form not in ("json", "csv"):
             raise web.HTTPBadRequest(text=f'Found format "{form}", expected json or csv.')
+        render = journal.as_csv if form == "csv" else journal.as_json
         try:
-            rows = await self._runtime.keeper.rows(
-                since=_moment(request.query.get("since")), most=_most(request.query.get("most"))
+            body = await self._runtime.keeper.read(
+                render, since=_moment(request.query.get("since")), most=_most(request.query.get("most"))
             )
         except JournalError as error:
             raise web.HTTPServiceUnavailable(text=str(error)) from error
         if form == "csv":
             headers = {hdrs.CONTENT_DISPOSITION: 'attachment; filename="generator-journal.csv"'}
-            return web.Response(text=journal.as_csv(rows), content_type="text/csv", headers=headers)
-        return web.Response(body=journal.as_json(rows), content_type="application/json")
+            return web.Response(body=body, content_type="text/csv", charset="utf-8", headers=headers)
+        return web.Response(body=body, content_type="application/json")
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Send the status after each turn and each journal row as it comes, from the one that the client saw last."""

@@ -5,8 +5,8 @@ small sidecar beside it, replaced as a whole, carries the same sequence number, 
 when the other was cut, emptied, lost or put back from an older copy. The database is written first and the sidecar
 second, so a sidecar that is one behind is a death between the two and nothing worse.
 
-Rooms: `rows` is one event, `sidecar` the small file, `halves` the judgement of both, `store` the database, `keeper` how
-the loop uses it all.
+Rooms: `rows` is one event, `sidecar` the small file, `halves` the judgement of both, `store` the database, `reader` who
+asks for its rows, `keeper` how the loop uses it all.
 """
 
 from __future__ import annotations

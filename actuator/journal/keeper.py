@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from actuator.journal import sidecar
 from actuator.journal.halves import salvaged
+from actuator.journal.reader import Reader
 from actuator.journal.rows import Row
 from actuator.journal.store import MOST_ROWS, Found, Journal, JournalError, LostError
 from actuator.model import Moment, Saved
 from actuator.relay.config import RelayConfig
 from actuator.worker import StuckError, Worker
 from toolkit import log
+
+T = TypeVar("T")
 
 DEADLINE = 3.0
 """Seconds for one write; a worn SD card may take one."""
@@ -43,6 +47,7 @@ class Keeper:
     def __init__(self, path: Path, relay: RelayConfig) -> None:
         self._path, self._relay = path, relay
         self._worker = Worker("journal")
+        self._reader = Reader(path)
         self._journal = Journal(path, relay)
         self._next = 1
         self._recent: deque[Row] = deque(maxlen=_RECENT)
@@ -166,18 +171,29 @@ class Keeper:
         await self.write((), None)
 
     async def rows(self, *, since: float | None = None, after: int = 0, most: int = MOST_ROWS) -> list[Row]:
-        """Return rows in order, those that wait to be written too.
+        """Return rows in order, those that wait to be written too; see `read`."""
+        return await self.read(list, since=since, after=after, most=most)
+
+    async def read(
+        self, render: Callable[[list[Row]], T], *, since: float | None = None, after: int = 0, most: int = MOST_ROWS
+    ) -> T:
+        """Return what `render` makes of rows in order, those that wait to be written too.
+
+        What is in memory is not read from the disk; the rest is, and rendered, in a thread of its own.
 
         Raises:
-            JournalError: they cannot be read.
+            JournalError: they cannot be read, or not now.
         """
-        try:
-            stored = await self._worker.do(partial(self._journal.rows, since=since, after=after, most=most), DEADLINE)
-        except StuckError as error:
-            self._renew()
-            raise JournalError(f"{self._path} cannot be read: {error}") from error
-        waiting = [row for row in self._waiting if row.id > after and (since is None or row.wall >= since)]
-        return [*stored, *waiting][-most:]
+        memory = list(self._recent) if len(self._recent) > len(self._waiting) else self._waiting
+        own = [row for row in memory if row.id > after and (since is None or row.wall >= since)]
+        if self.has(after) or len(own) >= most:
+            return render(own[max(0, len(own) - most) :])
+        first = memory[0].id if memory else self._next
+
+        def together(stored: list[Row]) -> T:
+            return render([*(row for row in stored if row.id < first), *own][-most:])
+
+        return await self._reader.read(together, since=since, after=after, most=most)
 
     async def close(self) -> None:
         """Close the database and end the thread."""
@@ -186,6 +202,7 @@ class Keeper:
         except StuckError as error:
             _log.error("journal cannot be closed", error=error)
         self._worker.stop()
+        self._reader.stop()
 
     def _renew(self) -> None:
         """Leave the connection to the thread that hangs in it."""

@@ -5,11 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+
+from toolkit import log
+
+COLUMNS = "id, wall, sane, kind, level, text, fields, checksum"
+
+_log = log.get(__name__)
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +76,15 @@ def row(stored: tuple[Any, ...]) -> Row:
     return read
 
 
+def whole(stored: Iterator[tuple[Any, ...]]) -> Iterator[Row]:
+    """Yield the rows that are as they were written; say it of others."""
+    for one in stored:
+        try:
+            yield row(one)
+        except ValueError as error:
+            _log.limited("row", "a journal row is damaged and left out", error=error)
+
+
 def _checksum(row: Row) -> int:
     facts = (row.id, float(row.wall), row.sane, row.kind, row.level, row.text)
     return zlib.crc32(encode(facts) + encode(row.fields))
@@ -85,15 +100,15 @@ def as_object(row: Row) -> bytes:
     return encode({"time": row.time, **msgspec.structs.asdict(row)})
 
 
-def as_csv(rows: Sequence[Row]) -> str:
-    """Return rows as CSV (RFC 4180): id, time, wall, sane, kind, level, text, and the fields as JSON."""
+def as_csv(rows: Sequence[Row]) -> bytes:
+    """Return rows as CSV (RFC 4180, UTF-8): id, time, wall, sane, kind, level, text, and the fields as JSON."""
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(["id", "time", "wall", "sane", "kind", "level", "text", "fields"])
     for row in rows:
         fields = encode(row.fields).decode()
         writer.writerow([row.id, row.time, row.wall, int(row.sane), row.kind, row.level, row.text, fields])
-    return file.getvalue()
+    return file.getvalue().encode()
 
 
 def encode(value: object) -> bytes:

@@ -7,19 +7,17 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from actuator.journal import sidecar
 from actuator.journal.halves import Content, salvaged, torn
-from actuator.journal.rows import Row, columns, encode, row
+from actuator.journal.rows import COLUMNS, Row, columns, encode, whole
 from actuator.journal.seal import sealed, unsealed
 from actuator.model import Durable, Moment, Saved
 from actuator.relay.config import RelayConfig
-from toolkit import log
 
 MOST_ROWS = 20_000
 """Rows kept; at about 300 bytes each the file stays under 10 MB."""
@@ -34,11 +32,8 @@ INSERT OR IGNORE INTO state VALUES (1, 0, NULL);
 """
 
 
-_COLUMNS = "id, wall, sane, kind, level, text, fields, checksum"
 _DAMAGE = (sqlite3.Error, OSError, msgspec.MsgspecError, ValueError, TypeError, ArithmeticError)
 """What files that are not as we left them can raise."""
-
-_log = log.get(__name__)
 
 
 class JournalError(Exception):
@@ -185,31 +180,6 @@ class Journal:
                 known.identity = None
                 self._set_aside()
             raise LostError(f"{self._path if replaced else beside} was removed or replaced while it was in use")
-
-    def rows(self, *, since: float | None = None, after: int = 0, most: int = MOST_ROWS) -> list[Row]:
-        """Return rows in order, the newest `most` of those asked for.
-
-        Args:
-            since: Unix time of the oldest one.
-            after: number of the row before the first one.
-            most: how many at most.
-
-        Raises:
-            JournalError: the database cannot be read.
-        """
-        asked = (after, -1e300 if since is None else since, most)
-        try:
-            stored = (
-                []
-                if self._database is None
-                else self._database.execute(
-                    f"SELECT {_COLUMNS} FROM event WHERE id > ? AND wall >= ? ORDER BY id DESC LIMIT ?",  # noqa: S608
-                    asked,
-                ).fetchall()
-            )
-        except (sqlite3.Error, ArithmeticError) as error:
-            raise JournalError(f"{self._path} cannot be read: {error}") from error
-        return [*_whole(reversed(stored))]
 
     def close(self) -> None:
         """Close the database; the next write opens it again."""
@@ -390,17 +360,8 @@ def _snapshot(sequence: object, saved: object) -> Saved | None:
 def _newest(database: sqlite3.Connection) -> tuple[int, float | None]:
     """Return the number of the newest whole row, and when a clock known to be right last wrote one."""
     last_id = 0
-    for one in _whole(database.execute(f"SELECT {_COLUMNS} FROM event ORDER BY id DESC")):  # noqa: S608 - constants
+    for one in whole(database.execute(f"SELECT {COLUMNS} FROM event ORDER BY id DESC")):  # noqa: S608 - constants
         last_id = last_id or one.id
         if one.sane:
             return last_id, one.wall
     return last_id, None
-
-
-def _whole(stored: Iterator[tuple[Any, ...]]) -> Iterator[Row]:
-    """Yield the rows that are as they were written; say it of others."""
-    for one in stored:
-        try:
-            yield row(one)
-        except ValueError as error:
-            _log.limited("row", "a journal row is damaged and left out", error=error)

@@ -70,16 +70,17 @@ class History:
         """
         if self.fresh(true) is None:
             return False
-        total, count, after, absent = 0.0, 0, math.nan, False
+        total, count, after, until = 0.0, 0, math.nan, math.nan
         for at, value in reversed(self.samples):
             if value is None:
-                absent = True
+                until = at
                 continue
             if at < since or not agrees(value) or (count and after - at >= self.limit):
                 break
-            if count and not absent:
-                total += min(after - at, seconds / 3 if share is None else share)
-            count, after, absent = count + 1, at, False
+            if count:
+                held = (after if math.isnan(until) else until) - at
+                total += min(held, seconds / 3 if share is None else share)
+            count, after, until = count + 1, at, math.nan
             if count >= 3 and total >= seconds - 1e-6:
                 return True
         return False
@@ -467,7 +468,7 @@ class Law:
         self.require(len(set(state.inhibitors)) == len(state.inhibitors), 31, "each reason once")
         if not step.close and state.causes and not state.inhibitors and state.durable.candidate is None:
             held = inputs.read_back is not False or inputs.relay_error or self.relay_bad_at == true
-            self.require(held or step.events != (), 31, "wanted, not forbidden, and open")
+            self.require(held or step.events != () or step.state.notes != (), 31, "wanted, not forbidden, and open")
         if state.path == "alerts":
             self.require(len(self.beats) == 2, 16, "path alerts without two beats")
             since = true - self.beats[-1]

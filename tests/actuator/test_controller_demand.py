@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,46 @@ def fallback(**parts: object) -> World:
     return world
 
 
+def test_a_low_state_of_charge_that_comes_on_every_second_page_starts_after_twice_the_debounce() -> None:
+    world = fallback()
+    low = False
+
+    def alternating(it: World) -> bool:
+        nonlocal low
+        if int(it.now / it.interval) != int((it.now - it.tick) / it.interval):
+            low = not low
+        it.soc = 0.05 if low else None
+        return it.closed()
+
+    began = world.now
+    assert world.run(10 * MINUTE, until=alternating)
+    assert world.now - began == pytest.approx(120, abs=20), "the emergency's debounce, twice"
+
+
 # --- alert
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"), [({"ags": 1}, "ags_refuses"), ({"ags": 3}, "foreign_run"), ({"ac": True}, "ac_live")]
+)
+def test_in_its_first_seconds_it_closes_onto_nothing_that_it_would_not_later(
+    parts: dict[str, Any], reason: str
+) -> None:
+    world = World(soc=0.3, **parts)
+    world.operator("on", HOUR)
+    assert not world.closed()
+    assert world.inhibitors() == (reason,)
+    world.run(MINUTE)
+    assert not world.closed()
+
+
+def test_before_the_first_page_nothing_starts_but_a_page_that_cannot_be_had_is_not_waited_for_long() -> None:
+    world = World(page_reachable=False)
+    world.operator("on", HOUR)
+    world.run(28)
+    assert not world.closed()
+    assert "has been read once" in world.state.notes[0]
+    assert world.run(5, until=World.closed)
 
 
 def test_a_believed_start_alert_starts_within_one_tick() -> None:
@@ -110,6 +150,26 @@ def test_a_restart_does_not_call_the_engine_unheard_of_before_it_could_be_heard(
     world = World(page_reachable=False)
     world.run(20)
     assert "proof_unknown" not in world.kinds()
+
+
+def test_an_exercise_too_short_to_be_judged_counts_when_its_engine_is_dead() -> None:
+    every = {"every": "1d", "at": "12:00", "for": "5m"}
+    world = World(settings=settings(exercise=every), soc=0.9, obeys=False, wall_sane=True).on_alerts()
+    world.wall += DAY
+    assert world.run(MINUTE, until=World.closed)
+    assert world.run(6 * MINUTE, until=lambda it: not it.closed())
+    assert world.state.durable.attempts == 1
+    assert "attempt_failed" in world.kinds()
+
+
+@pytest.mark.parametrize(("cap", "attempts"), [(360.0, 1), (None, 0)])
+def test_a_run_that_the_ags_cuts_short_counts_when_its_engine_is_dead(cap: float | None, attempts: int) -> None:
+    short = {"limits": {"max_run": "3m"}} if cap is None else {}
+    world = World(settings=settings(**short), soc=0.3, obeys=False, ags_max_run=cap).on_alerts()
+    world.run(30)
+    world.fire("start")
+    assert world.run(4 * MINUTE, until=lambda it: not it.closed())
+    assert world.state.durable.attempts == attempts
 
 
 def test_a_run_for_blind_that_fails_has_its_turn_again_after_its_back_off() -> None:

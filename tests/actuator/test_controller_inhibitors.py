@@ -738,3 +738,15 @@ def test_a_count_of_packets_that_stands_still_leaves_the_timestamp_to_judge_by()
     world.run(30)
     world.fire("start")
     assert "ags_refuses" in world.inhibitors()
+
+
+def test_a_board_that_flickers_never_makes_an_engine_that_never_ran_stop() -> None:
+    world = World(soc=0.9)
+    world.run(MINUTE)
+    for _ in range(20):
+        world.read_back = lambda closed: not closed
+        world.run(4)
+        world.read_back = lambda closed: closed
+        world.run(4)
+    assert "relay_recovered" in world.kinds()
+    assert "engine_stopped" not in world.kinds()

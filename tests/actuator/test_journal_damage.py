@@ -15,8 +15,9 @@ from actuator import resume
 from actuator.inhibitors import budget_left
 from actuator.journal import Journal, JournalError, Keeper, Row
 from actuator.journal import keeper as keeper_module
+from actuator.journal import rows as rows_room
 from actuator.journal import sidecar as sidecar_room
-from actuator.journal import store as store_module
+from actuator.journal.reader import stored
 from actuator.model import Closure, Durable, Inhibit, Moment, Saved
 from actuator.relay import SimulatedRelay
 from actuator.settings import Settings
@@ -81,7 +82,7 @@ def flipped(content: bytes, byte: int, bit: int) -> bytes:
     return bytes(damaged)
 
 
-def safe(journal: Journal, what: str) -> bool:
+def safe(path: Path, journal: Journal, what: str) -> bool:
     """Load and judge; return whether it was found torn."""
     found = journal.load(HERE)
     state, _ = resume.restore(found.saved, HERE, SETTINGS, torn=bool(found.torn))
@@ -97,7 +98,7 @@ def safe(journal: Journal, what: str) -> bool:
     assert durable.inhibits == OFF.inhibits, what
     assert durable.attempts == OFF.attempts, what
     written = [row(number) for number in range(1, 13)]
-    assert all(one in written for one in journal.rows()), f"{what}: a row that nobody wrote"
+    assert all(one in written for one in stored(path)), f"{what}: a row that nobody wrote"
     return bool(found.torn)
 
 
@@ -112,7 +113,7 @@ def test_one_flipped_bit_never_starts_an_engine(tmp_path: Path, ending: str, see
         byte, bit = dice.randrange(len(files[ending])), dice.randrange(8)
         path = laid(tmp_path / "flipped", {**files, ending: flipped(files[ending], byte, bit)})
         journal = Journal(path, SimulatedRelay())
-        torn = safe(journal, f"journal.db{ending}, byte {byte}, bit {bit}")
+        torn = safe(path, journal, f"journal.db{ending}, byte {byte}, bit {bit}")
         assert torn or ending != ".sidecar", f"byte {byte}, bit {bit} of the sidecar went unnoticed"
         journal.close()
 
@@ -126,7 +127,7 @@ def test_every_bit_of_the_saved_state_is_noticed(tmp_path: Path) -> None:
     for offset in range(len(state)):
         path = laid(tmp_path / "flipped", {**files, "": flipped(files[""], start + offset, offset % 8)})
         journal = Journal(path, SimulatedRelay())
-        assert safe(journal, f"byte {offset}"), f"byte {offset} of the state went unnoticed"
+        assert safe(path, journal, f"byte {offset}"), f"byte {offset} of the state went unnoticed"
         journal.close()
 
 
@@ -135,7 +136,7 @@ async def test_a_damaged_row_is_left_out_and_said_and_costs_nothing_else(
     tmp_path: Path, victim: str, bit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(store_module._log, "limited", lambda cause, *_, **fields: said.append(f"{cause}: {fields}"))
+    monkeypatch.setattr(rows_room._log, "limited", lambda cause, *_, **fields: said.append(f"{cause}: {fields}"))
     origin = tmp_path / "origin"
     origin.mkdir()
     files = killed(origin, checkpointed=True)

@@ -299,6 +299,52 @@ def test_a_closure_that_slides_out_of_the_day_counts_by_the_part_within() -> Non
     assert budget_left(durable, settings(), now) == 9 * HOUR
 
 
+def test_time_powered_off_counts_as_soon_as_the_clock_is_known_right() -> None:
+    world = World(soc=0.3, obeys=False, wall_sane=True).on_alerts()
+    world.fire("start")
+    assert world.run(HOUR, until=lambda it: it.state.durable.attempts == 1)
+    world.saved = Saved(durable=world.state.durable, moment=world.moment())
+    before = world.state.durable
+    world.wall_sane = False
+    world.die(dead_for=10 * HOUR, reboot=True)
+    world.run(5 * MINUTE)
+    assert before.back_off_until is not None
+    assert before.released_at is not None
+    waited = world.state.durable.back_off_until
+    assert waited is not None
+    assert waited > world.now, "no time is known to have passed"
+    world.die(dead_for=HOUR, reboot=True)
+    world.run(MINUTE)
+    world.wall_sane = True
+    world.step()
+    durable = world.state.durable
+    assert durable.back_off_until is not None
+    assert durable.back_off_until < world.now
+    gone = [world.now - closure.end for closure in durable.closures]
+    assert gone == [pytest.approx(11 * HOUR + 6 * MINUTE, abs=5)]
+    assert durable.anchor is None
+
+
+def test_what_has_happened_since_the_boot_does_not_move_when_the_clock_comes_right() -> None:
+    world = proven()
+    world.wall_sane = True
+    world.step()
+    world.saved = Saved(durable=world.state.durable, moment=world.moment())
+    world.wall_sane = False
+    world.die(dead_for=10 * HOUR, reboot=True)
+    world.soc = 0.05
+    assert world.run(HOUR, until=World.closed)
+    run, closures = world.state.durable.run, world.state.durable.closures
+    assert run is not None
+    world.wall_sane = True
+    world.step()
+    after = world.state.durable.run
+    assert after is not None
+    assert (after.closed_at, after.deadline) == (run.closed_at, run.deadline)
+    (past,) = world.state.durable.closures
+    assert past.end == pytest.approx(closures[0].end - 10 * HOUR, abs=5), "the run before the power was cut moves"
+
+
 @pytest.mark.parametrize("orderly", [True, False])
 def test_an_engine_that_runs_after_the_tail_is_somebody_elses_where_the_contact_was_open(*, orderly: bool) -> None:
     world = proven()

@@ -75,6 +75,7 @@ class World:
         self._changed_at = -1e9
         self._stamp = 0.0
         self._error = False
+        self.first = True
         self.durables: list[Durable] = []
         self.saved = Saved(durable=self.state.durable, moment=self.moment())
 
@@ -110,7 +111,8 @@ class World:
         self.now += seconds
         self.wall += seconds
         self.true += seconds
-        on_interval = int(self.now / self.interval) != int((self.now - seconds) / self.interval)
+        on_interval = int(self.now / self.interval) != int((self.now - seconds) / self.interval) or self.first
+        self.first = False
         if self.beating and int(self.now / 60) != int((self.now - seconds) / 60):
             beats += 1
         read = self.read_back(self.contact)
@@ -177,6 +179,7 @@ class World:
             self.boot += "'"
             self._changed_at -= self.now - 50.0
             self.now = 50.0
+        self.first = True
         found = self.contact
         if found:
             self.move(closed=False)
