@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from actuator.ends import allowed_by_ags
 from actuator.inhibitors import budget_left
 from actuator.model import CAUSES, MODES, PATHS, PHASES, REASONS
 from actuator.view import View
@@ -80,12 +81,13 @@ _LOCKOUT = _gauge("lockout", "1 while starts are locked out until somebody ackno
 _ATTEMPTS = _gauge("attempts", "Consecutive failed attempts.")
 _JOURNAL = _gauge("journal_writable", "1 while the journal takes what is written to it.")
 _TORN = _gauge("journal_torn", "1 when the journal was found torn at the start, until somebody acknowledges.")
+_SHORTENS = _gauge("ags_cap_shortens", "1 while the AGS's own cap, as seen on the bus, makes runs shorter than max_run.")
 _PAGE = _gauge("exporter_reachable", "1 while the exporter's page can be read.")
 
 _DESCRIBED: tuple[Metric, ...] = (
     *(_NOTIFICATIONS, _REJECTED, _START_SOC, _STOP_SOC, _COMMANDED, _CLOSED, _RUNNING, _PHASE, _MODE, _PATH, _DEMAND),
     *(_INHIBITED, _DEADLINE, _HEARTBEAT, _STARTS, _START_FAILURES, _STOP_FAILURES, _RUN_SECONDS, _RELAY_ERRORS),
-    *(_BUDGET, _LOCKOUT, _ATTEMPTS, _JOURNAL, _TORN, _PAGE),
+    *(_BUDGET, _LOCKOUT, _ATTEMPTS, _JOURNAL, _TORN, _PAGE, _SHORTENS),
 )
 
 
@@ -117,6 +119,7 @@ def _families(view: View) -> Iterator[Metric]:
     yield _single(_JOURNAL, not view.journal_fault)
     yield _single(_TORN, durable.torn)
     yield _single(_PAGE, not view.feedback_fault)
+    yield _single(_SHORTENS, allowed_by_ags(state) < config.limits.max_run)
 
 
 def _copy(family: Metric) -> Metric:

@@ -228,6 +228,7 @@ def test_what_has_not_been_heard_of_for_a_while_is_a_fault() -> None:
     of.ags_max_run = 3600.0
     of.run(20)
     assert "ours end after 30 min" in " ".join(status.status(view(of)).faults)
+    assert samples(view(of))["generator_ags_cap_shortens", ""] == 1
 
 
 def test_seconds_of_a_run_do_not_go_back_while_a_restart_looks_whether_it_goes_on() -> None:
