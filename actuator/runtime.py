@@ -267,7 +267,7 @@ class Runtime:
             settings=self.config,
             read_back=self._read_back,
             relay_error=self._relay_error,
-            journal_ok=not self.keeper.fault,
+            journal_ok=not self.keeper.lasting_fault,
             wall=here.wall,
             wall_sane=here.wall_sane,
             minute_of_day=local.tm_hour * 60 + local.tm_min,
@@ -318,7 +318,7 @@ class Runtime:
             relay=self._hand.description,
             can_read_back=self._hand.can_read_back,
             relay_fault=self._relay_fault,
-            journal_fault=self.keeper.fault,
+            journal_fault=self.keeper.lasting_fault,
             feedback_fault=self.feedback.fault,
         )
         for watcher in self._watchers:

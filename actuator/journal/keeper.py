@@ -5,6 +5,7 @@ Control goes on with what is in memory; what could not be written waits and is t
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +31,10 @@ DEADLINE = 3.0
 RETRY = 10.0
 """Seconds between two tries to write what waits."""
 
+LASTING = 30.0
+"""Seconds without any success after which a journal counts as one that cannot be written: a card that is slow once has
+not failed."""
+
 _RECENT = 500
 
 _log = log.get(__name__)
@@ -41,6 +46,7 @@ class Keeper:
     Attributes:
         ok: the last write succeeded.
         fault: why it did not; empty when it did.
+        lasting_fault: why none has for long, though tried again, or at the start; empty when the last one did.
         beside: the newest durable state is at least in the sidecar: what forbids a run outlives a restart.
     """
 
@@ -57,6 +63,8 @@ class Keeper:
         self._tried_at = 0.0
         self.ok = True
         self.fault = ""
+        self.lasting_fault = ""
+        self._failing_since: float | None = -math.inf
         self.beside = True
 
     async def load(self, here: Moment) -> Found:
@@ -209,10 +217,15 @@ class Keeper:
         self._journal = self._journal.successor(self._relay)
 
     def _settle(self, fault: str) -> None:
-        self.ok, self.fault = not fault, fault
+        self.ok, self.fault, self.lasting_fault = not fault, fault, ""
         if fault:
+            now = time.monotonic()
+            self._failing_since = now if self._failing_since is None else self._failing_since
+            if now - self._failing_since >= LASTING:
+                self.lasting_fault = fault
             _log.limited(
                 "journal", "journal cannot be written, control goes on with memory", level="error", error=fault
             )
         else:
+            self._failing_since = None
             _log.recovered("journal", "journal is written again")

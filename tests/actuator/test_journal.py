@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
@@ -367,6 +368,41 @@ async def test_a_disk_that_hangs_stalls_nothing(path: Path, monkeypatch: pytest.
     finally:
         free.set()
         await keeper.close()
+
+
+async def test_a_write_that_fails_once_is_tried_again_and_only_long_failing_counts(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(keeper_module, "time", SimpleNamespace(monotonic=lambda: clock.now, time=lambda: 1.0))
+    keeper = Keeper(path, SimulatedRelay())
+    await keeper.load(HERE)
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    for clock.now in (1000.0, 1010.0, 1020.0):
+        assert not await keeper.write((), saved())
+        assert (keeper.ok, keeper.lasting_fault) == (False, "")
+    blocker.execute("ROLLBACK")
+    clock.now = 1031.0
+    await keeper.retry()
+    assert (keeper.ok, keeper.lasting_fault) == (True, "")
+    blocker.execute("BEGIN IMMEDIATE")
+    for clock.now in (2000.0, 2010.0, 2029.0, 2030.0):
+        assert not await keeper.write((), saved())
+        assert bool(keeper.lasting_fault) is (clock.now == 2030.0), clock.now
+    blocker.close()
+    clock.now = 2040.0
+    await keeper.retry()
+    assert (keeper.ok, keeper.lasting_fault) == (True, "")
+    await keeper.close()
+
+
+async def test_what_cannot_be_written_at_the_start_counts_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    keeper = Keeper(tmp_path / "file" / "journal.db", SimulatedRelay())
+    await keeper.load(HERE)
+    assert "cannot be created" in keeper.lasting_fault
+    await keeper.close()
 
 
 def test_a_write_that_hung_and_comes_through_late_does_not_undo_a_newer_one(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,14 @@ from tests.actuator.process import kill, site
 from tests.support import Process, wait_until
 
 QUICK = {"alerts": {"heartbeat_timeout": "2s"}}
+
+IMPATIENT = """
+import sys
+from actuator.cli import main
+from actuator.journal import keeper
+keeper.LASTING = 0.0
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 def flip(journal: Path, column: str, table: str, offset: int, bit: int) -> None:
@@ -77,12 +86,13 @@ def test_an_order_that_cannot_be_written_down_is_obeyed_and_answered_503(tmp_pat
 
 def test_off_outlives_a_kill_when_only_the_sidecar_takes_it(tmp_path: Path) -> None:
     with site(tmp_path, QUICK) as it:
-        with it.running() as process:
+        with it.running(IMPATIENT) as process:
             blocker = sqlite3.connect(it.journal, isolation_level=None)
             blocker.execute("BEGIN IMMEDIATE")
             assert it.request("POST", "/api/v1/mode", {"mode": "auto"})[0] == 503
             assert it.request("POST", "/api/v1/mode", {"mode": "off"})[0] == 200
             assert it.metric("generator_journal_writable") == 0
+            assert any("The journal cannot be written" in fault for fault in it.status()["faults"])
             kill(process)
             blocker.close()
         with it.running():
@@ -104,3 +114,20 @@ def test_a_journal_deleted_in_use_is_said_and_what_was_ordered_before_is_kept(tm
             assert it.status()["mode"] == "off"
             assert it.metric("generator_journal_torn") == 0
             assert it.rows()[0]["kind"] == "started"
+
+
+def test_one_write_that_fails_shortens_no_run(tmp_path: Path) -> None:
+    with site(tmp_path, {"limits": {"max_run": "8s"}}) as it, it.running() as process:
+        assert it.request("POST", "/api/v1/mode", {"mode": "on", "for": "8s"})[0] == 200
+        began = time.monotonic()
+        wait_until(lambda: time.monotonic() - began > 4.2, 8, "half of the run to be over")
+        blocker = sqlite3.connect(it.journal, isolation_level=None)
+        blocker.execute("BEGIN IMMEDIATE")
+        code, text = it.request("POST", "/api/v1/acknowledge")
+        assert (code, "locked" in text) == (503, True), "an order is answered by whether it is durable"
+        blocker.close()
+        assert "journal cannot be written" in process.output
+        assert it.metric("generator_journal_writable") == 1
+        wait_until(lambda: not it.board.closed(), 10, "the run to end")
+        closed, opened = it.board.writes[-2:]
+        assert opened[0] - closed[0] == pytest.approx(8, abs=1.5)
