@@ -81,7 +81,7 @@ _LOCKOUT = _gauge("lockout", "1 while starts are locked out until somebody ackno
 _ATTEMPTS = _gauge("attempts", "Consecutive failed attempts.")
 _JOURNAL = _gauge("journal_writable", "1 while the journal takes what is written to it.")
 _TORN = _gauge("journal_torn", "1 when the journal was found torn at the start, until somebody acknowledges.")
-_SHORTENS = _gauge("ags_cap_shortens", "1 while the AGS's own cap, as seen on the bus, makes runs shorter than max_run.")
+_SHORTENS = _gauge("ags_cap_shortens", "1 while the AGS's own cap, seen on the bus, makes runs shorter than max_run.")
 _PAGE = _gauge("exporter_reachable", "1 while the exporter's page can be read.")
 
 _DESCRIBED: tuple[Metric, ...] = (

@@ -212,11 +212,11 @@ class Closure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Anchor(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the wall clock where it is not known to be right.
+    """The last moment at which the wall clock was known to be right, before time passed that nobody has counted.
 
     Attributes:
-        wall: Unix time that it was at `now` at the least.
-        now: monotonic seconds.
+        wall: Unix time of it.
+        now: monotonic seconds of it, as far as time was counted.
     """
 
     wall: float
@@ -252,7 +252,7 @@ class Durable(msgspec.Struct, frozen=True, kw_only=True):
         run_seconds: of closures that have ended, for the counter.
         relay_errors: for the counter.
         torn: the journal was found torn; until acknowledged.
-        anchor: this boot began without knowing how long the machine was off; None: that is known, or never will be.
+        anchor: before a boot that did not know how long the machine was off; None: that is known, or never will be.
     """
 
     run: Run | None = None

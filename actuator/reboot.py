@@ -25,9 +25,13 @@ def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
         moment: when, on every clock of then.
         here: this moment, on every clock of this boot.
     """
-    wall = moment.wall if moment.wall_sane else _anchored(durable, moment.now)
-    passed = max(0.0, here.wall - wall) if wall is not None and here.wall_sane else 0.0
+    passed = max(0.0, here.wall - moment.wall) if moment.wall_sane and here.wall_sane else 0.0
     shift = here.now - passed - moment.now
+    anchor = durable.anchor
+    if moment.wall_sane:
+        anchor = None if here.wall_sane else Anchor(wall=moment.wall, now=here.now)
+    elif anchor is not None:
+        anchor = replace(anchor, now=anchor.now + shift)
 
     def moved(time: float | None) -> float | None:
         return None if time is None else time + shift
@@ -56,14 +60,14 @@ def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
         manual_until=None if manual_over else durable.manual_until,
         blind_at=moved(durable.blind_at),
         exercise_at=moved(durable.exercise_at),
-        anchor=None if here.wall_sane or wall is None else Anchor(wall=wall, now=here.now),
+        anchor=anchor,
     )
 
 
 def credited(durable: Durable, *, wall: float, now: float) -> Durable:
     """Return the durable state with the time powered off counted: the wall clock has come to be known right.
 
-    Only what lies before this boot moves. Nothing of a run that has begun since does.
+    Only what lies before the boot that began without knowing the hour moves: what came since is no older than it seems.
     """
     anchor = durable.anchor
     if anchor is None:
@@ -89,8 +93,3 @@ def credited(durable: Durable, *, wall: float, now: float) -> Durable:
         exercise_at=moved(durable.exercise_at),
         anchor=None,
     )
-
-
-def _anchored(durable: Durable, now: float) -> float | None:
-    """Return the least that the wall clock can have been, by what was known of it before; None: nothing was."""
-    return None if durable.anchor is None else durable.anchor.wall + now - durable.anchor.now

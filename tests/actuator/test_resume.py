@@ -325,6 +325,23 @@ def test_time_powered_off_counts_as_soon_as_the_clock_is_known_right() -> None:
     assert durable.anchor is None
 
 
+def test_a_run_between_two_boots_that_knew_no_hour_is_no_older_than_it_seems() -> None:
+    world = World(soc=0.3, wall_sane=True, settings=settings(limits={"daily_budget": "30m"})).on_alerts()
+    world.wall_sane = False
+    world.die(dead_for=10 * HOUR, reboot=True)
+    world.soc = 0.05
+    assert world.run(HOUR, until=World.closed)
+    assert world.run(HOUR, until=lambda it: not it.closed())
+    assert "budget" in world.inhibitors()
+    world.run(5 * HOUR)
+    world.die(dead_for=10 * HOUR, reboot=True)
+    world.wall_sane = True
+    world.run(HOUR)
+    assert not world.closed(), "of the time powered off, the first part was before that run"
+    assert "budget" in world.inhibitors()
+    assert world.run(24 * HOUR, until=World.closed)
+
+
 def test_what_has_happened_since_the_boot_does_not_move_when_the_clock_comes_right() -> None:
     world = proven()
     world.wall_sane = True
