@@ -28,12 +28,17 @@ CREATE TABLE IF NOT EXISTS event (
     id INTEGER PRIMARY KEY, wall REAL NOT NULL, sane INTEGER NOT NULL, kind TEXT NOT NULL, level TEXT NOT NULL,
     text TEXT NOT NULL, fields TEXT NOT NULL, checksum INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL, saved TEXT);
-INSERT OR IGNORE INTO state VALUES (1, 0, NULL);
+INSERT OR IGNORE INTO state (one, sequence, saved) VALUES (1, 0, NULL);
 """
 
 
 _DAMAGE = (sqlite3.Error, OSError, msgspec.MsgspecError, ValueError, TypeError, ArithmeticError)
 """What files that are not as we left them can raise."""
+_NEVER = {
+    *(sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH),
+    *(sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB),
+}
+"""Of these the database itself is the cause, its tables or its bytes: trying again changes nothing."""
 
 
 class JournalError(Exception):
@@ -49,7 +54,10 @@ class JournalError(Exception):
 
 
 class LostError(JournalError):
-    """Database or sidecar was removed or replaced in use; the next write begins it anew and has to bring everything."""
+    """Database or sidecar was removed or replaced in use, or can never be written again.
+
+    The next write begins it anew and has to bring everything.
+    """
 
 
 class _OvertakenError(sqlite3.Error):
@@ -137,7 +145,7 @@ class Journal:
         of it: what forbids a run outlives a restart if either of the two can be written.
 
         Raises:
-            LostError: a file was removed or replaced; give again everything there is.
+            LostError: what was there is lost; give again everything there is.
             JournalError: it is not; rows and state are the caller's to give again.
         """
         fault = ""
@@ -150,6 +158,8 @@ class Journal:
         except _DAMAGE as error:
             self.close()
             fault = str(error)
+            if not self._abandoned and getattr(error, "sqlite_errorcode", 0) & 0xFF in _NEVER:
+                fault = self._give_way(fault)
         beside = saved is not None and not self._abandoned
         if saved is not None and beside:
             try:
@@ -192,7 +202,11 @@ class Journal:
         database = self._ready()
         with database:
             database.execute("BEGIN IMMEDIATE")
-            database.executemany("INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(columns, rows))
+            # By name: a later version's table may have more columns.
+            database.executemany(
+                f"INSERT OR REPLACE INTO event ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
+                map(columns, rows),
+            )
             if rows:
                 self._prune(database, rows)
             if saved is not None:
@@ -221,6 +235,19 @@ class Journal:
             self.close()
             return f"{self._path} cannot be written: {error}"
         return ""
+
+    def _give_way(self, fault: str) -> str:
+        """Set a database aside that can never be written; return why it is still there when that fails.
+
+        Raises:
+            LostError: it is done.
+        """
+        try:
+            self._set_aside()
+        except OSError as error:
+            return f"{fault}; it cannot be set aside: {error}"
+        self._known.identity = None
+        raise LostError(f"{self._path} could not be written and was set aside ({fault})")
 
     def _set_aside(self) -> None:
         """Keep the broken database beside the new one, for whoever wants to look; the one before it goes."""

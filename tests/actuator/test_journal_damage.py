@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import random
 import shutil
 import sqlite3
@@ -305,3 +307,54 @@ async def test_files_that_vanish_in_use_are_noticed_and_written_anew(
     await keeper.close()
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert (found.torn, found.saved) == ("", saved())
+
+
+def altered(path: Path, script: str) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.executescript(script)
+
+
+NEEDS_MORE = """
+CREATE TABLE other (id INTEGER PRIMARY KEY, wall REAL, sane INTEGER, kind TEXT, level TEXT, text TEXT, fields TEXT,
+    checksum INTEGER, more TEXT NOT NULL);
+INSERT INTO other SELECT *, 'more' FROM event;
+DROP TABLE event;
+ALTER TABLE other RENAME TO event;
+"""
+
+
+@pytest.mark.parametrize(
+    "script", ["ALTER TABLE event ADD COLUMN more TEXT", "ALTER TABLE state ADD COLUMN more TEXT NOT NULL DEFAULT 1"]
+)
+async def test_a_journal_with_more_columns_is_written_on(tmp_path: Path, script: str) -> None:
+    path = laid(tmp_path / "newer", killed(tmp_path, checkpointed=True))
+    altered(path, script)
+    keeper = Keeper(path, SimulatedRelay())
+    found = await keeper.load(HERE)
+    assert (found.torn, found.error, found.saved) == ("", "", saved())
+    added = keeper.row(wall=1.0, sane=False, kind="a", level="info", text="new", fields={})
+    assert await keeper.write([added], saved())
+    await keeper.close()
+    assert stored(path) == [*(row(number) for number in range(1, 13)), added]
+
+
+@pytest.mark.parametrize("how", ["needs more", "refuses", "garbage in use"])
+async def test_a_database_that_can_never_be_written_gives_way_to_one_that_can(tmp_path: Path, how: str) -> None:
+    path = laid(tmp_path / "foreign", killed(tmp_path, checkpointed=True))
+    if how == "needs more":
+        altered(path, NEEDS_MORE)
+    elif how == "refuses":
+        altered(path, "CREATE TRIGGER no BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'no'); END")
+    keeper = Keeper(path, SimulatedRelay())
+    found = await keeper.load(HERE)
+    assert (found.torn, found.error, found.saved) == ("", "", saved())
+    if how == "garbage in use":
+        await asyncio.to_thread(path.write_bytes, b"garbage" * 5000)
+    added = keeper.row(wall=1.0, sane=False, kind="a", level="info", text="new", fields={})
+    assert await keeper.write([added], saved())
+    await keeper.close()
+    assert [one.kind for one in stored(path)] == ["a", "journal_lost"], "it is said in the journal"
+    assert "set aside" in stored(path)[1].text
+    assert await asyncio.to_thread(path.with_name("journal.db.torn").exists)
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert (found.torn, found.saved) == ("", saved()), "nothing of the state is lost"
