@@ -511,7 +511,7 @@ class _Turn:
         state = self.state
         text = ""
         if self.durable.run is None and state.causes and held(state.inhibitors, state.causes):
-            text = f"Wanted for {', '.join(state.causes)}, held back by {', '.join(state.inhibitors)}."
+            text = f"Wanted for {', '.join(state.causes)}, held back by {', '.join(state.inhibitors).replace('_', ' ')}."
         if text == state.held_back:
             return
         if not text or self.untold("held back"):

@@ -136,10 +136,10 @@ def test_what_holds_a_demand_back_is_a_row_when_it_changes_and_no_more() -> None
     world.fire("start")
     world.run(5 * MINUTE)
     told = [event for event in world.events if event.kind == "held_back"]
-    assert [event.text for event in told] == ["Wanted for alert, held back by ags_refuses."]
+    assert [event.text for event in told] == ["Wanted for alert, held back by ags refuses."]
     world.operator("off")
     world.run(MINUTE)
-    assert world.events[-1].text == "Wanted for alert, held back by mode_off, ags_refuses."
+    assert world.events[-1].text == "Wanted for alert, held back by mode off, ags refuses."
     for _ in range(300):
         world.ags = 3 - (world.ags or 0)
         world.run(5)
