@@ -442,7 +442,9 @@ class _Turn:
 
     def start(self) -> None:
         wanted, durable = self.state.causes, self.durable
-        if not wanted or held(self.state.inhibitors, wanted) or not self.closable() or not looked(self.state, self.now):
+        if not wanted or held(self.state.inhibitors, wanted) or not self.closable():
+            return
+        if not looked(self.state, self.inputs, self.now):
             return
         cause: Cause = next(first for first in FIRST if first in wanted)
         by_soc, by_volts = emergencies(self.state, self.inputs)
@@ -511,7 +513,9 @@ class _Turn:
         state = self.state
         text = ""
         if self.durable.run is None and state.causes and held(state.inhibitors, state.causes):
-            text = f"Wanted for {', '.join(state.causes)}, held back by {', '.join(state.inhibitors).replace('_', ' ')}."
+            text = (
+                f"Wanted for {', '.join(state.causes)}, held back by {', '.join(state.inhibitors).replace('_', ' ')}."
+            )
         if text == state.held_back:
             return
         if not text or self.untold("held back"):

@@ -34,14 +34,14 @@ def causes(state: State, inputs: Inputs, now: float) -> tuple[tuple[Cause, ...],
         min_run = inputs.settings.limits.min_run
         goes_on = not begun and run.lasting and now - run.closed_at < min_run
         notes = (f"Nothing wants the engine any more: it runs its shortest, {span(min_run)}.",) if goes_on else ()
-    elif begun and not looked(state, now):
+    elif begun and not looked(state, inputs, now):
         notes = (*notes, f"No start before the exporter's page has been read once, or for {span(BUS_FRESH)}.")
     return tuple(cause for cause in CAUSES if cause in begun), notes
 
 
-def looked(state: State, now: float) -> bool:
+def looked(state: State, inputs: Inputs, now: float) -> bool:
     """Return whether the page has been looked at once for what forbids a start, or cannot be had."""
-    return state.page_at is not None or now - state.started_at >= BUS_FRESH
+    return state.page_at is not None or inputs.page_fault or now - state.started_at >= BUS_FRESH
 
 
 def emergencies(state: State, inputs: Inputs) -> tuple[bool, bool]:

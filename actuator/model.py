@@ -105,6 +105,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         settings: the configuration in force.
         page: a page read since the last step; None: none was.
+        page_fault: the last page that was asked for could not be had.
         notices: taken in since the last step, in the order of arrival.
         beats: notifications with a firing heartbeat since the last step.
         commands: of the operator since the last step.
@@ -120,6 +121,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
 
     settings: Settings
     page: Page | None = None
+    page_fault: bool = False
     notices: tuple[Notice, ...] = ()
     beats: int = 0
     commands: tuple[Command, ...] = ()

@@ -265,6 +265,7 @@ class Runtime:
         local = time.localtime(here.wall)
         return Inputs(
             settings=self.config,
+            page_fault=bool(self.feedback.fault),
             read_back=self._read_back,
             relay_error=self._relay_error,
             journal_ok=not self.keeper.lasting_fault,

@@ -61,6 +61,9 @@ def test_in_its_first_seconds_it_closes_onto_nothing_that_it_would_not_later(
 def test_before_the_first_page_nothing_starts_but_a_page_that_cannot_be_had_is_not_waited_for_long() -> None:
     world = World(page_reachable=False)
     world.operator("on", HOUR)
+    assert world.closed(), "it has been asked for, and refused"
+    world = World(page_reachable=False, page_hangs=True)
+    world.operator("on", HOUR)
     world.run(28)
     assert not world.closed()
     assert "has been read once" in world.state.notes[0]

@@ -44,6 +44,8 @@ class World:
     volts_threshold: float | None = None
     ags_max_run: float | None = None
     page_reachable: bool = True
+    page_hangs: bool = False
+    """One that cannot be reached has not answered yet, rather than refused."""
     bus_alive: bool = True
     frozen: bool = False
     """The page repeats its timestamps."""
@@ -119,6 +121,7 @@ class World:
         inputs = Inputs(
             settings=self.settings,
             page=self.page() if on_interval and self.page_reachable else None,
+            page_fault=not self.page_reachable and not self.page_hangs,
             notices=notices,
             beats=beats,
             commands=commands,
