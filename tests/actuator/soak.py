@@ -446,7 +446,9 @@ def main(arguments: list[str] | None = None) -> int:
     met, broken = soak(given.days, given.seed, None if given.life is None else [given.life], given.processes)
     spent = time.monotonic() - began
     print(f"{met['days']} days in {spent:.0f} s, {met['ticks'] / spent:.0f} ticks a second, seed {given.seed}")
-    print(", ".join(f"{what} {count}" for what, count in sorted(met.items()) if what not in ("days", "ticks")))
+    print(", ".join(f"{what} {met[what]}" for what in MUST_BE_SEEN))
+    others = sorted(set(met) - {"days", "ticks", *MUST_BE_SEEN})
+    print("and", ", ".join(f"{what} {met[what]}" for what in others))
     unseen = [what for what in MUST_BE_SEEN if not met[what]] if given.life is None else []
     if unseen:
         print(f"never seen: {', '.join(unseen)}")
