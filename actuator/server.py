@@ -36,6 +36,9 @@ ALERTS = "/api/v1/alerts"
 PATIENCE = 8.0
 """Seconds for a turn to answer a request; Alertmanager gives ten."""
 
+MOST_MISSED = 1_000
+"""Rows that a stream which comes back is sent at once."""
+
 _REFUSED = {400: "malformed", 401: "unauthenticated", 413: "too_large", 415: "content_type"}
 
 _log = log.get(__name__)
@@ -211,9 +214,13 @@ class _Routes:
         return web.Response(body=body, content_type="application/json")
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Send the status after each turn and each journal row as it comes, from the one that the client saw last."""
+        """Send the status after each turn and each journal row as it comes, from the one that the client saw last.
+
+        Of rows that it has missed it gets the newest; who wants all of them asks for the journal.
+        """
         keeper = self._runtime.keeper
-        seen = _number(request.headers.get("Last-Event-ID"), keeper.newest)
+        # Beyond the newest: rows are counted anew since, after the loss of a journal.
+        seen = min(keeper.newest, _number(request.headers.get("Last-Event-ID"), keeper.newest))
         response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store"})
         await response.prepare(request)
         with self._runtime.watching() as watcher, contextlib.suppress(ConnectionError):
@@ -221,7 +228,11 @@ class _Routes:
             while not self._runtime.ended:
                 await watcher.wait()
                 watcher.clear()
-                rows = keeper.since(seen) if keeper.has(seen) else await keeper.rows(after=seen)
+                try:
+                    rows = await keeper.rows(after=seen, most=MOST_MISSED)
+                except JournalError as error:
+                    _log.limited("events", "a stream goes on without the rows it has missed", error=error)
+                    rows = keeper.since(seen)
                 for row in rows:
                     await response.write(_event("journal", journal.as_object(row), row.id))
                     seen = row.id

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import http.client
+import json
 import threading
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,7 @@ from actuator.journal import keeper as keeper_module
 from actuator.journal import reader as reader_module
 from actuator.model import Durable, Moment, Saved
 from actuator.relay import SimulatedRelay
-from tests.actuator.process import site
+from tests.actuator.process import Actuator, site
 
 HERE = Moment(boot="boot", now=1000.0, wall=1_700_000_000.0, wall_sane=True)
 SAVED = Saved(durable=Durable(), moment=HERE)
@@ -139,3 +143,48 @@ def test_what_cannot_be_read_is_answered_503_with_the_reason(tmp_path: Path) -> 
             code, text = it.get("/api/v1/journal")
             assert code == 503
             assert "cannot be read: unable to open" in text
+
+
+@contextlib.contextmanager
+def stream(it: Actuator, last: int) -> Iterator[http.client.HTTPResponse]:
+    connection = http.client.HTTPConnection("127.0.0.1", it.port, timeout=5)
+    connection.request("GET", "/api/v1/events", headers={"Last-Event-ID": str(last)})
+    with contextlib.closing(connection):
+        yield connection.getresponse()
+
+
+def events(response: http.client.HTTPResponse, until: str) -> list[str]:
+    """Return which events come, each by its row's kind or "status", up to one; at most twenty."""
+    seen: list[str] = []
+    while until not in seen and len(seen) < 20 and (line := response.readline()):
+        if line.startswith(b"data: "):
+            seen.append(json.loads(line[6:]).get("kind", "status"))
+    return seen
+
+
+def test_who_has_seen_more_rows_than_there_are_gets_those_that_come(tmp_path: Path) -> None:
+    with site(tmp_path) as it, it.running(), stream(it, 5000) as response:
+        assert events(response, "status") == ["status"]
+        assert it.request("POST", "/api/v1/mode", {"mode": "off"})[0] == 200
+        assert "operator" in events(response, "operator")
+
+
+def test_who_has_missed_many_rows_gets_the_newest_of_them(tmp_path: Path) -> None:
+    with site(tmp_path) as it:
+        fill(it.journal, *map(row, range(1, 3001)))
+        with it.running(), stream(it, 0) as response:
+            numbers = []
+            while (line := response.readline()) and b"event: status" not in line:
+                if line.startswith(b"id: "):
+                    numbers.append(int(line[4:]))
+            assert numbers == list(range(numbers[-1] - 999, numbers[-1] + 1))
+            assert numbers[-1] > 3000
+
+
+def test_missed_rows_that_cannot_be_read_do_not_end_the_stream(tmp_path: Path) -> None:
+    with site(tmp_path) as it:
+        fill(it.journal, row(1))
+        with it.running():
+            it.journal.rename(tmp_path / "elsewhere")
+            with stream(it, 0) as response:
+                assert "started" in events(response, "status")
