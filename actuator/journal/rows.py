@@ -15,6 +15,13 @@ from toolkit import log
 
 COLUMNS = "id, wall, sane, kind, level, text, fields, checksum"
 
+KINDS_OF_RUNS = (
+    *("contact_closed", "engine_proven", "stop_failed", "contact_opened", "engine_stopped", "run_broken_off"),
+    *("attempt_failed", "locked_out", "resume_given_up", "operator", "manual_ended", "inhibited", "inhibit_cleared"),
+    *("journal_torn", "journal_lost"),
+)
+"""What a run leaves, who wanted it or forbade it, and what was lost: kept apart from what can come a thousand times."""
+
 _log = log.get(__name__)
 
 

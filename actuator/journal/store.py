@@ -14,15 +14,19 @@ import msgspec
 
 from actuator.journal import sidecar
 from actuator.journal.halves import Content, salvaged, torn
-from actuator.journal.rows import COLUMNS, Row, columns, encode, whole
+from actuator.journal.rows import COLUMNS, KINDS_OF_RUNS, Row, columns, encode, whole
 from actuator.journal.seal import sealed, unsealed
 from actuator.model import Durable, Moment, Saved
 from actuator.relay.config import RelayConfig
 
-MOST_ROWS = 20_000
+MOST_OF_RUNS, MOST_OF_OTHERS = 10_000, 10_000
+"""Rows kept of each: a board that flickers writes a thousand an hour, and what runs have left is not to go for them."""
+MOST_ROWS = MOST_OF_RUNS + MOST_OF_OTHERS
 """Rows kept; at about 300 bytes each the file stays under 10 MB."""
 
 _SPARE = 1_000
+"""Rows between two times of dropping the oldest: it reads all of them."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS event (
     id INTEGER PRIMARY KEY, wall REAL NOT NULL, sane INTEGER NOT NULL, kind TEXT NOT NULL, level TEXT NOT NULL,
@@ -112,7 +116,6 @@ class Journal:
         self._relay = relay
         self._known = known or _Known()
         self._database: sqlite3.Connection | None = None
-        self._written = 0
         self._abandoned = False
 
     def successor(self, relay: RelayConfig) -> Journal:
@@ -207,8 +210,8 @@ class Journal:
                 f"INSERT OR REPLACE INTO event ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
                 map(columns, rows),
             )
-            if rows:
-                self._prune(database, rows)
+            if rows and rows[-1].id // _SPARE > (rows[0].id - 1) // _SPARE:
+                _prune(database, rows[-1].id)
             if saved is not None:
                 self._update(database, saved)
 
@@ -287,13 +290,17 @@ class Journal:
         self._known.beside = None
         self._known.beside = sidecar.write(self._path, sidecar.sidecar(number, durable, self._relay))
 
-    def _prune(self, database: sqlite3.Connection, rows: Sequence[Row]) -> None:
-        """Drop the oldest rows, and those whose number damage has put beyond the newest one."""
-        self._written += len(rows)
-        if self._written >= _SPARE:
-            newest = rows[-1].id
-            database.execute("DELETE FROM event WHERE id <= ? OR id > ?", (newest - MOST_ROWS, newest))
-            self._written = 0
+
+def _prune(database: sqlite3.Connection, newest: int) -> None:
+    """Drop the oldest rows, and those whose number damage has put beyond the newest one."""
+    database.execute("DELETE FROM event WHERE id > ?", (newest,))
+    marks = ", ".join("?" * len(KINDS_OF_RUNS))
+    for these, most in ((f"kind IN ({marks})", MOST_OF_RUNS), (f"kind NOT IN ({marks})", MOST_OF_OTHERS)):
+        oldest = f"SELECT id FROM event WHERE {these} ORDER BY id DESC LIMIT 1 OFFSET ?"  # noqa: S608 - constants
+        database.execute(
+            f"DELETE FROM event WHERE {these} AND id <= ({oldest})",  # noqa: S608 - constants
+            (*KINDS_OF_RUNS, *KINDS_OF_RUNS, most),
+        )
 
 
 def _beside(path: Path, ending: str) -> Path:

@@ -23,7 +23,9 @@ from msgspec.structs import replace
 from actuator.inhibitors import budget_left
 from actuator.journal import MOST_ROWS, Journal, JournalError, Keeper, Row, as_csv, as_json, last_relay
 from actuator.journal import keeper as keeper_module
+from actuator.journal import store as store_module
 from actuator.journal.reader import stored
+from actuator.journal.rows import KINDS_OF_RUNS
 from actuator.model import Closure, Durable, Inhibit, Moment, Run, Saved
 from actuator.relay import HidRelay, ModbusRelay, SimulatedRelay
 from actuator.resume import restore
@@ -270,13 +272,46 @@ def test_the_size_is_bounded(path: Path) -> None:
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
     most, step = MOST_ROWS + 5_000, 1_000
+    kinds = ("contact_closed", "relay_fault")
     for first in range(1, most, step):
-        journal.write([row(number) for number in range(first, first + step)], None)
+        journal.write([row(number, kinds[number % 2]) for number in range(first, first + step)], None)
     rows = stored(path)
     assert len(rows) == MOST_ROWS
     assert rows[-1].id == most
     journal.close()
     assert path.stat().st_size < 10_000_000
+
+
+def test_a_flood_of_other_rows_pushes_out_no_row_of_a_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "MOST_OF_RUNS", 30)
+    monkeypatch.setattr(store_module, "MOST_OF_OTHERS", 20)
+    monkeypatch.setattr(store_module, "_SPARE", 10)
+    journal = Journal(path, SimulatedRelay())
+    journal.load(HERE)
+    runs = [row(number, kind) for number, kind in enumerate(sorted(KINDS_OF_RUNS), 1)]
+    journal.write(runs, None)
+    for first in range(101, 1001, 10):
+        journal.write([row(number, "relay_fault") for number in range(first, first + 10)], None)
+    rows = stored(path)
+    assert rows[: len(runs)] == runs
+    assert [one.id for one in rows[len(runs) :]] == list(range(981, 1001))
+    for first in range(1001, 1101, 10):
+        journal.write([row(number) for number in range(first, first + 10)], None)
+    rows = stored(path)
+    assert [one.id for one in rows if one.kind == "contact_closed"] == list(range(1071, 1101))
+    assert len(rows) == 50
+    journal.close()
+
+
+def test_starts_over_and_over_leave_a_bounded_journal_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "MOST_OF_OTHERS", 20)
+    monkeypatch.setattr(store_module, "_SPARE", 10)
+    for number in range(1, 61):
+        journal = Journal(path, SimulatedRelay())
+        journal.load(HERE)
+        journal.write([row(number, "started")], None)
+        journal.close()
+    assert [one.id for one in stored(path)] == list(range(41, 61))
 
 
 def test_rows_come_out_as_json_and_csv(path: Path) -> None:
