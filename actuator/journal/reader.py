@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from actuator.journal.rows import COLUMNS, Row, whole
-from actuator.journal.store import MOST_ROWS, JournalError
+from actuator.journal.store import MOST_ROWS, JournalError, readable
 from actuator.worker import StuckError, Worker
 
 T = TypeVar("T")
@@ -69,13 +69,16 @@ def stored(path: Path, *, since: float | None = None, after: int = 0, most: int 
     """
     asked = (after, -1e300 if since is None else since, most)
     try:
-        database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1.0)
-        with contextlib.closing(database):
+        with readable(path) as file, contextlib.closing(_connect(file)) as database:
             database.text_factory = bytes
             found = database.execute(
                 f"SELECT {COLUMNS} FROM event WHERE id > ? AND wall >= ? ORDER BY id DESC LIMIT ?",  # noqa: S608
                 asked,
             ).fetchall()
-    except (sqlite3.Error, ArithmeticError) as error:
+    except (sqlite3.Error, OSError, ArithmeticError) as error:
         raise JournalError(f"{path} cannot be read: {error}") from error
     return [*whole(reversed(found))]
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1.0)

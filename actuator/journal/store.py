@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -348,21 +348,29 @@ def _connect(path: Path) -> sqlite3.Connection:
     return database
 
 
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[Path]:
+    """Yield a database that can be opened: itself, or on a read-only disk, where SQLite opens no WAL, a copy of it."""
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        shutil.copyfile(path, copy)
+        if not _missing(_beside(path, "-wal")):
+            shutil.copyfile(_beside(path, "-wal"), _beside(copy, "-wal"))
+        yield copy
+
+
 def _read(path: Path) -> tuple[Content | None, str]:
-    """Return what the database holds, or None and why it cannot be read; on a read-only disk from a copy."""
+    """Return what the database holds, or None and why it cannot be read."""
     if _missing(path):
         return None, f"{path.name} is missing"
     try:
         if not path.stat().st_size:
             return None, f"{path.name} is empty"
-        if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
-            return _content(path), ""
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / path.name
-            shutil.copyfile(path, copy)
-            if not _missing(_beside(path, "-wal")):
-                shutil.copyfile(_beside(path, "-wal"), _beside(copy, "-wal"))
-            return _content(copy), ""
+        with readable(path) as file:
+            return _content(file), ""
     except _DAMAGE as error:
         return None, f"{path.name} cannot be read: {error}"
 
