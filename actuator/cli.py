@@ -114,21 +114,27 @@ def _serve(flags: Flags) -> int:
 
 
 def _release(config_file: Path) -> int:
-    relays = service.known_relays(config_file)
-    if not relays:
+    outcomes = asyncio.run(_released(config_file))
+    if not outcomes:
         sys.stderr.write(f"{config_file} names no relay that can be read, and none is kept beside the journal.\n")
         try:
             configuration.load(config_file)
         except ConfigError as error:
             sys.stderr.write(f"{error}\n")
         return release.FAILED
-    statuses = []
-    for relay in relays:
-        status, sentence = asyncio.run(release.release(relay))
-        former = "" if relay is relays[0] else "last in force: "
-        (sys.stdout if status == release.PROVEN else sys.stderr).write(f"{former}{sentence}\n")
-        statuses.append(status)
-    return max(statuses, key=release.WORST)
+    for status, sentence in outcomes:
+        (sys.stdout if status == release.PROVEN else sys.stderr).write(f"{sentence}\n")
+    return max((status for status, _ in outcomes), key=release.WORST)
+
+
+async def _released(config_file: Path) -> list[tuple[int, str]]:
+    """Open the relay that was last in force, which may be closed, and then the file's, which has the last word."""
+    outcomes = []
+    named, *former = await service.known_relays(config_file) or (None,)
+    for relay in former:
+        status, sentence = await release.release(relay)
+        outcomes.append((status, f"last in force: {sentence}"))
+    return outcomes if named is None else [*outcomes, await release.release(named)]
 
 
 def _commission(arguments: argparse.Namespace) -> int:

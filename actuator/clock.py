@@ -49,7 +49,7 @@ def boot_id() -> str:
 
 
 class Clock:
-    """The machine's clocks, with the hour kept by the monotonic one when the time source is lost.
+    """The machine's clocks, with the hour kept by the seconds since the boot when the time source is lost.
 
     A satellite link that is switched off for the night must not make the night unknown: the kernel calls its clock
     unsynchronised after some hours, while it is still right to the second. Nor is a step of it by hand believed.
@@ -65,11 +65,11 @@ class Clock:
         Args:
             not_before: Unix time of something that has happened already; a wall clock before it is not sane.
         """
-        wall, now = time.time(), time.monotonic()
+        wall, now, since_boot = time.time(), time.monotonic(), time.clock_gettime(time.CLOCK_BOOTTIME)
         sane = synchronised = self._synchronised()
         if synchronised:
             sane = not_before is None or wall >= not_before
-            self._right = (wall, now) if sane else None
+            self._right = (wall, since_boot) if sane else None
         elif self._right is not None:
-            wall, sane = self._right[0] + now - self._right[1], True
+            wall, sane = self._right[0] + since_boot - self._right[1], True
         return Moment(boot=boot_id(), now=now, wall=wall, wall_sane=sane)

@@ -68,7 +68,8 @@ _PATH = _gauge("path", "By whose word the engine is run.", "path")
 _DEMAND = _gauge("demand", "1 while this cause wants the engine.", "cause")
 _INHIBITED = _gauge("inhibited", "1 while this reason forbids a start, or a run.", "reason")
 _DEADLINE = _gauge(
-    "run_deadline_timestamp_seconds", "Unix time at which the present run ends at the latest; absent without a run."
+    "run_deadline_timestamp_seconds",
+    "Unix time at which the present run ends unless something else comes to want it; absent without one.",
 )
 _HEARTBEAT = _gauge("heartbeat_timestamp_seconds", "Unix time of the last heartbeat; absent before the first.")
 _STARTS = _counter("starts", "Runs begun, by their first cause.", "cause")

@@ -93,6 +93,7 @@ class _Turn:
         self.inputs = inputs
         self.now = now
         self.weighed = state.durable
+        self.noted = {*state.notes}
         self.events: list[Event] = []
 
     @property
@@ -217,14 +218,15 @@ class _Turn:
         if self.durable.max_run_reached and rested(self.state, self.settings, self.now):
             self.keep(max_run_reached=False)
         self.lock_out()
-        before = self.state
+        self.judge()
+
+    def judge(self) -> None:
+        """Find what wants the engine, what forbids it, and what else there is to say."""
         wanted, notes = causes(self.state, self.inputs, self.now)
         self.state = replace(self.state, causes=wanted, notes=notes)
         self.state = replace(self.state, inhibitors=reasons(self.state, self.inputs, self.now))
         self.weighed = self.durable
-        for note in notes:
-            if note not in before.notes and self.untold(note):
-                self.say("note" if wanted or self.durable.run else "held_back", note, Level.WARNING)
+        self.tell_notes()
 
     # --- a run in progress
 
@@ -271,7 +273,7 @@ class _Turn:
             _Ending("relay_fault", "The relay is not where it was commanded.", Level.ERROR),
             _Ending("locked_out", "Locked out.", Level.WARNING),
             _Ending("max_run", f"The run has reached {self.reached(run)}.", Level.WARNING),
-            _Ending("budget", f"The engine has run {budget} within 24 h, all that is allowed.", Level.WARNING),
+            _Ending("budget", f"The {budget} that are allowed within 24 h are used up.", Level.WARNING),
         )
         now = {"max_run"} if self.now >= run.deadline else set()
         now |= {reason for reason in self.state.inhibitors if reason != "max_run"}
@@ -362,7 +364,7 @@ class _Turn:
             was_proven=run.proven_at is not None,
         )
         if failed:
-            if "blind" in run.causes:
+            if "blind" in run.causes and run.proven_at is None:
                 # Its turn did not come about: back-off and lock-out bound the next one, not the interval.
                 self.keep(blind_at=None)
             pause = limits.backoff[min(attempts, len(limits.backoff)) - 1]
@@ -494,9 +496,7 @@ class _Turn:
     def settle(self) -> None:
         """Let the last words agree with the last act."""
         if self.durable is not self.weighed:
-            wanted, notes = causes(self.state, self.inputs, self.now)
-            self.state = replace(self.state, causes=wanted, notes=notes)
-            self.state = replace(self.state, inhibitors=reasons(self.state, self.inputs, self.now))
+            self.judge()
         if self.state.beliefs.spent != self.durable.spent:
             self.keep(spent=self.state.beliefs.spent)
         self.tell_held_back()
@@ -507,6 +507,14 @@ class _Turn:
             self.say("proof_unknown", f"Nothing proves whether the engine runs: {rest}.", Level.WARNING)
         if phase != self.state.phase or missed is not self.state.evidence_missed:
             self.state = replace(self.state, phase=phase, evidence_missed=missed)
+
+    def tell_notes(self) -> None:
+        """Say the notes that are new, but not as often as one may flicker."""
+        for note in self.state.notes:
+            if note not in self.noted and self.untold(note):
+                kind = "note" if self.state.causes or self.durable.run else "held_back"
+                self.say(kind, note, Level.WARNING)
+        self.noted |= {*self.state.notes}
 
     def tell_held_back(self) -> None:
         """Say what is wanted and by what it is held, as it changes, but not as often as a reason may flicker."""

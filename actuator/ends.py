@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from actuator.demand import LASTING
-from actuator.inhibitors import budget_left
+from actuator.inhibitors import DAY, budget_left
 from actuator.settings import AGS_MARGIN
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ def allowed_by_ags(state: State) -> float:
 
 def bound(durable: Durable, run: Run, settings: Settings, now: float) -> float:
     """Return when a run ends whatever happens, monotonic: its deadline, or before that its budget's end."""
-    end = now
-    for _ in range(20):
-        # What is left grows again as the sliding window lets the past go.
-        left = budget_left(durable, settings, end)
-        if left < 1 or end >= run.deadline:
+    end = now + budget_left(durable, settings, now)
+    for closure in sorted(durable.closures, key=lambda closure: closure.start):
+        leaves = max(closure.start + DAY, now)
+        if leaves >= end:
             break
-        end += left
+        # While the sliding window lets go of a closure, nothing is used up.
+        end += max(0.0, closure.end + DAY - leaves)
     return min(end, run.deadline)
 
 

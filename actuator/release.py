@@ -1,7 +1,8 @@
 """Open the contact straight through the driver, with no server: what the service manager runs after the actuator died.
 
-It takes no hold of the relay, so it works beside a running server, which then finds its contact open and ends the run.
-On a serial line the two may talk into one another's answers; that is why it is tried for five seconds.
+It takes no hold of the relay, so it works beside a running server, which then finds its contact open and ends the run;
+only a GPIO line belongs to one process alone. On a serial line the two may talk into one another's answers; that is why
+it is tried for five seconds.
 """
 
 from __future__ import annotations

@@ -53,6 +53,11 @@ def restore(
             elif same_boot:
                 # The contact may have stayed closed until now.
                 past = Closure(start=run.closed_at, end=here.now)
+            elif found:
+                # The board kept its power: the contact opens only now, after who knows how long.
+                longest = here.now - (run.deadline - run.closed_at)
+                past = Closure(start=min(run.closed_at - DURABLE_TICK, longest), end=here.now)
+                durable = replace(durable, anchor=None)
             else:
                 # No longer than it was meant to, but for what the journal has not seen of it.
                 past = Closure(start=run.closed_at - DURABLE_TICK, end=min(here.now, run.deadline))
@@ -64,7 +69,12 @@ def restore(
         missing = budget_left(durable, settings, here.now) - most
         closures = (*durable.closures, Closure(start=here.now - missing, end=here.now)) if missing > 0 else ()
         durable = replace(
-            durable, closures=closures or durable.closures, released_at=here.now, stopped_at=None, torn=True
+            durable,
+            closures=closures or durable.closures,
+            released_at=here.now,
+            stopped_at=None,
+            torn=True,
+            anchor=None,  # what was made up here did not happen before the machine was off
         )
         text = (
             f"The journal is torn: at most {span(most)} of the daily budget are left until the day has passed, and "

@@ -14,6 +14,7 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from actuator.relay import GpioRelay, ModbusRelay, RelayConfig, RelayError, Rela
 from actuator.relay.hand import Hand
 from actuator.relay.hold import hold
 from actuator.runtime import Runtime, open_surely, opened
-from actuator.worker import NoTryLeftError
+from actuator.worker import NoTryLeftError, StuckError, Worker
 from toolkit import log
 from toolkit.config import ConfigError
 from toolkit.flags import Flags
@@ -63,6 +64,9 @@ class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
         self.number = number
 
 
+_DISK = 3.0
+"""Seconds for what is kept beside the journal to be read before a contact is opened without it."""
+
 _LEAVING = 3.0
 """Seconds for the loop to end before the contact is opened without it."""
 
@@ -74,7 +78,7 @@ async def main(flags: Flags) -> int:
         Stopped: by a signal, with the contact proven open.
     """
     try:
-        relays = known_relays(flags.config_file)
+        relays = await known_relays(flags.config_file)
         found = [await _open_former(relay) for relay in relays[1:]]
         hand = Hand(relays[0]) if relays else None
         if hand is not None:
@@ -112,13 +116,18 @@ def check(flags: Flags) -> tuple[Config, WebConfig]:
     return config, web_config
 
 
-def known_relays(config_file: Path) -> tuple[RelayConfig, ...]:
+async def known_relays(config_file: Path) -> tuple[RelayConfig, ...]:
     """Return the relay that the file names, and after it the one that was last in force, if that is another one.
 
     Another one in the file is not taken up while the contact is closed; who dies then leaves the old one closed. What
-    was last in force is kept beside the journal, also for a file that cannot be read.
+    was last in force is kept beside the journal, also for a file that cannot be read. A disk that hangs there keeps no
+    contact closed.
     """
-    named, kept = configuration.relay_only(config_file), last_relay(_journal(config_file))
+    named, kept = configuration.relay_only(config_file), None
+    try:
+        kept = await Worker("sidecar").do(partial(last_relay, _journal(config_file)), _DISK)
+    except StuckError as error:
+        _log.error("the relay that was last in force cannot be read", error=error)
     if named is not None and kept is not None and _contact(named) == _contact(kept):
         kept = None
     return tuple(relay for relay in (named, kept) if relay is not None)

@@ -87,7 +87,7 @@ def _limits(config: Config) -> Iterator[str]:
             f"limits.min_run: found {span(limits.min_run)} {longest}: a run goes on to max_run, however full the "
             "battery is"
         )
-    if limits.start_confirm >= limits.max_run:
+    if limits.start_confirm > limits.max_run:
         yield (
             f"limits.start_confirm: found {span(limits.start_confirm)} {longest}: a run is over before its engine can "
             "be found not to have started, so failed starts are never counted"

@@ -118,10 +118,11 @@ class Keeper:
         if not self._waiting and self._unsaved is None:
             return self.ok
         try:
-            await self._write()
-        except LostError as error:
-            self._begin_anew(error)
-            return await self.write((), None)
+            try:
+                await self._write()
+            except LostError as error:
+                self._begin_anew(error)
+                await self._write()
         except (StuckError, JournalError) as error:
             if isinstance(error, StuckError):
                 self._renew()

@@ -155,6 +155,30 @@ def test_a_restart_does_not_call_the_engine_unheard_of_before_it_could_be_heard(
     assert "proof_unknown" not in world.kinds()
 
 
+def test_a_run_for_blind_whose_engine_dies_has_had_its_turn() -> None:
+    world = World(settings=settings(on_blind="start"), soc=None)
+    assert world.run(10 * MINUTE, until=World.closed)
+    world.run(HOUR)
+    world.obeys = False
+    assert world.run(MINUTE, until=lambda it: not it.closed())
+    world.obeys = True
+    began = world.now
+    assert world.run(13 * HOUR, until=World.closed)
+    assert world.now - began == pytest.approx(11 * HOUR, abs=2 * MINUTE)
+
+
+def test_a_note_that_begins_with_the_end_of_a_run_is_a_row_too() -> None:
+    world = World(soc=0.2).on_alerts()
+    world.fire("start")
+    world.run(20 * MINUTE, until=lambda it: it.now > 2500)
+    world.fire("start")
+    world.fire("stop")
+    world.run(20 * MINUTE, until=lambda it: not it.closed())
+    world.run(5)
+    assert "the stop wins" in world.state.notes[0]
+    assert [event.text for event in world.events if event.kind == "held_back"][-1] == world.state.notes[0]
+
+
 def test_an_exercise_too_short_to_be_judged_counts_when_its_engine_is_dead() -> None:
     every = {"every": "1d", "at": "12:00", "for": "5m"}
     world = World(settings=settings(exercise=every), soc=0.9, obeys=False, wall_sane=True).on_alerts()

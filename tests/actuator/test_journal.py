@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import csv
 import io
@@ -26,6 +27,7 @@ from actuator.journal import keeper as keeper_module
 from actuator.journal import store as store_module
 from actuator.journal.reader import stored
 from actuator.journal.rows import KINDS_OF_RUNS
+from actuator.journal.store import LostError
 from actuator.model import Closure, Durable, Inhibit, Moment, Run, Saved
 from actuator.relay import HidRelay, ModbusRelay, SimulatedRelay
 from actuator.resume import restore
@@ -384,6 +386,25 @@ async def test_the_keeper_keeps_what_could_not_be_written_and_writes_it_later(
     assert (await again.load(HERE)).saved == saved()
     assert again.row(wall=1.0, sane=True, kind="a", level="info", text="two", fields={}).id == 2
     await again.close()
+
+
+async def test_a_journal_that_is_lost_again_and_again_is_begun_anew_once_a_write(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = Keeper(path, SimulatedRelay())
+    await keeper.load(HERE)
+    tries = 0
+
+    def lost(*_: object) -> None:
+        nonlocal tries
+        tries += 1
+        raise LostError("gone again")
+
+    monkeypatch.setattr(Journal, "write", lost)
+    async with asyncio.timeout(5):
+        assert not await keeper.write([], Saved(durable=Durable(), moment=HERE))
+    assert tries == 2
+    await keeper.close()
 
 
 async def test_a_disk_that_hangs_stalls_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,8 +77,8 @@ def test_release_opens_both_and_says_so_of_each(tmp_path: Path) -> None:
         done = release(it)
         assert done.returncode == 0, done.stderr
         assert done.stdout == (
-            f"coil 0 of unit 1 at {other.url}: open, read back.\n"
             f"last in force: coil 0 of unit 1 at {it.served.url}: open, read back.\n"
+            f"coil 0 of unit 1 at {other.url}: open, read back.\n"
         )
         assert not it.board.closed()
         assert not other.board.closed()
@@ -124,8 +126,8 @@ def test_another_polarity_of_the_same_pin_is_no_other_relay(tmp_path: Path) -> N
     for line, relays in ((17, 1), (18, 2)):
         named = f"{{type: gpio, chip: /dev/gpiochip0, line: {line}, active_low: true}}"
         file.write_text(f"relay: {named}\njournal: {journal}\n")
-        assert len(service.known_relays(file)) == relays
-    assert service.known_relays(file)[1] == kept
+        assert len(asyncio.run(service.known_relays(file))) == relays
+    assert asyncio.run(service.known_relays(file))[1] == kept
 
 
 def test_a_former_relay_that_another_controller_holds_is_left_alone(tmp_path: Path) -> None:
@@ -138,3 +140,13 @@ def test_a_former_relay_that_another_controller_holds_is_left_alone(tmp_path: Pa
         assert "is held by another controller" in refused.stderr
         assert it.board.closed()
         assert it.status()["phase"] == "running"
+
+
+def test_a_disk_that_hangs_keeps_no_contact_closed(tmp_path: Path) -> None:
+    with site(tmp_path) as it:
+        it.board.set(0, closed=True)
+        os.mkfifo(sidecar.path_of(tmp_path / "journal.db"))
+        done = release(it)
+        assert done.returncode == 0, done.stderr
+        assert not it.board.closed()
+        assert "last in force cannot be read" in done.stderr

@@ -444,6 +444,38 @@ def test_a_reboot_in_a_run_counts_what_the_journal_may_have_missed(
     assert state.durable.run_seconds == pytest.approx(closed_for)
 
 
+@pytest.mark.parametrize("sane", [True, False])
+def test_a_board_that_holds_its_contact_over_a_reboot_has_it_opened_only_by_the_start(*, sane: bool) -> None:
+    world = World(settings=settings(), soc=0.3, wall_sane=True).on_alerts()
+    world.fire("start")
+    world.run(2 * MINUTE)
+    began = world.true
+    world.wall_sane = sane
+    world.step()
+    world.wall_sane = True
+    world.step()
+    world.wall_sane = sane
+    world.bus_alive = False
+    world.soc = 0.05
+    world.die(dead_for=20 * MINUTE, reboot=True, latches=True)
+    opened = world.true
+    world.wall_sane = True
+    closed = world.true - began
+    assert 10 * HOUR - budget_left(world.state.durable, world.settings, world.now) >= closed
+    assert world.run(HOUR, until=World.closed)
+    assert world.true - opened >= 15 * MINUTE
+
+
+def test_what_a_torn_journal_takes_away_does_not_come_back_with_the_hour() -> None:
+    then = Moment(boot="one", now=90_000.0, wall=1e9, wall_sane=True)
+    here = Moment(boot="two", now=50.0, wall=0.0, wall_sane=False)
+    world = World(soc=0.5)
+    world.state, _ = resume.restore(Saved(durable=Durable(), moment=then), here, settings(), torn=True)
+    world.now, world.wall, world.wall_sane = 60.0, 1e9 + DAY, True
+    world.step()
+    assert budget_left(world.state.durable, world.settings, world.now) <= 4 * HOUR + 20
+
+
 def test_inhibits_and_lock_out_outlive_a_reboot() -> None:
     durable = Durable(inhibits={"co": Inhibit(summary="CO", starts_at=1.0)}, locked_out=True, attempts=3, mode="off")
     here = Moment(boot="two", now=5.0, wall=0.0, wall_sane=False)

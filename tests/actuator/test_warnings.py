@@ -36,7 +36,7 @@ ODD: dict[str, dict[str, Any]] = {
     "alerts.lease: found 4 min with heartbeat_timeout 5 min: ": {"alerts": {"lease": "4m"}},
     "alerts.inhibit: found no name: ": {"alerts": {"inhibit": []}},
     "limits.min_run: found 4 h with max_run 4 h: ": {"limits": {"min_run": "4h"}},
-    "limits.start_confirm: found 4 h with max_run 4 h: ": {"limits": {"start_confirm": "4h"}},
+    "limits.start_confirm: found 5 h with max_run 4 h: ": {"limits": {"start_confirm": "5h"}},
     "limits.daily_budget: found 3 h with max_run 4 h: ": {"limits": {"daily_budget": "3h"}},
     "limits.stop_confirm: found 2 min with tail 3 min: ": {"limits": {"stop_confirm": "2m"}},
     "limits.attempts: found 6: ": {"limits": {"attempts": 6}},

@@ -169,11 +169,19 @@ class World:
         return False
 
     def die(
-        self, *, dead_for: float = 10.0, reboot: bool = False, torn: bool = False, unreadable: bool = False
+        self,
+        *,
+        dead_for: float = 10.0,
+        reboot: bool = False,
+        torn: bool = False,
+        unreadable: bool = False,
+        latches: bool = False,
     ) -> None:
-        """Kill the program and start it again; the contact stays as it is until the start opens it."""
-        if reboot:
-            # Without power the board drops out.
+        """Kill the program and start it again; the contact stays as it is until the start opens it.
+
+        Without power the board drops out, unless it `latches` on power of its own.
+        """
+        if reboot and not latches:
             self.lose_power()
         self.now += dead_for
         self.wall += dead_for
