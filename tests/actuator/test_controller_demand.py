@@ -602,6 +602,16 @@ def test_anybodys_run_satisfies_the_exercise() -> None:
     assert not world.moves
 
 
+@pytest.mark.parametrize(("minutes", "dated"), [(15, False), (25, True)])
+def test_a_run_shorter_than_an_exercise_is_none(minutes: int, *, dated: bool) -> None:
+    world = exercising()
+    before = world.state.durable.exercised_wall
+    world.operator("on", minutes * MINUTE)
+    world.run(HOUR)
+    assert world.kinds().count("engine_proven") == 1
+    assert (world.state.durable.exercised_wall != before) is dated
+
+
 def test_a_clock_that_is_not_sane_dates_no_exercise() -> None:
     world = exercising()
     dated = world.state.durable.exercised_wall
