@@ -379,6 +379,22 @@ def test_an_engine_that_runs_after_the_tail_is_somebody_elses_where_the_contact_
     assert world.proof()
 
 
+def test_a_run_taken_up_after_an_orderly_end_is_closed_again_for_the_budget() -> None:
+    world = proven()
+    run = world.state.durable.run
+    assert run is not None
+    ended = msgspec.structs.replace(run, opened_at=world.now)
+    world.saved = Saved(durable=msgspec.structs.replace(world.state.durable, run=ended), moment=world.moment())
+    world.move(closed=False)
+    world.die(dead_for=10)
+    assert world.run(40, until=World.closed)
+    world.run(10 * MINUTE)
+    world.die(dead_for=10)
+    world.step()
+    used = 10 * HOUR - budget_left(world.state.durable, world.settings, world.now)
+    assert used >= world.now - run.closed_at - 2
+
+
 def test_an_engine_within_its_tail_is_still_ours() -> None:
     world = proven()
     world.move(closed=False)
