@@ -141,6 +141,15 @@ def test_fewer_attempts_by_an_edit_lock_out_but_leave_a_run_in_progress_to_be_ju
     assert world.closed()
 
 
+def test_after_an_acknowledged_lock_out_only_min_off_is_waited_for() -> None:
+    world = World(soc=0.1, obeys=False, volts=None)
+    assert world.run(3 * HOUR, until=lambda it: it.state.durable.locked_out)
+    locked_out = world.now
+    world.operator("acknowledge")
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - locked_out == pytest.approx(15 * MINUTE, abs=10)
+
+
 def test_a_lock_out_holds_even_the_operator_until_acknowledged() -> None:
     world = World(soc=0.3, obeys=False).on_alerts()
     world.fire("start")

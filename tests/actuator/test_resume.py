@@ -395,6 +395,21 @@ def test_a_run_taken_up_after_an_orderly_end_is_closed_again_for_the_budget() ->
     assert used >= world.now - run.closed_at - 2
 
 
+def test_a_deadline_that_passes_while_the_engine_is_looked_for_ends_the_run() -> None:
+    world = proven(limits={"max_run": "3m", "start_confirm": "2m"})
+    run = world.state.durable.run
+    assert run is not None
+    world.bus_alive = False
+    world.die(dead_for=run.deadline - world.now - 20)
+    assert world.state.durable.candidate is not None
+    world.run(25)
+    world.bus_alive, world.ac = True, True
+    world.run(MINUTE)
+    assert not world.closed()
+    assert world.state.durable.candidate is None
+    assert "resume_given_up" in world.kinds()
+
+
 def test_an_engine_within_its_tail_is_still_ours() -> None:
     world = proven()
     world.move(closed=False)
