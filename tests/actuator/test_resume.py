@@ -395,6 +395,16 @@ def test_a_run_taken_up_after_an_orderly_end_is_closed_again_for_the_budget() ->
     assert used >= world.now - run.closed_at - 2
 
 
+def test_an_engine_that_is_heard_of_late_but_within_the_tail_is_taken_up_again() -> None:
+    world = proven()
+    world.bus_alive = False
+    world.die(dead_for=20)
+    world.run(100)
+    assert not world.closed()
+    world.bus_alive, world.ac = True, True
+    assert world.run(30, until=World.closed)
+
+
 def test_a_deadline_that_passes_while_the_engine_is_looked_for_ends_the_run() -> None:
     world = proven(limits={"max_run": "3m", "start_confirm": "2m"})
     run = world.state.durable.run
