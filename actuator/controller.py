@@ -408,7 +408,7 @@ class _Turn:
         candidate, proof = self.durable.candidate, self.state.proof
         assert candidate is not None  # noqa: S101 - `step` asks only then
         code = fresh_ags(self.state, self.now)
-        for_us = code in {ags.OURS, *ags.TAILS} and self.state.ags_stands.last == "permits" and proof.last is not False
+        for_us = code in {ags.OURS, *ags.TAILS} and proof.last is not False
         # AC at the input is its own engine's; every other reason counts.
         forbidden = held(set(self.state.inhibitors) - {"ac_live"}, self.state.causes)
         waited = self.now - self.state.started_at

@@ -164,6 +164,9 @@ def _judge_ags(state: State, settings: Settings, now: float) -> State:
         silent = silent.glimpse(None if seen is None else _stands(state, int(seen), settings, now))
         return state if silent is state.ags_stands else replace(state, ags_stands=silent)
     last_start = code if code in ags.FOREIGN or code == ags.OURS else state.ags_last_start
+    if code in ags.TAILS and last_start is None and _ours(state, settings, now):
+        # One that came unannounced in a run of ours is ours for as long as it lasts.
+        last_start = ags.OURS
     state = replace(state, ags_last_start=last_start)
     stands = _stands(state, code, settings, now)
     return replace(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from msgspec.structs import replace
 
 from actuator.model import Notice
 from actuator.settings import Settings
@@ -74,6 +75,8 @@ class ControllerMachine(RuleBasedStateMachine):
     """One life of a controller; the law looks at every step."""
 
     world: World
+    offset: float = 0.0
+    """Of the wall clock from the right time, seconds."""
     met: ClassVar[Counter[str]] = Counter()
     """What all sequences together have seen, so that a machine that sees nothing is noticed."""
 
@@ -186,7 +189,9 @@ class ControllerMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([-21600.0, 21600.0, 90.0]), sane=st.booleans())
     def wall_step(self, seconds: float, *, sane: bool) -> None:
         self.world.wall += seconds
-        self.world.wall_sane = sane
+        self.offset += seconds
+        # Called right though it is not, it may move nothing; but it is by a right one that time powered off is counted.
+        self.world.wall_sane = sane and (self.offset == 0 or self.world.state.durable.anchor is None)
 
     @rule(minute=st.sampled_from([0, 359, 360, 725, 1259, 1260]))
     def time_of_day(self, minute: int) -> None:
@@ -233,7 +238,10 @@ class ControllerMachine(RuleBasedStateMachine):
         torn=st.sampled_from([False, False, True]),
     )
     def reboot(self, seconds: float, *, unreadable: bool, torn: bool) -> None:
-        self.world.wall_sane = False  # a clock that was stepped is no measure of the time that passed
+        self.world.wall_sane = False
+        if self.offset != 0:
+            saved = self.world.saved
+            self.world.saved = replace(saved, moment=replace(saved.moment, wall_sane=False))
         self.world.die(dead_for=seconds, reboot=True, torn=torn, unreadable=unreadable and torn)
 
     # --- whole stories, so that deep states are met often

@@ -301,7 +301,6 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("max(self.settings.limits.tail, RESUME_WITHIN)", "RESUME_WITHIN"),
         ("or forbidden or proof", "or proof"),
         ('set(self.state.inhibitors) - {"ac_live"}', "set(self.state.inhibitors)"),
-        (' and self.state.ags_stands.last == "permits"', ""),
         (" and proof.last is not False", ""),
         ("(proof.verdict or for_us)", "proof.verdict"),
         ("(proof.verdict or for_us)", "True"),

@@ -267,3 +267,30 @@ def test_run_seconds_and_starts_are_counted() -> None:
     world.operator("off")
     assert world.state.durable.run_seconds == pytest.approx(20 * MINUTE, abs=2)
     assert world.state.durable.starts == {"alert": 1}
+
+
+@pytest.mark.parametrize("chatters", [True, False])
+def test_an_engine_that_can_neither_be_proven_nor_denied_in_time_is_unknown(*, chatters: bool) -> None:
+    world = World(soc=0.9, obeys=False)
+    world.operator("on", HOUR)
+    world.bus_alive = chatters
+    beats = 0
+    while world.now < 1000 + 12 * MINUTE:
+        beats += 1
+        world.ac = beats % 3 != 0
+        world.run(5)
+    assert world.closed()
+    assert world.phase() == "unknown"
+
+
+def test_a_warm_up_that_came_unannounced_in_our_run_is_never_anothers() -> None:
+    world = World(soc=0.9)
+    world.operator("on", 10 * MINUTE)
+    world.run(MINUTE)
+    world.ags, world.ac_volts = 26, None
+    world.charging = None
+    assert world.run(20 * MINUTE, until=lambda it: not it.closed())
+    world.run(20 * MINUTE)
+    assert "foreign_run" not in world.inhibitors()
+    assert "foreign_run" not in world.kinds()
+    assert world.phase() == "unknown", "nothing has proven a stop"
