@@ -385,8 +385,8 @@ class _Turn:
             self.lock_out()
 
     def fruitless(self, run: Run, end: End) -> bool:
-        """Return whether a run has come to its own end with an engine that is denied and never was proven."""
-        if run.proven_at is not None or self.state.proof.sure is not False:
+        """Return whether a run has come to its own end with an engine that is denied."""
+        if self.state.proof.sure is not False:
             return False
         if end == "max_run":
             # Shortened by the AGS or the journal; an owner who wants runs too short to be judged has been warned.

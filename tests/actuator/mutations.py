@@ -326,8 +326,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("self.keep(blind_at=None)", "pass"),
         ('"blind" in run.causes and run.proven_at is None', '"blind" in run.causes'),
         ("ending.end in FAILURES or self.fruitless(run, ending.end)", "ending.end in FAILURES"),
-        ("if run.proven_at is not None or self.state.proof.sure is not False:", "if run.proven_at is not None:"),
-        ("if run.proven_at is not None or self.state.proof.sure is not False:", "if self.state.proof.sure is not False:"),  # noqa: E501
+        ("        if self.state.proof.sure is not False:\n            return False\n        if end", "        if end"),
         ("return self.settings.limits.max_run >= self.settings.limits.start_confirm", "return True"),
         ("return self.settings.limits.max_run >= self.settings.limits.start_confirm", "return False"),
         ('not run.lasting and run.cause in ("exercise", "blind")', 'run.cause in ("exercise", "blind")'),

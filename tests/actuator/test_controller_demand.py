@@ -149,6 +149,17 @@ def test_what_holds_a_demand_back_is_a_row_when_it_changes_and_no_more() -> None
     assert world.kinds().count("held_back") < 2 + 25, "a reason that flickers is told once a minute at most"
 
 
+def test_a_note_that_flickers_is_a_row_once_a_minute_at_most() -> None:
+    world = World(soc=0.5, ags=1).on_alerts()
+    began = world.now
+    while world.now < began + 10 * MINUTE:
+        world.fire("start")
+        world.soc = 0.9 if world.soc == 0.5 else 0.5
+        world.run(5)
+    told = [event for event in world.events if event.kind == "held_back" and "no start" in event.text]
+    assert 2 <= len(told) <= 11
+
+
 def test_a_restart_does_not_call_the_engine_unheard_of_before_it_could_be_heard() -> None:
     world = World(page_reachable=False)
     world.run(20)
