@@ -200,6 +200,28 @@ def test_an_exercise_too_short_to_be_judged_counts_when_its_engine_is_dead() -> 
     assert "attempt_failed" in world.kinds()
 
 
+def test_what_somebody_ends_early_is_no_failed_attempt() -> None:
+    world = World(soc=0.9, obeys=False)
+    world.operator("on", HOUR)
+    world.run(MINUTE)
+    assert world.proof() is False
+    world.operator("auto")
+    assert not world.closed()
+    assert world.state.durable.attempts == 0
+
+
+def test_an_exercise_that_a_low_battery_has_joined_ends_by_the_battery() -> None:
+    parts = {"exercise": {"every": "1d", "at": "12:00", "for": "30m"}, "limits": {"min_run": "1m"}}
+    world = World(settings=settings(**parts), soc=0.3, obeys=False, wall_sane=True).on_alerts()
+    world.wall += DAY
+    assert world.run(MINUTE, until=World.closed)
+    world.fire("start")
+    world.settings = settings(limits={"min_run": "1m"})
+    world.soc = 0.9
+    assert world.run(3 * MINUTE, until=lambda it: not it.closed())
+    assert world.state.durable.attempts == 0
+
+
 @pytest.mark.parametrize(("cap", "attempts"), [(360.0, 1), (None, 0)])
 def test_a_run_that_the_ags_cuts_short_counts_when_its_engine_is_dead(cap: float | None, attempts: int) -> None:
     short = {"limits": {"max_run": "3m"}} if cap is None else {}

@@ -442,13 +442,17 @@ def test_a_contact_that_was_found_closed_is_a_row_of_its_own() -> None:
 
 def test_an_alert_that_a_stop_has_answered_is_still_answered_after_a_restart() -> None:
     world = proven()
+    world.run(12 * MINUTE)
+    world.fire("start")
     world.soc = 0.7
     assert world.run(HOUR, until=lambda world: not world.closed())
+    assert world.state.durable.spent == {"start": 1.0}
     world.soc = 0.5
     world.die(dead_for=5)
     world.on_alerts()
-    world.fire("start")
-    world.run(30 * MINUTE)
+    for _ in range(6):
+        world.fire("start")
+        world.run(5 * MINUTE)
     assert not world.closed()
     world.fire("start", starts_at=2.0)
     assert world.closed()

@@ -210,8 +210,8 @@ class World:
         """Let the contact drop, and the law know."""
         if self.contact:
             self.move(closed=False)
-            if self.law is not None:
-                self.law.dropped(self.true)
+        if self.law is not None:
+            self.law.dropped(self.true)
 
     def notice(
         self, kind: str, *, firing: bool = True, starts_at: float = 1.0, fingerprint: str | None = None
