@@ -395,6 +395,39 @@ def test_a_run_taken_up_after_an_orderly_end_is_closed_again_for_the_budget() ->
     assert used >= world.now - run.closed_at - 2
 
 
+def test_a_contact_that_was_held_for_long_after_a_death_has_held_the_engine() -> None:
+    world = proven()
+    world.die(dead_for=20 * MINUTE)
+    assert world.run(40, until=World.closed)
+
+
+def test_a_contact_that_somebody_closed_after_an_orderly_end_holds_no_run_of_ours() -> None:
+    world = proven()
+    run = world.state.durable.run
+    assert run is not None
+    ended = msgspec.structs.replace(run, opened_at=world.now)
+    world.saved = Saved(durable=msgspec.structs.replace(world.state.durable, run=ended), moment=world.moment())
+    world.die(dead_for=20 * MINUTE)
+    assert world.state.durable.candidate is None
+
+
+def test_a_run_that_was_proven_is_no_failed_attempt_whatever_was_said_before() -> None:
+    world = proven()
+    run = world.state.durable.run
+    assert run is not None
+    assert run.denied, "before the warm-up was over"
+    world.die(reboot=True)
+    assert world.state.durable.attempts == 0
+
+
+def test_a_clock_that_was_not_right_then_tells_nothing_of_the_time_that_passed() -> None:
+    then = Moment(boot="one", now=1000.0, wall=0.0, wall_sane=False)
+    here = Moment(boot="two", now=50.0, wall=1e9, wall_sane=True)
+    durable = Durable(closures=(Closure(start=100.0, end=700.0),))
+    state, _ = resume.restore(Saved(durable=durable, moment=then), here, settings())
+    assert state.durable.closures == (Closure(start=-850.0, end=-250.0),)
+
+
 def test_an_engine_that_is_heard_of_late_but_within_the_tail_is_taken_up_again() -> None:
     world = proven()
     world.bus_alive = False
@@ -416,7 +449,6 @@ def test_a_deadline_that_passes_while_the_engine_is_looked_for_ends_the_run() ->
     world.bus_alive, world.ac = True, True
     world.run(MINUTE)
     assert not world.closed()
-    assert world.state.durable.candidate is None
     assert "resume_given_up" in world.kinds()
 
 
