@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from actuator import resume
+from actuator import reboot, resume
 from actuator.inhibitors import budget_left
-from actuator.model import Closure, Durable, Inhibit, Moment, Run, Saved
+from actuator.model import Anchor, Closure, Durable, Inhibit, Moment, Run, Saved
 from tests.actuator.world import World, settings
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -335,9 +336,9 @@ def test_a_run_between_two_boots_that_knew_no_hour_is_no_older_than_it_seems() -
     assert "budget" in world.inhibitors()
     world.run(5 * HOUR)
     world.die(dead_for=10 * HOUR, reboot=True)
-    world.wall_sane = True
+    world.wall_sane, moves = True, len(world.moves)
     world.run(HOUR)
-    assert not world.closed(), "of the time powered off, the first part was before that run"
+    assert len(world.moves) == moves, "of the time powered off, the first part was before that run"
     assert "budget" in world.inhibitors()
     assert world.run(24 * HOUR, until=World.closed)
 
@@ -418,6 +419,28 @@ def test_a_run_that_was_proven_is_no_failed_attempt_whatever_was_said_before() -
     assert run.denied, "before the warm-up was over"
     world.die(reboot=True)
     assert world.state.durable.attempts == 0
+
+
+@pytest.mark.parametrize(("passed", "credit"), [(5000.0, 4900.0), (-5000.0, 0.0)])
+def test_only_what_lies_before_the_boot_moves_and_only_back(passed: float, credit: float) -> None:
+    before, since = Closure(start=-900.0, end=-300.0), Closure(start=60.0, end=120.0)
+    durable = Durable(
+        closures=(before, since),
+        back_off_until=900.0,
+        released_at=120.0,
+        stopped_at=125.0,
+        blind_at=-900.0,
+        exercise_at=60.0,
+        anchor=Anchor(wall=1e9, now=50.0),
+    )
+    after = reboot.credited(durable, wall=1e9 + passed, now=150.0)
+    assert after.closures == (Closure(start=-900.0 - credit, end=-300.0 - credit), since)
+    assert (after.released_at, after.stopped_at, after.exercise_at) == (120.0, 125.0, 60.0)
+    assert after.back_off_until == 900.0, "a run has failed since"
+    assert after.blind_at == -900.0 - credit
+    alone = replace(durable, closures=(before,), released_at=-300.0, stopped_at=-250.0)
+    after = reboot.credited(alone, wall=1e9 + passed, now=150.0)
+    assert (after.back_off_until, after.released_at) == (900.0 - credit, -300.0 - credit)
 
 
 def test_a_clock_that_was_not_right_then_tells_nothing_of_the_time_that_passed() -> None:
