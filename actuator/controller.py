@@ -548,7 +548,7 @@ class _Turn:
             if confirmed and run.proven_at is None and self.state.proof.sure is None:
                 return "unknown"
             return "running" if run.proven_at is not None else "starting"
-        if self.state.relay_fault or durable.candidate is not None:
+        if self.state.relay_fault or not self.state.board_heard or durable.candidate is not None:
             return "unknown"
         if durable.released_at is None or durable.stopped_at is not None:
             return "off"

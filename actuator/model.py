@@ -341,6 +341,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         last_beat: when the last heartbeat notification came.
         beats: how many have come, each before the one before had timed out.
         path: whose word counts.
+        board_heard: the board has said once since the start where its contact is.
         relay_fault: the contact is not known to be where it was commanded.
         contrary_reads: answers of the board in a row that are not what was commanded.
         good_reads: answers *open* in a row since the fault.
@@ -380,6 +381,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     last_beat: float | None = None
     beats: int = 0
     path: Path = "waiting"
+    board_heard: bool = False
     relay_fault: bool = False
     contrary_reads: int = 0
     good_reads: int = 0

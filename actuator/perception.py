@@ -325,6 +325,8 @@ def _obey(durable: Durable, command: Command, settings: Settings, now: float) ->
 def _board(state: State, inputs: Inputs, now: float) -> tuple[State, Iterable[Event]]:
     if not inputs.relay_error and not inputs.board_asked:
         return state, ()
+    if inputs.read_back is not None and not state.board_heard:
+        state = replace(state, board_heard=True)
     wanted = state.durable.run is not None
     agrees = inputs.read_back is wanted and not inputs.relay_error
     contrary = 0 if agrees else state.contrary_reads + 1

@@ -259,6 +259,14 @@ class ControllerMachine(RuleBasedStateMachine):
         world.minute_of_day = 720
         world.run(400, until=World.closed)
 
+    @precondition(lambda self: self.world.state.durable.run is None)
+    @rule()
+    def dead_start(self) -> None:
+        """Nothing stands in the way of a start but the engine itself."""
+        self.good_start()
+        self.world.obeys = False
+        self.world.run(60)
+
     @precondition(lambda self: self.world.state.durable.run is not None)
     @rule(seconds=st.sampled_from([5.0, 20.0]))
     def killed_in_a_run(self, seconds: float) -> None:

@@ -759,3 +759,12 @@ def test_a_board_that_flickers_never_makes_an_engine_that_never_ran_stop() -> No
         world.run(4)
     assert "relay_recovered" in world.kinds()
     assert "engine_stopped" not in world.kinds()
+
+
+def test_a_board_that_has_not_answered_yet_is_unknown_and_never_off() -> None:
+    world = World(soc=0.9, read_back=lambda _closed: None)
+    world.step()
+    assert world.phase() == "unknown"
+    world.read_back = lambda closed: closed
+    world.run(60)
+    assert world.phase() == "off"
