@@ -7,9 +7,11 @@ import os
 import pty
 import select
 import socket
+import tempfile
 import threading
 import tty
 from collections.abc import Callable
+from pathlib import Path
 from typing import Self
 
 Hear = Callable[[bytes], bytes]
@@ -24,7 +26,11 @@ class SerialDevice:
         self.writes: list[bytes] = []
         self._master, self._slave = pty.openpty()
         tty.setraw(self._slave)
-        self.path = os.ttyname(self._slave)
+        # A name of its own: the number of a pty that has gone is given to the next one, of whatever test.
+        self._folder = tempfile.TemporaryDirectory()
+        link = Path(self._folder.name) / "tty"
+        link.symlink_to(os.ttyname(self._slave))
+        self.path = str(link)
         self._woken, self._wake = os.pipe()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._gone = False
@@ -44,6 +50,7 @@ class SerialDevice:
         """Take the port away, as when an adapter is unplugged."""
         if not self._gone:
             self._gone = True
+            self._folder.cleanup()
             os.write(self._wake, b"x")
             self._thread.join(15)
             assert not self._thread.is_alive()
