@@ -84,7 +84,7 @@ def test_release_opens_both_and_says_so_of_each(tmp_path: Path) -> None:
         assert not other.board.closed()
 
 
-@pytest.mark.parametrize("fault", ["welded", "silent"])
+@pytest.mark.parametrize("fault", ["welded", pytest.param("silent", marks=pytest.mark.slow)])
 def test_release_is_as_bad_as_the_worse_of_both(tmp_path: Path, fault: str) -> None:
     with edited_while_closed(tmp_path) as (it, other):
         other.board.set(0, closed=True)
@@ -97,6 +97,7 @@ def test_release_is_as_bad_as_the_worse_of_both(tmp_path: Path, fault: str) -> N
         assert not other.board.closed()
 
 
+@pytest.mark.slow
 def test_a_board_that_was_taken_away_is_said_and_does_not_keep_the_program_from_starting(tmp_path: Path) -> None:
     with edited_while_closed(tmp_path) as (it, other):
         it.board.silent = True

@@ -116,6 +116,7 @@ def test_a_journal_deleted_in_use_is_said_and_what_was_ordered_before_is_kept(tm
             assert it.rows()[0]["kind"] == "started"
 
 
+@pytest.mark.slow
 def test_one_write_that_fails_shortens_no_run(tmp_path: Path) -> None:
     with site(tmp_path, {"limits": {"max_run": "8s"}}) as it, it.running() as process:
         assert it.request("POST", "/api/v1/mode", {"mode": "on", "for": "8s"})[0] == 200

@@ -204,6 +204,7 @@ def test_a_gpio_relay_without_its_package_is_refused_before_anything_opens(tmp_p
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_gpio_chip_that_is_not_there_is_a_fault_not_the_end(tmp_path: Path) -> None:
     with site(tmp_path) as it:
         with_relay(it, {"type": "gpio", "chip": f"{tmp_path}/gpiochip9", "line": 17, "active_low": True})

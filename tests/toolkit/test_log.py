@@ -235,7 +235,7 @@ def test_a_standard_error_that_nobody_reads_holds_up_nobody(monkeypatch: pytest.
         monkeypatch.setattr("sys.stderr", unread)
         began = time.monotonic()
         for number in range(2000):
-            log.get("a").info("x" * 200, number=number)
+            log.get("a").info("x" * 2000, number=number)
         assert not log.flush(0.05)
         assert time.monotonic() - began < 5
         heard: list[str] = []
