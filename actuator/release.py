@@ -16,6 +16,7 @@ from actuator.relay.hand import Hand
 
 PROVEN, FAILED, NOT_PROVEN = 0, 1, 3
 SECONDS = 5.0
+AGAIN, PAUSE = 2, 0.5
 
 
 WORST = (PROVEN, NOT_PROVEN, FAILED).index
@@ -39,6 +40,10 @@ async def _opened(hand: Hand) -> tuple[int, str]:
             await hand.open_contact()
             sent = True
             if not hand.can_read_back:
+                # An order that is lost on its way cannot be noticed, and one more does no harm.
+                for _ in range(AGAIN):
+                    await asyncio.sleep(PAUSE)
+                    await hand.open_contact()
                 return NOT_PROVEN, f"{hand.description}: told to open; this board cannot be read back."
             closed = bool(await hand.read_back())
             if not closed:
