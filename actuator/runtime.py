@@ -41,7 +41,7 @@ OPEN_TICK = 600.0
 OPENING = 5.0
 """Seconds for which the last opening is tried."""
 
-REPEAT = 60.0
+REPEAT = 10.0
 """Seconds after which a board that cannot be read back is told to open again: it may have missed the order, and a port
 that is gone is noticed before it is needed."""
 

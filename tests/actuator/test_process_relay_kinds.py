@@ -18,6 +18,8 @@ from tests.actuator.process import Actuator, kill, site
 from tests.actuator.relay.lcus_board import LcusBoard
 from tests.support import command, wait_until
 
+pytestmark = pytest.mark.slow  # they wait a lot, and a pty has been seen to lose an order on a loaded machine
+
 OFTEN = """
 import sys
 from actuator import runtime
