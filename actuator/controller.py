@@ -14,7 +14,7 @@ from actuator import ags
 from actuator.demand import FIRST, LASTING, causes, emergencies, looked, undecidable
 from actuator.ends import allowed_by_ags, bound
 from actuator.freshness import Debounced
-from actuator.inhibitors import DAY, held, quiet, reasons, rested
+from actuator.inhibitors import DAY, EXEMPT, held, quiet, reasons, rested
 from actuator.model import Closure, Event, Level, Run, Step
 from actuator.perception import BUS_FRESH, fresh_ags, fresh_soc, perceive
 from actuator.reboot import credited
@@ -318,7 +318,7 @@ class _Turn:
     def unwanted(self, run: Run) -> _Ending | None:
         """Nothing forbids the run, but nothing that may wants it either."""
         wanted = self.state.causes
-        if wanted and {"emergency", "manual"}.isdisjoint(wanted) and quiet(self.inputs):
+        if wanted and EXEMPT["quiet_hours"].isdisjoint(wanted) and quiet(self.inputs):
             return _Ending("quiet_hours", "Quiet hours have begun.")
         if wanted and not self.decided(run) and (lack := undecidable(self.state, self.inputs, self.now)):
             return _Ending("blind", lack, Level.WARNING)

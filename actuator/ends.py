@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from actuator.demand import LASTING
-from actuator.inhibitors import DAY, budget_left
+from actuator.inhibitors import DAY, EXEMPT, budget_left
 from actuator.settings import AGS_MARGIN
 
 if TYPE_CHECKING:
     from actuator.model import Cause, Durable, Run, State
     from actuator.settings import Settings
-
-UNHELD: Final = frozenset({"emergency", "manual"})
-"""Causes that quiet hours do not end."""
 
 
 def allowed_by_ags(state: State) -> float:
@@ -50,7 +47,7 @@ def latest(durable: Durable, run: Run, settings: Settings, now: float, *, quiet_
         ends.append(run.closed_at + settings.limits.min_run)
     else:
         ends.append(max(_own(cause, durable, run, settings) for cause in run.causes))
-        if quiet_in is not None and UNHELD.isdisjoint(run.causes):
+        if quiet_in is not None and EXEMPT["quiet_hours"].isdisjoint(run.causes):
             ends.append(now + quiet_in)
     return max(now, min(ends))
 
