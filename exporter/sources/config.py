@@ -25,25 +25,37 @@ class SourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         raise NotImplementedError
 
 
-class AskedSerialConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A device on a serial line that answers one at a time, asked at an interval.
+class SerialConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A device on a serial line of its own.
 
     Attributes:
         port: a device such as /dev/ttyUSB1, or a URL of pyserial such as socket://10.0.0.5:4001.
-        interval: seconds from one reading to the next.
     """
 
     port: str
+
+    def __post_init__(self) -> None:
+        """Refuse a port of nothing."""
+        if not self.port:
+            raise ConfigError("port", "nothing", "a device such as /dev/ttyUSB0")
+
+    @property
+    def line(self) -> str | None:
+        """The port: two readers would each get a part of the bytes."""
+        return self.port
+
+
+class AskedSerialConfig(SerialConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A device on a serial line that is asked at an interval.
+
+    Attributes:
+        interval: seconds from one reading to the next.
+    """
+
     interval: Duration = Duration(5)
 
     def __post_init__(self) -> None:
         """Refuse a port of nothing, and an interval of nothing."""
-        if not self.port:
-            raise ConfigError("port", "nothing", "a device such as /dev/ttyUSB0")
+        SerialConfig.__post_init__(self)
         if self.interval <= 0:
             raise ConfigError("interval", "0s", "a span longer than nothing, such as 5s")
-
-    @property
-    def line(self) -> str | None:
-        """The port: nobody else may be talked to on it."""
-        return self.port
