@@ -9,7 +9,7 @@ SEED = 1
 python = .venv/bin/python
 pytest = $(python) -m pytest $(PYTEST)
 
-.PHONY: run test lint tools test-slow test-browser test-vm bench soak mutations clean
+.PHONY: run test lint tools test-slow test-browser test-vm bench soak clean
 
 run: .venv/base.stamp
 	@deploy/fetch-prometheus || true
@@ -41,11 +41,7 @@ bench: tools
 	$(pytest) -m bench
 
 soak: .venv/dev.stamp
-	$(python) -m tests.actuator.soak --days $(DAYS) --seed $(SEED)
-
-# Breaks each rule of the controller once, in a copy, and asks that a test notices; most of an hour.
-mutations: .venv/dev.stamp
-	$(python) -m tests.actuator.mutations
+	$(python) -m tests.actuator.harness.soak --days $(DAYS) --seed $(SEED)
 
 # The project and what it needs to run; to be checked and tested; to be looked at in a browser; to be compared and fuzzed.
 .venv/base.stamp: pyproject.toml deploy/make-environment

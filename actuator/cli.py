@@ -12,11 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from actuator import client, release, service
 from actuator import config as configuration
-from actuator.commission import SHORTEST, Commission, NotNowError
-from actuator.relay import find
-from actuator.warnings import warnings
+from actuator import service
+from actuator.commands import client
+from actuator.commands.commission import SHORTEST, Commission, NotNowError
+from actuator.config_warnings import warnings
+from actuator.relay import discover, release
 from toolkit import log
 from toolkit.config import ConfigError
 from toolkit.flags import Flags, add_flags, add_web_exposure_flag, read_flags
@@ -157,7 +158,7 @@ def _commission(arguments: argparse.Namespace) -> int:
 
 
 def _relays() -> int:
-    found = [*find.usb_boards(), *find.serial_ports(), *find.gpio_chips()]
+    found = [*discover.usb_boards(), *discover.serial_ports(), *discover.gpio_chips()]
     nothing = "No USB relay board (16c0:05df), no serial port and no GPIO chip can be found here."
     sys.stdout.write("\n".join(found or [nothing]) + "\n")
     sys.stdout.write(

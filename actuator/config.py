@@ -6,13 +6,13 @@ from pathlib import Path
 
 import msgspec
 
-from actuator.freshness import SAMPLES
-from actuator.perception import BUS_FRESH
+from actuator.core.settings import Settings
+from actuator.core.signals import SAMPLES
+from actuator.core.state import BUS_FRESH
 from actuator.relay.config import RelayConfig
-from actuator.settings import Settings
-from actuator.words import span
 from toolkit.config import ConfigError, Duration, decode, read
 from toolkit.config import load as load_struct
+from toolkit.formatting import span
 
 
 class Exporter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

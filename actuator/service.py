@@ -22,15 +22,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from actuator import config as configuration
-from actuator import server
-from actuator.collector import Counts, GeneratorCollector
 from actuator.config import Config
-from actuator.journal import Keeper, last_relay
+from actuator.journal import AsyncJournal, last_relay
+from actuator.loop.runtime import Runtime, open_surely, opened
 from actuator.relay import GpioRelay, ModbusRelay, RelayConfig, RelayError, RelayHeldError
-from actuator.relay.hand import Hand
-from actuator.relay.hold import hold
-from actuator.runtime import Runtime, open_surely, opened
-from actuator.worker import NoTryLeftError, StuckError, Worker
+from actuator.relay.async_relay import AsyncRelay
+from actuator.relay.lock import hold
+from actuator.report.metrics import Counts, GeneratorCollector
+from actuator.web import server
 from toolkit import log
 from toolkit.config import ConfigError
 from toolkit.flags import Flags
@@ -39,6 +38,7 @@ from toolkit.notify import notify
 from toolkit.reload import Reloader
 from toolkit.web import serve
 from toolkit.webconfig import WebConfig
+from toolkit.worker_thread import NoTryLeftError, StuckError, Worker
 
 DEFAULT_JOURNAL = Path("/var/lib/generator-actuator/journal.db")
 
@@ -80,13 +80,13 @@ async def main(flags: Flags) -> int:
     try:
         relays = await known_relays(flags.config_file)
         found = [await _open_former(relay) for relay in relays[1:]]
-        hand = Hand(relays[0]) if relays else None
+        hand = AsyncRelay(relays[0]) if relays else None
         if hand is not None:
             found.append(await _found(hand))
         is_open = hand is not None and await _open_first(hand)
         config, web_config = check(flags)
         if hand is None:
-            hand = Hand(config.relay)
+            hand = AsyncRelay(config.relay)
         hold(f"journal {config.journal.resolve()}")
         # A board may still be on its way: at boot the bus that it is on is looked through while we start.
         if not is_open:
@@ -97,7 +97,7 @@ async def main(flags: Flags) -> int:
     except (RelayHeldError, NoTryLeftError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    runtime = Runtime(config, flags.config_file, hand, Keeper(config.journal, config.relay))
+    runtime = Runtime(config, flags.config_file, hand, AsyncJournal(config.journal, config.relay))
     await runtime.restore(found_closed=_any_closed(found))
     return await _serve(runtime, flags, web_config)
 
@@ -160,7 +160,7 @@ async def _open_former(relay: RelayConfig) -> bool | None:
     A board that has been taken away keeps nobody from starting: it is tried for as long as the last opening is, and
     said.
     """
-    hand = Hand(relay)
+    hand = AsyncRelay(relay)
     found = None
     try:
         found = await _found(hand)
@@ -182,7 +182,7 @@ def _any_closed(found: Sequence[bool | None]) -> bool | None:
     return True if True in found else None if None in found or not found else False
 
 
-async def _found(hand: Hand) -> bool | None:
+async def _found(hand: AsyncRelay) -> bool | None:
     """Return where the contact is before anything is done to it, True closed; None: the board cannot say.
 
     Raises:
@@ -196,7 +196,7 @@ async def _found(hand: Hand) -> bool | None:
         return None  # the opening that follows meets the same, and says it
 
 
-async def _open_first(hand: Hand) -> bool:
+async def _open_first(hand: AsyncRelay) -> bool:
     """Open the contact before anything else is known; return whether that is done.
 
     Raises:
@@ -221,7 +221,7 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
     counts = Counts()
     program_version = version("magnum-exporter")
     registry = new_registry("generator-actuator", "generator_actuator", program_version)
-    registry.register(GeneratorCollector(lambda: runtime.view, counts))
+    registry.register(GeneratorCollector(lambda: runtime.snapshot, counts))
     reloader = Reloader(runtime.reload, prefix="generator_actuator", registry=registry)
     app = server.build(
         runtime,

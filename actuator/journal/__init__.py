@@ -11,17 +11,17 @@ asks for its rows, `keeper` how the loop uses it all.
 
 from __future__ import annotations
 
-from actuator.journal.keeper import Keeper
+from actuator.journal.async_journal import AsyncJournal
 from actuator.journal.rows import Row, as_csv, as_json, as_object
 from actuator.journal.sidecar import last_relay
 from actuator.journal.store import MOST_ROWS, Found, Journal, JournalError
 
 __all__ = [
     "MOST_ROWS",
+    "AsyncJournal",
     "Found",
     "Journal",
     "JournalError",
-    "Keeper",
     "Row",
     "as_csv",
     "as_json",

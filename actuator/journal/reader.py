@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from actuator.journal.rows import COLUMNS, Row, whole
 from actuator.journal.store import MOST_ROWS, JournalError, readable
-from actuator.worker import StuckError, Worker
+from toolkit.worker_thread import StuckError, Worker
 
 T = TypeVar("T")
 

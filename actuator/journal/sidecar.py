@@ -8,9 +8,9 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from actuator.core.state import Durable, Inhibit, Mode
+from actuator.journal.checksum import sealed, unsealed
 from actuator.journal.rows import encode
-from actuator.journal.seal import sealed, unsealed
-from actuator.model import Durable, Inhibit, Mode
 from actuator.relay.config import RelayConfig, plain
 from toolkit import log
 from toolkit.config import ConfigError, decode

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
+from actuator.core.state import Durable, Moment, Saved
 from actuator.journal import sidecar
-from actuator.journal.halves import Content, salvaged, torn
+from actuator.journal.checksum import sealed, unsealed
+from actuator.journal.reconcile import Content, salvaged, torn
 from actuator.journal.rows import COLUMNS, KINDS_OF_RUNS, Row, columns, encode, whole
-from actuator.journal.seal import sealed, unsealed
-from actuator.model import Durable, Moment, Saved
 from actuator.relay.config import RelayConfig
 
 MOST_OF_RUNS, MOST_OF_OTHERS = 10_000, 10_000

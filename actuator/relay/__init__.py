@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from actuator.relay.config import GpioRelay, HidRelay, ModbusRelay, RelayConfig, SerialRelay, SimulatedRelay
-from actuator.relay.contact import Relay, RelayError, RelayHeldError
 from actuator.relay.gpio import Gpio
 from actuator.relay.hid import Hid
 from actuator.relay.lcus import Lcus
 from actuator.relay.modbus import Modbus
+from actuator.relay.protocol import Relay, RelayError, RelayHeldError
 from actuator.relay.simulated import Simulated
 
 __all__ = [

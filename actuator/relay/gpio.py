@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 from actuator.relay import libgpiod
 from actuator.relay.config import GpioRelay
-from actuator.relay.contact import RelayError, RelayHeldError
-from actuator.relay.hold import hold, let_go
+from actuator.relay.lock import hold, let_go
+from actuator.relay.protocol import RelayError, RelayHeldError
 
 if TYPE_CHECKING:
     from gpiod.line import Direction

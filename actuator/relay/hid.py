@@ -19,8 +19,8 @@ from typing import Any, Protocol
 import hidraw
 
 from actuator.relay.config import HidRelay
-from actuator.relay.contact import RelayError
-from actuator.relay.hold import hold, let_go
+from actuator.relay.lock import hold, let_go
+from actuator.relay.protocol import RelayError
 
 VENDOR, PRODUCT = 0x16C0, 0x05DF
 _NAME = re.compile(r"USBRelay([1-8])")

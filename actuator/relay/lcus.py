@@ -21,8 +21,8 @@ import time
 import serial
 
 from actuator.relay.config import SerialRelay
-from actuator.relay.contact import RelayError
-from actuator.relay.hold import hold, let_go
+from actuator.relay.lock import hold, let_go
+from actuator.relay.protocol import RelayError
 
 WRITE_TIMEOUT = 0.5
 """Seconds for the port to take four bytes, and as many to have sent them; they need 4 ms."""

@@ -11,9 +11,9 @@ import os
 import struct
 
 from actuator.relay.config import ModbusRelay, SerialAddress, modbus_address
-from actuator.relay.contact import RelayError
-from actuator.relay.hold import hold, let_go
+from actuator.relay.lock import hold, let_go
 from actuator.relay.modbus_line import Line, Matches, SerialLine, TcpLine
+from actuator.relay.protocol import RelayError
 
 _READ_COILS = 0x01
 _WRITE_COIL = 0x05

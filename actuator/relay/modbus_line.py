@@ -22,7 +22,7 @@ from typing import Protocol
 import serial
 
 from actuator.relay.config import SerialAddress, TcpAddress
-from actuator.relay.contact import RelayError
+from actuator.relay.protocol import RelayError
 from toolkit.modbus import crc
 
 TCP_TIMEOUT = 1.0

@@ -16,8 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from actuator import clock
-from tests.actuator.process import Actuator, kill, site
+from actuator.loop import clock
+from tests.actuator.harness.process import Actuator, kill, site
 from tests.support import wait_until
 
 HEARTBEAT_TIMEOUT, LEASE, DEBOUNCE, MAX_RUN, MIN_OFF, BUDGET = 24, 12, 12, 60, 20, 600

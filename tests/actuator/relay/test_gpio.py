@@ -17,9 +17,9 @@ from gpiod.line import Direction, Value
 
 from actuator.config import relay_only
 from actuator.relay import GpioRelay, RelayError, RelayHeldError, libgpiod
-from actuator.relay.find import gpio_chips
+from actuator.relay.discover import gpio_chips
 from actuator.relay.gpio import Gpio
-from actuator.release import FAILED, PROVEN, release
+from actuator.relay.release import FAILED, PROVEN, release
 from toolkit.config import ConfigError, decode
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ def test_a_controller_holds_its_line_by_name_also_while_it_has_it_not(kernel: Fa
     contact.open_contact()
     contact.disconnect()
     script = f"""
-from actuator.relay.hold import hold
+from actuator.relay.lock import hold
 hold("gpio {os.path.realpath(CHIP)} line 17")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=False)
@@ -294,7 +294,7 @@ def test_what_is_no_chip_is_said_by_the_real_module(tmp_path: Path) -> None:
 
 async def test_release_opens_what_a_dead_holder_left_closed(kernel: FakeGpio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(libgpiod, "load", lambda: kernel.open)
-    monkeypatch.setattr("actuator.release.SECONDS", 0.3)
+    monkeypatch.setattr("actuator.relay.release.SECONDS", 0.3)
     config = GpioRelay(chip=CHIP, line=17)
     line = kernel.lines[17]
     line.level, line.consumer = 1, "generator-actuator 4711"

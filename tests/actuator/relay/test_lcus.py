@@ -19,8 +19,8 @@ import pytest
 
 from actuator.config import relay_only
 from actuator.relay import RelayError, RelayHeldError, SerialRelay, driver, lcus
-from actuator.release import NOT_PROVEN, release
-from tests.actuator.relay.lcus_board import LcusBoard
+from actuator.relay.release import NOT_PROVEN, release
+from tests.actuator.harness.lcus_board import LcusBoard
 from tests.support import wait_until
 from toolkit.config import ConfigError, decode
 

@@ -14,7 +14,7 @@ import pytest
 
 from actuator.relay import ModbusRelay, RelayError, RelayHeldError, driver
 from actuator.relay.config import RelayConfig, TcpAddress, modbus_address, plain
-from tests.actuator.board import Board, RtuBoard, TcpBoard, crc16
+from tests.actuator.harness.modbus_board import Board, RtuBoard, TcpBoard, crc16
 from tests.support import free_port, wait_until
 from toolkit.config import ConfigError, decode
 from toolkit.modbus import crc

@@ -1,0 +1,101 @@
+"""What the controller is given at each step."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from actuator.core.settings import Settings
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """What one reading of the exporter's page says; None is absent.
+
+    Attributes:
+        soc: the leading state of charge, 0 to 1.
+        soc_stamp: the exporter's timestamp of it; only its changing counts, never its value.
+        soc_refused: there is a state of charge, and it is refused as wrong: by the exporter, or for being out of range.
+        device_stamp: the timestamp of the evidence device's last success.
+        ac_input_volts: at the inverter's input.
+        charging: the inverter is in a charging state with DC amperes into the battery.
+        ags_code: the AGS's raw status.
+        ags_stamp: what changes with each packet of the AGS; None: nothing on the page does, `device_stamp` has to do.
+        battery_volts: of the metric that `emergency_volts` names.
+        battery_volts_stamp: the timestamp of its device's last success.
+        emergency_volts: the threshold for them, scaled by the inverter's nominal voltage.
+        ags_max_run: the AGS's own cap in seconds as the remote broadcasts it.
+    """
+
+    soc: float | None = None
+    soc_stamp: float | None = None
+    soc_refused: bool = False
+    device_stamp: float | None = None
+    ac_input_volts: float | None = None
+    charging: bool | None = None
+    ags_code: int | None = None
+    ags_stamp: float | None = None
+    battery_volts: float | None = None
+    battery_volts_stamp: float | None = None
+    emergency_volts: float | None = None
+    ags_max_run: float | None = None
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert of a notification, already found to be one of ours.
+
+    Attributes:
+        kind: what the alert's name means here.
+        firing: else it is resolved.
+        fingerprint: Alertmanager's key of the alert's labels.
+        starts_at: Unix time of the alert's beginning as its sender says.
+        summary: the alert's words for people, may be empty.
+    """
+
+    kind: Literal["start", "stop", "heartbeat", "inhibit"]
+    firing: bool
+    fingerprint: str
+    starts_at: float
+    summary: str = ""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What an authorised operator asks: a mode (`on` with its seconds), or to acknowledge."""
+
+    action: Literal["auto", "on", "off", "acknowledge"]
+    seconds: float | None = None
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True):
+    """What has happened since the last step, and what is so now.
+
+    Attributes:
+        settings: the configuration in force.
+        page: a page read since the last step; None: none was.
+        page_fault: the last page that was asked for could not be had.
+        notices: taken in since the last step, in the order of arrival.
+        beats: notifications with a firing heartbeat since the last step.
+        commands: of the operator since the last step.
+        board_asked: the board has been read since the last step; `read_back` is its new answer.
+        read_back: what the board says of the contact, True closed; None: it could not be read. Of a board that cannot
+            be read back: what was last written without an error.
+        relay_error: a write failed since the last step.
+        journal_ok: the journal takes rows.
+        wall: Unix time.
+        wall_sane: the kernel calls the clock synchronised, and it is not before the journal's last row.
+        minute_of_day: local wall time, 0 to 1439.
+    """
+
+    settings: Settings
+    page: Page | None = None
+    page_fault: bool = False
+    notices: tuple[Notice, ...] = ()
+    beats: int = 0
+    commands: tuple[Command, ...] = ()
+    board_asked: bool = True
+    read_back: bool | None = None
+    relay_error: bool = False
+    journal_ok: bool = True
+    wall: float = 0.0
+    wall_sane: bool = False
+    minute_of_day: int = 0

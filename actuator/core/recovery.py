@@ -1,0 +1,199 @@
+"""What a controller knows when it begins: the journal's last word, carried over a death or a reboot. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from actuator.core.beliefs import Beliefs
+from actuator.core.limits import budget_left
+from actuator.core.state import Anchor, Closure, Durable, Event, Level, State
+from toolkit.formatting import span
+
+if TYPE_CHECKING:
+    from actuator.core.settings import Settings
+    from actuator.core.state import Moment, Run, Saved
+
+DURABLE_TICK: Final = 10.0
+"""Seconds between two snapshots while the contact is closed; so much of a run a power cut may keep from the journal."""
+
+
+def restore(
+    saved: Saved | None, here: Moment, settings: Settings, *, torn: bool = False, found: bool | None = None
+) -> tuple[State, tuple[Event, ...]]:
+    """Return the first state, with the contact taken to be open, and what to tell.
+
+    Args:
+        saved: the journal's last snapshot; None: there is none to be read.
+        here: this moment, on every clock.
+        settings: the configuration in force.
+        torn: journal and sidecar do not agree: at most one max run of budget is left.
+        found: where the contact was before this start opened it, True closed; None: the board could not say.
+    """
+    durable = Durable(mode="off" if torn else "auto") if saved is None else saved.durable
+    same_boot = saved is not None and saved.moment.boot == here.boot
+    if saved is not None and not same_boot:
+        durable = carried(durable, saved.moment, here)
+    events: list[Event] = []
+    run = durable.run or durable.candidate
+    if run is not None:
+        events.append(_broken_off(run, same_boot=same_boot, found=found))
+        held_until = _held_until(run, saved, here, found=found)
+        # An engine that runs on after its tail was started by somebody else since.
+        ours = run.proven_at is not None and here.now - held_until < settings.limits.tail
+        if same_boot and not torn and ours and not run.resumed and here.now < run.deadline:
+            # Marked at once: a second death finds it used up, whether or not it was taken up again in between.
+            durable = replace(durable, run=None, candidate=replace(run, resumed=True))
+        else:
+            opened_at = run.opened_at
+            if opened_at is not None:
+                past = Closure(start=run.closed_at, end=opened_at)
+            elif same_boot:
+                # The contact may have stayed closed until now.
+                past = Closure(start=run.closed_at, end=here.now)
+            elif found:
+                # The board kept its power: the contact opens only now, after who knows how long.
+                longest = here.now - (run.deadline - run.closed_at)
+                past = Closure(start=min(run.closed_at - DURABLE_TICK, longest), end=here.now)
+                durable = replace(durable, anchor=None)
+            else:
+                # No longer than it was meant to, but for what the journal has not seen of it.
+                past = Closure(start=run.closed_at - DURABLE_TICK, end=min(here.now, run.deadline))
+            durable = _ended(durable, past)
+            released_at = here.now if opened_at is None else opened_at
+            durable = replace(_counted(durable, run), released_at=released_at, stopped_at=None)
+    if torn:
+        most = settings.limits.max_run
+        missing = budget_left(durable, settings, here.now) - most
+        closures = (*durable.closures, Closure(start=here.now - missing, end=here.now)) if missing > 0 else ()
+        durable = replace(
+            durable,
+            closures=closures or durable.closures,
+            released_at=here.now,
+            stopped_at=None,
+            torn=True,
+            anchor=None,  # what was made up here did not happen before the machine was off
+        )
+        text = (
+            f"The journal is torn: at most {span(most)} of the daily budget are left until the day has passed, and "
+            "nothing is resumed. `acknowledge` ends the alarm."
+        )
+        events.append(Event(kind="journal_torn", text=text, level=Level.ERROR))
+    return State(started_at=here.now, durable=durable, beliefs=Beliefs(spent=durable.spent)), tuple(events)
+
+
+def _ended(durable: Durable, past: Closure) -> Durable:
+    past = replace(past, end=max(past.start, past.end))
+    return replace(
+        durable,
+        run=None,
+        candidate=None,
+        closures=(*durable.closures, past),
+        run_seconds=durable.run_seconds + past.end - past.start,
+    )
+
+
+def _counted(durable: Durable, run: Run) -> Durable:
+    """Count an attempt that could be judged and was never proven: an engine whose cranking kills us is not for ever."""
+    failed = run.denied and run.proven_at is None
+    return replace(durable, attempts=durable.attempts + 1) if failed else durable
+
+
+def _held_until(run: Run, saved: Saved | None, here: Moment, *, found: bool | None) -> float:
+    """Return the last moment at which the contact may have been closed."""
+    if run.opened_at is not None:
+        return run.opened_at
+    if saved is None or found is not False:
+        return here.now
+    return min(here.now, saved.moment.now + DURABLE_TICK)
+
+
+def _broken_off(run: Run, *, same_boot: bool, found: bool | None) -> Event:
+    how = "a death" if run.opened_at is None else "an end"
+    when = "in this boot of the machine" if same_boot else "before this boot of the machine"
+    contact = {True: "was found closed, and opened", False: "was found open", None: "was told to open"}[found]
+    return Event(
+        kind="contact_opened" if found else "run_broken_off",
+        text=f"Run {run.number} was broken off by {how} of this program, {when}; the contact {contact}.",
+        level=Level.WARNING,
+        fields={"reason": "restart", "run": run.number, "cause": run.cause, "found_closed": found},
+    )
+
+
+def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
+    """Return the durable state of another boot with its times on this boot's clock.
+
+    Args:
+        durable: as it was saved.
+        moment: when, on every clock of then.
+        here: this moment, on every clock of this boot.
+    """
+    passed = max(0.0, here.wall - moment.wall) if moment.wall_sane and here.wall_sane else 0.0
+    shift = here.now - passed - moment.now
+    anchor = durable.anchor
+    if moment.wall_sane:
+        anchor = None if here.wall_sane else Anchor(wall=moment.wall, now=here.now)
+    elif anchor is not None:
+        anchor = replace(anchor, now=anchor.now + shift)
+
+    def moved(time: float | None) -> float | None:
+        return None if time is None else time + shift
+
+    run = durable.run or durable.candidate
+    if run is not None:
+        run = replace(
+            run,
+            closed_at=run.closed_at + shift,
+            deadline=run.deadline + shift,
+            proven_at=moved(run.proven_at),
+            volts_until=moved(run.volts_until),
+            opened_at=moved(run.opened_at),
+        )
+    manual_over = durable.mode == "on"
+    return replace(
+        durable,
+        run=run,
+        candidate=None,
+        closures=tuple(Closure(start=closure.start + shift, end=closure.end + shift) for closure in durable.closures),
+        back_off_until=moved(durable.back_off_until),
+        released_at=moved(durable.released_at),
+        stopped_at=moved(durable.stopped_at),
+        # An order to run for a while was given to another boot; nobody may remember it.
+        mode=durable.mode_before if manual_over else durable.mode,
+        manual_until=None if manual_over else durable.manual_until,
+        blind_at=moved(durable.blind_at),
+        exercise_at=moved(durable.exercise_at),
+        anchor=anchor,
+    )
+
+
+def credited(durable: Durable, *, wall: float, now: float) -> Durable:
+    """Return the durable state with the time powered off counted: the wall clock has come to be known right.
+
+    Only what lies before the boot that began without knowing the hour moves: what came since is no older than it seems.
+    """
+    anchor = durable.anchor
+    if anchor is None:
+        return durable
+    passed = max(0.0, wall - anchor.wall - (now - anchor.now))
+
+    def moved(time: float | None) -> float | None:
+        return time if time is None or time > anchor.now else time - passed
+
+    closures = tuple(
+        closure if closure.end > anchor.now else Closure(start=closure.start - passed, end=closure.end - passed)
+        for closure in durable.closures
+    )
+    run_since = durable.run is not None or any(closure.start > anchor.now for closure in durable.closures)
+    until = durable.back_off_until
+    return replace(
+        durable,
+        closures=closures,
+        back_off_until=until if until is None or run_since else until - passed,
+        released_at=moved(durable.released_at),
+        stopped_at=moved(durable.stopped_at),
+        blind_at=moved(durable.blind_at),
+        exercise_at=moved(durable.exercise_at),
+        anchor=None,
+    )

@@ -1,0 +1,238 @@
+"""Every number that the decision depends on, with its default and its bounds."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, ClassVar, Literal, Self
+
+import msgspec
+
+from toolkit.config import ConfigError, Duration, Ratio
+from toolkit.formatting import percent, span
+
+MINUTE = 60.0
+HOUR = 3600.0
+DAY = 86400.0
+
+AGS_MARGIN = 30 * MINUTE
+"""The AGS's own cap ends a run as a latched fault, so ours must come this much earlier."""
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the configuration."""
+
+
+class EmergencyVolts(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Battery volts at or under which the engine is wanted whatever the state of charge says.
+
+    Attributes:
+        per_12v: volts for each 12 V of the inverter's nominal voltage; excludes `value`.
+        value: volts as they are; needs `metric`.
+        metric: the metric on the exporter's page that carries the battery's volts.
+        device: the `device` label of that metric; the first one on the page when absent.
+    """
+
+    per_12v: float | None = None
+    value: float | None = None
+    metric: str | None = None
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse both, neither, and a value without its metric."""
+        if (self.per_12v is None) == (self.value is None):
+            raise ValueError("expected either per_12v, such as {per_12v: 11.5}, or value with metric")
+        if self.value is not None and self.metric is None:
+            raise ValueError("found value without metric, expected the metric's name, such as classic_battery_volts")
+        if self.per_12v is not None and self.metric is not None:
+            raise ValueError(
+                "found per_12v with metric, expected value with metric: only the inverter knows its voltage"
+            )
+        volts = self.per_12v if self.per_12v is not None else self.value
+        if volts is not None and not 0 < volts < math.inf:
+            raise ValueError(f"found {volts:g} V, expected more than zero")
+
+
+class AlertSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The alerts that act, by name, and how long each is believed."""
+
+    start: str = "BatterySocLow"
+    stop: str = "BatterySocRecovered"
+    heartbeat: str = "GeneratorHeartbeat"
+    inhibit: str | tuple[str, ...] = "GeneratorInhibit"
+    heartbeat_timeout: Duration = Duration(5 * MINUTE)
+    lease: Duration = Duration(15 * MINUTE)
+    alert_grace: Duration = Duration(10 * MINUTE)
+    match: dict[str, str] = {}
+
+    @property
+    def inhibits(self) -> tuple[str, ...]:
+        """The names of the alerts that forbid a run."""
+        return (self.inhibit,) if isinstance(self.inhibit, str) else self.inhibit
+
+    def __post_init__(self) -> None:
+        """Refuse an empty name, which no alert has, and one name for two purposes."""
+        places = {name: getattr(self, name) for name in ("start", "stop", "heartbeat", "inhibit")}
+        if not isinstance(self.inhibit, str):
+            del places["inhibit"]
+            places |= {f"inhibit[{index}]": name for index, name in enumerate(self.inhibit)}
+        for place, name in places.items():
+            if not name.strip():
+                raise ConfigError(place, f'"{name}"', "the name of an alert, such as BatterySocLow")
+        names = [self.start, self.stop, self.heartbeat, *self.inhibits]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"found the alert name {twice[0]} for two purposes, expected a name of its own for each")
+
+
+class Debounce(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long a value must have been past its threshold, in seconds."""
+
+    start: Duration = Duration(120)
+    stop: Duration = Duration(60)
+    emergency: Duration = Duration(60)
+
+
+class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What bounds a run, in seconds unless said otherwise; `attempts` is a count."""
+
+    max_run: Duration = Duration(4 * HOUR)
+    ags_max_run: Duration = Duration(12 * HOUR)
+    daily_budget: Duration = Duration(10 * HOUR)
+    min_run: Duration = Duration(15 * MINUTE)
+    min_off: Duration = Duration(15 * MINUTE)
+    tail: Duration = Duration(3 * MINUTE)
+    start_confirm: Duration = Duration(10 * MINUTE)
+    stop_confirm: Duration = Duration(5 * MINUTE)
+    emergency_run: Duration = Duration(1 * HOUR)
+    attempts: Annotated[int, msgspec.Meta(ge=1)] = 3
+    backoff: Annotated[tuple[Duration, ...], msgspec.Meta(min_length=1)] = (
+        Duration(15 * MINUTE),
+        Duration(30 * MINUTE),
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a cap that the AGS would reach first: it latches a fault that only its remote clears."""
+        if self.max_run + AGS_MARGIN > self.ags_max_run:
+            raise ConfigError(
+                "max_run",
+                f"{span(self.max_run)} with ags_max_run {span(self.ags_max_run)}",
+                "at least 30 min less: the AGS's own Max Gen Run Time ends a run as a fault that blocks later starts; "
+                "lower max_run, or raise that time at the remote and ags_max_run with it",
+            )
+
+
+class Evidence(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What proves that the engine runs; both false: no proof can be had."""
+
+    ac_input: bool = True
+    ags: bool = True
+    device: str | None = None
+    min_volts: Annotated[float, msgspec.Meta(gt=0)] = 80.0
+
+
+class TimeOfDay(int):
+    """Minutes after local midnight, 0 to 1439, written "21:00" in quotes."""
+
+    EXPECTED: ClassVar = 'a time of day in quotes such as "21:00"'
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Return the minute that "21:00" stands for; a number is what YAML makes of an unquoted time."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            raise ConfigError(
+                "", f"the number {value}", f"{cls.EXPECTED}: YAML reads it as a number otherwise, quote it"
+            )
+        if isinstance(value, str):
+            hours, colon, minutes = value.partition(":")
+            if colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == 2:
+                minute = int(hours) * 60 + int(minutes)
+                if int(minutes) < 60 and minute < 24 * 60:
+                    return cls(minute)
+        raise ConfigError("", f'"{value}"', cls.EXPECTED)
+
+    def __str__(self) -> str:
+        """Return the time as it is written in the configuration."""
+        return f"{self // 60:02d}:{self % 60:02d}"
+
+
+_NIGHTFALL, _MORNING = TimeOfDay(21 * 60), TimeOfDay(6 * 60)
+
+
+class QuietHours(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Local hours without an ordinary start; `to` may lie after midnight."""
+
+    from_: TimeOfDay = msgspec.field(name="from", default=_NIGHTFALL)
+    to: TimeOfDay = _MORNING
+
+    def __post_init__(self) -> None:
+        """Refuse one of the two without the other, and a quiet day of 24 hours."""
+        # The default itself is there only where nothing was written.
+        if (self.from_ is _NIGHTFALL) != (self.to is _MORNING):
+            missing, written = ("from", "to") if self.from_ is _NIGHTFALL else ("to", "from")
+            raise ConfigError(missing, f"nothing beside {written}", 'both, such as {from: "21:00", to: "06:00"}')
+        if self.from_ == self.to:
+            raise ConfigError("to", f"{self.to}, as in from", "less than 24 quiet hours")
+
+    def contain(self, minute: int) -> bool:
+        """Return whether the local minute of the day (0 to 1439) is a quiet one."""
+        if self.from_ < self.to:
+            return self.from_ <= minute < self.to
+        return minute >= self.from_ or minute < self.to
+
+
+class Exercise(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A run to keep the engine well, `every` so often without a proven run of that length."""
+
+    every: Duration = Duration(28 * DAY)
+    at: TimeOfDay = TimeOfDay(10 * 60)
+    for_: Duration = msgspec.field(name="for", default=Duration(20 * MINUTE))
+
+
+class Blind(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """With `on_blind: start`: a run of `run` seconds every `every` seconds."""
+
+    run: Duration = Duration(2 * HOUR)
+    every: Duration = Duration(12 * HOUR)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything the decision depends on; ratios 0 to 1, durations in seconds."""
+
+    start_soc: Ratio = Ratio(0.25)
+    stop_soc: Ratio = Ratio(0.60)
+    emergency_soc: Ratio = Ratio(0.12)
+    emergency_volts: EmergencyVolts | Literal["none"] = EmergencyVolts(per_12v=11.5)
+    alerts: AlertSettings = AlertSettings()
+    debounce: Debounce = Debounce()
+    limits: Limits = Limits()
+    evidence: Evidence = Evidence()
+    quiet_hours: QuietHours | None = None
+    exercise: Exercise | None = None
+    on_blind: Literal["finish", "stop", "start"] = "finish"
+    blind: Blind = Blind()
+
+    def __post_init__(self) -> None:
+        """Refuse thresholds that would start an engine and never stop it, or never start it."""
+        if self.start_soc >= self.stop_soc:
+            raise ConfigError(
+                "start_soc",
+                f"{percent(self.start_soc)} with stop_soc {percent(self.stop_soc)}",
+                "less than stop_soc: the engine starts at or under the one and stops at or over the other",
+            )
+        if self.stop_soc - self.start_soc < 0.05 - 1e-9:
+            raise ConfigError(
+                "stop_soc",
+                f"{percent(self.stop_soc)} with start_soc {percent(self.start_soc)}",
+                "at least 5 points more",
+            )
+        if self.stop_soc > 0.98:
+            raise ConfigError("stop_soc", percent(self.stop_soc), "98 % or less: many monitors never say more")
+        if self.emergency_soc >= self.start_soc:
+            raise ConfigError(
+                "emergency_soc",
+                f"{percent(self.emergency_soc)} with start_soc {percent(self.start_soc)}",
+                "less than start_soc",
+            )
+        for name, value in (("start_soc", self.start_soc), ("emergency_soc", self.emergency_soc)):
+            if value <= 0:
+                raise ConfigError(name, percent(value), "more than zero")

@@ -1,0 +1,118 @@
+"""Alertmanager's webhook payload, version 4, read tolerantly and judged alert by alert: pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+
+from actuator.core.inputs import Notice
+
+if TYPE_CHECKING:
+    from actuator.core.settings import AlertSettings
+
+
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+class _Alert(msgspec.Struct):
+    status: Literal["firing", "resolved"]
+    labels: dict[str, str]
+    fingerprint: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    starts_at: datetime = msgspec.field(name="startsAt", default=EPOCH)
+    annotations: dict[str, str] = {}
+
+    @property
+    def key(self) -> str:
+        """The alert's fingerprint, or, from a sender that gives none, its labels."""
+        return self.fingerprint or msgspec.json.encode(self.labels, order="sorted").decode()
+
+
+class _Payload(msgspec.Struct):
+    version: str
+    alerts: list[msgspec.Raw]
+    truncated: int = msgspec.field(name="truncatedAlerts", default=0)
+
+
+class Notification(msgspec.Struct, frozen=True, kw_only=True):
+    """One notification, judged.
+
+    Attributes:
+        notices: the alerts that act, in order.
+        beats: 1 when a heartbeat fires in it.
+        firing: how many of our alerts fire in it, heartbeats included.
+        resolved: how many of our alerts have resolved in it.
+        unknown: how many alerts carry a name that is not ours.
+        other_site: how many lack a label that `alerts.match` asks for.
+        malformed: how many could not be read; each spoils only itself.
+        truncated: how many alerts Alertmanager left out.
+    """
+
+    notices: tuple[Notice, ...] = ()
+    beats: int = 0
+    firing: int = 0
+    resolved: int = 0
+    unknown: int = 0
+    other_site: int = 0
+    malformed: int = 0
+    truncated: int = 0
+
+
+def read(body: bytes, alerts: AlertSettings) -> Notification:
+    """Judge a notification's alerts by name and labels.
+
+    Raises:
+        ValueError: the body is no webhook payload of version 4, or not one of its alerts can be read.
+    """
+    try:
+        payload = msgspec.json.decode(body, type=_Payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"expected Alertmanager's webhook payload: {error}") from error
+    if payload.version != "4":
+        raise ValueError(f'found version "{payload.version}", expected Alertmanager\'s webhook payload version "4"')
+    kinds: dict[str, Literal["start", "stop", "heartbeat", "inhibit"]] = dict.fromkeys(alerts.inhibits, "inhibit")
+    kinds |= {alerts.start: "start", alerts.stop: "stop", alerts.heartbeat: "heartbeat"}
+    notices: list[Notice] = []
+    beats = firing = resolved = unknown = other_site = malformed = 0
+    reason = ""
+    for raw in payload.alerts:
+        try:
+            alert = msgspec.json.decode(raw, type=_Alert)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            malformed, reason = malformed + 1, str(error)
+            continue
+        kind = kinds.get(alert.labels.get("alertname", ""))
+        if kind is None:
+            unknown += 1
+            continue
+        if any(alert.labels.get(label) != value for label, value in alerts.match.items()):
+            other_site += 1
+            continue
+        fires = alert.status == "firing"
+        firing, resolved = firing + fires, resolved + (not fires)
+        if kind == "heartbeat":
+            beats = max(beats, int(fires))
+            continue
+        when = alert.starts_at if alert.starts_at.tzinfo else alert.starts_at.replace(tzinfo=UTC)
+        notices.append(
+            Notice(
+                kind=kind,
+                firing=fires,
+                fingerprint=alert.key,
+                starts_at=when.timestamp(),
+                summary=alert.annotations.get("summary", alert.labels["alertname"])[:200],
+            )
+        )
+    if payload.alerts and malformed == len(payload.alerts):
+        raise ValueError(f"not one alert of {malformed} can be read: {reason}")
+    return Notification(
+        notices=tuple(notices),
+        beats=beats,
+        firing=firing,
+        resolved=resolved,
+        unknown=unknown,
+        other_site=other_site,
+        malformed=malformed,
+        truncated=payload.truncated,
+    )

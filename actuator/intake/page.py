@@ -1,0 +1,154 @@
+"""The exporter's page, as far as the decision needs it: which metrics to ask for, and what they say. Pure."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from actuator.core.inputs import Page
+
+if TYPE_CHECKING:
+    from actuator.core.settings import EmergencyVolts, Settings
+
+SOC: Final = "battery_soc_ratio"
+SOC_STAMP: Final = "battery_soc_last_update_timestamp_seconds"
+SOC_REFUSED: Final = "battery_soc_refused"
+STAMP: Final = "magnum_last_success_timestamp_seconds"
+UP: Final = "magnum_up"
+AC_INPUT_VOLTS: Final = "magnum_inverter_ac_input_volts"
+INVERTER_STATE: Final = "magnum_inverter_state"
+DC_AMPERES: Final = "magnum_inverter_dc_amperes"
+INVERTER_INFO: Final = "magnum_inverter_info"
+AGS_CODE: Final = "magnum_ags_state_code"
+FRAMES: Final = "magnum_frames_total"
+AGS_FRAME: Final = "ags_a1"
+"""Carries the code; their count says when a new one has come, which the device's timestamp does not."""
+AGS_MAX_RUN: Final = "magnum_remote_generator_max_run_seconds"
+BMK_VOLTS: Final = "magnum_bmk_volts"
+DC_VOLTS: Final = "magnum_inverter_dc_volts"
+
+CHARGING: Final = frozenset({"equalize", "float", "absorb", "bulk"})
+"""Inverter states that need AC at its input: battery saver is not among them, for it charges nothing."""
+
+WRONG: Final = frozenset({"range", "frozen", "jump", "outvoted"})
+"""Reasons to refuse a state of charge that is there; `absent` and `stale` are reasons of one that is not."""
+
+
+def names(settings: Settings) -> tuple[str, ...]:
+    """Return the names to ask the page for."""
+    wanted = [SOC, SOC_STAMP, SOC_REFUSED, STAMP, UP, AC_INPUT_VOLTS, INVERTER_STATE, DC_AMPERES, INVERTER_INFO]
+    wanted += [AGS_CODE, FRAMES, AGS_MAX_RUN, BMK_VOLTS, DC_VOLTS]
+    volts = settings.emergency_volts
+    if volts != "none" and volts.metric is not None:
+        wanted += [volts.metric, _stamp_of(volts.metric)]
+    return tuple(dict.fromkeys(wanted))
+
+
+def parse(text: str, settings: Settings) -> Page:
+    """Read the page.
+
+    Args:
+        text: Prometheus' text format, version 0.0.4, with or without metrics that were not asked for.
+        settings: say which device gives evidence and which metric carries the battery's volts.
+
+    Raises:
+        ValueError: the text is no such page.
+    """
+    samples = _Samples(text, frozenset(names(settings)))
+    device = settings.evidence.device or samples.first_device(UP, STAMP)
+    charging = None
+    amperes = samples.value(DC_AMPERES, device)
+    state = samples.states(INVERTER_STATE, device)
+    if amperes is not None and state:
+        charging = amperes > 0 and not CHARGING.isdisjoint(state)
+    soc = samples.value(SOC)
+    in_range = soc is not None and 0.0 <= soc <= 1.0
+    volts = settings.emergency_volts
+    battery_volts, volts_stamp, threshold = _battery_volts(samples, volts, device) if volts != "none" else (None,) * 3
+    ags = samples.value(AGS_CODE, device) if settings.evidence.ags else None
+    return Page(
+        soc=soc if in_range else None,
+        soc_stamp=samples.value(SOC_STAMP),
+        soc_refused=not in_range and (soc is not None or samples.any_refused()),
+        device_stamp=samples.value(STAMP, device),
+        ac_input_volts=samples.value(AC_INPUT_VOLTS, device),
+        charging=charging,
+        ags_code=int(ags) if ags is not None else None,
+        ags_stamp=samples.value(FRAMES, device, frame=AGS_FRAME),
+        battery_volts=battery_volts,
+        battery_volts_stamp=volts_stamp,
+        emergency_volts=threshold,
+        ags_max_run=samples.value(AGS_MAX_RUN, device),
+    )
+
+
+def _stamp_of(metric: str) -> str:
+    return f"{metric.partition('_')[0]}_last_success_timestamp_seconds"
+
+
+def _battery_volts(
+    samples: _Samples, volts: EmergencyVolts, device: str | None
+) -> tuple[float | None, float | None, float | None]:
+    if volts.metric is not None:
+        device = volts.device or samples.first_device(volts.metric)
+        return samples.value(volts.metric, device), samples.value(_stamp_of(volts.metric), device), volts.value
+    device = volts.device or device
+    value = samples.value(BMK_VOLTS, device)
+    if value is None:
+        value = samples.value(DC_VOLTS, device)
+    nominal = samples.nominal_volts(device)
+    threshold = volts.per_12v * nominal / 12 if volts.per_12v is not None and nominal is not None else None
+    return value, samples.value(STAMP, device), threshold
+
+
+class _Samples:
+    """The wanted samples of a page, in its order."""
+
+    def __init__(self, text: str, wanted: frozenset[str]) -> None:
+        self._by_name: dict[str, list[tuple[dict[str, str], float]]] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name in wanted:
+                    self._by_name.setdefault(sample.name, []).append((sample.labels, sample.value))
+
+    def first_device(self, *metrics: str) -> str | None:
+        """Return the first device that carries one of the metrics."""
+        for metric in metrics:
+            for labels, _ in self._by_name.get(metric, ()):
+                if "device" in labels:
+                    return labels["device"]
+        return None
+
+    def value(self, metric: str, device: str | None = None, *, frame: str | None = None) -> float | None:
+        """Return a finite value, of the device and the frame if one is given; None: absent, or there are several."""
+        found = {
+            value
+            for labels, value in self._by_name.get(metric, ())
+            if (device is None or labels.get("device") == device) and labels.get("frame") == frame
+        }
+        value = found.pop() if len(found) == 1 else math.nan
+        return value if math.isfinite(value) else None
+
+    def states(self, metric: str, device: str | None) -> frozenset[str]:
+        """Return the states that are 1."""
+        return frozenset(
+            labels.get("state", "")
+            for labels, value in self._by_name.get(metric, ())
+            if (device is None or labels.get("device") == device) and value == 1
+        )
+
+    def nominal_volts(self, device: str | None) -> float | None:
+        """Return the inverter's nominal voltage, from its info metric."""
+        for labels, _ in self._by_name.get(INVERTER_INFO, ()):
+            if device is None or labels.get("device") == device:
+                try:
+                    return float(labels.get("nominal_volts", ""))
+                except ValueError:
+                    return None
+        return None
+
+    def any_refused(self) -> bool:
+        """Return whether a source's state of charge is there and refused as wrong."""
+        return any(labels.get("reason") in WRONG and value == 1 for labels, value in self._by_name.get(SOC_REFUSED, ()))

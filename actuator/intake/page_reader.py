@@ -1,0 +1,108 @@
+"""The exporter's page, asked for by name and read at an interval; losing it is news for the decision, not an error."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+
+import aiohttp
+
+from actuator.config import Config
+from actuator.core.inputs import Page
+from actuator.core.settings import Settings
+from actuator.intake import page
+from toolkit import log
+
+LARGEST = 256 * 1024
+"""Bytes; what is asked for by name takes a few thousand."""
+
+LONGEST_LINE = 4096
+_SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)[{ \t]")
+
+_log = log.get(__name__)
+
+
+class PageReader:
+    """Reads the page over and over.
+
+    Attributes:
+        fault: why the last reading failed; empty when it did not.
+    """
+
+    def __init__(self, config: Callable[[], Config], deliver: Callable[[Page], None]) -> None:
+        self._config, self._deliver = config, deliver
+        self.fault = ""
+
+    async def run(self) -> None:
+        """Read at the configured interval, for ever."""
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+            while True:
+                began = time.monotonic()
+                await self._once(session, self._config())
+                await asyncio.sleep(max(0.05, began + self._config().exporter.interval - time.monotonic()))
+
+    async def _once(self, session: aiohttp.ClientSession, config: Config) -> None:
+        try:
+            text = await _fetch(session, config)
+            async with asyncio.timeout(_timeout(config)):
+                read = await asyncio.to_thread(parse, text, config)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, LookupError) as error:  # any page that is none
+            self.fault = str(error) or f"no answer within {_timeout(config):g} s"
+            url = config.exporter.url
+            _log.limited("exporter", "exporter's page cannot be read", url=url, error=self.fault)
+            return
+        self.fault = ""
+        _log.recovered("exporter", "exporter's page is read again", url=config.exporter.url)
+        self._deliver(read)
+
+
+def parse(text: str, config: Settings) -> Page:
+    """Read the page, with what was not asked for left out first: parsing takes far longer than looking for a name.
+
+    Raises:
+        ValueError: the text is no such page.
+    """
+    wanted = frozenset(page.names(config))
+    kept: list[str] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line or line[0] in "#\r":
+            continue
+        sample = _SAMPLE.match(line)
+        if sample is None:
+            raise ValueError(f"line {number} of the page is no sample: {line[:40]!r}")
+        if sample[1] not in wanted:
+            continue
+        if len(line) > LONGEST_LINE:
+            raise ValueError(f"line {number} of the page is longer than {LONGEST_LINE} characters")
+        kept.append(line)
+    return page.parse("\n".join([*kept, ""]), config)
+
+
+def _timeout(config: Config) -> float:
+    return float(config.exporter.interval) * 0.8
+
+
+async def _fetch(session: aiohttp.ClientSession, config: Config) -> str:
+    exporter = config.exporter
+    auth = None
+    if exporter.username is not None and exporter.password_file is not None:
+        password = await asyncio.to_thread(exporter.password_file.read_text)
+        auth = aiohttp.BasicAuth(exporter.username, password.rstrip("\r\n"))
+    async with session.get(
+        exporter.url,
+        params=[("name[]", name) for name in page.names(config)],
+        headers={"Accept": "text/plain; version=0.0.4"},
+        auth=auth,
+        timeout=aiohttp.ClientTimeout(total=_timeout(config)),
+        allow_redirects=False,
+    ) as response:
+        if response.status != 200:
+            raise ValueError(f"it answers {response.status} {response.reason}")
+        body = bytearray()
+        async for part in response.content.iter_chunked(65536):
+            body += part
+            if len(body) > LARGEST:
+                raise ValueError(f"the page is larger than {LARGEST} bytes")
+        return body.decode()

@@ -1,0 +1,232 @@
+"""The journal as the loop uses it: awaited, never blocking; a disk that is full, read-only or hangs is said, not fatal.
+
+Control goes on with what is in memory; what could not be written waits and is tried again.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from actuator.core.state import Moment, Saved
+from actuator.journal import sidecar
+from actuator.journal.reader import Reader
+from actuator.journal.reconcile import salvaged
+from actuator.journal.rows import Row
+from actuator.journal.store import MOST_ROWS, Found, Journal, JournalError, LostError
+from actuator.relay.config import RelayConfig
+from toolkit import log
+from toolkit.worker_thread import StuckError, Worker
+
+T = TypeVar("T")
+
+DEADLINE = 3.0
+"""Seconds for one write; a worn SD card may take one."""
+
+RETRY = 10.0
+"""Seconds between two tries to write what waits."""
+
+LASTING = 30.0
+"""Seconds without any success after which a journal counts as one that cannot be written: a card that is slow once has
+not failed."""
+
+_RECENT = 500
+
+_log = log.get(__name__)
+
+
+class AsyncJournal:
+    """Keeps the journal in a thread of its own.
+
+    Attributes:
+        ok: the last write succeeded.
+        fault: why it did not; empty when it did.
+        lasting_fault: why none has for long, though tried again, or at the start; empty when the last one did.
+        beside: the newest durable state is at least in the sidecar: what forbids a run outlives a restart.
+    """
+
+    def __init__(self, path: Path, relay: RelayConfig) -> None:
+        self._path, self._relay = path, relay
+        self._worker = Worker("journal")
+        self._reader = Reader(path)
+        self._journal = Journal(path, relay)
+        self._next = 1
+        self._recent: deque[Row] = deque(maxlen=_RECENT)
+        self._waiting: list[Row] = []
+        self._unsaved: Saved | None = None
+        self._last: Saved | None = None
+        self._tried_at = 0.0
+        self.ok = True
+        self.fault = ""
+        self.lasting_fault = ""
+        self._failing_since: float | None = -math.inf
+        self.beside = True
+
+    async def load(self, here: Moment) -> Found:
+        """Read what is there; see Journal.load. When that fails: what the sidecar alone can say."""
+        try:
+            found = await self._worker.do(partial(self._journal.load, here), DEADLINE * 5)
+        except StuckError as error:
+            self._renew()
+            saved = await self._salvage(here)
+            found = Found(saved=saved, torn=f"{self._path} cannot be read: {error}", error=str(error))
+        self._next = 1 + found.last_id
+        self._settle(found.error)
+        return found
+
+    async def _salvage(self, here: Moment) -> Saved:
+        try:
+            side, _ = await self._worker.do(partial(sidecar.read, self._path), DEADLINE)
+        except StuckError as error:
+            _log.error("the journal's sidecar cannot be read", error=error)
+            side = None
+        return salvaged(None, side, here)
+
+    def row(self, *, wall: float, sane: bool, kind: str, level: str, text: str, fields: Mapping[str, object]) -> Row:
+        """Return a new row with the next number; it is written with the next `write`."""
+        plain = {
+            key: value if isinstance(value, str | float | int | None) else str(value) for key, value in fields.items()
+        }
+        row = Row(id=self._next, wall=wall, sane=sane, kind=kind, level=level, text=text, fields=plain)
+        self._next += 1
+        self._recent.append(row)
+        return row
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest row."""
+        return self._next - 1
+
+    def has(self, after: int) -> bool:
+        """Return whether every row after this one is in memory."""
+        return after >= self.newest or bool(self._recent and self._recent[0].id <= after + 1)
+
+    def since(self, after: int) -> list[Row]:
+        """Return the rows after this one, from memory."""
+        return [row for row in self._recent if row.id > after]
+
+    async def write(self, rows: Sequence[Row], saved: Saved | None) -> bool:
+        """Write rows and the durable state; return whether all of it, with what waited before, is on the disk now."""
+        self._waiting = [*self._waiting, *rows][-MOST_ROWS // 10 :]
+        self._unsaved = saved or self._unsaved
+        self._last = saved or self._last
+        if not self._waiting and self._unsaved is None:
+            return self.ok
+        try:
+            try:
+                await self._write()
+            except LostError as error:
+                self._begin_anew(error)
+                await self._write()
+        except (StuckError, JournalError) as error:
+            if isinstance(error, StuckError):
+                self._renew()
+            self.beside = isinstance(error, JournalError) and error.beside
+            self._settle(str(error))
+            return False
+        self._waiting, self._unsaved, self.beside = [], None, True
+        self._settle("")
+        return True
+
+    async def _write(self) -> None:
+        self._tried_at = time.monotonic()
+        await self._worker.do(partial(self._journal.write, tuple(self._waiting), self._unsaved), DEADLINE)
+
+    def _begin_anew(self, error: LostError) -> None:
+        """Have everything that is in memory written again, and say in it why what is older is missing."""
+        _log.error("journal was lost while in use and is written anew", error=error)
+        self.row(
+            wall=time.time(),
+            sane=False,
+            kind="journal_lost",
+            level="error",
+            text=f"{error}; what was still in memory has been written anew.",
+            fields={},
+        )
+        self._waiting, self._unsaved = list(self._recent), self._last
+
+    def forget(self, rows: Sequence[Row]) -> None:
+        """Drop rows that wait to be written: what they tell did not come to pass."""
+        self._waiting = [row for row in self._waiting if row not in rows]
+        for row in rows:
+            self._recent.remove(row)
+
+    def remember(self, relay: RelayConfig) -> None:
+        """Keep another relay as the last good one, from the next saved state on."""
+        self._relay = relay
+        self._renew()
+
+    async def retry(self) -> None:
+        """Every ten seconds, try again to write what waits, or see whether the files are still there."""
+        if time.monotonic() - self._tried_at < RETRY:
+            return
+        if not self._waiting and self._unsaved is None:
+            self._tried_at = time.monotonic()
+            try:
+                await self._worker.do(self._journal.look, DEADLINE)
+            except LostError as error:
+                self._begin_anew(error)
+            except (StuckError, OSError) as error:
+                if isinstance(error, StuckError):
+                    self._renew()
+                self._unsaved = self._last
+                self._settle(str(error))
+                return
+        await self.write((), None)
+
+    async def rows(self, *, since: float | None = None, after: int = 0, most: int = MOST_ROWS) -> list[Row]:
+        """Return rows in order, those that wait to be written too; see `read`."""
+        return await self.read(list, since=since, after=after, most=most)
+
+    async def read(
+        self, render: Callable[[list[Row]], T], *, since: float | None = None, after: int = 0, most: int = MOST_ROWS
+    ) -> T:
+        """Return what `render` makes of rows in order, those that wait to be written too.
+
+        What is in memory is not read from the disk; the rest is, and rendered, in a thread of its own.
+
+        Raises:
+            JournalError: they cannot be read, or not now.
+        """
+        memory = list(self._recent) if len(self._recent) > len(self._waiting) else self._waiting
+        own = [row for row in memory if row.id > after and (since is None or row.wall >= since)]
+        if self.has(after) or len(own) >= most:
+            return render(own[max(0, len(own) - most) :])
+        first = memory[0].id if memory else self._next
+
+        def together(stored: list[Row]) -> T:
+            return render([*(row for row in stored if row.id < first), *own][-most:])
+
+        return await self._reader.read(together, since=since, after=after, most=most)
+
+    async def close(self) -> None:
+        """Close the database and end the thread."""
+        try:
+            await self._worker.do(self._journal.close, DEADLINE)
+        except StuckError as error:
+            _log.error("journal cannot be closed", error=error)
+        self._worker.stop()
+        self._reader.stop()
+
+    def _renew(self) -> None:
+        """Leave the connection to the thread that hangs in it."""
+        self._journal = self._journal.successor(self._relay)
+
+    def _settle(self, fault: str) -> None:
+        self.ok, self.fault, self.lasting_fault = not fault, fault, ""
+        if fault:
+            now = time.monotonic()
+            self._failing_since = now if self._failing_since is None else self._failing_since
+            if now - self._failing_since >= LASTING:
+                self.lasting_fault = fault
+            _log.limited(
+                "journal", "journal cannot be written, control goes on with memory", level="error", error=fault
+            )
+        else:
+            self._failing_since = None
+            _log.recovered("journal", "journal is written again")

@@ -1,0 +1,69 @@
+"""What relays can be found on this machine, and the line of configuration for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hidraw
+from serial.tools import list_ports
+
+from actuator.relay import libgpiod
+from actuator.relay.hid import Backend, Board, boards
+from actuator.relay.protocol import RelayError
+
+_BY_ID = Path("/dev/serial/by-id")
+
+
+def usb_boards(backend: Backend = hidraw) -> Iterator[str]:
+    """Yield a paragraph for each USB relay board: what it is, where its contacts are, how to configure it."""
+    for path, channels in boards(backend):
+        name = f"USB relay board with {channels} channel{'s' if channels > 1 else ''} at {os.fsdecode(path)}"
+        try:
+            board = Board(backend, path, channels)
+        except RelayError as error:
+            yield f"{name}: {error}"
+            continue
+        try:
+            serial = board.serial()
+            contacts = ", ".join(
+                f"{channel} {'closed' if board.state(channel) else 'open'}" for channel in range(1, channels + 1)
+            )
+            chosen = serial if serial.isalnum() else board.path
+            yield (
+                f"{name}, serial {serial or 'empty'}: {contacts}\n"
+                f"    relay: {{type: hid, channel: 1, serial: {chosen}}}"
+            )
+        except RelayError as error:
+            yield f"{name}: {error}"
+        finally:
+            board.close()
+
+
+def serial_ports() -> Iterator[str]:
+    """Yield a paragraph for each serial port, on which a board may be; nothing is sent to it."""
+    names = {os.path.realpath(link): str(link) for link in _BY_ID.iterdir()} if _BY_ID.is_dir() else {}
+    for port in sorted(list_ports.comports(), key=lambda port: port.device):
+        path = names.get(port.device, port.device)
+        yield (
+            f"serial port {port.device}: {port.description}, for a Modbus RTU board if there is one on it, "
+            "or else an LCUS-1, which cannot be read back\n"
+            f'    relay: {{type: modbus, url: "rtu://{path}?baudrate=9600", unit_id: 1, coil: 0}}\n'
+            f"    relay: {{type: serial, port: {path}}}"
+        )
+
+
+def gpio_chips(folder: Path = Path("/dev"), open_chip: libgpiod.OpenChipAt | None = None) -> Iterator[str]:
+    """Yield a paragraph for each GPIO chip: what it is, how to configure a relay on it; its lines are left alone."""
+    for path in sorted(folder.glob("gpiochip*")):
+        try:
+            with (open_chip or libgpiod.load())(str(path)) as chip:
+                info = chip.get_info()
+        except (OSError, ValueError) as error:
+            yield f"GPIO chip {path}: {error}"
+            continue
+        yield (
+            f"GPIO chip {path}: {info.label}, lines 0 to {info.num_lines - 1}; what is wired to them cannot be seen\n"
+            f"    relay: {{type: gpio, chip: {path}, line: LINE}}"
+        )

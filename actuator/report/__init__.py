@@ -1,0 +1,1 @@
+"""What is shown: a snapshot of the last turn, as sentences, as the status document, as metrics."""

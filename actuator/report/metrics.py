@@ -1,0 +1,148 @@
+"""Every `generator_` metric: pure, from the last snapshot. All known label values are always there, as 0 or 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from actuator.core.limits import allowed_by_ags, budget_left
+from actuator.core.state import CAUSES, MODES, PATHS, PHASES, REASONS
+from actuator.report.snapshot import Snapshot
+
+STATUSES = ("firing", "resolved")
+REJECTIONS = ("malformed", "unauthenticated", "too_large", "content_type", "unknown_alert", "other_site")
+
+
+class Counts:
+    """Notifications taken in, by status of each alert, and rejected, by reason; since this process began."""
+
+    def __init__(self) -> None:
+        self.notifications = dict.fromkeys(STATUSES, 0)
+        self.rejected = dict.fromkeys(REJECTIONS, 0)
+
+
+class GeneratorCollector(Collector):
+    """Turns the last snapshot into metric families; does no I/O."""
+
+    def __init__(self, snapshot: Callable[[], Snapshot | None], counts: Counts) -> None:
+        self._snapshot, self._counts = snapshot, counts
+
+    def describe(self) -> Iterable[Metric]:
+        """Return the families without samples, so that a name can be asked for before there is a snapshot."""
+        return [_copy(family) for family in _DESCRIBED]
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the families; before the first turn there are only the notifications."""
+        yield _labelled(_NOTIFICATIONS, "status", self._counts.notifications)
+        yield _labelled(_REJECTED, "reason", self._counts.rejected)
+        snapshot = self._snapshot()
+        if snapshot is not None:
+            yield from _families(snapshot)
+
+
+def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"generator_{name}", text, labels=labels)
+
+
+def _counter(name: str, text: str, *labels: str) -> CounterMetricFamily:
+    return CounterMetricFamily(f"generator_{name}", text, labels=labels)
+
+
+_NOTIFICATIONS = _counter("notifications", "Alerts of ours in accepted notifications, heartbeats included.", "status")
+_REJECTED = _counter(
+    "notifications_rejected", "Notifications refused, and alerts in accepted ones that are not ours.", "reason"
+)
+_START_SOC = _gauge("start_soc_ratio", "State of charge at or under which the engine is wanted, 0 to 1.")
+_STOP_SOC = _gauge("stop_soc_ratio", "State of charge at or over which it is not wanted any more, 0 to 1.")
+_COMMANDED = _gauge("relay_commanded", "1 while the contact is commanded closed.")
+_CLOSED = _gauge("relay_closed", "1 while the board says that the contact is closed; absent when it cannot say.")
+_RUNNING = _gauge(
+    "running", "1 while evidence proves that the engine runs, 0 while it proves that it does not; absent without any."
+)
+_PHASE = _gauge("phase", "The engine as far as it is known.", "phase")
+_MODE = _gauge("mode", "What the operator chose.", "mode")
+_PATH = _gauge("path", "By whose word the engine is run.", "path")
+_DEMAND = _gauge("demand", "1 while this cause wants the engine.", "cause")
+_INHIBITED = _gauge("inhibited", "1 while this reason forbids a start, or a run.", "reason")
+_DEADLINE = _gauge(
+    "run_deadline_timestamp_seconds",
+    "Unix time at which the present run ends unless something else comes to want it; absent without one.",
+)
+_HEARTBEAT = _gauge("heartbeat_timestamp_seconds", "Unix time of the last heartbeat; absent before the first.")
+_STARTS = _counter("starts", "Runs begun, by their first cause.", "cause")
+_START_FAILURES = _counter("start_failures", "Runs that failed: the engine did not start, died, or its AGS faulted.")
+_STOP_FAILURES = _counter("stop_failures", "Stops after which the engine was still proven to run.")
+_RUN_SECONDS = _counter("run_seconds", "Seconds for which the contact was commanded closed.")
+_RELAY_ERRORS = _counter("relay_errors", "Failed writes to the relay, and read-backs that contradicted the command.")
+_BUDGET = _gauge("budget_remaining_seconds", "Seconds that the contact may still be closed, of the sliding 24 hours.")
+_LOCKOUT = _gauge("lockout", "1 while starts are locked out until somebody acknowledges.")
+_ATTEMPTS = _gauge("attempts", "Consecutive failed attempts.")
+_JOURNAL = _gauge("journal_writable", "1 while the journal takes what is written to it.")
+_TORN = _gauge("journal_torn", "1 when the journal was found torn at the start, until somebody acknowledges.")
+_SHORTENS = _gauge("ags_cap_shortens", "1 while the AGS's own cap, seen on the bus, makes runs shorter than max_run.")
+_PAGE = _gauge("exporter_reachable", "1 while the exporter's page can be read.")
+
+_DESCRIBED: tuple[Metric, ...] = (
+    *(_NOTIFICATIONS, _REJECTED, _START_SOC, _STOP_SOC, _COMMANDED, _CLOSED, _RUNNING, _PHASE, _MODE, _PATH, _DEMAND),
+    *(_INHIBITED, _DEADLINE, _HEARTBEAT, _STARTS, _START_FAILURES, _STOP_FAILURES, _RUN_SECONDS, _RELAY_ERRORS),
+    *(_BUDGET, _LOCKOUT, _ATTEMPTS, _JOURNAL, _TORN, _PAGE, _SHORTENS),
+)
+
+
+def _families(snapshot: Snapshot) -> Iterator[Metric]:
+    state, config = snapshot.state, snapshot.config
+    durable, ends_at = state.durable, snapshot.ends_at
+    # One that is being looked at after a restart has not ended.
+    run = durable.run or durable.candidate
+    yield _single(_START_SOC, config.start_soc)
+    yield _single(_STOP_SOC, config.stop_soc)
+    yield _single(_COMMANDED, snapshot.wanted)
+    yield _single(_CLOSED, snapshot.read_back)
+    yield _single(_RUNNING, state.proof.verdict)
+    yield _one_of(_PHASE, "phase", PHASES, (state.phase,))
+    yield _one_of(_MODE, "mode", MODES, (durable.mode,))
+    yield _one_of(_PATH, "path", PATHS, (state.path,))
+    yield _one_of(_DEMAND, "cause", CAUSES, state.causes)
+    yield _one_of(_INHIBITED, "reason", REASONS, state.inhibitors)
+    yield _single(_DEADLINE, None if ends_at is None else snapshot.wall_of(ends_at))
+    yield _single(_HEARTBEAT, None if state.last_beat is None else snapshot.wall_of(state.last_beat))
+    yield _labelled(_STARTS, "cause", {cause: durable.starts.get(cause, 0) for cause in CAUSES})
+    yield _single(_START_FAILURES, durable.start_failures)
+    yield _single(_STOP_FAILURES, durable.stop_failures)
+    yield _single(_RUN_SECONDS, durable.run_seconds + (0.0 if run is None else max(0.0, snapshot.now - run.closed_at)))
+    yield _single(_RELAY_ERRORS, durable.relay_errors)
+    yield _single(_BUDGET, max(0.0, budget_left(durable, config, snapshot.now)))
+    yield _single(_LOCKOUT, durable.locked_out)
+    yield _single(_ATTEMPTS, durable.attempts)
+    yield _single(_JOURNAL, not snapshot.journal_fault)
+    yield _single(_TORN, durable.torn)
+    yield _single(_PAGE, not snapshot.feedback_fault)
+    yield _single(_SHORTENS, allowed_by_ags(state) < config.limits.max_run)
+
+
+def _copy(family: Metric) -> Metric:
+    return Metric(family.name, family.documentation, family.type)
+
+
+def _named(family: Metric) -> str:
+    return f"{family.name}_total" if family.type == "counter" else family.name
+
+
+def _single(family: Metric, value: float | None) -> Metric:
+    copy = _copy(family)
+    if value is not None:
+        copy.add_sample(_named(family), {}, float(value))
+    return copy
+
+
+def _labelled(family: Metric, label: str, values: Mapping[str, float]) -> Metric:
+    copy = _copy(family)
+    for value, count in values.items():
+        copy.add_sample(_named(family), {label: value}, float(count))
+    return copy
+
+
+def _one_of(family: Metric, label: str, known: Iterable[str], true: Iterable[str]) -> Metric:
+    return _labelled(family, label, {value: value in true for value in known})

@@ -1,0 +1,58 @@
+"""One moment of the actuator as people and Prometheus are shown it; the loop makes one at each turn."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+from actuator.config import Config
+from actuator.core.limits import latest, quiet_in
+from actuator.core.state import State
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """What a turn ended with.
+
+    Attributes:
+        state: the controller's.
+        config: in force.
+        now: monotonic seconds.
+        wall: Unix time of the same moment.
+        wall_sane: whether that clock is known to be right.
+        wanted: the contact is commanded closed.
+        read_back: what the board says of it, True closed; None: it could not say.
+        relay: the contact's name.
+        can_read_back: the board is able to say where its contact is.
+        relay_fault: the last order's error in words, empty when it was obeyed.
+        journal_fault: why the journal cannot be written, empty when it can.
+        feedback_fault: why the exporter's page cannot be read, empty when it can.
+    """
+
+    state: State
+    config: Config
+    now: float
+    wall: float
+    wall_sane: bool
+    wanted: bool
+    read_back: bool | None
+    relay: str
+    can_read_back: bool
+    relay_fault: str = ""
+    journal_fault: str = ""
+    feedback_fault: str = ""
+
+    @property
+    def ends_at(self) -> float | None:
+        """When the present run ends if nothing else comes to want it, monotonic; None without a run."""
+        run = self.state.durable.run
+        if run is None:
+            return None
+        local = time.localtime(self.wall)
+        minute = local.tm_hour * 60 + local.tm_min
+        quiet = quiet_in(self.config, self.wall, minute, wall_sane=self.wall_sane)
+        return latest(self.state.durable, run, self.config, self.now, quiet_in=quiet)
+
+    def wall_of(self, moment: float) -> float:
+        """Return the Unix time of a monotonic moment."""
+        return self.wall + moment - self.now

@@ -1,0 +1,188 @@
+"""The document of `GET /api/v1/status`, with everything that the panel shows: pure, from a snapshot."""
+
+from __future__ import annotations
+
+import msgspec
+
+from actuator.core import ags
+from actuator.core.limits import allowed_by_ags, budget_left
+from actuator.core.state import SOC_FRESH, fresh_ags, fresh_soc
+from actuator.report.reasons import WhyNot, why_not
+from actuator.report.sentence import sentence
+from actuator.report.snapshot import Snapshot
+from toolkit.formatting import span
+
+_PERMITTING = {ags.READY: "ready", ags.OURS: "start temperature"}
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
+    """The relay's contact; True is closed.
+
+    Attributes:
+        wanted: as commanded.
+        read_back: as the board says; None: it could not say.
+        relay: its name.
+        can_read_back: the board is able to say.
+        fault: the last order's error in words, empty when it was obeyed.
+    """
+
+    wanted: bool
+    read_back: bool | None
+    relay: str
+    can_read_back: bool
+    fault: str
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the panel shows; times are Unix, seconds are seconds, ratios 0 to 1.
+
+    Attributes:
+        sentence: all of it in one sentence.
+        mode: what the operator chose: auto, on or off.
+        path: by whose word: waiting, alerts, fallback or blind.
+        phase: off, starting, running, stopping or unknown.
+        causes: why the engine is wanted.
+        inhibitors: why it may not run.
+        why_not: the same in words.
+        notes: what else keeps it from starting, or is odd, in words.
+        contact: commanded and read back.
+        proof: what the evidence proves of the engine: running, stopped, or unknown without any.
+        soc: the fresh state of charge; None: absent.
+        start_soc: at or under which the engine is wanted.
+        stop_soc: at or over which it is not.
+        ags: the AGS's status in the remote's words; None: silent.
+        run: number of the present run.
+        since: when its contact closed.
+        deadline: when it opens at the latest, as far as is known now.
+        manual_until: when mode `on` ends.
+        last_beat: when the last heartbeat came.
+        attempts: consecutive failed ones.
+        attempts_allowed: so many lock out.
+        locked_out: until acknowledged.
+        torn: the journal was found torn, until acknowledged.
+        budget_remaining: seconds of the sliding 24 hours.
+        max_run: seconds that a run may last, and that an operator may ask for.
+        faults: what of the actuator itself is out of order, in words.
+        time: when all this was so.
+        clock_sane: the wall clock is known to be right.
+    """
+
+    sentence: str
+    mode: str
+    path: str
+    phase: str
+    causes: tuple[str, ...]
+    inhibitors: tuple[str, ...]
+    why_not: tuple[WhyNot, ...]
+    notes: tuple[str, ...]
+    contact: Contact
+    proof: str
+    soc: float | None
+    start_soc: float
+    stop_soc: float
+    ags: str | None
+    run: int | None
+    since: float | None
+    deadline: float | None
+    manual_until: float | None
+    last_beat: float | None
+    attempts: int
+    attempts_allowed: int
+    locked_out: bool
+    torn: bool
+    budget_remaining: float
+    max_run: float
+    faults: tuple[str, ...]
+    time: float
+    clock_sane: bool
+
+
+def status(snapshot: Snapshot) -> Status:
+    """Return the document of `GET /api/v1/status`."""
+    state, config = snapshot.state, snapshot.config
+    durable, run, ends_at = state.durable, state.durable.run, snapshot.ends_at
+    code = fresh_ags(state, snapshot.now)
+    return Status(
+        sentence=sentence(snapshot),
+        mode=durable.mode,
+        path=state.path,
+        phase=state.phase,
+        causes=state.causes,
+        inhibitors=state.inhibitors,
+        why_not=why_not(snapshot),
+        notes=state.notes,
+        contact=Contact(
+            wanted=snapshot.wanted,
+            read_back=snapshot.read_back,
+            relay=snapshot.relay,
+            can_read_back=snapshot.can_read_back,
+            fault=snapshot.relay_fault,
+        ),
+        proof={True: "running", False: "stopped", None: "unknown"}[state.proof.verdict],
+        soc=fresh_soc(state, snapshot.now),
+        start_soc=float(config.start_soc),
+        stop_soc=float(config.stop_soc),
+        ags=None if code is None else _PERMITTING.get(code) or ags.word(code),
+        run=None if run is None else run.number,
+        since=None if run is None else snapshot.wall_of(run.closed_at),
+        deadline=None if ends_at is None else snapshot.wall_of(ends_at),
+        manual_until=None if durable.manual_until is None else snapshot.wall_of(durable.manual_until),
+        last_beat=None if state.last_beat is None else snapshot.wall_of(state.last_beat),
+        attempts=durable.attempts,
+        attempts_allowed=config.limits.attempts,
+        locked_out=durable.locked_out,
+        torn=durable.torn,
+        budget_remaining=max(0.0, budget_left(durable, config, snapshot.now)),
+        max_run=float(config.limits.max_run),
+        faults=tuple(_faults(snapshot)),
+        time=snapshot.wall,
+        clock_sane=snapshot.wall_sane,
+    )
+
+
+def document(snapshot: Snapshot) -> bytes:
+    """Return the status as JSON."""
+    return msgspec.json.encode(status(snapshot))
+
+
+def _faults(snapshot: Snapshot) -> list[str]:
+    faults = []
+    if snapshot.relay_fault:
+        faults.append(f"The relay: {snapshot.relay_fault}")
+    if not snapshot.can_read_back:
+        faults.append("This relay cannot be read back: whether its contact moved is taken on trust.")
+    if snapshot.feedback_fault:
+        faults.append(f"The exporter's page cannot be read: {snapshot.feedback_fault}")
+    if snapshot.journal_fault:
+        faults.append(f"The journal cannot be written, control goes on with memory: {snapshot.journal_fault}")
+    if snapshot.state.durable.torn:
+        faults.append(
+            "The journal was found torn: the budget is short until a day has passed. `acknowledge` ends this alarm."
+        )
+    return [*faults, *_unheard(snapshot)]
+
+
+def _unheard(snapshot: Snapshot) -> list[str]:
+    """Return what cannot be judged because nothing has been heard of it for a while."""
+    state, config = snapshot.state, snapshot.config
+    faults = []
+
+    def silent(heard_at: float | None) -> bool:
+        return snapshot.now - max(state.started_at, heard_at or state.started_at) >= SOC_FRESH
+
+    if not (config.evidence.ac_input or config.evidence.ags):
+        faults.append("No proof of the engine can be had: the configuration switches off both kinds of evidence.")
+    elif silent(state.evidence_at):
+        device = config.evidence.device or "the Magnum inverter"
+        faults.append(f"Nothing on the exporter's page tells whether the engine runs: is {device} heard on its bus?")
+    if config.evidence.ags and silent(state.ags.changed_at):
+        faults.append("The AGS is not heard: what it would refuse is tried. If there is none, set evidence.ags: false.")
+    if config.emergency_volts != "none" and silent(None if state.volts_threshold is None else state.volts.changed_at):
+        faults.append("The battery's volts cannot be judged: there is no emergency by volts.")
+    allowed = allowed_by_ags(state)
+    if allowed < config.limits.max_run:
+        faults.append(
+            f"The AGS ends runs after {span(state.ags_cap.verdict or 0)} by itself, and as a fault: ours end after "
+            f"{span(allowed)}. Raise Max Gen Run Time at the remote, or lower limits.max_run."
+        )
+    return faults

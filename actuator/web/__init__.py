@@ -1,0 +1,1 @@
+"""HTTP: the webhook, the status, the operator's requests, the panel."""

@@ -1,0 +1,376 @@
+"""The actuator's HTTP: Alertmanager's webhook, what people ask and order, the journal, and all of it live."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import ipaddress
+import json
+import math
+import urllib.parse
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+from prometheus_client import CollectorRegistry
+
+from actuator import journal
+from actuator.core.inputs import Command
+from actuator.intake import alertmanager
+from actuator.intake.input_queue import Outcome
+from actuator.journal import JournalError
+from actuator.loop.runtime import Runtime
+from actuator.report import status
+from actuator.report.metrics import Counts
+from actuator.report.snapshot import Snapshot
+from toolkit import flags, log
+from toolkit.config import ConfigError, Duration, decode
+from toolkit.formatting import span
+from toolkit.web import application
+from toolkit.webconfig import WebConfig
+
+ALERTS = "/api/v1/alerts"
+PATIENCE = 8.0
+"""Seconds for a turn to answer a request; Alertmanager gives ten."""
+
+MOST_MISSED = 1_000
+"""Rows that a stream which comes back is sent at once."""
+
+_REFUSED = {400: "malformed", 401: "unauthenticated", 413: "too_large", 415: "content_type"}
+
+_log = log.get(__name__)
+
+
+def build(
+    runtime: Runtime,
+    counts: Counts,
+    registry: CollectorRegistry,
+    *,
+    version: str,
+    web_config: WebConfig,
+    reload: Callable[[], Awaitable[None]] | None,
+    allow_anonymous: bool = False,
+) -> web.Application:
+    """Return the application.
+
+    Args:
+        runtime: what everything is told to and asked of.
+        counts: of notifications, for the metrics.
+        registry: what `/metrics` shows.
+        version: the distribution's.
+        web_config: users, TLS and headers.
+        reload: swaps the configuration; None when the lifecycle is not enabled.
+        allow_anonymous: who reaches the address may command, under whatever name they reach it.
+    """
+    app = application(
+        name="generator-actuator",
+        description="Starts and stops the generator on alerts, and by itself when they go quiet.",
+        version=version,
+        links=(),
+        registry=registry,
+        ready=lambda: runtime.snapshot is not None and not runtime.ended,
+        reload=reload,
+        web_config=web_config,
+        landing=False,
+    )
+    routes = _Routes(runtime, counts)
+    app.middlewares.insert(0, _counting(counts))
+    app.middlewares.append(_same_site(lambda: web_config.has_users or allow_anonymous))
+    app.router.add_get("/", routes.panel)
+    app.router.add_post(ALERTS, routes.alerts)
+    app.router.add_get("/api/v1/status", routes.status)
+    app.router.add_post("/api/v1/mode", routes.mode)
+    app.router.add_post("/api/v1/acknowledge", routes.acknowledge)
+    app.router.add_get("/api/v1/journal", routes.journal)
+    app.router.add_get("/api/v1/events", routes.events, allow_head=False)
+    return app
+
+
+def exposure(addresses: Sequence[str], web_config: WebConfig, *, allow_anonymous: bool) -> str:
+    """Return why these addresses may not be listened on without users; empty when they may."""
+    open_to_others = [address for address in addresses if not flags.is_loopback(address)]
+    if not open_to_others or web_config.has_users or allow_anonymous:
+        return ""
+    return (
+        f"--web.listen-address={open_to_others[0]} lets others start the engine: expected a loopback address such as "
+        "127.0.0.1:10049, or basic_auth_users in --web.config.file, or --web.allow-anonymous if that is what you want"
+    )
+
+
+class _Routes:
+    def __init__(self, runtime: Runtime, counts: Counts) -> None:
+        self._runtime, self._counts = runtime, counts
+        self._panel = (resources.files("actuator.web") / "panel" / "index.html").read_text(encoding="utf-8")
+        self._policy = _policy(self._panel)
+
+    async def panel(self, _request: web.Request) -> web.Response:
+        headers = {"Content-Security-Policy": self._policy, hdrs.CACHE_CONTROL: "no-store"}
+        return web.Response(text=self._panel, content_type="text/html", headers=headers)
+
+    async def alerts(self, request: web.Request) -> web.Response:
+        if request.content_type != "application/json":
+            raise web.HTTPUnsupportedMediaType(text=f"Found {request.content_type}, expected application/json.")
+        try:
+            notified = alertmanager.read(await request.read(), self._runtime.config.alerts)
+        except ValueError as error:
+            _log.limited("malformed", "a notification was malformed", remote=request.remote, error=error)
+            raise web.HTTPBadRequest(text=f"Not taken: {error}") from error
+        self._count(notified)
+        if notified.truncated:
+            _log.limited(
+                "truncated",
+                "Alertmanager left alerts out: set max_alerts to 0 for this receiver",
+                left_out=notified.truncated,
+            )
+        if notified.notices or notified.beats:
+            outcome = await _in_time(self._runtime.inbox.notices(notified.notices, notified.beats))
+            if outcome is Outcome.NOT_OBEYED:
+                raise web.HTTPServiceUnavailable(text="Taken in, but the relay did not obey.")
+            inhibits = [notice.firing for notice in notified.notices if notice.kind == "inhibit"]
+            if inhibits:
+                self._refuse_unwritten("The inhibit is taken in", forbids=all(inhibits))
+        return web.Response(text="Taken in.\n")
+
+    def _count(self, notified: alertmanager.Notification) -> None:
+        self._counts.notifications["firing"] += notified.firing
+        self._counts.notifications["resolved"] += notified.resolved
+        self._counts.rejected["unknown_alert"] += notified.unknown
+        self._counts.rejected["other_site"] += notified.other_site
+        self._counts.rejected["malformed"] += notified.malformed
+
+    async def status(self, _request: web.Request) -> web.Response:
+        return _status(self._snapshot())
+
+    async def mode(self, request: web.Request) -> web.Response:
+        order = await _json(request)
+        mode, spoken = order.get("mode"), order.get("for")
+        if mode not in ("auto", "on", "off"):
+            raise web.HTTPBadRequest(text=f'Found mode {json.dumps(mode)}, expected "auto", "on" or "off".')
+        unknown = sorted(order.keys() - {"mode", "for"})
+        if mode != "off" and unknown:
+            raise web.HTTPBadRequest(text=f'Found "{unknown[0]}", expected only "mode" and "for".')
+        seconds = None
+        if mode == "on":
+            seconds = self._seconds(spoken)
+        elif mode == "auto" and spoken is not None:
+            raise web.HTTPBadRequest(text='"for" goes with mode "on" alone.')
+        return await self._order(Command(action=mode, seconds=seconds), f"Mode {mode} is in force")
+
+    def _seconds(self, spoken: object) -> float | None:
+        if spoken is None:
+            return None
+        try:
+            seconds = float(decode(spoken, Duration))
+        except ConfigError as error:
+            raise web.HTTPBadRequest(text=f"for: {error}") from error
+        longest = self._runtime.config.limits.max_run
+        if not 0 < seconds <= longest:
+            raise web.HTTPBadRequest(
+                text=f"Found {span(seconds)}, expected more than nothing and at most limits.max_run, {span(longest)}."
+            )
+        return seconds
+
+    async def acknowledge(self, request: web.Request) -> web.Response:
+        if request.can_read_body:
+            await _json(request)
+        return await self._order(Command(action="acknowledge"), "Acknowledged")
+
+    async def _order(self, command: Command, done: str) -> web.Response:
+        outcome = await _in_time(self._runtime.inbox.command(command))
+        if outcome is Outcome.NOT_OBEYED:
+            raise web.HTTPServiceUnavailable(
+                text=f"{done}, but the relay did not obey: {self._snapshot().relay_fault}."
+            )
+        self._refuse_unwritten(done, forbids=command.action == "off")
+        return _status(self._snapshot())
+
+    def _refuse_unwritten(self, done: str, *, forbids: bool) -> None:
+        """Answer 503 as long as anything waits to be written that would not survive a restart.
+
+        What forbids a run does so in the sidecar alone: ahead of its database it makes the next start torn, and torn
+        keeps an inhibit of either and begins in mode off when either says so.
+        """
+        keeper = self._runtime.keeper
+        if not keeper.ok and not (forbids and keeper.beside):
+            raise web.HTTPServiceUnavailable(
+                text=f"{done}, but it could not be written down: it would not survive a restart. {keeper.fault}."
+            )
+
+    async def journal(self, request: web.Request) -> web.Response:
+        form = request.query.get("format", "json")
+        if form not in ("json", "csv"):
+            raise web.HTTPBadRequest(text=f'Found format "{form}", expected json or csv.')
+        render = journal.as_csv if form == "csv" else journal.as_json
+        try:
+            body = await self._runtime.keeper.read(
+                render, since=_moment(request.query.get("since")), most=_most(request.query.get("most"))
+            )
+        except JournalError as error:
+            raise web.HTTPServiceUnavailable(text=str(error)) from error
+        if form == "csv":
+            headers = {hdrs.CONTENT_DISPOSITION: 'attachment; filename="generator-journal.csv"'}
+            return web.Response(body=body, content_type="text/csv", charset="utf-8", headers=headers)
+        return web.Response(body=body, content_type="application/json")
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Send the status after each turn and each journal row as it comes, from the one that the client saw last.
+
+        Of rows that it has missed it gets the newest; who wants all of them asks for the journal.
+        """
+        keeper = self._runtime.keeper
+        # Beyond the newest: rows are counted anew since, after the loss of a journal.
+        seen = min(keeper.newest, _number(request.headers.get("Last-Event-ID"), keeper.newest))
+        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store"})
+        await response.prepare(request)
+        with self._runtime.watching() as watcher, contextlib.suppress(ConnectionError):
+            watcher.set()
+            while not self._runtime.ended:
+                await watcher.wait()
+                watcher.clear()
+                try:
+                    rows = await keeper.rows(after=seen, most=MOST_MISSED)
+                except JournalError as error:
+                    _log.limited("events", "a stream goes on without the rows it has missed", error=error)
+                    rows = keeper.since(seen)
+                for row in rows:
+                    await response.write(_event("journal", journal.as_object(row), row.id))
+                    seen = row.id
+                if self._runtime.snapshot is not None:
+                    await response.write(_event("status", status.document(self._runtime.snapshot)))
+        return response
+
+    def _snapshot(self) -> Snapshot:
+        if self._runtime.snapshot is None:
+            raise web.HTTPServiceUnavailable(text="The first turn is not over yet.")
+        return self._runtime.snapshot
+
+
+def _policy(page: str) -> str:
+    """Return the policy that lets the page's own style and script work, and nothing else."""
+
+    def own(tag: str) -> str:
+        inside = page.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
+        return f"'sha256-{base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()}'"
+
+    return (
+        f"default-src 'none'; style-src {own('style')}; script-src {own('script')}; connect-src 'self'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def _status(snapshot: Snapshot) -> web.Response:
+    return web.Response(
+        body=status.document(snapshot), content_type="application/json", headers={hdrs.CACHE_CONTROL: "no-store"}
+    )
+
+
+async def _in_time(awaited: Awaitable[Outcome]) -> Outcome:
+    """Return what a turn has made of it; without one that ended in time, answer 503."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            outcome = await awaited
+    except TimeoutError:
+        raise web.HTTPServiceUnavailable(
+            text=f"Taken in, not known to be done: no turn has ended within {PATIENCE:g} s. It is done once they go on."
+        ) from None
+    if outcome is Outcome.DISMISSED:
+        raise web.HTTPServiceUnavailable(text="The actuator ends: not known to be done.")
+    return outcome
+
+
+async def _json(request: web.Request) -> dict[str, Any]:
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(text=f"Found {request.content_type}, expected application/json.")
+    try:
+        document = json.loads(await request.read())
+        json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is no text that could be answered
+    except (ValueError, RecursionError) as error:
+        raise web.HTTPBadRequest(text=f"Found no JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise web.HTTPBadRequest(text="Expected a JSON object.")
+    return document
+
+
+def _moment(text: str | None) -> float | None:
+    """Return Unix time of RFC 3339 text or of Unix seconds."""
+    if not text:
+        return None
+    with contextlib.suppress(ValueError):
+        if math.isfinite(seconds := float(text)):
+            return seconds
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        expected = "a time such as 2026-01-31T08:00:00Z, or Unix seconds"
+        raise web.HTTPBadRequest(text=f'Found since "{text}", expected {expected}.') from None
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+
+
+def _most(text: str | None) -> int:
+    """Return how many rows are asked for at most, all that are kept when nothing is said."""
+    if not text:
+        return journal.MOST_ROWS
+    if not text.isascii() or not text.isdecimal() or len(text) > 9:
+        raise web.HTTPBadRequest(text=f'Found most "{text}", expected a number of rows.')
+    return int(text)
+
+
+def _number(text: str | None, otherwise: int) -> int:
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 18 else otherwise
+
+
+def _event(kind: str, data: bytes, number: int | None = None) -> bytes:
+    head = b"" if number is None else f"id: {number}\n".encode()
+    return head + f"event: {kind}\n".encode() + b"data: " + data + b"\n\n"
+
+
+def _counting(counts: Counts) -> Middleware:
+    """Count what the webhook refuses, by the status that goes out."""
+
+    @web.middleware
+    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await handler(request)
+        if request.path == ALERTS and request.method == hdrs.METH_POST and response.status in _REFUSED:
+            counts.rejected[_REFUSED[response.status]] += 1
+        return response
+
+    return count
+
+
+def _same_site(guarded: Callable[[], bool]) -> Middleware:
+    """Refuse what a page of another site makes a browser send: it would come with the operator's own rights.
+
+    A browser says where a request comes from; other programs say nothing and are let through. Where nobody is asked
+    for a password the name must be an address or localhost too, lest another site's name be made to point here.
+    """
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method in (hdrs.METH_GET, hdrs.METH_HEAD):
+            return await handler(request)
+        origin, fetch_site = request.headers.get(hdrs.ORIGIN), request.headers.get("Sec-Fetch-Site")
+        foreign = fetch_site not in (None, "same-origin", "none")
+        if origin is not None:
+            parts = urllib.parse.urlsplit(origin)
+            foreign |= parts.netloc != request.host
+            foreign |= not guarded() and not _is_address(parts.hostname or "")
+        if foreign:
+            raise web.HTTPForbidden(text="This came from a page of another site.")
+        return await handler(request)
+
+    return check
+
+
+def _is_address(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,109 @@
+"""The commissioning trial: it measures by the actuator's own seconds, and says when there is nothing to measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actuator.commands.commission import Commission
+from tests.actuator.harness.process import site
+from tests.support import Process, command, wait_until
+
+STANDING: dict[str, Any] = {
+    "mode": "auto", "run": None, "causes": [], "why_not": [], "proof": "stopped", "faults": [], "sentence": "Off.",
+    "max_run": 7200.0, "time": 1_000_000.0, "ags": None,
+    "contact": {"read_back": False, "wanted": False, "can_read_back": True},
+}  # fmt: skip
+RUNNING = STANDING | {"mode": "on", "run": 7, "causes": ["manual"], "proof": "running"}
+STOPPING = STANDING | {"mode": "off", "proof": "running"}
+
+
+def row(number: int, kind: str, wall: float, text: str = "", **fields: object) -> dict[str, Any]:
+    return {"id": number, "kind": kind, "wall": wall, "text": text, "fields": fields}
+
+
+BEFORE = [row(40, "engine_proven", 2e9, seconds=999.0, run=6), row(41, "engine_stopped", 2e9, seconds=999.0, run=6)]
+
+
+class Told:
+    """A synthetic actuator that tells one story; its clock may say what it likes."""
+
+    def __init__(self, statuses: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
+        self._statuses: Iterator[dict[str, Any]] = iter(statuses)
+        self._last = STANDING
+        self._rows = BEFORE, rows
+        self.orders: list[dict[str, object] | None] = []
+        self.said: list[str] = []
+
+    def ask(self, path: str, order: dict[str, object] | None = None) -> Any:  # noqa: ANN401 - any JSON document
+        if path.startswith("/api/v1/journal"):
+            before, during = self._rows
+            rows = before + during if self.orders else before
+            return rows[-1:] if path.endswith("most=1") else rows
+        if order is not None:
+            self.orders.append(order)
+            return RUNNING
+        self._last = next(self._statuses, self._last)
+        return self._last
+
+    def measure(self) -> bool:
+        return Commission(self.ask, self.said.append, run=0.0, pause=lambda _: None).measure()
+
+
+def test_a_step_of_the_wall_clock_changes_no_proposal() -> None:
+    story = [
+        row(42, "contact_closed", 1_000_000.0, run=7),
+        row(43, "engine_proven", 1_000_030.0, run=7, seconds=30.0),
+        row(44, "contact_opened", 990_000.0, run=7, reason="mode_off"),
+        row(45, "engine_stopped", 999_999_000.0, run=7, seconds=130.0),
+    ]
+    told = Told([STANDING, RUNNING, RUNNING, STOPPING, STANDING], story)
+    assert told.measure()
+    said = "\n".join(told.said)
+    assert "From closing to proof: 30 s. From opening to the proven stop: 2 min 10 s." in said
+    assert "start_confirm: 2m\n  stop_confirm: 6m\n  tail: 3m" in said
+    assert told.orders[-1] == {"mode": "auto"}
+
+
+@pytest.mark.parametrize("missing", ["engine_proven", "engine_stopped"])
+def test_a_measure_that_the_journal_lacks_is_said(missing: str) -> None:
+    story = [
+        row(43, "engine_proven", 0.0, run=7, seconds=30.0),
+        row(44, "contact_opened", 0.0, run=7, reason="mode_off"),
+        row(45, "engine_stopped", 0.0, run=7, seconds=130.0),
+    ]
+    told = Told([STANDING, RUNNING, STANDING], [row for row in story if row["kind"] != missing])
+    assert not told.measure()
+    assert told.said[-1] == f"The journal has no {missing} of run 7: there is nothing to propose."
+
+
+def test_an_engine_that_dies_in_its_minute_is_said_and_is_no_measure() -> None:
+    died = "Contact open after 45 s. The engine ran and has died: no AC any more."
+    story = [
+        row(43, "engine_proven", 0.0, run=7, seconds=30.0),
+        row(44, "contact_opened", 0.0, died, run=7, reason="died"),
+    ]
+    told = Told([STANDING, RUNNING, STANDING], story)
+    assert not told.measure()
+    assert told.said[-1] == f"The run ended by itself: {died} There is nothing to propose."
+    assert told.orders[-1] == {"mode": "auto"}
+
+
+def test_the_command_says_that_the_engine_died_and_fails(tmp_path: Path) -> None:
+    with site(tmp_path) as it, it.running():
+        wait_until(lambda: it.status()["proof"] == "stopped", 10, "the proof that it stands still")
+        trial: list[str | Path] = [command("generator-actuator"), "commission", "--yes", "--run=60", "--url", it.url]
+        with Process(trial) as process:
+            wait_until(it.board.closed, 10, "the contact to close")
+            it.page.engine(runs=True)
+            wait_until(lambda: it.status()["proof"] == "running", 10, "the proof")
+            it.page.engine(runs=False)
+            assert process.wait(20) == 1
+            assert "The run ended by itself: Contact open after" in process.output
+            assert "has died" in process.output
+            assert "Traceback" not in process.output
+        assert not it.board.closed()
+        assert it.status()["mode"] == "auto"

@@ -1,0 +1,750 @@
+"""Why the engine is wanted: when each cause begins, and when it ends (synthetic world)."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from tests.actuator.harness.simulated_site import World, settings
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+
+def closed_within(world: World, seconds: float) -> float | None:
+    """Return after how long the contact closes, None if it does not."""
+    began = world.now
+    return world.now - began if world.run(seconds, until=World.closed) else None
+
+
+def fallback(**parts: object) -> World:
+    """A world on path fallback, with a state of charge between the thresholds."""
+    world = World(settings=settings(**parts))
+    assert world.run(400, until=lambda it: it.path() == "fallback")
+    return world
+
+
+def test_a_low_state_of_charge_that_comes_on_every_second_page_starts_after_twice_the_debounce() -> None:
+    world = fallback()
+    low = False
+
+    def alternating(it: World) -> bool:
+        nonlocal low
+        if int(it.now / it.interval) != int((it.now - it.tick) / it.interval):
+            low = not low
+        it.soc = 0.05 if low else None
+        return it.closed()
+
+    began = world.now
+    assert world.run(10 * MINUTE, until=alternating)
+    assert world.now - began == pytest.approx(120, abs=20), "the emergency's debounce, twice"
+
+
+# --- alert
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"), [({"ags": 1}, "ags_refuses"), ({"ags": 3}, "foreign_run"), ({"ac": True}, "ac_live")]
+)
+def test_in_its_first_seconds_it_closes_onto_nothing_that_it_would_not_later(
+    parts: dict[str, Any], reason: str
+) -> None:
+    world = World(soc=0.3, **parts)
+    world.operator("on", HOUR)
+    assert not world.closed()
+    assert world.inhibitors() == (reason,)
+    world.run(MINUTE)
+    assert not world.closed()
+
+
+def test_before_the_first_page_nothing_starts_but_a_page_that_cannot_be_had_is_not_waited_for_long() -> None:
+    world = World(page_reachable=False)
+    world.operator("on", HOUR)
+    assert world.closed(), "it has been asked for, and refused"
+    world = World(page_reachable=False, page_hangs=True)
+    world.operator("on", HOUR)
+    world.run(28)
+    assert not world.closed()
+    assert "has been read once" in world.state.notes[0]
+    assert world.run(5, until=World.closed)
+
+
+def test_a_believed_start_alert_starts_within_one_tick() -> None:
+    world = World(soc=None).on_alerts()
+    world.fire("start")
+    assert world.closed()
+    assert world.causes() == ("alert",)
+
+
+def test_a_start_alert_does_nothing_before_the_path_is_trusted() -> None:
+    world = World()
+    world.step(beats=1)
+    world.fire("start")
+    world.run(60)
+    assert not world.closed()
+    assert world.path() == "waiting"
+
+
+@pytest.mark.parametrize(("soc", "starts"), [(0.59, True), (0.60, False), (0.95, False)])
+def test_a_start_alert_is_held_back_by_a_page_that_is_at_stop(soc: float, *, starts: bool) -> None:
+    world = World(soc=soc).on_alerts()
+    world.fire("start")
+    assert world.closed() is starts
+    assert ("held_back" in world.kinds()) is not starts
+    assert bool(world.state.notes) is not starts
+
+
+def test_a_start_alert_is_held_back_by_the_first_sight_of_a_page_that_is_at_stop() -> None:
+    world = World(soc=0.9, page_reachable=False).on_alerts()
+    world.page_reachable = True
+    assert world.run(10, until=lambda it: it.state.page_at is not None)
+    world.fire("start")
+    assert not world.closed()
+    world.frozen = True
+    assert world.run(2 * MINUTE, until=World.closed), "a page whose word never moves is no word"
+
+
+def test_both_alerts_believed_is_said() -> None:
+    world = World().on_alerts()
+    world.fire("stop")
+    world.fire("start")
+    assert not world.closed()
+    assert "the stop wins" in world.state.notes[0]
+
+
+def test_a_low_battery_without_its_alert_is_said_before_the_grace_is_over() -> None:
+    world = World(soc=0.2).on_alerts()
+    assert world.run(5 * MINUTE, until=lambda it: bool(it.state.notes))
+    assert "after 10 min the engine starts without it" in world.state.notes[0]
+    assert world.kinds().count("held_back") == 1
+    assert world.run(11 * MINUTE, until=World.closed)
+
+
+def test_a_run_that_nothing_wants_any_more_says_that_it_runs_its_shortest() -> None:
+    world = World(soc=0.2).on_alerts()
+    world.fire("start")
+    world.run(MINUTE)
+    world.soc = 0.9
+    world.run(2 * MINUTE)
+    assert world.closed()
+    assert world.state.notes == ("Nothing wants the engine any more: it runs its shortest, 15 min.",)
+    assert world.kinds().count("note") == 1
+    assert world.run(15 * MINUTE, until=lambda it: not it.closed())
+    assert not world.state.notes
+
+
+def test_what_holds_a_demand_back_is_a_row_when_it_changes_and_no_more() -> None:
+    world = World(soc=0.2, ags=1).on_alerts()
+    world.fire("start")
+    world.run(5 * MINUTE)
+    told = [event for event in world.events if event.kind == "held_back"]
+    assert [event.text for event in told] == ["Wanted for alert, held back by ags refuses."]
+    world.operator("off")
+    world.run(MINUTE)
+    assert world.events[-1].text == "Wanted for alert, held back by mode off, ags refuses."
+    for _ in range(300):
+        world.ags = 3 - (world.ags or 0)
+        world.run(5)
+    assert world.kinds().count("held_back") < 2 + 25, "a reason that flickers is told once a minute at most"
+
+
+def test_a_note_that_flickers_is_a_row_once_a_minute_at_most() -> None:
+    world = World(soc=0.5, ags=1).on_alerts()
+    began = world.now
+    while world.now < began + 10 * MINUTE:
+        world.fire("start")
+        world.soc = 0.9 if world.soc == 0.5 else 0.5
+        world.run(5)
+    told = [event for event in world.events if event.kind == "held_back" and "no start" in event.text]
+    assert 2 <= len(told) <= 11
+
+
+def test_a_restart_does_not_call_the_engine_unheard_of_before_it_could_be_heard() -> None:
+    world = World(page_reachable=False)
+    world.run(20)
+    assert "proof_unknown" not in world.kinds()
+
+
+def test_a_run_for_blind_whose_engine_dies_has_had_its_turn() -> None:
+    world = World(settings=settings(on_blind="start"), soc=None)
+    assert world.run(10 * MINUTE, until=World.closed)
+    world.run(HOUR)
+    world.obeys = False
+    assert world.run(MINUTE, until=lambda it: not it.closed())
+    world.obeys = True
+    began = world.now
+    assert world.run(13 * HOUR, until=World.closed)
+    assert world.now - began == pytest.approx(11 * HOUR, abs=2 * MINUTE)
+
+
+def test_a_note_that_begins_with_the_end_of_a_run_is_a_row_too() -> None:
+    world = World(soc=0.2).on_alerts()
+    world.fire("start")
+    world.run(20 * MINUTE, until=lambda it: it.now > 2500)
+    world.fire("start")
+    world.fire("stop")
+    world.run(20 * MINUTE, until=lambda it: not it.closed())
+    world.run(5)
+    assert "the stop wins" in world.state.notes[0]
+    assert [event.text for event in world.events if event.kind == "held_back"][-1] == world.state.notes[0]
+
+
+def test_an_exercise_too_short_to_be_judged_counts_when_its_engine_is_dead() -> None:
+    every = {"every": "1d", "at": "12:00", "for": "5m"}
+    world = World(settings=settings(exercise=every), soc=0.9, obeys=False, wall_sane=True).on_alerts()
+    world.wall += DAY
+    assert world.run(MINUTE, until=World.closed)
+    assert world.run(6 * MINUTE, until=lambda it: not it.closed())
+    assert world.state.durable.attempts == 1
+    assert "attempt_failed" in world.kinds()
+
+
+def test_what_somebody_ends_early_is_no_failed_attempt() -> None:
+    world = World(soc=0.9, obeys=False)
+    world.operator("on", HOUR)
+    world.run(MINUTE)
+    assert world.proof() is False
+    world.operator("auto")
+    assert not world.closed()
+    assert world.state.durable.attempts == 0
+
+
+def test_an_exercise_that_a_low_battery_has_joined_ends_by_the_battery() -> None:
+    parts = {"exercise": {"every": "1d", "at": "12:00", "for": "30m"}, "limits": {"min_run": "1m"}}
+    world = World(settings=settings(**parts), soc=0.3, obeys=False, wall_sane=True).on_alerts()
+    world.wall += DAY
+    assert world.run(MINUTE, until=World.closed)
+    world.fire("start")
+    world.settings = settings(limits={"min_run": "1m"})
+    world.soc = 0.9
+    assert world.run(3 * MINUTE, until=lambda it: not it.closed())
+    assert world.state.durable.attempts == 0
+
+
+@pytest.mark.parametrize(("cap", "attempts"), [(360.0, 1), (None, 0)])
+def test_a_run_that_the_ags_cuts_short_counts_when_its_engine_is_dead(cap: float | None, attempts: int) -> None:
+    short = {"limits": {"max_run": "3m"}} if cap is None else {}
+    world = World(settings=settings(**short), soc=0.3, obeys=False, ags_max_run=cap).on_alerts()
+    world.run(30)
+    world.fire("start")
+    assert world.run(4 * MINUTE, until=lambda it: not it.closed())
+    assert world.state.durable.attempts == attempts
+
+
+def test_a_run_for_blind_that_fails_has_its_turn_again_after_its_back_off() -> None:
+    world = World(settings=settings(on_blind="start"), soc=None, obeys=False)
+    assert world.run(10 * MINUTE, until=World.closed)
+    assert world.run(11 * MINUTE, until=lambda it: not it.closed())
+    assert closed_within(world, 20 * MINUTE) == pytest.approx(15 * MINUTE, abs=2)
+
+
+def test_a_start_alert_is_held_back_while_the_page_refuses_its_state_of_charge() -> None:
+    world = World(soc=None, soc_refused=True).on_alerts()
+    world.fire("start")
+    world.run(60)
+    assert not world.closed()
+    world.soc_refused = False
+    assert closed_within(world, 10) is not None
+
+
+def test_a_page_that_cannot_be_reached_does_not_hold_a_start_back() -> None:
+    world = World(soc=None, soc_refused=True).on_alerts()
+    world.page_reachable = False
+    world.run(61)
+    world.fire("start")
+    assert world.closed()
+
+
+def test_a_start_alert_without_a_trusted_path_is_not_acted_on() -> None:
+    world = fallback()
+    world.fire("start")
+    world.run(5 * MINUTE)
+    assert world.state.beliefs.start
+    assert not world.closed()
+
+
+def test_start_and_stop_believed_stop_wins() -> None:
+    world = World(soc=None).on_alerts()
+    world.fire("stop")
+    world.fire("start")
+    world.run(60)
+    assert not world.closed()
+    assert world.causes() == ()
+
+
+@pytest.mark.parametrize(("minutes", "starts"), [(14, True), (16, False)])
+def test_an_alert_is_believed_for_its_lease(minutes: float, *, starts: bool) -> None:
+    world = World(soc=0.5).on_alerts()
+    world.operator("off")
+    world.fire("start")
+    world.run(minutes * MINUTE)
+    world.operator("auto")
+    world.step()
+    assert world.closed() is starts
+
+
+def test_a_run_for_an_alert_ends_by_the_stop_alert_after_min_run() -> None:
+    world = World(soc=None).on_alerts()
+    world.fire("start")
+    began = world.now
+    world.run(10 * MINUTE)
+    world.fire("stop")
+    assert world.closed()
+    assert world.run(10 * MINUTE, until=lambda it: not it.closed())
+    assert world.now - began == pytest.approx(15 * MINUTE, abs=1.2)
+
+
+def test_a_run_for_an_alert_ends_by_a_state_of_charge_at_stop_for_its_debounce() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.fire("start")
+    world.run(20 * MINUTE)
+    world.soc = 0.60
+    began = world.now
+    assert world.run(200, until=lambda it: not it.closed())
+    assert 60 <= world.now - began <= 67
+
+
+def test_resolved_ends_nothing() -> None:
+    world = World(soc=0.22).on_alerts()
+    world.fire("start")
+    world.run(20 * MINUTE)
+    world.fire("start", firing=False)
+    assert not world.state.beliefs.start
+    world.run(HOUR)
+    assert world.closed()
+
+
+def test_after_a_stop_a_start_still_believed_waits_until_it_has_fired_anew() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.fire("start")
+    world.run(14 * MINUTE)
+    world.fire("start")
+    world.run(6 * MINUTE)
+    world.soc = 0.65
+    assert world.run(200, until=lambda it: not it.closed())
+    world.soc = 0.5
+    world.run(25 * MINUTE)
+    world.fire("start")
+    world.run(60)
+    assert not world.closed()
+    assert "fires from before the last stop" in world.state.notes[0]
+    world.fire("start", firing=False)
+    world.fire("start", starts_at=2.0)
+    assert world.closed()
+
+
+def test_after_a_stop_a_start_still_believed_counts_again_by_a_low_state_of_charge() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.fire("start")
+    world.run(14 * MINUTE)
+    world.fire("start")
+    world.run(6 * MINUTE)
+    world.soc = 0.65
+    assert world.run(200, until=lambda it: not it.closed())
+    world.soc = 0.5
+    world.run(25 * MINUTE)
+    world.fire("start")
+    world.soc = 0.25
+    waited = closed_within(world, 200)
+    assert waited is not None
+    assert 120 <= waited <= 127
+    assert world.causes() == ("alert",)
+
+
+def test_a_start_belief_survives_an_end_that_was_no_stop() -> None:
+    world = World(settings=settings(limits={"max_run": "20m"}), soc=0.4).on_alerts()
+    world.fire("start")
+    for _ in range(40):
+        world.run(MINUTE)
+        world.fire("start")
+    assert len([move for move in world.moves if move[1]]) == 2, "the alert starts again once min off has passed"
+
+
+# --- fallback
+
+
+@pytest.mark.parametrize(("soc", "starts"), [(0.25, True), (0.2501, False)])
+def test_fallback_starts_at_start_for_its_debounce(soc: float, *, starts: bool) -> None:
+    world = fallback()
+    world.soc = soc
+    waited = closed_within(world, 300)
+    assert (waited is not None) is starts
+    if waited is not None:
+        assert 120 <= waited <= 127
+        assert world.causes() == ("fallback",)
+
+
+def test_on_path_alerts_a_low_state_of_charge_starts_after_the_grace_and_says_so() -> None:
+    world = World(soc=0.2).on_alerts()
+    began = world.now - 200
+    assert world.run(15 * MINUTE, until=World.closed)
+    assert world.now - began >= 12 * MINUTE
+    assert world.causes() == ("fallback",)
+    assert "renamed" in " ".join(event.text for event in world.events)
+
+
+def test_on_path_alerts_a_low_state_of_charge_with_a_start_alert_is_no_fallback() -> None:
+    world = World(soc=0.2).on_alerts()
+    world.fire("start")
+    world.run(5)
+    assert world.causes() == ("alert",)
+
+
+def test_a_run_for_fallback_ends_at_stop_and_goes_on_in_between() -> None:
+    world = fallback()
+    world.soc = 0.2
+    assert closed_within(world, 200)
+    world.soc = 0.5
+    world.run(HOUR)
+    assert world.closed()
+    world.soc = 0.6
+    assert world.run(70, until=lambda it: not it.closed())
+
+
+def test_a_stop_alert_from_before_a_fallback_does_not_end_it_but_one_heard_in_it_does() -> None:
+    world = World(soc=0.5).on_alerts()
+    world.fire("stop")
+    world.beating = False
+    assert world.run(400, until=lambda it: it.path() == "fallback")
+    world.soc = 0.2
+    assert closed_within(world, 200)
+    assert world.state.beliefs.stop(), "the belief is still leased"
+    world.run(20 * MINUTE)
+    assert world.closed()
+    world.fire("stop")
+    assert not world.closed()
+
+
+def test_a_change_of_path_moves_nothing() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.fire("start")
+    world.beating = False
+    assert world.run(10 * MINUTE, until=lambda it: it.path() == "fallback")
+    assert world.closed()
+    world.soc = None
+    assert world.run(10 * MINUTE, until=lambda it: it.path() == "blind")
+    assert world.closed()
+    world.on_alerts()
+    assert world.closed()
+    assert world.kinds().count("path_changed") == 4
+
+
+# --- emergency
+
+
+@pytest.mark.parametrize("path", ["waiting", "alerts", "fallback"])
+def test_an_emergency_starts_on_any_path(path: str) -> None:
+    world = World()
+    if path == "alerts":
+        world.on_alerts()
+    if path == "fallback":
+        world = fallback()
+    world.soc = 0.12
+    waited = closed_within(world, 200)
+    assert waited is not None
+    assert 60 <= waited <= 72
+    assert world.causes() == ("emergency",)
+    assert world.path() == path
+
+
+def test_an_emergency_by_volts_starts_on_path_blind_and_ends_after_its_hour() -> None:
+    world = World(soc=None, volts=46.0, volts_threshold=46.0)
+    assert world.run(100, until=World.closed)
+    began = world.now
+    assert world.causes() == ("emergency",)
+    world.volts = 54.0
+    assert world.run(2 * HOUR, until=lambda it: not it.closed())
+    assert world.now - began == pytest.approx(HOUR, abs=1.1)
+
+
+def test_an_emergency_by_volts_alone_looks_again_after_its_hour() -> None:
+    world = World(soc=0.5, volts=46.0, volts_threshold=46.0)
+    assert world.run(100, until=World.closed)
+    assert world.run(2 * HOUR, until=lambda it: not it.closed()), "it ends although the volts are low still"
+    assert "emergency" not in world.causes()
+    assert world.run(HOUR, until=World.closed), "and begins anew once it has looked at rest"
+
+
+def test_volts_without_a_threshold_or_above_it_are_no_emergency() -> None:
+    for volts, threshold in ((46.0, None), (46.1, 46.0), (None, 46.0)):
+        world = World(soc=None, volts=volts, volts_threshold=threshold)
+        world.run(30 * MINUTE)
+        assert not world.closed()
+
+
+def test_a_stop_alert_does_not_end_an_emergency_and_a_full_battery_does() -> None:
+    world = World(soc=0.1).on_alerts()
+    assert world.closed() or world.run(100, until=World.closed)
+    world.soc = 0.3
+    world.run(20 * MINUTE)
+    world.fire("stop")
+    world.run(20 * MINUTE)
+    assert world.closed()
+    world.soc = 0.6
+    assert world.run(70, until=lambda it: not it.closed())
+
+
+def test_an_emergency_by_state_of_charge_outlasts_the_hour_of_the_volts() -> None:
+    world = World(soc=0.1, volts=46.0, volts_threshold=46.0)
+    assert world.run(100, until=World.closed)
+    world.soc, world.volts = 0.3, 54.0
+    world.run(HOUR + 5 * MINUTE)
+    assert world.closed()
+
+
+def test_mode_off_silences_an_emergency() -> None:
+    world = World(soc=0.1)
+    world.operator("off")
+    world.run(HOUR)
+    assert not world.closed()
+    assert "emergency" not in world.causes()
+
+
+# --- blind
+
+
+def test_blind_starts_only_when_the_owner_chose_so_and_at_its_intervals() -> None:
+    world = World(settings=settings(on_blind="start"), soc=None, tick=10)
+    world.run(27 * HOUR)
+    starts = [time for time, closed in world.moves if closed]
+    ends = [time for time, closed in world.moves if not closed]
+    assert [round(end - start) for start, end in zip(starts, ends, strict=True)] == [7200, 7200, 7200]
+    assert [round(then - start) for start, then in itertools.pairwise(starts)] == [43200, 43200]
+
+
+@pytest.mark.parametrize("choice", ["finish", "stop"])
+def test_blind_alone_starts_nothing_otherwise(choice: str) -> None:
+    world = World(settings=settings(on_blind=choice), soc=None, tick=10)
+    world.run(13 * HOUR)
+    assert not world.moves
+    assert world.path() == "blind"
+
+
+def test_on_path_blind_a_run_goes_on_to_its_deadline() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.fire("start")
+    began = world.now
+    world.beating, world.soc, world.page_reachable = False, None, False
+    assert world.run(5 * HOUR, until=lambda it: not it.closed())
+    assert world.now - began == pytest.approx(4 * HOUR, abs=1.1)
+    assert world.events[-1].fields["reason"] == "max_run"
+
+
+def test_on_path_blind_a_run_stops_when_the_owner_chose_so() -> None:
+    world = World(settings=settings(on_blind="stop"), soc=0.3).on_alerts()
+    world.fire("start")
+    world.run(5 * MINUTE)
+    world.beating, world.soc = False, None
+    assert world.run(20 * MINUTE, until=lambda it: not it.closed())
+    assert world.path() == "blind"
+    assert world.state.durable.attempts == 0
+
+
+def test_on_blind_stop_leaves_the_operator_and_a_present_emergency_alone() -> None:
+    world = World(settings=settings(on_blind="stop"), soc=None, volts=46.0, volts_threshold=46.0)
+    assert world.run(100, until=World.closed)
+    world.run(20 * MINUTE)
+    assert world.closed()
+    assert world.path() == "blind"
+    manual = World(settings=settings(on_blind="stop"), soc=None)
+    manual.operator("on", HOUR)
+    manual.run(20 * MINUTE)
+    assert manual.closed()
+
+
+def test_on_blind_stop_ends_an_emergency_of_old_when_nothing_is_known_any_more() -> None:
+    world = World(settings=settings(on_blind="stop"), soc=0.1)
+    assert world.run(200, until=World.closed)
+    world.soc = None
+    assert world.run(20 * MINUTE, until=lambda it: not it.closed())
+    assert world.path() == "blind"
+
+
+def test_on_blind_stop_neither_begins_nor_goes_on_without_anything_to_prove_the_engine_by() -> None:
+    world = World(settings=settings(on_blind="stop"), soc=0.3).on_alerts()
+    world.fire("start")
+    world.bus_alive = False
+    assert world.run(10 * MINUTE, until=lambda it: not it.closed())
+    world.fire("start", starts_at=5)
+    world.run(HOUR)
+    assert not world.closed(), "it would be cut off again at once"
+    assert "prove" in " ".join(world.state.notes) or not world.state.beliefs.start
+
+
+def test_on_blind_stop_asks_for_no_proof_where_none_is_configured() -> None:
+    evidence = {"ac_input": False, "ags": False}
+    world = World(settings=settings(on_blind="stop", evidence=evidence), soc=0.3).on_alerts()
+    world.run(10 * MINUTE)
+    world.fire("start")
+    world.run(10 * MINUTE)
+    assert world.closed()
+
+
+# --- exercise
+
+
+def exercising(**world: object) -> World:
+    it = World(
+        settings=settings(exercise={"every": "2d", "at": "10:00", "for": "20m"}),
+        soc=0.9,
+        wall_sane=True,
+        minute_of_day=9 * 60,
+        tick=10,
+    )
+    for name, value in world.items():
+        setattr(it, name, value)
+    it.beating = True
+    it.run(300)
+    return it
+
+
+def hours(world: World, count: float) -> None:
+    """Let hours pass, with the minute of the day going on."""
+    for _ in range(round(count * 60)):
+        world.run(60)
+        world.minute_of_day = (world.minute_of_day + 1) % 1440
+
+
+def test_exercise_runs_at_its_hour_for_its_length_counted_from_proof() -> None:
+    world = exercising()
+    hours(world, 4 * 24)
+    starts = [time for time, closed in world.moves if closed]
+    assert len(starts) == 1, "within four days of the first sight, once"
+    closed_for = world.moves[1][0] - world.moves[0][0]
+    assert closed_for == pytest.approx(20 * MINUTE + 40, abs=15), "the length is proven, warm-up not included"
+    assert world.minute_of_day >= 600 or world.moves
+
+
+def test_exercise_is_not_due_without_a_sane_clock_or_out_of_its_hour() -> None:
+    world = exercising(wall_sane=False)
+    hours(world, 4 * 24)
+    assert not world.moves
+    world = exercising()
+    world.run(4 * DAY)
+    assert not world.moves, "the minute of the day has stayed at nine"
+
+
+def test_anybodys_run_satisfies_the_exercise() -> None:
+    world = exercising()
+    hours(world, 40)
+    world.ags, world.ac = 3, True
+    world.run(25 * MINUTE)
+    world.ags, world.ac = 2, None
+    hours(world, 24)
+    assert not world.moves
+
+
+@pytest.mark.parametrize(("minutes", "dated"), [(15, False), (25, True)])
+def test_a_run_shorter_than_an_exercise_is_none(minutes: int, *, dated: bool) -> None:
+    world = exercising()
+    before = world.state.durable.exercised_wall
+    world.operator("on", minutes * MINUTE)
+    world.run(HOUR)
+    assert world.kinds().count("engine_proven") == 1
+    assert (world.state.durable.exercised_wall != before) is dated
+
+
+def test_a_clock_that_is_not_sane_dates_no_exercise() -> None:
+    world = exercising()
+    dated = world.state.durable.exercised_wall
+    world.ags, world.ac, world.wall_sane = 3, True, False
+    world.wall += 1e9
+    world.run(HOUR)
+    assert world.state.durable.exercised_wall == dated
+
+
+def test_an_exercise_that_cannot_be_proven_is_tried_once_a_day() -> None:
+    world = exercising(bus_alive=False)
+    hours(world, 4 * 24)
+    assert 1 <= len([move for move in world.moves if move[1]]) <= 3
+    starts = [time for time, closed in world.moves if closed]
+    assert all(then - start > 20 * HOUR for start, then in itertools.pairwise(starts))
+
+
+@pytest.mark.parametrize("upset", [None, "insane", "waiting"])
+def test_an_exercise_waits_for_a_sane_clock_and_a_known_path(upset: str | None) -> None:
+    world = exercising()
+    world.wall += 3 * DAY
+    world.minute_of_day = 600
+    if upset == "insane":
+        world.wall_sane = False
+    if upset == "waiting":
+        world.die()
+        world.beating = False
+        world.run(4 * MINUTE)
+        assert world.path() == "waiting"
+    else:
+        world.run(4 * MINUTE)
+    assert world.closed() is (upset is None)
+
+
+def test_the_hour_of_the_exercise_may_lie_over_midnight() -> None:
+    world = World(
+        settings=settings(exercise={"every": "1h", "at": "23:30"}), soc=0.9, wall_sane=True, minute_of_day=10, tick=10
+    )
+    world.beating = True
+    world.run(2 * HOUR, until=World.closed)
+    assert world.closed()
+
+
+# --- manual
+
+
+def test_manual_runs_on_any_path_to_its_deadline_and_the_mode_goes_back() -> None:
+    world = World(soc=0.9)
+    world.operator("on", 10 * MINUTE)
+    assert world.closed()
+    assert world.path() == "waiting"
+    assert world.run(11 * MINUTE, until=lambda it: not it.closed())
+    assert world.now - world.moves[0][0] == pytest.approx(10 * MINUTE, abs=1.1)
+    assert world.state.durable.mode == "auto"
+    assert "manual_ended" in world.kinds()
+
+
+def test_manual_without_a_length_is_two_hours_at_most_max_run() -> None:
+    for max_run, expected in (("4h", 2 * HOUR), ("90m", 1.5 * HOUR)):
+        world = World(settings=settings(limits={"max_run": max_run}), soc=0.9)
+        world.operator("on")
+        assert world.run(3 * HOUR, until=lambda it: not it.closed())
+        assert world.now - world.moves[0][0] == pytest.approx(expected, abs=1.2)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -5.0, 4 * HOUR + 1, float("nan"), float("inf")])
+def test_manual_for_longer_than_max_run_or_nothing_is_refused(seconds: float) -> None:
+    world = World(soc=0.9)
+    world.operator("on", seconds)
+    assert not world.closed()
+    assert world.state.durable.mode == "auto"
+    assert world.kinds() == ["operator_refused"]
+
+
+def test_manual_from_off_goes_back_to_off() -> None:
+    world = World(soc=0.1)
+    world.operator("off")
+    world.operator("on", 10 * MINUTE)
+    assert world.closed()
+    world.operator("on", 5 * MINUTE)
+    assert world.run(6 * MINUTE, until=lambda it: not it.closed())
+    assert world.state.durable.mode == "off"
+    world.run(HOUR)
+    assert not world.closed()
+
+
+def test_the_operator_ends_a_manual_run_at_once() -> None:
+    world = World(soc=0.9)
+    world.operator("on", HOUR)
+    world.run(60)
+    world.operator("auto")
+    assert not world.closed()
+
+
+def test_a_manual_run_goes_on_for_another_cause() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.operator("on", 10 * MINUTE)
+    world.run(5 * MINUTE)
+    world.fire("start")
+    assert world.causes() == ("alert", "manual")
+    world.run(20 * MINUTE)
+    assert world.closed()
+    assert world.causes() == ("alert",)

@@ -1,0 +1,770 @@
+"""Why the engine may not run: what each reason holds, what it ends, who is exempt, when it clears (synthetic world)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from actuator.core import ags
+from tests.actuator.harness.simulated_site import World, settings
+
+MINUTE, HOUR = 60.0, 3600.0
+
+
+def running(cause: str = "alert", **parts: object) -> World:
+    """A world with a proven run for a cause."""
+    world = World(settings=settings(**parts), soc=0.3).on_alerts()
+    begin(world, cause)
+    assert world.closed()
+    world.run(40)
+    assert world.phase() == "running"
+    return world
+
+
+def begin(world: World, cause: str) -> None:
+    """Let a cause want the engine, whatever comes of it."""
+    if cause == "alert":
+        world.fire("start")
+    elif cause == "manual":
+        world.operator("on", HOUR)
+    else:
+        world.soc = 0.1
+        world.run(80)
+
+
+def reason_of_the_last_end(world: World) -> object:
+    return next(event for event in reversed(world.events) if event.kind == "contact_opened").fields["reason"]
+
+
+HOLDERS: dict[str, Callable[[World], None]] = {
+    "mode_off": lambda world: world.operator("off"),
+    "inhibit_alert": lambda world: world.fire("inhibit"),
+    "relay_fault": lambda world: setattr(world, "read_back", lambda _closed: None),
+    "ags_refuses": lambda world: setattr(world, "ags", 1),
+    "foreign_run": lambda world: setattr(world, "ags", 3),
+    "ac_live": lambda world: setattr(world, "ac", True),
+}
+
+
+@pytest.mark.parametrize("reason", HOLDERS)
+@pytest.mark.parametrize("cause", ["alert", "emergency", "manual"])
+def test_it_holds_every_start(reason: str, cause: str) -> None:
+    world = World(soc=0.3).on_alerts()
+    HOLDERS[reason](world)
+    world.run(30)
+    begin(world, cause)
+    if (reason, cause) == ("mode_off", "manual"):
+        assert world.closed(), "the operator may change his mind"
+        return
+    world.run(20 * MINUTE)
+    assert not world.closed()
+    assert reason in world.inhibitors()
+
+
+@pytest.mark.parametrize("cause", ["alert", "emergency", "manual"])
+@pytest.mark.parametrize(
+    ("reason", "seconds"),
+    [("mode_off", 0), ("inhibit_alert", 0), ("relay_fault", 3), ("ags_refuses", 15), ("foreign_run", 15)],
+)
+def test_it_ends_a_run_now_whatever_min_run_says(reason: str, seconds: float, cause: str) -> None:
+    world = running(cause)
+    HOLDERS[reason](world)
+    world.run(seconds)
+    assert not world.state.durable.run
+    assert reason_of_the_last_end(world) == reason
+    assert world.state.durable.attempts == 0
+
+
+def test_ac_live_ends_no_run() -> None:
+    world = running()
+    world.ac = True
+    world.run(HOUR)
+    assert world.closed()
+    assert "ac_live" not in world.inhibitors()
+
+
+# --- mode off
+
+
+def test_mode_off_survives_a_restart_and_clears_by_the_operator_alone() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.operator("off")
+    world.soc = 0.1
+    world.die()
+    world.fire("start")
+    world.run(2 * HOUR)
+    assert not world.moves
+    world.operator("acknowledge")
+    world.run(60)
+    assert not world.moves
+    world.operator("auto")
+    world.step()
+    assert world.closed()
+
+
+# --- lock-out
+
+
+def test_attempts_come_at_0_25_and_65_minutes_and_lock_out_at_75() -> None:
+    world = World(soc=0.3, obeys=False).on_alerts()
+    world.fire("start")
+    began = world.now
+    while world.now < began + 3 * HOUR:
+        world.run(5 * MINUTE)
+        world.fire("start")
+    minutes = [(time - began) / MINUTE for time, _ in world.moves]
+    assert minutes == pytest.approx([0, 10, 25, 35, 65, 75], abs=3 / 60), "three decisions, each within a tick"
+    assert world.state.durable.locked_out
+    assert "locked_out" in world.inhibitors()
+    assert world.state.durable.start_failures == 3
+    assert world.kinds().count("attempt_failed") == 3
+
+
+def test_fewer_attempts_by_an_edit_lock_out_but_leave_a_run_in_progress_to_be_judged() -> None:
+    world = World(soc=0.3, obeys=False).on_alerts()
+    world.fire("start")
+    assert world.run(HOUR, until=lambda world: world.state.durable.attempts == 1)
+    world.settings = settings(limits={"attempts": 1})
+    world.step()
+    assert world.state.durable.locked_out
+    assert world.kinds()[-1] == "locked_out"
+
+    world = World(soc=0.3, obeys=False).on_alerts()
+    world.fire("start")
+    assert world.run(HOUR, until=lambda world: world.state.durable.attempts == 1)
+    world.run(10 * MINUTE)
+    world.fire("start")
+    assert world.run(HOUR, until=World.closed)
+    world.settings = settings(limits={"attempts": 1})
+    world.run(MINUTE)
+    assert world.closed()
+
+
+def test_after_an_acknowledged_lock_out_only_min_off_is_waited_for() -> None:
+    world = World(soc=0.1, obeys=False, volts=None)
+    assert world.run(3 * HOUR, until=lambda it: it.state.durable.locked_out)
+    locked_out = world.now
+    world.operator("acknowledge")
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - locked_out == pytest.approx(15 * MINUTE, abs=10)
+
+
+def test_a_lock_out_holds_even_the_operator_until_acknowledged() -> None:
+    world = World(soc=0.3, obeys=False).on_alerts()
+    world.fire("start")
+    for _ in range(16):
+        world.run(5 * MINUTE)
+        world.fire("start")
+    assert world.state.durable.locked_out
+    world.run(10 * MINUTE)
+    world.operator("on", HOUR)
+    world.soc = 0.1
+    world.run(5 * MINUTE)
+    assert not world.closed()
+    world.obeys = True
+    world.operator("acknowledge")
+    assert world.closed()
+    assert world.state.durable.attempts == 0
+    assert not world.state.durable.locked_out
+
+
+def test_an_acknowledge_leaves_a_back_off_to_time() -> None:
+    world = World(soc=0.3, obeys=False).on_alerts()
+    world.fire("start")
+    world.run(11 * MINUTE)
+    assert world.state.durable.attempts == 1
+    world.operator("acknowledge")
+    assert "back_off" in world.inhibitors()
+
+
+# --- inhibit alert
+
+
+def test_an_inhibit_ends_by_two_beats_after_its_resolve() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.beating = False
+    world.fire("inhibit")
+    world.fire("inhibit", firing=False)
+    assert "inhibit_alert" in world.inhibitors()
+    world.step(beats=1)
+    assert "inhibit_alert" in world.inhibitors()
+    world.step(beats=1)
+    assert "inhibit_alert" not in world.inhibitors()
+    assert "inhibit_cleared" in world.kinds()
+
+
+def test_a_beat_with_the_resolve_is_not_one_after_it() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.fire("inhibit")
+    world.step(world.notice("inhibit", firing=False), beats=2)
+    world.step(beats=1)
+    assert world.state.durable.inhibits
+    world.step(beats=1)
+    assert not world.state.durable.inhibits
+
+
+def test_an_inhibit_never_ends_because_the_alert_path_died() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.fire("inhibit")
+    world.soc = 0.1
+    world.beating = False
+    world.fire("inhibit", firing=False)
+    world.run(2 * HOUR)
+    assert world.path() == "fallback"
+    assert not world.moves
+    world.step(beats=1)
+    assert world.state.durable.inhibits
+    world.step(beats=1)
+    assert world.path() == "alerts"
+    assert world.state.durable.inhibits, "the beats that bring the path back are not two beats on it"
+    world.step(beats=1)
+    assert world.state.durable.inhibits
+    world.step(beats=1)
+    assert not world.state.durable.inhibits
+
+
+def test_a_count_that_a_dying_path_breaks_off_begins_anew() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.fire("inhibit")
+    world.fire("inhibit", firing=False)
+    world.beating = False
+    world.step(beats=1)
+    assert world.run(400, until=lambda it: it.path() != "alerts")
+    world.step(beats=1)
+    world.step(beats=1)
+    world.step(beats=1)
+    assert world.state.durable.inhibits
+
+
+def test_an_inhibit_survives_restart_and_reboot() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.fire("inhibit")
+    world.fire("inhibit", firing=False)
+    world.soc = 0.1
+    world.beating = False
+    world.die()
+    world.run(30 * MINUTE)
+    assert "inhibit_alert" in world.inhibitors()
+    world.die(reboot=True)
+    world.run(30 * MINUTE)
+    assert not world.moves
+
+
+def test_an_inhibit_has_no_lease_and_a_resolve_from_before_it_is_ignored() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.fire("inhibit", starts_at=100)
+    world.soc = 0.1
+    world.fire("inhibit", firing=False, starts_at=50)
+    world.run(5 * HOUR)
+    assert not world.moves
+
+
+def test_an_inhibit_from_a_wrong_clock_resolves_by_the_beginning_that_was_heard_last() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.beating = False
+    world.fire("inhibit", starts_at=1e12)
+    world.fire("inhibit", starts_at=5.0)
+    world.fire("inhibit", firing=False, starts_at=5.0)
+    world.step(beats=1)
+    world.step(beats=1)
+    assert not world.state.durable.inhibits
+
+
+def test_a_resolve_told_twice_does_not_begin_the_count_anew() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.beating = False
+    world.fire("inhibit")
+    world.fire("inhibit", firing=False)
+    world.step(beats=1)
+    world.fire("inhibit", firing=False)
+    world.step(beats=1)
+    assert not world.state.durable.inhibits
+
+
+def test_an_inhibit_that_fires_again_while_its_beats_are_counted_holds_on() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.beating = False
+    world.fire("inhibit")
+    world.fire("inhibit", firing=False)
+    world.step(beats=1)
+    world.fire("inhibit")
+    world.step(beats=1)
+    world.step(beats=1)
+    assert world.state.durable.inhibits
+
+
+def test_each_inhibit_counts_for_itself_and_an_acknowledge_ends_all() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.beating = False
+    world.fire("inhibit", fingerprint="fuel")
+    world.fire("inhibit", fingerprint="co")
+    world.fire("inhibit", fingerprint="fuel", firing=False)
+    world.step(beats=1)
+    world.step(beats=1)
+    assert set(world.state.durable.inhibits) == {"co"}
+    world.operator("acknowledge")
+    assert not world.state.durable.inhibits
+
+
+# --- relay fault
+
+
+def test_a_relay_fault_clears_by_three_good_reads_of_open_then_min_off() -> None:
+    world = running()
+    world.read_back = lambda _closed: None
+    world.run(3)
+    assert not world.closed()
+    assert world.phase() == "unknown"
+    world.run(30 * MINUTE)
+    world.fire("start", starts_at=9)
+    assert world.relay_fault()
+    world.read_back = lambda closed: closed
+    world.step()
+    world.step()
+    assert world.relay_fault()
+    world.step()
+    assert not world.relay_fault()
+    recovered = world.now
+    world.fire("start", starts_at=10)
+    for _ in range(6):
+        world.fire("start", starts_at=10)
+        world.run(5 * MINUTE, until=World.closed)
+    assert world.closed()
+    assert world.now - recovered >= 15 * MINUTE
+
+
+def test_a_failed_write_is_a_relay_fault_at_once() -> None:
+    world = running()
+    world.relay_fails = True
+    world.operator("off")
+    world.step()
+    assert world.relay_fault()
+    assert world.phase() == "unknown", "never stopped"
+    assert world.closed(), "the board has not obeyed"
+    world.run(HOUR)
+    assert world.relay_fault()
+    world.relay_fails = False
+    world.run(5)
+    assert not world.relay_fault()
+    assert world.state.durable.relay_errors >= 1
+
+
+def test_a_contact_that_reads_open_while_writes_fail_is_no_recovery() -> None:
+    world = running()
+    world.relay_fails = True
+    world.operator("off")
+    world.step()
+    for _ in range(9):
+        world.read_back = lambda _closed: False
+        world.fail_a_write()
+        world.step()
+    assert world.relay_fault()
+
+
+def test_one_or_two_contrary_reads_are_no_fault() -> None:
+    world = running()
+    world.read_back = lambda _closed: False
+    world.run(2)
+    world.read_back = lambda closed: closed
+    world.run(2)
+    world.read_back = lambda _closed: None
+    world.run(2)
+    world.read_back = lambda closed: closed
+    world.run(60)
+    assert world.closed()
+    assert not world.relay_fault()
+
+
+def test_a_read_back_of_open_while_closed_ends_the_run() -> None:
+    world = running()
+    world.read_back = lambda _closed: False
+    world.run(4)
+    assert reason_of_the_last_end(world) == "relay_fault"
+    world.run(4)
+    assert not world.relay_fault(), "open was wanted, and open is read"
+
+
+def test_a_contact_that_reads_closed_while_open_is_wanted_is_a_fault() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.read_back = lambda _closed: True
+    world.run(4)
+    assert world.relay_fault()
+    world.fire("start")
+    assert not world.closed()
+
+
+def test_only_a_contact_that_reads_open_is_closed() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.read_back = lambda _closed: None
+    world.fire("start")
+    assert not world.closed()
+    world.read_back = lambda _closed: False
+    world.step()
+    assert world.closed()
+
+
+# --- max run and budget
+
+
+def test_max_run_ends_every_run_and_clears_with_min_off() -> None:
+    world = running("emergency", limits={"max_run": "30m"})
+    assert world.run(31 * MINUTE, until=lambda it: not it.closed())
+    assert reason_of_the_last_end(world) == "max_run"
+    assert world.now - world.moves[0][0] == pytest.approx(30 * MINUTE, abs=1)
+    assert "max_run" in world.inhibitors()
+    assert world.run(30 * MINUTE, until=World.closed)
+    assert "max_run" not in world.inhibitors()
+    opened, closed = world.moves[-2][0], world.moves[-1][0]
+    assert closed - opened >= 15 * MINUTE
+
+
+def test_the_cap_seen_on_the_bus_shortens_the_deadline_and_raises_an_alarm() -> None:
+    world = running()
+    world.ags_max_run = 3 * HOUR
+    world.run(20)
+    assert "ags_cap" in world.kinds()
+    assert world.state.durable.run is not None
+    assert world.state.durable.run.deadline - world.state.durable.run.closed_at == pytest.approx(2.5 * HOUR)
+    world.ags_max_run = 12 * HOUR
+    world.run(60)
+    assert world.state.durable.run.deadline - world.state.durable.run.closed_at == pytest.approx(2.5 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("cap", "longest"), [(None, 4.0), (0.0, 4.0), (12.0, 4.0), (4.5, 4.0), (4.4, 3.9), (0.5, 0.25)]
+)
+def test_the_cap_leaves_half_an_hour_where_it_can(cap: float | None, longest: float) -> None:
+    world = World(soc=0.3, ags_max_run=None if cap is None else cap * HOUR).on_alerts()
+    world.ags_max_run = None
+    world.run(60)
+    world.fire("start")
+    assert world.state.durable.run is not None
+    assert world.state.durable.run.deadline - world.now == pytest.approx(longest * HOUR)
+
+
+def test_one_odd_cap_changes_nothing() -> None:
+    world = running()
+    world.ags_max_run = 600.0
+    world.run(5)
+    world.ags_max_run = 12 * HOUR
+    world.run(60)
+    assert world.state.durable.run is not None
+    assert world.state.durable.run.deadline - world.state.durable.run.closed_at == 4 * HOUR
+    assert "ags_cap" not in world.kinds()
+
+
+def test_a_journal_that_takes_nothing_halves_a_run() -> None:
+    world = running()
+    world.journal_ok = False
+    world.run(5)
+    assert world.state.durable.run is not None
+    assert world.state.durable.run.deadline - world.state.durable.run.closed_at == 2 * HOUR
+
+
+def test_the_budget_holds_and_ends_and_slides() -> None:
+    world = World(settings=settings(limits={"max_run": "2h", "daily_budget": "3h"}), soc=0.1, tick=5).on_alerts()
+    world.run(30 * HOUR)
+    closings = [time for time, closed in world.moves if closed]
+    openings = [time for time, closed in world.moves if not closed]
+    first = closings[0]
+    assert openings[0] - first == pytest.approx(2 * HOUR, abs=5)
+    assert openings[1] - closings[1] == pytest.approx(1 * HOUR, abs=10)
+    assert closings[2] - first >= 24 * HOUR
+    assert "budget" in [event.fields.get("reason") for event in world.events]
+
+
+# --- min off and back-off
+
+
+def test_min_off_counts_from_the_proven_stop() -> None:
+    world = running(limits={"max_run": "20m"})
+    assert world.run(HOUR, until=lambda it: not it.closed())
+    world.run(30 * MINUTE, until=lambda it: it.phase() == "off")
+    stopped = world.now
+    world.fire("start")
+    world.run(10 * MINUTE)
+    world.fire("start")
+    assert world.inhibitors() == ("max_run", "min_off")
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - stopped == pytest.approx(15 * MINUTE, abs=2)
+
+
+def test_min_off_counts_from_the_tail_without_evidence() -> None:
+    world = running(limits={"max_run": "20m"})
+    world.bus_alive = False
+    assert world.run(HOUR, until=lambda it: not it.closed())
+    released = world.now
+    world.run(10 * MINUTE)
+    world.fire("start")
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - released == pytest.approx(18 * MINUTE, abs=1.1)
+
+
+def test_min_off_goes_on_when_an_engine_is_heard_of_again() -> None:
+    world = running()
+    world.operator("off")
+    world.bus_alive = False
+    released = world.now
+    world.run(13 * MINUTE)
+    world.bus_alive = True
+    world.operator("auto")
+    world.soc = 0.1
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - released == pytest.approx(18 * MINUTE, abs=2)
+
+
+def test_min_off_does_not_pass_while_the_engine_is_proven_to_run_on() -> None:
+    world = running()
+    world.tail = 5 * HOUR
+    world.operator("off")
+    world.operator("auto")
+    world.run(2 * HOUR)
+    world.fire("start", starts_at=3)
+    assert {"min_off", "ac_live"} <= set(world.inhibitors())
+    assert not world.closed()
+
+
+def test_back_off_holds_the_alert_and_the_emergency_and_not_the_operator() -> None:
+    world = World(settings=settings(limits={"backoff": ["2h"]}), soc=0.3, obeys=False).on_alerts()
+    world.fire("start")
+    world.run(11 * MINUTE)
+    world.soc = 0.1
+    world.run(40 * MINUTE)
+    assert not world.closed()
+    assert world.inhibitors() == ("back_off",)
+    world.operator("on", HOUR)
+    assert world.closed()
+
+
+def test_a_backoff_shorter_than_attempts_repeats_its_last() -> None:
+    world = World(
+        settings=settings(limits={"attempts": 4, "backoff": ["20m", "40m"]}), soc=0.3, obeys=False
+    ).on_alerts()
+    began = world.now
+    world.soc = 0.1
+    world.run(6 * HOUR)
+    openings = [time for time, closed in world.moves if not closed]
+    closings = [time for time, closed in world.moves if closed]
+    pauses = [round((then - opened) / 60) for opened, then in zip(openings, closings[1:], strict=False)]
+    assert pauses == [20, 40, 40]
+    assert began < closings[0]
+
+
+# --- quiet hours
+
+QUIET = {"from": "21:00", "to": "06:00"}
+
+
+@pytest.mark.parametrize(("minute", "sane", "starts"), [(1259, True, True), (1260, True, False), (1260, False, True)])
+def test_quiet_hours_hold_an_ordinary_start(minute: int, *, sane: bool, starts: bool) -> None:
+    world = World(settings=settings(quiet_hours=QUIET), soc=0.3, wall_sane=sane, minute_of_day=minute).on_alerts()
+    world.fire("start")
+    world.run(60)
+    assert world.closed() is starts
+    assert ("quiet_hours" in world.inhibitors()) is not starts
+
+
+@pytest.mark.parametrize("cause", ["emergency", "manual"])
+def test_an_emergency_and_the_operator_are_exempt_from_quiet_hours(cause: str) -> None:
+    world = World(settings=settings(quiet_hours=QUIET), soc=0.3, wall_sane=True, minute_of_day=0).on_alerts()
+    begin(world, cause)
+    assert world.closed()
+    world.run(30 * MINUTE)
+    assert world.closed()
+
+
+def test_quiet_hours_end_an_ordinary_run_when_they_begin_and_it_comes_back_after_them() -> None:
+    world = World(settings=settings(quiet_hours=QUIET), soc=0.3, wall_sane=True, minute_of_day=1259).on_alerts()
+    world.fire("start")
+    world.run(60)
+    world.minute_of_day = 1260
+    world.step()
+    assert not world.closed()
+    assert reason_of_the_last_end(world) == "quiet_hours"
+    for _ in range(4):
+        world.run(10 * MINUTE)
+        world.fire("start")
+    assert not world.closed()
+    world.minute_of_day = 360
+    world.step()
+    assert world.closed()
+
+
+# --- the AGS
+
+
+@pytest.mark.parametrize("code", [0, 1, 4, 5, 28, 255, *sorted(ags.FAULTS)])
+def test_a_refusing_ags_holds_a_start(code: int) -> None:
+    world = World(soc=0.3, ags=code).on_alerts()
+    world.fire("start")
+    world.run(5 * MINUTE)
+    assert not world.closed()
+    assert world.inhibitors() == ("ags_refuses",)
+
+
+@pytest.mark.parametrize("code", [None, 2, 7])
+def test_a_ready_or_absent_ags_permits(code: int | None) -> None:
+    world = World(soc=0.3, ags=code).on_alerts()
+    world.fire("start")
+    assert world.closed()
+
+
+@pytest.mark.parametrize("code", [*sorted(ags.FOREIGN), 26, 27])
+def test_anothers_run_holds_a_start(code: int) -> None:
+    world = World(soc=0.3, ags=code).on_alerts()
+    world.fire("start")
+    world.run(60)
+    assert not world.closed()
+    assert "foreign_run" in world.inhibitors()
+
+
+def test_warm_up_and_cool_down_belong_to_the_last_start_code() -> None:
+    world = running()
+    for code in (7, 26, 7, 27, 7):
+        world.ags = code
+        world.run(30)
+    assert world.closed()
+    for code in (26, 8, 26):
+        world.ags = code
+        world.run(20)
+    assert reason_of_the_last_end(world) == "foreign_run"
+
+
+def test_a_start_code_from_before_ready_owns_nothing_any_more() -> None:
+    world = World(soc=0.3, ags=8).on_alerts()
+    world.ags = 2
+    world.run(30)
+    world.fire("start")
+    world.ags = 26
+    world.run(60)
+    assert world.closed(), "an unannounced warm-up in a run of ours is ours"
+
+
+def test_an_unannounced_tail_of_an_engine_that_will_not_stop_is_ours() -> None:
+    world = running()
+    world.tail = 1e9
+    world.operator("off")
+    world.run(8 * MINUTE)
+    world.ags = 27
+    world.run(4 * MINUTE)
+    assert "foreign_run" not in world.kinds()
+    assert world.kinds().count("stop_failed") == 2
+
+
+def test_one_or_two_refusing_samples_end_no_run_and_one_ready_sample_begins_none() -> None:
+    world = running()
+    world.ags = 1
+    world.run(10)
+    world.ags = 2
+    world.run(60)
+    assert world.closed()
+    world = World(soc=0.3, ags=1).on_alerts()
+    world.fire("start")
+    for _ in range(5):
+        world.ags = 2
+        world.run(10)
+        world.ags = 1
+        world.run(5)
+    assert not world.closed()
+    world.ags = 2
+    world.run(15)
+    assert world.closed()
+
+
+def test_one_refusing_sample_holds_a_start() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.run(4 - world.now % 5)
+    world.ags = 1
+    world.run(2)
+    world.ags = 2
+    world.fire("start")
+    assert not world.closed()
+    assert world.run(20, until=World.closed)
+
+
+def test_an_ags_that_falls_silent_permits_after_its_freshness_and_not_at_the_first_gap() -> None:
+    world = World(soc=0.3, ags=1).on_alerts()
+    world.fire("start")
+    world.ags = None
+    world.run(25)
+    assert not world.closed()
+    assert world.run(15, until=World.closed)
+
+
+def test_ac_in_while_our_contact_is_closed_is_no_refusal() -> None:
+    world = running()
+    world.ags = 4
+    world.run(10 * MINUTE)
+    assert world.closed()
+
+
+@pytest.mark.parametrize("code", sorted(ags.FAULTS))
+def test_an_ags_fault_ends_the_attempt_counts_and_says_reset(code: int) -> None:
+    world = World(soc=0.3).on_alerts()
+    world.fire("start")
+    world.run(20)
+    world.ags = code
+    world.run(16)
+    assert not world.closed()
+    assert world.state.durable.attempts == 1
+    assert "back_off" in world.inhibitors()
+    assert "ags_refuses" in world.inhibitors()
+    assert "eset it at the remote" in next(e.text for e in world.events if e.kind == "contact_opened")
+
+
+# --- AC live
+
+
+def test_ac_live_clears_when_ac_has_been_gone_for_three_samples() -> None:
+    world = World(soc=0.3, ac=True).on_alerts()
+    world.fire("start")
+    world.ac = False
+    world.run(10)
+    assert not world.closed()
+    world.ac = True
+    world.run(5)
+    world.ac = False
+    world.run(14)
+    assert not world.closed()
+    world.run(2)
+    assert world.closed()
+
+
+def test_ac_live_is_forgotten_once_its_evidence_is_lost() -> None:
+    world = World(soc=0.3, ac=True).on_alerts()
+    world.bus_alive = False
+    world.run(4 * MINUTE)
+    world.fire("start")
+    assert not world.closed()
+    world.run(3 * MINUTE)
+    assert world.closed()
+
+
+def test_a_count_of_packets_that_stands_still_leaves_the_timestamp_to_judge_by() -> None:
+    world = World(soc=0.2).on_alerts()
+    world.ags, world.ags_frames = 1, 100.0
+    world.run(30)
+    world.fire("start")
+    assert "ags_refuses" in world.inhibitors()
+
+
+def test_a_board_that_flickers_never_makes_an_engine_that_never_ran_stop() -> None:
+    world = World(soc=0.9)
+    world.run(MINUTE)
+    for _ in range(20):
+        world.read_back = lambda closed: not closed
+        world.run(4)
+        world.read_back = lambda closed: closed
+        world.run(4)
+    assert "relay_recovered" in world.kinds()
+    assert "engine_stopped" not in world.kinds()
+
+
+def test_a_board_that_has_not_answered_yet_is_unknown_and_never_off() -> None:
+    world = World(soc=0.9, read_back=lambda _closed: None)
+    world.step()
+    assert world.phase() == "unknown"
+    world.read_back = lambda closed: closed
+    world.run(60)
+    assert world.phase() == "off"

@@ -1,0 +1,35 @@
+"""When a run ends by itself."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from actuator.core.limits import DAY, bound, budget_left
+from actuator.core.state import Closure, Durable, Run
+from tests.actuator.harness.simulated_site import settings
+
+NOW = 200_000.0
+
+
+@given(st.lists(st.tuples(st.floats(0, 90_000), st.floats(1, 9_000)), max_size=6), st.floats(600, 40_000))
+def test_a_budget_ends_a_run_when_it_is_used_up_however_much_comes_back_meanwhile(
+    past: list[tuple[float, float]], budget: float
+) -> None:
+    closures: list[Closure] = []
+    end = NOW - DAY
+    for gap, length in past:
+        start = end + gap / 6
+        end = start + length
+        if end >= NOW - 1:
+            break
+        closures.append(Closure(start=start, end=end))
+    run = Run(number=1, cause="alert", causes=("alert",), closed_at=NOW, closed_wall=0.0, deadline=NOW + 4 * 3600)
+    durable = Durable(run=run, closures=tuple(closures))
+    limits = settings(limits={"daily_budget": f"{budget}s"})
+    assume(budget_left(durable, limits, NOW) > 0)
+    when = NOW
+    while when < run.deadline and budget_left(durable, limits, when) > 0:
+        when += 20.0
+    assert bound(durable, run, limits, NOW) == pytest.approx(when, abs=20.1)

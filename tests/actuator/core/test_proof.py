@@ -1,0 +1,296 @@
+"""What proves a running engine, what denies it, and what says nothing (synthetic world)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.actuator.harness.simulated_site import World, settings
+
+MINUTE, HOUR = 60.0, 3600.0
+
+
+def started(**world: object) -> World:
+    it = World(soc=0.3, **world).on_alerts()  # type: ignore[arg-type]
+    it.fire("start")
+    assert it.closed()
+    return it
+
+
+def ends(world: World) -> list[object]:
+    return [event.fields["reason"] for event in world.events if event.kind == "contact_opened"]
+
+
+def test_running_needs_three_fresh_samples() -> None:
+    world = started(warm_up=1e9)
+    world.ac = True
+    world.run(13)
+    assert world.phase() == "starting"
+    world.run(3)
+    assert world.phase() == "running"
+    assert world.proof() is True
+
+
+@pytest.mark.parametrize(("volts", "runs"), [(79.9, False), (80.0, True)])
+def test_ac_input_volts_prove_from_min_volts_on(volts: float, *, runs: bool) -> None:
+    world = started(ac_volts=volts, charging=False)
+    world.ac = True
+    world.run(60)
+    assert world.proof() is runs
+
+
+@pytest.mark.parametrize(("charging", "verdict"), [(True, True), (False, None), (None, None)])
+def test_a_charging_inverter_proves_without_ac_volts_and_one_that_does_not_charge_denies_nothing(
+    *, charging: bool | None, verdict: bool | None
+) -> None:
+    world = started(ac_volts=None, charging=charging)
+    world.run(60)
+    assert world.proof() is verdict
+
+
+def test_the_ags_counts_as_proof_only_where_ac_input_does_not() -> None:
+    for ac_input, verdict in ((True, False), (False, True)):
+        world = World(settings=settings(evidence={"ac_input": ac_input}), soc=0.3, obeys=False).on_alerts()
+        world.fire("start")
+        world.ags = 7
+        world.run(60)
+        assert world.proof() is verdict
+
+
+def test_an_ags_that_is_ready_denies_the_engine_where_it_is_the_proof() -> None:
+    world = World(settings=settings(evidence={"ac_input": False}), soc=0.3).on_alerts()
+    assert world.proof() is False
+    world.ags = 3
+    world.run(20)
+    assert world.proof() is True, "running, though not ours"
+
+
+def test_without_any_evidence_configured_nothing_is_proven_and_nothing_fails() -> None:
+    world = World(settings=settings(evidence={"ac_input": False, "ags": False}), soc=0.3).on_alerts()
+    world.fire("start")
+    assert world.run(5 * HOUR, until=lambda it: not it.closed())
+    assert ends(world) == ["max_run"]
+    assert world.state.durable.attempts == 0
+
+
+def test_fresh_negative_evidence_at_start_confirm_ends_the_attempt_and_not_before() -> None:
+    world = started(obeys=False)
+    world.run(10 * MINUTE - 2)
+    assert world.closed()
+    world.run(3)
+    assert not world.closed()
+    assert ends(world) == ["start_failed"]
+    assert world.state.durable.attempts == 1
+    assert world.state.durable.start_failures == 1
+    assert world.state.durable.back_off_until == pytest.approx(world.now + 15 * MINUTE, abs=3)
+
+
+def test_evidence_that_comes_back_negative_after_start_confirm_fails_then() -> None:
+    world = started(bus_alive=False, obeys=False)
+    world.run(30 * MINUTE)
+    assert world.closed()
+    world.bus_alive = True
+    world.run(25)
+    assert ends(world) == ["start_failed"]
+
+
+def test_an_engine_that_dies_is_released_after_three_negative_samples() -> None:
+    world = started()
+    world.run(5 * MINUTE)
+    world.obeys = False
+    world.run(9)
+    assert world.closed()
+    world.run(10)
+    assert ends(world) == ["died"]
+    assert world.state.durable.attempts == 1
+
+
+def test_a_short_dip_is_no_death() -> None:
+    world = started()
+    world.run(5 * MINUTE)
+    world.ac = False
+    world.run(10)
+    world.ac = True
+    world.run(HOUR)
+    assert world.closed()
+
+
+def test_absent_evidence_is_unknown_not_failed() -> None:
+    world = started()
+    world.run(5 * MINUTE)
+    world.bus_alive = False
+    world.run(5)
+    assert world.proof() is None
+    assert world.phase() == "unknown"
+    assert world.run(5 * HOUR, until=lambda it: not it.closed())
+    assert ends(world) == ["max_run"]
+    assert world.state.durable.attempts == 0
+    world.run(5 * MINUTE)
+    assert world.kinds().count("proof_unknown") == 2, "said once in the run, and once of its stop"
+    assert world.phase() != "off"
+
+
+def test_evidence_read_over_and_over_is_not_fresh() -> None:
+    world = started()
+    world.run(5 * MINUTE)
+    world.frozen = True
+    world.run(31)
+    assert world.proof() is None
+    assert world.phase() == "unknown"
+
+
+def test_an_unreachable_page_leaves_evidence_fresh_for_half_a_minute() -> None:
+    world = started()
+    world.run(5 * MINUTE)
+    world.page_reachable = False
+    world.run(24)
+    assert world.proof() is True
+    world.run(7)
+    assert world.proof() is None
+
+
+def test_a_run_proven_for_min_run_earns_its_attempts_back() -> None:
+    world = started(obeys=False)
+    world.run(20 * MINUTE)
+    world.fire("start")
+    world.obeys = True
+    world.run(5 * MINUTE, until=World.closed)
+    world.run(15 * MINUTE)
+    assert world.state.durable.attempts == 1
+    world.run(MINUTE)
+    assert world.state.durable.attempts == 0
+    assert world.closed()
+
+
+def test_a_shorter_run_does_not() -> None:
+    world = started()
+    world.run(10 * MINUTE)
+    world.obeys = False
+    world.run(30)
+    assert world.state.durable.attempts == 1
+    world.run(20 * MINUTE)
+    world.fire("start")
+    world.obeys = True
+    assert world.run(5 * MINUTE, until=World.closed)
+    world.run(10 * MINUTE)
+    world.obeys = False
+    world.run(30)
+    assert world.state.durable.attempts == 2
+
+
+def test_an_engine_that_fails_to_stop_is_said_again_and_again_and_counted_once() -> None:
+    world = started()
+    world.tail = 1e9
+    world.run(20 * MINUTE)
+    world.operator("off")
+    world.run(4 * MINUTE)
+    assert world.phase() == "stopping"
+    assert "stop_failed" not in world.kinds()
+    world.run(12 * MINUTE)
+    assert world.kinds().count("stop_failed") == 3
+    world.die()
+    world.run(10 * MINUTE)
+    assert world.state.durable.stop_failures == 1
+    world.tail = 0
+    world.run(30)
+    assert world.kinds()[-1] == "engine_stopped"
+    assert world.phase() == "off"
+
+
+def test_an_engine_unheard_of_that_turns_out_to_run_has_failed_to_stop() -> None:
+    world = started()
+    world.run(20 * MINUTE)
+    world.tail, world.bus_alive = 1e9, False
+    world.operator("off")
+    world.run(HOUR)
+    assert world.phase() == "unknown"
+    world.bus_alive = True
+    world.run(30)
+    assert "stop_failed" in world.kinds()
+
+
+def test_an_engine_that_starts_after_a_short_press_has_not_stopped() -> None:
+    world = started(warm_up=30.0)
+    world.run(20)
+    world.operator("off")
+    assert world.phase() == "off"
+    world.ac = True
+    world.run(30)
+    assert world.phase() == "stopping"
+    world.run(5 * MINUTE)
+    assert "stop_failed" in world.kinds()
+
+
+def test_ac_long_after_a_stop_is_somebody_elses() -> None:
+    world = started()
+    world.run(20 * MINUTE)
+    world.operator("off")
+    world.run(HOUR)
+    world.ac = True
+    world.run(HOUR)
+    assert "stop_failed" not in world.kinds()
+    assert "ac_live" in world.inhibitors()
+    assert world.phase() == "off"
+
+
+def test_an_ags_in_anothers_run_after_our_release_is_that_and_not_a_failure_to_stop() -> None:
+    world = started()
+    world.run(20 * MINUTE)
+    world.tail = 1e9
+    world.ags = 8
+    world.run(HOUR)
+    assert ends(world) == ["foreign_run"]
+    assert "stop_failed" not in world.kinds()
+    assert world.state.durable.attempts == 0
+    assert world.state.durable.stop_failures == 0
+
+
+def test_anothers_run_is_not_claimed_as_ours() -> None:
+    world = started(obeys=False)
+    world.ags, world.ac = 8, True
+    world.run(60)
+    assert "engine_proven" not in world.kinds()
+    assert ends(world) == ["foreign_run"]
+
+
+def test_anothers_run_costs_no_budget() -> None:
+    world = World(soc=0.3, ags=3, ac=True).on_alerts()
+    world.run(5 * HOUR)
+    assert not world.state.durable.closures
+    assert world.state.durable.run_seconds == 0
+    assert world.proof() is True, "it runs, and that is said"
+    assert world.phase() == "off"
+
+
+def test_run_seconds_and_starts_are_counted() -> None:
+    world = started()
+    world.run(20 * MINUTE)
+    world.operator("off")
+    assert world.state.durable.run_seconds == pytest.approx(20 * MINUTE, abs=2)
+    assert world.state.durable.starts == {"alert": 1}
+
+
+@pytest.mark.parametrize("chatters", [True, False])
+def test_an_engine_that_can_neither_be_proven_nor_denied_in_time_is_unknown(*, chatters: bool) -> None:
+    world = World(soc=0.9, obeys=False)
+    world.operator("on", HOUR)
+    world.bus_alive = chatters
+    beats = 0
+    while world.now < 1000 + 12 * MINUTE:
+        beats += 1
+        world.ac = beats % 3 != 0
+        world.run(5)
+    assert world.closed()
+    assert world.phase() == "unknown"
+
+
+def test_a_warm_up_that_came_unannounced_in_our_run_is_never_anothers() -> None:
+    world = World(soc=0.9)
+    world.operator("on", 10 * MINUTE)
+    world.run(MINUTE)
+    world.ags, world.ac_volts = 26, None
+    world.charging = None
+    assert world.run(20 * MINUTE, until=lambda it: not it.closed())
+    world.run(20 * MINUTE)
+    assert "foreign_run" not in world.inhibitors()
+    assert "foreign_run" not in world.kinds()
+    assert world.phase() == "unknown", "nothing has proven a stop"

@@ -1,0 +1,602 @@
+"""What outlives a death, a reboot and a torn journal (synthetic world)."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from actuator.core import recovery
+from actuator.core.limits import budget_left
+from actuator.core.state import Anchor, Closure, Durable, Inhibit, Moment, Run, Saved
+from tests.actuator.harness.simulated_site import World, settings
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+
+def proven(**parts: object) -> World:
+    world = World(settings=settings(**parts), soc=0.3).on_alerts()
+    world.fire("start")
+    world.run(2 * MINUTE)
+    assert world.phase() == "running"
+    return world
+
+
+def closings(world: World) -> list[float]:
+    return [time for time, closed in world.moves if closed]
+
+
+def test_a_proven_run_resumes_once_with_its_old_deadline() -> None:
+    world = proven()
+    assert world.state.durable.run is not None
+    deadline, number = world.state.durable.run.deadline, world.state.durable.run.number
+    world.die(dead_for=20)
+    assert not world.closed()
+    assert world.phase() == "off" or world.state.durable.candidate
+    world.step()
+    assert world.phase() == "unknown"
+    assert world.run(40, until=World.closed)
+    assert world.state.durable.run is not None
+    assert world.state.durable.run.deadline == deadline
+    assert world.state.durable.run.number == number
+    assert world.path() == "waiting"
+    world.beating, world.soc = False, None
+    assert world.run(5 * HOUR, until=lambda it: not it.closed())
+    assert world.now == pytest.approx(deadline, abs=1.1)
+    assert world.state.durable.starts == {"alert": 1}
+
+
+@pytest.mark.parametrize("taken_up", [True, False])
+def test_any_further_death_in_that_run_waits_min_off(*, taken_up: bool) -> None:
+    world = proven()
+    world.die(dead_for=10)
+    if taken_up:
+        assert world.run(40, until=World.closed)
+        world.run(30)
+    world.die(dead_for=10)
+    died = world.now
+    assert world.state.durable.candidate is None
+    world.soc = 0.1
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - died >= 15 * MINUTE
+    assert world.state.durable.runs == 2
+
+
+def test_a_run_that_was_not_proven_is_an_ordinary_start_after_min_off() -> None:
+    world = World(soc=0.3, warm_up=300.0).on_alerts()
+    world.fire("start")
+    world.run(60)
+    world.die(dead_for=10)
+    assert world.state.durable.candidate is None
+    died = world.now
+    world.soc = 0.1
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - died >= 15 * MINUTE
+    assert world.state.durable.runs == 2
+
+
+def test_an_engine_whose_cranking_kills_us_is_locked_out() -> None:
+    world = World(soc=0.3, warm_up=300.0).on_alerts()
+    world.soc = 0.1
+    for _ in range(3):
+        assert world.run(HOUR, until=World.closed)
+        world.run(40)
+        world.die(dead_for=30, reboot=True)
+    world.step()
+    assert world.state.durable.locked_out
+    assert "locked_out" in world.kinds()
+    world.run(2 * HOUR)
+    assert not world.closed()
+
+
+def test_deaths_without_evidence_lock_nothing_out() -> None:
+    world = World(soc=0.1, bus_alive=False)
+    for _ in range(5):
+        assert world.run(HOUR, until=World.closed)
+        world.run(40)
+        world.die(dead_for=30)
+    assert world.state.durable.attempts == 0
+
+
+def test_a_run_is_not_resumed_when_its_engine_has_stopped() -> None:
+    world = proven()
+    world.tail = 5
+    world.die(dead_for=20)
+    world.run(30)
+    assert "resume_given_up" in world.kinds()
+    assert not world.closed()
+    assert world.phase() in ("stopping", "off")
+
+
+@pytest.mark.parametrize(
+    ("code", "resumes"), [(7, True), (26, True), (27, True), (2, False), (None, False), (8, False)]
+)
+def test_without_ac_the_ags_may_say_that_the_engine_is_ours(code: int | None, *, resumes: bool) -> None:
+    world = proven()
+    world.ac_volts = world.charging = None
+    world.ags = code
+    world.die(dead_for=20)
+    assert world.run(5 * MINUTE, until=World.closed) is resumes
+    world.run(10 * MINUTE)
+    assert ("resume_given_up" in world.kinds()) is not resumes
+
+
+def test_an_ags_of_ours_against_a_dead_input_does_not() -> None:
+    world = proven()
+    world.ac, world.ags = False, 7
+    world.die(dead_for=20)
+    assert not world.run(5 * MINUTE, until=World.closed)
+
+
+@pytest.mark.parametrize("reason", ["mode_off", "inhibit", "quiet", "ags", "manual_over"])
+def test_a_run_is_not_resumed_against_what_forbids_it(reason: str) -> None:
+    world = World(
+        settings=settings(quiet_hours={"from": "21:00", "to": "06:00"}), soc=0.3, wall_sane=True, minute_of_day=720
+    ).on_alerts()
+    if reason == "manual_over":
+        world.operator("on", 3 * MINUTE)
+    else:
+        world.fire("start")
+    world.run(2 * MINUTE)
+    world.die(dead_for=20)
+    if reason == "mode_off":
+        world.operator("off")
+    if reason == "inhibit":
+        world.fire("inhibit")
+    if reason == "quiet":
+        world.minute_of_day = 0
+    if reason == "ags":
+        world.ags = 1
+    if reason == "manual_over":
+        world.now += 100
+    assert not world.run(5 * MINUTE, until=World.closed)
+    assert "resume_given_up" in world.kinds()
+
+
+def test_a_restart_after_the_deadline_stays_open() -> None:
+    world = proven(limits={"max_run": "30m"})
+    world.ac = True
+    world.die(dead_for=HOUR)
+    assert world.state.durable.candidate is None
+    world.run(10 * MINUTE)
+    assert not world.closed()
+
+
+def test_time_dead_counts_as_closed_and_a_restart_refills_nothing() -> None:
+    world = World(settings=settings(limits={"daily_budget": "30m", "max_run": "25m"}), soc=0.3).on_alerts()
+    world.fire("start")
+    world.run(60)
+    world.die(dead_for=9 * MINUTE)
+    left = budget_left(world.state.durable, world.settings, world.now)
+    assert left == pytest.approx(20 * MINUTE, abs=2)
+
+
+def test_restarted_after_10_minutes_of_a_30_minute_budget_it_has_20_left_and_uses_no_more() -> None:
+    world = World(settings=settings(limits={"daily_budget": "30m"}), soc=0.3).on_alerts()
+    world.fire("start")
+    began = world.moves[0][0]
+    world.run(10 * MINUTE - 20)
+    world.die(dead_for=20)
+    assert budget_left(world.state.durable, world.settings, world.now) == pytest.approx(20 * MINUTE)
+    assert world.run(40, until=World.closed)
+    assert world.run(HOUR, until=lambda it: not it.closed())
+    assert world.now - began == pytest.approx(30 * MINUTE, abs=1.1)
+    assert "budget" in world.inhibitors()
+
+
+def test_a_restart_keeps_attempts_back_off_and_min_off() -> None:
+    world = World(soc=0.3, obeys=False).on_alerts()
+    world.fire("start")
+    world.run(11 * MINUTE)
+    world.die()
+    assert world.state.durable.attempts == 1
+    world.soc = 0.1
+    released = world.moves[-1][0]
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - released >= 15 * MINUTE
+
+
+@pytest.mark.parametrize("sane", [True, False])
+def test_over_a_reboot_time_counts_only_by_a_sane_clock(*, sane: bool) -> None:
+    world = World(soc=0.3, obeys=False, wall_sane=sane).on_alerts()
+    world.fire("start")
+    world.run(11 * MINUTE)
+    world.soc = 0.1
+    world.die(dead_for=30 * MINUTE, reboot=True)
+    assert world.run(HOUR, until=World.closed)
+    waited = world.now - 50
+    assert waited < 2 * MINUTE if sane else waited == pytest.approx(14 * MINUTE, abs=MINUTE)
+
+
+def test_another_boot_resumes_nothing_and_forgets_an_order_for_a_while() -> None:
+    world = World(soc=0.5)
+    world.operator("on", HOUR)
+    world.run(2 * MINUTE)
+    world.ac = True
+    world.die(reboot=True)
+    assert world.state.durable.mode == "auto"
+    assert world.state.durable.candidate is None
+    assert world.state.durable.manual_until is None
+    world.run(10 * MINUTE)
+    assert not world.closed()
+
+
+def test_a_clock_that_went_back_over_a_reboot_counts_as_none() -> None:
+    here = Moment(boot="two", now=10.0, wall=500.0, wall_sane=True)
+    then = Moment(boot="one", now=90_000.0, wall=1000.0, wall_sane=True)
+    durable = Durable(
+        closures=(Closure(start=88_000.0, end=89_000.0),),
+        back_off_until=90_600.0,
+        blind_at=1.0,
+        exercise_at=2.0,
+        released_at=89_000.0,
+        stopped_at=89_100.0,
+    )
+    state, _ = recovery.restore(Saved(durable=durable, moment=then), here, settings())
+    assert state.durable.closures == (Closure(start=-1990.0, end=-990.0),)
+    assert state.durable.back_off_until == 610.0
+    assert (state.durable.blind_at, state.durable.exercise_at) == (-89_989.0, -89_988.0)
+    assert (state.durable.released_at, state.durable.stopped_at) == (-990.0, -890.0)
+
+
+RUN = Run(
+    number=4, cause="alert", causes=("alert",), closed_at=1000.0, closed_wall=0.0, deadline=15_400.0, proven_at=1100.0
+)
+HERE = Moment(boot="one", now=2000.0, wall=1000.0, wall_sane=False)
+
+
+def torn(durable: Durable | None, **limits: object) -> World:
+    world = World(settings=settings(limits=limits))
+    saved = None if durable is None else Saved(durable=durable, moment=HERE)
+    world.now = HERE.now
+    world.state, events = recovery.restore(saved, HERE, world.settings, torn=True)
+    world.events += events
+    return world
+
+
+def test_a_torn_journal_starts_open_with_at_most_one_max_run_and_says_so() -> None:
+    world = torn(Durable(run=RUN))
+    durable = world.state.durable
+    assert durable.run is durable.candidate is None
+    assert durable.torn
+    assert budget_left(durable, world.settings, world.now) == pytest.approx(4 * HOUR)
+    assert "journal_torn" in world.kinds()
+    world.operator("acknowledge")
+    assert not world.state.durable.torn
+    world.beating, world.soc = True, 0.1
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - HERE.now >= 15 * MINUTE, "whatever was closed before has its min off"
+
+
+def test_after_a_torn_journal_min_off_counts_from_its_start() -> None:
+    durable = torn(Durable(released_at=-1e6, stopped_at=-1e6)).state.durable
+    assert (durable.released_at, durable.stopped_at) == (HERE.now, None)
+
+
+def test_a_torn_journal_never_refills_what_it_still_knows() -> None:
+    world = torn(Durable(closures=(Closure(start=2000 - 9 * HOUR, end=2000.0),)))
+    assert budget_left(world.state.durable, world.settings, world.now) == pytest.approx(1 * HOUR)
+
+
+def test_a_torn_journal_counts_a_run_that_was_broken_off() -> None:
+    world = torn(Durable(run=RUN), daily_budget="1h", max_run="1h")
+    assert budget_left(world.state.durable, world.settings, world.now) == pytest.approx(HOUR - 1000)
+
+
+def test_with_nothing_to_be_read_and_a_budget_of_one_run_all_of_it_is_left() -> None:
+    world = torn(None, daily_budget="2h", max_run="4h")
+    assert budget_left(world.state.durable, world.settings, world.now) == 2 * HOUR
+
+
+def test_a_fresh_start_knows_nothing_and_is_not_torn() -> None:
+    state, events = recovery.restore(None, HERE, settings())
+    assert state.durable == Durable()
+    assert not events
+
+
+def test_a_closure_that_slides_out_of_the_day_counts_by_the_part_within() -> None:
+    now = 100 * HOUR
+    durable = Durable(closures=(Closure(start=now - 25 * HOUR, end=now - 23 * HOUR),))
+    assert budget_left(durable, settings(), now) == 9 * HOUR
+
+
+def test_time_powered_off_counts_as_soon_as_the_clock_is_known_right() -> None:
+    world = World(soc=0.3, obeys=False, wall_sane=True).on_alerts()
+    world.fire("start")
+    assert world.run(HOUR, until=lambda it: it.state.durable.attempts == 1)
+    world.saved = Saved(durable=world.state.durable, moment=world.moment())
+    before = world.state.durable
+    world.wall_sane = False
+    world.die(dead_for=10 * HOUR, reboot=True)
+    world.run(5 * MINUTE)
+    assert before.back_off_until is not None
+    assert before.released_at is not None
+    waited = world.state.durable.back_off_until
+    assert waited is not None
+    assert waited > world.now, "no time is known to have passed"
+    world.die(dead_for=HOUR, reboot=True)
+    world.run(MINUTE)
+    world.wall_sane = True
+    world.step()
+    durable = world.state.durable
+    assert durable.back_off_until is not None
+    assert durable.back_off_until < world.now
+    gone = [world.now - closure.end for closure in durable.closures]
+    assert gone == [pytest.approx(11 * HOUR + 6 * MINUTE, abs=5)]
+    assert durable.anchor is None
+
+
+def test_a_run_between_two_boots_that_knew_no_hour_is_no_older_than_it_seems() -> None:
+    world = World(soc=0.3, wall_sane=True, settings=settings(limits={"daily_budget": "30m"})).on_alerts()
+    world.wall_sane = False
+    world.die(dead_for=10 * HOUR, reboot=True)
+    world.soc = 0.05
+    assert world.run(HOUR, until=World.closed)
+    assert world.run(HOUR, until=lambda it: not it.closed())
+    assert "budget" in world.inhibitors()
+    world.run(5 * HOUR)
+    world.die(dead_for=10 * HOUR, reboot=True)
+    world.wall_sane, moves = True, len(world.moves)
+    world.run(HOUR)
+    assert len(world.moves) == moves, "of the time powered off, the first part was before that run"
+    assert "budget" in world.inhibitors()
+    assert world.run(24 * HOUR, until=World.closed)
+
+
+def test_what_has_happened_since_the_boot_does_not_move_when_the_clock_comes_right() -> None:
+    world = proven()
+    world.wall_sane = True
+    world.step()
+    world.saved = Saved(durable=world.state.durable, moment=world.moment())
+    world.wall_sane = False
+    world.die(dead_for=10 * HOUR, reboot=True)
+    world.soc = 0.05
+    assert world.run(HOUR, until=World.closed)
+    run, closures = world.state.durable.run, world.state.durable.closures
+    assert run is not None
+    world.wall_sane = True
+    world.step()
+    after = world.state.durable.run
+    assert after is not None
+    assert (after.closed_at, after.deadline) == (run.closed_at, run.deadline)
+    (past,) = world.state.durable.closures
+    assert past.end == pytest.approx(closures[0].end - 10 * HOUR, abs=5), "the run before the power was cut moves"
+
+
+@pytest.mark.parametrize("orderly", [True, False])
+def test_an_engine_that_runs_after_the_tail_is_somebody_elses_where_the_contact_was_open(*, orderly: bool) -> None:
+    world = proven()
+    run = world.state.durable.run
+    assert run is not None
+    if orderly:
+        durable = msgspec.structs.replace(world.state.durable, run=msgspec.structs.replace(run, opened_at=world.now))
+        world.saved = Saved(durable=durable, moment=world.moment())
+    world.move(closed=False)
+    world.ac = True
+    world.die(dead_for=4 * MINUTE)
+    assert world.state.durable.candidate is None
+    world.run(2 * HOUR)
+    assert not world.closed()
+    assert world.proof()
+
+
+def test_a_run_taken_up_after_an_orderly_end_is_closed_again_for_the_budget() -> None:
+    world = proven()
+    run = world.state.durable.run
+    assert run is not None
+    ended = msgspec.structs.replace(run, opened_at=world.now)
+    world.saved = Saved(durable=msgspec.structs.replace(world.state.durable, run=ended), moment=world.moment())
+    world.move(closed=False)
+    world.die(dead_for=10)
+    assert world.run(40, until=World.closed)
+    world.run(10 * MINUTE)
+    world.die(dead_for=10)
+    world.step()
+    used = 10 * HOUR - budget_left(world.state.durable, world.settings, world.now)
+    assert used >= world.now - run.closed_at - 2
+
+
+def test_a_contact_that_was_held_for_long_after_a_death_has_held_the_engine() -> None:
+    world = proven()
+    world.die(dead_for=20 * MINUTE)
+    assert world.run(40, until=World.closed)
+
+
+def test_a_contact_that_somebody_closed_after_an_orderly_end_holds_no_run_of_ours() -> None:
+    world = proven()
+    run = world.state.durable.run
+    assert run is not None
+    ended = msgspec.structs.replace(run, opened_at=world.now)
+    world.saved = Saved(durable=msgspec.structs.replace(world.state.durable, run=ended), moment=world.moment())
+    world.die(dead_for=20 * MINUTE)
+    assert world.state.durable.candidate is None
+
+
+def test_a_run_that_was_proven_is_no_failed_attempt_whatever_was_said_before() -> None:
+    world = proven()
+    run = world.state.durable.run
+    assert run is not None
+    assert run.denied, "before the warm-up was over"
+    world.die(reboot=True)
+    assert world.state.durable.attempts == 0
+
+
+@pytest.mark.parametrize(("passed", "credit"), [(5000.0, 4900.0), (-5000.0, 0.0)])
+def test_only_what_lies_before_the_boot_moves_and_only_back(passed: float, credit: float) -> None:
+    before, since = Closure(start=-900.0, end=-300.0), Closure(start=60.0, end=120.0)
+    durable = Durable(
+        closures=(before, since),
+        back_off_until=900.0,
+        released_at=120.0,
+        stopped_at=125.0,
+        blind_at=-900.0,
+        exercise_at=60.0,
+        anchor=Anchor(wall=1e9, now=50.0),
+    )
+    after = recovery.credited(durable, wall=1e9 + passed, now=150.0)
+    assert after.closures == (Closure(start=-900.0 - credit, end=-300.0 - credit), since)
+    assert (after.released_at, after.stopped_at, after.exercise_at) == (120.0, 125.0, 60.0)
+    assert after.back_off_until == 900.0, "a run has failed since"
+    assert after.blind_at == -900.0 - credit
+    alone = replace(durable, closures=(before,), released_at=-300.0, stopped_at=-250.0)
+    after = recovery.credited(alone, wall=1e9 + passed, now=150.0)
+    assert (after.back_off_until, after.released_at) == (900.0 - credit, -300.0 - credit)
+
+
+def test_a_clock_that_was_not_right_then_tells_nothing_of_the_time_that_passed() -> None:
+    then = Moment(boot="one", now=1000.0, wall=0.0, wall_sane=False)
+    here = Moment(boot="two", now=50.0, wall=1e9, wall_sane=True)
+    durable = Durable(closures=(Closure(start=100.0, end=700.0),))
+    state, _ = recovery.restore(Saved(durable=durable, moment=then), here, settings())
+    assert state.durable.closures == (Closure(start=-850.0, end=-250.0),)
+
+
+def test_an_engine_that_is_heard_of_late_but_within_the_tail_is_taken_up_again() -> None:
+    world = proven()
+    world.bus_alive = False
+    world.die(dead_for=20)
+    world.run(100)
+    assert not world.closed()
+    world.bus_alive, world.ac = True, True
+    assert world.run(30, until=World.closed)
+
+
+def test_a_deadline_that_passes_while_the_engine_is_looked_for_ends_the_run() -> None:
+    world = proven(limits={"max_run": "3m", "start_confirm": "2m"})
+    run = world.state.durable.run
+    assert run is not None
+    world.bus_alive = False
+    world.die(dead_for=run.deadline - world.now - 20)
+    assert world.state.durable.candidate is not None
+    world.run(25)
+    world.bus_alive, world.ac = True, True
+    world.run(MINUTE)
+    assert not world.closed()
+    assert "resume_given_up" in world.kinds()
+
+
+def test_an_engine_within_its_tail_is_still_ours() -> None:
+    world = proven()
+    world.move(closed=False)
+    world.die(dead_for=30)
+    assert world.run(40, until=World.closed)
+
+
+def test_a_contact_that_was_found_closed_is_a_row_of_its_own() -> None:
+    world = proven()
+    world.die(dead_for=20)
+    opened = [event for event in world.events if event.kind == "contact_opened"]
+    assert [event.fields["reason"] for event in opened] == ["restart"]
+    assert "found closed" in opened[0].text
+    world = proven()
+    world.move(closed=False)
+    world.die(dead_for=20)
+    assert "contact_opened" not in world.kinds()
+    assert "run_broken_off" in world.kinds()
+
+
+def test_an_alert_that_a_stop_has_answered_is_still_answered_after_a_restart() -> None:
+    world = proven()
+    world.run(12 * MINUTE)
+    world.fire("start")
+    world.soc = 0.7
+    assert world.run(HOUR, until=lambda world: not world.closed())
+    assert world.state.durable.spent == {"start": 1.0}
+    world.soc = 0.5
+    world.die(dead_for=5)
+    world.on_alerts()
+    for _ in range(6):
+        world.fire("start")
+        world.run(5 * MINUTE)
+    assert not world.closed()
+    world.fire("start", starts_at=2.0)
+    assert world.closed()
+
+
+@pytest.mark.parametrize(
+    ("wall", "opened_at", "closed_for"),
+    [
+        (0.0, None, 600 + recovery.DURABLE_TICK),
+        (HOUR, None, 2 * HOUR + recovery.DURABLE_TICK),
+        (5 * HOUR, None, 4 * HOUR + recovery.DURABLE_TICK),
+        (5 * HOUR, 1500.0, 500),
+    ],
+    ids=["no clock", "off for an hour and the boot", "off beyond the deadline", "ended in order"],
+)
+def test_a_reboot_in_a_run_counts_what_the_journal_may_have_missed(
+    wall: float, opened_at: float | None, closed_for: float
+) -> None:
+    run = Run(
+        number=1,
+        cause="alert",
+        causes=("alert",),
+        closed_at=1000.0,
+        closed_wall=0.0,
+        deadline=1000.0 + 4 * HOUR,
+        proven_at=1100.0,
+        opened_at=opened_at,
+    )
+    then = Moment(boot="one", now=1600.0, wall=1e9, wall_sane=True)
+    here = Moment(boot="two", now=40 * MINUTE, wall=1e9 + wall + 50 * MINUTE, wall_sane=wall > 0)
+    state, _ = recovery.restore(Saved(durable=Durable(run=run), moment=then), here, settings())
+    (closure,) = state.durable.closures
+    assert closure.end - closure.start == pytest.approx(closed_for)
+    assert state.durable.run_seconds == pytest.approx(closed_for)
+
+
+@pytest.mark.parametrize("sane", [True, False])
+def test_a_board_that_holds_its_contact_over_a_reboot_has_it_opened_only_by_the_start(*, sane: bool) -> None:
+    world = World(settings=settings(), soc=0.3, wall_sane=True).on_alerts()
+    world.fire("start")
+    world.run(2 * MINUTE)
+    began = world.true
+    world.wall_sane = sane
+    world.step()
+    world.wall_sane = True
+    world.step()
+    world.wall_sane = sane
+    world.bus_alive = False
+    world.soc = 0.05
+    world.die(dead_for=20 * MINUTE, reboot=True, latches=True)
+    opened = world.true
+    world.wall_sane = True
+    closed = world.true - began
+    assert 10 * HOUR - budget_left(world.state.durable, world.settings, world.now) >= closed
+    assert world.run(HOUR, until=World.closed)
+    assert world.true - opened >= 15 * MINUTE
+
+
+def test_what_a_torn_journal_takes_away_does_not_come_back_with_the_hour() -> None:
+    then = Moment(boot="one", now=90_000.0, wall=1e9, wall_sane=True)
+    here = Moment(boot="two", now=50.0, wall=0.0, wall_sane=False)
+    world = World(soc=0.5)
+    world.state, _ = recovery.restore(Saved(durable=Durable(), moment=then), here, settings(), torn=True)
+    world.now, world.wall, world.wall_sane = 60.0, 1e9 + DAY, True
+    world.step()
+    assert budget_left(world.state.durable, world.settings, world.now) <= 4 * HOUR + 20
+
+
+def test_inhibits_and_lock_out_outlive_a_reboot() -> None:
+    durable = Durable(inhibits={"co": Inhibit(summary="CO", starts_at=1.0)}, locked_out=True, attempts=3, mode="off")
+    here = Moment(boot="two", now=5.0, wall=0.0, wall_sane=False)
+    state, _ = recovery.restore(Saved(durable=durable, moment=HERE), here, settings())
+    assert state.durable == durable
+
+
+def test_a_short_tail_leaves_time_to_see_that_the_engine_runs() -> None:
+    world = proven(limits={"tail": "1s"})
+    world.ags = None
+    world.die(dead_for=10)
+    assert world.run(60, until=World.closed)
+
+
+def test_an_orderly_end_is_closed_no_longer_than_until_it_opened() -> None:
+    world = proven()
+    run = world.state.durable.run
+    assert run is not None
+    opened_at = world.now
+    durable = msgspec.structs.replace(world.state.durable, run=msgspec.structs.replace(run, opened_at=opened_at))
+    later = Moment(boot=world.boot, now=opened_at + 6 * HOUR, wall=0.0, wall_sane=False)
+    state, _ = recovery.restore(Saved(durable=durable, moment=world.moment()), later, world.settings)
+    assert state.durable.closures[-1] == Closure(start=run.closed_at, end=opened_at)
+    assert state.durable.released_at == opened_at

@@ -1,0 +1,360 @@
+"""The journal after damage: flipped bits, files that vanish while in use, a database that takes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import shutil
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from actuator.core import recovery
+from actuator.core.limits import budget_left
+from actuator.core.settings import Settings
+from actuator.core.state import Closure, Durable, Inhibit, Moment, Saved
+from actuator.journal import AsyncJournal, Journal, JournalError, Row
+from actuator.journal import async_journal as keeper_module
+from actuator.journal import rows as rows_room
+from actuator.journal import sidecar as sidecar_room
+from actuator.journal.reader import stored
+from actuator.relay import SimulatedRelay
+
+HERE = Moment(boot="boot", now=100_000.0, wall=1_700_000_000.0, wall_sane=True)
+INHIBIT = Inhibit(summary="fuel low", starts_at=1_699_000_000.0)
+OFF = Durable(
+    mode="off",
+    inhibits={"fuel": INHIBIT},
+    closures=(Closure(start=HERE.now - 9 * 3600, end=HERE.now - 100),),
+    attempts=2,
+)
+SETTINGS = Settings()
+LEFT = budget_left(OFF, SETTINGS, HERE.now)
+ENDINGS = ("", "-wal", ".sidecar")
+
+
+def row(number: int) -> Row:
+    return Row(
+        id=number,
+        wall=HERE.wall + number,
+        sane=True,
+        kind="operator",
+        level="info",
+        text="The operator switched off: nothing starts the engine until the mode is changed.",
+        fields={"soc": 0.5, "cause": "alert"},
+    )
+
+
+def saved(durable: Durable = OFF) -> Saved:
+    return Saved(durable=durable, moment=HERE)
+
+
+def killed(folder: Path, *, writes: int = 12, checkpointed: bool) -> dict[str, bytes]:
+    """Return the files of a journal whose process was killed: all in the database, or the newest part in the WAL."""
+    path = folder / "journal.db"
+    journal = Journal(path, SimulatedRelay())
+    journal.load(HERE)
+    for number in range(1, writes + 1):
+        if number == writes // 2:
+            sqlite3.connect(path).execute("PRAGMA wal_checkpoint(TRUNCATE)").connection.close()
+        # Another mode in between: a state that is older than the newest one would be seen.
+        journal.write([row(number)], saved(OFF if number == writes else Durable()))
+    if checkpointed:
+        sqlite3.connect(path).execute("PRAGMA wal_checkpoint(TRUNCATE)").connection.close()
+    files = {ending: Path(f"{path}{ending}").read_bytes() for ending in ENDINGS}
+    journal.close()
+    return files
+
+
+def laid(folder: Path, files: dict[str, bytes]) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for ending, content in files.items():
+        (folder / f"journal.db{ending}").write_bytes(content)
+    return folder / "journal.db"
+
+
+def flipped(content: bytes, byte: int, bit: int) -> bytes:
+    damaged = bytearray(content)
+    damaged[byte] ^= 1 << bit
+    return bytes(damaged)
+
+
+def safe(path: Path, journal: Journal, what: str) -> bool:
+    """Load and judge; return whether it was found torn."""
+    found = journal.load(HERE)
+    state, _ = recovery.restore(found.saved, HERE, SETTINGS, torn=bool(found.torn))
+    durable = state.durable
+    assert durable.run is None, what
+    assert durable.mode == "off", what
+    left = budget_left(durable, SETTINGS, HERE.now)
+    if found.torn:
+        assert left <= SETTINGS.limits.max_run, what
+    else:
+        assert left == LEFT, what
+        assert durable == OFF, what
+    assert durable.inhibits == OFF.inhibits, what
+    assert durable.attempts == OFF.attempts, what
+    written = [row(number) for number in range(1, 13)]
+    assert all(one in written for one in stored(path)), f"{what}: a row that nobody wrote"
+    return bool(found.torn)
+
+
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 42))])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_one_flipped_bit_never_starts_an_engine(tmp_path: Path, ending: str, seed: int) -> None:
+    origin = tmp_path / "origin"
+    origin.mkdir()
+    files = killed(origin, checkpointed=ending == "")
+    dice = random.Random(f"{seed}{ending}")  # noqa: S311 - no secret
+    for _ in range(150):
+        byte, bit = dice.randrange(len(files[ending])), dice.randrange(8)
+        path = laid(tmp_path / "flipped", {**files, ending: flipped(files[ending], byte, bit)})
+        journal = Journal(path, SimulatedRelay())
+        torn = safe(path, journal, f"journal.db{ending}, byte {byte}, bit {bit}")
+        assert torn or ending != ".sidecar", f"byte {byte}, bit {bit} of the sidecar went unnoticed"
+        journal.close()
+
+
+def test_every_bit_of_the_saved_state_is_noticed(tmp_path: Path) -> None:
+    origin = tmp_path / "origin"
+    origin.mkdir()
+    files = killed(origin, checkpointed=True)
+    state = b'"inhibits":{"fuel"'
+    start = files[""].rindex(state)
+    for offset in range(len(state)):
+        path = laid(tmp_path / "flipped", {**files, "": flipped(files[""], start + offset, offset % 8)})
+        journal = Journal(path, SimulatedRelay())
+        assert safe(path, journal, f"byte {offset}"), f"byte {offset} of the state went unnoticed"
+        journal.close()
+
+
+@pytest.mark.parametrize(("victim", "bit"), [("The operator switched", 7), ('{"soc"', 0), ("operator", 1)])
+async def test_a_damaged_row_is_left_out_and_said_and_costs_nothing_else(
+    tmp_path: Path, victim: str, bit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(rows_room._log, "limited", lambda cause, *_, **fields: said.append(f"{cause}: {fields}"))
+    origin = tmp_path / "origin"
+    origin.mkdir()
+    files = killed(origin, checkpointed=True)
+    byte = files[""].rindex(victim.encode())
+    path = laid(tmp_path / "flipped", {**files, "": flipped(files[""], byte, bit)})
+    keeper = AsyncJournal(path, SimulatedRelay())
+    found = await keeper.load(HERE)
+    assert (found.torn, found.saved) == ("", saved())
+    rows = await keeper.rows()
+    assert len(rows) == 11
+    assert "damaged" in said[0]
+    added = keeper.row(wall=1.0, sane=False, kind="a", level="info", text="new", fields={})
+    assert await keeper.write([added], None)
+    assert (await keeper.rows())[-1] == added
+    await keeper.close()
+
+
+async def test_a_database_that_hangs_leaves_the_word_to_the_sidecar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_module, "DEADLINE", 0.2)
+    path = laid(tmp_path / "hung", killed(tmp_path, checkpointed=True))
+    keeper, free = AsyncJournal(path, SimulatedRelay()), threading.Event()
+    monkeypatch.setattr(keeper._journal, "load", lambda *_: free.wait(30))
+    try:
+        found = await keeper.load(HERE)
+        assert "no answer" in found.torn
+        assert found.saved is not None
+        durable = found.saved.durable
+        assert (durable.mode, durable.inhibits, durable.attempts) == ("off", OFF.inhibits, 2)
+    finally:
+        free.set()
+        await keeper.close()
+
+
+async def test_a_disk_that_hangs_altogether_begins_in_mode_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_module, "DEADLINE", 0.2)
+    keeper, free = AsyncJournal(tmp_path / "journal.db", SimulatedRelay()), threading.Event()
+    monkeypatch.setattr(keeper._journal, "load", lambda *_: free.wait(30))
+    monkeypatch.setattr(sidecar_room, "read", lambda *_: free.wait(30))
+    try:
+        found = await keeper.load(HERE)
+        assert found.torn
+        assert found.saved is not None
+        assert found.saved.durable.mode == "off"
+    finally:
+        free.set()
+        await keeper.close()
+
+
+def test_nothing_known_of_a_torn_journal_is_mode_off() -> None:
+    state, _ = recovery.restore(None, HERE, SETTINGS, torn=True)
+    assert state.durable.mode == "off"
+    state, _ = recovery.restore(None, HERE, SETTINGS)
+    assert state.durable.mode == "auto"
+
+
+def test_what_differs_at_the_same_number_is_torn(tmp_path: Path) -> None:
+    path = laid(tmp_path / "swapped", killed(tmp_path, checkpointed=True))
+    side, _ = sidecar_room.read(path)
+    assert side is not None
+    changes: list[dict[str, object]] = [{"mode": "auto"}, {"inhibits": {}}, {"attempts": 0}, {"locked_out": True}]
+    for change in changes:
+        sidecar_room.write(path, replace(side, **change))
+        found = Journal(path, SimulatedRelay()).load(HERE)
+        assert next(iter(change)) in found.torn
+        assert found.saved is not None
+        assert (found.saved.durable.mode, found.saved.durable.inhibits) == ("off", OFF.inhibits)
+
+
+def test_a_database_that_takes_nothing_leaves_the_order_in_the_sidecar(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = Journal(path, SimulatedRelay())
+    journal.load(HERE)
+    journal.write([row(1)], saved(Durable()))
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    with pytest.raises(JournalError, match="locked") as caught:
+        journal.write([row(2)], saved())
+    assert caught.value.beside
+    blocker.close()
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert "behind its sidecar" in found.torn
+    assert found.saved is not None
+    assert (found.saved.durable.mode, found.saved.durable.inhibits) == ("off", OFF.inhibits)
+    journal.write([row(2)], saved())
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert (found.torn, found.saved) == ("", saved()), "once the database takes it, nothing is torn"
+
+
+def test_a_sidecar_that_cannot_be_replaced_is_written_in_its_own_place(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = Journal(path, SimulatedRelay())
+    journal.load(HERE)
+    (tmp_path / "journal.db.sidecar.new").mkdir()
+    journal.write([row(1)], saved())
+    journal.write([row(2)], saved(replace(OFF, inhibits={})))
+    journal.close()
+    assert Journal(path, SimulatedRelay()).load(HERE).torn == "", "longer and shorter, both fit"
+    path.unlink()
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert found.saved is not None
+    assert found.saved.durable.mode == "off"
+
+
+def test_a_sidecar_that_cannot_be_written_does_not_stop_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sidecar_room, "_fits", lambda *_: False)
+    path = tmp_path / "journal.db"
+    journal = Journal(path, SimulatedRelay())
+    journal.load(HERE)
+    blocker = tmp_path / "journal.db.sidecar.new"
+    blocker.mkdir()
+    with pytest.raises(JournalError, match=r"journal\.db\.sidecar\.new") as caught:
+        journal.write([row(1)], saved())
+    assert not caught.value.beside
+    blocker.rmdir()
+    journal.write([row(1)], saved())
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert (found.torn, found.saved) == ("", saved())
+
+
+async def test_a_sidecar_that_became_a_folder_does_not_keep_the_database_from_being_written(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    keeper = AsyncJournal(path, SimulatedRelay())
+    await keeper.load(HERE)
+    assert await keeper.write((), saved(Durable()))
+    beside = tmp_path / "journal.db.sidecar"
+    beside.unlink()
+    beside.mkdir()
+    assert not await keeper.write((), saved())
+    assert keeper.fault
+    await keeper.close()
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert found.torn
+    assert found.saved is not None
+    assert (found.saved.durable.mode, found.saved.durable.closures) == ("off", OFF.closures)
+
+
+@pytest.mark.parametrize("lost", [("",), (".sidecar",), ("", "-wal", "-shm", ".sidecar"), ("replaced",)])
+@pytest.mark.parametrize("when", ["idle", "writing"])
+async def test_files_that_vanish_in_use_are_noticed_and_written_anew(
+    tmp_path: Path, lost: tuple[str, ...], when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_module, "RETRY", 0.0)
+    path = tmp_path / "journal.db"
+    keeper = AsyncJournal(path, SimulatedRelay())
+    await keeper.load(HERE)
+    first = keeper.row(wall=1.0, sane=True, kind="a", level="info", text="one", fields={})
+    assert await keeper.write([first], saved())
+    if lost == ("replaced",):
+        shutil.copyfile(path, tmp_path / "copy")
+        (tmp_path / "copy").replace(path)
+    else:
+        for ending in lost:
+            path.with_name(path.name + ending).unlink()
+    if when == "idle":
+        await keeper.retry()
+    else:
+        second = keeper.row(wall=2.0, sane=True, kind="b", level="info", text="two", fields={})
+        assert await keeper.write([second], None)
+    kinds = [one.kind for one in await keeper.rows()]
+    assert kinds == (["a", "journal_lost"] if when == "idle" else ["a", "b", "journal_lost"])
+    assert keeper.ok
+    await keeper.close()
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert (found.torn, found.saved) == ("", saved())
+
+
+def altered(path: Path, script: str) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.executescript(script)
+
+
+NEEDS_MORE = """
+CREATE TABLE other (id INTEGER PRIMARY KEY, wall REAL, sane INTEGER, kind TEXT, level TEXT, text TEXT, fields TEXT,
+    checksum INTEGER, more TEXT NOT NULL);
+INSERT INTO other SELECT *, 'more' FROM event;
+DROP TABLE event;
+ALTER TABLE other RENAME TO event;
+"""
+
+
+@pytest.mark.parametrize(
+    "script", ["ALTER TABLE event ADD COLUMN more TEXT", "ALTER TABLE state ADD COLUMN more TEXT NOT NULL DEFAULT 1"]
+)
+async def test_a_journal_with_more_columns_is_written_on(tmp_path: Path, script: str) -> None:
+    path = laid(tmp_path / "newer", killed(tmp_path, checkpointed=True))
+    altered(path, script)
+    keeper = AsyncJournal(path, SimulatedRelay())
+    found = await keeper.load(HERE)
+    assert (found.torn, found.error, found.saved) == ("", "", saved())
+    added = keeper.row(wall=1.0, sane=False, kind="a", level="info", text="new", fields={})
+    assert await keeper.write([added], saved())
+    await keeper.close()
+    assert stored(path) == [*(row(number) for number in range(1, 13)), added]
+
+
+@pytest.mark.parametrize("how", ["needs more", "refuses", "garbage in use"])
+async def test_a_database_that_can_never_be_written_gives_way_to_one_that_can(tmp_path: Path, how: str) -> None:
+    path = laid(tmp_path / "foreign", killed(tmp_path, checkpointed=True))
+    if how == "needs more":
+        altered(path, NEEDS_MORE)
+    elif how == "refuses":
+        altered(path, "CREATE TRIGGER no BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'no'); END")
+    keeper = AsyncJournal(path, SimulatedRelay())
+    found = await keeper.load(HERE)
+    assert (found.torn, found.error, found.saved) == ("", "", saved())
+    if how == "garbage in use":
+        await asyncio.to_thread(path.write_bytes, b"garbage" * 5000)
+    added = keeper.row(wall=1.0, sane=False, kind="a", level="info", text="new", fields={})
+    assert await keeper.write([added], saved())
+    await keeper.close()
+    assert [one.kind for one in stored(path)] == ["a", "journal_lost"], "it is said in the journal"
+    assert "set aside" in stored(path)[1].text
+    assert await asyncio.to_thread(path.with_name("journal.db.torn").exists)
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert (found.torn, found.saved) == ("", saved()), "nothing of the state is lost"

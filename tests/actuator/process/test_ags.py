@@ -1,0 +1,65 @@
+"""The AGS will not run the engine, or latches a fault: it says so by its status byte alone."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+
+from tests.actuator.harness.measurements import LATE, closings, end_of_run, inhibited, openings, pages
+from tests.actuator.harness.process import site
+from tests.support import wait_until
+
+
+def test_an_ags_that_refuses_keeps_the_contact_open_and_is_named(tmp_path: Path) -> None:
+    with site(tmp_path) as it, it.running():
+        it.page.soc, it.page.ags = 0.05, 1
+        wait_until(lambda: inhibited(it) == ["ags_refuses"], 10, "the AGS to be heard")
+        it.beat_twice()
+        assert it.notify("BatterySocLow") == 200
+        wait_until(lambda: it.status()["causes"] == ["alert", "emergency"], 10, "alert and battery to want it")
+
+        def said(words: str) -> bool:
+            return f"held back: the AGS refuses ({words}" in it.status()["sentence"]
+
+        for code, words in (
+            (4, "AC in)"),
+            (5, "quiet time)"),
+            (1, "off)"),
+            (9, "fault start test, reset it at the remote"),
+        ):
+            it.page.ags = code
+            wait_until(partial(said, words), 5, words)
+            pages(it, 5)
+            assert inhibited(it) == ["ags_refuses"]
+            assert it.metric("generator_inhibited", reason="ags_refuses") == 1
+            for reason in ("foreign_run", "ac_live", "quiet_hours", "mode_off"):
+                assert it.metric("generator_inhibited", reason=reason) == 0
+            assert not closings(it), words
+            print(it.status()["sentence"])
+        it.page.ags = 2
+        wait_until(it.board.closed, 10, "a ready AGS to be asked")
+
+
+def test_an_ags_fault_ends_the_attempt_at_once_counts_it_and_says_reset_it_at_the_remote(tmp_path: Path) -> None:
+    with site(tmp_path, {"limits": {"attempts": 2, "backoff": ["1s"], "min_off": "1s"}}) as it, it.running():
+        it.page.soc = 0.22
+        it.beat_twice()
+        assert it.notify("BatterySocLow") == 200
+        assert it.board.closed()
+        it.page.ags = 10
+        faulted = time.monotonic()
+        wait_until(lambda: not it.board.closed(), 10, "the release")
+        assert openings(it)[-1] - faulted <= 3 * 0.2 + LATE, "three pages, not start_confirm"
+        wait_until(lambda: it.metric("generator_attempts") == 1, 5, "the attempt to be counted")
+        assert it.metric("generator_start_failures_total") == 1
+        wait_until(lambda: inhibited(it) == ["ags_refuses"], 10, "back-off and min off to pass")
+        pages(it, 5)
+        assert len(closings(it)) == 1, "it is held for as long as the AGS says so"
+        assert "the AGS refuses (fault start temperature, reset it at the remote" in it.status()["sentence"]
+        print(f"released after {openings(it)[-1] - faulted:.2f} s;", it.status()["sentence"])
+        end = end_of_run(it)
+        assert end["fields"]["reason"] == "ags_fault"
+        assert "Reset it at the remote" in end["text"]
+        it.page.ags = 2
+        wait_until(it.board.closed, 10, "the next attempt, once somebody has reset it")

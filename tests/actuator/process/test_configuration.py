@@ -1,0 +1,69 @@
+"""A configuration that makes no sense is refused, and the refusal says what to do."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.actuator.harness.process import Actuator, site
+from tests.support import command
+
+AGS_CAP = (
+    "limits.max_run: found 11 h 45 min with ags_max_run 12 h, expected at least 30 min less: the AGS's own Max Gen Run "
+    "Time ends a run as a fault that blocks later starts; lower max_run, or raise that time at the remote and "
+    "ags_max_run with it"
+)
+SWAPPED = (
+    "start_soc: found 60 % with stop_soc 25 %, expected less than stop_soc: the engine starts at or under the one and "
+    "stops at or over the other"
+)
+SHORT = "expected at least 15 s, three times exporter.interval: three samples make a fact"
+UNQUOTED = 'found 21:00 without quotes, which older YAML turns into a number, expected "21:00": quote it'
+
+WRONG = {
+    "thresholds the wrong way round": ("start_soc: 60%\nstop_soc: 25%", SWAPPED),
+    "a run longer than the AGS allows": ("limits: {max_run: 11h45m}", AGS_CAP),
+    "a debounce of nothing": ("debounce: {start: 0s}", f"debounce.start: found 0 s, {SHORT}"),
+    "a debounce shorter than three pages": ("debounce: {stop: 14s}", f"debounce.stop: found 14 s, {SHORT}"),
+    "a time without quotes": ('quiet_hours: {from: 21:00, to: "06:00"}', f"quiet_hours.from: {UNQUOTED}"),
+}
+
+
+def written(it: Actuator, more: str) -> None:
+    """Write the least configuration that there is, with something more in its last lines."""
+    it.config_file.write_text(
+        f'exporter: {{url: "{it.page.url}", interval: 5s}}\n'
+        f'relay: {{type: modbus, url: "{it.served.url}"}}\n'
+        f"journal: {it.journal}\n{more}\n"
+    )
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_configuration_is_refused_in_a_sentence_that_says_what_to_do(tmp_path: Path, what: str) -> None:
+    more, sentence = WRONG[what]
+    with site(tmp_path) as it:
+        written(it, more)
+        check = (command("generator-actuator"), f"--config.file={it.config_file}", "--config.check")
+        refused = subprocess.run(check, capture_output=True, text=True, timeout=20, check=False)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert refused.stderr == f"{it.config_file}:4: {sentence}\n"
+        assert not it.board.functions, "the board is not even looked at"
+
+
+def test_a_wrong_configuration_is_refused_by_a_reload_and_changes_nothing(tmp_path: Path) -> None:
+    with site(tmp_path) as it:
+        it.flags = ["--web.enable-lifecycle"]
+        written(it, "start_soc: 30%")
+        with it.running():
+            for more, sentence in WRONG.values():
+                written(it, more)
+                code, text = it.request("POST", "/-/reload")
+                assert (code, f"{it.config_file}:4: {sentence}" in text) == (500, True), text
+                assert it.metric("generator_actuator_config_last_reload_successful") == 0
+                assert it.metric("generator_start_soc_ratio") == 0.3
+                assert it.status()["max_run"] == 4 * 3600
+            written(it, "start_soc: 35%")
+            assert it.request("POST", "/-/reload")[0] == 200
+            assert it.metric("generator_start_soc_ratio") == 0.35

@@ -1,0 +1,54 @@
+"""An alert forbids the engine, and then the path that it came on dies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.actuator.harness.measurements import closings, inhibited, pages
+from tests.actuator.harness.process import Actuator, kill, site
+from tests.support import wait_until
+
+
+def end_by_beats(it: Actuator) -> None:
+    """Bring the alert path back by two beats, and resolve the inhibit by two more."""
+    it.beat_twice()
+    assert it.notify("GeneratorInhibit", "resolved") == 200
+    assert it.notify("GeneratorHeartbeat") == 200
+    assert inhibited(it) == ["inhibit_alert"], "one beat is not two"
+    assert not closings(it)
+    assert it.notify("GeneratorHeartbeat") == 200
+
+
+def end_by_hand(it: Actuator) -> None:
+    """Acknowledge, as somebody who has looked."""
+    assert it.request("POST", "/api/v1/acknowledge")[0] == 200
+
+
+@pytest.mark.parametrize("ended", [end_by_beats, end_by_hand])
+def test_an_inhibit_outlives_its_dead_alert_path_and_a_kill(tmp_path: Path, ended: Callable[[Actuator], None]) -> None:
+    with site(tmp_path, {"alerts": {"heartbeat_timeout": "2s"}}) as it:
+
+        def wanted_and_held() -> None:
+            wait_until(lambda: it.status()["path"] == "fallback", 10, "the alert path to be given up")
+            wait_until(lambda: it.status()["causes"] == ["fallback", "emergency"], 10, "the battery to want it")
+            pages(it, 5)
+            assert inhibited(it) == ["inhibit_alert"]
+            assert not closings(it)
+            assert "held back: forbidden by an alert: GeneratorInhibit for people" in it.status()["sentence"]
+            print(it.status()["sentence"])
+
+        with it.running() as process:
+            it.beat_twice()
+            assert it.notify("GeneratorInhibit") == 200
+            it.page.soc = 0.1
+            assert it.notify("GeneratorInhibit", "resolved") == 200
+            wanted_and_held()
+            kill(process)
+        with it.running():
+            wanted_and_held()
+            ended(it)
+            wait_until(it.board.closed, 10, "the emergency to be answered")
+            assert it.status()["inhibitors"] == []

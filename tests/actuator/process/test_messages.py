@@ -1,0 +1,60 @@
+"""What the whole process says to people: of an odd configuration, and of an order with a part that means nothing."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from tests.actuator.harness.process import Actuator, site
+from tests.support import command, wait_until
+
+ODD = "limits.min_run: found 60 s with max_run 60 s: "
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [command("generator-actuator"), *words], capture_output=True, text=True, timeout=20, check=False
+    )
+
+
+def checked(it: Actuator) -> subprocess.CompletedProcess[str]:
+    return run(f"--config.file={it.config_file}", "--config.check")
+
+
+def test_a_check_says_what_is_odd_and_passes(tmp_path: Path) -> None:
+    with site(tmp_path) as it:
+        plain = checked(it)
+        assert (plain.returncode, plain.stdout, plain.stderr) == (0, "config ok\n", "")
+        it.configure({"limits": {"min_run": "60s"}})
+        odd = checked(it)
+        assert (odd.returncode, odd.stdout) == (0, "config ok\n")
+        assert odd.stderr.startswith(f"{it.config_file}: {ODD}")
+        assert odd.stderr.count("\n") == 1
+
+
+def test_the_log_says_what_is_odd_at_the_start_and_at_a_reload(tmp_path: Path) -> None:
+    said = f'level=warn msg="configuration is odd" text="{ODD}'
+    with site(tmp_path) as it:
+        it.flags = ["--web.enable-lifecycle"]
+        with it.running() as process:
+            wait_until(lambda: "listening" in process.output, 5, "the start to be said")
+            assert "configuration is odd" not in process.output
+            it.configure({"limits": {"min_run": "60s"}})
+            assert it.request("POST", "/-/reload")[0] == 200
+            wait_until(lambda: "configuration reloaded" in process.output, 5, "the reload to be said")
+            assert process.output.count(said) == 1
+        with it.running() as process:
+            wait_until(lambda: "listening" in process.output, 5, "the start to be said")
+            assert process.output.count(said) == 1
+
+
+def test_off_with_an_end_is_obeyed_and_said_to_have_none(tmp_path: Path) -> None:
+    with site(tmp_path) as it, it.running():
+        off = run("mode", "off", "--for", "2h", "--url", it.url)
+        assert (off.returncode, it.status()["mode"]) == (0, "off")
+        assert "mode_off: switched off by the operator" in off.stdout
+        assert off.stderr == "Off has no end: --for 2h counts for nothing, off stays until the mode is changed.\n"
+        assert run("mode", "off", "--url", it.url).stderr == ""
+        assert it.request("POST", "/api/v1/mode", {"mode": "auto"})[0] == 200
+        assert it.request("POST", "/api/v1/mode", {"mode": "off", "for": "2h"})[0] == 200
+        assert it.status()["mode"] == "off"

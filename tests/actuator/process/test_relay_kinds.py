@@ -1,0 +1,226 @@
+"""The whole actuator with the kinds of relay that are not Modbus: a board that cannot be read back, and a GPIO line."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.actuator.harness.lcus_board import LcusBoard
+from tests.actuator.harness.process import Actuator, kill, site
+from tests.support import command, wait_until
+
+pytestmark = pytest.mark.slow  # they wait a lot, and a pty has been seen to lose an order on a loaded machine
+
+OFTEN = """
+import sys
+from actuator.loop import runtime
+from actuator.cli import main
+runtime.REPEAT = 0.3
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def with_relay(it: Actuator, relay: Mapping[str, object]) -> None:
+    document = yaml.safe_load(it.config_file.read_text())
+    document["relay"] = dict(relay)
+    it.config_file.write_text(yaml.safe_dump(document))
+
+
+@contextlib.contextmanager
+def serial_site(folder: Path, settings: Mapping[str, Any] | None = None) -> Iterator[tuple[Actuator, LcusBoard]]:
+    with LcusBoard(folder / "relay") as board, site(folder, settings) as it:
+        with_relay(it, {"type": "serial", "port": str(board.path)})
+        yield it, board
+
+
+def close_for_an_alert(it: Actuator, board: LcusBoard) -> None:
+    it.beat_twice()
+    assert it.notify("BatterySocLow") == 200
+    wait_until(board.closed, 2, "the contact to close")
+    it.page.engine(runs=True)
+    wait_until(lambda: it.status()["phase"] == "running", 10, "the engine to be proven")
+
+
+def run(*words: str, program: str | None = None) -> subprocess.CompletedProcess[str]:
+    start = [str(command("generator-actuator"))] if program is None else [sys.executable, "-c", program]
+    return subprocess.run([*start, *words], capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_board_that_cannot_be_read_back_is_obeyed_on_trust_and_nothing_else_is_said(tmp_path: Path) -> None:
+    with serial_site(tmp_path) as (it, board), it.running() as process:
+        assert [order.hex() for order in board.sent] == ["a00100a1"] * len(board.sent) != []
+        close_for_an_alert(it, board)
+        contact = it.status()["contact"]
+        assert contact["wanted"] is True
+        assert contact["read_back"] is None, "what is not known is not shown"
+        assert contact["can_read_back"] is False
+        assert contact["relay"] == f"channel 1 of the LCUS board at {board.path}"
+        assert any("taken on trust" in fault for fault in it.status()["faults"])
+        assert it.metric("generator_relay_commanded") == 1
+        assert it.metric("generator_relay_closed") is None
+        assert it.metric("generator_running") == 1
+        wait_until(lambda: time.time() - it.status()["since"] > 1.2, 5, "min run")
+        assert it.notify("BatterySocRecovered") == 200
+        wait_until(lambda: not board.closed(), 2, "the contact to open")
+        assert it.metric("generator_relay_commanded") == 0
+        assert it.metric("generator_relay_closed") is None
+        it.page.engine(runs=False)
+        wait_until(lambda: it.status()["phase"] == "off", 10, "the stop to be proven")
+        kinds = [row["kind"] for row in it.rows()]
+        assert kinds.count("contact_closed") == kinds.count("contact_opened") == 1
+        assert "relay_fault" not in kinds
+        opened, closed = bytes.fromhex("A0 01 00 A1"), bytes.fromhex("A0 01 01 A2")
+        assert board.sent == [opened, opened, closed, opened], "a turn without news sends nothing"
+        process.signal(signal.SIGTERM)
+        assert process.wait(10) == 1, "not proven"
+        assert "told to open, and cannot be read back" in process.output, "at the start"
+        assert "the contact was told to open, and this board cannot be read back" in process.output
+        assert "contact is open" not in process.output
+        assert board.strays == b""
+
+
+def test_the_end_opens_a_board_that_cannot_be_read_back(tmp_path: Path) -> None:
+    with serial_site(tmp_path) as (it, board), it.running() as process:
+        close_for_an_alert(it, board)
+        process.signal(signal.SIGTERM)
+        assert process.wait(10) == 1
+        assert not board.closed()
+        assert "this board cannot be read back" in process.output
+
+
+def test_an_end_without_the_port_says_that_it_could_not(tmp_path: Path) -> None:
+    with serial_site(tmp_path) as (it, board), it.running() as process:
+        close_for_an_alert(it, board)
+        board.unplug()
+        process.signal(signal.SIGTERM)
+        assert process.wait(15) == 1
+        assert "the contact could not be proven open" in process.output
+
+
+def test_after_a_kill_release_opens_and_says_that_it_is_not_proven(tmp_path: Path) -> None:
+    with serial_site(tmp_path) as (it, board):
+        with it.running() as process:
+            close_for_an_alert(it, board)
+            kill(process)
+        assert board.closed(), "the board latches"
+        done = run("release", f"--config.file={it.config_file}")
+        assert done.returncode == 3
+        assert done.stderr == (
+            f"channel 1 of the LCUS board at {board.path}: told to open; this board cannot be read back.\n"
+        )
+        wait_until(lambda: not board.closed(), 2, "the contact to open")
+        it.config_file.write_text("relay: {type: nonsense}\njournal: " + str(it.journal))
+        board.close_by_hand()
+        assert run("release", f"--config.file={it.config_file}").returncode == 3
+        wait_until(lambda: not board.closed(), 2, "the last good relay, kept beside the journal, to open")
+
+
+def test_a_start_opens_what_a_dead_predecessor_left_closed(tmp_path: Path) -> None:
+    with serial_site(tmp_path) as (it, board):
+        board.close_by_hand()
+        it.page.soc = None
+        with it.running():
+            wait_until(lambda: not board.closed(), 2, "the contact to open")
+
+
+def test_a_board_that_missed_the_order_is_told_again(tmp_path: Path) -> None:
+    with serial_site(tmp_path) as (it, board), it.running(OFTEN):
+        board.close_by_hand()
+        wait_until(lambda: not board.closed(), 5, "the next turn's order")
+        close_for_an_alert(it, board)
+        orders = len(board.orders)
+        turns = it.page.asked
+        wait_until(lambda: it.page.asked > turns + 10, 10, "turns to pass")
+        assert len(board.orders) == orders, "a closed contact is not told again"
+
+
+def test_a_port_that_is_gone_is_noticed_while_nothing_is_wanted_and_found_again(tmp_path: Path) -> None:
+    with serial_site(tmp_path) as (it, board), it.running(OFTEN) as process:
+        it.beat_twice()
+        board.unplug()
+        wait_until(lambda: "relay_fault" in it.status()["inhibitors"], 5, "the missing port to be noticed")
+        assert "took no command" in it.status()["contact"]["fault"]
+        assert it.status()["sentence"].startswith("Unknown: the contact should be open and cannot be read")
+        assert it.metric("generator_relay_closed") is None
+        board.plug()
+        wait_until(lambda: "relay_fault" not in it.status()["inhibitors"], 10, "the port to be found again")
+        wait_until(lambda: not it.status()["inhibitors"], 10, "min off to pass")
+        assert process.output.count("opening the contact failed") == 1
+        close_for_an_alert(it, board)
+
+
+def test_a_close_that_the_port_does_not_take_is_answered_503(tmp_path: Path) -> None:
+    with serial_site(tmp_path) as (it, board), it.running():
+        it.beat_twice()
+        board.unplug()
+        assert it.notify("BatterySocLow") == 503
+        wait_until(lambda: "relay_fault" in it.status()["inhibitors"], 5, "the run to end as a fault of the relay")
+        assert it.status()["run"] is None
+        board.plug()
+        wait_until(lambda: "relay_fault" not in it.status()["inhibitors"], 10, "the port to be found again")
+
+
+def test_a_dead_board_behind_a_living_port_is_found_out_by_the_evidence(tmp_path: Path) -> None:
+    with serial_site(tmp_path, {"limits": {"start_confirm": "2s"}}) as (it, board), it.running():
+        it.beat_twice()
+        board.dead = True
+        assert it.notify("BatterySocLow") == 200, "the port has taken it; more cannot be known"
+        wait_until(lambda: it.metric("generator_start_failures_total") == 1, 15, "the missing AC to count")
+        assert it.metric("generator_relay_commanded") == 0
+
+
+def test_a_second_actuator_on_the_same_board_is_refused(tmp_path: Path) -> None:
+    with serial_site(tmp_path) as (it, board), it.running() as first:
+        close_for_an_alert(it, board)
+        second = run(f"--config.file={it.config_file}", "--web.listen-address=127.0.0.1:0")
+        assert second.returncode == 1
+        assert f"held by another controller (process {first.popen.pid})" in second.stderr
+        assert board.closed(), "a refused controller sends nothing"
+
+
+WITHOUT = """
+import sys
+sys.modules["gpiod"] = None
+from actuator.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("words", [["--config.check"], ["--web.listen-address=127.0.0.1:0"], ["release"]])
+def test_a_gpio_relay_without_its_package_is_refused_before_anything_opens(tmp_path: Path, words: list[str]) -> None:
+    with site(tmp_path) as it:
+        with_relay(it, {"type": "gpio", "chip": "/dev/gpiochip0", "line": 17})
+        done = run(*words, f"--config.file={it.config_file}", program=WITHOUT)
+        assert done.returncode == (1 if words == ["release"] else 2)
+        assert "actuator.yml:" in done.stderr
+        assert "pip install 'magnum-exporter[gpio]'" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_gpio_chip_that_is_not_there_is_a_fault_not_the_end(tmp_path: Path) -> None:
+    with site(tmp_path) as it:
+        with_relay(it, {"type": "gpio", "chip": f"{tmp_path}/gpiochip9", "line": 17, "active_low": True})
+        with it.running() as process:
+            wait_until(lambda: "relay_fault" in it.status()["inhibitors"], 15, "the missing chip to be said")
+            assert f"{tmp_path}/gpiochip9 cannot be opened" in it.status()["contact"]["fault"]
+            assert it.metric("generator_relay_closed") is None
+            process.signal(signal.SIGTERM)
+            assert process.wait(15) == 1
+            assert "could not be proven open" in process.output
+
+
+def test_relays_lists_what_is_here() -> None:
+    done = run("relays")
+    assert done.returncode == 0
+    assert "relay: {type: modbus" in done.stdout
+    assert done.stderr == ""

@@ -1,0 +1,116 @@
+"""A board that hangs does not stall the loop, and is an error like any other."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from actuator.loop.runtime import open_surely
+from actuator.relay import RelayError, SimulatedRelay, async_relay
+from actuator.relay.async_relay import AsyncRelay
+from actuator.relay.simulated import Simulated
+from toolkit.worker_thread import NoTryLeftError
+
+
+class Hanging(Simulated):
+    """Synthetic: hangs for as long as `free` is not set."""
+
+    def __init__(self, free: threading.Event) -> None:
+        super().__init__()
+        self._free = free
+
+    def open_contact(self) -> None:
+        self._free.wait(30)
+        super().open_contact()
+
+
+async def test_orders_reach_the_relay() -> None:
+    hand = AsyncRelay(SimulatedRelay())
+    await hand.close_contact()
+    assert await hand.read_back() is True
+    await hand.open_contact()
+    assert await hand.read_back() is False
+    await hand.let_go()
+
+
+async def test_a_hang_is_an_error_and_the_next_order_gets_a_new_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(async_relay, "DEADLINE", 0.2)
+    free = threading.Event()
+    made: list[Simulated] = []
+
+    def make(_: object) -> Simulated:
+        made.append(Hanging(free) if not made else Simulated())
+        return made[-1]
+
+    hand = AsyncRelay(SimulatedRelay(), make)
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0)
+            ticks += 1
+
+    ticking = asyncio.create_task(tick())
+    try:
+        with pytest.raises(RelayError, match=r"hangs: no answer within 0.2 s"):
+            await hand.open_contact()
+        assert ticks > 100, "the loop went on"
+        assert await hand.read_back() is False
+        assert len(made) == 2
+    finally:
+        ticking.cancel()
+        free.set()
+        await hand.let_go()
+
+
+async def test_threads_that_hang_for_ever_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(async_relay, "DEADLINE", 0.02)
+    free = threading.Event()
+    hand = AsyncRelay(SimulatedRelay(), lambda _: Hanging(free))
+    before = threading.active_count()
+    try:
+        for _ in range(5):
+            with pytest.raises(RelayError):
+                await hand.open_contact()
+        for _ in range(7):
+            with pytest.raises(NoTryLeftError, match=r"simulated contact .* hangs: 5 earlier attempts still hang"):
+                await hand.open_contact()
+        assert threading.active_count() - before <= 6
+    finally:
+        free.set()
+
+
+class Defective(Simulated):
+    """Synthetic: a driver that raises what no driver should."""
+
+    def open_contact(self) -> None:
+        raise TypeError("no port")
+
+    def disconnect(self) -> None:
+        raise ValueError
+
+    let_go = disconnect
+
+
+async def test_whatever_a_driver_raises_is_an_error_of_the_relay() -> None:
+    hand = AsyncRelay(SimulatedRelay(), lambda _: Defective())
+    with pytest.raises(RelayError, match=r"simulated contact .*: TypeError: no port"):
+        await hand.open_contact()
+    with pytest.raises(RelayError, match=r"simulated contact .*: ValueError"):
+        await hand.disconnect()
+    await hand.let_go()
+
+
+async def test_the_last_opening_is_given_up_at_its_deadline_whatever_hangs() -> None:
+    free = threading.Event()
+    hand = AsyncRelay(SimulatedRelay(), lambda _: Hanging(free))
+    began = asyncio.get_running_loop().time()
+    try:
+        assert not await open_surely(hand, 0.3)
+        assert asyncio.get_running_loop().time() - began < 2.0
+    finally:
+        free.set()
+        await hand.let_go()

@@ -1,0 +1,392 @@
+"""The sentence, the reasons and the metrics, for what the controller makes of a synthetic world."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.exposition import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import CollectorRegistry
+
+from actuator.config import Config, load
+from actuator.core.state import CAUSES, MODES, PATHS, PHASES, REASONS
+from actuator.report import status
+from actuator.report.metrics import Counts, GeneratorCollector
+from actuator.report.reasons import why_not
+from actuator.report.sentence import sentence
+from actuator.report.snapshot import Snapshot
+from tests.actuator.harness.simulated_site import World
+from toolkit.config import decode
+
+NOON = 1_699_963_200.0
+
+
+def config(**parts: object) -> Config:
+    whole = {"exporter": {"url": "http://127.0.0.1/metrics"}, "relay": {"type": "simulated"}, "journal": "j.db"}
+    return decode({**whole, **parts}, Config)
+
+
+def world(**parts: object) -> World:
+    return World(settings=config(**parts), wall=NOON, wall_sane=True)
+
+
+def snapshot(of: World, **over: object) -> Snapshot:
+    assert isinstance(of.settings, Config)
+    shown: dict[str, Any] = {
+        "state": of.state,
+        "config": of.settings,
+        "now": of.now,
+        "wall": of.wall,
+        "wall_sane": of.wall_sane,
+        "wanted": of.contact,
+        "read_back": of.contact,
+        "relay": "coil 0",
+        "can_read_back": True,
+    }
+    return Snapshot(**{**shown, **over})
+
+
+def clock(of: World, moment: float) -> str:
+    return time.strftime("%H:%M", time.localtime(of.wall + moment - of.now))
+
+
+def running() -> World:
+    of = world().on_alerts()
+    of.soc = 0.2
+    of.run(10)
+    of.fire("start")
+    assert of.run(60, until=lambda it: it.state.phase == "running")
+    return of
+
+
+def test_running_for_an_alert_says_since_when_what_is_proven_and_what_ends_it() -> None:
+    of = running()
+    of.soc = 0.31
+    of.run(10)
+    run = of.state.durable.run
+    assert run is not None
+    assert sentence(snapshot(of)) == (
+        f"Running for alert since {clock(of, run.closed_at)}, AC proven, SOC 31 %, "
+        f"stops at 60 % or {clock(of, run.deadline)}."
+    )
+
+
+def test_with_a_wrong_clock_it_speaks_in_spans() -> None:
+    of = running()
+    said = sentence(snapshot(of, wall_sane=False))
+    assert said.startswith("Running for alert for the last ")
+    assert " s, AC proven, SOC 20 %, stops at 60 % or in 3 h 59 min." in said
+
+
+def test_starting_says_until_when_it_is_given() -> None:
+    of = world().on_alerts()
+    of.obeys = False
+    of.run(20)
+    of.soc = 0.2
+    of.run(10)
+    of.fire("start")
+    of.run(3)
+    run = of.state.durable.run
+    assert run is not None
+    assert sentence(snapshot(of)).startswith(
+        f"Starting for alert: contact closed since {clock(of, run.closed_at)}, the engine is not proven to run yet and "
+        f"has until {clock(of, run.closed_at + 600)}; SOC 20 %"
+    )
+
+
+def test_a_run_without_evidence_is_unknown_and_never_called_running() -> None:
+    of = running()
+    of.bus_alive = False
+    of.run(120)
+    said = sentence(snapshot(of))
+    assert "whether the engine runs is unknown" in said
+    assert status.status(snapshot(of)).proof == "unknown"
+
+
+def test_stopping_waits_for_the_proof_and_a_failed_stop_says_what_to_do() -> None:
+    of = running()
+    of.tail = 1e9
+    of.operator("off")
+    of.run(2)
+    assert "Stopping: the contact has been open since" in sentence(snapshot(of))
+    of.run(400)
+    assert sentence(snapshot(of)).startswith("Failed to stop: the contact has been open since ")
+    assert "Stop it at the remote or at the engine." in sentence(snapshot(of))
+
+
+def test_off_says_what_would_start_it_on_each_path() -> None:
+    of = world()
+    of.run(30)
+    latest = clock(of, of.state.started_at + 300)
+    assert sentence(snapshot(of)) == (
+        f"Off: SOC 50 %, waiting for two heartbeats of the alerts, until {latest} at the latest."
+    )
+    of.run(300)
+    assert sentence(snapshot(of)) == (
+        "Off: SOC 50 %, starts at 25 % by its own judgement, for the alerts are silent (no heartbeat yet)."
+    )
+    of.soc = None
+    of.run(400)
+    assert sentence(snapshot(of)) == ("Off: SOC unknown, the alerts are silent too (no heartbeat yet): nothing starts.")
+    of = world().on_alerts()
+    assert sentence(snapshot(of)) == "Off: SOC 50 %, starts at 25 %, the alerts decide."
+
+
+def test_an_end_that_is_known_is_said() -> None:
+    of = world(limits={"daily_budget": "30m", "max_run": "4h"}).on_alerts()
+    of.soc = 0.2
+    of.fire("start")
+    run = of.state.durable.run
+    assert run is not None
+    assert status.status(snapshot(of)).deadline == pytest.approx(of.wall + 1800, abs=2)
+
+    of = world(quiet_hours={"from": "21:00", "to": "06:00"}).on_alerts()
+    of.soc = 0.2
+    of.fire("start")
+    local = time.localtime(of.wall)
+    begins = (21 * 60 - local.tm_hour * 60 - local.tm_min) % 1440 * 60 - local.tm_sec
+    at = pytest.approx(of.wall + min(begins, 4 * 3600), abs=2)
+    assert status.status(snapshot(of)).deadline == at
+
+    of = world()
+    of.operator("on", 600)
+    assert status.status(snapshot(of)).deadline == pytest.approx(of.wall + 600, abs=2)
+    assert f"stops at {clock(of, of.now + 600)}" in sentence(snapshot(of))
+
+    of = running()
+    of.operator("on", 600)
+    assert f"SOC 20 %, stops at {clock(of, of.state.durable.run.deadline)}." in sentence(snapshot(of)), (  # type: ignore[union-attr]
+        "the operator goes on at 60 % too"
+    )
+
+    of = running()
+    of.soc = 0.9
+    of.run(70)
+    closed_at = of.state.durable.run.closed_at  # type: ignore[union-attr]
+    assert sentence(snapshot(of)).endswith(
+        f"nothing wants it any more, and after its shortest run it stops at {clock(of, closed_at + 900)}."
+    )
+
+
+def test_an_emergency_by_volts_alone_ends_after_its_hour_and_an_exercise_by_its_length() -> None:
+    of = world().on_alerts()
+    of.volts, of.volts_threshold = 40.0, 46.0
+    assert of.run(200, until=World.closed)
+    run = of.state.durable.run
+    assert run is not None
+    assert sentence(snapshot(of)).endswith(f"stops at {clock(of, run.closed_at + 3600)}.")
+
+    of = world(exercise={"every": "1d", "at": "10:00", "for": "20m"}).on_alerts()
+    of.minute_of_day = 610
+    of.step()
+    of.wall += 90_000
+    of.step()
+    run = of.state.durable.run
+    assert run is not None
+    assert of.state.causes == ("exercise",)
+    assert status.status(snapshot(of)).deadline == pytest.approx(of.wall + 1200, abs=2)
+    of.run(60)
+    run = of.state.durable.run
+    assert run is not None
+    assert run.proven_at is not None
+    assert status.status(snapshot(of)).deadline == pytest.approx(of.wall + run.proven_at + 1200 - of.now, abs=2)
+
+
+def test_an_engine_of_somebody_elses_is_not_called_off() -> None:
+    of = world().on_alerts()
+    of.ac = True
+    of.run(30)
+    assert sentence(snapshot(of)).startswith("The engine runs, but not for us, and held off: there is AC")
+    of = world().on_alerts()
+    of.bus_alive = False
+    of.run(40)
+    assert sentence(snapshot(of)).startswith("Contact open, and whether the engine runs is unknown: SOC 50 %")
+    of.operator("off")
+    of.soc = 0.2
+    of.run(10)
+    of.fire("start")
+    assert sentence(snapshot(of)).endswith("SOC 20 %. Contact open, and whether the engine runs is unknown.")
+
+
+def test_what_has_not_been_heard_of_for_a_while_is_a_fault() -> None:
+    of = world()
+    of.bus_alive = False
+    of.run(55)
+    assert not status.status(snapshot(of)).faults
+    of.run(10)
+    told = " ".join(status.status(snapshot(of)).faults)
+    for words in ("tells whether the engine runs", "The AGS is not heard", "no emergency by volts"):
+        assert words in told
+    of.bus_alive, of.volts, of.volts_threshold = True, 48.0, 46.0
+    of.run(20)
+    assert not status.status(snapshot(of)).faults
+    of.ags_max_run = 3600.0
+    of.run(20)
+    assert "ours end after 30 min" in " ".join(status.status(snapshot(of)).faults)
+    assert samples(snapshot(of))["generator_ags_cap_shortens", ""] == 1
+
+
+def test_seconds_of_a_run_do_not_go_back_while_a_restart_looks_whether_it_goes_on() -> None:
+    def seconds(of: World) -> float:
+        return samples(snapshot(of))["generator_run_seconds_total", ""]
+
+    of = running()
+    before = seconds(of)
+    of.die(dead_for=5)
+    assert of.state.durable.candidate is not None
+    assert seconds(of) >= before
+
+
+def test_what_is_wanted_but_held_back_says_why_and_until_when() -> None:
+    of = running()
+    of.operator("off")
+    assert of.run(400, until=lambda it: it.state.phase == "off")
+    assert "held back: switched off by the operator" in sentence(snapshot(of))
+    of.operator("auto")
+    of.fire("start", firing=False)
+    of.fire("start", starts_at=5.0)
+    of.step()
+    stopped = of.state.durable.stopped_at
+    assert stopped is not None
+    assert sentence(snapshot(of)) == (
+        f"Wanted by the alert, but held back: at least 15 min between two runs (until {clock(of, stopped + 900)}); "
+        "SOC 20 %."
+    )
+    (reason,) = why_not(snapshot(of))
+    assert reason.reason == "min_off"
+    assert reason.until == pytest.approx(of.wall + stopped + 900 - of.now)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (5, "the AGS refuses (quiet time)"),
+        (9, "reset it at the remote: OFF, then AUTO"),
+        (8, "for something else (start v"),
+    ],
+)
+def test_the_ags_in_its_own_words(code: int, said: str) -> None:
+    of = world().on_alerts()
+    of.soc, of.ags = 0.2, code
+    of.run(30)
+    of.fire("start")
+    of.run(30)
+    assert said in sentence(snapshot(of))
+
+
+def test_a_relay_that_lies_is_unknown_never_stopped() -> None:
+    of = world().on_alerts()
+    of.read_back = lambda _: True
+    of.run(10)
+    said = sentence(snapshot(of, read_back=True))
+    assert said.startswith("Unknown: the contact should be open and reads closed.")
+    of.read_back = lambda _: None
+    of.step()
+    assert "and cannot be read" in sentence(snapshot(of, read_back=None))
+
+
+def test_a_used_up_budget_says_when_the_day_lets_it_go() -> None:
+    of = world(limits={"daily_budget": "30m", "min_off": "1m", "min_run": "1m"}).on_alerts()
+    of.soc = 0.2
+    of.run(20)
+    of.fire("start")
+    run = of.state.durable.run
+    assert run is not None
+
+    def used_up(it: World) -> bool:
+        if int(it.now) % 300 == 0:
+            it.fire("start")
+        return "budget" in it.state.inhibitors
+
+    assert of.run(2400, until=used_up)
+    of.run(5)
+    budget = next(reason for reason in why_not(snapshot(of)) if reason.reason == "budget")
+    assert budget.until == pytest.approx(of.wall + run.closed_at + 86400 - of.now, abs=5)
+
+
+def test_faults_are_told() -> None:
+    of = world(evidence={"ac_input": False, "ags": False})
+    of.step()
+    told = status.status(
+        snapshot(of, relay_fault="cable out", can_read_back=False, journal_fault="disk full", feedback_fault="refused")
+    ).faults
+    for words in ("cable out", "cannot be read back", "disk full", "refused", "No proof of the engine"):
+        assert any(words in fault for fault in told), words
+
+
+def test_the_document_has_every_field_of_the_contract() -> None:
+    document = json.loads(status.document(snapshot(running())))
+    for field in (
+        "mode", "path", "phase", "causes", "inhibitors", "contact", "proof", "soc", "deadline", "last_beat", "attempts",
+        "budget_remaining", "sentence",
+    ):  # fmt: skip
+        assert field in document
+    assert document["contact"]["wanted"] is document["contact"]["read_back"] is True
+
+
+def samples(shown: Snapshot | None, counts: Counts | None = None) -> Mapping[tuple[str, str], float]:
+    registry = CollectorRegistry()
+    registry.register(GeneratorCollector(lambda: shown, counts or Counts()))
+    text = generate_latest(registry).decode()
+    return {
+        (sample.name, next(iter(sample.labels.values()), "")): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_every_label_value_is_always_there_and_agrees_with_the_state() -> None:
+    of = running()
+    page = samples(snapshot(of))
+    for name, known, true in (
+        ("generator_phase", PHASES, {"running"}),
+        ("generator_mode", MODES, {"auto"}),
+        ("generator_path", PATHS, {"alerts"}),
+        ("generator_demand", CAUSES, {"alert"}),
+        ("generator_inhibited", REASONS, set(of.state.inhibitors)),
+    ):
+        assert {label for metric, label in page if metric == name} == set(known)
+        assert {label for (metric, label), value in page.items() if metric == name and value} == true
+    assert page["generator_starts_total", "alert"] == 1
+    assert page["generator_starts_total", "exercise"] == 0
+    run = of.state.durable.run
+    assert run is not None
+    assert page["generator_run_seconds_total", ""] == pytest.approx(of.now - run.closed_at)
+    assert page["generator_run_deadline_timestamp_seconds", ""] == pytest.approx(of.wall + run.deadline - of.now)
+    assert page["generator_running", ""] == 1
+
+
+def test_what_is_not_known_is_absent() -> None:
+    of = world()
+    of.bus_alive = False
+    of.run(30)
+    page = samples(snapshot(of, read_back=None))
+    for name in (
+        "generator_running", "generator_relay_closed", "generator_run_deadline_timestamp_seconds",
+        "generator_heartbeat_timestamp_seconds",
+    ):  # fmt: skip
+        assert (name, "") not in page
+    assert page["generator_relay_commanded", ""] == 0
+
+
+def test_counters_are_there_before_anything_has_happened() -> None:
+    page = samples(None)
+    assert page["generator_notifications_total", "firing"] == 0
+    assert page["generator_notifications_rejected_total", "other_site"] == 0
+
+
+def test_every_metric_can_be_asked_for_by_name() -> None:
+    registry = CollectorRegistry()
+    registry.register(GeneratorCollector(lambda: snapshot(running()), Counts()))
+    text = generate_latest(registry.restricted_registry(["generator_phase"])).decode()
+    assert text.count("generator_phase{") == len(PHASES)
+    assert "generator_mode" not in text
+
+
+def test_the_example_configuration_is_one() -> None:
+    load(Path(__file__).resolve().parents[3] / "deploy" / "actuator.yml")

@@ -1,0 +1,92 @@
+"""What is said of a configuration that is valid and odd, and that nothing is said of one that is neither."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actuator import config
+from actuator.config import Config
+from actuator.config_warnings import warnings
+from tests.actuator.harness.process import FAST, merged
+from tests.support import ROOT
+from toolkit.config import decode
+
+BASE: dict[str, Any] = {
+    "exporter": {"url": "http://127.0.0.1:10048/metrics"},
+    "relay": {"type": "hid"},
+    "journal": "journal.db",
+}
+
+
+def said(over: dict[str, Any], base: dict[str, Any] = BASE) -> tuple[str, ...]:
+    return warnings(decode(merged(base, over), Config))
+
+
+ODD: dict[str, dict[str, Any]] = {
+    "emergency_soc: found 23 % with start_soc 25 %: ": {"emergency_soc": "23%"},
+    "start_soc: found 85 %: ": {"start_soc": "85%", "stop_soc": "95%"},
+    "emergency_volts.per_12v: found 5 V, which ruins": {"emergency_volts": {"per_12v": 5}},
+    "emergency_volts.per_12v: found 46 V, under which": {"emergency_volts": {"per_12v": 46}},
+    "emergency_volts.value: found 4.6 V: ": {"emergency_volts": {"value": 4.6, "metric": "classic_battery_volts"}},
+    "emergency_volts.value: found 15 V: ": {"emergency_volts": {"value": 15, "metric": "classic_battery_volts"}},
+    "emergency_volts.value: found 460 V: ": {"emergency_volts": {"value": 460, "metric": "classic_battery_volts"}},
+    "alerts.heartbeat_timeout: found 90 s: ": {"alerts": {"heartbeat_timeout": "90s"}},
+    "alerts.lease: found 4 min with heartbeat_timeout 5 min: ": {"alerts": {"lease": "4m"}},
+    "alerts.inhibit: found no name: ": {"alerts": {"inhibit": []}},
+    "limits.min_run: found 4 h with max_run 4 h: ": {"limits": {"min_run": "4h"}},
+    "limits.start_confirm: found 5 h with max_run 4 h: ": {"limits": {"start_confirm": "5h"}},
+    "limits.daily_budget: found 3 h with max_run 4 h: ": {"limits": {"daily_budget": "3h"}},
+    "limits.stop_confirm: found 2 min with tail 3 min: ": {"limits": {"stop_confirm": "2m"}},
+    "limits.attempts: found 6: ": {"limits": {"attempts": 6}},
+    "evidence: found ac_input and ags both false: ": {"evidence": {"ac_input": False, "ags": False}},
+    "evidence.min_volts: found 8 V, which a dead line": {"evidence": {"min_volts": 8}},
+    "evidence.min_volts: found 800 V, which a line of 120 V never": {"evidence": {"min_volts": 800}},
+    "quiet_hours: found 06:00 to 05:00: 23 h of each": {"quiet_hours": {"from": "06:00", "to": "05:00"}},
+    "exercise.for: found 4 h with limits.max_run 4 h: ": {"exercise": {"for": "4h"}},
+    "exercise.every: found 10 min with for 20 min: ": {"exercise": {"every": "10m"}},
+    "exercise.at: found 22:00 for 20 min with quiet_hours from 21:00 to 06:00: ": {
+        "exercise": {"at": "22:00"}, "quiet_hours": {},
+    },
+    "exercise.at: found 20:50 for 20 min with quiet_hours from 21:00 to 06:00: ": {
+        "exercise": {"at": "20:50"}, "quiet_hours": {},
+    },
+    "blind: found with on_blind finish: ": {"blind": {"run": "1h"}},
+    "blind.run: found 5 h with limits.max_run 4 h: ": {"on_blind": "start", "blind": {"run": "5h"}},
+    "blind.every: found 1 h with run 2 h: ": {"on_blind": "start", "blind": {"every": "1h"}},
+    "relay.type: found simulated: ": {"relay": {"type": "simulated"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("begins", ODD)
+def test_it_is_odd_and_said_alone(begins: str) -> None:
+    (sentence,) = said(ODD[begins])
+    assert sentence.startswith(begins)
+
+
+ORDINARY: dict[str, dict[str, Any]] = {
+    "the defaults": {},
+    "a start three points over the emergency": {"emergency_soc": "22%"},
+    "volts of each nominal": {"emergency_volts": {"value": 46.0, "metric": "classic_battery_volts"}},
+    "volts of 12 V nominal": {"emergency_volts": {"value": 11.5, "metric": "classic_battery_volts"}},
+    "no volts": {"emergency_volts": "none"},
+    "a heartbeat of two minutes": {"alerts": {"heartbeat_timeout": "2m"}},
+    "as many attempts as that": {"limits": {"attempts": 5}},
+    "a day as long as a run": {"limits": {"daily_budget": "4h"}},
+    "nights, and an exercise in the morning": {"quiet_hours": {}, "exercise": {"at": "06:00"}},
+    "an exercise that is over when the night begins": {"quiet_hours": {}, "exercise": {"at": "20:30"}},
+    "twenty quiet hours": {"quiet_hours": {"from": "12:00", "to": "08:00"}},
+    "runs without any information": {"on_blind": "start"},
+    "the AGS alone": {"evidence": {"ac_input": False}},
+    "seconds instead of hours": {"exporter": {"interval": "200ms"}, **FAST},
+}
+
+
+@pytest.mark.parametrize("what", ORDINARY)
+def test_it_is_ordinary_and_nothing_is_said(what: str) -> None:
+    assert said(ORDINARY[what]) == ()
+
+
+def test_the_example_is_ordinary() -> None:
+    assert warnings(config.load(ROOT / "deploy" / "actuator.yml")) == ()

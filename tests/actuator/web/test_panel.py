@@ -1,0 +1,179 @@
+"""The panel in real Chromium: it says what is so, it obeys, and it never looks alive when it is not."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright", reason="make test-browser installs it")
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.actuator.harness.process import Actuator, site
+from tests.support import wait_until
+
+pytestmark = pytest.mark.browser
+
+SHOTS = os.environ.get("PANEL_SHOTS")
+"""A folder: there each state is kept as a picture, for people to look at."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1100, "height": 1250})
+    opened = context.new_page()
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
+    yield opened
+    context.close()
+    assert problems == []
+
+
+def shot(page: Page, name: str) -> None:
+    if not SHOTS:
+        return
+    folder = Path(SHOTS)
+    page.screenshot(path=folder / f"{name}.png", full_page=True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark")
+    page.screenshot(path=folder / f"{name}-phone-dark.png", full_page=True)
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1100, "height": 1250})
+
+
+def order(page: Page, button: str, yes: str) -> None:
+    page.locator(button).click()
+    expect(page.locator("#ask")).to_be_visible()
+    page.locator("#yes", has_text=yes).click()
+
+
+def fresh(it: Actuator) -> None:
+    wait_until(lambda: it.status()["soc"] is not None, 10, "a fresh state of charge")
+
+
+def test_off_then_running_then_connection_lost(tmp_path: Path, page: Page) -> None:
+    with site(tmp_path, {"limits": {"max_run": "4h"}}) as it, it.running() as process:
+        fresh(it)
+        it.beat_twice()
+        page.goto(it.url)
+        expect(page.locator("#link")).to_have_text("live")
+        expect(page.locator("#sentence")).to_have_text("Off: SOC 50 %, starts at 25 %, the alerts decide.")
+        expect(page.locator("#contact .big")).to_have_text("Open")
+        expect(page.locator("#auto")).to_have_attribute("aria-pressed", "true")
+        shot(page, "off")
+        it.page.soc = 0.184
+        it.close_for_an_alert()
+        expect(page.locator("#contact .big")).to_have_text("Closed")
+        expect(page.locator("#engine .big")).to_have_text("Runs")
+        expect(page.locator("#sentence")).to_contain_text("Running for alert")
+        expect(page.locator("#soc .big")).to_have_text("18.4 %")
+        expect(page.locator("#rows")).to_contain_text("Contact closed for alert")
+        shot(page, "running")
+        process.signal(signal.SIGKILL)
+        expect(page.locator("#lost")).to_be_visible(timeout=15_000)
+        expect(page.locator("#lost")).to_contain_text("Connection lost. What stands below was so at")
+        expect(page.locator("#link")).to_have_text("connection lost")
+        expect(page).to_have_title("Generator: connection lost")
+        expect(page.get_by_role("button", name="On", exact=True)).to_be_disabled()
+        expect(page.get_by_role("button", name="Off", exact=True)).to_be_enabled()
+        shot(page, "lost")
+
+
+def test_it_comes_back_by_itself(tmp_path: Path, page: Page) -> None:
+    with site(tmp_path) as it:
+        with it.running():
+            page.goto(it.url)
+            expect(page.locator("#link")).to_have_text("live")
+        expect(page.locator("#link")).to_have_text("connection lost", timeout=15_000)
+        with it.running():
+            expect(page.locator("#link")).to_have_text("live", timeout=20_000)
+            expect(page.locator("#lost")).to_be_hidden()
+
+
+def test_the_operator_switches(tmp_path: Path, page: Page) -> None:
+    with site(tmp_path, {"limits": {"max_run": "4h"}}) as it, it.running():
+        fresh(it)
+        page.goto(it.url)
+        expect(page.locator("#link")).to_have_text("live")
+        page.locator("#on").click()
+        expect(page.locator("#question")).to_contain_text("Run the engine for 2 h?")
+        shot(page, "question")
+        page.get_by_role("button", name="No, leave it").click()
+        assert not it.board.closed()
+        page.locator("#for").select_option(label="for 30 min")
+        order(page, "#on", "Run it")
+        expect(page.locator("#answer")).to_contain_text("On for 30 min: taken. Starting for manual")
+        assert it.board.closed()
+        expect(page.locator("#on")).to_have_attribute("aria-pressed", "true")
+        order(page, "#off", "Off")
+        expect(page.locator("#answer")).to_contain_text("Off: taken. ")
+        assert not it.board.closed()
+        expect(page.locator("#sentence")).to_contain_text(re.compile("switched off by the operator|Stopping"))
+        order(page, "#auto", "Automatic")
+        expect(page.locator("#auto")).to_have_attribute("aria-pressed", "true")
+        order(page, "#acknowledge", "Acknowledge")
+        expect(page.locator("#answer")).to_contain_text("Acknowledge: taken. ")
+
+
+def test_what_forbids_and_what_is_out_of_order_is_said(tmp_path: Path, page: Page) -> None:
+    with site(tmp_path, {"limits": {"max_run": "4h"}}) as it, it.running():
+        fresh(it)
+        it.page.soc = 0.11
+        it.beat_twice()
+        assert it.notify("GeneratorInhibit", reason="fuel") == 200
+        it.notify("BatterySocLow")
+        page.goto(it.url)
+        expect(page.locator("#why")).to_contain_text("Forbidden by an alert: GeneratorInhibit for people")
+        expect(page.locator("#sentence")).to_contain_text("held back")
+        shot(page, "inhibited")
+        it.board.refuses_writes = True
+        it.board.set(0, closed=True)
+        expect(page.locator("#contact .big")).to_have_text("Closed", timeout=10_000)
+        expect(page.locator("#contact .under")).to_have_text("commanded open, but the board says closed")
+        expect(page.locator("#sentence")).to_contain_text("Unknown: the contact should be open")
+        expect(page.locator("#faults")).to_contain_text("The relay: ")
+        shot(page, "fault")
+        it.page.status = 500
+        it.board.silent = True
+        expect(page.locator("#contact .big")).to_have_text("Unknown", timeout=10_000)
+        order(page, "#off", "Off")
+        expect(page.locator("#answer")).to_contain_text("not done", timeout=15_000)
+
+
+def test_by_keyboard_and_by_name(tmp_path: Path, page: Page) -> None:
+    with site(tmp_path) as it, it.running():
+        page.goto(it.url)
+        expect(page.locator("#link")).to_have_text("live")
+        for name in ("Automatic", "On", "Off", "Acknowledge"):
+            expect(page.get_by_role("button", name=name, exact=True)).to_be_enabled()
+        page.get_by_role("button", name="Off", exact=True).focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#ask")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.locator("#ask")).to_be_hidden()
+        assert it.status()["mode"] == "auto"
+        expect(page.locator("#heard")).to_contain_text("Contact open.")
+
+
+def test_a_narrow_screen_needs_no_sideways_scrolling(tmp_path: Path, page: Page) -> None:
+    with site(tmp_path) as it, it.running():
+        page.set_viewport_size({"width": 320, "height": 640})
+        page.goto(it.url)
+        expect(page.locator("#link")).to_have_text("live")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
