@@ -29,7 +29,7 @@ from actuator.relay import GpioRelay, ModbusRelay, RelayConfig, RelayError, Rela
 from actuator.relay.async_relay import AsyncRelay
 from actuator.relay.lock import hold
 from actuator.report.metrics import Counts, GeneratorCollector
-from actuator.web import server
+from actuator.web import guards, server
 from toolkit import log
 from toolkit.config import ConfigError
 from toolkit.flags import Flags
@@ -110,7 +110,7 @@ def check(flags: Flags) -> tuple[Config, WebConfig]:
     """
     config = configuration.load(flags.config_file)
     web_config = WebConfig.load(flags.web_config_file)
-    refused = server.exposure(flags.listen_addresses, web_config, allow_anonymous=flags.allow_anonymous)
+    refused = guards.exposure(flags.listen_addresses, web_config, allow_anonymous=flags.allow_anonymous)
     if refused:
         raise ConfigError("", refused, "")
     return config, web_config

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import hashlib
-import ipaddress
 import json
 import math
-import urllib.parse
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry
 
 from actuator import journal
@@ -28,7 +23,8 @@ from actuator.loop.runtime import Runtime
 from actuator.report import status
 from actuator.report.metrics import Counts
 from actuator.report.snapshot import Snapshot
-from toolkit import flags, log
+from actuator.web import guards
+from toolkit import log
 from toolkit.config import ConfigError, Duration, decode
 from toolkit.formatting import span
 from toolkit.web import application
@@ -40,8 +36,6 @@ PATIENCE = 8.0
 
 MOST_MISSED = 1_000
 """Rows that a stream which comes back is sent at once."""
-
-_REFUSED = {400: "malformed", 401: "unauthenticated", 413: "too_large", 415: "content_type"}
 
 _log = log.get(__name__)
 
@@ -79,8 +73,8 @@ def build(
         landing=False,
     )
     routes = _Routes(runtime, counts)
-    app.middlewares.insert(0, _counting(counts))
-    app.middlewares.append(_same_site(lambda: web_config.has_users or allow_anonymous))
+    app.middlewares.insert(0, guards.count_refusals(counts, ALERTS))
+    app.middlewares.append(guards.refuse_other_sites(lambda: web_config.has_users or allow_anonymous))
     app.router.add_get("/", routes.panel)
     app.router.add_post(ALERTS, routes.alerts)
     app.router.add_get("/api/v1/status", routes.status)
@@ -91,22 +85,11 @@ def build(
     return app
 
 
-def exposure(addresses: Sequence[str], web_config: WebConfig, *, allow_anonymous: bool) -> str:
-    """Return why these addresses may not be listened on without users; empty when they may."""
-    open_to_others = [address for address in addresses if not flags.is_loopback(address)]
-    if not open_to_others or web_config.has_users or allow_anonymous:
-        return ""
-    return (
-        f"--web.listen-address={open_to_others[0]} lets others start the engine: expected a loopback address such as "
-        "127.0.0.1:10049, or basic_auth_users in --web.config.file, or --web.allow-anonymous if that is what you want"
-    )
-
-
 class _Routes:
     def __init__(self, runtime: Runtime, counts: Counts) -> None:
         self._runtime, self._counts = runtime, counts
         self._panel = (resources.files("actuator.web") / "panel" / "index.html").read_text(encoding="utf-8")
-        self._policy = _policy(self._panel)
+        self._policy = guards.content_security_policy(self._panel)
 
     async def panel(self, _request: web.Request) -> web.Response:
         headers = {"Content-Security-Policy": self._policy, hdrs.CACHE_CONTROL: "no-store"}
@@ -250,19 +233,6 @@ class _Routes:
         return self._runtime.snapshot
 
 
-def _policy(page: str) -> str:
-    """Return the policy that lets the page's own style and script work, and nothing else."""
-
-    def own(tag: str) -> str:
-        inside = page.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
-        return f"'sha256-{base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()}'"
-
-    return (
-        f"default-src 'none'; style-src {own('style')}; script-src {own('script')}; connect-src 'self'; img-src data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-
-
 def _status(snapshot: Snapshot) -> web.Response:
     return web.Response(
         body=status.document(snapshot), content_type="application/json", headers={hdrs.CACHE_CONTROL: "no-store"}
@@ -327,50 +297,3 @@ def _number(text: str | None, otherwise: int) -> int:
 def _event(kind: str, data: bytes, number: int | None = None) -> bytes:
     head = b"" if number is None else f"id: {number}\n".encode()
     return head + f"event: {kind}\n".encode() + b"data: " + data + b"\n\n"
-
-
-def _counting(counts: Counts) -> Middleware:
-    """Count what the webhook refuses, by the status that goes out."""
-
-    @web.middleware
-    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
-        response = await handler(request)
-        if request.path == ALERTS and request.method == hdrs.METH_POST and response.status in _REFUSED:
-            counts.rejected[_REFUSED[response.status]] += 1
-        return response
-
-    return count
-
-
-def _same_site(guarded: Callable[[], bool]) -> Middleware:
-    """Refuse what a page of another site makes a browser send: it would come with the operator's own rights.
-
-    A browser says where a request comes from; other programs say nothing and are let through. Where nobody is asked
-    for a password the name must be an address or localhost too, lest another site's name be made to point here.
-    """
-
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.method in (hdrs.METH_GET, hdrs.METH_HEAD):
-            return await handler(request)
-        origin, fetch_site = request.headers.get(hdrs.ORIGIN), request.headers.get("Sec-Fetch-Site")
-        foreign = fetch_site not in (None, "same-origin", "none")
-        if origin is not None:
-            parts = urllib.parse.urlsplit(origin)
-            foreign |= parts.netloc != request.host
-            foreign |= not guarded() and not _is_address(parts.hostname or "")
-        if foreign:
-            raise web.HTTPForbidden(text="This came from a page of another site.")
-        return await handler(request)
-
-    return check
-
-
-def _is_address(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
