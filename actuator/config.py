@@ -43,7 +43,7 @@ class Exporter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 "three samples make a fact",
             )
         if (self.username is None) != (self.password_file is None):
-            raise ValueError("found one of username and password_file, expected both or neither")
+            raise ValueError("got one of username and password_file, expected both or neither")
 
 
 class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -32,7 +32,7 @@ def warnings(config: Config) -> tuple[str, ...]:
         *_blind(config),
     )
     if isinstance(config.relay, SimulatedRelay):
-        said += ("relay.type: found simulated: it moves no contact, and no engine starts",)
+        said += ("relay.type: got simulated: it moves no contact, and no engine starts",)
     return said
 
 
@@ -40,11 +40,11 @@ def _thresholds(config: Config) -> Iterator[str]:
     start, emergency = config.start_soc, config.emergency_soc
     if start - emergency < 0.03 - 1e-9:
         yield (
-            f"emergency_soc: found {percent(emergency)} with start_soc {percent(start)}: less than 3 points between "
+            f"emergency_soc: got {percent(emergency)} with start_soc {percent(start)}: less than 3 points between "
             "them, so an ordinary start can become an emergency, which quiet hours do not hold back"
         )
     if start > 0.8:
-        yield f"start_soc: found {percent(start)}: the engine is wanted whenever the battery is not nearly full"
+        yield f"start_soc: got {percent(start)}: the engine is wanted whenever the battery is not nearly full"
     if config.emergency_volts != "none":
         yield from _volts(config.emergency_volts)
 
@@ -53,11 +53,11 @@ def _volts(volts: EmergencyVolts) -> Iterator[str]:
     low, high = _LIVING
     if volts.per_12v is not None and not low <= volts.per_12v <= high:
         why = "which ruins a battery" if volts.per_12v < low else "under which a healthy battery may rest"
-        yield f"emergency_volts.per_12v: found {volts.per_12v:g} V, {why}; 11.5 is usual"
+        yield f"emergency_volts.per_12v: got {volts.per_12v:g} V, {why}; 11.5 is usual"
     if volts.value is not None and not any(low * n <= volts.value * 12 <= high * n for n in _NOMINAL):
         names = ", ".join(map(str, _NOMINAL))
         yield (
-            f"emergency_volts.value: found {volts.value:g} V: no battery of {names} V nominal is nearly empty at that; "
+            f"emergency_volts.value: got {volts.value:g} V: no battery of {names} V nominal is nearly empty at that; "
             "11.5 V for each 12 V is usual"
         )
 
@@ -67,16 +67,16 @@ def _alerts(config: Config) -> Iterator[str]:
     timeout = alerts.heartbeat_timeout
     if timeout < 2 * _BEAT and config.limits.max_run >= _REAL_RUN:
         yield (
-            f"alerts.heartbeat_timeout: found {span(timeout)}: the sample configuration of Alertmanager sends "
+            f"alerts.heartbeat_timeout: got {span(timeout)}: the sample configuration of Alertmanager sends "
             f"a heartbeat every {span(_BEAT)}, so a single late one gives the alert path up"
         )
     if alerts.lease < timeout:
         yield (
-            f"alerts.lease: found {span(alerts.lease)} with heartbeat_timeout {span(timeout)}: a start alert is "
+            f"alerts.lease: got {span(alerts.lease)} with heartbeat_timeout {span(timeout)}: a start alert is "
             "forgotten before its path is known to be dead"
         )
     if not alerts.inhibits:
-        yield "alerts.inhibit: found no name: no alert can forbid the engine to run"
+        yield "alerts.inhibit: got no name: no alert can forbid the engine to run"
 
 
 def _limits(config: Config) -> Iterator[str]:
@@ -84,27 +84,27 @@ def _limits(config: Config) -> Iterator[str]:
     longest = f"with max_run {span(limits.max_run)}"
     if limits.min_run >= limits.max_run:
         yield (
-            f"limits.min_run: found {span(limits.min_run)} {longest}: a run goes on to max_run, however full the "
+            f"limits.min_run: got {span(limits.min_run)} {longest}: a run goes on to max_run, however full the "
             "battery is"
         )
     if limits.start_confirm > limits.max_run:
         yield (
-            f"limits.start_confirm: found {span(limits.start_confirm)} {longest}: a run is over before its engine can "
+            f"limits.start_confirm: got {span(limits.start_confirm)} {longest}: a run is over before its engine can "
             "be found not to have started, so failed starts are never counted"
         )
     if limits.daily_budget < limits.max_run:
         yield (
-            f"limits.daily_budget: found {span(limits.daily_budget)} {longest}: no run can last max_run, and one can "
+            f"limits.daily_budget: got {span(limits.daily_budget)} {longest}: no run can last max_run, and one can "
             "use up the whole day's budget"
         )
     if limits.stop_confirm < limits.tail:
         yield (
-            f"limits.stop_confirm: found {span(limits.stop_confirm)} with tail {span(limits.tail)}: a failure to stop "
+            f"limits.stop_confirm: got {span(limits.stop_confirm)} with tail {span(limits.tail)}: a failure to stop "
             "is said while the engine is still in its tail"
         )
     if limits.attempts > 5:
         yield (
-            f"limits.attempts: found {limits.attempts}: so many failed starts before the lock-out; the AGS cranks "
+            f"limits.attempts: got {limits.attempts}: so many failed starts before the lock-out; the AGS cranks "
             "several times in each"
         )
 
@@ -112,10 +112,10 @@ def _limits(config: Config) -> Iterator[str]:
 def _evidence(config: Config) -> Iterator[str]:
     evidence = config.evidence
     if not (evidence.ac_input or evidence.ags):
-        yield "evidence: found ac_input and ags both false: nothing can prove that the engine runs, or has stopped"
+        yield "evidence: got ac_input and ags both false: nothing can prove that the engine runs, or has stopped"
     elif evidence.ac_input and not 40 <= evidence.min_volts <= 200:
         why = "which a dead line may show" if evidence.min_volts < 40 else "which a line of 120 V never has"
-        yield f"evidence.min_volts: found {evidence.min_volts:g} V, {why}; 80 is usual"
+        yield f"evidence.min_volts: got {evidence.min_volts:g} V, {why}; 80 is usual"
 
 
 def _calendar(config: Config) -> Iterator[str]:
@@ -123,36 +123,36 @@ def _calendar(config: Config) -> Iterator[str]:
     hours = "" if quiet is None else f"quiet_hours from {quiet.from_} to {quiet.to}"
     if quiet is not None and (quiet.to - quiet.from_) % (24 * 60) > 20 * 60:
         yield (
-            f"quiet_hours: found {quiet.from_} to {quiet.to}: {span((quiet.to - quiet.from_) % 1440 * MINUTE)} of each "
+            f"quiet_hours: got {quiet.from_} to {quiet.to}: {span((quiet.to - quiet.from_) % 1440 * MINUTE)} of each "
             "day are left to emergencies; are the two swapped?"
         )
     if exercise is None:
         return
     if exercise.for_ >= longest:
         yield (
-            f"exercise.for: found {span(exercise.for_)} with limits.max_run {span(longest)}: no run is proven for so "
+            f"exercise.for: got {span(exercise.for_)} with limits.max_run {span(longest)}: no run is proven for so "
             "long, so the exercise is due again and again"
         )
     if exercise.every <= exercise.for_:
         yield (
-            f"exercise.every: found {span(exercise.every)} with for {span(exercise.for_)}: the next one is due before "
+            f"exercise.every: got {span(exercise.every)} with for {span(exercise.for_)}: the next one is due before "
             "the last is over"
         )
     minutes = range(exercise.at, exercise.at + int(exercise.for_ // MINUTE) + 1)
     if quiet is not None and any(quiet.contain(minute % (24 * 60)) for minute in minutes):
-        yield f"exercise.at: found {exercise.at} for {span(exercise.for_)} with {hours}: they hold it back, or end it"
+        yield f"exercise.at: got {exercise.at} for {span(exercise.for_)} with {hours}: they hold it back, or end it"
 
 
 def _blind(config: Config) -> Iterator[str]:
     blind, longest = config.blind, config.limits.max_run
     if config.on_blind != "start":
         if blind != Blind():
-            yield f"blind: found with on_blind {config.on_blind}: it counts with on_blind: start alone"
+            yield f"blind: got with on_blind {config.on_blind}: it counts with on_blind: start alone"
         return
     if blind.run > longest:
-        yield f"blind.run: found {span(blind.run)} with limits.max_run {span(longest)}: the run ends at max_run"
+        yield f"blind.run: got {span(blind.run)} with limits.max_run {span(longest)}: the run ends at max_run"
     if blind.every <= blind.run:
         yield (
-            f"blind.every: found {span(blind.every)} with run {span(blind.run)}: the next run is due before the last "
+            f"blind.every: got {span(blind.every)} with run {span(blind.run)}: the next run is due before the last "
             "is over"
         )

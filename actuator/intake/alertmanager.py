@@ -70,7 +70,7 @@ def read(body: bytes, alerts: AlertSettings) -> Notification:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"expected Alertmanager's webhook payload: {error}") from error
     if payload.version != "4":
-        raise ValueError(f'found version "{payload.version}", expected Alertmanager\'s webhook payload version "4"')
+        raise ValueError(f'got version "{payload.version}", expected Alertmanager\'s webhook payload version "4"')
     kinds: dict[str, Literal["start", "stop", "heartbeat", "inhibit"]] = dict.fromkeys(alerts.inhibits, "inhibit")
     kinds |= {alerts.start: "start", alerts.stop: "stop", alerts.heartbeat: "heartbeat"}
     notices: list[Notice] = []

@@ -97,7 +97,7 @@ class _Routes:
 
     async def alerts(self, request: web.Request) -> web.Response:
         if request.content_type != "application/json":
-            raise web.HTTPUnsupportedMediaType(text=f"Found {request.content_type}, expected application/json.")
+            raise web.HTTPUnsupportedMediaType(text=f"Got {request.content_type}, expected application/json.")
         try:
             notified = alertmanager.read(await request.read(), self._runtime.config.alerts)
         except ValueError as error:
@@ -133,10 +133,10 @@ class _Routes:
         order = await _json(request)
         mode, spoken = order.get("mode"), order.get("for")
         if mode not in ("auto", "on", "off"):
-            raise web.HTTPBadRequest(text=f'Found mode {json.dumps(mode)}, expected "auto", "on" or "off".')
+            raise web.HTTPBadRequest(text=f'Got mode {json.dumps(mode)}, expected "auto", "on" or "off".')
         unknown = sorted(order.keys() - {"mode", "for"})
         if mode != "off" and unknown:
-            raise web.HTTPBadRequest(text=f'Found "{unknown[0]}", expected only "mode" and "for".')
+            raise web.HTTPBadRequest(text=f'Got "{unknown[0]}", expected only "mode" and "for".')
         seconds = None
         if mode == "on":
             seconds = self._seconds(spoken)
@@ -154,7 +154,7 @@ class _Routes:
         longest = self._runtime.config.limits.max_run
         if not 0 < seconds <= longest:
             raise web.HTTPBadRequest(
-                text=f"Found {span(seconds)}, expected more than nothing and at most limits.max_run, {span(longest)}."
+                text=f"Got {span(seconds)}, expected more than nothing and at most limits.max_run, {span(longest)}."
             )
         return seconds
 
@@ -187,7 +187,7 @@ class _Routes:
     async def journal(self, request: web.Request) -> web.Response:
         form = request.query.get("format", "json")
         if form not in ("json", "csv"):
-            raise web.HTTPBadRequest(text=f'Found format "{form}", expected json or csv.')
+            raise web.HTTPBadRequest(text=f'Got format "{form}", expected json or csv.')
         render = journal.as_csv if form == "csv" else journal.as_json
         try:
             body = await self._runtime.keeper.read(
@@ -255,12 +255,12 @@ async def _in_time(awaited: Awaitable[Outcome]) -> Outcome:
 
 async def _json(request: web.Request) -> dict[str, Any]:
     if request.content_type != "application/json":
-        raise web.HTTPUnsupportedMediaType(text=f"Found {request.content_type}, expected application/json.")
+        raise web.HTTPUnsupportedMediaType(text=f"Got {request.content_type}, expected application/json.")
     try:
         document = json.loads(await request.read())
         json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is no text that could be answered
     except (ValueError, RecursionError) as error:
-        raise web.HTTPBadRequest(text=f"Found no JSON: {error}") from error
+        raise web.HTTPBadRequest(text=f"Got no JSON: {error}") from error
     if not isinstance(document, dict):
         raise web.HTTPBadRequest(text="Expected a JSON object.")
     return document
@@ -277,7 +277,7 @@ def _moment(text: str | None) -> float | None:
         when = datetime.fromisoformat(text)
     except ValueError:
         expected = "a time such as 2026-01-31T08:00:00Z, or Unix seconds"
-        raise web.HTTPBadRequest(text=f'Found since "{text}", expected {expected}.') from None
+        raise web.HTTPBadRequest(text=f'Got since "{text}", expected {expected}.') from None
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
@@ -286,7 +286,7 @@ def _most(text: str | None) -> int:
     if not text:
         return journal.MOST_ROWS
     if not text.isascii() or not text.isdecimal() or len(text) > 9:
-        raise web.HTTPBadRequest(text=f'Found most "{text}", expected a number of rows.')
+        raise web.HTTPBadRequest(text=f'Got most "{text}", expected a number of rows.')
     return int(text)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.actuator.harness.process import Actuator, site
 from tests.support import command, wait_until
 
-ODD = "limits.min_run: found 60 s with max_run 60 s: "
+ODD = "limits.min_run: got 60 s with max_run 60 s: "
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:

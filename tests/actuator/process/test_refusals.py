@@ -120,5 +120,5 @@ def test_a_since_that_is_no_moment_is_400(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running():
         for since in ("nan", "NaN", "inf", "-inf", "1e999"):
             code, said = it.get(f"/api/v1/journal?since={since}")
-            assert (code, f'Found since "{since}"' in said) == (400, True), said
+            assert (code, f'Got since "{since}"' in said) == (400, True), said
         assert it.get("/api/v1/journal?since=1.5e9")[0] == 200

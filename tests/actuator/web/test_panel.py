@@ -57,7 +57,7 @@ def shot(page: Page, name: str) -> None:
     page.set_viewport_size({"width": 1100, "height": 1250})
 
 
-def order(page: Page, button: str, yes: str) -> None:
+def command(page: Page, button: str, yes: str) -> None:
     page.locator(button).click()
     expect(page.locator("#ask")).to_be_visible()
     page.locator("#yes", has_text=yes).click()
@@ -80,14 +80,14 @@ def test_off_then_running_then_connection_lost(tmp_path: Path, page: Page) -> No
         it.page.soc = 0.184
         it.close_for_an_alert()
         expect(page.locator("#contact .big")).to_have_text("Closed")
-        expect(page.locator("#engine .big")).to_have_text("Runs")
+        expect(page.locator("#engine .big")).to_have_text("Running")
         expect(page.locator("#sentence")).to_contain_text("Running for alert")
         expect(page.locator("#soc .big")).to_have_text("18.4 %")
         expect(page.locator("#rows")).to_contain_text("Contact closed for alert")
         shot(page, "running")
         process.signal(signal.SIGKILL)
         expect(page.locator("#lost")).to_be_visible(timeout=15_000)
-        expect(page.locator("#lost")).to_contain_text("Connection lost. What stands below was so at")
+        expect(page.locator("#lost")).to_contain_text("Connection lost. The values below are from")
         expect(page.locator("#link")).to_have_text("connection lost")
         expect(page).to_have_title("Generator: connection lost")
         expect(page.get_by_role("button", name="On", exact=True)).to_be_disabled()
@@ -117,18 +117,18 @@ def test_the_operator_switches(tmp_path: Path, page: Page) -> None:
         page.get_by_role("button", name="No, leave it").click()
         assert not it.board.closed()
         page.locator("#for").select_option(label="for 30 min")
-        order(page, "#on", "Run it")
-        expect(page.locator("#answer")).to_contain_text("On for 30 min: taken. Starting for manual")
+        command(page, "#on", "Run it")
+        expect(page.locator("#answer")).to_contain_text("On for 30 min: accepted. Starting for manual")
         assert it.board.closed()
         expect(page.locator("#on")).to_have_attribute("aria-pressed", "true")
-        order(page, "#off", "Off")
-        expect(page.locator("#answer")).to_contain_text("Off: taken. ")
+        command(page, "#off", "Off")
+        expect(page.locator("#answer")).to_contain_text("Off: accepted. ")
         assert not it.board.closed()
         expect(page.locator("#sentence")).to_contain_text(re.compile("switched off by the operator|Stopping"))
-        order(page, "#auto", "Automatic")
+        command(page, "#auto", "Automatic")
         expect(page.locator("#auto")).to_have_attribute("aria-pressed", "true")
-        order(page, "#acknowledge", "Acknowledge")
-        expect(page.locator("#answer")).to_contain_text("Acknowledge: taken. ")
+        command(page, "#acknowledge", "Reset")
+        expect(page.locator("#answer")).to_contain_text("Reset lock-out: accepted. ")
 
 
 def test_what_forbids_and_what_is_out_of_order_is_said(tmp_path: Path, page: Page) -> None:
@@ -152,7 +152,7 @@ def test_what_forbids_and_what_is_out_of_order_is_said(tmp_path: Path, page: Pag
         it.page.status = 500
         it.board.silent = True
         expect(page.locator("#contact .big")).to_have_text("Unknown", timeout=10_000)
-        order(page, "#off", "Off")
+        command(page, "#off", "Off")
         expect(page.locator("#answer")).to_contain_text("not done", timeout=15_000)
 
 
@@ -160,7 +160,7 @@ def test_by_keyboard_and_by_name(tmp_path: Path, page: Page) -> None:
     with site(tmp_path) as it, it.running():
         page.goto(it.url)
         expect(page.locator("#link")).to_have_text("live")
-        for name in ("Automatic", "On", "Off", "Acknowledge"):
+        for name in ("Automatic", "On", "Off", "Reset lock-out"):
             expect(page.get_by_role("button", name=name, exact=True)).to_be_enabled()
         page.get_by_role("button", name="Off", exact=True).focus()
         page.keyboard.press("Enter")
@@ -168,7 +168,7 @@ def test_by_keyboard_and_by_name(tmp_path: Path, page: Page) -> None:
         page.keyboard.press("Escape")
         expect(page.locator("#ask")).to_be_hidden()
         assert it.status()["mode"] == "auto"
-        expect(page.locator("#heard")).to_contain_text("Contact open.")
+        expect(page.locator("#announcement")).to_contain_text("Contact open.")
 
 
 def test_a_narrow_screen_needs_no_sideways_scrolling(tmp_path: Path, page: Page) -> None:
