@@ -1,4 +1,4 @@
-"""`actuator.yml`: the settings of the decision, and where the page, the relay and the journal are."""
+"""Read `actuator.yml`: the settings of the decision, the exporter's page, the relay and the journal."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from toolkit.formatting import span
 
 
 class Exporter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the exporter's page is, and how often it is read.
+    """Where the exporter's page is, and how often to read it.
 
     Attributes:
         url: of `/metrics`.
-        interval: between two readings.
-        username: for basic auth, when the exporter asks for it.
-        password_file: holds the password; a trailing line end does not count.
+        interval: between two readings, seconds.
+        username: for basic authentication, if the exporter requires it.
+        password_file: contains the password; a line end after it is ignored.
     """
 
     url: str
@@ -31,7 +31,7 @@ class Exporter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     password_file: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what is no URL, pages too rare for a proof, and half of the credentials."""
+        """Refuse a wrong URL, an interval that is too long, and a user name without a password."""
         if not self.url.startswith(("http://", "https://")):
             raise ConfigError("url", f'"{self.url}"', "a URL such as http://127.0.0.1:10048/metrics")
         longest = BUS_FRESH / SAMPLES
@@ -39,8 +39,7 @@ class Exporter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ConfigError(
                 "interval",
                 span(self.interval),
-                f"at most {span(longest)}, a third of the time for which what the bus says counts as fresh: "
-                "three samples make a fact",
+                f"at most {span(longest)}: three samples are needed within {span(BUS_FRESH)}",
             )
         if (self.username is None) != (self.password_file is None):
             raise ValueError("got one of username and password_file, expected both or neither")
@@ -54,7 +53,7 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     journal: Path
 
     def __post_init__(self) -> None:
-        """Refuse what can only be seen across parts: debounces too short for the page's pace, and zero spans."""
+        """Refuse a debounce that is too short for the page's interval, and every duration of zero."""
         super().__post_init__()
         shortest = SAMPLES * self.exporter.interval
         for name in ("start", "stop", "emergency"):
@@ -63,7 +62,7 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 raise ConfigError(
                     f"debounce.{name}",
                     span(seconds),
-                    f"at least {span(shortest)}, three times exporter.interval: three samples make a fact",
+                    f"at least {span(shortest)}, three times exporter.interval: three samples are needed",
                 )
         _refuse_zero(self, "")
 
@@ -72,13 +71,13 @@ def load(path: Path) -> Config:
     """Read and validate the whole file.
 
     Raises:
-        ConfigError: with file, line, path, what was found and what was expected.
+        ConfigError: with file, line, path, got and expected.
     """
     return load_struct(path, Config)
 
 
 def relay_only(path: Path) -> RelayConfig | None:
-    """Return the relay that the file names, whatever else in it may be wrong; None when even that cannot be read."""
+    """Return the relay of the file even if the rest is wrong; None if the relay cannot be read either."""
     try:
         document = read(path)
         return decode(document["relay"], RelayConfig) if isinstance(document, dict) else None  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
-"""What in a valid configuration an owner probably did not mean: said, never refused. Pure.
+"""Warn of settings that are valid but unusual. Pure.
 
-Settings are held against one another rather than against a scale: one that counts in seconds may well be meant.
+Settings are compared with one another, not with fixed limits: tests and trials use seconds.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from actuator.relay import SimulatedRelay
 from toolkit.formatting import percent, span
 
 _REAL_RUN = HOUR / 2
-"""Seconds of max_run from which an engine is meant, and not a test."""
+"""Seconds of max_run from which the configuration is for a real engine, not for a test."""
 _BEAT = MINUTE
 """Seconds between two heartbeats as the sample Alertmanager configuration sends them (group_interval)."""
 _LIVING = (9.0, 13.0)
-"""Volts of each 12 V nominal between which a battery goes from empty to resting full."""
+"""Volts per 12 V nominal of an empty and of a full resting battery."""
 _NOMINAL = (12, 24, 36, 48)
 
 
 def warnings(config: Config) -> tuple[str, ...]:
-    """Return a sentence for each thing out of the ordinary: where it stands, what was found, and what comes of it."""
-    said = (
+    """Return a sentence for each unusual setting: its path, what was got, and what follows from it."""
+    found = (
         *_thresholds(config),
         *_alerts(config),
         *_limits(config),
@@ -32,8 +32,8 @@ def warnings(config: Config) -> tuple[str, ...]:
         *_blind(config),
     )
     if isinstance(config.relay, SimulatedRelay):
-        said += ("relay.type: got simulated: it moves no contact, and no engine starts",)
-    return said
+        found += ("relay.type: got simulated: it moves no contact and starts no engine",)
+    return found
 
 
 def _thresholds(config: Config) -> Iterator[str]:
@@ -41,10 +41,10 @@ def _thresholds(config: Config) -> Iterator[str]:
     if start - emergency < 0.03 - 1e-9:
         yield (
             f"emergency_soc: got {percent(emergency)} with start_soc {percent(start)}: less than 3 points between "
-            "them, so an ordinary start can become an emergency, which quiet hours do not hold back"
+            "them, so an ordinary start can become an emergency, which quiet hours do not block"
         )
     if start > 0.8:
-        yield f"start_soc: got {percent(start)}: the engine is wanted whenever the battery is not nearly full"
+        yield f"start_soc: got {percent(start)}: the engine starts whenever the battery is not nearly full"
     if config.emergency_volts != "none":
         yield from _volts(config.emergency_volts)
 
@@ -52,7 +52,7 @@ def _thresholds(config: Config) -> Iterator[str]:
 def _volts(volts: EmergencyVolts) -> Iterator[str]:
     low, high = _LIVING
     if volts.per_12v is not None and not low <= volts.per_12v <= high:
-        why = "which ruins a battery" if volts.per_12v < low else "under which a healthy battery may rest"
+        why = "which damages a battery" if volts.per_12v < low else "which a healthy resting battery may have"
         yield f"emergency_volts.per_12v: got {volts.per_12v:g} V, {why}; 11.5 is usual"
     if volts.value is not None and not any(low * n <= volts.value * 12 <= high * n for n in _NOMINAL):
         names = ", ".join(map(str, _NOMINAL))
@@ -68,15 +68,15 @@ def _alerts(config: Config) -> Iterator[str]:
     if timeout < 2 * _BEAT and config.limits.max_run >= _REAL_RUN:
         yield (
             f"alerts.heartbeat_timeout: got {span(timeout)}: the sample configuration of Alertmanager sends "
-            f"a heartbeat every {span(_BEAT)}, so a single late one gives the alert path up"
+            f"a heartbeat every {span(_BEAT)}, so one late heartbeat ends the path alerts"
         )
     if alerts.lease < timeout:
         yield (
-            f"alerts.lease: got {span(alerts.lease)} with heartbeat_timeout {span(timeout)}: a start alert is "
-            "forgotten before its path is known to be dead"
+            f"alerts.lease: got {span(alerts.lease)} with heartbeat_timeout {span(timeout)}: a start alert "
+            "expires before the loss of its path is noticed"
         )
     if not alerts.inhibits:
-        yield "alerts.inhibit: got no name: no alert can forbid the engine to run"
+        yield "alerts.inhibit: got no name: no alert can forbid a run"
 
 
 def _limits(config: Config) -> Iterator[str]:
@@ -84,37 +84,37 @@ def _limits(config: Config) -> Iterator[str]:
     longest = f"with max_run {span(limits.max_run)}"
     if limits.min_run >= limits.max_run:
         yield (
-            f"limits.min_run: got {span(limits.min_run)} {longest}: a run goes on to max_run, however full the "
-            "battery is"
+            f"limits.min_run: got {span(limits.min_run)} {longest}: each run lasts until max_run, even with a "
+            "full battery"
         )
     if limits.start_confirm > limits.max_run:
         yield (
-            f"limits.start_confirm: got {span(limits.start_confirm)} {longest}: a run is over before its engine can "
-            "be found not to have started, so failed starts are never counted"
+            f"limits.start_confirm: got {span(limits.start_confirm)} {longest}: a run ends before a failed "
+            "start can be noticed, so failed starts are never counted"
         )
     if limits.daily_budget < limits.max_run:
         yield (
-            f"limits.daily_budget: got {span(limits.daily_budget)} {longest}: no run can last max_run, and one can "
-            "use up the whole day's budget"
+            f"limits.daily_budget: got {span(limits.daily_budget)} {longest}: no run can last max_run, and one "
+            "run can use the whole budget"
         )
     if limits.stop_confirm < limits.tail:
         yield (
-            f"limits.stop_confirm: got {span(limits.stop_confirm)} with tail {span(limits.tail)}: a failure to stop "
-            "is said while the engine is still in its tail"
+            f"limits.stop_confirm: got {span(limits.stop_confirm)} with tail {span(limits.tail)}: a failure to "
+            "stop is reported while the engine still runs its normal tail"
         )
     if limits.attempts > 5:
         yield (
             f"limits.attempts: got {limits.attempts}: so many failed starts before the lock-out; the AGS cranks "
-            "several times in each"
+            "several times in each of them"
         )
 
 
 def _evidence(config: Config) -> Iterator[str]:
     evidence = config.evidence
     if not (evidence.ac_input or evidence.ags):
-        yield "evidence: got ac_input and ags both false: nothing can prove that the engine runs, or has stopped"
+        yield "evidence: got ac_input and ags both false: nothing can confirm that the engine runs or has stopped"
     elif evidence.ac_input and not 40 <= evidence.min_volts <= 200:
-        why = "which a dead line may show" if evidence.min_volts < 40 else "which a line of 120 V never has"
+        why = "which a dead line may have" if evidence.min_volts < 40 else "which a line of 120 V never has"
         yield f"evidence.min_volts: got {evidence.min_volts:g} V, {why}; 80 is usual"
 
 
@@ -123,36 +123,36 @@ def _calendar(config: Config) -> Iterator[str]:
     hours = "" if quiet is None else f"quiet_hours from {quiet.from_} to {quiet.to}"
     if quiet is not None and (quiet.to - quiet.from_) % (24 * 60) > 20 * 60:
         yield (
-            f"quiet_hours: got {quiet.from_} to {quiet.to}: {span((quiet.to - quiet.from_) % 1440 * MINUTE)} of each "
-            "day are left to emergencies; are the two swapped?"
+            f"quiet_hours: got {quiet.from_} to {quiet.to}: {span((quiet.to - quiet.from_) % 1440 * MINUTE)} of "
+            "each day allow only emergency starts; are from and to swapped?"
         )
     if exercise is None:
         return
     if exercise.for_ >= longest:
         yield (
-            f"exercise.for: got {span(exercise.for_)} with limits.max_run {span(longest)}: no run is proven for so "
-            "long, so the exercise is due again and again"
+            f"exercise.for: got {span(exercise.for_)} with limits.max_run {span(longest)}: no run lasts that "
+            "long, so the exercise is always due again"
         )
     if exercise.every <= exercise.for_:
         yield (
-            f"exercise.every: got {span(exercise.every)} with for {span(exercise.for_)}: the next one is due before "
-            "the last is over"
+            f"exercise.every: got {span(exercise.every)} with for {span(exercise.for_)}: the next exercise is due "
+            "before the last one is over"
         )
     minutes = range(exercise.at, exercise.at + int(exercise.for_ // MINUTE) + 1)
     if quiet is not None and any(quiet.contain(minute % (24 * 60)) for minute in minutes):
-        yield f"exercise.at: got {exercise.at} for {span(exercise.for_)} with {hours}: they hold it back, or end it"
+        yield f"exercise.at: got {exercise.at} for {span(exercise.for_)} with {hours}: quiet hours block or end it"
 
 
 def _blind(config: Config) -> Iterator[str]:
     blind, longest = config.blind, config.limits.max_run
     if config.on_blind != "start":
         if blind != Blind():
-            yield f"blind: got with on_blind {config.on_blind}: it counts with on_blind: start alone"
+            yield f"blind: got with on_blind {config.on_blind}: it is used only with on_blind: start"
         return
     if blind.run > longest:
         yield f"blind.run: got {span(blind.run)} with limits.max_run {span(longest)}: the run ends at max_run"
     if blind.every <= blind.run:
         yield (
-            f"blind.every: got {span(blind.every)} with run {span(blind.run)}: the next run is due before the last "
-            "is over"
+            f"blind.every: got {span(blind.every)} with run {span(blind.run)}: the next run is due before the "
+            "last one is over"
         )

@@ -1,4 +1,4 @@
-"""What the command line asks of a running actuator, over its HTTP."""
+"""Send the command line's requests to a running actuator over HTTP."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ import urllib.request
 from typing import Any
 
 TIMEOUT = 15.0
-"""Seconds for an answer; an order is answered once the relay has obeyed."""
+"""Seconds to wait for an answer; a command is answered after the relay has moved."""
 
 
 class ClientError(Exception):
-    """The actuator could not be asked, or refused; the text says why and what to do."""
+    """The actuator could not be reached, or refused; the text says why and what to do."""
 
 
-def ask(url: str, path: str, order: dict[str, object] | None = None) -> Any:  # noqa: ANN401 - any JSON document
-    """Return the JSON document that the actuator answers.
+def ask(url: str, path: str, command: dict[str, object] | None = None) -> Any:  # noqa: ANN401 - any JSON document
+    """Return the actuator's answer, a JSON document.
 
     Args:
         url: of the actuator, such as http://127.0.0.1:10049.
-        path: of the question.
-        order: sent with POST; None: a GET.
+        path: of the request, such as /api/v1/status.
+        command: the body of a POST; None for a GET.
 
     Raises:
-        ClientError: there is no answer, or a refusal.
+        ClientError: the actuator does not answer, or refuses.
     """
-    body = None if order is None else json.dumps(order).encode()
+    body = None if command is None else json.dumps(command).encode()
     try:
         request = urllib.request.Request(url.rstrip("/") + path, data=body)  # noqa: S310 - the scheme is checked below
         if request.type not in ("http", "https"):
-            raise ClientError(f"{url} is no http:// or https:// address")
+            raise ClientError(f"got {url}, expected an address that begins with http:// or https://")
         if body is not None:
             request.add_header("Content-Type", "application/json")
         credentials = _credentials(request.host)
@@ -43,20 +43,22 @@ def ask(url: str, path: str, order: dict[str, object] | None = None) -> Any:  # 
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310 - checked above
             return json.load(response)
     except urllib.error.HTTPError as error:
-        said = error.read().decode(errors="replace").strip()
+        answer = error.read().decode(errors="replace").strip()
         if error.code == 401:
-            said = (
-                "the actuator wants a user and a password: set GENERATOR_ACTUATOR_USERNAME and "
-                "GENERATOR_ACTUATOR_PASSWORD, or put them into a netrc file"
+            answer = (
+                "the actuator requires a user name and a password: set GENERATOR_ACTUATOR_USERNAME and "
+                "GENERATOR_ACTUATOR_PASSWORD, or write them into a netrc file"
             )
-        raise ClientError(said or f"{url} answers {error.code} {error.reason}") from error
+        raise ClientError(answer or f"{url} answers {error.code} {error.reason}") from error
     except (OSError, ValueError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise ClientError(f"no actuator answers at {url}: {reason}; is it running, or elsewhere (--url)?") from error
+        raise ClientError(
+            f"no actuator answers at {url}: {reason}. Is it running? At another address, use --url."
+        ) from error
 
 
 def _credentials(host: str) -> str:
-    """Return "user:password" from the environment, else from the netrc file (NETRC, ~/.netrc); empty without any."""
+    """Return "user:password" from the environment or the netrc file (NETRC, ~/.netrc); empty when neither has one."""
     user, password = os.environ.get("GENERATOR_ACTUATOR_USERNAME"), os.environ.get("GENERATOR_ACTUATOR_PASSWORD")
     if user is not None and password is not None:
         return f"{user}:{password}"

@@ -1,4 +1,4 @@
-"""Alertmanager's webhook payload, version 4, read tolerantly and judged alert by alert: pure."""
+"""Read Alertmanager's webhook payload, version 4, alert by alert. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Alert(msgspec.Struct):
 
     @property
     def key(self) -> str:
-        """The alert's fingerprint, or, from a sender that gives none, its labels."""
+        """The alert's fingerprint, or its labels when the sender gives none."""
         return self.fingerprint or msgspec.json.encode(self.labels, order="sorted").decode()
 
 
@@ -36,17 +36,17 @@ class _Payload(msgspec.Struct):
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
-    """One notification, judged.
+    """What one notification means for the generator.
 
     Attributes:
         notices: the alerts that act, in order.
-        beats: 1 when a heartbeat fires in it.
-        firing: how many of our alerts fire in it, heartbeats included.
-        resolved: how many of our alerts have resolved in it.
-        unknown: how many alerts carry a name that is not ours.
-        other_site: how many lack a label that `alerts.match` asks for.
-        malformed: how many could not be read; each spoils only itself.
-        truncated: how many alerts Alertmanager left out.
+        beats: 1 when a heartbeat alert fires in it, else 0.
+        firing: number of our alerts that fire, heartbeats included.
+        resolved: number of our alerts that have resolved.
+        unknown: number of alerts whose name is not ours.
+        other_site: number of alerts without a label that `alerts.match` requires.
+        malformed: number of alerts that could not be read; the others still count.
+        truncated: number of alerts that Alertmanager left out.
     """
 
     notices: tuple[Notice, ...] = ()
@@ -60,10 +60,10 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(body: bytes, alerts: AlertSettings) -> Notification:
-    """Judge a notification's alerts by name and labels.
+    """Return what the notification's alerts mean, by name and labels.
 
     Raises:
-        ValueError: the body is no webhook payload of version 4, or not one of its alerts can be read.
+        ValueError: the body is not a webhook payload of version 4, or none of its alerts can be read.
     """
     try:
         payload = msgspec.json.decode(body, type=_Payload)
@@ -105,7 +105,7 @@ def read(body: bytes, alerts: AlertSettings) -> Notification:
             )
         )
     if payload.alerts and malformed == len(payload.alerts):
-        raise ValueError(f"not one alert of {malformed} can be read: {reason}")
+        raise ValueError(f"none of the {malformed} alerts can be read: {reason}")
     return Notification(
         notices=tuple(notices),
         beats=beats,

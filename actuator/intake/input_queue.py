@@ -1,4 +1,4 @@
-"""What comes in between two turns, and what those who brought it are answered."""
+"""Queue what arrives between two turns, and answer its sender after the turn."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from actuator.core.inputs import Command, Inputs, Notice, Page
 
 
 class Outcome(enum.Enum):
-    """What became of something that was taken in."""
+    """The result of an input."""
 
     OBEYED = enum.auto()
-    """A turn has taken it up: no order to the relay failed in it, and the contact reads as it was commanded."""
+    """A turn has used it, no relay command failed, and the contact is in the commanded position."""
     NOT_OBEYED = enum.auto()
-    """A turn has taken it up, and the relay failed."""
+    """A turn has used it, and the relay failed."""
     DISMISSED = enum.auto()
-    """The program ends first."""
+    """The program ended before a turn could use it."""
 
 
 class InputQueue:
-    """What has come since the last turn, and who waits for its outcome."""
+    """The inputs since the last turn, and who waits for their outcome."""
 
     def __init__(self) -> None:
         self.arrived = asyncio.Event()
@@ -34,18 +34,18 @@ class InputQueue:
         self._waiting: list[asyncio.Future[Outcome]] = []
 
     def page(self, page: Page) -> None:
-        """Take in a page; the newest counts."""
+        """Add a page of the exporter; it replaces an older one."""
         self._page = page
         self.arrived.set()
 
     async def notices(self, notices: Sequence[Notice], beats: int) -> Outcome:
-        """Take in a notification and return what became of it."""
+        """Add the alerts of a notification; return the outcome of the turn that used them."""
         self._notices += notices
         self._beats += beats
         return await self._outcome()
 
     async def command(self, command: Command) -> Outcome:
-        """Take in an operator's command and return what became of it."""
+        """Add an operator's command; return the outcome of the turn that used it."""
         self._commands.append(command)
         return await self._outcome()
 
@@ -55,18 +55,18 @@ class InputQueue:
         self.arrived.set()
         return await future
 
-    def give_back(self, waiting: Sequence[asyncio.Future[Outcome]]) -> None:
-        """Let them wait on: their turn was broken off."""
+    def keep_waiting(self, waiting: Sequence[asyncio.Future[Outcome]]) -> None:
+        """Let the senders wait for the next turn: theirs was interrupted."""
         self._waiting += waiting
 
     def dismiss(self) -> None:
-        """Tell everybody who waits that nothing became of it."""
+        """Answer everybody who still waits: the program ends."""
         for future in self._waiting:
             if not future.done():
                 future.set_result(Outcome.DISMISSED)
 
     def empty(self, inputs: Inputs) -> tuple[Inputs, list[asyncio.Future[Outcome]]]:
-        """Return the inputs with all that has come, and who waits for it."""
+        """Return the inputs with everything queued, and who waits for the outcome."""
         self.arrived.clear()
         filled = replace(
             inputs,

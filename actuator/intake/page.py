@@ -1,4 +1,4 @@
-"""The exporter's page, as far as the decision needs it: which metrics to ask for, and what they say. Pure."""
+"""Parse the part of the exporter's page that the decision needs. Pure."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ INVERTER_INFO: Final = "magnum_inverter_info"
 AGS_CODE: Final = "magnum_ags_state_code"
 FRAMES: Final = "magnum_frames_total"
 AGS_FRAME: Final = "ags_a1"
-"""Carries the code; their count says when a new one has come, which the device's timestamp does not."""
+"""The frame that carries the AGS code. Its count shows when a new one arrived; the device's timestamp does not."""
 AGS_MAX_RUN: Final = "magnum_remote_generator_max_run_seconds"
 BMK_VOLTS: Final = "magnum_bmk_volts"
 DC_VOLTS: Final = "magnum_inverter_dc_volts"
 
 CHARGING: Final = frozenset({"equalize", "float", "absorb", "bulk"})
-"""Inverter states that need AC at its input: battery saver is not among them, for it charges nothing."""
+"""Inverter states that need AC at its input. Battery saver is not one of them: it does not charge."""
 
 WRONG: Final = frozenset({"range", "frozen", "jump", "outvoted"})
-"""Reasons to refuse a state of charge that is there; `absent` and `stale` are reasons of one that is not."""
+"""Reasons to refuse a state of charge that is present; `absent` and `stale` mean that there is none."""
 
 
 def names(settings: Settings) -> tuple[str, ...]:
-    """Return the names to ask the page for."""
+    """Return the names of the metrics to request."""
     wanted = [SOC, SOC_STAMP, SOC_REFUSED, STAMP, UP, AC_INPUT_VOLTS, INVERTER_STATE, DC_AMPERES, INVERTER_INFO]
     wanted += [AGS_CODE, FRAMES, AGS_MAX_RUN, BMK_VOLTS, DC_VOLTS]
     volts = settings.emergency_volts
@@ -47,14 +47,14 @@ def names(settings: Settings) -> tuple[str, ...]:
 
 
 def parse(text: str, settings: Settings) -> Page:
-    """Read the page.
+    """Return the values of the page.
 
     Args:
-        text: Prometheus' text format, version 0.0.4, with or without metrics that were not asked for.
-        settings: say which device gives evidence and which metric carries the battery's volts.
+        text: Prometheus' text format, version 0.0.4; it may have more metrics than were requested.
+        settings: name the device that gives evidence and the metric of the battery's volts.
 
     Raises:
-        ValueError: the text is no such page.
+        ValueError: the text is not in this format.
     """
     samples = _Samples(text, frozenset(names(settings)))
     device = settings.evidence.device or samples.first_device(UP, STAMP)
@@ -104,7 +104,7 @@ def _battery_volts(
 
 
 class _Samples:
-    """The wanted samples of a page, in its order."""
+    """The needed samples of a page, in its order."""
 
     def __init__(self, text: str, wanted: frozenset[str]) -> None:
         self._by_name: dict[str, list[tuple[dict[str, str], float]]] = {}
@@ -114,7 +114,7 @@ class _Samples:
                     self._by_name.setdefault(sample.name, []).append((sample.labels, sample.value))
 
     def first_device(self, *metrics: str) -> str | None:
-        """Return the first device that carries one of the metrics."""
+        """Return the first device that has one of the metrics."""
         for metric in metrics:
             for labels, _ in self._by_name.get(metric, ()):
                 if "device" in labels:
@@ -122,7 +122,7 @@ class _Samples:
         return None
 
     def value(self, metric: str, device: str | None = None, *, frame: str | None = None) -> float | None:
-        """Return a finite value, of the device and the frame if one is given; None: absent, or there are several."""
+        """Return the finite value of the device and frame, where given; None when there is none or more than one."""
         found = {
             value
             for labels, value in self._by_name.get(metric, ())
@@ -132,7 +132,7 @@ class _Samples:
         return value if math.isfinite(value) else None
 
     def states(self, metric: str, device: str | None) -> frozenset[str]:
-        """Return the states that are 1."""
+        """Return the states whose value is 1."""
         return frozenset(
             labels.get("state", "")
             for labels, value in self._by_name.get(metric, ())
@@ -150,5 +150,5 @@ class _Samples:
         return None
 
     def any_refused(self) -> bool:
-        """Return whether a source's state of charge is there and refused as wrong."""
+        """Return whether a source has a state of charge that the exporter refuses as wrong."""
         return any(labels.get("reason") in WRONG and value == 1 for labels, value in self._by_name.get(SOC_REFUSED, ()))

@@ -1,4 +1,4 @@
-"""The exporter's page, asked for by name and read at an interval; losing it is news for the decision, not an error."""
+"""Read the exporter's page at an interval, and only the metrics that the decision needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from actuator.intake import page
 from toolkit import log
 
 LARGEST = 256 * 1024
-"""Bytes; what is asked for by name takes a few thousand."""
+"""Bytes. The requested metrics take a few thousand."""
 
 LONGEST_LINE = 4096
 _SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)[{ \t]")
@@ -25,10 +25,10 @@ _log = log.get(__name__)
 
 
 class PageReader:
-    """Reads the page over and over.
+    """Reads the page again and again.
 
     Attributes:
-        fault: why the last reading failed; empty when it did not.
+        fault: why the last reading failed, empty when it succeeded.
     """
 
     def __init__(self, config: Callable[[], Config], deliver: Callable[[Page], None]) -> None:
@@ -36,7 +36,7 @@ class PageReader:
         self.fault = ""
 
     async def run(self) -> None:
-        """Read at the configured interval, for ever."""
+        """Read at the configured interval until cancelled."""
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
             while True:
                 began = time.monotonic()
@@ -48,7 +48,13 @@ class PageReader:
             text = await _fetch(session, config)
             async with asyncio.timeout(_timeout(config)):
                 read = await asyncio.to_thread(parse, text, config)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, LookupError) as error:  # any page that is none
+        except (
+            aiohttp.ClientError,
+            TimeoutError,
+            OSError,
+            ValueError,
+            LookupError,
+        ) as error:  # any answer that is not a page
             self.fault = str(error) or f"no answer within {_timeout(config):g} s"
             url = config.exporter.url
             _log.limited("exporter", "exporter's page cannot be read", url=url, error=self.fault)
@@ -59,19 +65,20 @@ class PageReader:
 
 
 def parse(text: str, config: Settings) -> Page:
-    """Read the page, with what was not asked for left out first: parsing takes far longer than looking for a name.
+    """Return the values of the page.
 
     Raises:
-        ValueError: the text is no such page.
+        ValueError: the text is not Prometheus' text format.
     """
     wanted = frozenset(page.names(config))
+    # Other metrics are dropped first: parsing takes far longer than comparing a name.
     kept: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line or line[0] in "#\r":
             continue
         sample = _SAMPLE.match(line)
         if sample is None:
-            raise ValueError(f"line {number} of the page is no sample: {line[:40]!r}")
+            raise ValueError(f"line {number} of the page is not a sample: {line[:40]!r}")
         if sample[1] not in wanted:
             continue
         if len(line) > LONGEST_LINE:
@@ -99,7 +106,7 @@ async def _fetch(session: aiohttp.ClientSession, config: Config) -> str:
         allow_redirects=False,
     ) as response:
         if response.status != 200:
-            raise ValueError(f"it answers {response.status} {response.reason}")
+            raise ValueError(f"got status {response.status} {response.reason}, expected 200")
         body = bytearray()
         async for part in response.content.iter_chunked(65536):
             body += part

@@ -142,7 +142,7 @@ class Runtime:
         try:
             outcome = await self._decide(inputs, here)
         except BaseException:
-            self.inbox.give_back(waiting)
+            self.inbox.keep_waiting(waiting)
             raise
         for future in waiting:
             if not future.done():

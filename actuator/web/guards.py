@@ -1,4 +1,4 @@
-"""Who may ask what: refuse an exposed address without users, pages of other sites, and scripts that are not ours."""
+"""Guard the HTTP: refuse an exposed address without users, and requests from pages of other sites."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _REFUSED = {400: "malformed", 401: "unauthenticated", 413: "too_large", 415: "co
 
 
 def exposure(addresses: Sequence[str], web_config: WebConfig, *, allow_anonymous: bool) -> str:
-    """Return why these addresses may not be listened on without users; empty when they may."""
+    """Return why the server must not listen on these addresses without users; empty when it may."""
     open_to_others = [address for address in addresses if not flags.is_loopback(address)]
     if not open_to_others or web_config.has_users or allow_anonymous:
         return ""
     return (
-        f"--web.listen-address={open_to_others[0]} lets others start the engine: expected a loopback address such as "
-        "127.0.0.1:10049, or basic_auth_users in --web.config.file, or --web.allow-anonymous if that is what you want"
+        f"--web.listen-address={open_to_others[0]} lets others start the engine, expected a loopback address such as "
+        "127.0.0.1:10049, or basic_auth_users in --web.config.file, or --web.allow-anonymous if everybody may command"
     )
 
 
 def content_security_policy(page: str) -> str:
-    """Return the policy that lets the page's own style and script work, and nothing else."""
+    """Return the content security policy that allows the page's own style and script, and nothing else."""
 
     def own(tag: str) -> str:
         inside = page.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
@@ -43,7 +43,7 @@ def content_security_policy(page: str) -> str:
 
 
 def count_refusals(counts: Counts, webhook: str) -> Middleware:
-    """Count what the webhook refuses, by the status that goes out."""
+    """Count the requests that the webhook refuses, by status."""
 
     @web.middleware
     async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -56,10 +56,10 @@ def count_refusals(counts: Counts, webhook: str) -> Middleware:
 
 
 def refuse_other_sites(guarded: Callable[[], bool]) -> Middleware:
-    """Refuse what a page of another site makes a browser send: it would come with the operator's own rights.
+    """Refuse a request that a page of another site makes a browser send: it would have the operator's rights.
 
-    A browser says where a request comes from; other programs say nothing and are let through. Where nobody is asked
-    for a password the name must be an address or localhost too, lest another site's name be made to point here.
+    A browser names the origin of a request; other programs do not, and pass. Without a password the host must also be
+    an address or localhost: the name of another site could be made to resolve to this address.
     """
 
     @web.middleware
@@ -73,7 +73,7 @@ def refuse_other_sites(guarded: Callable[[], bool]) -> Middleware:
             foreign |= parts.netloc != request.host
             foreign |= not guarded() and not _is_address(parts.hostname or "")
         if foreign:
-            raise web.HTTPForbidden(text="This came from a page of another site.")
+            raise web.HTTPForbidden(text="This request is from a page of another site.")
         return await handler(request)
 
     return check

@@ -1,4 +1,4 @@
-"""The actuator's HTTP: Alertmanager's webhook, what people ask and order, the journal, and all of it live."""
+"""The actuator's HTTP: Alertmanager's webhook, status, commands, journal, and the live event stream."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from toolkit.web import application
 from toolkit.webconfig import WebConfig
 
 ALERTS = "/api/v1/alerts"
-PATIENCE = 8.0
-"""Seconds for a turn to answer a request; Alertmanager gives ten."""
+TURN_TIMEOUT = 8.0
+"""Seconds that a request waits for its turn; Alertmanager waits ten."""
 
 MOST_MISSED = 1_000
-"""Rows that a stream which comes back is sent at once."""
+"""Rows that a stream gets at once when it connects again."""
 
 _log = log.get(__name__)
 
@@ -53,17 +53,17 @@ def build(
     """Return the application.
 
     Args:
-        runtime: what everything is told to and asked of.
-        counts: of notifications, for the metrics.
-        registry: what `/metrics` shows.
+        runtime: receives the inputs and has the last snapshot.
+        counts: counters of notifications for the metrics.
+        registry: the metrics of `/metrics`.
         version: the distribution's.
         web_config: users, TLS and headers.
-        reload: swaps the configuration; None when the lifecycle is not enabled.
-        allow_anonymous: who reaches the address may command, under whatever name they reach it.
+        reload: loads the configuration again; None when the lifecycle is not enabled.
+        allow_anonymous: everybody who reaches the address may command, by any host name.
     """
     app = application(
         name="generator-actuator",
-        description="Starts and stops the generator on alerts, and by itself when they go quiet.",
+        description="Starts and stops the generator on alerts, and by itself when the alerts stop.",
         version=version,
         links=(),
         registry=registry,
@@ -101,8 +101,8 @@ class _Routes:
         try:
             notified = alertmanager.read(await request.read(), self._runtime.config.alerts)
         except ValueError as error:
-            _log.limited("malformed", "a notification was malformed", remote=request.remote, error=error)
-            raise web.HTTPBadRequest(text=f"Not taken: {error}") from error
+            _log.limited("malformed", "notification is malformed", remote=request.remote, error=error)
+            raise web.HTTPBadRequest(text=f"Refused: {error}") from error
         self._count(notified)
         if notified.truncated:
             _log.limited(
@@ -113,11 +113,11 @@ class _Routes:
         if notified.notices or notified.beats:
             outcome = await _in_time(self._runtime.inbox.notices(notified.notices, notified.beats))
             if outcome is Outcome.NOT_OBEYED:
-                raise web.HTTPServiceUnavailable(text="Taken in, but the relay did not obey.")
+                raise web.HTTPServiceUnavailable(text="Accepted, but the relay did not obey.")
             inhibits = [notice.firing for notice in notified.notices if notice.kind == "inhibit"]
             if inhibits:
-                self._refuse_unwritten("The inhibit is taken in", forbids=all(inhibits))
-        return web.Response(text="Taken in.\n")
+                self._refuse_unwritten("The inhibit is accepted", forbids=all(inhibits))
+        return web.Response(text="Accepted.\n")
 
     def _count(self, notified: alertmanager.Notification) -> None:
         self._counts.notifications["firing"] += notified.firing
@@ -130,40 +130,40 @@ class _Routes:
         return _status(self._snapshot())
 
     async def mode(self, request: web.Request) -> web.Response:
-        order = await _json(request)
-        mode, spoken = order.get("mode"), order.get("for")
+        body = await _json(request)
+        mode, duration = body.get("mode"), body.get("for")
         if mode not in ("auto", "on", "off"):
             raise web.HTTPBadRequest(text=f'Got mode {json.dumps(mode)}, expected "auto", "on" or "off".')
-        unknown = sorted(order.keys() - {"mode", "for"})
+        unknown = sorted(body.keys() - {"mode", "for"})
         if mode != "off" and unknown:
             raise web.HTTPBadRequest(text=f'Got "{unknown[0]}", expected only "mode" and "for".')
         seconds = None
         if mode == "on":
-            seconds = self._seconds(spoken)
-        elif mode == "auto" and spoken is not None:
-            raise web.HTTPBadRequest(text='"for" goes with mode "on" alone.')
-        return await self._order(Command(action=mode, seconds=seconds), f"Mode {mode} is in force")
+            seconds = self._seconds(duration)
+        elif mode == "auto" and duration is not None:
+            raise web.HTTPBadRequest(text='"for" is allowed only with mode "on".')
+        return await self._command(Command(action=mode, seconds=seconds), f"Mode {mode} is in force")
 
-    def _seconds(self, spoken: object) -> float | None:
-        if spoken is None:
+    def _seconds(self, duration: object) -> float | None:
+        if duration is None:
             return None
         try:
-            seconds = float(decode(spoken, Duration))
+            seconds = float(decode(duration, Duration))
         except ConfigError as error:
             raise web.HTTPBadRequest(text=f"for: {error}") from error
         longest = self._runtime.config.limits.max_run
         if not 0 < seconds <= longest:
             raise web.HTTPBadRequest(
-                text=f"Got {span(seconds)}, expected more than nothing and at most limits.max_run, {span(longest)}."
+                text=f"Got {span(seconds)}, expected more than 0 s and at most limits.max_run, {span(longest)}."
             )
         return seconds
 
     async def acknowledge(self, request: web.Request) -> web.Response:
         if request.can_read_body:
             await _json(request)
-        return await self._order(Command(action="acknowledge"), "Acknowledged")
+        return await self._command(Command(action="acknowledge"), "Acknowledged")
 
-    async def _order(self, command: Command, done: str) -> web.Response:
+    async def _command(self, command: Command, done: str) -> web.Response:
         outcome = await _in_time(self._runtime.inbox.command(command))
         if outcome is Outcome.NOT_OBEYED:
             raise web.HTTPServiceUnavailable(
@@ -173,15 +173,13 @@ class _Routes:
         return _status(self._snapshot())
 
     def _refuse_unwritten(self, done: str, *, forbids: bool) -> None:
-        """Answer 503 as long as anything waits to be written that would not survive a restart.
-
-        What forbids a run does so in the sidecar alone: ahead of its database it makes the next start torn, and torn
-        keeps an inhibit of either and begins in mode off when either says so.
-        """
+        """Answer 503 while something is unwritten that would be lost by a restart."""
+        # What forbids a run is safe in the sidecar alone. A sidecar that is ahead of its database makes the next start
+        # torn, and a torn start keeps the inhibits of both, and mode off of either.
         keeper = self._runtime.keeper
         if not keeper.ok and not (forbids and keeper.beside):
             raise web.HTTPServiceUnavailable(
-                text=f"{done}, but it could not be written down: it would not survive a restart. {keeper.fault}."
+                text=f"{done}, but it could not be written: a restart would lose it. {keeper.fault}."
             )
 
     async def journal(self, request: web.Request) -> web.Response:
@@ -201,12 +199,12 @@ class _Routes:
         return web.Response(body=body, content_type="application/json")
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Send the status after each turn and each journal row as it comes, from the one that the client saw last.
+        """Send the status after each turn, and the journal rows after the last one that the client has received.
 
-        Of rows that it has missed it gets the newest; who wants all of them asks for the journal.
+        A client that has missed many rows gets the newest of them; all rows are at `/api/v1/journal`.
         """
         keeper = self._runtime.keeper
-        # Beyond the newest: rows are counted anew since, after the loss of a journal.
+        # A number beyond the newest row is from a journal that was lost: rows are counted from 1 again.
         seen = min(keeper.newest, _number(request.headers.get("Last-Event-ID"), keeper.newest))
         response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store"})
         await response.prepare(request)
@@ -218,7 +216,7 @@ class _Routes:
                 try:
                     rows = await keeper.rows(after=seen, most=MOST_MISSED)
                 except JournalError as error:
-                    _log.limited("events", "a stream goes on without the rows it has missed", error=error)
+                    _log.limited("events", "event stream continues without the rows it has missed", error=error)
                     rows = keeper.since(seen)
                 for row in rows:
                     await response.write(_event("journal", journal.as_object(row), row.id))
@@ -229,7 +227,7 @@ class _Routes:
 
     def _snapshot(self) -> Snapshot:
         if self._runtime.snapshot is None:
-            raise web.HTTPServiceUnavailable(text="The first turn is not over yet.")
+            raise web.HTTPServiceUnavailable(text="The first turn has not ended yet. Try again in a second.")
         return self._runtime.snapshot
 
 
@@ -240,16 +238,17 @@ def _status(snapshot: Snapshot) -> web.Response:
 
 
 async def _in_time(awaited: Awaitable[Outcome]) -> Outcome:
-    """Return what a turn has made of it; without one that ended in time, answer 503."""
+    """Return the outcome of the turn; answer 503 when no turn ends in time."""
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TURN_TIMEOUT):
             outcome = await awaited
     except TimeoutError:
         raise web.HTTPServiceUnavailable(
-            text=f"Taken in, not known to be done: no turn has ended within {PATIENCE:g} s. It is done once they go on."
+            text=f"Accepted, not known to be done: no turn has ended within {TURN_TIMEOUT:g} s. "
+            "It is done with the next turn."
         ) from None
     if outcome is Outcome.DISMISSED:
-        raise web.HTTPServiceUnavailable(text="The actuator ends: not known to be done.")
+        raise web.HTTPServiceUnavailable(text="The actuator is ending: not known to be done.")
     return outcome
 
 
@@ -258,16 +257,16 @@ async def _json(request: web.Request) -> dict[str, Any]:
         raise web.HTTPUnsupportedMediaType(text=f"Got {request.content_type}, expected application/json.")
     try:
         document = json.loads(await request.read())
-        json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is no text that could be answered
+        json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair could not be sent back
     except (ValueError, RecursionError) as error:
-        raise web.HTTPBadRequest(text=f"Got no JSON: {error}") from error
+        raise web.HTTPBadRequest(text=f"Got a body that is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise web.HTTPBadRequest(text="Expected a JSON object.")
     return document
 
 
 def _moment(text: str | None) -> float | None:
-    """Return Unix time of RFC 3339 text or of Unix seconds."""
+    """Return the Unix time of a time in RFC 3339 or in Unix seconds."""
     if not text:
         return None
     with contextlib.suppress(ValueError):
@@ -282,7 +281,7 @@ def _moment(text: str | None) -> float | None:
 
 
 def _most(text: str | None) -> int:
-    """Return how many rows are asked for at most, all that are kept when nothing is said."""
+    """Return the largest number of rows to send; without the parameter: all that are kept."""
     if not text:
         return journal.MOST_ROWS
     if not text.isascii() or not text.isdecimal() or len(text) > 9:

@@ -27,8 +27,8 @@ def said(over: dict[str, Any], base: dict[str, Any] = BASE) -> tuple[str, ...]:
 ODD: dict[str, dict[str, Any]] = {
     "emergency_soc: got 23 % with start_soc 25 %: ": {"emergency_soc": "23%"},
     "start_soc: got 85 %: ": {"start_soc": "85%", "stop_soc": "95%"},
-    "emergency_volts.per_12v: got 5 V, which ruins": {"emergency_volts": {"per_12v": 5}},
-    "emergency_volts.per_12v: got 46 V, under which": {"emergency_volts": {"per_12v": 46}},
+    "emergency_volts.per_12v: got 5 V, which damages": {"emergency_volts": {"per_12v": 5}},
+    "emergency_volts.per_12v: got 46 V, which a healthy": {"emergency_volts": {"per_12v": 46}},
     "emergency_volts.value: got 4.6 V: ": {"emergency_volts": {"value": 4.6, "metric": "classic_battery_volts"}},
     "emergency_volts.value: got 15 V: ": {"emergency_volts": {"value": 15, "metric": "classic_battery_volts"}},
     "emergency_volts.value: got 460 V: ": {"emergency_volts": {"value": 460, "metric": "classic_battery_volts"}},
@@ -43,7 +43,7 @@ ODD: dict[str, dict[str, Any]] = {
     "evidence: got ac_input and ags both false: ": {"evidence": {"ac_input": False, "ags": False}},
     "evidence.min_volts: got 8 V, which a dead line": {"evidence": {"min_volts": 8}},
     "evidence.min_volts: got 800 V, which a line of 120 V never": {"evidence": {"min_volts": 800}},
-    "quiet_hours: got 06:00 to 05:00: 23 h of each": {"quiet_hours": {"from": "06:00", "to": "05:00"}},
+    "quiet_hours: got 06:00 to 05:00: 23 h of": {"quiet_hours": {"from": "06:00", "to": "05:00"}},
     "exercise.for: got 4 h with limits.max_run 4 h: ": {"exercise": {"for": "4h"}},
     "exercise.every: got 10 min with for 20 min: ": {"exercise": {"every": "10m"}},
     "exercise.at: got 22:00 for 20 min with quiet_hours from 21:00 to 06:00: ": {

@@ -28,29 +28,29 @@ def row(number: int, kind: str, wall: float, text: str = "", **fields: object) -
 BEFORE = [row(40, "engine_proven", 2e9, seconds=999.0, run=6), row(41, "engine_stopped", 2e9, seconds=999.0, run=6)]
 
 
-class Told:
-    """A synthetic actuator that tells one story; its clock may say what it likes."""
+class SyntheticActuator:
+    """Answers with one sequence of statuses and rows."""
 
     def __init__(self, statuses: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
         self._statuses: Iterator[dict[str, Any]] = iter(statuses)
         self._last = STANDING
         self._rows = BEFORE, rows
-        self.orders: list[dict[str, object] | None] = []
-        self.said: list[str] = []
+        self.commands: list[dict[str, object] | None] = []
+        self.lines: list[str] = []
 
-    def ask(self, path: str, order: dict[str, object] | None = None) -> Any:  # noqa: ANN401 - any JSON document
+    def ask(self, path: str, command: dict[str, object] | None = None) -> Any:  # noqa: ANN401 - any JSON document
         if path.startswith("/api/v1/journal"):
             before, during = self._rows
-            rows = before + during if self.orders else before
+            rows = before + during if self.commands else before
             return rows[-1:] if path.endswith("most=1") else rows
-        if order is not None:
-            self.orders.append(order)
+        if command is not None:
+            self.commands.append(command)
             return RUNNING
         self._last = next(self._statuses, self._last)
         return self._last
 
     def measure(self) -> bool:
-        return Commission(self.ask, self.said.append, run=0.0, pause=lambda _: None).measure()
+        return Commission(self.ask, self.lines.append, run=0.0, pause=lambda _: None).measure()
 
 
 def test_a_step_of_the_wall_clock_changes_no_proposal() -> None:
@@ -60,39 +60,39 @@ def test_a_step_of_the_wall_clock_changes_no_proposal() -> None:
         row(44, "contact_opened", 990_000.0, run=7, reason="mode_off"),
         row(45, "engine_stopped", 999_999_000.0, run=7, seconds=130.0),
     ]
-    told = Told([STANDING, RUNNING, RUNNING, STOPPING, STANDING], story)
-    assert told.measure()
-    said = "\n".join(told.said)
-    assert "From closing to proof: 30 s. From opening to the proven stop: 2 min 10 s." in said
+    synthetic = SyntheticActuator([STANDING, RUNNING, RUNNING, STOPPING, STANDING], story)
+    assert synthetic.measure()
+    said = "\n".join(synthetic.lines)
+    assert "Confirmed start: 30 s after closing. Confirmed stop: 2 min 10 s after opening." in said
     assert "start_confirm: 2m\n  stop_confirm: 6m\n  tail: 3m" in said
-    assert told.orders[-1] == {"mode": "auto"}
+    assert synthetic.commands[-1] == {"mode": "auto"}
 
 
 @pytest.mark.parametrize("missing", ["engine_proven", "engine_stopped"])
-def test_a_measure_that_the_journal_lacks_is_said(missing: str) -> None:
+def test_a_measure_missing_in_the_journal_is_reported(missing: str) -> None:
     story = [
         row(43, "engine_proven", 0.0, run=7, seconds=30.0),
         row(44, "contact_opened", 0.0, run=7, reason="mode_off"),
         row(45, "engine_stopped", 0.0, run=7, seconds=130.0),
     ]
-    told = Told([STANDING, RUNNING, STANDING], [row for row in story if row["kind"] != missing])
-    assert not told.measure()
-    assert told.said[-1] == f"The journal has no {missing} of run 7: there is nothing to propose."
+    synthetic = SyntheticActuator([STANDING, RUNNING, STANDING], [row for row in story if row["kind"] != missing])
+    assert not synthetic.measure()
+    assert synthetic.lines[-1] == f"The journal has no row {missing} of run 7: no limits can be proposed."
 
 
-def test_an_engine_that_dies_in_its_minute_is_said_and_is_no_measure() -> None:
+def test_an_engine_that_dies_is_reported_and_not_measured() -> None:
     died = "Contact open after 45 s. The engine ran and has died: no AC any more."
     story = [
         row(43, "engine_proven", 0.0, run=7, seconds=30.0),
         row(44, "contact_opened", 0.0, died, run=7, reason="died"),
     ]
-    told = Told([STANDING, RUNNING, STANDING], story)
-    assert not told.measure()
-    assert told.said[-1] == f"The run ended by itself: {died} There is nothing to propose."
-    assert told.orders[-1] == {"mode": "auto"}
+    synthetic = SyntheticActuator([STANDING, RUNNING, STANDING], story)
+    assert not synthetic.measure()
+    assert synthetic.lines[-1] == f"The run ended by itself: {died} No limits can be proposed."
+    assert synthetic.commands[-1] == {"mode": "auto"}
 
 
-def test_the_command_says_that_the_engine_died_and_fails(tmp_path: Path) -> None:
+def test_the_command_reports_a_dead_engine_and_fails(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running():
         wait_until(lambda: it.status()["proof"] == "stopped", 10, "the proof that it stands still")
         trial: list[str | Path] = [command("generator-actuator"), "commission", "--yes", "--run=60", "--url", it.url]

@@ -96,7 +96,7 @@ def test_one_bad_alert_spoils_only_itself(bad: object) -> None:
     found = read(bad, alert("BatterySocRecovered"))
     assert found.malformed == 1
     assert [notice.kind for notice in found.notices] == ["stop"]
-    with pytest.raises(ValueError, match="not one alert"):
+    with pytest.raises(ValueError, match="none of the"):
         read(bad)
 
 

@@ -26,8 +26,8 @@ def test_what_was_not_asked_for_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("<html><body>log in</body></html>", "line 1 of the page is no sample: '<html>"),
-        ("magnum_up 1\n= 3\n", "line 2 of the page is no sample: '= 3'"),
+        ("<html><body>log in</body></html>", "line 1 of the page is not a sample: '<html>"),
+        ("magnum_up 1\n= 3\n", "line 2 of the page is not a sample: '= 3'"),
         ('battery_soc_ratio{a="' + '\\"' * 100_000 + '"} 1\n', "line 1 of the page is longer than 4096 characters"),
     ],
 )

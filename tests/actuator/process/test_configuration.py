@@ -19,7 +19,7 @@ SWAPPED = (
     "start_soc: found 60 % with stop_soc 25 %, expected less than stop_soc: the engine starts at or under the one and "
     "stops at or over the other"
 )
-SHORT = "expected at least 15 s, three times exporter.interval: three samples make a fact"
+SHORT = "expected at least 15 s, three times exporter.interval: three samples are needed"
 UNQUOTED = 'found 21:00 without quotes, which older YAML turns into a number, expected "21:00": quote it'
 
 WRONG = {

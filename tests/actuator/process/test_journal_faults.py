@@ -78,7 +78,7 @@ def test_an_order_that_cannot_be_written_down_is_obeyed_and_answered_503(tmp_pat
         for path, order in (("mode", {"mode": "off"}), ("mode", {"mode": "off"}), ("acknowledge", None)):
             code, text = it.request("POST", f"/api/v1/{path}", order)
             assert code == 503
-            assert "could not be written down: it would not survive a restart" in text
+            assert "could not be written: a restart would lose it" in text
         assert it.status()["mode"] == "off"
         no_room(process, resource.RLIM_INFINITY)
         assert it.request("POST", "/api/v1/mode", {"mode": "auto"})[0] == 200

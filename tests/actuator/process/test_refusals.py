@@ -90,7 +90,7 @@ import asyncio, pathlib, sys
 from actuator.web import server
 from actuator.cli import main
 from actuator.loop.runtime import Runtime
-server.PATIENCE = 0.3
+server.TURN_TIMEOUT = 0.3
 whole = Runtime.turn
 async def turn(self):
     while pathlib.Path("FLAG").exists():
@@ -106,7 +106,7 @@ def test_an_order_that_no_turn_has_taken_up_yet_is_503_in_true_words_and_obeyed_
     with site(tmp_path) as it, it.running(STANDING.replace("FLAG", str(flag))) as process:
         flag.touch()
         code, said = it.request("POST", "/api/v1/mode", {"mode": "off"})
-        known = "Taken in, not known to be done: no turn has ended within 0.3 s. It is done once they go on.\n"
+        known = "Accepted, not known to be done: no turn has ended within 0.3 s. It is done with the next turn.\n"
         assert (code, said) == (503, known)
         assert it.request("POST", "/api/v1/alerts", payload("GeneratorHeartbeat")) == (code, said)
         assert it.status()["mode"] == "auto"
