@@ -1,1 +1,1 @@
-"""Prometheus' and Alertmanager's side: rules, their tests, samples of both configurations, and a page per alert."""
+"""Alert rules with their tests and runbooks, and sample configurations of Prometheus and Alertmanager."""

@@ -1,7 +1,7 @@
-"""Make rules, and the configurations around them, faster: every duration multiplied, nothing else touched.
+"""Multiply every duration in a rule file, `prometheus.yml` or `alertmanager.yml` by a factor; change nothing else.
 
-For demonstrations and tests, which cannot wait for windows of minutes. Takes rule files, `prometheus.yml` and
-`alertmanager.yml`; give all of them the same factor. Prometheus also wants `--rules.alert.resend-delay` scaled (1m).
+For demonstrations and tests, which cannot wait for windows of minutes. Scale all files by the same factor, and also
+Prometheus' option `--rules.alert.resend-delay` (default 1m).
 
     python -m alerts.scale --factor 0.1 alerts/rules.yml scaled.yml
 """
@@ -18,10 +18,10 @@ MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000
 PART = re.compile(r"(\d+)(ms|[smhdw])")
 WHOLE = re.compile(r"(?:\d+(?:ms|[smhdw]))+")
 
-# Where an expression holds durations: range selectors and subqueries, and offsets.
+# The parts of an expression that hold durations: range selectors, subqueries and offsets.
 IN_EXPRESSION = re.compile(r"\[[^]]*\]|\boffset\s+-?\S+")
 
-# The settings that are durations, in rule files, prometheus.yml and alertmanager.yml.
+# The keys that hold a duration, in rule files, prometheus.yml and alertmanager.yml.
 SETTINGS = frozenset(
     {
         "evaluation_interval",
@@ -40,14 +40,14 @@ SETTINGS = frozenset(
 
 
 def duration(text: str, factor: float) -> str:
-    """Return a Prometheus duration ("1h30m") times `factor`, at least 1 ms unless it was zero; in s, else in ms."""
+    """Return a Prometheus duration ("1h30m") times `factor`, in s or ms; at least 1 ms unless it was zero."""
     old = sum(int(number) * MILLISECONDS[unit] for number, unit in PART.findall(text))
     new = max(round(old * factor), 1 if old else 0)
     return f"{new}ms" if new % 1000 else f"{new // 1000}s"
 
 
 def expression(text: str, factor: float) -> str:
-    """Return a PromQL expression with its ranges and offsets times `factor`; thresholds in seconds stay."""
+    """Return a PromQL expression with its ranges and offsets times `factor`; thresholds in seconds do not change."""
 
     def scaled(selector: re.Match[str]) -> str:
         return WHOLE.sub(lambda found: duration(found[0], factor), selector[0])
@@ -56,7 +56,7 @@ def expression(text: str, factor: float) -> str:
 
 
 def scale(document: object, factor: float) -> object:
-    """Return a parsed configuration with every duration in it times `factor`."""
+    """Return a parsed configuration with all its durations times `factor`."""
     if isinstance(document, list):
         return [scale(item, factor) for item in document]
     if not isinstance(document, dict):
@@ -73,14 +73,14 @@ def scale(document: object, factor: float) -> object:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Read IN, write OUT; 0 when done."""
+    """Read IN, write OUT and return 0."""
     parser = argparse.ArgumentParser(prog="python -m alerts.scale", description=__doc__.splitlines()[0])
     parser.add_argument("--factor", type=float, required=True, help="0.1 is ten times as fast")
     parser.add_argument("input", type=Path, metavar="IN")
     parser.add_argument("output", type=Path, metavar="OUT")
     arguments = parser.parse_args(argv)
     if not arguments.factor > 0:
-        parser.error(f"--factor: found {arguments.factor}, expected a number above 0 such as 0.1")
+        parser.error(f"--factor: got {arguments.factor}, expected a number above 0 such as 0.1")
     document = yaml.safe_load(arguments.input.read_text(encoding="utf-8"))
     scaled = scale(document, arguments.factor)
     arguments.output.write_text(

@@ -73,7 +73,7 @@ def test_a_page_answers_the_four_questions_and_its_links_lead_somewhere(page: Pa
     text = page.read_text()
     if page.stem != "README":
         headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
-        assert headings == ["What it means", "What to look at", "What to do", "How to make it safe"]
+        assert headings == ["What it means", "What to check", "What to do", "How to make it safe"]
     for file, anchor in re.findall(r"\]\(([^)#]+)(?:#([^)]+))?\)", text):
         target = (page.parent / file).read_text()
         anchors = {title.lower().replace(" ", "-") for title in re.findall(r"^#+ (.+)$", target, re.MULTILINE)}

@@ -74,4 +74,4 @@ def test_a_factor_that_is_none_is_refused(tmp_path: Path, capsys: pytest.Capture
     with pytest.raises(SystemExit) as exit_status:
         scale.main(["--factor", "0", str(ALERTS / "rules.yml"), str(tmp_path / "out.yml")])
     assert exit_status.value.code == 2
-    assert "--factor: found 0.0, expected a number above 0 such as 0.1" in capsys.readouterr().err
+    assert "--factor: got 0.0, expected a number above 0 such as 0.1" in capsys.readouterr().err
