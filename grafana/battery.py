@@ -1,4 +1,4 @@
-"""Which state of charge leads, which is refused and why, and what the battery monitors say."""
+"""The battery dashboard: which state of charge leads, which is refused and why, and the monitors' values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def build() -> dashboard.Dashboard:
     return parts.board(
         "offgrid-battery",
         "Battery",
-        "The sources of the state of charge, judged side by side, and the battery monitors' own values.",
+        "The sources of the state of charge with their judgement, and the battery monitors' own values.",
         Row(
             "State of charge",
             [
@@ -31,7 +31,7 @@ def build() -> dashboard.Dashboard:
                 ),
                 parts.timeline(
                     "Lead",
-                    "The source whose state of charge is the battery's.",
+                    "The source whose state of charge is used.",
                     parts.NO_OR_YES,
                     Query(pick("battery_soc_lead"), "{{source}} {{site}}"),
                     width=12,
@@ -44,22 +44,22 @@ def build() -> dashboard.Dashboard:
                     width=12,
                 ),
                 parts.timeline(
-                    "Refused because",
-                    "The reason for every source that is refused.",
+                    "Refused, by reason",
+                    "Why a source is refused.",
                     TROUBLE,
                     Query(pick("battery_soc_refused"), "{{source}}: {{reason}} {{site}}"),
                     height=8,
                 ),
                 parts.graph(
                     "Spread",
-                    "Highest minus lowest of the sources; zero with a single one.",
+                    "Highest minus lowest state of charge of all sources. Zero with a single source.",
                     "percentunit",
                     Query(SPREAD, "{{site}}"),
                     lowest=0,
                 ),
                 parts.graph(
                     "Age of the state of charge",
-                    "How long ago the leading source last spoke.",
+                    "Time since the last reading of the leading source.",
                     "s",
                     Query(f"time() - {pick('battery_soc_last_update_timestamp_seconds')}", "{{site}}"),
                     lowest=0,
@@ -71,25 +71,25 @@ def build() -> dashboard.Dashboard:
             [
                 parts.graph(
                     "Volts",
-                    "Now, and the lowest and highest that the monitor remembers.",
+                    "Present volts, and the lowest and highest that the monitor has stored.",
                     "volt",
                     Query(pick("magnum_bmk_volts"), "{{device}}"),
                     Query(pick("magnum_bmk_min_volts"), "lowest {{device}}", dashed=True),
                     Query(pick("magnum_bmk_max_volts"), "highest {{device}}", dashed=True),
                 ),
                 parts.graph(
-                    "Current", "Into the battery is positive.", "amp", Query(pick("magnum_bmk_amperes"), "{{device}}")
+                    "Current", "Positive into the battery.", "amp", Query(pick("magnum_bmk_amperes"), "{{device}}")
                 ),
                 parts.graph(
                     "Charge",
-                    "Counted by the monitor: net since it was full, and since its trip counter was reset.",
+                    "Counted by the monitor: net since the battery was full, and since the trip counter was reset.",
                     "amph",
                     Query(pick("magnum_bmk_net_amphours"), "net {{device}}"),
                     Query(pick("magnum_bmk_trip_amphours"), "trip {{device}}"),
                 ),
                 parts.graph(
                     "Temperature",
-                    "Of the battery, at the inverter's sensor.",
+                    "Battery temperature at the inverter's sensor.",
                     "celsius",
                     Query(pick("magnum_inverter_battery_celsius"), "{{device}}"),
                 ),

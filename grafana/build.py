@@ -1,4 +1,4 @@
-"""Write the dashboards' JSON: `python -m grafana.build`; with `--check`, only say which files are not as built."""
+"""Write the dashboards' JSON: `python -m grafana.build`. With `--check`, only list the files that are out of date."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent / "dashboards"
 
 
 def built() -> dict[str, str]:
-    """Return the text of every dashboard by its file's name."""
+    """Return the JSON text of each dashboard by file name."""
     boards = [module.build() for module in (site, generator, battery, devices)]
     return {
         f"{board.uid}.json": json.dumps(board, cls=JSONEncoder, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
@@ -24,9 +24,9 @@ def built() -> dict[str, str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Write the files, or check them; 1 when one is not as built."""
+    """Write or check the files; return 1 when a checked file is out of date."""
     parser = argparse.ArgumentParser(prog="python -m grafana.build", description="write the dashboards' JSON")
-    parser.add_argument("--check", action="store_true", help="write nothing, fail when a file is not as built")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail when a file is out of date")
     check = parser.parse_args(argv).check
     different = []
     for name, text in built().items():
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
             if not check:
                 file.write_text(text, encoding="utf-8")
     if check and different:
-        sys.stderr.write(f"not as built: {', '.join(different)}; run python -m grafana.build\n")
+        sys.stderr.write(f"out of date: {', '.join(different)}; run python -m grafana.build\n")
         return 1
     return 0
 

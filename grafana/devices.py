@@ -1,4 +1,4 @@
-"""Whether the numbers on the other dashboards can be believed: devices, buses, programs."""
+"""The devices dashboard: whether the data is fresh, what is on the buses, and which versions run."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def build() -> dashboard.Dashboard:
     return parts.board(
         "offgrid-devices",
         "Devices and data",
-        "How fresh the data is, what is on the buses, which devices and programs these are.",
+        "Whether the data is fresh, what is on the buses, and which devices and program versions run.",
         Row(
             "Freshness",
             [
                 parts.timeline(
                     "Devices",
-                    "Whether a device answers. A silent one loses its values at once; nothing old is shown.",
+                    "Whether a device answers. The values of a silent device disappear; no old value is shown.",
                     parts.SILENT_OR_NOT,
                     Query(pick("magnum_up"), "{{device}} {{site}}"),
                     width=12,
@@ -33,14 +33,14 @@ def build() -> dashboard.Dashboard:
                 ),
                 parts.graph(
                     "Age of the last reading",
-                    "How long ago a device last answered.",
+                    "Time since the last reading of each device.",
                     "s",
                     Query(f"time() - {pick('magnum_last_success_timestamp_seconds')}", "{{device}}"),
                     lowest=0,
                 ),
                 parts.graph(
                     "Reads",
-                    "Attempts to read a device, and failed ones.",
+                    "Attempts to read a device, and failed attempts.",
                     "ops",
                     Query(per_second("magnum_reads_total"), "{{device}}"),
                     Query(per_second("magnum_read_failures_total"), "failed {{device}}"),
@@ -53,28 +53,28 @@ def build() -> dashboard.Dashboard:
             [
                 parts.graph(
                     "Frames",
-                    "Accepted, by kind: who is on the bus, and how often it speaks.",
+                    "Accepted frames by kind: which devices are on the bus, and how often they send.",
                     "ops",
                     Query(per_second("magnum_frames_total"), "{{device}} {{frame}}"),
                     lowest=0,
                 ),
                 parts.graph(
                     "Discarded bytes",
-                    "Bytes that made no frame. A little is what adapters add; a lot is wiring.",
+                    "Bytes that formed no frame. A few come from the adapter. Many are a sign of bad wiring.",
                     "Bps",
                     Query(per_second("magnum_discarded_bytes_total"), "{{device}}"),
                     lowest=0,
                 ),
                 parts.graph(
                     "Reconnects",
-                    "How often the port was opened anew, in the hour before.",
+                    "How often the port was reopened within the last hour.",
                     "none",
                     Query(f"increase({pick('magnum_reconnects_total')}[1h])", "{{device}}"),
                     lowest=0,
                 ),
                 parts.graph(
                     "Temperatures",
-                    "Of the inverter's transformer and transistors, and at the AGS.",
+                    "Temperatures of the inverter's transformer and transistors, and at the AGS.",
                     "celsius",
                     Query(pick("magnum_inverter_transformer_celsius"), "transformer {{device}}"),
                     Query(pick("magnum_inverter_fet_celsius"), "transistors {{device}}"),
@@ -82,18 +82,18 @@ def build() -> dashboard.Dashboard:
                 ),
                 parts.timeline(
                     "Inverter faults",
-                    "What each inverter reports, a row for each fault that occurred; none is one of them.",
+                    'Faults that each inverter reports, one row per fault. The row "none" means no fault.',
                     {1: ("yes", parts.ORANGE)},
                     Query(f"{pick('magnum_inverter_fault')} == 1", "{{device}} {{fault}}"),
                 ),
             ],
         ),
         Row(
-            "What is here",
+            "Versions",
             [
                 parts.number(
                     "Inverter",
-                    "Model, revision of its software, place in a stack, nominal volts.",
+                    "Model, software revision, position in a stack, nominal volts.",
                     "none",
                     Query(
                         pick("magnum_inverter_info"),
@@ -104,7 +104,7 @@ def build() -> dashboard.Dashboard:
                 ),
                 parts.number(
                     "Programs",
-                    "Version and revision.",
+                    "Version and revision of each program.",
                     "none",
                     Query(pick("magnum_exporter_build_info"), "magnum-exporter {{version}} {{revision}}"),
                     Query(pick("generator_actuator_build_info"), "generator-actuator {{version}} {{revision}}"),
@@ -112,9 +112,9 @@ def build() -> dashboard.Dashboard:
                     named=True,
                 ),
                 parts.timeline(
-                    "Configuration in force",
-                    "Whether the last change of a configuration file was taken.",
-                    parts.states(("refused", parts.RED), ("taken", parts.GREEN)),
+                    "Configuration",
+                    "Whether the last change of a configuration file was accepted.",
+                    parts.states(("rejected", parts.RED), ("accepted", parts.GREEN)),
                     Query(pick("magnum_exporter_config_last_reload_successful"), "exporter {{instance}}"),
                     Query(pick("generator_actuator_config_last_reload_successful"), "actuator {{instance}}"),
                 ),

@@ -1,4 +1,4 @@
-"""Why the generator runs, why it does not, and how often it failed."""
+"""The generator dashboard: why the generator runs, what blocks it, and how often it failed."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ def build() -> dashboard.Dashboard:
     return parts.board(
         "offgrid-generator",
         "Generator",
-        "What the actuator decides and on what grounds: demand, inhibitors, the contact, the proof, the path.",
+        "The actuator's decision and its reasons: requests, blocks, contact, evidence and path.",
         Row(
             "Now",
             [
                 parts.number(
                     "Starts",
-                    "In the time shown.",
+                    "Starts in the time range shown.",
                     "none",
                     Query(f"sum({in_range('generator_starts_total')})", "starts"),
                     decimals=0,
                 ),
                 parts.number(
                     "Failed starts",
-                    "In the time shown.",
+                    "Failed starts in the time range shown.",
                     "none",
                     Query(f"sum({in_range('generator_start_failures_total')})", "failed"),
                     decimals=0,
                 ),
                 parts.number(
                     "Failed stops",
-                    "In the time shown.",
+                    "Failed stops in the time range shown.",
                     "none",
                     Query(f"sum({in_range('generator_stop_failures_total')})", "failed"),
                     decimals=0,
                 ),
                 parts.number(
                     "Failed attempts in a row",
-                    "Reset by a good run or by an acknowledgement.",
+                    "A good run resets it, and so does Reset lock-out on the panel.",
                     "none",
                     Query(pick("generator_attempts"), "{{site}}"),
                     decimals=0,
                 ),
                 parts.number(
                     "Locked out",
-                    "Starts nothing until it is acknowledged.",
+                    "The generator does not start until somebody presses Reset lock-out on the panel.",
                     "none",
                     Query(pick("generator_lockout"), "{{site}}"),
                     meanings=TROUBLE,
                 ),
                 parts.number(
                     "Budget left",
-                    "How long the contact may still be closed in this sliding day.",
+                    "How long the contact may still be closed, counted over the last 24 hours.",
                     "s",
                     Query(pick("generator_budget_remaining_seconds"), "{{site}}"),
                 ),
@@ -65,15 +65,15 @@ def build() -> dashboard.Dashboard:
             [
                 shared.state_of_charge(width=24),
                 parts.timeline(
-                    "Demand",
-                    "Every cause that could want the engine, and when it did.",
+                    "Requested by",
+                    "Each cause that can request a run, and when it did.",
                     parts.NO_OR_YES,
                     Query(pick("generator_demand"), "{{cause}} {{site}}"),
                     height=6,
                 ),
                 parts.timeline(
-                    "Inhibitors",
-                    "Everything that can forbid a run or end one, and when it did.",
+                    "Blocked by",
+                    "Each reason that can block or end a run, and when it did.",
                     TROUBLE,
                     Query(pick("generator_inhibited"), "{{reason}} {{site}}"),
                     height=9,
@@ -90,14 +90,14 @@ def build() -> dashboard.Dashboard:
             [
                 parts.graph(
                     "Time to the run's deadline",
-                    "However long the causes hold, the contact opens no later than this. No line: no run.",
+                    "The contact opens at this deadline at the latest. No line: no run.",
                     "s",
                     Query(f"{pick('generator_run_deadline_timestamp_seconds')} - time()", "{{site}}"),
                     lowest=0,
                 ),
                 parts.graph(
-                    "Run time in a day",
-                    "How long the contact was closed in the 24 hours before, and what is left of the budget.",
+                    "Run time in 24 hours",
+                    "How long the contact was closed in the last 24 hours, and what remains of the budget.",
                     "s",
                     Query(f"increase({pick('generator_run_seconds_total')}[1d])", "closed {{site}}"),
                     Query(pick("generator_budget_remaining_seconds"), "left {{site}}"),
@@ -105,14 +105,14 @@ def build() -> dashboard.Dashboard:
                 ),
                 parts.graph(
                     "Starts by cause",
-                    "In the hour before.",
+                    "Starts within the last hour.",
                     "none",
                     Query(f"increase({pick('generator_starts_total')}[1h])", "{{cause}} {{site}}"),
                     lowest=0,
                 ),
                 parts.graph(
                     "Failures",
-                    "Starts and stops that failed, and relay errors, in the hour before.",
+                    "Failed starts, failed stops and relay errors within the last hour.",
                     "none",
                     Query(f"increase({pick('generator_start_failures_total')}[1h])", "starts {{site}}"),
                     Query(f"increase({pick('generator_stop_failures_total')}[1h])", "stops {{site}}"),
@@ -126,14 +126,14 @@ def build() -> dashboard.Dashboard:
             [
                 parts.graph(
                     "Age of the last heartbeat",
-                    "Beyond the heartbeat's timeout the actuator decides by itself.",
+                    "Time since the last heartbeat. After the heartbeat timeout the actuator decides by itself.",
                     "s",
                     Query(f"time() - {pick('generator_heartbeat_timestamp_seconds')}", "{{site}}"),
                     lowest=0,
                 ),
                 parts.graph(
                     "Notifications",
-                    "Alerts taken in, by status, in the five minutes before.",
+                    "Alerts accepted by status, and rejected by reason, within the last 5 minutes.",
                     "none",
                     Query(f"increase({pick('generator_notifications_total')}[5m])", "{{status}} {{site}}"),
                     Query(

@@ -1,8 +1,8 @@
-"""What the dashboards are made of: selectors, queries, panels, and the frame that all of them share.
+"""Parts of the dashboards: selectors, queries, panels and the common frame.
 
-Everything that Grafana's own dashboard linter asks for is done here once: a data source variable instead of
-`__inputs`, so that one file can be imported and provisioned; `job` and `instance` in every selector; a unit or value
-mappings, and a description, on every panel; a gap in the data is a gap on the screen.
+This module follows the rules of Grafana's dashboard linter for all dashboards: a data source variable instead of
+`__inputs`, so that the same file can be imported and provisioned; `job` and `instance` in every selector; on every
+panel a description, and a unit or value mappings. A gap in the data is a gap on the screen.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Meanings = Mapping[int, tuple[str, str]]
 
 @dataclass(frozen=True)
 class Query:
-    """A PromQL expression, and what its series are called; `dashed` for thresholds."""
+    """A PromQL expression and the legend of its series; `dashed` for thresholds."""
 
     expression: str
     legend: str
@@ -37,14 +37,14 @@ class Query:
 
 @dataclass(frozen=True)
 class Row:
-    """A heading with the panels under it."""
+    """A row title and its panels."""
 
     title: str
     panels: Sequence[timeseries.Panel | statetimeline.Panel | stat.Panel]
 
 
 def pick(metric: str, **labels: str) -> str:
-    """Return a selector for the site that the dashboard shows; a label's value may begin with =~, !~ or !=."""
+    """Return a selector for the selected site; a label's value may begin with =~, !~ or !=."""
     written = []
     for name, value in {**labels, "job": "=~$job", "instance": "=~$instance", "site": "=~$site"}.items():
         operator = value[:2] if value[:2] in {"=~", "!~", "!="} else "="
@@ -53,23 +53,23 @@ def pick(metric: str, **labels: str) -> str:
 
 
 def per_second(counter: str, **labels: str) -> str:
-    """Return a counter's rate."""
+    """Return a counter's rate per second."""
     return f"rate({pick(counter, **labels)}[$__rate_interval])"
 
 
 def in_range(counter: str, **labels: str) -> str:
-    """Return by how much a counter has grown in the time that the dashboard shows."""
+    """Return a counter's increase in the time range shown."""
     return f"increase({pick(counter, **labels)}[$__range])"
 
 
 def numbered(metric: str, label: str, meanings: Meanings) -> str:
-    """Return one series in the place of one for each state: the number that `meanings` gives to the state that is 1."""
+    """Return one series for a set of 0/1 state series: the number that `meanings` gives to the state that is 1."""
     states = (f"({pick(metric, **{label: name})} == 1) * {number}" for number, (name, _) in meanings.items())
     return f"max without ({label}) ({' or '.join(states)})"
 
 
 def states(*named: tuple[str, str]) -> Meanings:
-    """Return meanings 0, 1, 2 and so on, each a name with its colour."""
+    """Return the meanings of 0, 1, 2 and so on: each a name and a colour."""
     return dict(enumerate(named))
 
 
@@ -105,7 +105,7 @@ def graph(
     lowest: float | None = None,
     highest: float | None = None,
 ) -> timeseries.Panel:
-    """Return curves over time; where there is no value there is no line."""
+    """Return a panel of curves over time; without a value there is no line."""
     panel = _panel(timeseries.Panel(), title, description, queries).span(width).height(8).unit(unit)
     panel = panel.span_nulls(span_nulls=False).line_width(1).fill_opacity(8)
     panel = panel.show_points(common.VisibilityMode.AUTO)
@@ -135,7 +135,7 @@ def graph(
 def timeline(
     title: str, description: str, meanings: Meanings, *queries: Query, width: int = 24, height: int = 5
 ) -> statetimeline.Panel:
-    """Return a band for each series, coloured by what its value means; where there is no value there is no band."""
+    """Return a panel with a band for each series, coloured by meaning; without a value there is no band."""
     panel = _panel(statetimeline.Panel(), title, description, queries).span(width).height(height)
     panel = panel.mappings(_mapped(meanings))
     panel = panel.span_nulls(span_nulls=False).merge_values(merge_values=True).fill_opacity(80).row_height(0.8)
@@ -153,7 +153,7 @@ def number(
     decimals: int | None = None,
     named: bool = False,
 ) -> stat.Panel:
-    """Return the newest value in large; `named` shows the series' names instead, for information without a number."""
+    """Return a panel with the newest value in large type; `named` shows the series' names instead of values."""
     panel = _panel(stat.Panel(), title, description, queries).span(width).height(4).unit(unit)
     panel = panel.reduce_options(commons.ReduceDataOptions().calcs(["lastNotNull"]))
     panel = panel.color_mode(common.BigValueColorMode.VALUE).graph_mode(common.BigValueGraphMode.NONE)
@@ -202,7 +202,7 @@ def _annotation(name: str, expression: str, title: str, text: str, colour: str) 
 
 
 def board(uid: str, title: str, description: str, *rows: Row) -> dashboard.Dashboard:
-    """Return a dashboard: the variables, the links to its sisters, alerts and runs as annotations, and the rows."""
+    """Return a dashboard: variables, links to the other dashboards, alerts and runs as annotations, and the rows."""
     frame = (
         boards.Dashboard(title)
         .uid(uid)

@@ -1,4 +1,4 @@
-"""Every query of the dashboards, ready to be asked of a Prometheus: `list_queries()` or `python -m grafana.queries`."""
+"""All queries of the dashboards, ready to send to Prometheus: `list_queries()` or `python -m grafana.queries`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from grafana.build import FOLDER
 
-# What Grafana puts in the place of its variables, longest name first.
+# Values for Grafana's variables, longest name first.
 VARIABLES = {
     "$__rate_interval": "1m",
     "$__range": "1h",
@@ -20,7 +20,7 @@ VARIABLES = {
 
 
 class PanelQuery(NamedTuple):
-    """A query of a panel: titles of dashboard and panel, and an expression without variables."""
+    """One query of a panel: the titles of dashboard and panel, and the expression without variables."""
 
     dashboard: str
     panel: str
@@ -28,7 +28,7 @@ class PanelQuery(NamedTuple):
 
 
 def substituted(expression: str, **durations: str) -> str:
-    """Return an expression with Grafana's variables replaced; `rate_interval` and `range` may be given."""
+    """Return an expression with Grafana's variables replaced; `durations` may set `rate_interval` and `range`."""
     for variable, value in VARIABLES.items():
         expression = expression.replace(variable, durations.get(variable.removeprefix("$__"), value))
     return expression

@@ -1,4 +1,4 @@
-"""Panels that stand on more than one dashboard, made in one place."""
+"""Panels that more than one dashboard has."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ PATHS = parts.states(("waiting", YELLOW), ("alerts", GREEN), ("fallback", ORANGE
 
 
 def state_of_charge(width: int = 12) -> timeseries.Panel:
-    """Return the leading state of charge between its thresholds."""
+    """Return the panel of the leading state of charge and its thresholds."""
     return parts.graph(
         "State of charge",
-        "The state of charge that leads, with the thresholds of the actuator. No line: no source is trusted.",
+        "The leading state of charge, with the actuator's thresholds. No line: no source is trusted.",
         "percentunit",
         Query(pick("battery_soc_ratio"), "state of charge {{site}}"),
         Query(pick("generator_start_soc_ratio"), "starts at {{site}}", dashed=True),
@@ -28,24 +28,24 @@ def state_of_charge(width: int = 12) -> timeseries.Panel:
 
 
 def contact_and_engine() -> statetimeline.Panel:
-    """Return what is wanted of the relay, what it reads back, and what proves the engine."""
+    """Return the panel of the commanded contact, its read-back, and the evidence of the engine."""
     return parts.timeline(
         "Contact and engine",
-        "What the actuator wants of the contact, what the board reads back, whether the engine is proven to run (AC at "
-        "the inverter's input), and what the AGS says. No band: nothing is known.",
+        "The contact as commanded and as read back, whether the engine is confirmed to run (by AC at the inverter's "
+        "input), and whether the AGS reports a run. No band: unknown.",
         parts.states(("no", FAINT), ("yes", ORANGE)),
-        Query(pick("generator_relay_commanded"), "contact wanted closed {{site}}"),
-        Query(pick("generator_relay_closed"), "contact reads closed {{site}}"),
-        Query(pick("generator_running"), "engine proven {{site}}"),
+        Query(pick("generator_relay_commanded"), "contact commanded closed {{site}}"),
+        Query(pick("generator_relay_closed"), "contact read back closed {{site}}"),
+        Query(pick("generator_running"), "engine confirmed {{site}}"),
         Query(pick("magnum_ags_running"), "AGS running {{device}}"),
     )
 
 
 def phase() -> statetimeline.Panel:
-    """Return the engine's phase."""
+    """Return the panel of the engine's phase."""
     return parts.timeline(
         "Phase",
-        "What the engine is doing as far as evidence tells; unknown when the relay cannot be trusted.",
+        "What the engine does, as evidence shows. unknown: the relay does not follow commands, or evidence is absent.",
         PHASES,
         Query(parts.numbered("generator_phase", "phase", PHASES), "phase {{site}}"),
         height=3,
@@ -53,10 +53,10 @@ def phase() -> statetimeline.Panel:
 
 
 def mode() -> statetimeline.Panel:
-    """Return the operator's mode."""
+    """Return the panel of the operator's mode."""
     return parts.timeline(
         "Mode",
-        "What the operator has set: auto, on for a time, or off until further notice.",
+        "The mode that the operator has set: auto, on for a time, or off until it is changed.",
         MODES,
         Query(parts.numbered("generator_mode", "mode", MODES), "mode {{site}}"),
         height=3,
@@ -64,11 +64,11 @@ def mode() -> statetimeline.Panel:
 
 
 def path() -> statetimeline.Panel:
-    """Return who decides."""
+    """Return the panel of the path that decides."""
     return parts.timeline(
         "Path",
-        "Who decides: alerts while the heartbeat is heard, the actuator itself (fallback) without, nobody (blind) when "
-        "there is no state of charge either.",
+        "How the actuator decides. alerts: the heartbeat arrives. fallback: no heartbeat, so the actuator decides by "
+        "itself. blind: no heartbeat and no state of charge. waiting: just started.",
         PATHS,
         Query(parts.numbered("generator_path", "path", PATHS), "path {{site}}"),
         height=3,
@@ -76,10 +76,10 @@ def path() -> statetimeline.Panel:
 
 
 def inverter_state() -> statetimeline.Panel:
-    """Return the inverter's states that have occurred, a row for each."""
+    """Return the panel of the inverter's states, one row per state that occurred."""
     return parts.timeline(
         "Inverter",
-        "What each inverter says that it is doing, a row for each state that occurred.",
+        "The state that each inverter reports, one row per state that occurred.",
         {1: ("yes", BLUE)},
         Query(f"{pick('magnum_inverter_state')} == 1", "{{device}} {{state}}"),
         height=6,
@@ -87,10 +87,10 @@ def inverter_state() -> statetimeline.Panel:
 
 
 def ags_state() -> statetimeline.Panel:
-    """Return the AGS's states that have occurred, a row for each."""
+    """Return the panel of the AGS's states, one row per state that occurred."""
     return parts.timeline(
         "Generator starter (AGS)",
-        "What each AGS says, a row for each state that occurred.",
+        "The state that each AGS reports, one row per state that occurred.",
         {1: ("yes", PURPLE)},
         Query(f"{pick('magnum_ags_state')} == 1", "{{device}} {{state}}"),
         height=6,

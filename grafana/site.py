@@ -1,4 +1,4 @@
-"""The first dashboard to look at: how the site is."""
+"""The overview dashboard: the present state of the site."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ def build() -> dashboard.Dashboard:
     return parts.board(
         "offgrid-site",
         "Off-grid site",
-        "Battery, AC and generator of an off-grid site, with the alerts that people get.",
+        "Battery, AC and generator of an off-grid site, with the alerts for people.",
         Row(
             "Now",
             [
                 parts.number(
                     "State of charge",
-                    "The one that leads.",
+                    "The leading state of charge.",
                     "percentunit",
                     Query(pick("battery_soc_ratio"), "{{site}}"),
                     decimals=0,
                 ),
                 parts.number(
                     "Battery",
-                    "Volts at the inverter.",
+                    "Battery volts at the inverter.",
                     "volt",
                     Query(pick("magnum_inverter_dc_volts"), "{{device}}"),
                     decimals=1,
                 ),
                 parts.number(
                     "Battery current",
-                    "Into the battery is positive.",
+                    "Positive into the battery.",
                     "amp",
                     Query(pick("magnum_bmk_amperes"), "{{device}}"),
                     decimals=1,
@@ -46,14 +46,14 @@ def build() -> dashboard.Dashboard:
                 ),
                 parts.number(
                     "Engine",
-                    "Proven by AC at the inverter's input, never by our own command. No value: nothing is known.",
+                    "Confirmed by AC at the inverter's input, never by our own command. No value: unknown.",
                     "none",
                     Query(pick("generator_running"), "{{site}}"),
                     meanings=parts.states(("stopped", "text"), ("running", parts.GREEN)),
                 ),
                 parts.number(
                     "Oldest reading",
-                    "How long ago the slowest device last answered.",
+                    "Time since the last reading of the slowest device.",
                     "s",
                     Query(f"time() - min({pick('magnum_last_success_timestamp_seconds')})", "seconds"),
                     decimals=0,
@@ -66,21 +66,21 @@ def build() -> dashboard.Dashboard:
                 shared.state_of_charge(),
                 parts.graph(
                     "Battery volts",
-                    "As the inverter and the battery monitor measure it.",
+                    "Measured by the inverter and by the battery monitor.",
                     "volt",
                     Query(pick("magnum_inverter_dc_volts"), "inverter {{device}}"),
                     Query(pick("magnum_bmk_volts"), "monitor {{device}}"),
                 ),
                 parts.graph(
                     "Battery current",
-                    "Into the battery is positive. The monitor's shunt sees everything, the inverter only itself.",
+                    "Positive into the battery. The monitor measures the whole current, the inverter only its own.",
                     "amp",
                     Query(pick("magnum_bmk_amperes"), "monitor {{device}}"),
                     Query(pick("magnum_inverter_dc_amperes"), "inverter {{device}}"),
                 ),
                 parts.graph(
                     "Time to empty",
-                    "From the leading state of charge, current and capacity. No line while the battery charges.",
+                    "From the leading state of charge, the current and the capacity. No line while the battery charges.",
                     "s",
                     Query(pick("battery_time_to_empty_seconds"), "{{site}}"),
                     lowest=0,
@@ -103,7 +103,7 @@ def build() -> dashboard.Dashboard:
             [
                 parts.graph(
                     "AC volts",
-                    "Output, and an estimate of the input: the frame gives a peak-like value.",
+                    "Output volts, and an estimate of the input volts: the frame has a peak-like value.",
                     "volt",
                     Query(pick("magnum_inverter_ac_output_volts"), "output {{device}}"),
                     Query(pick("magnum_inverter_ac_input_volts"), "input {{device}}"),
@@ -111,14 +111,14 @@ def build() -> dashboard.Dashboard:
                 ),
                 parts.graph(
                     "AC current",
-                    "Output is the load; input comes from generator or shore.",
+                    "Output: the load. Input: from generator or shore power.",
                     "amp",
                     Query(pick("magnum_inverter_ac_output_amperes"), "output {{device}}"),
                     Query(pick("magnum_inverter_ac_input_amperes"), "input {{device}}"),
                 ),
                 parts.graph(
                     "AC power",
-                    "Volts times amperes as the frames give them: apparent power. The peak is of the last minute.",
+                    "Volts times amperes from the frames: apparent power. Peak: the highest in the last minute.",
                     "watt",
                     Query(pick("magnum_inverter_ac_output_watts"), "output {{device}}"),
                     Query(pick("magnum_inverter_ac_output_watts_peak"), "output peak {{device}}"),
@@ -127,7 +127,7 @@ def build() -> dashboard.Dashboard:
                 ),
                 parts.graph(
                     "Mean power",
-                    "From the energy counters, so no peak is missed between two readings.",
+                    "Computed from the energy counters, so it includes every peak between two scrapes.",
                     "watt",
                     Query(per_second("magnum_inverter_ac_output_joules_total"), "load {{device}}"),
                     Query(per_second("magnum_inverter_ac_input_joules_total"), "generator or shore {{device}}"),
@@ -137,28 +137,28 @@ def build() -> dashboard.Dashboard:
                 ),
                 parts.number(
                     "Energy used",
-                    "By the load, in the time shown.",
+                    "Energy used by the load in the time range shown.",
                     "watth",
                     Query(f"{in_range('magnum_inverter_ac_output_joules_total')} / 3600", "{{device}}"),
                     width=6,
                 ),
                 parts.number(
                     "Energy from generator or shore",
-                    "At the AC input, in the time shown.",
+                    "Energy at the AC input in the time range shown.",
                     "watth",
                     Query(f"{in_range('magnum_inverter_ac_input_joules_total')} / 3600", "{{device}}"),
                     width=6,
                 ),
                 parts.number(
                     "Energy into the battery",
-                    "By the inverter's charger, in the time shown.",
+                    "Energy from the inverter's charger in the time range shown.",
                     "watth",
                     Query(f"{in_range('magnum_inverter_dc_charge_joules_total')} / 3600", "{{device}}"),
                     width=6,
                 ),
                 parts.number(
                     "Energy out of the battery",
-                    "Through the inverter, in the time shown.",
+                    "Energy through the inverter in the time range shown.",
                     "watth",
                     Query(f"{in_range('magnum_inverter_dc_discharge_joules_total')} / 3600", "{{device}}"),
                     width=6,
