@@ -1,6 +1,6 @@
-# make run and make test are all that a new user needs: each sets up what it uses, as any user, in .venv and .local.
-# PYTEST= passes options on (make test PYTEST="-k framing -x"), DEMO= to the demo (make run DEMO=--once),
-# DAYS= and SEED= to the simulated years of the controller (make soak DAYS=500 SEED=7).
+# A new user needs only make run and make test. Each installs what it needs in .venv and .local, as any user.
+# PYTEST= adds options for pytest (make test PYTEST="-k framing -x"), DEMO= for the demo (make run DEMO=--once),
+# DAYS= and SEED= for the simulated years of the controller (make soak DAYS=500 SEED=7).
 
 PYTEST =
 DEMO =
@@ -15,7 +15,7 @@ run: .venv/base.stamp
 	@deploy/fetch-prometheus || true
 	@$(python) -m simulator.demo $(DEMO)
 
-# Most tests wait for a program, so four at a time fit two cores; one file stays with one worker.
+# Most tests wait for a program, so two cores can run four tests at a time. All tests of a file run in one worker.
 test: lint tools
 	$(pytest) -n 4 --dist loadfile -p no:benchmark
 
@@ -43,7 +43,7 @@ bench: tools
 soak: .venv/dev.stamp
 	$(python) -m tests.actuator.harness.soak --days $(DAYS) --seed $(SEED)
 
-# The project and what it needs to run; to be checked and tested; to be looked at in a browser; to be compared and fuzzed.
+# The environments: base to run; dev to check and test; browser for the panel's tests; slow for comparisons and fuzzing.
 .venv/base.stamp: pyproject.toml deploy/make-environment
 	@deploy/make-environment
 	@touch $@

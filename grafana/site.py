@@ -80,7 +80,7 @@ def build() -> dashboard.Dashboard:
                 ),
                 parts.graph(
                     "Time to empty",
-                    "From the leading state of charge, the current and the capacity. No line while the battery charges.",
+                    "From the leading state of charge, current and capacity. No line while the battery charges.",
                     "s",
                     Query(pick("battery_time_to_empty_seconds"), "{{site}}"),
                     lowest=0,
