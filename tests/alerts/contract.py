@@ -1,12 +1,12 @@
-"""The metrics that rules and dashboards may use, with their labels, as the design promises them.
+"""The metrics that rules and dashboards may use, with their labels.
 
-Written down a second time on purpose: a name that changes in a program and in a rule together breaks every user's own
-dashboard, and would otherwise break no test.
+This is a second copy on purpose: a name that changes both in a program and in a rule breaks the users' own dashboards,
+and would otherwise break no test.
 """
 
 from __future__ import annotations
 
-# What a scrape adds to every series; `site` only where the user sets it.
+# A scrape adds these to every series; `site` only if the user sets it.
 TARGET_LABELS = frozenset({"job", "instance", "site"})
 
 _DEVICE_FAMILIES = ("magnum", "classic", "modbus", "aims", "vedirect", "pylontech")
@@ -67,7 +67,7 @@ METRICS: dict[str, frozenset[str]] = {
     name: frozenset(labels) for labels, names in _BY_LABELS.items() for name in names.split()
 }
 
-# The values of labels that stand for states, in full; `unknown` included where it is one.
+# All values of the labels for states, `unknown` included.
 _VALUES = {
     "phase": "off starting running stopping unknown",
     "mode": "auto on off",

@@ -1,4 +1,4 @@
-"""What an expression asks for, held against the contract: metric names, labels, and the values of state labels."""
+"""Compare an expression with the contract: metric names, labels, and the values of state labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def selectors(expression: str) -> list[promql_parser.VectorSelector]:
-    """Return every selector of an expression, those in ranges and subqueries too; ValueError when it is not PromQL."""
+    """Return all selectors of an expression, also in ranges and subqueries; ValueError if it is not PromQL."""
     found: list[promql_parser.VectorSelector] = []
 
     def visit(node: promql_parser.Expr) -> None:
@@ -26,7 +26,7 @@ def selectors(expression: str) -> list[promql_parser.VectorSelector]:
 
 
 def broken_promises(expression: str) -> Iterator[str]:
-    """Yield what in an expression the contract does not have: no such metric, label, or value of a label."""
+    """Yield each metric, label or label value of an expression that is not in the contract."""
     for selector in selectors(expression):
         name = selector.name
         if name not in METRICS:

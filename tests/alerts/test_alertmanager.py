@@ -1,4 +1,4 @@
-"""The sample alertmanager.yml: valid, and each alert gets to whom it must."""
+"""The sample alertmanager.yml: valid, and each alert reaches its receivers."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def test_amtool_accepts_it() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
 )
-def test_alerts_get_to_whom_they_must(labels: list[str], receivers: str) -> None:
+def test_each_alert_reaches_its_receivers(labels: list[str], receivers: str) -> None:
     result = amtool("config", "routes", "test", f"--config.file={CONFIG}", f"--verify.receivers={receivers}", *labels)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_the_actuator_is_told_at_once_again_and_everything() -> None:
+def test_the_actuator_receives_all_alerts_at_once_and_again() -> None:
     config = yaml.safe_load(CONFIG.read_text())
     routes = [route for route in config["route"]["routes"] if route["receiver"] == "generator"]
     assert config["route"]["routes"][: len(routes)] == routes, "the actuator's routes come first"

@@ -1,4 +1,4 @@
-"""The rules: well formed, in step with the contract, and as their unit tests in alerts/tests say."""
+"""The rules: well formed, in line with the contract and with their unit tests in alerts/tests."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_promtool_finds_nothing_in_the_rules(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", sorted((ALERTS / "tests").glob("*.yml")), ids=lambda path: path.stem)
-def test_rules_do_what_their_tests_say(file: Path) -> None:
+def test_rules_pass_their_unit_tests(file: Path) -> None:
     result = promtool("test", "rules", file)
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -81,7 +81,7 @@ def test_a_page_answers_the_four_questions_and_its_links_lead_somewhere(page: Pa
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_an_alert_says_what_it_means_and_where_its_page_is(name: str) -> None:
+def test_an_alert_has_texts_and_a_runbook(name: str) -> None:
     rule = EVERY[name]
     annotations = rule["annotations"]
     assert set(annotations) == {"summary", "description", "runbook_url"}
@@ -96,7 +96,7 @@ def test_an_alert_says_what_it_means_and_where_its_page_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_an_alert_asks_only_for_what_the_contract_promises(name: str) -> None:
+def test_an_alert_reads_only_metrics_of_the_contract(name: str) -> None:
     assert list(broken_promises(EVERY[name]["expr"])) == []
 
 
@@ -111,7 +111,7 @@ def test_the_check_against_the_contract_can_fail() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(FOR_THE_ACTUATOR))
-def test_what_the_actuator_listens_to_reads_nothing_that_outlives_its_cause(name: str) -> None:
+def test_alerts_for_the_actuator_read_nothing_that_outlives_its_cause(name: str) -> None:
     expression = EVERY[name]["expr"]
     assert all(f"{selector.name}[" in expression for selector in selectors(expression)), (
         "an instant selector looks back five minutes when Prometheus was down; a range says how far"

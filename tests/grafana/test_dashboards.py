@@ -149,7 +149,7 @@ def test_selectors_follow_the_variables_and_counters_are_not_drawn_bare(panel: J
 
 
 @queries
-def test_a_query_asks_only_for_what_the_contract_promises(query: PanelQuery) -> None:
+def test_a_query_reads_only_metrics_of_the_contract(query: PanelQuery) -> None:
     assert list(broken_promises(query.expression)) == []
 
 

@@ -1,4 +1,4 @@
-"""Rules and panels on real data: Prometheus scrapes the exporter and actuator of a simulated site in mid-run."""
+"""Rules and panels on real data: Prometheus scrapes the exporter and actuator of a simulated site during a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.e2e
 
 
 class Prometheus:
-    """The HTTP interface of a Prometheus, as far as a dashboard uses it."""
+    """The part of Prometheus' HTTP API that a dashboard uses."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -40,14 +40,14 @@ class Prometheus:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus, float]]:
-    """A site whose battery has fallen, whose generator was started by the alerts and is proven to run."""
+    """A site with a low battery, whose generator was started by the alerts and is confirmed to run."""
     folder: Path = tmp_path_factory.mktemp("site")
     began = time.time()
     with Loop(folder, prometheus=True) as loop:
         prometheus = Prometheus(loop.layout.url("prometheus", ""))
         loop.wait(lambda: loop.path == "alerts", 30, "two heartbeats make the path `alerts`")
         loop.wait(loop.closed, 60, "the alerts close the contact")
-        loop.wait(lambda: loop.metrics("actuator").get("generator_running") == 1, 30, "the engine is proven to run")
+        loop.wait(lambda: loop.metrics("actuator").get("generator_running") == 1, 30, "the engine is confirmed to run")
         # At the battery's real pace the monitor's counters stand still from packet to packet, as they do on a real bus,
         # and only then does the exporter believe them.
         loop.change(speed=1.0)
