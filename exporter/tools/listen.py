@@ -14,20 +14,12 @@ from typing import TextIO
 from exporter.fields import Sample, decode
 from exporter.sources.base import SourceError
 from exporter.sources.magnum import capture, port
-from exporter.sources.magnum.bus import FIELDS, Bus
+from exporter.sources.magnum.bus import Bus
 from exporter.sources.magnum.framing import Frame
 from exporter.sources.magnum.packet import Packet
+from exporter.sources.magnum.packet_kinds import INVERTER, KINDS, PacketKind, PacketKinds
 
 SUMMARY_EVERY = 10.0
-_COLOURS = {"inverter": "32", "remote": "36", "bmk": "33", "ags": "35", "rtr": "34", "pt100": "31", "acld": "31"}
-_NAMES = {
-    "remote": "remote control",
-    "ags": "generator starter (AGS)",
-    "bmk": "battery monitor (BMK)",
-    "rtr": "router (RTR)",
-    "pt100": "solar controller (PT-100)",
-    "acld": "diversion load controller (ACLD)",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +40,7 @@ def run(arguments: argparse.Namespace, out: TextIO | None = None) -> int:
     listener = Listener(out, as_json=arguments.json, every=arguments.all, coloured=coloured)
     try:
         for data, at in _chunks(arguments.port, arguments.seconds):
-            listener.hear(data, at)
+            listener.receive(data, at)
     except KeyboardInterrupt:
         pass
     except BrokenPipeError:
@@ -87,8 +79,8 @@ class Listener:
         bus: the bus.
     """
 
-    def __init__(self, out: TextIO, *, as_json: bool, every: bool, coloured: bool) -> None:
-        self.bus = Bus(on_frame=self._frame)
+    def __init__(self, out: TextIO, *, as_json: bool, every: bool, coloured: bool, kinds: PacketKinds = KINDS) -> None:
+        self.bus = Bus(on_frame=self._frame, kinds=kinds)
         self._out = out
         self._as_json = as_json
         self._every = every
@@ -98,7 +90,7 @@ class Listener:
         self._at = 0.0
         self._summary_at = SUMMARY_EVERY
 
-    def hear(self, data: bytes, at: float) -> None:
+    def receive(self, data: bytes, at: float) -> None:
         """Take bytes that arrived `at` seconds after the begin; none when the line was silent."""
         self._at = at
         self._bytes += len(data)
@@ -117,18 +109,21 @@ class Listener:
 
     def findings(self) -> list[str]:
         """Return in sentences who is on the bus, who is not, and what is wrong."""
-        heard = {kind.split("_")[0] for kind, count in self.bus.frames.items() if count}
+        devices = dict.fromkeys(kind.device for kind in self.bus.kinds.values() if kind.device is not INVERTER)
+        present = {self.bus.kinds[name].device for name, count in self.bus.frames.items() if count}
         framer = self.bus.framer
         if not self._bytes:
             return ["No bytes come: is the bus powered, and are A and B connected?"]
-        if not heard:
+        if not present:
             if framer.swapped:
                 return ["A and B are swapped: exchange the two data wires."]
             return ["Bytes come but no Magnum packets: is this the outer pair of the four wires?"]
         sentences = [
-            f"Here: {framer.identity or 'an inverter'}" + "".join(f", {_NAMES[k]}" for k in _NAMES if k in heard) + "."
+            f"Here: {framer.identity or 'an inverter'}"
+            + "".join(f", {device.name}" for device in devices if device in present)
+            + "."
         ]
-        missing = [name for kind, name in _NAMES.items() if kind not in heard and kind not in ("pt100", "acld")]
+        missing = [device.name for device in devices if device.usual and device not in present]
         if missing:
             sentences.append(f"Not heard: {', '.join(missing)}.")
         if framer.discarded:
@@ -139,24 +134,23 @@ class Listener:
         return sentences
 
     def _frame(self, frame: Frame) -> None:
-        kind, payload, at = frame
-        lampless = payload[:8] + payload[10:] if kind == "inverter" else payload
-        if not self._every and self._shown.get(kind) == lampless:
+        kind, payload, at = self.bus.kinds[frame.kind], frame.payload, frame.at
+        news = bytes(byte for index, byte in enumerate(payload) if index not in kind.blinking)
+        if not self._every and self._shown.get(kind.name) == news:
             return
-        self._shown[kind] = lampless
-        samples = decode(FIELDS[kind], self.bus.scaled(kind, Packet(payload)))
+        self._shown[kind.name] = news
+        samples = decode(kind.fields, self.bus.scaled(kind, Packet(payload)))
         if self._as_json:
             self._write_json(
-                {"at": round(at, 3), "frame": kind, "bytes": payload.hex(), "values": _values(samples)},
+                {"at": round(at, 3), "frame": kind.name, "bytes": payload.hex(), "values": _values(samples)},
             )
             return
         values = _values(samples)
         said = " ".join(f"{_short(metric)}={value}" for metric, value in values.items() if metric[:-5] not in values)
         self._write(f"{at:9.3f} {self._painted(kind)} {payload.hex()} {said}")
 
-    def _painted(self, kind: str) -> str:
-        colour = _COLOURS[kind.split("_", maxsplit=1)[0]]
-        return f"\x1b[{colour}m{kind:9}\x1b[0m" if self._coloured else f"{kind:9}"
+    def _painted(self, kind: PacketKind) -> str:
+        return f"\x1b[{kind.device.colour}m{kind.name:9}\x1b[0m" if self._coloured else f"{kind.name:9}"
 
     def _summary(self) -> None:
         counts = {kind: count for kind, count in self.bus.frames.items() if count}

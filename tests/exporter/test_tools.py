@@ -107,7 +107,7 @@ def test_replay_record_and_listen_agree(tmp_path: Path, capsys: pytest.CaptureFi
     }
     code, said = listen(capsys, str(recorded))
     assert code == 0
-    assert "Here: MS4448PAE 5.1 parallel_master, remote control, generator starter (AGS)" in said
+    assert "Here: MS4448PAE 5.1 parallel_master, remote control, battery monitor (BMK), generator starter (AGS)" in said
     assert cli.main(["record", str(port), str(recorded)]) == 1, "it is not overwritten"
 
 

@@ -1,23 +1,23 @@
-"""From bytes to readings: frames, voted on, decoded, with what follows from several of them. No I/O and no clock."""
+"""From bytes to readings: packets are framed, voted on and decoded. No I/O and no clock."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
-from exporter.fields import UNKNOWN, Field, Kind, Metric, Sample, decode
-from exporter.readings import Charge, Reading
-from exporter.sources.magnum import accessories, energy, inverter, models, remote, solar
-from exporter.sources.magnum.framing import KINDS, Frame, Framer
-from exporter.sources.magnum.hunting import Identity
+from exporter.fields import UNKNOWN, Kind, Metric, Sample, decode
+from exporter.readings import Reading
+from exporter.sources.magnum import energy
+from exporter.sources.magnum.devices import inverter, inverter_models, remote, solar_controller
+from exporter.sources.magnum.devices.inverter import Identity
+from exporter.sources.magnum.framing import Frame, Framer
 from exporter.sources.magnum.packet import Packet
-from exporter.sources.magnum.voting import Restless, Rule, Voter
+from exporter.sources.magnum.packet_kinds import INVERTER, KINDS, REMOTE, Device, PacketKind, PacketKinds
+from exporter.sources.magnum.voting import Voter
 
-INVERTER_STALE_AFTER = 10.0
-STALE_AFTER = 30.0
 CLEAN_AFTER = 30.0
 _FOREIGN_WINDOW = 60.0
 _FOREIGN_ENOUGH = 10
@@ -50,70 +50,39 @@ OTHER = Metric(
 )
 OWN = (FRAMES, DISCARDED, DAMAGED, RESYNCS, COMMANDS, SWAPPED, OTHER)
 
-FIELDS: Mapping[str, tuple[Field[Packet], ...]] = {
-    "inverter": inverter.FIELDS,
-    "remote": remote.BASE + remote.CLASSIC_PAGE,
-    **{remote.page_name(footer): remote.BASE + page for footer, page in remote.PAGES.items()},
-    "bmk": accessories.BMK,
-    "ags_a1": accessories.AGS_A1,
-    "ags_a2": accessories.AGS_A2,
-    "rtr": accessories.RTR,
-    "pt100_c1": solar.C1,
-    "pt100_c2": solar.C2,
-    "pt100_c3": solar.C3,
-    "pt100_c4": solar.C4,
-    "acld": solar.ACLD,
-}
-_WHOLE = Rule(patience=None, memory=2)
-_RULES: Mapping[str, Rule] = {
-    "inverter": Rule(
-        wide=(2, 4, 18),
-        restless={
-            2: Restless(5),
-            4: Restless(10, signed=True),
-            6: Restless(3),
-            7: Restless(8),
-            16: Restless(5),
-            17: Restless(5),
-        },
-        patience=10,
-    ),
-    "bmk": Rule(
-        wide=(2, 4, 6, 8, 10, 12, 14),
-        restless={2: Restless(100), 4: Restless(200, signed=True)},
-        moving={1: Restless(2), 10: Restless(10, signed=True), 12: Restless(20)},
-    ),
-    "ags_a1": Rule(),
-    "ags_a2": Rule(wide=(3,)),
-    "pt100_c1": Rule(wide=(4, 6, 8), restless={4: Restless(10), 6: Restless(50, signed=True), 8: Restless(100)}),
-}
-
 
 @lru_cache(maxsize=256)
-def _decoded(kind: str, packet: Packet) -> tuple[Sample, ...]:
-    return decode(FIELDS[kind], packet)
+def _decoded(kind: PacketKind, packet: Packet) -> tuple[Sample, ...]:
+    return decode(kind.fields, packet)
 
 
 class Bus:
-    """One Magnum network, as heard on one port.
+    """One Magnum network, as received on one port.
 
     Attributes:
-        framer: the framer, for its counts.
+        kinds: the kinds of packet that it knows.
+        framer: the framer, for its counters.
         frames: how many packets of each kind were accepted.
-        on_frame: called with each accepted frame, before voting; for those who want to watch.
+        on_frame: called with each accepted frame, before voting.
     """
 
-    def __init__(self, peak_window: float = 60.0, on_frame: Callable[[Frame], None] | None = None) -> None:
-        self.framer = Framer()
-        self.frames: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
+    def __init__(
+        self,
+        peak_window: float = 60.0,
+        on_frame: Callable[[Frame], None] | None = None,
+        kinds: PacketKinds = KINDS,
+    ) -> None:
+        self.kinds = kinds
+        self.framer = Framer(kinds)
+        self.frames: Counter[str] = Counter(dict.fromkeys(kinds, 0))
         self.on_frame = on_frame
-        self._voters = {kind: Voter(_RULES.get(kind, _WHOLE)) for kind in KINDS}
+        self._voters = {name: Voter(kind.voting) for name, kind in kinds.items()}
         self._meter = energy.Meter(peak_window)
         self._lamps: deque[tuple[bool, bool]] = deque(maxlen=_LED_CYCLES)
         self._commands: Counter[str] = Counter(dict.fromkeys((*remote.COMMANDS.values(), UNKNOWN), 0))
         self._command = 0
         self._command_counted = False
-        self._solar_unit: int | None = None
+        self._units: dict[Device, int] = {}
         self._solar_nominal_volts: int | None = None
         self._damage_at = -math.inf
         self._damage_seen = 0
@@ -148,7 +117,7 @@ class Bus:
                     OTHER.name,
                     1,
                     (
-                        models.name(other.model),
+                        inverter_models.name(other.model),
                         f"{other.revision / 10:.1f}",
                         inverter.STACK_MODES.get(other.stack_mode, UNKNOWN),
                     ),
@@ -159,10 +128,10 @@ class Bus:
         )
         return Reading("counters", at, wall, math.inf, samples, alive=False)
 
-    def scaled(self, kind: str, packet: Packet) -> Packet:
-        """Return the packet with the nominal volts by which its numbers go: the solar controller has its own."""
-        is_solar = kind.startswith("pt100") or kind == "remote_c3"
-        return replace(packet, nominal_volts=self._solar_nominal_volts if is_solar else self.framer.nominal_volts)
+    def scaled(self, kind: PacketKind, packet: Packet) -> Packet:
+        """Return the packet with the nominal volts by which its numbers are scaled."""
+        volts = self._solar_nominal_volts if kind.scaled_by_solar else self.framer.nominal_volts
+        return replace(packet, nominal_volts=volts)
 
     @property
     def others(self) -> tuple[Identity, ...]:
@@ -185,36 +154,32 @@ class Bus:
             self._foreign_since = at
 
     def _read(self, frame: Frame, wall_offset: float) -> list[Reading]:
-        kind, payload, at = frame
-        self.frames[kind] += 1
+        kind, payload, at = self.kinds[frame.kind], frame.payload, frame.at
+        self.frames[kind.name] += 1
         if self.on_frame:
             self.on_frame(frame)
-        if kind == "inverter":
+        if kind.device is INVERTER:
             payload = self._steady_lamps(payload)
             self._watch_for_lone(payload, at)
-        elif kind.startswith("remote"):
+        elif kind.device is REMOTE:
             self._watch_command(payload[remote.COMMAND])
             payload = b"\0" + payload[1:]
-        elif kind.startswith("pt100") and not self._is_our_solar(payload):
+        elif kind.unit is not None and not self._is_first_unit(kind.device, kind.unit(payload)):
             return []
-        voted = self._voters[kind].vote(payload, at, clean=at - self._damage_at > CLEAN_AFTER)
+        voted = self._voters[kind.name].vote(payload, at, clean=at - self._damage_at > CLEAN_AFTER)
         if voted is None:
             return []
-        if kind == "pt100_c2":
-            self._solar_nominal_volts = solar.nominal_volts(voted)
+        if kind.name == "pt100_c2":
+            self._solar_nominal_volts = solar_controller.nominal_volts(voted)
         return [self._reading(kind, self.scaled(kind, voted), at, at + wall_offset)]
 
-    def _reading(self, kind: str, packet: Packet, at: float, wall: float) -> Reading:
+    def _reading(self, kind: PacketKind, packet: Packet, at: float, wall: float) -> Reading:
         samples = _decoded(kind, packet)
-        if kind == "inverter":
+        if kind.device is INVERTER:
             self._meter.add(packet, at)
-            state = packet.payload[inverter.STATE] if packet.has(inverter.STATE) else None
-            full = None if state is None else state in inverter.FULL
-            return Reading(kind, at, wall, INVERTER_STALE_AFTER, samples + self._meter.peak(), full=full)
-        charge = None
-        if kind == "bmk" and packet.has(accessories.BMK_SOC):
-            charge = Charge(accessories.SOC.value(packet), accessories.AMPERES.value(packet))
-        return Reading(kind, at, wall, STALE_AFTER, samples, charge=charge)
+            samples += self._meter.peak()
+        charge, full = kind.charge(packet), kind.full(packet)
+        return Reading(kind.name, at, wall, kind.stale_after, samples, charge=charge, full=full)
 
     def _steady_lamps(self, payload: bytes) -> bytes:
         """Return the packet with each lamp lit that was lit lately: they blink every second cycle."""
@@ -239,8 +204,6 @@ class Bus:
             self._command_counted = False
         self._command = command
 
-    def _is_our_solar(self, payload: bytes) -> bool:
-        """Say whether this solar controller is the one that is shown: the first one heard."""
-        if self._solar_unit is None:
-            self._solar_unit = solar.unit(payload)
-        return solar.unit(payload) == self._solar_unit
+    def _is_first_unit(self, device: Device, unit: int) -> bool:
+        """Return whether this unit was the first of its kind to send: only that one is read."""
+        return self._units.setdefault(device, unit) == unit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from exporter.fields import Kind, Metric, Number, Sample
-from exporter.sources.magnum import inverter
+from exporter.sources.magnum.devices import inverter
 from exporter.sources.magnum.packet import Packet
 
 LONGEST_INTERVAL = 1.0

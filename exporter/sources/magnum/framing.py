@@ -1,7 +1,7 @@
 """Turns a stream of bytes into packets. The bus has no checksum, no length and, behind a USB adapter, no gaps.
 
-`hunting` finds the inverter, `grammar` says what may stand where; here are the buffer, the times and the counts. Time
-plays no part in what is a packet, except that a line that falls silent ends the last one: the same bytes give the same
+`synchronisation` finds the inverter, then `recognition` judges packet by packet; here are the buffer, the times and the
+counters. Time plays no part in what is a packet, except that silence ends the last one: the same bytes give the same
 frames however they are cut into chunks.
 """
 
@@ -10,25 +10,19 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import NamedTuple
 
-from exporter.sources.magnum import remote
-from exporter.sources.magnum.grammar import Grammar, Verdict
-from exporter.sources.magnum.hunting import ACCESSORIES, Identity, hunt, inverters, looks_swapped
+from exporter.sources.magnum.devices.inverter import Identity
+from exporter.sources.magnum.packet_kinds import KINDS, PacketKinds, by_header
+from exporter.sources.magnum.recognition import Recogniser, Verdict
+from exporter.sources.magnum.synchronisation import find_inverter, looks_swapped, modern_inverters
 
-KINDS: tuple[str, ...] = (
-    "inverter",
-    "remote",
-    *(remote.page_name(footer) for footer in sorted(remote.FOOTERS)),
-    *(accessory.kind for accessory in ACCESSORIES.values()),
-)
-
-_HUNT_EVERY = 64
-_KEPT_WHILE_HUNTING = 2048
+_SYNCHRONISE_EVERY = 64
+_KEPT_WITHOUT_INVERTER = 2048
 _LOST_AFTER = 800
 _SWAPPED_AFTER = 120
 
 
 class Frame(NamedTuple):
-    """One packet as it stood on the bus: its kind, its bytes, and the monotonic seconds at which its end arrived."""
+    """One packet as it was on the bus: its kind, its bytes, and the monotonic seconds at which its end arrived."""
 
     kind: str
     payload: bytes
@@ -40,19 +34,20 @@ class Framer:
 
     Attributes:
         discarded: bytes since the start that were in no accepted packet; junk between packets does not count.
-        damaged: how many times since the start the stream was not what it should have been.
-        resyncs: how many times since the start the inverter had to be found anew.
-        foreign: how many packets of which other inverter were among the discarded bytes.
-        swapped: whether what comes looks as it does when the two data wires are exchanged.
+        damaged: how often since the start no whole packet was found where one had to be.
+        resyncs: how often since the start the inverter was lost and searched for again.
+        foreign: by other inverter, how many of its packets were among the discarded bytes.
+        swapped: whether the bytes look as if the two data wires were swapped.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: PacketKinds = KINDS) -> None:
         self.discarded = 0
         self.damaged = 0
         self.resyncs = 0
         self.foreign: Counter[Identity] = Counter()
         self.swapped = False
-        self._grammar: Grammar | None = None
+        self._accessories = by_header(kinds.values())
+        self._recogniser: Recogniser | None = None
         self._buffer = bytearray()
         self._received = 0
         self._arrivals: deque[tuple[int, float]] = deque()
@@ -62,29 +57,29 @@ class Framer:
 
     @property
     def identity(self) -> Identity | None:
-        """The inverter that speaks here, or None while it is not known."""
-        return self._grammar.identity if self._grammar else None
+        """The inverter on this bus, or None while it is unknown."""
+        return self._recogniser.identity if self._recogniser else None
 
     @property
     def nominal_volts(self) -> int | None:
-        """The battery's nominal volts by the inverter's model, or None while they are not known."""
-        return self._grammar.nominal_volts if self._grammar else None
+        """The battery's nominal volts by the inverter's model, or None while they are unknown."""
+        return self._recogniser.nominal_volts if self._recogniser else None
 
     def feed(self, data: bytes, at: float) -> list[Frame]:
         """Take a chunk that arrived at monotonic `at` and return the frames that are now certain."""
         frames: list[Frame] = []
         while data:
-            step = _HUNT_EVERY - self._received % _HUNT_EVERY
+            step = _SYNCHRONISE_EVERY - self._received % _SYNCHRONISE_EVERY
             piece, data = data[:step], data[step:]
             self._buffer += piece
             self._received += len(piece)
             self._arrivals.append((self._received, at))
-            if self._grammar is not None or self._received % _HUNT_EVERY == 0:
+            if self._recogniser is not None or self._received % _SYNCHRONISE_EVERY == 0:
                 self._work(frames, final=False)
         return frames
 
     def flush(self) -> list[Frame]:
-        """Return the frames that are certain once the line has been silent for longer than within a packet."""
+        """Return the frames that are certain now that the line has been silent for longer than within a packet."""
         frames: list[Frame] = []
         if self._flushed != self._received:
             self._flushed = self._received
@@ -92,18 +87,18 @@ class Framer:
         return frames
 
     def reset(self) -> None:
-        """Drop what is kept, as after the port was lost. What is known of the bus stays and is tried on what comes."""
+        """Drop the buffer, as after the port was lost. The inverter and the remote stay known."""
         self._discard(len(self._buffer))
-        if self._grammar:
-            self._grammar.lose()
+        if self._recogniser:
+            self._recogniser.lose_position()
 
     def _work(self, frames: list[Frame], *, final: bool) -> None:
         while self._buffer:
-            if self._grammar is None:
-                self._hunt()
-                if self._grammar is None:
+            if self._recogniser is None:
+                self._synchronise()
+                if self._recogniser is None:
                     return
-            verdict, kind, junk, length = self._grammar.next(self._buffer, final=final)
+            verdict, kind, junk, length = self._recogniser.next(self._buffer, final=final)
             if verdict is Verdict.WAIT:
                 return
             if verdict is Verdict.PACKET:
@@ -114,28 +109,28 @@ class Framer:
                 continue
             if verdict is Verdict.SKIP:
                 length = max(0, min(length, _LOST_AFTER + 1 - self._without_inverter))
-                self._name_strangers(length, self._grammar.identity)
+                self._count_foreign(length, self._recogniser.identity)
             else:
                 self.damaged += 1
             self._consume(junk)
             self._discard(length)
             if self._without_inverter > _LOST_AFTER:
-                self._grammar = None
+                self._recogniser = None
                 self.resyncs += 1
 
-    def _name_strangers(self, skipped: int, own: Identity) -> None:
-        for at, identity in inverters(bytes(self._buffer)):
+    def _count_foreign(self, skipped: int, own: Identity) -> None:
+        for at, identity in modern_inverters(bytes(self._buffer)):
             if at < skipped and identity != own:
                 self.foreign[identity] += 1
 
-    def _hunt(self) -> None:
-        found = hunt(bytes(self._buffer))
+    def _synchronise(self) -> None:
+        found = find_inverter(bytes(self._buffer), self._accessories)
         if found is not None:
-            self._grammar = Grammar(found)
+            self._recogniser = Recogniser(found, self._accessories)
             self._without_inverter = self._without_lock = 0
             self.swapped = False
             return
-        self._discard(max(0, len(self._buffer) - _KEPT_WHILE_HUNTING))
+        self._discard(max(0, len(self._buffer) - _KEPT_WITHOUT_INVERTER))
         if self._without_lock + len(self._buffer) >= _SWAPPED_AFTER:
             self.swapped = looks_swapped(bytes(self._buffer))
 

@@ -10,6 +10,11 @@ PYMAGNUM = "pymagnum"
 MAGNUM2MQTT = "magnum2mqtt"
 CAPTURE = "captures"
 
+JUNK = frozenset(b"\xff\xfe\xfc\xf8\xf0\xe0\xc0\x80\x00\x39")
+"""Bytes that a receiver adds when a device stops driving the line."""
+MOST_JUNK = 2
+"""How many of them there are at most between two packets."""
+
 
 @dataclass(frozen=True, slots=True)
 class Packet:
@@ -97,3 +102,8 @@ class Worked:
     def __str__(self) -> str:
         """Say how this is worked out."""
         return self.how
+
+
+def revision_text(index: int, packet: Packet) -> str:
+    """Return the firmware revision, in tenths at this byte, as text such as `5.2`."""
+    return f"{packet.payload[index] / 10:.1f}"

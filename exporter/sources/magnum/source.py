@@ -11,13 +11,11 @@ from exporter.fields import Kind, Metric, Sample
 from exporter.readings import Reading
 from exporter.sources.base import Family, Publish, Source
 from exporter.sources.magnum import energy, port
-from exporter.sources.magnum.bus import FIELDS, INVERTER_STALE_AFTER, OWN, Bus
+from exporter.sources.magnum.bus import OWN, Bus
+from exporter.sources.magnum.packet_kinds import INVERTER_STALE_AFTER, metrics
 from toolkit import log
 
 RECONNECTS = Metric("magnum_reconnects_total", "How often since the start the port was opened anew.", Kind.COUNTER)
-_METRICS = tuple(
-    {metric.name: metric for fields in FIELDS.values() for field in fields for metric in field.metrics}.values()
-)
 _SILENT_AFTER = 5.0
 _COUNTERS_EVERY = 1.0
 
@@ -51,7 +49,7 @@ class _Attention:
 class MagnumSource(Source[serial.Serial]):
     """Listens to one Magnum network; never sends."""
 
-    family = Family("magnum", (*_METRICS, *energy.METRICS, *OWN, RECONNECTS))
+    family = Family("magnum", (*metrics(), *energy.METRICS, *OWN, RECONNECTS))
     stale_after = INVERTER_STALE_AFTER
 
     def __init__(self, name: str, publish: Publish, *, port: str, peak_window: float = 60.0) -> None:

@@ -22,8 +22,8 @@ _EQUAL = 2
 _EQUAL_ON_NOISY_LINE = 3
 
 
-class Restless(NamedTuple):
-    """A number that may change with every packet: whether it is signed, and how far apart two in a row are near."""
+class Tolerance(NamedTuple):
+    """How far apart two readings of a number in a row may be to confirm each other, and whether it is signed."""
 
     near: int
     signed: bool = False
@@ -39,17 +39,21 @@ class Rule:
 
     Attributes:
         wide: index of each number of two bytes; every other byte is a number by itself.
-        restless: which numbers, by index, may change with every packet.
-        moving: which numbers, by index, only ever climb or fall steadily; one between its two neighbours is right.
+        varying: by index, the numbers that may change with every packet.
+        trending: by index, the numbers that rise or fall steadily; one between its two neighbours is right.
         patience: how many packets in a row may differ before each number is judged by itself; None: always whole.
         memory: how many packets back an equal number counts.
     """
 
     wide: Sequence[int] = ()
-    restless: Mapping[int, Restless] = field(default_factory=dict)
-    moving: Mapping[int, Restless] = field(default_factory=dict)
+    varying: Mapping[int, Tolerance] = field(default_factory=dict)
+    trending: Mapping[int, Tolerance] = field(default_factory=dict)
     patience: int | None = 0
     memory: int = 10
+
+
+WHOLE_PACKETS = Rule(patience=None, memory=2)
+"""A packet counts when it equals the one before it."""
 
 
 class Voter:
@@ -104,13 +108,13 @@ class Voter:
             number = payload[part]
             if sum(packet[part] == number for packet in earlier) >= needed - 1:
                 self._proven[part.start] = number, self._count
-            elif clean and part.start in self._rule.restless:
-                likely = self._likely(number, [packet[part] for packet in earlier], self._rule.restless[part.start])
+            elif clean and part.start in self._rule.varying:
+                likely = self._likely(number, [packet[part] for packet in earlier], self._rule.varying[part.start])
                 if likely is not None:
                     self._proven[part.start] = likely, self._count
-            elif clean and part.start in self._rule.moving and len(earlier) >= _VOTERS - 1:
+            elif clean and part.start in self._rule.trending and len(earlier) >= _VOTERS - 1:
                 three = [packet[part] for packet in (*earlier[1 - _VOTERS :], payload)]
-                if _on_its_way(three, self._rule.moving[part.start]):
+                if _on_its_way(three, self._rule.trending[part.start]):
                     self._proven[part.start] = three[1], self._count
             known, when = self._proven.get(part.start, (b"", -_HOLD - 1))
             if self._count - when <= _HOLD:
@@ -120,16 +124,16 @@ class Voter:
         return Packet(bytes(proven), missing=frozenset(missing))
 
     @staticmethod
-    def _likely(number: bytes, earlier: list[bytes], restless: Restless) -> bytes | None:
+    def _likely(number: bytes, earlier: list[bytes], varying: Tolerance) -> bytes | None:
         """Return the number, or one of the two before it, that is likeliest right; None when it takes one more."""
-        if abs(restless.value(number) - restless.value(earlier[-1])) <= restless.near:
+        if abs(varying.value(number) - varying.value(earlier[-1])) <= varying.near:
             return number
         if len(earlier) < _VOTERS - 1:
             return None
-        return sorted([number, *earlier[1 - _VOTERS :]], key=restless.value)[_VOTERS // 2]
+        return sorted([number, *earlier[1 - _VOTERS :]], key=varying.value)[_VOTERS // 2]
 
 
-def _on_its_way(three: list[bytes], moving: Restless) -> bool:
+def _on_its_way(three: list[bytes], trending: Tolerance) -> bool:
     """Return whether three numbers in a row climb or fall, each near the one before."""
-    first, second, third = map(moving.value, three)
-    return (first < second < third or first > second > third) and abs(first - third) <= 2 * moving.near
+    first, second, third = map(trending.value, three)
+    return (first < second < third or first > second > third) and abs(first - third) <= 2 * trending.near

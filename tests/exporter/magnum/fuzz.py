@@ -9,7 +9,7 @@ atheris = importlib.import_module("atheris")
 
 with atheris.instrument_imports():
     from exporter.sources.magnum.bus import Bus
-    from exporter.sources.magnum.framing import KINDS
+    from exporter.sources.magnum.packet_kinds import KINDS
 
 
 def one(data: bytes) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from exporter.fields import decode
 from exporter.readings import Reading
 from exporter.sources.magnum import energy
-from exporter.sources.magnum.bus import FIELDS, Bus
+from exporter.sources.magnum.bus import Bus
 from exporter.sources.magnum.packet import Packet
+from exporter.sources.magnum.packet_kinds import KINDS
 from tests.exporter.magnum.damaging import Stream
 
 # the lamps are told over several packets; power, energy and peak are worked out of several numbers
@@ -28,7 +29,7 @@ def never_sent(stream: Stream, nominal_volts: int) -> tuple[Bus, list[Reading], 
             last = number
             now += SECONDS_PER_PACKET
             packet = stream.sent[number]
-            for metric, value, labels in decode(FIELDS[packet.kind], Packet(packet.payload, nominal_volts)):
+            for metric, value, labels in decode(KINDS[packet.kind].fields, Packet(packet.payload, nominal_volts)):
                 sent[packet.kind, metric, labels].append(value)
         for reading in bus.feed(bytes([byte]), now, now):
             readings.append(reading)

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.sources.magnum import inverter, models, remote
+from exporter.sources.magnum.devices import inverter, inverter_models, remote
 from tests.exporter.magnum.damaging import Sent
 
 PAGES = (
@@ -29,8 +29,8 @@ class System:
 
     def __post_init__(self) -> None:
         dice = self.dice
-        self.code = dice.choice(list(models.MODELS))
-        self.nominal = models.MODELS[self.code][1]
+        self.code = dice.choice(list(inverter_models.MODELS))
+        self.nominal = inverter_models.MODELS[self.code][1]
         self.classic = dice.random() < 0.25
         self.revision = dice.randint(10, 39) if self.classic else dice.randint(40, 80)
         self.stack_mode = dice.choice(list(inverter.STACK_MODES))

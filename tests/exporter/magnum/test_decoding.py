@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from exporter.fields import decode
-from exporter.sources.magnum import accessories, inverter, models, remote, solar
-from exporter.sources.magnum.bus import FIELDS
+from exporter.sources.magnum import packet_kinds
+from exporter.sources.magnum.devices import generator_starter, inverter, inverter_models, remote, solar_controller
 from exporter.sources.magnum.packet import Packet
 from tests.exporter import captures
 
@@ -29,7 +29,7 @@ KINDS = {
 def page(kind: str, packet: Packet) -> dict[str, float | str]:
     """Return what a packet says by metric name: a number, or the name of the present state."""
     told: dict[str, float | str] = {}
-    for metric, value, labels in decode(FIELDS[kind], packet):
+    for metric, value, labels in decode(packet_kinds.KINDS[kind].fields, packet):
         if not labels:
             told[metric] = value
         elif value == 1 and len(labels) == 1:
@@ -288,9 +288,9 @@ def test_delays_are_seconds_or_with_bit_seven_minutes() -> None:
 
 
 def test_an_unlisted_model_is_scaled_only_when_the_battery_agrees() -> None:
-    assert models.nominal_volts(0x76, 50.0) == 48
-    assert models.nominal_volts(0x76, 25.0) is None
-    assert models.nominal_volts(0x5C, 25.0) == 24
+    assert inverter_models.nominal_volts(0x76, 50.0) == 48
+    assert inverter_models.nominal_volts(0x76, 25.0) is None
+    assert inverter_models.nominal_volts(0x5C, 25.0) == 24
     payload = bytes.fromhex("A102343A007F")
     assert "magnum_ags_battery_volts" not in page("ags_a1", Packet(payload, None))
 
@@ -317,19 +317,19 @@ AGS_NAMES = """not_connected, off, ready, manual_run, ac_in, quiet_time, start_t
 )
 def test_label_values_are_those_that_rules_and_dashboards_rely_on(kind: str, metric: str, label_values: str) -> None:
     payload = bytes.fromhex("A102343A007F" if kind == "ags_a1" else "400001EC000976B6010033152C1F73010003025800")
-    samples = decode(FIELDS[kind], Packet(payload, 48))
+    samples = decode(packet_kinds.KINDS[kind].fields, Packet(payload, 48))
     assert [sample.labels[0] for sample in samples if sample.metric == metric] == label_values.replace(",", " ").split()
 
 
 def test_the_generator_runs_in_some_states_only() -> None:
-    running = {accessories.AGS_STATES[code] for code in accessories.AGS_RUNNING}
+    running = {generator_starter.STATES[code] for code in generator_starter.RUNNING}
     assert running.isdisjoint({"off", "ready", "ac_in", "quiet_time", "not_connected"})
     assert not [name for name in running if name.startswith("fault")]
 
 
 def test_the_solar_controller_is_scaled_by_its_own_nominal_volts() -> None:
     battery = bytes.fromhex("C200000200AC0002050B641425")
-    assert solar.nominal_volts(Packet(battery)) == 48
+    assert solar_controller.nominal_volts(Packet(battery)) == 48
     told = page("pt100_c2", Packet(battery))
     assert told["magnum_pt100_info"] == "1.1 48"
     assert told["magnum_pt100_energy_joules_total"] == 2 * 10 * 3.6e6

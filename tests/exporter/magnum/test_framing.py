@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.sources.magnum.devices.inverter import Identity
 from exporter.sources.magnum.framing import Frame, Framer
-from exporter.sources.magnum.hunting import Identity
 from tests.exporter import captures
 from tests.support import ROOT
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.sources.magnum import accessories, inverter, models, remote
+from exporter.sources.magnum.devices import generator_starter, inverter, inverter_models, remote
 from exporter.sources.magnum.packet import Packet
 from tests.exporter.magnum.test_decoding import page
 
@@ -372,9 +372,9 @@ def test_solar_controller_second_packet(numbers: bytes) -> None:
 def test_the_same_models_faults_and_states_are_listed() -> None:
     theirs = inverterdevice.InverterDevice
     assert set(theirs.inverter_models.items()) == {
-        (code, name) for code, (name, _) in models.MODELS.items() if code != 0x3C
+        (code, name) for code, (name, _) in inverter_models.MODELS.items() if code != 0x3C
     }, "0x3C stands in the maker's list only, as not released"
     assert set(inverter.FAULTS) - set(theirs.faults) == {0x0B}
     assert set(inverter.STATES) - set(theirs.modes) == {0x0A, 0x0B}
     assert set(inverter.STACK_MODES) == set(theirs.stack_modes)
-    assert set(accessories.AGS_STATES) == set(agsdevice.AGSDevice.status)
+    assert set(generator_starter.STATES) == set(agsdevice.AGSDevice.status)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from exporter.sources.magnum.voting import Restless, Rule, Voter
+from exporter.sources.magnum.voting import Rule, Tolerance, Voter
 
-BATTERY = Rule(wide=(2, 4), restless={2: Restless(1), 4: Restless(1, signed=True)})
+BATTERY = Rule(wide=(2, 4), varying={2: Tolerance(1), 4: Tolerance(1, signed=True)})
 
 
 def packet(soc: int, volts: int, amperes: int) -> bytes:
@@ -51,7 +51,7 @@ def test_a_flipped_bit_is_held_back_and_the_last_proven_number_stays_a_while() -
 
 
 def test_a_number_near_the_last_one_is_let_through_on_a_clean_line() -> None:
-    voter = Voter(Rule(wide=(2, 4), restless={2: Restless(10)}))
+    voter = Voter(Rule(wide=(2, 4), varying={2: Tolerance(10)}))
     voter.vote(packet(85, 2449, -68), 0.0, clean=True)
     proven = voter.vote(packet(85, 2459, -68), 1.0, clean=True)
     assert proven is not None
@@ -92,14 +92,14 @@ def test_whole_packets_first_then_after_patience_number_by_number() -> None:
 
 
 def test_a_number_that_climbs_with_every_packet_is_proven_by_its_neighbours() -> None:
-    voter = Voter(Rule(moving={1: Restless(2)}))
+    voter = Voter(Rule(trending={1: Tolerance(2)}))
     answers = [voter.vote(packet(soc, 2449, -68), second, clean=True) for second, soc in enumerate((40, 39, 38, 36))]
     assert [answer.payload[1] for answer in answers if answer is not None and answer.has(1)] == [39, 38]
 
 
 def test_but_not_on_a_noisy_line_nor_when_it_turns_or_leaps() -> None:
     for numbers, clean in (((40, 39, 38), False), ((40, 39, 40), True), ((40, 44, 45), True)):
-        voter = Voter(Rule(moving={1: Restless(2)}, memory=2))
+        voter = Voter(Rule(trending={1: Tolerance(2)}, memory=2))
         last = None
         for second, soc in enumerate(numbers):
             last = voter.vote(packet(soc, 2449, -68), float(second), clean=clean)

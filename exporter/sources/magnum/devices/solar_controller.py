@@ -1,4 +1,4 @@
-"""What the solar controller PT-100 and the diversion load controller ACLD send.
+"""The packets of the solar controller PT-100: C1 now, C2 since it was installed, C3 and C4 its logs.
 
 Nothing official is published. Resolved from magnum2mqtt's newer document, pymagnum's field work, the PT-100 owner's
 manual and one captured packet each of C1 and C2.
@@ -11,8 +11,8 @@ from fractions import Fraction
 from functools import partial
 
 from exporter.fields import Confidence, Field, Flags, Info, Kind, States, quantity
-from exporter.sources.magnum.accessories import HUNDREDTH, SECONDS_IN_TENTH_HOUR, TENTH, revision_text
-from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PYMAGNUM, At, Packet, Worked
+from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PYMAGNUM, At, Packet, Worked, revision_text
+from exporter.sources.magnum.units import HUNDREDTH, JOULES_IN_KILOWATT_HOUR, SECONDS_IN_TENTH_HOUR, TENTH
 
 MODES: Mapping[int, str] = {0: "sleep", 1: "float", 2: "bulk", 3: "absorb", 4: "equalize"}
 REGULATIONS: Mapping[int, str] = {
@@ -51,33 +51,15 @@ FAULTS: Mapping[int, str] = {
     23: "stack_battery_volts",
 }
 NOMINAL_VOLTS: Mapping[int, int] = {0: 12, 1: 24, 2: 48}
-ACLD_FAULTS: Mapping[int, str] = {
-    0: "none",
-    1: "high_current",
-    2: "high_ac_volts",
-    3: "high_output_volts",
-    4: "open_load",
-    5: "desaturation",
-    6: "adc_limit",
-    7: "very_high_current",
-    8: "output_shorted",
-    9: "over_temperature",
-    10: "no_communication",
-}
-ACLD_MODES: Mapping[int, str] = {0: "off", 1: "manual", 4: "bulk", 5: "absorb", 6: "float", 7: "equalize"}
-
 UNIT = 1
 REVISION = 9
-ACLD_REVISION = 7
 
-KILOWATT_HOUR = Fraction(3_600_000)
 SENSOR_SHORTED, SENSOR_OPEN = 0x97, 0x98
 
 _c1 = partial(At, "PT-100 packet C1")
 _c2 = partial(At, "PT-100 packet C2")
 _c3 = partial(At, "PT-100 packet C3")
 _c4 = partial(At, "PT-100 packet C4")
-_d1 = partial(At, "ACLD packet D1")
 _nominal = _c2(7, mask=0x03)
 
 
@@ -177,14 +159,14 @@ C2: tuple[Field[Packet], ...] = (
         "pt100_energy_joules_total",
         "Energy that it has charged in its life, in steps of 10 kWh",
         _c2(2, 2),
-        10 * KILOWATT_HOUR,
+        10 * JOULES_IN_KILOWATT_HOUR,
         kind=Kind.COUNTER,
     ),
     _number(
         "pt100_resettable_energy_joules",
         "Energy since the owner's reset, in steps of 0.1 kWh",
         _c2(4, 2),
-        KILOWATT_HOUR / 10,
+        JOULES_IN_KILOWATT_HOUR / 10,
     ),
     _number("pt100_ground_fault_amperes", "Ground fault current", _c2(6), HUNDREDTH, source=MAGNUM2MQTT),
     _number("pt100_stacker_raw", "Raw bits of stacking", _c2(7, mask=0xFC, shift=2)),
@@ -196,7 +178,7 @@ C2: tuple[Field[Packet], ...] = (
 
 C3: tuple[Field[Packet], ...] = (
     _unseen("pt100_log_record", "Number of the day in the log that the remote shows", _c3(1, 2, mask=0xFFF8, shift=3)),
-    _unseen("pt100_log_energy_joules", "Energy of that day", _c3(3), KILOWATT_HOUR / 10),
+    _unseen("pt100_log_energy_joules", "Energy of that day", _c3(3), JOULES_IN_KILOWATT_HOUR / 10),
     _unseen("pt100_log_max_pv_volts", "Highest array volts of that day", _c3(4)),
     _unseen("pt100_log_max_pv_seconds", "When they were, in that day", _c3(5), SECONDS_IN_TENTH_HOUR),
     _unseen("pt100_log_max_battery_volts", "Highest battery volts of that day", _c3(6)),
@@ -217,39 +199,4 @@ C4: tuple[Field[Packet], ...] = (
     _unseen("pt100_fault_log_battery_celsius", "Highest battery temperature in that record", _c4(5)),
     _unseen("pt100_fault_log_fet_celsius", "Transistors' temperature in that record", _c4(6)),
     _unseen("pt100_fault_log_inductor_celsius", "Inductor's temperature in that record", _c4(7)),
-)
-
-ACLD: tuple[Field[Packet], ...] = (
-    Info(
-        metric="magnum_acld_info",
-        help="The diversion load controller: model and firmware revision",
-        place=_d1(ACLD_REVISION),
-        texts={
-            "model": lambda packet: str(packet.payload[5]),
-            "revision": partial(revision_text, ACLD_REVISION),
-        },
-        source=MAGNUM2MQTT,
-        confidence=Confidence.UNVERIFIED,
-    ),
-    States(
-        metric="magnum_acld_fault",
-        help="The fault that the diversion load controller shows",
-        place=_d1(1, mask=0x0F),
-        label="fault",
-        names=ACLD_FAULTS,
-        source=MAGNUM2MQTT,
-        confidence=Confidence.UNVERIFIED,
-    ),
-    States(
-        metric="magnum_acld_mode",
-        help="What it does",
-        place=_d1(1, mask=0x70, shift=4),
-        label="mode",
-        names=ACLD_MODES,
-        source=MAGNUM2MQTT,
-        confidence=Confidence.UNVERIFIED,
-    ),
-    _unseen("acld_active", "1 while it diverts", _d1(1, mask=0x80, shift=7)),
-    _unseen("acld_watts", "Power that it diverts", _d1(2), Fraction(100)),
-    _unseen("acld_fet_celsius", "Temperature of its transistors", _d1(6)),
 )

@@ -1,14 +1,16 @@
-"""The inverter's packet: 16 bytes up to revision 3.9, 21 from 4.0 on. Every field, once."""
+"""The inverter's packet: 16 bytes (classic) up to revision 3.9, 21 bytes from 4.0 on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
+from typing import NamedTuple
 
 from exporter.fields import UNKNOWN, Confidence, Field, Flags, Info, Number, Place, States
-from exporter.sources.magnum import models
+from exporter.sources.magnum.devices import inverter_models
 from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PROTOCOL, At, Packet, Worked
+from exporter.sources.magnum.units import TENTH
 
 STATES: Mapping[int, str] = {
     0x00: "charger_standby",
@@ -82,8 +84,58 @@ STACK_MODE = 15
 AC_INPUT_AMPERES = 16
 AC_INVERTER_AMPERES = 17
 
-TENTH = Fraction(1, 10)
 AC_PRESENT_VOLTS = 60
+
+LEDS = frozenset({INVERTER_LED, CHARGER_LED})
+
+
+class Identity(NamedTuple):
+    """What an inverter repeats in every packet; `stack_mode` is 0 in the classic packet, which has none."""
+
+    length: int
+    revision: int
+    model: int
+    stack_mode: int
+
+    @classmethod
+    def of(cls, payload: bytes) -> Identity:
+        """Return the identity in an inverter packet."""
+        stack_mode = payload[STACK_MODE] if len(payload) == LENGTH else 0
+        return cls(len(payload), payload[REVISION], payload[MODEL], stack_mode)
+
+    @property
+    def listed(self) -> bool:
+        """Whether the model is in the list of known models."""
+        return self.model in inverter_models.MODELS
+
+    def __str__(self) -> str:
+        """Return model, revision and place in a stack, such as `MS4448PAE 5.1 parallel_master`."""
+        stack = f" {STACK_MODES.get(self.stack_mode, '?')}" if self.length == LENGTH else ""
+        name = inverter_models.name(self.model) if self.listed else f"model {self.model:#04x}"
+        return f"{name} {self.revision / 10:.1f}{stack}"
+
+
+def nominal_volts(payload: bytes) -> int | None:
+    """Return the nominal battery volts of the inverter that sent this packet; None when unknown."""
+    return inverter_models.nominal_volts(payload[MODEL], int.from_bytes(payload[2:4], "big") / 10)
+
+
+def plausible(payload: bytes, nominal: int | None) -> bool:
+    """Return whether an inverter could measure these numbers."""
+    dc_volts = int.from_bytes(payload[2:4], "big") / 10
+    low, high = (0.35 * nominal, 1.7 * nominal) if nominal else (8.0, 68.0)
+    if not low <= dc_volts <= high or abs(int.from_bytes(payload[4:6], "big", signed=True)) > 1000:
+        return False
+    if len(payload) == CLASSIC_LENGTH:
+        return True
+    tenths_of_hertz = int.from_bytes(payload[18:20], "big")
+    return payload[20] == 0 and (tenths_of_hertz == 0 or 400 <= tenths_of_hertz <= 700)
+
+
+def full(packet: Packet) -> bool | None:
+    """Return whether the charger takes the battery for full; None when the state is unknown."""
+    return packet.payload[STATE] in FULL if packet.has(STATE) else None
+
 
 _at = partial(At, "inverter packet")
 _state = _at(STATE)
@@ -206,7 +258,7 @@ FIELDS: tuple[Field[Packet], ...] = (
         help="The inverter: model, firmware revision, place in a stack, and the nominal battery volts of its model",
         place=_at(MODEL),
         texts={
-            "model": lambda packet: models.name(packet.payload[MODEL]),
+            "model": lambda packet: inverter_models.name(packet.payload[MODEL]),
             "revision": lambda packet: f"{packet.payload[REVISION] / 10:.1f}",
             "stack_mode": lambda packet: (
                 STACK_MODES.get(packet.payload[STACK_MODE], UNKNOWN) if modern(packet) else UNKNOWN

@@ -6,19 +6,21 @@ A setting that is off, or whose page has not been seen, is absent.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from functools import partial
 
 from exporter.fields import Confidence, Field, Flags, Info, Place, States, quantity
-from exporter.sources.magnum.accessories import (
+from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PROTOCOL, At, Packet, Worked, revision_text
+from exporter.sources.magnum.units import (
     FAHRENHEIT,
     FREEZING_FAHRENHEIT,
     PERCENT,
+    SECONDS_IN_DAY,
+    SECONDS_IN_MINUTE,
+    SECONDS_IN_QUARTER_HOUR,
     SECONDS_IN_TENTH_HOUR,
+    TEN,
     TENTH,
-    revision_text,
 )
-from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PROTOCOL, At, Packet, Worked
 
 CLASSIC_LENGTH = 16
 LENGTH = 21
@@ -53,11 +55,7 @@ CUTOUT_VOLTS: Mapping[int, int] = {
 }
 FORCED: Mapping[int, str] = {0x10: "refloat_disabled", 0x20: "silent", 0x40: "float", 0x80: "bulk"}
 
-SECONDS_IN_QUARTER_HOUR = Fraction(900)
 QUARTER_HOURS_IN_DAY = 96
-SECONDS_IN_DAY = Fraction(86400)
-MINUTE = Fraction(60)
-AMPERE_HOURS = Fraction(10)
 OFF = frozenset({0})
 AT_FLOAT = frozenset({255})
 
@@ -269,7 +267,7 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
             names={0: "none", 1: "min_volts", 2: "max_volts", 3: "trip_amphours", 4: "lifetime_amphours"},
             source=PROTOCOL,
         ),
-        _setting("battery_amphours", "Battery size that the battery monitor counts with", _80(18), AMPERE_HOURS),
+        _setting("battery_amphours", "Battery size that the battery monitor counts with", _80(18), TEN),
     ),
     0xA0: (
         _setting(
@@ -396,7 +394,13 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
             SECONDS_IN_TENTH_HOUR,
             source=CAPTURE,
         ),
-        _setting("topoff_seconds", "How long the generator goes on after it is full", _a3(19), MINUTE, source=CAPTURE),
+        _setting(
+            "topoff_seconds",
+            "How long the generator goes on after it is full",
+            _a3(19),
+            SECONDS_IN_MINUTE,
+            source=CAPTURE,
+        ),
     ),
     0xA4: (
         _setting("warm_up_seconds", "Time that the engine runs before it is loaded", _delay(_a4(14))),
@@ -463,7 +467,7 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
         _pt("pt100_relay_on_delay_seconds", "How long the closing volts must last", _delay(_c1(16))),
         _pt("pt100_relay_off_delay_seconds", "How long the opening volts must last", _delay(_c1(17))),
         _pt("pt100_temperature_compensation_raw", "Temperature compensation, its unit not published", _c1(18)),
-        _pt("pt100_power_save_seconds", "Time to the display's power saving", _c1(19), MINUTE),
+        _pt("pt100_power_save_seconds", "Time to the display's power saving", _c1(19), SECONDS_IN_MINUTE),
     ),
     0xC2: (
         _pt("pt100_alarm_on_volts", "Volts at which the solar controller's alarm sounds", _c2(14), TENTH),
@@ -498,6 +502,8 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
     0xD0: (),
 }
 FOOTERS = frozenset(PAGES)
+SOLAR_VOLTS_FOOTER = 0xC3
+"""The page whose volts are for the battery of the solar controller."""
 
 CLASSIC_PAGE: tuple[Field[Packet], ...] = (
     _setting(
@@ -512,3 +518,12 @@ CLASSIC_PAGE: tuple[Field[Packet], ...] = (
 def page_name(footer: int) -> str:
     """Return how the page is called in the label `frame`, such as remote_a0."""
     return f"remote_{footer:02x}"
+
+
+def plausible(payload: bytes) -> bool:
+    """Return whether a remote could send this, a packet of 16 or 21 bytes."""
+    if payload[COMMAND] & ~COMMAND_BITS:
+        return False
+    if len(payload) == LENGTH:
+        return payload[FOOTER] in FOOTERS
+    return payload[BATTERY_TYPE] in BATTERY_TYPES

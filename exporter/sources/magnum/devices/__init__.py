@@ -1,0 +1,1 @@
+"""What the bytes of each device's packets mean: one module a device."""

@@ -1,0 +1,111 @@
+"""The packet of the battery monitor (BMK)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from functools import partial
+
+from exporter.fields import Field, Info, Kind, Number, States
+from exporter.readings import Charge
+from exporter.sources.magnum.packet import CAPTURE, PROTOCOL, At, Packet, revision_text
+from exporter.sources.magnum.units import HUNDREDTH, PERCENT, TENTH
+
+STATES: Mapping[int, str] = {1: "normal", 2: "fault_start"}
+
+SOC = 1
+VOLTS = 2
+AMPERES = 4
+REVISION = 16
+STATE = 17
+
+STATES_OF_CHARGE = frozenset({*range(101), 255})
+"""Percent; 255 while the monitor does not know it."""
+
+_bmk = partial(At, "BMK packet")
+
+SOC_FIELD = Number(
+    metric="magnum_bmk_soc_ratio",
+    help="State of charge by the battery monitor; absent while it is thinking (255)",
+    place=_bmk(SOC, high=100),
+    scale=PERCENT,
+    source=PROTOCOL,
+)
+AMPERES_FIELD = Number(
+    metric="magnum_bmk_amperes",
+    help="Battery amperes by the battery monitor, + into the battery",
+    place=_bmk(AMPERES, 2, signed=True),
+    scale=TENTH,
+    source=PROTOCOL,
+)
+FIELDS: tuple[Field[Packet], ...] = (
+    Info(
+        metric="magnum_bmk_info",
+        help="The battery monitor and its firmware revision",
+        place=_bmk(REVISION),
+        texts={"revision": partial(revision_text, REVISION)},
+        source=CAPTURE,
+    ),
+    SOC_FIELD,
+    Number(
+        metric="magnum_bmk_volts",
+        help="Battery volts by the battery monitor",
+        place=_bmk(VOLTS, 2),
+        scale=HUNDREDTH,
+        source=PROTOCOL,
+    ),
+    AMPERES_FIELD,
+    Number(
+        metric="magnum_bmk_min_volts",
+        help="Lowest battery volts since the monitor's reset",
+        place=_bmk(6, 2),
+        scale=HUNDREDTH,
+        source=PROTOCOL,
+    ),
+    Number(
+        metric="magnum_bmk_max_volts",
+        help="Highest battery volts since the monitor's reset",
+        place=_bmk(8, 2),
+        scale=HUNDREDTH,
+        source=PROTOCOL,
+    ),
+    Number(
+        metric="magnum_bmk_net_amphours",
+        help="Ampere-hours into the battery less those out of it, since it was last full",
+        place=_bmk(10, 2, signed=True),
+        source=PROTOCOL,
+    ),
+    Number(
+        metric="magnum_bmk_trip_amphours",
+        help="Ampere-hours out of the battery since the owner's reset; it stops at 6553.5",
+        place=_bmk(12, 2),
+        scale=TENTH,
+        source=PROTOCOL,
+    ),
+    Number(
+        metric="magnum_bmk_discharged_amphours_total",
+        help="Ampere-hours out of the battery in the monitor's life, in hundreds",
+        place=_bmk(14, 2),
+        scale=Fraction(100),
+        kind=Kind.COUNTER,
+        source=PROTOCOL,
+    ),
+    States(
+        metric="magnum_bmk_state",
+        help="The monitor's own state",
+        place=_bmk(STATE),
+        names=STATES,
+        source=CAPTURE,
+    ),
+)
+
+
+def plausible(payload: bytes, nominal: int | None) -> bool:
+    """Return whether the battery can have these volts."""
+    volts = int.from_bytes(payload[VOLTS : VOLTS + 2], "big") / 100
+    return nominal is None or 0.35 * nominal <= volts <= 1.7 * nominal
+
+
+def charge(packet: Packet) -> Charge | None:
+    """Return the battery's state of charge and current; None when the packet cannot vouch for the former."""
+    return Charge(SOC_FIELD.value(packet), AMPERES_FIELD.value(packet)) if packet.has(SOC) else None
