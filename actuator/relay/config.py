@@ -2,84 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-import urllib.parse
 from typing import Annotated
 
 import msgspec
 
 from actuator.relay import libgpiod
 from toolkit.config import Duration
+from toolkit.modbus import SerialAddress, TcpAddress, parse
 
 SHORTEST_LEASE = 3.0
 """Seconds; the contact is read back once a second, and a lease is renewed only on what that read-back says."""
 
 LONGEST_LEASE = 60.0
 """Seconds for which a contact may stay closed after we died; boards also differ in the longest time they can count."""
-
-
-@dataclasses.dataclass(frozen=True)
-class TcpAddress:
-    """Where a Modbus TCP board listens."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        """Return the address as it is written in the configuration."""
-        return f"tcp://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
-
-
-@dataclasses.dataclass(frozen=True)
-class SerialAddress:
-    """A serial line that a Modbus RTU board is on; `parity` is N, E or O."""
-
-    device: str
-    baudrate: int = 9600
-    parity: str = "N"
-    stopbits: int = 1
-
-    def __str__(self) -> str:
-        """Return the device, which is what people know the line by."""
-        return f"rtu://{self.device}"
-
-
-def modbus_address(url: str) -> TcpAddress | SerialAddress:
-    """Read `tcp://192.168.1.30:502` or `rtu:///dev/ttyUSB2?baudrate=9600&parity=N&stopbits=1`.
-
-    Raises:
-        ValueError: the text is neither.
-    """
-    expected = "expected tcp://HOST:502 or rtu:///dev/ttyUSB0?baudrate=9600"
-    try:
-        parts = urllib.parse.urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(f'found "{url}" ({error}), {expected}') from None
-    options = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
-    if parts.scheme == "tcp" and parts.hostname and not parts.path.strip("/") and not options:
-        return TcpAddress(parts.hostname, 502 if port is None else port)
-    if parts.scheme == "rtu" and not parts.netloc and parts.path not in ("", "/"):
-        return _serial_address(parts.path, options)
-    raise ValueError(f'found "{url}", {expected}')
-
-
-def _serial_address(device: str, options: dict[str, str]) -> SerialAddress:
-    unknown = sorted(options.keys() - {"baudrate", "parity", "stopbits"})
-    if unknown:
-        raise ValueError(f'found the option "{unknown[0]}", expected baudrate, parity or stopbits')
-    baudrate, parity, stopbits = (
-        options.get("baudrate", "9600"),
-        options.get("parity", "N"),
-        options.get("stopbits", "1"),
-    )
-    if not (baudrate.isascii() and baudrate.isdecimal() and int(baudrate) > 0):
-        raise ValueError(f'found baudrate "{baudrate}", expected a number such as 9600')
-    if parity not in ("N", "E", "O"):
-        raise ValueError(f'found parity "{parity}", expected N, E or O')
-    if stopbits not in ("1", "2"):
-        raise ValueError(f'found stopbits "{stopbits}", expected 1 or 2')
-    return SerialAddress(device, int(baudrate), parity, int(stopbits))
 
 
 class ModbusRelay(
@@ -102,8 +37,7 @@ class ModbusRelay(
 
     def __post_init__(self) -> None:
         """Refuse an address that is none, and a lease that no board or no owner could live with."""
-        address = modbus_address(self.url)
-        if isinstance(address, SerialAddress) and not 1 <= self.unit_id <= 247:
+        if isinstance(self.address(), SerialAddress) and not 1 <= self.unit_id <= 247:
             raise ValueError(f"found unit_id {self.unit_id}, expected 1 to 247 on a serial line")
         if self.lease is None:
             return
@@ -116,6 +50,11 @@ class ModbusRelay(
             raise ValueError(
                 f"found coil {self.coil} with lease, expected 0 to 255: the board's timed command has no more"
             )
+
+    def address(self) -> TcpAddress | SerialAddress:
+        """Return where the board is."""
+        # Two programs may reach a serial adapter on the network, and neither would know: only a port of this machine.
+        return parse(self.url, network_serial=False)
 
 
 class HidRelay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="hid", tag_field="type"):

@@ -7,18 +7,39 @@ after which the board itself opens the contact (Waveshare Modbus RTU Relay, prot
 
 from __future__ import annotations
 
+import ipaddress
 import os
-import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
-from actuator.relay.config import ModbusRelay, SerialAddress, modbus_address
+from actuator.relay.config import ModbusRelay
 from actuator.relay.lock import hold, let_go
-from actuator.relay.modbus_line import Line, Matches, SerialLine, TcpLine
 from actuator.relay.protocol import RelayError
+from toolkit import modbus
+from toolkit.modbus import SerialAddress
 
-_READ_COILS = 0x01
-_WRITE_COIL = 0x05
+if TYPE_CHECKING:
+    from toolkit.modbus.client import Client
+
+TCP_TIMEOUT = 1.0
+"""Seconds for a board to connect, and as many to answer."""
+
+SERIAL_TIMEOUT = 0.5
+"""Seconds for a board to answer, and for the line to count as quiet; a write and its echo take 20 ms at 9600 baud."""
+
 _ON, _OFF = 0xFF00, 0x0000
 _FLASH_ON = 0x0200
+
+_EXCEPTIONS = {
+    1: "it does not know the function",
+    2: "it has no such coil",
+    3: "it takes no such value",
+    4: "it failed",
+}
+
+_READ_COILS, _WRITE_COIL = 1, 5
+
+Answer = TypeVar("Answer")
 
 
 class Modbus:
@@ -27,20 +48,21 @@ class Modbus:
     can_read_back = True
 
     def __init__(self, config: ModbusRelay, *, exclusive: bool) -> None:
-        address = modbus_address(config.url)
+        self._address = address = config.address()
         self.description = f"coil {config.coil} of unit {config.unit_id} at {address}"
         self.lease: float | None = config.lease
         self._unit, self._coil = config.unit_id, config.coil
-        self._line: Line
         if isinstance(address, SerialAddress):
-            self._line = SerialLine(address, exclusive=exclusive)
+            timeout = SERIAL_TIMEOUT
             self._of_line = ""
-            self._held = [f"modbus {os.path.realpath(address.device)}"]
+            self._held = [f"modbus {os.path.realpath(address.port)}"]
         else:
-            self._line = TcpLine(address)
+            timeout = TCP_TIMEOUT
             self._of_line = f" unit {config.unit_id} coil {config.coil}"
             self._held = [f"modbus {address}{self._of_line}"]
+        self._client = modbus.new_client(address, timeout=timeout, exclusive=exclusive)
         self._exclusive = exclusive
+        self._answered = True
 
     def open_contact(self) -> None:
         """Open, and see the board echo it."""
@@ -67,7 +89,7 @@ class Modbus:
 
     def disconnect(self) -> None:
         """Close the line."""
-        self._line.disconnect()
+        self._client.close()
 
     def let_go(self) -> None:
         """Close the line, and let another controller have the coil."""
@@ -76,29 +98,66 @@ class Modbus:
             let_go(name)
 
     def _read(self) -> bool:
-        request = struct.pack(">BHH", _READ_COILS, self._coil, 1)
-        reply = self._exchange(request, 3, lambda reply: reply[:2] == bytes([_READ_COILS, 1]))
-        return bool(reply[2] & 1)
+        return self._asked(_READ_COILS, lambda client: client.read_coil(self._unit, self._coil))
 
     def _write(self, address: int, value: int) -> None:
-        request = struct.pack(">BHH", _WRITE_COIL, address, value)
-        self._exchange(request, len(request), request.__eq__)
+        self._asked(_WRITE_COIL, lambda client: client.write_coil(self._unit, address, value))
 
-    def _exchange(self, request: bytes, reply_size: int, matches: Matches) -> bytes:
+    def _asked(self, function: int, ask: Callable[[Client], Answer]) -> Answer:
+        """Return what the board answers; after any failure the next request has a connection of its own."""
         try:
             if self._exclusive:
-                self._hold()
-            return self._line.exchange(self._unit, request, reply_size, matches)
+                hold(self._held[0])
+            self._connect()
+            if self._exclusive:
+                self._hold_place()
+            return self._answer(function, ask)
         except RelayError:
-            self._line.disconnect()
+            self._client.close()
             raise
 
-    def _hold(self) -> None:
-        """Hold the coil by its address as it is written, and by where that leads: one board may have many names."""
-        hold(self._held[0])
-        name = f"modbus {self._line.place()}{self._of_line}"
+    def _answer(self, function: int, ask: Callable[[Client], Answer]) -> Answer:
+        try:
+            if not self._answered:
+                # A late reply to a lost request must not be taken for the answer to this one.
+                self._client.settle(SERIAL_TIMEOUT, 2 * SERIAL_TIMEOUT)
+            self._answered = False
+            answer = ask(self._client)
+        except modbus.RefusedError as error:
+            self._answered = True
+            meaning = _EXCEPTIONS.get(error.code, "unknown")
+            raise RelayError(f"board refuses function {function} with exception {error.code} ({meaning})") from error
+        except modbus.WrongReplyError as error:
+            raise RelayError(f"unit {self._unit} at {self._address} answers with {error}") from error
+        except (OSError, modbus.NoReplyError) as error:
+            raise RelayError(f"no answer from unit {self._unit} at {self._address}: {error}") from error
+        self._answered = True
+        return answer
+
+    def _connect(self) -> None:
+        try:
+            self._client.connect()
+        except (OSError, ValueError) as error:
+            raise RelayError(f"no answer from {self._address}: {error}") from error
+
+    def _hold_place(self) -> None:
+        """Hold the coil by where its address leads as well: one board may have many names."""
+        name = f"modbus {self._place()}{self._of_line}"
         hold(name)
         if name not in self._held:
             for old in self._held[1:]:
                 let_go(old)
             self._held[1:] = [name]
+
+    def _place(self) -> str:
+        """Return where the line leads; this machine is 127.0.0.1 by either protocol."""
+        if isinstance(self._address, SerialAddress):
+            return os.path.realpath(self._address.port)
+        try:
+            host, port = self._client.peer()
+        except OSError as error:
+            raise RelayError(f"no answer from {self._address}: {error}") from error
+        address = ipaddress.ip_address(host.partition("%")[0])
+        if isinstance(address, ipaddress.IPv6Address):
+            address = ipaddress.IPv4Address("127.0.0.1") if address.is_loopback else address.ipv4_mapped or address
+        return f"{address} port {port}"

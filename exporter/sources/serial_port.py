@@ -51,7 +51,7 @@ def opened(
         connection.rts = rts
         connection.open()
     except (OSError, ValueError) as error:
-        raise _why(port, error) from error
+        raise why(port, error) from error
     with connection:
         yield connection
 
@@ -69,7 +69,8 @@ def gone(port: str, error: OSError) -> SourceError:
     return SourceError(f"{port} is gone: {error}", cause=ABSENT)
 
 
-def _why(port: str, error: Exception) -> SourceError:
+def why(port: str, error: Exception) -> SourceError:
+    """Return the error of a port that cannot be opened; its text says what to do."""
     number = getattr(error, "errno", None)
     if number == errno.ENOENT:
         return SourceError(f"{port} is not there; is the adapter plugged in?", cause=ABSENT)

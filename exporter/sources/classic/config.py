@@ -9,8 +9,8 @@ import msgspec
 from exporter.sources.base import Publish
 from exporter.sources.classic.source import ClassicSource
 from exporter.sources.config import SourceConfig
-from exporter.sources.modbus.address import TcpAddress
 from toolkit.config import ConfigError, Duration
+from toolkit.modbus import TcpAddress
 
 
 class ClassicConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="classic"):

@@ -11,10 +11,10 @@ from exporter.readings import Charge, Reading
 from exporter.sources.base import Family, PolledSource, Publish, SourceError
 from exporter.sources.classic import registers, whizbang
 from exporter.sources.modbus import tcp
-from exporter.sources.modbus.address import TcpAddress
 from exporter.sources.modbus.protocol import ILLEGAL_ADDRESS, READ_HOLDING, RefusedError, Request
 from exporter.sources.modbus.registers import Registers
 from toolkit import log
+from toolkit.modbus import TcpAddress
 
 FIELDS = (*registers.FIELDS, whizbang.PRESENT)
 FROZEN_AFTER = 3.0

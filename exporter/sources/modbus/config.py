@@ -13,11 +13,11 @@ from exporter.fields import Confidence, Field, Kind, Metric
 from exporter.sources.base import Publish
 from exporter.sources.config import SourceConfig
 from exporter.sources.modbus import quantities, registers
-from exporter.sources.modbus.address import SerialAddress, TcpAddress, parse
 from exporter.sources.modbus.profiles import Profile, profile
 from exporter.sources.modbus.registers import At, Registers, Type
 from exporter.sources.modbus.source import FAMILY, ModbusSource
 from toolkit.config import ConfigError, Duration
+from toolkit.modbus import SerialAddress, TcpAddress, parse
 
 ProfileName = Literal[
     "victron-gx",

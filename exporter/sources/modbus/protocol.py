@@ -1,19 +1,19 @@
-"""A request to read registers, and what counts as its reply.
-
-Ours, because it is small and because a battery's numbers hang on it: pymodbus 3.16 was seen to take two registers for
-an answer to a request for 44, an answer of function 4 for one of function 3, and on a serial line a late answer for
-the answer to the next request; each came out as good data.
+"""A request to read registers, and why a device refuses it.
 
 Source: MODBUS Application Protocol V1.1b3, sections 6.3, 6.4 and 7.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from exporter.sources.base import SourceError
+from toolkit import modbus
+
+if TYPE_CHECKING:
+    from toolkit.modbus.client import Client
 
 READ_HOLDING = 3
 READ_INPUT = 4
@@ -63,27 +63,9 @@ class Request:
         last = self.address + self.count - 1
         return f"unit {self.unit}: reading {self.address}-{last} (function {self.function})"
 
-    @property
-    def body(self) -> bytes:
-        """Function code and data, as they are sent."""
-        return struct.pack(">BHH", self.function, self.address, self.count)
-
-    @property
-    def answers_as(self) -> int:
-        """The unit in a reply to this."""
-        return self.unit if self.reply_unit is None else self.reply_unit
-
-
-def words(request: Request, reply: bytes) -> tuple[int, ...]:
-    """Return the registers in a reply (function code and data).
-
-    Raises:
-        RefusedError: the reply is an exception.
-        SourceError: this is no reply to this request.
-    """
-    if len(reply) == 2 and reply[0] == request.function | 0x80:
-        raise RefusedError(request, reply[1])
-    if len(reply) < 2 or reply[0] != request.function or reply[1] != 2 * request.count or len(reply) != reply[1] + 2:
-        shown = reply[:16].hex(" ") + (" ..." if len(reply) > 16 else "")
-        raise SourceError(f"{request} is answered with {len(reply)} bytes that are no reply to it: {shown}")
-    return struct.unpack(f">{request.count}H", reply[2:])
+    def ask(self, client: Client) -> tuple[int, ...]:
+        """Return the registers; raises RefusedError, and else what the client raises."""
+        try:
+            return client.read_registers(self.unit, self.function, self.address, self.count, answers_as=self.reply_unit)
+        except modbus.RefusedError as error:
+            raise RefusedError(self, error.code) from error

@@ -10,20 +10,22 @@ Source: MODBUS over Serial Line V1.02, sections 2.5.1 and 6.2.2.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 from collections import defaultdict, deque
-from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
-
-import serial
+from typing import TYPE_CHECKING
 
 from exporter.sources import serial_port
 from exporter.sources.base import SourceError
-from exporter.sources.modbus.address import SerialAddress
-from exporter.sources.modbus.protocol import Request, words
-from toolkit.modbus import crc
+from exporter.sources.modbus.protocol import RefusedError, Request
+from toolkit import modbus
+from toolkit.modbus import SerialAddress
+
+if TYPE_CHECKING:
+    from toolkit.modbus.client import Client
 
 TIMEOUT = 1.0
 """Seconds for a reply to be there whole; 125 registers take 0.27 s at 9600 baud."""
@@ -31,30 +33,10 @@ TIMEOUT = 1.0
 GAP = 0.1
 """Seconds of silence before a request (Pace, Modbus protocol V1.3: at least 100 ms between frames)."""
 
-_READ_TIMEOUT = 0.05
+_SILENCE = 0.05
+"""Seconds without a byte after which nothing more of a late reply comes."""
+
 _OUTSTANDING = 16
-
-
-def find_reply(heard: bytes, request: Request) -> bytes | None:
-    """Return function and data of the first whole frame in `heard` that can be the reply to this request.
-
-    Adapters add bytes at the seams, and some repeat what was sent: a frame may begin anywhere.
-    """
-    for start in range(len(heard)):
-        if heard[start] == request.answers_as:
-            for size in (2 * request.count + 3, 3):
-                frame, check = heard[start : start + size], heard[start + size : start + size + 2]
-                if _starts_a_reply(frame, size, request) and crc(frame) == check:
-                    return frame[1:]
-    return None
-
-
-def _starts_a_reply(frame: bytes, size: int, request: Request) -> bool:
-    if len(frame) != size:
-        return False
-    if size == 3:
-        return frame[1] == request.function | 0x80
-    return frame[1] == request.function and frame[2] == 2 * request.count
 
 
 class SerialLine:
@@ -64,8 +46,7 @@ class SerialLine:
         self.address = address
         self._lock = threading.Lock()
         self._users: set[object] = set()
-        self._open = ExitStack()
-        self._port: serial.Serial | None = None
+        self._client: Client | None = None
         self._opened_as = address
         self._last = 0.0
         self._unanswered: defaultdict[int, deque[tuple[int, int]]] = defaultdict(lambda: deque(maxlen=_OUTSTANDING))
@@ -102,60 +83,51 @@ class SerialLine:
         outstanding = self._unanswered[request.unit]
         if (request.function, request.count) in outstanding:
             free = next(n for n in range(1, _OUTSTANDING + 2) if (request.function, n) not in outstanding)
-            self._exchange(replace(request, count=free), fence=True)
-        return words(request, self._exchange(request))
+            with contextlib.suppress(RefusedError):
+                self._exchange(replace(request, count=free), fence=True)
+        return self._exchange(request)
 
-    def _exchange(self, request: Request, *, fence: bool = False) -> bytes:
-        port = self._opened()
+    def _exchange(self, request: Request, *, fence: bool = False) -> tuple[int, ...]:
+        client = self._opened()
         outstanding = self._unanswered[request.unit]
-        self._settle(port, heard=bool(outstanding))
-        frame = bytes((request.unit,)) + request.body
-        port.write(frame + crc(frame))
+        self._settle(client, heard=bool(outstanding))
         outstanding.append((request.function, request.count))
-        deadline = time.monotonic() + TIMEOUT
-        heard = b""
-        while time.monotonic() < deadline:
-            heard += port.read(max(1, port.in_waiting))
-            reply = find_reply(heard, request)
-            if reply:
-                if len(reply) == 2 and len(outstanding) > 1 and not fence:
-                    raise SourceError(f"{request} on {self.address} is refused, or an earlier one late")
-                outstanding.clear()
-                self._last = time.monotonic()
-                return reply
-        self._last = time.monotonic()
-        raise SourceError(f"{request} on {self.address} has no answer within {TIMEOUT:g} s{_shown(heard)}")
+        try:
+            words = request.ask(client)
+        except RefusedError as error:
+            if len(outstanding) > 1 and not fence:
+                raise SourceError(f"{request} on {self.address.port} is refused, or an earlier one late") from error
+            outstanding.clear()
+            raise
+        except modbus.ModbusError as error:
+            raise SourceError(f"{request} on {self.address.port} has no answer: {error}") from error
+        finally:
+            self._last = time.monotonic()
+        outstanding.clear()
+        return words
 
-    def _settle(self, port: serial.Serial, *, heard: bool) -> None:
-        """Wait until the line has been silent for the gap, and throw away what has come."""
-        limit = time.monotonic() + TIMEOUT
-        while heard and time.monotonic() < limit:
-            heard = bool(port.read(256))
+    def _settle(self, client: Client, *, heard: bool) -> None:
+        """Wait until the line has been silent for the gap; after a request without an answer, throw away what comes."""
+        if heard:
+            client.settle(_SILENCE, TIMEOUT)
         time.sleep(max(0.0, self._last + GAP - time.monotonic()))
-        serial_port.drain(port)
 
-    def _opened(self) -> serial.Serial:
+    def _opened(self) -> Client:
         address = self.address
-        if self._port is None or self._opened_as != address:
+        if self._client is None or self._opened_as != address:
             self._close()
-            self._opened_as = address
-            opening: AbstractContextManager[serial.Serial] = serial_port.opened(
-                address.port,
-                baudrate=address.baudrate,
-                timeout=_READ_TIMEOUT,
-                parity=address.parity,
-                stopbits=address.stopbits,
-            )
-            self._port = self._open.enter_context(opening)
-        return self._port
+            client = modbus.new_client(address, timeout=TIMEOUT)
+            try:
+                client.connect()
+            except (OSError, ValueError) as error:
+                raise serial_port.why(address.port, error) from error
+            self._client, self._opened_as = client, address
+        return self._client
 
     def _close(self) -> None:
-        self._port = None
-        self._open.close()
-
-
-def _shown(heard: bytes) -> str:
-    return f", only {heard[-24:].hex(' ')}" if heard else ""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
 
 _lines: dict[str, SerialLine] = {}

@@ -11,11 +11,11 @@ from exporter.fields import decode
 from exporter.readings import Reading
 from exporter.sources.base import Family, PolledSource, Publish
 from exporter.sources.modbus import plan, rtu, tcp
-from exporter.sources.modbus.address import SerialAddress, TcpAddress
 from exporter.sources.modbus.profiles import Profile
 from exporter.sources.modbus.protocol import Request
 from exporter.sources.modbus.quantities import METRICS
 from toolkit import log
+from toolkit.modbus import SerialAddress, TcpAddress
 
 FAMILY = Family("modbus", METRICS)
 

@@ -20,7 +20,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from tests.support import free_port
-from toolkit.modbus import crc
+from tests.toolkit.modbus.lines import crc
 
 Answer = Callable[[int, bytes], bytes | None]
 """From unit and request to the reply (function and data), None for none; it may take its time."""

@@ -16,12 +16,12 @@ from exporter.sources.modbus import quantities
 from exporter.sources.modbus.config import ModbusConfig, ProfileName
 from exporter.sources.modbus.plan import blocks
 from exporter.sources.modbus.profiles import PROFILES, Profile, daly, jk, pace, profile, renogy, seplos, victron
-from exporter.sources.modbus.protocol import READ_HOLDING, READ_INPUT, RefusedError, Request, words
+from exporter.sources.modbus.protocol import READ_HOLDING, READ_INPUT, RefusedError, Request
 from exporter.sources.modbus.registers import Registers
-from exporter.sources.modbus.rtu import find_reply
 from tests.exporter.sources.vectors import every, vector
 from tests.exporter.sources.watching import approximately
-from toolkit.modbus import crc
+from tests.toolkit.modbus.lines import Port, answered, crc, on
+from toolkit.modbus import NoReplyError
 
 METRIC = {
     "volts": ("modbus_battery_volts", 1),
@@ -190,9 +190,7 @@ def test_pylontech_rt() -> None:
     """v:pylontech_rt12100: its power has no sign and is left out."""
     found = vector("pylontech_rt12100")
     request = Request(1, READ_HOLDING, 0x1016, 13)
-    reply = find_reply(bytes.fromhex(found["response_hex"]), request)
-    assert reply is not None
-    record = from_words(0x1016, list(words(request, reply)))
+    record = from_words(0x1016, list(answered(bytes.fromhex(found["response_hex"]), request.ask)))
     compare(told(PROFILES["pylontech-rt"], record), found["expect"], but=("power_w",))
 
 
@@ -300,15 +298,14 @@ def test_captured_frames_are_found_in_the_stream(name: str) -> None:
     assert crc(sent[:-2]) == sent[-2:]
     unit, function, address, count = struct.unpack(">BBHH", sent[:6])
     request = Request(unit, function, address, count)
-    assert bytes((unit,)) + request.body == sent[:-2]
-    heard = b"\x00" + sent + bytes.fromhex(found["response_hex"]) + b"\xff"
-    reply = find_reply(heard, request)
-    assert reply is not None
-    if found["registers"] is None:
-        with pytest.raises(RefusedError, match="no such register"):
-            words(request, reply)
-    else:
-        assert list(words(request, reply)) == found["registers"]
+    port = Port(lambda asked: b"\x00" + asked + bytes.fromhex(found["response_hex"]) + b"\xff")
+    with on(port) as client:
+        if found["registers"] is None:
+            with pytest.raises(RefusedError, match="no such register"):
+                request.ask(client)
+        else:
+            assert list(request.ask(client)) == found["registers"]
+    assert port.sent == [sent]
 
 
 @pytest.mark.parametrize("name", [name for name in every() if name.startswith("daly_") and name != "daly_a5_request"])
@@ -317,23 +314,20 @@ def test_captured_daly_frames_are_replies(name: str) -> None:
     frame = bytes.fromhex(vector(name)["response_hex"])
     known = daly.P81 if name.startswith("daly_p81") else daly.PROFILE
     request = Request(known.unit_id, READ_HOLDING, 0, frame[2] // 2, known.reply_unit)
-    reply = find_reply(frame, request)
-    assert reply is not None
-    assert list(words(request, reply)) == vector(name)["registers"]
+    assert list(answered(frame, request.ask)) == vector(name)["registers"]
 
 
 def test_frame_with_a_wrong_checksum_is_no_reply() -> None:
     """v:seplos_v3_corrupt."""
     heard = bytes.fromhex(vector("seplos_v3_corrupt")["response_hex"])
-    assert find_reply(heard, Request(1, READ_INPUT, 0x1000, 17)) is None
-    assert find_reply(heard, Request(1, READ_INPUT, 0x1000, 18)) is None
+    for count in (17, 18):
+        with pytest.raises(NoReplyError):
+            answered(heard, Request(1, READ_INPUT, 0x1000, count).ask)
 
 
 def test_exception_is_a_refusal() -> None:
     """v:modbus_exception_illegal_address."""
     request = Request(0, READ_INPUT, 0x2100, 26)
-    reply = find_reply(bytes.fromhex(vector("modbus_exception_illegal_address")["response_hex"]), request)
-    assert reply is not None
     with pytest.raises(RefusedError) as refused:
-        words(request, reply)
+        answered(bytes.fromhex(vector("modbus_exception_illegal_address")["response_hex"]), request.ask)
     assert refused.value.code == 2

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from toolkit.config import ConfigError
 
-_EXPECTED = "tcp://HOST:502, rtu:///dev/ttyUSB1?baudrate=9600 or rtu://HOST:4001"
-
 
 @dataclass(frozen=True)
 class TcpAddress:
@@ -27,7 +25,7 @@ class SerialAddress:
     """A serial line.
 
     Attributes:
-        port: a device, or socket://HOST:PORT for an adapter that passes bytes on over the network.
+        port: a device, or a URL of pyserial: socket://HOST:PORT for an adapter that passes bytes on over the network.
         baudrate: bits per second.
         parity: N, E or O.
         stopbits: 1 or 2.
@@ -39,29 +37,37 @@ class SerialAddress:
     stopbits: int = 1
 
     def __str__(self) -> str:
-        """Return what people know the line by."""
-        return self.port
+        """Return the address as it is written in the configuration, without its options."""
+        return f"rtu://{self.port.removeprefix('socket://')}"
 
 
-def parse(url: str) -> TcpAddress | SerialAddress:
-    """Read a URL; `rtu://HOST:PORT` is a serial adapter that passes bytes on over the network as they are.
+def parse(url: str, *, network_serial: bool = True) -> TcpAddress | SerialAddress:
+    """Return the address that a URL means.
+
+    Args:
+        url: one of the three forms.
+        network_serial: accept `rtu://HOST:PORT`, a serial adapter that passes bytes on over the network.
 
     Raises:
-        ConfigError: it is none of the three forms.
+        ConfigError: it is none of the forms.
     """
+    expected = "tcp://HOST:502 or rtu:///dev/ttyUSB0?baudrate=9600"
+    if network_serial:
+        expected = "tcp://HOST:502, rtu:///dev/ttyUSB1?baudrate=9600 or rtu://HOST:4001"
     try:
         parts = urllib.parse.urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise ConfigError("url", f'"{url}" ({error})', _EXPECTED) from None
+        raise ConfigError("url", f'"{url}" ({error})', expected) from None
     options = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
-    if parts.scheme == "tcp" and parts.hostname and not parts.path.strip("/") and not options:
+    bare = not parts.path.strip("/") and not options
+    if parts.scheme == "tcp" and parts.hostname and bare:
         return TcpAddress(parts.hostname, 502 if port is None else port)
-    if parts.scheme == "rtu" and parts.hostname and port and not parts.path.strip("/") and not options:
+    if parts.scheme == "rtu" and parts.hostname and port and bare and network_serial:
         return SerialAddress(f"socket://{_bracketed(parts.hostname)}:{port}")
     if parts.scheme == "rtu" and not parts.netloc and parts.path.strip("/"):
         return _serial(parts.path, options)
-    raise ConfigError("url", f'"{url}"', _EXPECTED)
+    raise ConfigError("url", f'"{url}"', expected)
 
 
 def _bracketed(host: str) -> str:

@@ -1,0 +1,27 @@
+"""How a request fails while the connection itself works; a connection that fails is an OSError."""
+
+from __future__ import annotations
+
+
+class ModbusError(Exception):
+    """A device does not answer a request as it should; the text says how."""
+
+
+class NoReplyError(ModbusError):
+    """No whole reply came in time, whatever else came."""
+
+
+class WrongReplyError(ModbusError):
+    """What came is no reply to the request."""
+
+
+class RefusedError(ModbusError):
+    """The device refuses the request.
+
+    Attributes:
+        code: the exception code (MODBUS Application Protocol V1.1b3, section 7).
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"refused with exception {code}")
+        self.code = code
