@@ -1,15 +1,19 @@
-"""Events on standard error: one a line, in logfmt or JSON, on the standard library's logging.
+"""Log lines on standard error, one event each, in logfmt or JSON; structlog with three processors of our own.
 
 Every line begins with `ts` (UTC, RFC 3339, milliseconds), `level` and `msg` (the event), then the event's fields.
-Other libraries' loggers come out in the same form, with their name in `logger`; what they repeat is said once an hour.
-An exception is one field, `error="Type: message"`; its traceback is one more, and only at level debug.
+Other libraries' log lines come out in the same form, with their name in `logger`, each cause once an hour.
+An exception is one field, `error="Type: message"`; its traceback is another one, at level debug only.
 
-Nobody who speaks waits for whoever reads: a thread writes. When nobody reads, lines are dropped, and the next one that
-gets through carries `dropped`, how many.
+An event passes through the processors in this order:
+    limit: leaves out what its cause has logged within the hour.
+    _Writer.admit: drops lines while nobody reads; the next line that gets through has `dropped`, their number.
+    _traceback, _line: make the line's fields.
+    _logfmt or _json: make its text, which `_Writer` writes in a thread of its own. No caller waits for a reader.
 """
 
 from __future__ import annotations
 
+import atexit
 import datetime as dt
 import json
 import logging
@@ -22,38 +26,47 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict
+
+from toolkit.limiter import Limiter
 
 CAPACITY = 4096
-"""Lines that wait to be written; of more, the later ones are dropped."""
+"""Lines that wait to be written; further ones are dropped."""
 
 FLUSH_SECONDS = 0.5
-"""For how long whoever ends waits for the lines that are still to be written."""
+"""How long the end of the program waits for lines that are not written yet."""
 
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
-_LEVELS["warning"] = logging.WARNING
-_NAMES = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warn", logging.ERROR: "error"}
-_NAMES[logging.CRITICAL] = "error"
+HOUR = 3600.0
+
+SUMMARY_SECONDS = 60.0
+"""How often the writer looks for causes whose hour has ended with events left out."""
+
+_NAMES = {"warning": "warn", "critical": "error"}
 _RESERVED = frozenset({"ts", "level", "msg"})
-_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
-_DIGITS = re.compile(r"0x[0-9a-fA-F]+|\d+")
+_NUMBERS = re.compile(r"0x[0-9a-fA-F]+|\d+")
+
+
+limiter: Limiter[tuple[str, EventDict]] = Limiter()
+"""Every cause of this process, with the level's method and the event that it left out last."""
 
 
 def setup(level: str, form: str) -> None:
-    """Send every logger's events to standard error.
+    """Send the events of this program and of its libraries to standard error.
 
     Args:
         level: debug, info, warn (or warning) or error.
         form: logfmt or json.
     """
+    _configure(level, form)
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if isinstance(handler, _Handler)]:
         root.removeHandler(handler)
-    handler = _Handler()
-    handler.setFormatter(_Formatter(_json if form == "json" else logfmt))
-    root.addHandler(handler)
-    root.setLevel(_LEVELS[level])
+    root.addHandler(_Handler())
+    root.setLevel(level.upper())
     logging.captureWarnings(capture=True)
     if threading.excepthook is threading.__excepthook__:
         threading.excepthook = _thread_died
@@ -65,97 +78,116 @@ def flush(seconds: float = FLUSH_SECONDS) -> bool:
 
 
 def get(name: str) -> Log:
-    """Return the log of one part of the program; what it limits is counted per name."""
-    with _lock:
-        return _logs.setdefault(name, Log(name))
-
-
-class Limiter:
-    """Says when a cause may be spoken of: at once, then once a period, with the number of times it was held back.
-
-    Args:
-        capacity: how many causes are remembered; of more, those that have been quiet the longest are forgotten.
-    """
-
-    def __init__(self, capacity: int = 256) -> None:
-        self._capacity = capacity
-        self._said: dict[str, tuple[float, int]] = {}
-        self._lock = threading.Lock()
-
-    def admit(self, cause: str, now: float, period: float) -> int | None:
-        """Return how many were held back since the last one, or None when this one is held back too.
-
-        Args:
-            cause: what is spoken of.
-            now: monotonic seconds.
-            period: seconds between two that are admitted.
-        """
-        with self._lock:
-            last, held = self._said.pop(cause, (-math.inf, 0))
-            if now - last < period:
-                self._said[cause] = (last, held + 1)
-                return None
-            self._said[cause] = (now, 0)
-            if len(self._said) > self._capacity:
-                del self._said[next(iter(self._said))]
-            return held
-
-    def forget(self, cause: str) -> int | None:
-        """Return how many were held back since the last one and start afresh; None when the cause was not spoken of."""
-        with self._lock:
-            said = self._said.pop(cause, None)
-        return None if said is None else said[1]
+    """Return the log of one part of the program; causes of different parts are different causes."""
+    return Log(name)
 
 
 class Log:
-    """Says events. The event is a fixed phrase; what varies goes into fields."""
+    """Logs events. An event is a fixed phrase; what varies goes into fields."""
 
-    def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._logger = logging.getLogger(name)
-        self._clock = clock
-        self._limiter = Limiter()
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._events: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
     def debug(self, event: str, /, **fields: object) -> None:
-        """Say what only somebody who looks for a fault wants to know."""
-        self._say(logging.DEBUG, event, fields)
+        """Log what helps to find a fault."""
+        self._events.debug(event, **fields)
 
     def info(self, event: str, /, **fields: object) -> None:
-        """Say what happened in the normal course of things."""
-        self._say(logging.INFO, event, fields)
+        """Log a normal event."""
+        self._events.info(event, **fields)
 
     def warning(self, event: str, /, **fields: object) -> None:
-        """Say what is wrong although the work goes on."""
-        self._say(logging.WARNING, event, fields)
+        """Log a fault that the program works around."""
+        self._events.warning(event, **fields)
 
     def error(self, event: str, /, **fields: object) -> None:
-        """Say what failed."""
-        self._say(logging.ERROR, event, fields)
+        """Log a failure."""
+        self._events.error(event, **fields)
 
     def limited(
-        self, cause: str, event: str, /, *, level: str = "warning", period: float = 3600.0, **fields: object
+        self, cause: str, event: str, /, *, level: str = "warning", period: float = HOUR, **fields: object
     ) -> None:
-        """Say an event once per cause and period; the next one carries `suppressed`, how many were held back.
+        """Log an event at most once per cause and period; `suppressed` is how many were left out since the last line.
 
         Args:
-            cause: what the events have in common, a fixed phrase with a device's name at most.
+            cause: what the events have in common: a fixed phrase with a device's name at most.
             event: what happened.
             level: debug, info, warning or error.
             period: seconds.
             fields: what varies.
         """
-        held = self._limiter.admit(cause, self._clock(), period)
-        if held is not None:
-            self._say(_LEVELS[level], event, fields | ({"suppressed": held} if held else {}))
+        getattr(self._events, level)(event, _cause=f"{self._name} {cause}", _period=period, **fields)
 
     def recovered(self, cause: str, event: str, /, **fields: object) -> None:
-        """Say, once, that a cause that was said is over; the same cause may then be said again at once."""
-        held = self._limiter.forget(cause)
-        if held is not None:
-            self._say(logging.INFO, event, fields | ({"suppressed": held} if held else {}))
+        """Log, once for each failure that was logged, that the cause is over; cheap when nothing has failed."""
+        name = f"{self._name} {cause}"
+        if limiter.failing(name):
+            self._events.info(event, _cause=name, **fields)
 
-    def _say(self, level: int, event: str, fields: Mapping[str, object]) -> None:
-        if self._logger.isEnabledFor(level):
-            self._logger.log(level, "%s", event, extra={"fields": fields})
+
+def limit(_logger: object, method: str, event: EventDict) -> EventDict:
+    """Leave out an event whose cause has been logged within its period; add `suppressed` to one that is logged.
+
+    The event's `_cause` names its cause. A failure has a `_period`, a recovery has none.
+    """
+    cause, period = event.pop("_cause", None), event.pop("_period", None)
+    if cause is None:
+        return event
+    now = time.monotonic()
+    left_out = method, dict(event, last=_timestamp())
+    if period is None:
+        suppressed = limiter.recovered(cause, now, left_out)
+    else:
+        suppressed = limiter.failed(cause, now, left_out, period)
+    if suppressed is None:
+        raise structlog.DropEvent
+    if suppressed:
+        event["suppressed"] = suppressed
+    return event
+
+
+def log_left_out(now: float) -> None:
+    """Log the last event left out of each cause whose period is over at `now` (monotonic seconds).
+
+    `suppressed` is how many events there were since the cause's last line, and `last` when this one happened.
+    """
+    for (method, event), suppressed in limiter.overdue(now):
+        getattr(structlog.get_logger(), method)(**event, suppressed=suppressed)
+
+
+def _configure(level: str, form: str) -> None:
+    structlog.configure(
+        processors=[
+            limit,
+            _writer.admit,
+            *([_traceback] if level == "debug" else []),
+            _line,
+            _json if form == "json" else _logfmt,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: _writer,
+    )
+
+
+def _traceback(_logger: object, _method: str, event: EventDict) -> EventDict:
+    for value in list(event.values()):
+        if isinstance(value, BaseException):
+            event["traceback"] = "".join(traceback.format_exception(value)).rstrip()
+    return event
+
+
+def _line(_logger: object, method: str, event: EventDict) -> EventDict:
+    line = {"ts": _timestamp(), "level": _NAMES.get(method, method), "msg": event.pop("event")}
+    return line | {f"{key}_" if key in _RESERVED else key: value for key, value in event.items()}
+
+
+def _logfmt(_logger: object, _method: str, line: EventDict) -> tuple[tuple[str], dict[str, int]]:
+    return (logfmt(line),), {"dropped": line.get("dropped", 0)}
+
+
+def _json(_logger: object, _method: str, line: EventDict) -> tuple[tuple[str], dict[str, int]]:
+    return (json.dumps(_finite(line), ensure_ascii=False, default=_text),), {"dropped": line.get("dropped", 0)}
 
 
 def logfmt(fields: Mapping[str, object]) -> str:
@@ -163,100 +195,41 @@ def logfmt(fields: Mapping[str, object]) -> str:
     return " ".join(f"{key}={_quoted(_text(value))}" for key, value in fields.items())
 
 
-def _json(fields: Mapping[str, object]) -> str:
-    return json.dumps({key: _plain(value) for key, value in fields.items()}, ensure_ascii=False)
-
-
-def _plain(value: object) -> object:
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return str(value)
+def _quoted(text: str) -> str:
+    printable = text.isprintable()
+    if text and printable and not any(character in ' "=' for character in text):
+        return text
+    return json.dumps(text, ensure_ascii=not printable)
 
 
 def _text(value: object) -> str:
-    if isinstance(value, str):
+    """Return a value as text; a log line never raises, whatever a library's object does."""
+    if value is None or isinstance(value, bool | dict | list | tuple):
+        return json.dumps(_finite(value), ensure_ascii=False, default=_text)
+    try:
+        text = str(value)
+    except Exception:  # noqa: BLE001 - see above
+        return type(value).__name__
+    if isinstance(value, BaseException):
+        return f"{type(value).__name__}: {text}" if text else type(value).__name__
+    return text
+
+
+def _finite(value: object) -> object:
+    """Return a value in which what JSON lacks (nan, inf) is text."""
+    if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict | list | tuple):
-        return json.dumps(_plain(value), ensure_ascii=False)
-    return str(value)
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _quoted(text: str) -> str:
-    if text and text.isprintable() and not any(character in ' "=' for character in text):
-        return text
-    return '"' + "".join(map(_escaped, text)) + '"'
-
-
-def _escaped(character: str) -> str:
-    if character in _ESCAPES:
-        return _ESCAPES[character]
-    if character.isprintable():
-        return character
-    return "".join(f"\\u{unit:04x}" for unit in _utf16(character))
-
-
-def _utf16(character: str) -> tuple[int, ...]:
-    point = ord(character)
-    if point < 0x10000:
-        return (point,)
-    point -= 0x10000
-    return (0xD800 + (point >> 10), 0xDC00 + (point & 0x3FF))
-
-
-def _named(error: BaseException) -> str:
-    message = str(error)
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
-
-
-def _foreign(record: logging.LogRecord) -> dict[str, object]:
-    fields: dict[str, object] = {"logger": record.name}
-    if record.exc_info and record.exc_info[1]:
-        fields["error"] = record.exc_info[1]
-    held = getattr(record, "suppressed", 0)
-    return fields | ({"suppressed": held} if held else {})
-
-
-class _Formatter(logging.Formatter):
-    """Makes a record one line."""
-
-    def __init__(self, write: Callable[[Mapping[str, object]], str]) -> None:
-        super().__init__()
-        self._write = write
-
-    def format(self, record: logging.LogRecord) -> str:
-        moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
-        line: dict[str, object] = {
-            "ts": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "level": _NAMES.get(record.levelno, record.levelname.lower()),
-            "msg": record.getMessage(),
-        }
-        fields: Mapping[str, object] | None = getattr(record, "fields", None)
-        if fields is None:
-            fields = _foreign(record)
-        for key, value in fields.items():
-            name = f"{key}_" if key in _RESERVED else key
-            if isinstance(value, BaseException):
-                line[name] = _named(value)
-                if logging.getLogger().isEnabledFor(logging.DEBUG):
-                    line["traceback"] = "".join(traceback.format_exception(value)).rstrip()
-            else:
-                line[name] = value
-        dropped = getattr(record, "dropped", 0)
-        return self._write(line | ({"dropped": dropped} if dropped else {}))
+def _timestamp() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class _Writer:
-    """Writes lines in a thread of its own, in order; drops and counts what comes while too many wait."""
+    """Writes lines in a thread of its own, in order; drops and counts lines while too many wait."""
 
     def __init__(self) -> None:
         self._lines: deque[tuple[TextIO, str, int]] = deque()
@@ -265,18 +238,26 @@ class _Writer:
         self._dropped = 0
         self._thread: threading.Thread | None = None
 
-    def put(self, stream: TextIO, line: Callable[[int], str]) -> None:
-        """Take a line in, made with how many were dropped before it; or drop it."""
+    def admit(self, _logger: object, _method: str, event: EventDict) -> EventDict:
+        """Drop an event while too many lines wait; add `dropped` to the first event after those."""
         with self._changed:
             if len(self._lines) >= CAPACITY:
                 self._dropped += 1
-                return
-            self._lines.append((stream, line(self._dropped), self._dropped))
-            self._dropped = 0
+                raise structlog.DropEvent
+            if self._dropped:
+                event["dropped"], self._dropped = self._dropped, 0
+        return event
+
+    def put(self, line: str, *, dropped: int) -> None:
+        """Queue a line for what is standard error now; `dropped` is the number that the line carries."""
+        with self._changed:
+            self._lines.append((sys.stderr, f"{line}\n", dropped))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="log", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
+
+    debug = info = warning = error = critical = put  # structlog calls the method that is named like the level
 
     def flush(self, seconds: float) -> bool:
         """Wait until nothing is left, for at most so many seconds; return whether nothing is."""
@@ -285,21 +266,23 @@ class _Writer:
 
     def _run(self) -> None:
         while True:
+            log_left_out(time.monotonic())
             with self._changed:
                 self._writing = False
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: self._lines)
-                stream, line, carried = self._lines.popleft()
+                if not self._changed.wait_for(lambda: self._lines, SUMMARY_SECONDS):
+                    continue
+                stream, line, dropped = self._lines.popleft()
                 self._writing = True
             try:
                 _write(stream, line)
-            except (OSError, ValueError):  # nobody is there any more, and this was the place to say so
+            except (OSError, ValueError):  # nobody reads standard error any more, so there is nowhere to report it
                 with self._changed:
-                    self._dropped += 1 + carried
+                    self._dropped += 1 + dropped
 
 
 def _write(stream: TextIO, line: str) -> None:
-    """Write past the stream's own buffer where it has a file: its lock must not be held by a thread that hangs."""
+    """Write past the stream's buffer where it has a file: its lock must not be held by a thread that hangs."""
     try:
         file = stream.fileno()
     except OSError:
@@ -315,38 +298,22 @@ def _write(stream: TextIO, line: str) -> None:
 
 
 class _Handler(logging.Handler):
-    """Has lines written to whatever standard error is at that moment; limits what other libraries repeat."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._limiter = Limiter()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Hold back what a library has said within the hour in the same words, numbers aside, unless at level debug."""
-        if hasattr(record, "fields") or logging.getLogger().isEnabledFor(logging.DEBUG):
-            return True
-        error = record.exc_info[1] if record.exc_info else None
-        cause = f"{record.name} {record.levelno} {_DIGITS.sub('0', record.getMessage())} {type(error).__name__}"
-        held = self._limiter.admit(cause, time.monotonic(), 3600.0)
-        if held is None:
-            return False
-        if held:
-            record.suppressed = held
-        return True
+    """Passes other libraries' records on to structlog; repeated ones are limited, unless at level debug."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        def line(dropped: int) -> str:
-            record.dropped = dropped
-            return self.format(record) + "\n"
-
         try:
-            _writer.put(sys.stderr, line)
+            event = record.getMessage()
+            error = record.exc_info[1] if record.exc_info else None
+            fields: dict[str, Any] = {"logger": record.name} | ({} if error is None else {"error": error})
+            if not logging.getLogger().isEnabledFor(logging.DEBUG):
+                # The same words with other numbers are the same cause.
+                words = _NUMBERS.sub("0", event)
+                fields["_cause"] = f"{record.name} {record.levelno} {words} {type(error).__name__}"
+                fields["_period"] = HOUR
+            level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)
+            structlog.get_logger().log(level, event, **fields)
         except Exception:  # noqa: BLE001 - the standard library's own contract: a handler reports and never raises
             self.handleError(record)
-
-    def flush(self) -> None:
-        """Wait a moment for what is still to be written; the standard library asks for it at exit."""
-        _writer.flush(FLUSH_SECONDS)
 
 
 def _thread_died(arguments: threading.ExceptHookArgs) -> None:
@@ -356,6 +323,6 @@ def _thread_died(arguments: threading.ExceptHookArgs) -> None:
     get(__name__).error("a thread died", thread=name, error=arguments.exc_value)
 
 
-_logs: dict[str, Log] = {}
-_lock = threading.Lock()
 _writer = _Writer()
+_configure("warn", "logfmt")  # for a command that logs without `setup`
+atexit.register(flush)

@@ -12,7 +12,6 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,17 +26,13 @@ ANYTHING = st.text(st.one_of(st.characters(), UNDECODABLE))
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level, hook = root.handlers[:], root.level, threading.excepthook
+    hook = threading.excepthook
     yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
     threading.excepthook = hook
-    logging.captureWarnings(capture=False)
 
 
-def heard(capsys: pytest.CaptureFixture[str]) -> str:
-    """Return what has been said so far, written by now."""
+def logged(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what has been logged so far."""
     assert log.flush(10)
     return capsys.readouterr().err
 
@@ -96,7 +91,7 @@ def test_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("info", "logfmt")
     log.get("a").info("port opened", port="/dev/ttyUSB0", tries=2, level="x")
     log.get("a").debug("unseen")
-    line = heard(capsys)
+    line = logged(capsys)
     assert line.endswith("\n")
     fields = read(line.rstrip("\n"))
     assert list(fields) == ["ts", "level", "msg", "port", "tries", "level_"]
@@ -107,7 +102,7 @@ def test_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("debug", "json")
     log.get("a").debug("read\n", volts=12.5, closed=None, nan=math.nan, path=Path("/a"), many=[1, {"a": 2}])
-    line = heard(capsys)
+    line = logged(capsys)
     assert line.count("\n") == 1
     fields = json.loads(line)
     assert fields.pop("ts").endswith("Z")
@@ -125,7 +120,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_percent_sign_is_only_a_percent_sign(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("info", "logfmt")
     log.get("a").info("at 25%s", soc="25%d")
-    assert 'msg="at 25%s" soc=25%d' in heard(capsys)
+    assert 'msg="at 25%s" soc=25%d' in logged(capsys)
 
 
 def unplugged() -> None:
@@ -144,7 +139,7 @@ def test_an_exception_is_one_field(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("warn", "logfmt")
     log.get("a").error("read failed", error=raised())
     log.get("a").error("read failed", error=ValueError())
-    first, second = heard(capsys).splitlines()
+    first, second = logged(capsys).splitlines()
     assert first.endswith('error="OSError: [Errno 5] Input/output error"')
     assert second.endswith("error=ValueError")
 
@@ -152,7 +147,7 @@ def test_an_exception_is_one_field(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_traceback_is_for_debug(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("debug", "logfmt")
     log.get("a").error("read failed", error=raised())
-    (line,) = heard(capsys).splitlines()
+    (line,) = logged(capsys).splitlines()
     assert "in unplugged\n" in read(line)["traceback"]
 
 
@@ -163,7 +158,7 @@ def test_other_libraries_in_the_same_form(capsys: pytest.CaptureFixture[str]) ->
             unplugged()
         except OSError:
             logging.getLogger(name).exception("Error handling %s\nmore", "x")
-    lines = [read(line) for line in heard(capsys).splitlines()]
+    lines = [read(line) for line in logged(capsys).splitlines()]
     assert [line["logger"] for line in lines] == ["aiohttp.server", "pymodbus.logging", "asyncio"]
     assert {line["msg"] for line in lines} == {"Error handling x\nmore"}
     assert {line["error"] for line in lines} == {"OSError: [Errno 5] Input/output error"}
@@ -175,12 +170,12 @@ def test_what_another_library_repeats_is_said_once(capsys: pytest.CaptureFixture
     for number in range(50):
         logging.getLogger("pymodbus.logging").error("Connection failed, attempt %d, at 0x%x", number, number)
     logging.getLogger("pymodbus.logging").error("Another thing")
-    messages = [read(line)["msg"] for line in heard(capsys).splitlines()]
+    messages = [read(line)["msg"] for line in logged(capsys).splitlines()]
     assert messages == ["Connection failed, attempt 0, at 0x0", "Another thing"]
     log.setup("debug", "logfmt")
     for number in range(3):
         logging.getLogger("pymodbus.logging").error("Connection failed, attempt %d, at 0x%x", number, number)
-    assert len(heard(capsys).splitlines()) == 3
+    assert len(logged(capsys).splitlines()) == 3
 
 
 def test_warnings_and_threads_that_die(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +194,7 @@ def test_warnings_and_threads_that_die(capsys: pytest.CaptureFixture[str], monke
     thread = threading.Thread(target=die, name="reader")
     thread.start()
     thread.join()
-    warned, died = [read(line) for line in heard(capsys).splitlines()]
+    warned, died = [read(line) for line in logged(capsys).splitlines()]
     assert (warned["logger"], "UserWarning: careful" in warned["msg"]) == ("py.warnings", True)
     assert (died["msg"], died["thread"], died["error"]) == ("a thread died", "reader", "RuntimeError: unplugged")
 
@@ -208,7 +203,7 @@ def test_setting_up_twice_says_each_event_once(capsys: pytest.CaptureFixture[str
     log.setup("info", "json")
     log.setup("info", "logfmt")
     log.get("a").info("once")
-    assert len(heard(capsys).splitlines()) == 1
+    assert len(logged(capsys).splitlines()) == 1
 
 
 def test_a_standard_error_that_is_gone_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,57 +248,55 @@ def test_a_standard_error_that_nobody_reads_holds_up_nobody(monkeypatch: pytest.
     assert len(numbers) < 2000
 
 
-class Said:
-    """A log whose clock stands still, and what it said."""
-
-    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
-        caplog.set_level(logging.DEBUG)
-        self._caplog = caplog
-        self.now = 0.0
-        self.log = log.Log("test", clock=lambda: self.now)
-
-    def events(self) -> list[tuple[str, str, Any]]:
-        said = [
-            (record.levelname, record.getMessage(), getattr(record, "fields", {}).get("suppressed"))
-            for record in self._caplog.records
-        ]
-        self._caplog.clear()
-        return said
-
-
-def test_a_cause_is_said_once_a_period(caplog: pytest.LogCaptureFixture) -> None:
-    said = Said(caplog)
-    for said.now in range(0, 3600, 10):
-        said.log.limited("main", "no frames", port="a")
-    assert said.events() == [("WARNING", "no frames", None)]
-    said.log.limited("other", "no frames", level="error", period=60)
-    assert said.events() == [("ERROR", "no frames", None)]
-    said.now = 3600.0
-    said.log.limited("main", "no frames")
-    assert said.events() == [("WARNING", "no frames", 359)]
-    said.now = 7200.0
-    said.log.limited("main", "no frames")
-    assert said.events() == [("WARNING", "no frames", None)]
-
-
-def test_recovery_is_said_once_and_starts_afresh(caplog: pytest.LogCaptureFixture) -> None:
-    said = Said(caplog)
-    said.log.recovered("main", "frames again")
-    assert said.events() == []
-    said.log.limited("main", "no frames")
-    said.log.limited("main", "no frames")
-    said.log.recovered("main", "frames again")
-    said.log.recovered("main", "frames again")
-    said.log.limited("main", "no frames")
-    assert said.events() == [
-        ("WARNING", "no frames", None),
-        ("INFO", "frames again", 1),
-        ("WARNING", "no frames", None),
+def test_a_cause_is_one_line_an_hour(capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("info", "logfmt")
+    bus = log.get("bus")
+    for number in range(5):
+        bus.limited("a", "source is lost", number=number)
+        bus.recovered("a", "source is back", number=number)
+    bus.limited("b", "source is lost", level="error")
+    log.get("other").limited("a", "source is lost")
+    log.get("other").recovered("b", "source is back")
+    lines = [read(line) for line in logged(capsys).splitlines()]
+    assert [(line["level"], line["msg"], line.get("number")) for line in lines] == [
+        ("warn", "source is lost", "0"),
+        ("info", "source is back", "0"),
+        ("error", "source is lost", None),
+        ("warn", "source is lost", None),
     ]
+    assert not [line for line in lines if "suppressed" in line]
+    log.log_left_out(time.monotonic() + 3599)
+    assert logged(capsys) == ""
+    log.log_left_out(time.monotonic() + 3601)
+    (line,) = logged(capsys).splitlines()
+    summary = read(line)
+    assert list(summary) == ["ts", "level", "msg", "number", "last", "suppressed"]
+    assert (summary["level"], summary["msg"], summary["number"]) == ("info", "source is back", "4")
+    assert (summary["suppressed"], summary["last"] <= summary["ts"]) == ("8", True)
 
 
-def test_the_same_name_is_the_same_log() -> None:
-    assert log.get("toolkit.same") is log.get("toolkit.same")
+def test_the_writer_logs_what_was_left_out(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "SUMMARY_SECONDS", 0.01)
+    log.setup("info", "logfmt")
+    for _ in range(3):
+        log.get("a").limited("cause", "no frames", period=0.05)
+    lines = [read(line) for line in logged(capsys).splitlines()]
+    deadline = time.monotonic() + 10
+    while len(lines) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+        lines += [read(line) for line in logged(capsys).splitlines()]
+    assert [line.get("suppressed") for line in lines] == [None, "2"]
+
+
+def test_a_value_that_cannot_be_text_raises_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    class Odd:
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    for form in ("logfmt", "json"):
+        log.setup("info", form)
+        log.get("a").info("read", value=Odd(), values=[Odd()])
+        assert logged(capsys).count("Odd") == 2
 
 
 def test_many_threads_and_the_loop(capsys: pytest.CaptureFixture[str]) -> None:
@@ -319,15 +312,6 @@ def test_many_threads_and_the_loop(capsys: pytest.CaptureFixture[str]) -> None:
         await asyncio.gather(*(asyncio.to_thread(speak) for _ in range(4)))
 
     asyncio.run(main())
-    lines = [read(line) for line in heard(capsys).splitlines()]
+    lines = [read(line) for line in logged(capsys).splitlines()]
     assert sum(line["msg"] == "said" for line in lines) == 400
     assert sum(line["msg"] == "limited" for line in lines) == 1
-
-
-def test_what_is_remembered_is_bounded() -> None:
-    limiter = log.Limiter(capacity=3)
-    for cause in "abacd":
-        limiter.admit(cause, 0.0, 60.0)
-    assert limiter.admit("a", 0.0, 60.0) is None
-    assert limiter.admit("b", 0.0, 60.0) == 0
-    assert limiter.admit("c", 0.0, 60.0) == 0

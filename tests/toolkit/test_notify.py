@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import log, notify
+from toolkit import notify
 
 
 def test_without_a_service_manager_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +29,6 @@ def test_a_state_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, abs
 def test_a_manager_that_is_gone_is_said_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(notify, "_log", log.Log("test"))
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
     for _ in range(3):
         notify.notify("WATCHDOG=1")

@@ -98,8 +98,7 @@ class Program:
 
 
 @pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch) -> Program:
-    monkeypatch.setattr(toolkit_web, "_log", log.Log("web"))
+def program() -> Program:
     return Program()
 
 
@@ -272,16 +271,9 @@ async def test_a_failure_amid_an_answer_ends_the_connection(program: Program) ->
 
 
 async def test_what_is_not_http_is_refused_in_one_line(program: Program, capsys: pytest.CaptureFixture[str]) -> None:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    try:
-        log.setup("info", "logfmt")
-        for _ in range(3):
-            assert (await answer(program, b"\x16\x03\x01\x02\x00 HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.")
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
-        logging.captureWarnings(capture=False)
+    log.setup("info", "logfmt")
+    for _ in range(3):
+        assert (await answer(program, b"\x16\x03\x01\x02\x00 HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.")
     assert log.flush(10)
     lines = [line for line in capsys.readouterr().err.splitlines() if "msg=listening" not in line]
     assert len(lines) <= 1

@@ -18,7 +18,6 @@ from aiohttp import ClientConnectorCertificateError, ClientError, ClientSession,
 from prometheus_client import CollectorRegistry
 
 from tests.support import ROOT
-from toolkit import log, webconfig
 from toolkit import web as toolkit_web
 from toolkit.config import ConfigError
 from toolkit.webconfig import WebConfig, passwords
@@ -48,7 +47,6 @@ def hashed(password: str, prefix: bytes = b"2b") -> str:
 @pytest.fixture(autouse=True)
 def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(webconfig, "_log", log.Log("webconfig"))
 
 
 def write(text: str) -> WebConfig:
