@@ -58,11 +58,9 @@ class Lcus:
         return None
 
     def disconnect(self) -> None:
-        """Close the port; what it has not sent by then is thrown away, for it must not move the contact later."""
+        """Close the port."""
         port, self._port = self._port, None
         if port is not None:
-            with contextlib.suppress(OSError, termios.error):  # an adapter that is gone has nothing to throw away
-                port.reset_output_buffer()
             with contextlib.suppress(OSError, termios.error):
                 port.close()
 
@@ -79,8 +77,17 @@ class Lcus:
             port.write(command + bytes([sum(command) & 0xFF]))
             _sent(port)
         except (OSError, termios.error) as error:
+            self._discard()
             self.disconnect()
             raise RelayError(f"{self._config.port} took no command: {error}") from error
+
+    def _discard(self) -> None:
+        """Discard what the port has not sent: it must not move the contact later."""
+        # Only after a failed command: a pty counts a command as sent while the kernel still holds it, and a flush
+        # would discard that one too.
+        if self._port is not None:
+            with contextlib.suppress(OSError, termios.error):  # an adapter that is gone has nothing to discard
+                self._port.reset_output_buffer()
 
     def _connected(self) -> serial.Serial:
         if self._port is None:

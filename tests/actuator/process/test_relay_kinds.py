@@ -18,7 +18,7 @@ from tests.actuator.harness.lcus_board import LcusBoard
 from tests.actuator.harness.process import Actuator, kill, site
 from tests.support import command, wait_until
 
-pytestmark = pytest.mark.slow  # they wait a lot, and a pty has been seen to lose an order on a loaded machine
+pytestmark = pytest.mark.slow  # they wait a lot
 
 OFTEN = """
 import sys
@@ -206,7 +206,6 @@ def test_a_gpio_relay_without_its_package_is_refused_before_anything_opens(tmp_p
         assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
 def test_a_gpio_chip_that_is_not_there_is_a_fault_not_the_end(tmp_path: Path) -> None:
     with site(tmp_path) as it:
         with_relay(it, {"type": "gpio", "chip": f"{tmp_path}/gpiochip9", "line": 17, "active_low": True})

@@ -143,6 +143,41 @@ def test_what_the_adapter_does_not_send_is_an_error_in_time_and_is_thrown_away(
     assert time.monotonic() - began < 2.0
 
 
+class BufferingPort:
+    """Synthetic: counts bytes as sent while it still holds them, as a pty does; a flush discards them."""
+
+    out_waiting = 0
+    delivered = b""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.held = b""
+
+    def write(self, data: bytes) -> None:
+        self.held += data
+
+    def reset_output_buffer(self) -> None:
+        self.held = b""
+
+    def reset_input_buffer(self) -> None:
+        """Nothing came."""
+
+    def fileno(self) -> int:
+        return -1
+
+    def close(self) -> None:
+        BufferingPort.delivered += self.held
+
+
+def test_a_command_that_was_sent_is_not_discarded_when_the_port_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lcus.serial, "Serial", BufferingPort)  # type: ignore[attr-defined]
+    monkeypatch.setattr(lcus, "_leave_modem_lines", lambda _: None)
+    monkeypatch.setattr(BufferingPort, "delivered", b"")
+    contact = driver(SerialRelay(port="/dev/ttyUSB3"), exclusive=False)
+    contact.open_contact()
+    contact.let_go()
+    assert BufferingPort.delivered == OPEN
+
+
 def test_the_modem_lines_are_left_as_they_are_when_the_port_is_closed(board: LcusBoard) -> None:
     contact = driver(relay(board))
     descriptor = os.open(board.path, os.O_RDWR | os.O_NOCTTY)
