@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.vm.board import PYTHON, Board
-from tests.vm.machine import Machine
+from tests.vm.harness.boards import UsbRelay
+from tests.vm.harness.installation import install
+from tests.vm.harness.machine import Machine
 
 
 @pytest.fixture(scope="session")
@@ -16,14 +17,13 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def installed(machine: Machine) -> Machine:
+    install(machine)
+    return machine
+
+
 @pytest.fixture
-def board(machine: Machine) -> Iterator[Board]:
-    machine.check(
-        "systemd-run --quiet --collect --unit=board --working-directory=$PWD "
-        f"{PYTHON} tests/vm/relay_board.py /run/board"
-    )
-    machine.check("timeout 180 sh -c 'until test -S /run/board; do sleep 0.1; done'", deadline_seconds=240)
-    plugged = Board(machine)
-    plugged.wait_for_device()
-    yield plugged
-    machine.check("systemctl stop board; timeout 60 sh -c 'while test -e /dev/hidraw0; do sleep 0.1; done'")
+def board(machine: Machine) -> Iterator[UsbRelay]:
+    with UsbRelay.running(machine) as plugged:
+        yield plugged

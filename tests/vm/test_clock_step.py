@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tests.vm import stepping_clock as story
-from tests.vm.machine import Machine
+from tests.vm.guest import clock_steps as story
+from tests.vm.harness.machine import Machine
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]
 
@@ -19,7 +19,7 @@ SLOW = 4.0
 def test_the_wall_clock_set_hours_forward_and_back_moves_no_deadline_debounce_lease_belief_or_budget(
     machine: Machine,
 ) -> None:
-    told = machine.check(f"{sys.executable} -m tests.vm.stepping_clock", deadline_seconds=900)
+    told = machine.check(f"{sys.executable} -m tests.vm.guest.clock_steps", deadline_seconds=900)
     found = json.loads(told.splitlines()[-1])
     sys.stdout.write(json.dumps(found, indent=1))
     running = found["running"] + found["resumed"]

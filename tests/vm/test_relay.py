@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import textwrap
 
 import pytest
 
-from tests.vm.board import Board
-from tests.vm.machine import Machine
+from tests.vm.harness.boards import UsbRelay
+from tests.vm.harness.machine import Machine
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
 
@@ -25,11 +24,10 @@ def tried(what):
 
 def python(machine: Machine, script: str) -> list[str]:
     """Run a script with a driver in the guest and return the lines that it printed."""
-    text = (BEGIN + textwrap.dedent(script)).replace("'", "'\\''")
-    return machine.check(f"{sys.executable} -c '{text}'").splitlines()
+    return machine.python(BEGIN + textwrap.dedent(script)).splitlines()
 
 
-def test_it_closes_opens_and_reads_back(machine: Machine, board: Board) -> None:
+def test_it_closes_opens_and_reads_back(machine: Machine, board: UsbRelay) -> None:
     said = python(
         machine,
         """
@@ -44,21 +42,21 @@ def test_it_closes_opens_and_reads_back(machine: Machine, board: Board) -> None:
     assert board.contacts == 0
 
 
-def test_it_leaves_the_other_channel_alone(machine: Machine, board: Board) -> None:
+def test_it_leaves_the_other_channel_alone(machine: Machine, board: UsbRelay) -> None:
     script = "other = driver(HidRelay(channel=2)); other.close_contact(); relay.close_contact(); relay.open_contact()"
     python(machine, script)
     assert board.contacts == 2
 
 
-def test_a_board_that_drops_out_while_switching(machine: Machine, board: Board) -> None:
-    board.do("brownout")
+def test_a_board_that_drops_out_while_switching(machine: Machine, board: UsbRelay) -> None:
+    board.send("brownout")
     said = python(
         machine,
-        """
-        import subprocess, sys, time
+        f"""
+        import subprocess, time
         print(tried(relay.close_contact))
         print(tried(relay.read_back))
-        subprocess.run([sys.executable, "tests/vm/relay_board.py", "--tell", "/run/board", "plug"], check=True)
+        subprocess.run("{board.send_command} plug", shell=True, check=True, stdout=subprocess.DEVNULL)
         end = time.monotonic() + 90
         while not isinstance(answer := tried(relay.read_back), bool) and time.monotonic() < end:
             pass
@@ -73,15 +71,14 @@ def test_a_board_that_drops_out_while_switching(machine: Machine, board: Board) 
     assert board.contacts == 1
 
 
-def test_a_board_that_refuses_is_no_success(machine: Machine, board: Board) -> None:
-    board.do("stall")
+def test_a_board_that_refuses_is_no_success(machine: Machine, board: UsbRelay) -> None:
+    board.send("stall")
     said = python(machine, "print(tried(relay.close_contact)); print(tried(relay.read_back))")
     assert said[0].startswith("RelayError"), said
     assert board.contacts == 0
 
 
-def test_no_board(machine: Machine, board: Board) -> None:
-    board.do("unplug")
-    machine.check("timeout 60 sh -c 'while test -e /dev/hidraw0; do sleep 0.1; done'")
+def test_no_board(machine: Machine, board: UsbRelay) -> None:
+    board.unplug()
     said = python(machine, "print(tried(relay.open_contact))")
     assert said[0].startswith("RelayError: no USB relay board"), said

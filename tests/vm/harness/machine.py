@@ -70,7 +70,7 @@ Description=Agent of the tests
 DefaultDependencies=no
 After=systemd-udevd.service systemd-tmpfiles-setup-dev.service local-fs.target
 [Service]
-ExecStart={sys.executable} {ROOT}/tests/vm/agent.py /dev/ttyS1
+ExecStart={sys.executable} {ROOT}/tests/vm/guest/agent.py /dev/ttyS1
 WorkingDirectory={ROOT}
 Restart=always
 """
@@ -91,8 +91,8 @@ class Result(NamedTuple):
     output: str
 
 
-def _module_files() -> list[Path]:
-    """Return the files of MODULES and of all that they need, in the order of loading."""
+def _module_files(*names: str) -> list[Path]:
+    """Return the files of kernel modules and of all that they need, in the order of loading."""
     known = {path.stem.replace("-", "_"): path for path in KERNEL.glob("lib/modules/*/kernel/**/*.ko")}
     ordered: dict[str, Path] = {}
 
@@ -106,7 +106,7 @@ def _module_files() -> list[Path]:
                 visit(needed)
         ordered[name] = path
 
-    for name in MODULES:
+    for name in names:
         visit(name)
     return list(ordered.values())
 
@@ -143,7 +143,7 @@ class Machine:
             "units/agent.service": (AGENT_UNIT.encode(), 0o644),
             "units/tests.target": (TARGET_UNIT.encode(), 0o644),
         }
-        for number, path in enumerate(_module_files()):
+        for number, path in enumerate(_module_files(*MODULES)):
             files[f"modules/{number:02}-{path.name}"] = (path.read_bytes(), 0o644)
         initrd = self._folder / "initrd"
         initrd.write_bytes(_archive(files))
@@ -222,6 +222,17 @@ class Machine:
         code, output = self.run(command, deadline_seconds=deadline_seconds)
         assert code == 0, f"{command}\n{output}\n(exit {code})"
         return output
+
+    def python(self, script: str) -> str:
+        """Run a script with the tests' interpreter in the guest, and return its output."""
+        self.check(f"cat >/tmp/script.py <<'SCRIPT'\n{script}\nSCRIPT")
+        return self.check(f"PYTHONPATH={ROOT} {sys.executable} /tmp/script.py")
+
+    def load_modules(self, *names: str) -> None:
+        """Load kernel modules in the guest, and all that they need; what is loaded already stays."""
+        for path in _module_files(*names):
+            name = path.stem.replace("-", "_")
+            self.check(f"test -d /sys/module/{name} || {KERNEL}/bin/busybox insmod {path}")
 
     def _end(self) -> None:
         self._qemu.kill()

@@ -4,7 +4,7 @@ The board latches as the real ones do: whoever switched it may die, its contacts
 known by its serial number only inside the report, has one 8-byte feature report without an id, and takes FF n, FD n, FE
 and FC (usb-relay-firmware by u1f35c and thmahe). USB/IP: Documentation/usb/usbip_protocol.rst of the Linux kernel.
 
-It is told what to do over a Unix socket, one word a line, and answers with a line:
+Its commands (see board.py):
   contacts     → the bit mask, decimal          unplug / plug
   brownout     unplugs itself at the next switching, after the contact has moved
   stall        refuses the next three switchings with EPIPE
@@ -12,16 +12,18 @@ It is told what to do over a Unix socket, one word a line, and answers with a li
 
 from __future__ import annotations
 
-import contextlib
-import os
-import selectors
 import socket
 import struct
-import sys
+import time
 from pathlib import Path
 
+from tests.vm.guest import board
+
 VHCI = Path("/sys/devices/platform/vhci_hcd.0")
+PORT = 0
 FULL_SPEED = 2
+ATTACH_DEADLINE = 60.0
+"""Seconds for the kernel to free the port after an unplugging."""
 EPIPE = -32
 
 REPORT_DESCRIPTOR = bytes.fromhex("0600FF 0901 A101 1500 26FF00 7508 9508 0900 B20201 C0")
@@ -49,7 +51,7 @@ DESCRIPTORS = {
 }
 
 
-class Board:
+class UsbRelay:
     """The board's own state, and its plug."""
 
     def __init__(self) -> None:
@@ -63,7 +65,19 @@ class Board:
         self.contacts = 0
         self.link, kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with kernel:
-            (VHCI / "attach").write_text(f"0 {kernel.fileno()} 1 {FULL_SPEED}")
+            self._attach(f"{PORT} {kernel.fileno()} 1 {FULL_SPEED}")
+
+    def _attach(self, request: str) -> None:
+        end = time.monotonic() + ATTACH_DEADLINE
+        while True:
+            try:
+                (VHCI / "attach").write_text(request)
+            except OSError:  # the kernel has not yet freed the port after the last unplugging
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
 
     def unplug(self) -> None:
         """Cut the cable: the kernel sees the device go, the contacts fall open."""
@@ -132,59 +146,18 @@ class Board:
             self.unplug()
         return 0
 
-    def obey(self, word: str) -> str:
-        """Do what the control socket says, and return the answer."""
-        if word == "plug":
+    def obey(self, command: str) -> str:
+        """Carry out a command, and return the contacts' bit mask."""
+        if command == "plug":
             self.plug()
-        elif word == "unplug":
+        elif command == "unplug":
             self.unplug()
-        elif word == "brownout":
+        elif command == "brownout":
             self.brownout = True
-        elif word == "stall":
+        elif command == "stall":
             self.stalls = 3
         return str(self.contacts)
 
 
-def tell(address: str, word: str) -> str:
-    """Send a word to a running board and return its answer."""
-    with socket.socket(socket.AF_UNIX) as caller:
-        caller.connect(address)
-        caller.sendall(word.encode() + b"\n")
-        return caller.makefile().readline()
-
-
-def main() -> None:
-    """Serve the kernel and the control socket at ADDRESS until killed, or with --tell ADDRESS WORD speak to one."""
-    if sys.argv[1] == "--tell":
-        sys.stdout.write(tell(sys.argv[2], sys.argv[3]))
-        return
-    address = sys.argv[1]
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(address)  # noqa: PTH108
-    board = Board()
-    board.plug()
-    with socket.socket(socket.AF_UNIX) as control, selectors.DefaultSelector() as selector:
-        control.bind(address)
-        control.listen()
-        selector.register(control, selectors.EVENT_READ)
-        while True:
-            if board.link is not None and board.link not in selector.get_map():
-                selector.register(board.link, selectors.EVENT_READ)
-            for key, _ in selector.select(0.2):
-                if key.fileobj is control:
-                    with control.accept()[0] as caller:
-                        word = caller.makefile().readline().strip()
-                        before = board.link
-                        answer = board.obey(word)
-                        if before is not None and board.link is not before:
-                            selector.unregister(before)
-                        caller.sendall(answer.encode() + b"\n")
-                elif key.fileobj is board.link:
-                    link = board.link
-                    board.serve()
-                    if board.link is not link and link is not None:
-                        selector.unregister(link)
-
-
 if __name__ == "__main__":
-    main()
+    board.main(UsbRelay())

@@ -7,7 +7,7 @@ sheet, DS20005292A, sections 3.1.11 and 3.1.12). Here both bytes are the level: 
 one for it. That driver also makes a line an output first and sets its level then, so lines 0 and 1 power up low, for
 relays that close when high, and lines 2 and 3 high. uhid: Documentation/hid/uhid.rst of the Linux kernel.
 
-It is told what to do over a Unix socket, one word a line, and answers with a line:
+Its commands (see board.py):
   pins         → for each line what its pin has been as an output since it was plugged in, 0 and 1, oldest first: 01,,1,
   unplug
   reset        as if it had been plugged in again
@@ -15,12 +15,10 @@ It is told what to do over a Unix socket, one word a line, and answers with a li
 
 from __future__ import annotations
 
-import contextlib
 import os
-import selectors
-import socket
 import struct
-import sys
+
+from tests.vm.guest import board
 
 OUTPUT, GET_REPORT, GET_REPORT_REPLY, CREATE2, INPUT2, SET_REPORT, SET_REPORT_REPLY = 6, 9, 10, 11, 12, 13, 14
 EVENT = 4 + 4372
@@ -32,12 +30,12 @@ EIO = 5
 REPORT_DESCRIPTOR = bytes.fromhex("0600FF 0901 A101 1901 2940 1500 26FF00 7508 9540 8100 1901 2940 9100 C0")
 
 
-class Board:
+class Chip:
     """The chip's own state, and its plug."""
 
     def __init__(self) -> None:
-        self.link = -1
-        self.plug()
+        self.link: int | None = None
+        self.reset()
 
     def plug(self) -> None:
         """Connect to the kernel; power comes."""
@@ -57,13 +55,14 @@ class Board:
 
     def unplug(self) -> None:
         """Cut the cable: the kernel sees the device go."""
-        if self.link >= 0:
+        if self.link is not None:
             os.close(self.link)
-            self.link = -1
+            self.link = None
         self.reset()
 
     def serve(self) -> None:
         """Answer one event of the kernel."""
+        assert self.link is not None
         event = os.read(self.link, EVENT)
         (kind,) = struct.unpack_from("<I", event)
         if kind == OUTPUT:
@@ -94,51 +93,14 @@ class Board:
         if not self.inputs[line] and self.pins[line][-1:] != str(self.levels[line]):
             self.pins[line] += str(self.levels[line])
 
-    def obey(self, word: str) -> str:
-        """Do what the control socket says, and return the answer."""
-        if word == "unplug":
+    def obey(self, command: str) -> str:
+        """Carry out a command, and return what each pin has been."""
+        if command == "unplug":
             self.unplug()
-        elif word == "reset":
+        elif command == "reset":
             self.reset()
         return ",".join(self.pins)
 
 
-def tell(address: str, word: str) -> str:
-    """Send a word to a running board and return its answer."""
-    with socket.socket(socket.AF_UNIX) as caller:
-        caller.connect(address)
-        caller.sendall(word.encode() + b"\n")
-        return caller.makefile().readline()
-
-
-def main() -> None:
-    """Serve the kernel and the control socket at ADDRESS until killed, or with --tell ADDRESS WORD speak to one."""
-    if sys.argv[1] == "--tell":
-        sys.stdout.write(tell(sys.argv[2], sys.argv[3]))
-        return
-    address = sys.argv[1]
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(address)  # noqa: PTH108
-    board = Board()
-    with socket.socket(socket.AF_UNIX) as control, selectors.DefaultSelector() as selector:
-        control.bind(address)
-        control.listen()
-        selector.register(control, selectors.EVENT_READ)
-        selector.register(board.link, selectors.EVENT_READ)
-        while True:
-            for key, _ in selector.select():
-                if key.fileobj is not control:
-                    board.serve()
-                    continue
-                with control.accept()[0] as caller:
-                    before = board.link
-                    if before >= 0:
-                        selector.unregister(before)
-                    answer = board.obey(caller.makefile().readline().strip())
-                    if board.link >= 0:
-                        selector.register(board.link, selectors.EVENT_READ)
-                    caller.sendall(answer.encode() + b"\n")
-
-
 if __name__ == "__main__":
-    main()
+    board.main(Chip())
