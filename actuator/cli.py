@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from actuator.commands.commission import SHORTEST, Commission, NotNowError
 from actuator.config_warnings import warnings
 from actuator.relay import discover, release
 from toolkit import log
+from toolkit.build import installed
 from toolkit.config import ConfigError
 from toolkit.flags import Flags, add_flags, add_web_exposure_flag, read_flags
 
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Starts and stops the generator on alerts, and by itself when they go quiet. "
         "Without a command it runs as the service.",
     )
-    add_flags(parser, config_file="actuator.yml", listen_address="127.0.0.1:10049", version=version("magnum-exporter"))
+    add_flags(parser, config_file="actuator.yml", listen_address="127.0.0.1:10049", build=installed("magnum-exporter"))
     add_web_exposure_flag(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     local = argparse.ArgumentParser(add_help=False)

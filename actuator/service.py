@@ -15,7 +15,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from actuator.relay.lock import hold
 from actuator.report.metrics import Counts, GeneratorCollector
 from actuator.web import guards, server
 from toolkit import log
+from toolkit.build import installed
 from toolkit.config import ConfigError
 from toolkit.flags import Flags
 from toolkit.metrics import new_registry
@@ -219,15 +219,15 @@ async def _open_first(hand: AsyncRelay) -> bool:
 
 async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
     counts = Counts()
-    program_version = version("magnum-exporter")
-    registry = new_registry("generator-actuator", "generator_actuator", program_version)
+    build = installed("magnum-exporter")
+    registry = new_registry("generator-actuator", "generator_actuator", build)
     registry.register(GeneratorCollector(lambda: runtime.snapshot, counts))
     reloader = Reloader(runtime.reload, prefix="generator_actuator", registry=registry)
     app = server.build(
         runtime,
         counts,
         registry,
-        version=program_version,
+        version=build.version,
         web_config=web_config,
         reload=reloader.reload if flags.enable_lifecycle else None,
         allow_anonymous=flags.allow_anonymous,

@@ -7,7 +7,6 @@ import contextlib
 import signal
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
 from exporter import config
@@ -18,6 +17,7 @@ from exporter.soc import Judge
 from exporter.sources import FAMILIES
 from exporter.sources.base import Publish, Source
 from toolkit import log, metrics, notify, web
+from toolkit.build import installed
 from toolkit.flags import Flags
 from toolkit.reload import Reloader
 from toolkit.webconfig import WebConfig
@@ -110,8 +110,16 @@ def _judge(options: config.Config) -> Judge:
 
 async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> None:
     """Serve until SIGTERM or SIGINT; raises OSError when an address cannot be listened on."""
+    build = installed(NAME)
+    _log.info(
+        "starting",
+        version=build.version,
+        revision=build.revision or "unknown",
+        config=flags.config_file,
+        sources=", ".join(f"{name} ({source.__struct_config__.tag})" for name, source in options.sources.items()),
+    )
     exporter = Exporter()
-    registry = metrics.new_registry(NAME, PREFIX, version(NAME))
+    registry = metrics.new_registry(NAME, PREFIX, build)
     registry.register(SiteCollector(lambda: exporter.site, FAMILIES))
 
     async def load_again() -> None:
@@ -121,7 +129,7 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
     app = web.application(
         name=NAME,
         description=DESCRIPTION,
-        version=version(NAME),
+        version=build.version,
         links=(),
         registry=registry,
         ready=exporter.ready,

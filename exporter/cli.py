@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from importlib.metadata import version
 from types import ModuleType
 
 from exporter import app, config
 from exporter.tools import listen, record, replay
 from toolkit import flags, log
+from toolkit.build import installed
 from toolkit.config import ConfigError
 from toolkit.webconfig import WebConfig
 
@@ -48,7 +48,7 @@ def _serve(arguments: list[str]) -> int:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    flags.add_flags(parser, config_file="exporter.yml", listen_address=LISTEN_ADDRESS, version=version(app.NAME))
+    flags.add_flags(parser, config_file="exporter.yml", listen_address=LISTEN_ADDRESS, build=installed(app.NAME))
     given = flags.read_flags(parser.parse_args(arguments))
     try:
         options = config.load(given.config_file)

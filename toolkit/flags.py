@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolkit.build import Build
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -46,14 +48,14 @@ class _Repeated(argparse.Action):
         setattr(namespace, self.dest, (*(() if given is self.default else given), values))
 
 
-def add_flags(parser: argparse.ArgumentParser, *, config_file: str, listen_address: str, version: str) -> None:
+def add_flags(parser: argparse.ArgumentParser, *, config_file: str, listen_address: str, build: Build) -> None:
     """Give the parser the flags that both programs share.
 
     Args:
         parser: the program's own; abbreviated flags are switched off on it.
         config_file: the default of `--config.file`.
         listen_address: the default of `--web.listen-address`.
-        version: what `--version` prints.
+        build: what `--version` prints.
     """
     parser.allow_abbrev = False
     config = parser.add_argument_group("configuration")
@@ -114,7 +116,7 @@ def add_flags(parser: argparse.ArgumentParser, *, config_file: str, listen_addre
     parser.add_argument(
         "--version",
         action="version",
-        version=f"{parser.prog}, version {version} (Python {platform.python_version()}, {platform.machine()})",
+        version=f"{parser.prog}, version {build} (Python {platform.python_version()}, {platform.machine()})",
     )
 
 

@@ -1,9 +1,8 @@
-"""The registry that each program exposes: its own, with process, platform, garbage collector and build."""
+"""The metrics that every program has: process, platform, garbage collector and build."""
 
 from __future__ import annotations
 
 import platform
-from pathlib import Path
 
 from prometheus_client import (
     CollectorRegistry,
@@ -14,14 +13,16 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from toolkit.build import Build
 
-def new_registry(program: str, prefix: str, version: str) -> CollectorRegistry:
-    """Return a fresh registry holding what every program says of itself.
+
+def new_registry(program: str, prefix: str, build: Build) -> CollectorRegistry:
+    """Return a fresh registry with the metrics that every program has.
 
     Args:
         program: the program's name, for the help text.
         prefix: what the program's own metric names begin with, as in `<prefix>_build_info`.
-        version: the distribution's version.
+        build: its version and revision.
     """
     disable_created_metrics()  # type: ignore[no-untyped-call] # the library's own gap
     registry = CollectorRegistry(auto_describe=False)
@@ -33,25 +34,5 @@ def new_registry(program: str, prefix: str, version: str) -> CollectorRegistry:
         f"Which {program} this is; always 1.",
         ["version", "revision", "python_version"],
         registry=registry,
-    ).labels(version, revision(Path(__file__).resolve().parent.parent), platform.python_version()).set(1)
+    ).labels(build.version, build.revision or "unknown", platform.python_version()).set(1)
     return registry
-
-
-def revision(tree: Path) -> str:
-    """Return the commit that is checked out in the source tree we run from, or "unknown" when it is not a checkout."""
-    git = tree / ".git"
-    try:
-        head = (git / "HEAD").read_text().strip()
-        if not head.startswith("ref: "):
-            return head
-        name = head.removeprefix("ref: ")
-        loose = git / name
-        if loose.is_file():
-            return loose.read_text().strip()
-        for line in (git / "packed-refs").read_text().splitlines():
-            commit, _, packed = line.partition(" ")
-            if packed == name:
-                return commit
-    except OSError:
-        return "unknown"
-    return "unknown"

@@ -8,12 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit import flags
+from toolkit.build import Build
 from toolkit.flags import Flags, is_loopback, split_address
 
 
-def parse(*arguments: str) -> Flags:
+def parse(*arguments: str, revision: str = "") -> Flags:
     parser = argparse.ArgumentParser(prog="magnum-exporter")
-    flags.add_flags(parser, config_file="exporter.yml", listen_address="127.0.0.1:10048", version="0.1.0")
+    flags.add_flags(
+        parser, config_file="exporter.yml", listen_address="127.0.0.1:10048", build=Build("0.1.0", revision)
+    )
     flags.add_web_exposure_flag(parser)
     return flags.read_flags(parser.parse_args(arguments))
 
@@ -74,6 +77,9 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         parse("--version")
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith("magnum-exporter, version 0.1.0 (Python 3.")
+    with pytest.raises(SystemExit):
+        parse("--version", revision="0123abcd")
+    assert capsys.readouterr().out.startswith("magnum-exporter, version 0.1.0, revision 0123abcd (Python 3.")
     with pytest.raises(SystemExit):
         parse("--help")
     assert "(default: 127.0.0.1:10048)" in capsys.readouterr().out
