@@ -24,5 +24,5 @@ class Build(NamedTuple):
 
 def installed(distribution: str) -> Build:
     """Return the build of a distribution that is installed; raises PackageNotFoundError when it is not."""
-    found = importlib.metadata.distribution(distribution)
-    return Build(found.version, (found.read_text("extra_metadata/revision") or "").strip())
+    metadata = importlib.metadata.distribution(distribution)
+    return Build(metadata.version, (metadata.read_text("extra_metadata/revision") or "").strip())

@@ -1,4 +1,4 @@
-"""Command-line flags in Prometheus' own style: dotted names, `--flag=x` or `--flag x`."""
+"""Command-line flags in the style of Prometheus: dotted names, `--flag=x` or `--flag x`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HOST = re.compile(r"[A-Za-z0-9._-]*")
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-    """What a program was told on its command line."""
+    """The shared flags of a command line."""
 
     config_file: Path
     config_check: bool
@@ -35,7 +35,7 @@ class Flags:
 
 
 class _Repeated(argparse.Action):
-    """Collects a repeatable flag; the first one given replaces the default."""
+    """Collects a repeatable flag; the first value replaces the default."""
 
     def __call__(
         self,
@@ -49,10 +49,10 @@ class _Repeated(argparse.Action):
 
 
 def add_flags(parser: argparse.ArgumentParser, *, config_file: str, listen_address: str, build: Build) -> None:
-    """Give the parser the flags that both programs share.
+    """Add the flags that both programs share.
 
     Args:
-        parser: the program's own; abbreviated flags are switched off on it.
+        parser: the program's parser; it no longer accepts abbreviated flags.
         config_file: the default of `--config.file`.
         listen_address: the default of `--web.listen-address`.
         build: what `--version` prints.
@@ -65,13 +65,13 @@ def add_flags(parser: argparse.ArgumentParser, *, config_file: str, listen_addre
         type=Path,
         metavar="FILE",
         default=Path(config_file),
-        help="the configuration to run by (default: %(default)s)",
+        help="configuration file (default: %(default)s)",
     )
     config.add_argument(
         "--config.check",
         dest="config_check",
         action="store_true",
-        help="only say whether the configuration is right: exit 0 when it is, 2 when it is not",
+        help="check the configuration and exit: 0 when it is valid, 2 when it is not",
     )
     web = parser.add_argument_group("web")
     web.add_argument(
@@ -81,7 +81,7 @@ def add_flags(parser: argparse.ArgumentParser, *, config_file: str, listen_addre
         type=_address,
         metavar="HOST:PORT",
         default=(listen_address,),
-        help=f"where to listen; may be repeated; :PORT is every interface (default: {listen_address})",
+        help=f"address to listen on, repeatable; :PORT is every interface (default: {listen_address})",
     )
     web.add_argument(
         "--web.config.file",
@@ -89,7 +89,7 @@ def add_flags(parser: argparse.ArgumentParser, *, config_file: str, listen_addre
         type=Path,
         metavar="FILE",
         default=None,
-        help="TLS, users and headers, in the format of Prometheus' exporters (default: none of them)",
+        help="TLS, users and headers, in the format of Prometheus' exporters (default: none)",
     )
     web.add_argument(
         "--web.enable-lifecycle",
@@ -104,14 +104,14 @@ def add_flags(parser: argparse.ArgumentParser, *, config_file: str, listen_addre
         type=_level,
         choices=LEVELS,
         default="info",
-        help="the least severe event that is said (default: %(default)s)",
+        help="minimum log level (default: %(default)s)",
     )
     logging.add_argument(
         "--log.format",
         dest="log_format",
         choices=FORMATS,
         default="logfmt",
-        help="how a line is written (default: %(default)s)",
+        help="format of the log lines (default: %(default)s)",
     )
     parser.add_argument(
         "--version",
@@ -121,17 +121,17 @@ def add_flags(parser: argparse.ArgumentParser, *, config_file: str, listen_addre
 
 
 def add_web_exposure_flag(parser: argparse.ArgumentParser) -> None:
-    """Give the parser `--web.allow-anonymous`, for a program that otherwise refuses to be reachable without users."""
+    """Add `--web.allow-anonymous`, for a program that otherwise listens without users on loopback only."""
     parser.add_argument(
         "--web.allow-anonymous",
         dest="allow_anonymous",
         action="store_true",
-        help="let anyone who reaches the listen address command this program",
+        help="allow control without a password to anyone who can reach the listen address",
     )
 
 
 def read_flags(namespace: argparse.Namespace) -> Flags:
-    """Return the shared flags out of what `parse_args` returned."""
+    """Return the shared flags from the result of `parse_args`."""
     return Flags(
         config_file=namespace.config_file,
         config_check=namespace.config_check,
@@ -148,27 +148,27 @@ def split_address(text: str) -> tuple[str, int]:
     """Split "127.0.0.1:10048", ":10048" (host "": every interface), "[::1]:10048" or "cabin:10048" into host and port.
 
     Raises:
-        ValueError: with a sentence that says what was found and what was expected.
+        ValueError: "got …, expected …".
     """
     host, colon, port = text.rpartition(":")
     if not colon:
-        raise ValueError(f'found "{text}", expected HOST:PORT such as 127.0.0.1:10048, or :10048 for every interface')
+        raise ValueError(f'got "{text}", expected HOST:PORT such as 127.0.0.1:10048, or :10048 for every interface')
     if not (port.isascii() and port.isdecimal()) or int(port) > 65535:
-        raise ValueError(f'found port "{port}" in "{text}", expected a number from 0 to 65535')
+        raise ValueError(f'got port "{port}" in "{text}", expected a number from 0 to 65535')
     if host.startswith("[") and host.endswith("]"):
         try:
             return str(ipaddress.IPv6Address(host[1:-1])), int(port)
         except ValueError:
-            raise ValueError(f'found "{host}" in "{text}", expected an IPv6 address such as [::1]') from None
+            raise ValueError(f'got "{host}" in "{text}", expected an IPv6 address such as [::1]') from None
     if ":" in host:
-        raise ValueError(f'found "{text}", expected an IPv6 address in brackets such as [::1]:10048')
+        raise ValueError(f'got "{text}", expected an IPv6 address in brackets such as [::1]:10048')
     if not _HOST.fullmatch(host):
-        raise ValueError(f'found host "{host}" in "{text}", expected a name or an address such as 127.0.0.1')
+        raise ValueError(f'got host "{host}" in "{text}", expected a name or an address such as 127.0.0.1')
     return host, int(port)
 
 
 def is_loopback(address: str) -> bool:
-    """Return whether a listen address, or a host alone, is reachable from this machine only."""
+    """Return whether a listen address, or a host alone, is reachable only from this machine."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""The page that a person sees who opens the program's address: one file, nothing from outside, light or dark."""
+"""The landing page at `/`: one HTML file without external resources, light or dark."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ def new_registry(program: str, prefix: str, build: Build) -> CollectorRegistry:
 
     Args:
         program: the program's name, for the help text.
-        prefix: what the program's own metric names begin with, as in `<prefix>_build_info`.
+        prefix: the prefix of the program's metric names, as in `<prefix>_build_info`.
         build: its version and revision.
     """
-    disable_created_metrics()  # type: ignore[no-untyped-call] # the library's own gap
+    disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no types here
     registry = CollectorRegistry(auto_describe=False)
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)

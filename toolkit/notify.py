@@ -1,4 +1,4 @@
-"""Tell the service manager how we are: sd_notify(3) over the socket it names in NOTIFY_SOCKET."""
+"""Notifies the service manager: sd_notify(3) over the socket in NOTIFY_SOCKET."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ _log = log.get(__name__)
 
 
 def notify(state: str) -> None:
-    """Send one state, such as "READY=1", "WATCHDOG=1" or "STOPPING=1"; do nothing when no service manager listens.
+    """Send one state, such as "READY=1", "WATCHDOG=1" or "STOPPING=1"; without NOTIFY_SOCKET do nothing.
 
-    A manager that cannot be told is said once an hour and never raised, and a busy one is not waited for: the
-    program's work does not depend on it.
+    Never waits and never raises; a failure is logged once an hour.
     """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
@@ -26,6 +25,6 @@ def notify(state: str) -> None:
             endpoint.connect(path)
             endpoint.sendall(state.encode())
     except OSError as error:
-        _log.limited("notify", "service manager cannot be told", socket=address, state=state, error=error)
+        _log.limited("notify", "cannot notify the service manager", socket=address, state=state, error=error)
     else:
-        _log.recovered("notify", "service manager is told again", socket=address)
+        _log.recovered("notify", "service manager is notified again", socket=address)

@@ -1,4 +1,4 @@
-"""Swap a whole valid configuration or keep the old one, and show on the metrics page which of the two happened."""
+"""Reloads the configuration: the whole new one or the old one stays, with the outcome as metrics."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _log = log.get(__name__)
 
 
 class Reloader:
-    """Reloads a configuration, one attempt at a time; made once the program runs by a valid one.
+    """Reloads the configuration, one attempt at a time; created once a valid one is in use.
 
     Args:
-        apply: reads the configuration and swaps it whole, or raises and leaves everything as it was.
-        prefix: what the program's own metric names begin with.
-        registry: where the two metrics go.
+        apply: reads and applies the configuration, or raises and changes nothing.
+        prefix: the prefix of the program's metric names.
+        registry: gets the two metrics.
         clock: seconds since the epoch.
     """
 
@@ -48,19 +48,19 @@ class Reloader:
         self._succeeded()
 
     async def reload(self) -> None:
-        """Load the configuration anew; on any error the old one stays and the error is said, shown and raised."""
+        """Load the configuration again; on any error the old one stays, and the error is logged, counted and raised."""
         async with self._lock:
             try:
                 await self._apply()
             except Exception as error:
                 self._successful.set(0)
-                _log.error("configuration refused, the old one stays", error=error)
+                _log.error("invalid configuration, the old one stays", error=error)
                 raise
             self._succeeded()
             _log.info("configuration reloaded")
 
     def on_signal(self) -> None:
-        """Reload soon; for `loop.add_signal_handler(signal.SIGHUP, ...)`, where nobody waits for the outcome."""
+        """Start a reload; for `loop.add_signal_handler(signal.SIGHUP, ...)`."""
         task = asyncio.get_running_loop().create_task(self.reload())
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -68,7 +68,7 @@ class Reloader:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # said by reload(); asked for, so that asyncio does not say it again
+            task.exception()  # logged by reload(); retrieved so that asyncio does not log it too
 
     def _succeeded(self) -> None:
         self._successful.set(1)

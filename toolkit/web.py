@@ -1,4 +1,4 @@
-"""The web server that both programs are: metrics, health, reload and a landing page, behind the web configuration."""
+"""The web server of both programs: metrics, health, reload and landing page, with TLS and users if configured."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ BODY_SECONDS = 10.0
 SHUTDOWN_SECONDS = 3.0
 LINGER_SECONDS = 2.0
 IDLE_SECONDS = 75.0
-"""For how long a connection may be open without a whole request."""
+"""How long a connection may be open without a complete request."""
 
 MOST_CONNECTIONS = 256
-"""Of more, the oldest of whoever has the most is closed: descriptors stay free for devices and disks."""
+"""Beyond this the client with the most loses its oldest one: descriptors stay free for devices and disks."""
 
 BACKLOG = 32
 
@@ -52,23 +52,23 @@ def application(
 ) -> web.Application:
     """Return the application with what every program serves; the program adds its own routes.
 
-    A request is first authenticated, then its body is read whole and limited, then it is handled. A refusal is one
-    sentence. A middleware that the program inserts at index 0 sees every status that goes out.
+    A request is first authenticated, then its body is read up to the limit, then it is handled. An error is one
+    sentence. A middleware that the program inserts at index 0 sees every status that is sent.
 
     Args:
-        name: the program's name, for people.
+        name: the program's name.
         description: one sentence for the landing page.
         version: the distribution's version.
         links: further (path, text) pairs for the landing page.
-        registry: what `/metrics` shows; its collectors must not block.
-        ready: whether the program serves its purpose, asked at each `/-/ready`.
-        reload: swaps the configuration or raises why not; None when the lifecycle is not enabled.
+        registry: what `/metrics` serves; its collectors must not block.
+        ready: whether the program is ready, called at each `/-/ready`.
+        reload: reloads the configuration or raises; None when the lifecycle is not enabled.
         web_config: users, TLS and headers.
         landing: whether `GET /` is the landing page.
-        max_body: bytes; a longer body is 413.
+        max_body: bytes; a longer body is answered with 413.
     """
     app = web.Application(
-        client_max_size=max_body, middlewares=[_refusals, web_config.middleware(), _body_reader(max_body)]
+        client_max_size=max_body, middlewares=[_errors_as_text, web_config.middleware(), _body_reader(max_body)]
     )
 
     async def decorate(_request: web.Request, response: web.StreamResponse) -> None:
@@ -114,10 +114,10 @@ def application(
 async def serve(
     app: web.Application, addresses: Sequence[str], web_config: WebConfig
 ) -> AsyncIterator[list[tuple[str, int]]]:
-    """Serve the application within the context; yields each bound (host, port), so that port 0 can be asked for.
+    """Serve the application within the context; yields each bound (host, port), for port 0.
 
     Raises:
-        OSError: an address cannot be listened on; its text is a whole sentence.
+        OSError: cannot listen on an address; its text is the whole message.
     """
     runner = web.AppRunner(
         app,
@@ -149,14 +149,14 @@ async def serve(
 
 
 class _Connections:
-    """The connections that are open, bounded from the moment they are accepted, a TLS handshake before them or not."""
+    """The open connections, limited in number from accept on, before any TLS handshake."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._open: list[tuple[socket.socket, str]] = []
 
     def add(self, connection: socket.socket, remote: str) -> None:
-        """Take in a new one; of too many, end the oldest of the address that has the most."""
+        """Add a connection; beyond the limit, close the oldest one of the address that has the most."""
         self._open = [(known, whose) for known, whose in self._open if known.fileno() >= 0]
         self._open.append((connection, remote))
         if len(self._open) <= self._most:
@@ -164,9 +164,9 @@ class _Connections:
         crowd = Counter(whose for _, whose in self._open).most_common(1)[0][0]
         index = next(index for index, (_, whose) in enumerate(self._open) if whose == crowd)
         ended, _ = self._open.pop(index)
-        with contextlib.suppress(OSError):  # it has gone by itself
+        with contextlib.suppress(OSError):  # it has closed by itself
             ended.shutdown(socket.SHUT_RDWR)
-        _log.limited("connections", "too many connections, the oldest is closed", remote=crowd, most=self._most)
+        _log.limited("connections", "too many connections, closed the oldest", remote=crowd, most=self._most)
 
 
 class _Listener(socket.socket):
@@ -179,17 +179,17 @@ class _Listener(socket.socket):
 
 
 async def _listeners(host: str, port: int, connections: _Connections) -> list[_Listener]:
-    """Return a bound socket for each address that the host has; an empty one has every interface's."""
-    found = await asyncio.get_running_loop().getaddrinfo(
+    """Return a bound socket for each address of the host; an empty host is every interface."""
+    addresses = await asyncio.get_running_loop().getaddrinfo(
         host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
     listeners: list[_Listener] = []
     try:
-        for family, kind, protocol, _, address in dict.fromkeys(found):
+        for family, kind, protocol, _, address in dict.fromkeys(addresses):
             try:
                 listener = _Listener(family, kind, protocol)
             except OSError as error:
-                if error.errno == errno.EAFNOSUPPORT:  # a name with an address of a kind that this machine has not
+                if error.errno == errno.EAFNOSUPPORT:  # the name has an IPv6 address, this machine does not
                     continue
                 raise
             listeners.append(listener)
@@ -207,32 +207,32 @@ async def _listeners(host: str, port: int, connections: _Connections) -> list[_L
 
 
 @web.middleware
-async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _errors_as_text(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except web.HTTPException as refusal:
-        if refusal.status < 400:
+    except web.HTTPException as error:
+        if error.status < 400:
             raise
-        sentence = refusal.text or refusal.reason
-        if refusal.status == 404:
-            sentence = f"There is nothing at {request.path}."
-        elif refusal.status == 405:
-            sentence = f"{request.path} does not take {request.method}, only {refusal.headers.get(hdrs.ALLOW)}."
-        headers = refusal.headers.copy()
+        sentence = error.text or error.reason
+        if error.status == 404:
+            sentence = f"Nothing at {request.path}."
+        elif error.status == 405:
+            sentence = f"{request.path} does not support {request.method}, only {error.headers.get(hdrs.ALLOW)}."
+        headers = error.headers.copy()
         headers.popall(hdrs.CONTENT_LENGTH, None)
-        return web.Response(status=refusal.status, reason=refusal.reason, text=f"{sentence}\n", headers=headers)
+        return web.Response(status=error.status, reason=error.reason, text=f"{sentence}\n", headers=headers)
     except ConnectionError:
         raise
     except Exception as error:
-        if request.writer.output_size:  # half an answer is out: only a cut connection says so
+        if request.writer.output_size:  # part of the response is sent: only a closed connection shows the failure
             raise
         route = f"{request.method} {request.path}"
-        _log.limited(f"request {type(error).__name__}", "a request failed", level="error", request=route, error=error)
-        return web.Response(status=500, text=f"{route} failed: {type(error).__name__}. The log says more.\n")
+        _log.limited(f"request {type(error).__name__}", "request failed", level="error", request=route, error=error)
+        return web.Response(status=500, text=f"{route} failed: {type(error).__name__}. See the log.\n")
 
 
 def _body_reader(max_body: int) -> Middleware:
-    too_large = f"The body is larger than the {max_body} bytes that are taken."
+    too_large = f"The body is larger than the limit of {max_body} bytes."
 
     @web.middleware
     async def read_body(request: web.Request, handler: Handler) -> web.StreamResponse:

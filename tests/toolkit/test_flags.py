@@ -57,7 +57,7 @@ def test_switches() -> None:
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--web.listen-address=10048", 'found "10048", expected HOST:PORT such as 127.0.0.1:10048'),
+        ("--web.listen-address=10048", 'got "10048", expected HOST:PORT such as 127.0.0.1:10048'),
         ("--web.listen-address=::1:10048", "expected an IPv6 address in brackets such as [::1]:10048"),
         ("--log.level=loud", "--log.level"),
         ("--config.fil=x", "unrecognized arguments"),

@@ -153,13 +153,13 @@ def test_the_traceback_is_for_debug(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_other_libraries_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("info", "logfmt")
-    for name in ("aiohttp.server", "pymodbus.logging", "asyncio"):
+    for name in ("aiohttp.server", "serial", "asyncio"):
         try:
             unplugged()
         except OSError:
             logging.getLogger(name).exception("Error handling %s\nmore", "x")
     lines = [read(line) for line in logged(capsys).splitlines()]
-    assert [line["logger"] for line in lines] == ["aiohttp.server", "pymodbus.logging", "asyncio"]
+    assert [line["logger"] for line in lines] == ["aiohttp.server", "serial", "asyncio"]
     assert {line["msg"] for line in lines} == {"Error handling x\nmore"}
     assert {line["error"] for line in lines} == {"OSError: [Errno 5] Input/output error"}
     assert {line["level"] for line in lines} == {"error"}
@@ -168,13 +168,13 @@ def test_other_libraries_in_the_same_form(capsys: pytest.CaptureFixture[str]) ->
 def test_what_another_library_repeats_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("info", "logfmt")
     for number in range(50):
-        logging.getLogger("pymodbus.logging").error("Connection failed, attempt %d, at 0x%x", number, number)
-    logging.getLogger("pymodbus.logging").error("Another thing")
+        logging.getLogger("aiohttp.client").error("Connection failed, attempt %d, at 0x%x", number, number)
+    logging.getLogger("aiohttp.client").error("Another thing")
     messages = [read(line)["msg"] for line in logged(capsys).splitlines()]
     assert messages == ["Connection failed, attempt 0, at 0x0", "Another thing"]
     log.setup("debug", "logfmt")
     for number in range(3):
-        logging.getLogger("pymodbus.logging").error("Connection failed, attempt %d, at 0x%x", number, number)
+        logging.getLogger("aiohttp.client").error("Connection failed, attempt %d, at 0x%x", number, number)
     assert len(logged(capsys).splitlines()) == 3
 
 

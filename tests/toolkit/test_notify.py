@@ -32,4 +32,4 @@ def test_a_manager_that_is_gone_is_said_once(
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
     for _ in range(3):
         notify.notify("WATCHDOG=1")
-    assert [record.getMessage() for record in caplog.records] == ["service manager cannot be told"]
+    assert [record.getMessage() for record in caplog.records] == ["cannot notify the service manager"]

@@ -43,7 +43,7 @@ async def test_success_and_refusal_are_shown(caplog: pytest.LogCaptureFixture) -
     with pytest.raises(ConfigError):
         await program.reloader.reload()
     assert program.shown() == (0, 1000)
-    assert [record.getMessage() for record in caplog.records] == ["configuration refused, the old one stays"]
+    assert [record.getMessage() for record in caplog.records] == ["invalid configuration, the old one stays"]
     program.now, program.refuse = 3000.0, None
     await program.reloader.reload()
     assert program.shown() == (1, 3000)

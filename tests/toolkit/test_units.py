@@ -31,7 +31,7 @@ def test_anything_else_is_a_duration_or_refused(value: object) -> None:
     try:
         assert 0 <= Duration.parse(value) < float("inf")
     except ConfigError as error:
-        assert "expected a span" in str(error)  # noqa: PT017 - either outcome is right
+        assert "expected a duration" in str(error)  # noqa: PT017 - either outcome is right
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_anything_else_is_a_duration_or_refused(value: object) -> None:
     ["", "s", "30", "30 s", "30S", "-5s", "5s5m", "5s5s", "1h30", "5min", "٣s", "9" * 400 + "d", "1.h", "1e3s"],
 )
 def test_a_span_that_could_be_misread_is_refused(written: str) -> None:
-    with pytest.raises(ConfigError, match="expected a span"):
+    with pytest.raises(ConfigError, match="expected a duration"):
         Duration.parse(written)
 
 
 def test_a_duration_without_unit_says_how_to_write_it() -> None:
-    with pytest.raises(ConfigError, match=r"found 30 \(a number\), expected a span with its unit: write 30s"):
+    with pytest.raises(ConfigError, match=r"got 30 \(a number\), expected a duration with its unit: write 30s"):
         Duration.parse(30)
 
 
@@ -65,5 +65,5 @@ def test_what_is_no_part_of_one_is_refused(written: object) -> None:
 
 
 def test_a_percentage_without_its_sign_says_how_to_write_it() -> None:
-    with pytest.raises(ConfigError, match=r"found 25 \(a number\), expected a percentage with its sign: write 25%"):
+    with pytest.raises(ConfigError, match=r"got 25 \(a number\), expected a percentage with its sign: write 25%"):
         Ratio.parse(25)

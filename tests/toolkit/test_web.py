@@ -123,7 +123,7 @@ async def test_get_and_head_and_nothing_else(program: Program, path: str) -> Non
         async with client.delete(path) as refused:
             assert refused.status == 405
             assert refused.headers["Allow"] == "GET,HEAD"
-            assert await refused.text() == f"{path} does not take DELETE, only GET,HEAD.\n"
+            assert await refused.text() == f"{path} does not support DELETE, only GET,HEAD.\n"
 
 
 async def test_ready_is_what_the_program_says_and_healthy_is_being_alive(program: Program) -> None:
@@ -140,7 +140,7 @@ async def test_reload(program: Program) -> None:
         assert program.reloads == 2
         program.refuse = ConfigError("start_soc", "25", "25%", file="a.yml", line=3)
         async with client.post("/-/reload") as refused:
-            reason = "a.yml:3: start_soc: found 25, expected 25%"
+            reason = "a.yml:3: start_soc: got 25, expected 25%"
             assert (refused.status, await refused.text()) == (500, f"The configuration was not reloaded: {reason}\n")
         async with client.get("/-/reload") as refused:
             assert (refused.status, refused.headers["Allow"]) == (405, "POST,PUT")
@@ -187,7 +187,7 @@ async def test_the_landing_page_needs_nothing_from_outside(program: Program) -> 
 
 async def test_a_program_may_have_its_own_first_page(program: Program) -> None:
     async with program.client(landing=False) as client, client.get("/") as response:
-        assert (response.status, await response.text()) == (404, "There is nothing at /.\n")
+        assert (response.status, await response.text()) == (404, "Nothing at /.\n")
 
 
 async def test_every_response_names_the_program_and_no_library(program: Program) -> None:
@@ -206,7 +206,7 @@ async def test_a_failure_is_500_said_once_and_ends_nothing(program: Program, cap
                 assert failed.status == 500
                 assert "secret" not in await failed.text()
         assert (await client.get("/-/healthy")).status == 200
-    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == ["a request failed"]
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == ["request failed"]
 
 
 async def test_nobody_is_logged_for_coming_by(program: Program, caplog: pytest.LogCaptureFixture) -> None:
@@ -228,7 +228,7 @@ async def test_a_body_up_to_the_limit_and_no_further(program: Program) -> None:
         assert [len(body) for body in program.bodies] == [1000, 1000]
         async with client.post("/take", data=b"x" * 1001) as refused:
             assert refused.status == 413
-            assert await refused.text() == "The body is larger than the 1000 bytes that are taken.\n"
+            assert await refused.text() == "The body is larger than the limit of 1000 bytes.\n"
         async with client.post("/take", data=chunks(5000)) as refused:
             assert refused.status == 413
         assert len(program.bodies) == 2

@@ -24,7 +24,7 @@ from toolkit.webconfig import WebConfig, passwords
 
 REFUSALS = [
     (text, message.rstrip("\n"))
-    for block in (Path(__file__).parent / "web_refusals.txt").read_text().split("\n\n")
+    for block in (Path(__file__).parent / "web_config_errors.txt").read_text().split("\n\n")
     for text, _, message in [block.rpartition("=> ")]
 ]
 PROMTOOL = shutil.which("promtool", path=f"{ROOT / '.local/prometheus/usr/bin'}{os.pathsep}{os.environ['PATH']}")
@@ -124,7 +124,7 @@ def test_no_file_is_nothing() -> None:
 
 
 def test_a_file_that_is_not_there() -> None:
-    with pytest.raises(ConfigError, match=r"none\.yml: there is no such file"):
+    with pytest.raises(ConfigError, match=r"none\.yml: no such file"):
         WebConfig.load(Path("none.yml"))
 
 
@@ -332,7 +332,7 @@ async def test_only_a_wrong_password_is_said_and_once(caplog: pytest.LogCaptureF
         assert not caplog.records
         await status(session, basic("anne", "wrong"))
         await status(session, basic("anne", "secret"))
-    assert [record.getMessage() for record in caplog.records] == ["a request brought a wrong user or password"]
+    assert [record.getMessage() for record in caplog.records] == ["wrong user name or password"]
     assert "secret" not in str(caplog.records[0].__dict__)
 
 
@@ -368,13 +368,13 @@ async def test_a_change_is_taken_at_the_next_request() -> None:
     ("edit", "reason"),
     [
         ("basic_auth_users: {", "not YAML"),
-        ("", "basic_auth_users: found no user any more, expected one, or a restart"),
-        ("basic_auth_user: {}", "basic_auth_user: found an unknown key"),
+        ("", "basic_auth_users: got no users, expected at least one, or a restart"),
+        ("basic_auth_user: {}", "basic_auth_user: got an unknown key"),
         (
             "tls_server_config: {cert_file: a, key_file: b}",
-            "tls_server_config.cert_file: found a, which cannot be read",
+            "tls_server_config.cert_file: got a, which cannot be read",
         ),
-        (None, "there is no such file"),
+        (None, "no such file"),
     ],
 )
 async def test_a_broken_edit_leaves_everything_and_is_said_once(
@@ -387,7 +387,7 @@ async def test_a_broken_edit_leaves_everything_and_is_said_once(
         for _ in range(3):
             assert await status(session) == 401
             assert await status(session, ANNE) == 200
-        assert [record.getMessage() for record in caplog.records] == ["web configuration refused, the old one stays"]
+        assert [record.getMessage() for record in caplog.records] == ["invalid web configuration, the old one stays"]
         assert reason in str(caplog.records[0].__dict__["fields"]["error"])
         change(good + "  bob: " + hashed("b") + "\n")
         assert await status(session, basic("bob", "b")) == 200
@@ -538,17 +538,17 @@ async def test_tls_is_not_turned_off_by_an_edit(certificates: Path, caplog: pyte
     async with served(write(tls(certificates, "a"))) as session:
         change("")
         assert (await session.get("/metrics", ssl=trusting(certificates, "a"))).status == 200
-        assert "found TLS turned off, expected a restart" in str(caplog.records[0].__dict__["fields"]["error"])
+        assert "got TLS turned off, expected a restart" in str(caplog.records[0].__dict__["fields"]["error"])
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("cert_file: none.crt", "found none.crt, which cannot be read (No such file or directory)"),
-        ("cert_file: web.yml", "found web.yml and tls/server.key, which OpenSSL refuses"),
-        ("key_file: locked.key", "found tls/server.crt and locked.key, which OpenSSL refuses"),
-        ("key_file: b.key", "which OpenSSL refuses (KEY_VALUES_MISMATCH)"),
-        ("client_ca_file: web.yml", "found web.yml, which OpenSSL refuses"),
+        ("cert_file: none.crt", "got none.crt, which cannot be read (No such file or directory)"),
+        ("cert_file: web.yml", "got web.yml and tls/server.key, which OpenSSL rejects"),
+        ("key_file: locked.key", "got tls/server.crt and locked.key, which OpenSSL rejects"),
+        ("key_file: b.key", "which OpenSSL rejects (KEY_VALUES_MISMATCH)"),
+        ("client_ca_file: web.yml", "got web.yml, which OpenSSL rejects"),
     ],
 )
 def test_files_that_cannot_be_used(certificates: Path, line: str, message: str) -> None:
@@ -561,7 +561,7 @@ def test_files_that_cannot_be_used(certificates: Path, line: str, message: str) 
     with pytest.raises(ConfigError) as caught:
         write("\n".join([*lines, f"  {line}\n"]))
     place = "cert_file" if key == "key_file" else key
-    assert f"tls_server_config.{place}: found " in str(caught.value)
+    assert f"tls_server_config.{place}: got " in str(caught.value)
     assert message in str(caught.value)
     assert str(caught.value).startswith("web.yml:")
 

@@ -1,4 +1,4 @@
-"""Typed configuration: a YAML file into msgspec structs, or one sentence that names the place and says what to do."""
+"""Typed configuration: a YAML file as msgspec structs, or an error of one line with the place and what to write."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TypeVar
 
 import msgspec
 
-from toolkit.config.document import Mapping, Sequence, described, locate, read
 from toolkit.config.error import ConfigError
-from toolkit.config.refusal import refusal
+from toolkit.config.mismatch import mismatch
 from toolkit.config.units import Duration, Parsed, Ratio, parse
+from toolkit.config.yaml_reader import Mapping, Sequence, described, locate, read
 
 __all__ = ["ConfigError", "Duration", "Parsed", "Ratio", "decode", "described", "load", "locate", "read"]
 
@@ -18,32 +18,31 @@ T = TypeVar("T")
 
 
 def load(path: Path, kind: type[T]) -> T:
-    """Return the configuration that a YAML file holds.
+    """Return the configuration in a YAML file.
 
     Args:
         path: the file; messages name it as given.
-        kind: the struct that the whole file is.
+        kind: the struct for the whole file.
 
     Raises:
         ConfigError: the file cannot be read, is not YAML, or is not such a configuration.
     """
     document = read(path)
     if document is None:
-        raise ConfigError("", "the file is empty: it needs lines such as `key: value`", "", file=str(path))
+        raise ConfigError("", "an empty file", "lines such as `key: value`", file=str(path))
     if not isinstance(document, Mapping):
         raise ConfigError("", described(document), "lines such as `key: value`", file=str(path), line=1)
     return decode(document, kind)
 
 
 def decode(document: object, kind: type[T], *, where: str = "") -> T:
-    """Return the configuration that an already parsed document holds.
+    """Return a parsed document as a configuration.
 
-    A part of a document that `read` returned knows its file and lines, also when it reached a struct's field through
-    the type `Any`.
+    Errors name file and line where the document, or a part of it, comes from `read`.
 
     Args:
         document: mappings, lists, text, numbers, booleans and None.
-        kind: the type that the document is to become.
+        kind: the type to convert to.
         where: dotted path of the document within a larger one.
 
     Raises:
@@ -52,7 +51,7 @@ def decode(document: object, kind: type[T], *, where: str = "") -> T:
     try:
         return msgspec.convert(document, kind, dec_hook=parse)
     except (msgspec.ValidationError, ConfigError):
-        refused = refusal(document, kind)
+        error = mismatch(document, kind)
         if isinstance(document, Mapping | Sequence):
-            raise refused.under(where, file=document.file, line=document.line) from None
-        raise refused.under(where, file=None, line=None) from None
+            raise error.under(where, file=document.file, line=document.line) from None
+        raise error.under(where, file=None, line=None) from None

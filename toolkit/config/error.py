@@ -1,36 +1,36 @@
-"""The one exception that a refused configuration raises."""
+"""The exception for an invalid configuration."""
 
 from __future__ import annotations
 
 
 class ConfigError(Exception):
-    """A configuration is refused; `str()` of it is all that a person needs to read.
+    """An invalid configuration; `str()` of it is a whole message, with its place.
 
     Args:
         where: dotted path of the place, "" for the whole document; in a struct's `__post_init__`, relative to it.
-        found: what is there; with `expected` empty, a whole sentence.
+        got: what is there; a whole sentence when `expected` is empty.
         expected: what should be there, or what to do.
-        file: the file as the person named it.
+        file: the file as the user named it.
         line: counted from 1.
     """
 
     def __init__(
-        self, where: str, found: str, expected: str, *, file: str | None = None, line: int | None = None
+        self, where: str, got: str, expected: str, *, file: str | None = None, line: int | None = None
     ) -> None:
         self.where = where
-        self.found = found
+        self.got = got
         self.expected = expected
         self.file = file
         self.line = line
         place = ":".join(str(part) for part in (file, line) if part is not None)
-        what = f"found {found}, expected {expected}" if expected else found
+        what = f"got {got}, expected {expected}" if expected else got
         super().__init__(": ".join(part for part in (place, where, what) if part))
 
     def under(self, where: str, *, file: str | None, line: int | None) -> ConfigError:
-        """Return the same refusal with its place in a larger document; a file and a line already known stay."""
+        """Return the same error with its place in a larger document; a known file and line stay."""
         return ConfigError(
             joined(where, self.where),
-            self.found,
+            self.got,
             self.expected,
             file=self.file or file,
             line=self.line or line,

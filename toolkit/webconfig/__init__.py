@@ -1,8 +1,8 @@
-"""Prometheus' `web.config.file`: who may come in, over what, and which headers go out.
+"""Prometheus' `web.config.file`: TLS, users and response headers.
 
 The file, the certificate, the key and the client CA are read again when they change, at the next request or handshake.
-An edit that cannot be used leaves everything as it was and is said once. Switching TLS on or off and removing the last
-user are such edits: they take a restart, so that a half-written file never opens a door.
+An invalid edit is logged once and changes nothing. Switching TLS on or off and removing the last user need a restart,
+so that a half-written file never removes protection.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from toolkit import log
 from toolkit.config import ConfigError
-from toolkit.webconfig.file import File, Settings
+from toolkit.webconfig.file_format import File, Settings
 from toolkit.webconfig.passwords import Passwords
 
 _log = log.get(__name__)
@@ -25,7 +25,7 @@ _Stamp = tuple[int, int, int] | None
 
 
 class WebConfig:
-    """What a web configuration file says at this moment."""
+    """The current content of a web configuration file."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -35,31 +35,31 @@ class WebConfig:
 
     @classmethod
     def load(cls, path: Path | None) -> Self:
-        """Return the configuration of a file; without one nobody is asked and nothing is encrypted.
+        """Return the configuration in a file; without a file there are no users and no TLS.
 
         Raises:
-            ConfigError: the file, or a certificate that it names, cannot be used.
+            ConfigError: the file, or a certificate in it, is invalid.
         """
         return cls(path)
 
     @property
     def has_users(self) -> bool:
-        """Whether a request must bring a user and their password."""
+        """Whether a request needs a user name and a password."""
         return bool(self._current().users)
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers that every response carries."""
+        """The headers of every response."""
         return self._current().headers
 
     def ssl_context(self) -> ssl.SSLContext | None:
-        """Return the context to listen with, None for plain HTTP; each handshake uses the certificate of its moment."""
+        """Return the context to listen with, None for plain HTTP; each handshake uses the current certificate."""
         if self._settings.tls is None:
             return None
         return _CurrentContext(lambda: self._current().tls)
 
     def middleware(self) -> Middleware:
-        """Return the middleware that answers 401 to whoever does not bring a known user and their password."""
+        """Return the middleware that answers 401 to a request without a valid user name and password."""
 
         @web.middleware
         async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -67,10 +67,10 @@ class WebConfig:
             credentials = request.headers.get(hdrs.AUTHORIZATION)
             if users and not await self._passwords.match(users, credentials, request.remote):
                 if credentials is not None:
-                    event = "a request brought a wrong user or password"
+                    event = "wrong user name or password"
                     _log.limited("unauthorized", event, remote=request.remote, path=request.path)
                 challenge = {hdrs.WWW_AUTHENTICATE: 'Basic realm="web.config.file", charset="UTF-8"'}
-                raise web.HTTPUnauthorized(text="A known user and their password are required.", headers=challenge)
+                raise web.HTTPUnauthorized(text="Wrong user name or password.", headers=challenge)
             return await handler(request)
 
         return authenticate
@@ -80,9 +80,9 @@ class WebConfig:
             return self._settings
         try:
             fresh = self._read(self._path)
-            self._refuse_to_open(fresh)
+            self._check_protection(fresh)
         except ConfigError as error:
-            _log.error("web configuration refused, the old one stays", error=error)
+            _log.error("invalid web configuration, the old one stays", error=error)
         else:
             self._settings = fresh
             _log.info("web configuration reloaded", file=self._path)
@@ -94,16 +94,23 @@ class WebConfig:
         self._stamps = {path: self._stamps[path]} | {named: _stamp(named) for named in file.named}
         return file.settings()
 
-    def _refuse_to_open(self, fresh: Settings) -> None:
+    def _check_protection(self, fresh: Settings) -> None:
         if self._settings.users and not fresh.users:
-            raise ConfigError("basic_auth_users", "no user any more", "one, or a restart", file=str(self._path))
+            raise ConfigError(
+                "basic_auth_users",
+                "no users",
+                "at least one, or a restart to remove the last one",
+                file=str(self._path),
+            )
         if (self._settings.tls is None) != (fresh.tls is None):
             turned = "off" if fresh.tls is None else "on"
-            raise ConfigError("tls_server_config", f"TLS turned {turned}", "a restart for that", file=str(self._path))
+            raise ConfigError(
+                "tls_server_config", f"TLS turned {turned}", "a restart for this change", file=str(self._path)
+            )
 
 
 class _CurrentContext(ssl.SSLContext):
-    """Hands each handshake to the context of its moment; asyncio makes every server connection by `wrap_bio`."""
+    """Passes each handshake to the current context; asyncio calls `wrap_bio` for every server connection."""
 
     _current: Callable[[], ssl.SSLContext | None]
 
@@ -112,8 +119,8 @@ class _CurrentContext(ssl.SSLContext):
         made._current = current
         return made
 
-    def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:  # noqa: ANN401 - passed on as they are
-        """Wrap a connection in the context of the moment."""
+    def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:  # noqa: ANN401 - passed on unchanged
+        """Wrap a connection with the current context."""
         context = self._current()
         if context is None:
             raise ssl.SSLError("TLS is off")

@@ -1,4 +1,4 @@
-"""Basic authentication against bcrypt hashes, without a pause for anyone else."""
+"""Basic authentication against bcrypt hashes, without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ import bcrypt
 from aiohttp import web
 
 REMEMBERED = 100
+"""Credentials that have matched and need no further check."""
+
 EACH = 2
-"""Passwords of one user from one address that may wait to be checked."""
+"""Waiting checks of one user from one address."""
 
 QUEUE = 64
-"""Passwords that may wait in all, those from this machine aside."""
+"""Waiting checks in all; checks from this machine are never too many."""
 
 _SALT = b"." * 22
 
 
 class Passwords:
-    """Checks what requests bring.
+    """Checks user names and passwords.
 
-    bcrypt takes a good part of a second on a small computer, so it runs in one thread of its own, and credentials that
-    matched are remembered, as a digest under a key that dies with the process. Each address and user has a queue of its
-    own and they take turns, so that who floods one keeps nobody else out. Every check takes as long as one at the
-    highest cost among the users, so that time does not tell who is one.
+    bcrypt takes a good part of a second on a small computer. So it runs in its own thread, and credentials that matched
+    are remembered as a digest with a key of this process. Each address and user has its own queue and the queues take
+    turns, so a client that floods one locks out nobody else. Every check takes as long as one at the highest cost of
+    all users, so the time does not reveal which users exist.
     """
 
     def __init__(self) -> None:
@@ -43,7 +45,7 @@ class Passwords:
         self._turns = _Turns()
 
     async def match(self, users: Mapping[str, bytes], authorization: str | None, remote: str | None = None) -> bool:
-        """Return whether an Authorization header brings one of the users and their password.
+        """Return whether an Authorization header has a valid user name and password.
 
         Args:
             users: bcrypt hash of each user's password, at least one.
@@ -51,12 +53,12 @@ class Passwords:
             remote: the address that it came from.
 
         Raises:
-            HTTPServiceUnavailable: too many are waiting to be checked.
+            HTTPServiceUnavailable: too many checks are waiting.
         """
-        brought = _credentials(authorization or "")
-        if brought is None:
+        credentials = _credentials(authorization or "")
+        if credentials is None:
             return False
-        user, password = brought
+        user, password = credentials
         costliest = max(users.values(), key=_cost)
         written = users.get(user, costliest)
         digest = hmac.digest(self._key, written + user.encode() + b":" + password, "sha256")
@@ -76,7 +78,7 @@ class Passwords:
 
 
 class _Turns:
-    """One at a time; those who wait take turns by address and user."""
+    """Lets in one caller at a time; waiting addresses and users take turns."""
 
     def __init__(self) -> None:
         self._taken = False
@@ -84,7 +86,7 @@ class _Turns:
 
     @contextlib.asynccontextmanager
     async def turn(self, remote: str, user: str) -> AsyncIterator[None]:
-        """Wait for one's turn, and have it.
+        """Wait for a turn and hold it within the context.
 
         Raises:
             HTTPServiceUnavailable: too many are waiting.
@@ -136,8 +138,8 @@ def _cost(written: bytes) -> int:
 
 
 def _matches(password: bytes, written: bytes, cost: int) -> bool:
-    """Check a password in the time of a check at this cost: each cost takes twice the work of the one below it."""
-    password = password[:72]  # the algorithm takes 72 bytes; Go's passes over the rest too
+    """Check a password in the time of a check at this cost; each cost is twice the work of the one below."""
+    password = password[:72]  # bcrypt uses 72 bytes; Prometheus ignores the rest too
     try:
         matches = bcrypt.checkpw(password, written)
         for step in range(_cost(written), cost):

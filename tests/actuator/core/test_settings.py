@@ -72,8 +72,8 @@ REFUSED = {
     "a lease that is no text": ("alerts: {lease: true}", "lease"),
     "no volts": ("evidence: {min_volts: 0}", "min_volts"),
     "quiet hours of 24 h": ('quiet_hours: {from: "21:00", to: "21:00"}', "24"),
-    "half of the quiet hours": ('quiet_hours: {from: "21:00"}', "quiet_hours.to: found nothing beside from"),
-    "the other half of them": ('quiet_hours: {to: "06:00"}', "quiet_hours.from: found nothing beside to"),
+    "half of the quiet hours": ('quiet_hours: {from: "21:00"}', "quiet_hours.to: got nothing beside from"),
+    "the other half of them": ('quiet_hours: {to: "06:00"}', "quiet_hours.from: got nothing beside to"),
     "an unquoted time": ('quiet_hours: {from: 21:00, to: "06:00"}', "quote it"),
     "an unquoted time of exercise": ("exercise: {at: 10:30}", "quote it"),
     "a number as a time": ("exercise: {at: 630}", "the number 630.* quote it"),
@@ -85,9 +85,9 @@ REFUSED = {
     "volts per block with a metric": ("emergency_volts: {per_12v: 11, metric: x}", "metric"),
     "volts of zero": ("emergency_volts: {per_12v: 0}", "more than zero"),
     "one name for two purposes": ("alerts: {start: X, stop: X}", "two purposes"),
-    **{f"no name for {name}": (f'alerts: {{{name}: ""}}', rf'alerts.{name}: found "", expected the name of an alert')
+    **{f"no name for {name}": (f'alerts: {{{name}: ""}}', rf'alerts.{name}: got "", expected the name of an alert')
        for name in ("start", "stop", "heartbeat", "inhibit")},
-    "an inhibit without a name": ('alerts: {inhibit: [A, " "]}', r'alerts.inhibit\[1\]: found " "'),
+    "an inhibit without a name": ('alerts: {inhibit: [A, " "]}', r'alerts.inhibit\[1\]: got " "'),
     "an unknown key": ("limits: {max_runn: 4h}", "max_runn"),
     "an unknown choice": ("on_blind: hope", "on_blind"),
 }  # fmt: skip
@@ -104,7 +104,7 @@ def test_it_is_refused_with_its_reason(tmp_path: Path, what: str) -> None:
 def test_pages_too_rare_for_a_proof_are_refused(tmp_path: Path) -> None:
     seldom = "debounce: {start: 2m, stop: 2m, emergency: 2m}"
     assert isinstance(load(tmp_path, seldom, file=FILE.replace("interval: 5s", "interval: 10s")), Settings)
-    refused = r"exporter.interval: found 10.5 s, expected at most 10 s: three samples are needed within 30 s"
+    refused = r"exporter.interval: got 10.5 s, expected at most 10 s: three samples are needed within 30 s"
     with pytest.raises(ConfigError, match=refused):
         load(tmp_path, seldom, file=FILE.replace("interval: 5s", "interval: 10500ms"))
 

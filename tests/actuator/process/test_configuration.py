@@ -11,22 +11,22 @@ from tests.actuator.harness.process import Actuator, site
 from tests.support import command
 
 AGS_CAP = (
-    "limits.max_run: found 11 h 45 min with ags_max_run 12 h, expected at least 30 min less: the AGS's own Max Gen Run "
+    "limits.max_run: got 11 h 45 min with ags_max_run 12 h, expected at least 30 min less: the AGS's own Max Gen Run "
     "Time ends a run as a fault that blocks later starts; lower max_run, or raise that time at the remote and "
     "ags_max_run with it"
 )
 SWAPPED = (
-    "start_soc: found 60 % with stop_soc 25 %, expected less than stop_soc: the engine starts at or under the one and "
+    "start_soc: got 60 % with stop_soc 25 %, expected less than stop_soc: the engine starts at or under the one and "
     "stops at or over the other"
 )
 SHORT = "expected at least 15 s, three times exporter.interval: three samples are needed"
-UNQUOTED = 'found 21:00 without quotes, which older YAML turns into a number, expected "21:00": quote it'
+UNQUOTED = 'got 21:00 without quotes, which YAML 1.1 reads as a number, expected "21:00" in quotes'
 
 WRONG = {
     "thresholds the wrong way round": ("start_soc: 60%\nstop_soc: 25%", SWAPPED),
     "a run longer than the AGS allows": ("limits: {max_run: 11h45m}", AGS_CAP),
-    "a debounce of nothing": ("debounce: {start: 0s}", f"debounce.start: found 0 s, {SHORT}"),
-    "a debounce shorter than three pages": ("debounce: {stop: 14s}", f"debounce.stop: found 14 s, {SHORT}"),
+    "a debounce of nothing": ("debounce: {start: 0s}", f"debounce.start: got 0 s, {SHORT}"),
+    "a debounce shorter than three pages": ("debounce: {stop: 14s}", f"debounce.stop: got 14 s, {SHORT}"),
     "a time without quotes": ('quiet_hours: {from: 21:00, to: "06:00"}', f"quiet_hours.from: {UNQUOTED}"),
 }
 

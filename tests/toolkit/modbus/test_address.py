@@ -53,7 +53,7 @@ def test_a_wrong_address_is_refused(url: str, found: str, expected: str) -> None
     with pytest.raises(ConfigError) as refused:
         parse(url)
     assert refused.value.where == "url"
-    assert refused.value.found.startswith(found)
+    assert refused.value.got.startswith(found)
     assert refused.value.expected.startswith(expected)
 
 

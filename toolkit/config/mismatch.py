@@ -1,7 +1,7 @@
-"""Why a document is not of a type: the innermost place that is refused, with its real keys.
+"""Finds why a document does not match a type: the innermost place that does not, with its real keys.
 
-msgspec decides what is accepted and only its decision counts. Its messages write a mapping's keys as `[...]`, so when
-it refuses, the document is walked along the types to the place that it refuses by itself.
+Only msgspec decides what matches. Its messages write a mapping's keys as `[...]`, so after an error the document is
+walked along its types to the innermost part that msgspec rejects by itself.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from toolkit.config.document import Mapping, Sequence, described, locate
 from toolkit.config.error import ConfigError
 from toolkit.config.units import parse
+from toolkit.config.yaml_reader import Mapping, Sequence, described, locate
 
 
-def refusal(document: object, kind: Any) -> ConfigError:  # noqa: ANN401 - a type form; Any is how typing spells it
-    """Return the error of a document that `msgspec.convert` refuses; its `where` is relative to the document."""
+def mismatch(document: object, kind: Any) -> ConfigError:  # noqa: ANN401 - a type form; Any is how typing spells it
+    """Return the error for a document that `msgspec.convert` rejects; its `where` is relative to the document."""
     members = _members(kind)
     if isinstance(document, dict):
         structs = [member for member in members if _is_struct(member)]
@@ -58,18 +58,18 @@ def _in_struct(document: dict[Any, Any], structs: list[Any]) -> ConfigError | No
             return ConfigError("", f'no "{tag_field}"', f"`{tag_field}:` with {_choice(tags)}")
         tag = document[tag_field]
         if tag not in tags:
-            refused = ConfigError("", described(tag), f"{_choice(tags)}{_near(tag, tags)}")
-            return _inside(document, tag_field, refused)
+            error = ConfigError("", described(tag), f"{_choice(tags)}{_near(tag, tags)}")
+            return _inside(document, tag_field, error)
     struct = structs[0] if tag_field is None else tags[document[tag_field]]
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     known = [name for name in (tag_field, *fields) if name is not None]
     for key in document:
         if key not in known:
-            refused = ConfigError("", "an unknown key", f"one of {_listed(known)}{_near(key, known)}")
-            return _inside(document, key, refused)
+            error = ConfigError("", "an unknown key", f"one of {_listed(known)}{_near(key, known)}")
+            return _inside(document, key, error)
     for name, field in fields.items():
         if name in document and not _accepted(document[name], field.type):
-            return _inside(document, name, refusal(document[name], field.type))
+            return _inside(document, name, mismatch(document[name], field.type))
         if name not in document and field.required:
             expected = expectation(inspect.type_info(field.type))
             return ConfigError("", f'no "{name}"', f"`{name}:` with {expected}")
@@ -84,7 +84,7 @@ def _in_dict(document: dict[Any, Any], members: list[Any]) -> ConfigError | None
                 if not _accepted(key, key_kind):
                     return _inside(document, key, _here(key, key_kind))
                 if not _accepted(value, value_kind):
-                    return _inside(document, key, refusal(value, value_kind))
+                    return _inside(document, key, mismatch(value, value_kind))
     return None
 
 
@@ -97,7 +97,7 @@ def _in_list(document: list[Any], members: list[Any]) -> ConfigError | None:
         for index, item in enumerate(document):
             kind = kinds[min(index, len(kinds) - 1)]
             if not _accepted(item, kind):
-                return _inside(document, index, refusal(item, kind))
+                return _inside(document, index, mismatch(item, kind))
     return None
 
 
@@ -140,8 +140,8 @@ def _listed(names: Iterable[object]) -> str:
     return ", ".join(str(name) for name in names)
 
 
-def expectation(kind: inspect.Type) -> str:  # noqa: C901, PLR0911 - one line a kind
-    """Return in words what a value of a type looks like."""
+def expectation(kind: inspect.Type) -> str:  # noqa: C901, PLR0911 - one line per kind
+    """Return a description of the values of a type, such as "a list of at least 1"."""
     match kind:
         case inspect.Metadata(type=inner):
             return expectation(inner)

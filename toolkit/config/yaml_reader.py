@@ -1,9 +1,8 @@
-"""A YAML file as plain values that know their lines.
+"""Reads a YAML file as plain values with their line numbers.
 
-The YAML is 1.2's core schema: `true` and `false` are the only booleans (`mode: off` is text). `21:00` without quotes
-is refused: it is text by this schema but 1260 by YAML 1.1, and a file must not mean two things. Each key stands once in
-its mapping, and numbers are finite: `.inf` and `.nan` are text, and no number here means either. Merge keys (`<<`) are
-taken. Source: YAML 1.2.2, 10.3; YAML 1.1, int.
+The schema is the core schema of YAML 1.2: `true` and `false` are the only booleans (`mode: off` is text). `21:00`
+without quotes is an error: it is text in YAML 1.2 and 1260 in YAML 1.1. So is a key that occurs twice. Numbers are
+finite: `.inf` and `.nan` are text. Merge keys (`<<`) are supported. Source: YAML 1.2.2, 10.3; YAML 1.1, int.
 """
 
 from __future__ import annotations
@@ -32,11 +31,11 @@ _PLAIN = (
 
 
 _SEXAGESIMAL = re.compile(r"[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+", re.ASCII)
-"""What YAML 1.1 reads as an integer to the base of sixty."""
+"""What YAML 1.1 reads as an integer in base 60."""
 
 
 class Mapping(dict[Any, Any]):
-    """A YAML mapping that knows its file, its line and the line of each key."""
+    """A YAML mapping with its file, its line and the line of each key."""
 
     __slots__ = ("file", "line", "lines")
 
@@ -48,7 +47,7 @@ class Mapping(dict[Any, Any]):
 
 
 class Sequence(list[Any]):
-    """A YAML list that knows its file, its line and the line of each item."""
+    """A YAML list with its file, its line and the line of each item."""
 
     __slots__ = ("file", "line", "lines")
 
@@ -60,7 +59,7 @@ class Sequence(list[Any]):
 
 
 def read(path: Path) -> object:
-    """Return a YAML file's document, None when it is empty; its mappings and lists know their lines.
+    """Return a YAML file's document, None when it is empty; its mappings and lists have line numbers.
 
     Raises:
         ConfigError: the file cannot be read or is not YAML.
@@ -69,13 +68,13 @@ def read(path: Path) -> object:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError("", "there is no such file", "", file=file) from None
+        raise ConfigError("", "no such file", "", file=file) from None
     except IsADirectoryError:
         raise ConfigError("", "a directory", "a YAML file", file=file) from None
     except UnicodeDecodeError as error:
         raise ConfigError("", f"bytes that are not UTF-8 at offset {error.start}", "text", file=file) from None
     except OSError as error:
-        raise ConfigError("", f"the file cannot be read: {error.strerror}", "", file=file) from None
+        raise ConfigError("", f"cannot read the file: {error.strerror}", "", file=file) from None
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -85,8 +84,8 @@ def read(path: Path) -> object:
     return None if node is None else _Builder(file).build(node, "")
 
 
-def described(value: object) -> str:  # noqa: PLR0911 - one line a kind
-    """Return how a message names a value that was found."""
+def described(value: object) -> str:  # noqa: PLR0911 - one line per kind
+    """Return a value as messages show it, with its kind."""
     match value:
         case None:
             return "nothing"
@@ -105,7 +104,7 @@ def described(value: object) -> str:  # noqa: PLR0911 - one line a kind
 
 
 def locate(error: ConfigError, document: object) -> ConfigError:
-    """Return the same error with the file, and the line of the innermost part of `where` that the document has."""
+    """Return the same error with the file and the line of the innermost part of `where` that the document has."""
     file = line = None
     for step in re.findall(r"[^.\[\]]+", error.where):
         if isinstance(document, Mapping) and step in document:
@@ -119,8 +118,8 @@ def locate(error: ConfigError, document: object) -> ConfigError:
     return error.under("", file=file, line=line)
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # libyaml where it was built in
-    """Resolves plain scalars by the core schema."""
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # libyaml, where PyYAML was built with it
+    """Resolves plain scalars by the core schema of YAML 1.2."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - the library's own attribute, emptied here
 
@@ -130,7 +129,7 @@ for _tag, _pattern, _first in _PLAIN:
 
 
 class _Builder:
-    """Makes values of nodes."""
+    """Builds values from nodes."""
 
     def __init__(self, file: str) -> None:
         self._file = file
@@ -138,7 +137,7 @@ class _Builder:
 
     def build(self, node: yaml.Node, where: str) -> object:
         if id(node) in self._open:
-            raise self._error(node, where, "an alias of what it is part of", "a value")
+            raise self._error(node, where, "an alias of the mapping or list that it is in", "a value")
         self._open.add(id(node))
         try:
             if isinstance(node, yaml.MappingNode) and node.tag == f"{_CORE}map":
@@ -159,10 +158,10 @@ class _Builder:
                 merged.extend(self._merged(value_node, joined(where, "<<")))
                 continue
             if not isinstance(key_node, yaml.ScalarNode):
-                raise self._error(key_node, where, "a key that is a mapping or a list", "a word")
+                raise self._error(key_node, where, "a mapping or a list as a key", "a word")
             key = self._scalar(key_node, where)
             if key in built:
-                again = f"{described(key)} a second time, first in line {built.lines[key]}"
+                again = f"{described(key)} again (first in line {built.lines[key]})"
                 raise self._error(key_node, where, again, "each key once")
             built.lines[key] = key_node.start_mark.line + 1
             built[key] = self.build(value_node, joined(where, key))
@@ -176,7 +175,7 @@ class _Builder:
         value = self.build(node, where)
         parts = [value] if isinstance(value, Mapping) else value
         if not isinstance(parts, list) or not all(isinstance(part, Mapping) for part in parts):
-            raise self._error(node, where, described(value), "a mapping, or a list of them")
+            raise self._error(node, where, described(value), "a mapping or a list of mappings")
         return parts
 
     def _sequence(self, node: yaml.SequenceNode, where: str) -> Sequence:
@@ -192,8 +191,8 @@ class _Builder:
         try:
             match kind:
                 case "str" if not node.style and _SEXAGESIMAL.fullmatch(text):
-                    found = f"{text} without quotes, which older YAML turns into a number"
-                    raise self._error(node, where, found, f'"{text}": quote it')
+                    got = f"{text} without quotes, which YAML 1.1 reads as a number"
+                    raise self._error(node, where, got, f'"{text}" in quotes')
                 case "str" | "merge":
                     return text
                 case "null":
@@ -207,11 +206,11 @@ class _Builder:
         except ValueError:
             pass
         if kind in ("bool", "int", "float"):
-            raise self._error(node, where, described(text), f"a usable {kind}")
+            raise self._error(node, where, described(text), f"a valid {kind}")
         raise self._error(node, where, f"the tag {node.tag}", "a value without a tag")
 
-    def _error(self, node: yaml.Node, where: str, found: str, expected: str) -> ConfigError:
-        return ConfigError(where, found, expected, file=self._file, line=node.start_mark.line + 1)
+    def _error(self, node: yaml.Node, where: str, got: str, expected: str) -> ConfigError:
+        return ConfigError(where, got, expected, file=self._file, line=node.start_mark.line + 1)
 
 
 def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> ConfigError:
@@ -219,8 +218,8 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> ConfigError:
     if mark is None:
         return ConfigError("", f"not YAML: {error.problem}", "", file=file)
     lines = text.splitlines()
-    written = lines[mark.line] if mark.line < len(lines) else ""
-    if "\t" in written[: len(written) - len(written.lstrip())]:
-        return ConfigError("", "a tab", "spaces: YAML indents with spaces only", file=file, line=mark.line + 1)
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return ConfigError("", "a tab", "spaces: YAML allows no tabs for indentation", file=file, line=mark.line + 1)
     reason = ", ".join(part for part in (error.context, error.problem) if part)
     return ConfigError("", f"not YAML: {reason}", "", file=file, line=mark.line + 1)

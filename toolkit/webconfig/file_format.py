@@ -1,6 +1,6 @@
 """The format of the file. Source: prometheus/exporter-toolkit, docs/web-configuration.md and web/handler.go.
 
-What of that format is not supported here is refused with a sentence, never passed over.
+Keys of that format that are not supported here are errors with an explanation, never ignored.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     max_version: Literal["TLS12", "TLS13"] = "TLS13"
 
     def __post_init__(self) -> None:
-        """Refuse settings that contradict each other."""
+        """Raise ConfigError for settings that contradict each other."""
         if self.client_auth_type == "NoClientCert" and self.client_ca_file is not None:
-            raise ConfigError("client_ca_file", "client_auth_type NoClientCert", "RequireAndVerifyClientCert beside it")
+            raise ConfigError("client_ca_file", "client_auth_type NoClientCert", "RequireAndVerifyClientCert with it")
         if self.client_auth_type != "NoClientCert" and self.client_ca_file is None:
-            raise ConfigError("client_auth_type", "no client_ca_file", "one, to verify clients by")
+            raise ConfigError("client_auth_type", "no client_ca_file", "one to verify clients with")
         if self.min_version > self.max_version:
-            raise ConfigError("min_version", self.min_version, f"no more than max_version, {self.max_version}")
+            raise ConfigError("min_version", self.min_version, f"at most max_version ({self.max_version})")
 
 
 class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,9 +73,9 @@ class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     headers: dict[str, str] = {}
 
     def __post_init__(self) -> None:
-        """Refuse what Prometheus' own server would refuse, and HTTP/2."""
+        """Raise ConfigError for headers that Prometheus' server does not accept either, and for HTTP/2."""
         if self.http2:
-            raise ConfigError("http2", "true", "false or nothing: HTTP/2 is not spoken here")
+            raise ConfigError("http2", "true", "false: HTTP/2 is not supported")
         for name, value in self.headers.items():
             where = f"headers.{name}"
             if name not in _HEADERS:
@@ -94,24 +94,24 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     basic_auth_users: dict[str, str] = {}
 
     def __post_init__(self) -> None:
-        """Refuse users that nobody can be."""
+        """Raise ConfigError for user names and hashes that cannot work."""
         for user, written in self.basic_auth_users.items():
             where = f"basic_auth_users.{user}"
             if not user or ":" in user:
-                raise ConfigError(where, f'the user "{user}"', "a name without colons")
+                raise ConfigError(where, f'the user name "{user}"', "a name without colons")
             if not _BCRYPT.fullmatch(written):
-                hint = "one that begins with $2b$ or $2y$: `htpasswd -nBC 10 USER` makes it"
+                hint = "one that begins with $2b$ or $2y$, from `htpasswd -nBC 10 USER`"
                 raise ConfigError(where, "no bcrypt hash", hint)
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What the server works by; without a file, nothing.
+    """The settings of the server; empty without a file.
 
     Attributes:
         users: bcrypt hash of each user's password.
-        headers: what every response carries.
-        tls: how to encrypt, None for not at all.
+        headers: of every response.
+        tls: None for plain HTTP.
     """
 
     users: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
@@ -121,7 +121,7 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True)
 class File:
-    """A file that has the right form; the files that it names are not yet read."""
+    """A valid file; the files that it names are not read yet."""
 
     path: Path
     source: object
@@ -129,10 +129,10 @@ class File:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return the file at the path; an empty one is right and says nothing.
+        """Return the file at the path; an empty one is valid.
 
         Raises:
-            ConfigError: it is not of Prometheus' format, or asks for what is not supported.
+            ConfigError: it is not in Prometheus' format, or has unsupported keys.
         """
         source = config.read(path)
         if source is None:
@@ -142,22 +142,22 @@ class File:
             for key in keys:
                 if isinstance(within, dict) and key in within:
                     where = f"{section}.{key}" if section else key
-                    raise config.locate(ConfigError(where, "what is not supported", keys[key]), source)
+                    raise config.locate(ConfigError(where, "an unsupported key", keys[key]), source)
         return cls(path, source, config.decode(source, Document))
 
     @property
     def named(self) -> tuple[Path, ...]:
-        """The files that this one names."""
+        """The paths of the files that this one names."""
         tls = self.document.tls_server_config
         if tls is None:
             return ()
         return tuple(self.path.parent / file for file in (tls.cert_file, tls.key_file, tls.client_ca_file) if file)
 
     def settings(self) -> Settings:
-        """Return what the server works by.
+        """Return the settings for the server.
 
         Raises:
-            ConfigError: a certificate or a key cannot be used.
+            ConfigError: a certificate or a key is invalid.
         """
         users = {user: written.encode() for user, written in self.document.basic_auth_users.items()}
         tls = self.document.tls_server_config
@@ -173,8 +173,8 @@ class File:
         try:
             context.load_cert_chain(certificate, key, password="")
         except ssl.SSLError as error:
-            found = f"{certificate} and {key}, which OpenSSL refuses ({error.reason or error})"
-            raise self._error("cert_file", found, "a certificate and its unencrypted key, in PEM") from None
+            got = f"{certificate} and {key}, which OpenSSL rejects ({error.reason or error})"
+            raise self._error("cert_file", got, "a certificate and its unencrypted key, in PEM") from None
         context.verify_mode = _CLIENTS[tls.client_auth_type]
         if tls.client_ca_file is not None:
             authority = self.path.parent / tls.client_ca_file
@@ -182,8 +182,8 @@ class File:
             try:
                 context.load_verify_locations(authority)
             except ssl.SSLError as error:
-                found = f"{authority}, which OpenSSL refuses ({error.reason or error})"
-                raise self._error("client_ca_file", found, "certificates in PEM") from None
+                got = f"{authority}, which OpenSSL rejects ({error.reason or error})"
+                raise self._error("client_ca_file", got, "certificates in PEM") from None
         return context
 
     def _readable(self, key: str, path: Path) -> None:
@@ -191,8 +191,8 @@ class File:
             with path.open("rb"):
                 pass
         except OSError as error:
-            found = f"{path}, which cannot be read ({error.strerror})"
-            raise self._error(key, found, "a file that this program may read") from None
+            got = f"{path}, which cannot be read ({error.strerror})"
+            raise self._error(key, got, "a file that this program may read") from None
 
-    def _error(self, key: str, found: str, expected: str) -> ConfigError:
-        return config.locate(ConfigError(f"tls_server_config.{key}", found, expected), self.source)
+    def _error(self, key: str, got: str, expected: str) -> ConfigError:
+        return config.locate(ConfigError(f"tls_server_config.{key}", got, expected), self.source)
