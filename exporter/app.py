@@ -42,7 +42,7 @@ class Exporter:
         self._loop = asyncio.get_running_loop()
 
     def ready(self) -> bool:
-        """Say whether every source's thread runs."""
+        """Return whether every source's thread runs."""
         return bool(self._sources) and not any(source.ended for source in self._sources.values())
 
     async def apply(self, new: config.Config) -> None:

@@ -1,4 +1,4 @@
-"""`magnum-exporter`: the service when it is given flags only, and three tools for somebody at the bus."""
+"""`magnum-exporter`: the service, and three tools for a person at the bus."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ LISTEN_ADDRESS = "127.0.0.1:10048"
 TOOLS: dict[str, ModuleType] = {"listen": listen, "record": record, "replay": replay}
 _EPILOG = """\
 tools, each with --help:
-  magnum-exporter listen PORT         show what is said on a Magnum network, live
-  magnum-exporter record PORT FILE    keep it, with the times
-  magnum-exporter replay FILE         play it onto a pseudo-terminal
+  magnum-exporter listen PORT         show the packets on a Magnum network, live
+  magnum-exporter record PORT FILE    write its bytes to a file, with their times
+  magnum-exporter replay FILE         play such a file onto a pseudo-terminal
 """
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; 0 when told to end, 1 when something could not be opened, 2 for a wrong config."""
+    """Run the command; return 0 after a normal end, 1 when something cannot be opened, 2 for a wrong config."""
     arguments = sys.argv[1:] if argv is None else argv
     if arguments and arguments[0] in TOOLS:
         return _use(arguments[0], arguments[1:])

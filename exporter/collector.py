@@ -14,22 +14,21 @@ from exporter.site import Device, Site
 from exporter.soc import Reason
 from exporter.sources.base import Family
 
-RATIO = Metric("battery_soc_ratio", "State of charge of the source that leads; absent when none is trusted.")
+RATIO = Metric("battery_soc_ratio", "State of charge of the leading source; absent while no source is trusted.")
 LAST_UPDATE = Metric(
     "battery_soc_last_update_timestamp_seconds",
-    "When the source that leads last told a state of charge that was trusted.",
+    "Time of the leading source's last trusted state of charge.",
 )
-SOURCE_RATIO = Metric(
-    "battery_soc_source_ratio", "Each source's own state of charge, trusted or not.", labels=("source",)
-)
-LEAD = Metric("battery_soc_lead", "1 for the source that leads.", labels=("source",))
+SOURCE_RATIO = Metric("battery_soc_source_ratio", "State of charge of each source, trusted or not.", labels=("source",))
+LEAD = Metric("battery_soc_lead", "1 for the leading source.", labels=("source",))
 TRUSTED = Metric("battery_soc_trusted", "1 for each source that is trusted.", labels=("source",))
-REFUSED = Metric("battery_soc_refused", "1 for the reason for which a source is refused.", labels=("source", "reason"))
+REFUSED = Metric("battery_soc_refused", "1 for the reason why a source is refused.", labels=("source", "reason"))
 SPREAD = Metric(
-    "battery_soc_spread_ratio", "Highest less lowest state of charge of the fresh sources; absent with fewer than two."
+    "battery_soc_spread_ratio", "Highest minus lowest state of charge of the fresh sources; absent with fewer than two."
 )
 TO_EMPTY = Metric(
-    "battery_time_to_empty_seconds", "Time until the battery is empty, by lead, present current and capacity."
+    "battery_time_to_empty_seconds",
+    "Time until the battery is empty, by the leading state of charge, the present current and the capacity.",
 )
 BATTERY = (RATIO, LAST_UPDATE, SOURCE_RATIO, LEAD, TRUSTED, REFUSED, SPREAD, TO_EMPTY)
 
@@ -38,12 +37,14 @@ def of_family(family: Family) -> tuple[Metric, Metric, Metric, Metric]:
     """Return the metrics that every family has: up, last success, reads and failures."""
     return (
         Metric(f"{family.name}_up", "1 while readings are fresh."),
-        Metric(f"{family.name}_last_success_timestamp_seconds", "When the device was last read with success."),
+        Metric(f"{family.name}_last_success_timestamp_seconds", "Time of the last successful reading of the device."),
         Metric(
-            f"{family.name}_reads_total", "Attempts to read the device since the start, failed ones too.", Kind.COUNTER
+            f"{family.name}_reads_total",
+            "Attempts to read the device since the start, including failed ones.",
+            Kind.COUNTER,
         ),
         Metric(
-            f"{family.name}_read_failures_total", "Attempts since the start that gave nothing of use.", Kind.COUNTER
+            f"{family.name}_read_failures_total", "Failed attempts to read the device since the start.", Kind.COUNTER
         ),
     )
 

@@ -76,6 +76,22 @@ class Place(Protocol[Seen]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Computed(Generic[Record]):
+    """A place whose number is computed from a record; `how` describes the rule in words."""
+
+    how: str
+    compute: Callable[[Record], float | None]
+
+    def read(self, record: Record, /) -> float | None:
+        """Return the computed number, or None when it is absent."""
+        return self.compute(record)
+
+    def __str__(self) -> str:
+        """Return the rule in words."""
+        return self.how
+
+
+@dataclass(frozen=True, kw_only=True)
 class Field(Generic[Record]):
     """What all kinds of field declare: metric name, meaning, and on whose word.
 

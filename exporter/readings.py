@@ -47,7 +47,7 @@ class Reading:
     alive: bool = True
 
     def fresh(self, now: float) -> bool:
-        """Say whether the samples may still be shown at monotonic `now`."""
+        """Return whether the samples may still be shown at monotonic `now`."""
         return now - self.at <= self.stale_after
 
 

@@ -36,7 +36,7 @@ class Device:
     last: Reading | None = None
 
     def up(self, now: float) -> bool:
-        """Say whether it answers at monotonic `now`."""
+        """Return whether it answers at monotonic `now`."""
         return self.last is not None and now - self.last.at <= self.stale_after
 
     def fresh(self, now: float) -> Iterator[Reading]:

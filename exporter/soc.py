@@ -110,7 +110,7 @@ class _Point(NamedTuple):
 
 
 def _plausible(track: Iterable[_Point], point: _Point) -> bool:
-    """Say whether the battery can have come to this point from every one of the track."""
+    """Return whether the battery can have come to this point from every one of the track."""
     for earlier in track:
         if point.gaps == earlier.gaps:
             allowed = JUMP_FACTOR * (point.moved - earlier.moved) + JUMP_ALLOWANCE
@@ -296,7 +296,7 @@ class Judge:
         )
 
     def heard(self, name: str) -> bool:
-        """Say whether this source has ever told a state of charge."""
+        """Return whether this source has ever told a state of charge."""
         return name in self._sources and self._sources[name].last is not None
 
     # -- one source by itself
@@ -380,7 +380,7 @@ class Judge:
             source.suspect = not full
 
     def _was_spike(self, source: _Source, point: _Point) -> bool:
-        """Say whether a jump was one stray account: the source is back where it was. Forgiven once in a while."""
+        """Return whether a jump was one stray account: the source is back where it was. Forgiven once in a while."""
         return (
             point.at - source.refused_at <= SPIKE_SECONDS
             and point.at - source.forgiven_at > self._recover_after
@@ -388,7 +388,7 @@ class Judge:
         )
 
     def _truly_full(self, name: str, point: _Point) -> bool:
-        """Say whether 100 % is to be believed: a charger says so, or another trusted source is nearly there."""
+        """Return whether 100 % is to be believed: a charger says so, or another trusted source is nearly there."""
         if point.ratio < FULL:
             return False
         if any(0 <= point.at - at <= CHARGER_MAX_AGE for at in self._full_at.values()):

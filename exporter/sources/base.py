@@ -79,7 +79,7 @@ class Source(ABC, Generic[Connection]):
         """Read and publish until `stopped`; raises SourceError when the device is lost."""
 
     def stopped(self) -> bool:
-        """Say whether the source has been told to end; `serve` asks at least once a second."""
+        """Return whether the source has been told to end; `serve` asks at least once a second."""
         return self._stopping.is_set()
 
     def wait(self, seconds: float) -> bool:

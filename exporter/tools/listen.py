@@ -1,4 +1,4 @@
-"""`magnum-exporter listen`: what is said on a Magnum network, who is there, who is not, and what is wrong."""
+"""`magnum-exporter listen`: show the packets on a Magnum network, which devices are present, and what is wrong."""
 
 from __future__ import annotations
 
@@ -25,16 +25,18 @@ SUMMARY_EVERY = 10.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser this tool's arguments."""
     parser.add_argument(
-        "port", metavar="PORT", help="a device, a URL of pyserial, a capture file, or - for one on stdin"
+        "port", metavar="PORT", help="a device, a pyserial URL, a capture file, or - for a capture on stdin"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--all", action="store_true", help="every packet, not only those that say something new")
-    parser.add_argument("--seconds", type=float, default=None, help="end after so long (default: until interrupted)")
+    parser.add_argument("--json", action="store_true", help="write one JSON object per line")
+    parser.add_argument("--all", action="store_true", help="show every packet, not only changed ones")
+    parser.add_argument(
+        "--seconds", type=float, default=None, help="stop after this many seconds (default: run until interrupted)"
+    )
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
 
 
 def run(arguments: argparse.Namespace, out: TextIO | None = None) -> int:
-    """Listen; 0 when packets were heard, 1 when not."""
+    """Listen; return 0 when packets were received, 1 when not."""
     out = out or sys.stdout
     coloured = arguments.color == "always" or (arguments.color == "auto" and out.isatty())
     listener = Listener(out, as_json=arguments.json, every=arguments.all, coloured=coloured)
@@ -44,7 +46,7 @@ def run(arguments: argparse.Namespace, out: TextIO | None = None) -> int:
     except KeyboardInterrupt:
         pass
     except BrokenPipeError:
-        # whoever read our output has ended; what is left of it must not fail again when Python flushes it
+        # The reader of our output has ended. What is left must not fail again when Python flushes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (SourceError, capture.CaptureError) as error:
@@ -73,7 +75,7 @@ def _short(metric: str) -> str:
 
 
 class Listener:
-    """Writes down what a bus says.
+    """Writes the packets of a bus, and a summary every 10 s.
 
     Attributes:
         bus: the bus.
@@ -91,7 +93,7 @@ class Listener:
         self._summary_at = SUMMARY_EVERY
 
     def receive(self, data: bytes, at: float) -> None:
-        """Take bytes that arrived `at` seconds after the begin; none when the line was silent."""
+        """Take bytes received `at` seconds after the start; none when the line was silent."""
         self._at = at
         self._bytes += len(data)
         if data:
@@ -103,34 +105,34 @@ class Listener:
             self._summary()
 
     def end(self) -> None:
-        """Say who was there."""
+        """Write the last summary."""
         self.bus.silence(self._at, self._at)
         self._summary()
 
     def findings(self) -> list[str]:
-        """Return in sentences who is on the bus, who is not, and what is wrong."""
+        """Return sentences: which devices are present, which are missing, and what is wrong."""
         devices = dict.fromkeys(kind.device for kind in self.bus.kinds.values() if kind.device is not INVERTER)
         present = {self.bus.kinds[name].device for name, count in self.bus.frames.items() if count}
         framer = self.bus.framer
         if not self._bytes:
-            return ["No bytes come: is the bus powered, and are A and B connected?"]
+            return ["No bytes received: is the bus powered, and are A and B connected?"]
         if not present:
             if framer.swapped:
-                return ["A and B are swapped: exchange the two data wires."]
-            return ["Bytes come but no Magnum packets: is this the outer pair of the four wires?"]
+                return ["A and B are swapped: swap the two data wires."]
+            return ["Bytes received but no Magnum packets: is this the outer pair of the four wires?"]
         sentences = [
-            f"Here: {framer.identity or 'an inverter'}"
+            f"Present: {framer.identity or 'an inverter'}"
             + "".join(f", {device.name}" for device in devices if device in present)
             + "."
         ]
         missing = [device.name for device in devices if device.usual and device not in present]
         if missing:
-            sentences.append(f"Not heard: {', '.join(missing)}.")
+            sentences.append(f"Not present: {', '.join(missing)}.")
         if framer.discarded:
             sentences.append(
-                f"{framer.discarded} of {self._bytes} bytes were in no packet ({framer.damaged} times damaged)."
+                f"{framer.discarded} of {self._bytes} bytes were in no packet; {framer.damaged} damaged packets."
             )
-        sentences += [f"Another inverter speaks here too: {identity}." for identity in framer.foreign]
+        sentences += [f"Another inverter sends on this port: {identity}." for identity in framer.foreign]
         return sentences
 
     def _frame(self, frame: Frame) -> None:
@@ -146,10 +148,10 @@ class Listener:
             )
             return
         values = _values(samples)
-        said = " ".join(f"{_short(metric)}={value}" for metric, value in values.items() if metric[:-5] not in values)
-        self._write(f"{at:9.3f} {self._painted(kind)} {payload.hex()} {said}")
+        text = " ".join(f"{_short(metric)}={value}" for metric, value in values.items() if metric[:-5] not in values)
+        self._write(f"{at:9.3f} {self._coloured_name(kind)} {payload.hex()} {text}")
 
-    def _painted(self, kind: PacketKind) -> str:
+    def _coloured_name(self, kind: PacketKind) -> str:
         return f"\x1b[{kind.device.colour}m{kind.name:9}\x1b[0m" if self._coloured else f"{kind.name:9}"
 
     def _summary(self) -> None:
@@ -157,8 +159,8 @@ class Listener:
         if self._as_json:
             self._write_json({"at": round(self._at, 3), "findings": self.findings(), "frames": counts})
             return
-        told = ", ".join(f"{kind} {count}" for kind, count in counts.items())
-        text = "\n".join([*self.findings(), *([f"Packets: {told}."] if told else [])])
+        packets = ", ".join(f"{kind} {count}" for kind, count in counts.items())
+        text = "\n".join([*self.findings(), *([f"Packets: {packets}."] if packets else [])])
         self._write(f"\x1b[1m{text}\x1b[0m" if self._coloured else text)
 
     def _write_json(self, document: object) -> None:
@@ -170,7 +172,7 @@ class Listener:
 
 
 def _values(samples: tuple[Sample, ...]) -> dict[str, float | str]:
-    """Return the values by metric: a number, the name of the present state, set flags, or an info's texts."""
+    """Return by metric a number, the name of the present state, the set flags, or the texts of an info."""
     values: dict[str, float | str] = {}
     for metric, value, labels in samples:
         if not labels:

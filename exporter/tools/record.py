@@ -1,4 +1,4 @@
-"""`magnum-exporter record`: keep what is said on a Magnum network, with the times."""
+"""`magnum-exporter record`: write the bytes of a Magnum network to a file, with their times."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from exporter.sources.magnum import capture, port
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser this tool's arguments."""
-    parser.add_argument("port", metavar="PORT", help="a device or a URL of pyserial")
-    parser.add_argument("file", metavar="FILE", type=Path, help="where to write; it must not exist")
-    parser.add_argument("--seconds", type=float, default=None, help="end after so long (default: until interrupted)")
+    parser.add_argument("port", metavar="PORT", help="a device or a pyserial URL")
+    parser.add_argument("file", metavar="FILE", type=Path, help="the file to write; it must not exist")
+    parser.add_argument(
+        "--seconds", type=float, default=None, help="stop after this many seconds (default: run until interrupted)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Record; 0 when bytes came, 1 when not or when something could not be opened."""
+    """Record; return 0 when bytes were received, 1 when not or when a file or port cannot be opened."""
     total = 0
     begin = time.monotonic()
     try:
@@ -34,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         pass
     except FileExistsError:
-        sys.stderr.write(f"{arguments.file} is there already: give another name\n")
+        sys.stderr.write(f"{arguments.file} exists; give another name\n")
         return 1
     except (SourceError, OSError) as error:
         sys.stderr.write(f"{error}\n")

@@ -1,4 +1,4 @@
-"""`magnum-exporter replay`: play a recording onto a pseudo-terminal, as if the bus were here."""
+"""`magnum-exporter replay`: play a capture onto a pseudo-terminal, as if it were the bus."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from exporter.sources.magnum import capture
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser this tool's arguments."""
-    parser.add_argument("file", metavar="FILE", type=Path, help="a capture")
-    parser.add_argument("--link", type=Path, default=None, help="a name to give the pseudo-terminal meanwhile")
-    parser.add_argument("--speed", type=float, default=1.0, help="how much faster (default: %(default)s)")
-    parser.add_argument("--loop", action="store_true", help="begin again at the end")
+    parser.add_argument("file", metavar="FILE", type=Path, help="a capture file")
+    parser.add_argument("--link", type=Path, default=None, help="a symbolic link to create for the pseudo-terminal")
+    parser.add_argument("--speed", type=float, default=1.0, help="speed factor (default: %(default)s)")
+    parser.add_argument("--loop", action="store_true", help="start again at the end")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replay; 1 when the recording cannot be read or the name cannot be given."""
+    """Replay; return 1 when the capture cannot be read or the link cannot be created."""
     try:
         chunks = capture.load(arguments.file)
         return _play(chunks, arguments.link, arguments.speed, loop=arguments.loop)
@@ -60,6 +60,6 @@ def _play_once(chunks: list[capture.Chunk], master: int, speed: float) -> None:
         try:
             os.write(master, chunk.data)
         except BlockingIOError:
-            # nobody reads: a wire does not wait either
+            # Nobody reads: a wire does not wait either.
             continue
     time.sleep(capture.LONG_GAP_SECONDS)

@@ -176,7 +176,7 @@ def test_exchanged_wires_are_said_and_shown(wire: Wire, config: Path) -> None:
         thread = wire.repeat(told, silence)
         try:
             wait_until(lambda: exporter.value("magnum_wires_swapped", device="main") == 1, 5, "shown")
-            wait_until(lambda: "exchange the two data wires" in exporter.process.output, 10, "said")
+            wait_until(lambda: "swap the two data wires" in exporter.process.output, 10, "said")
             assert exporter.value("magnum_up", device="main") == 0
         finally:
             silence.set()
@@ -197,7 +197,7 @@ def test_a_bus_that_is_switched_off_and_on_again(wire: Wire, config: Path) -> No
         since = time.monotonic()
         wait_until(lambda: exporter.value("magnum_up", device="main") == 1, 5, "up again")
         assert time.monotonic() - since < 2
-        wait_until(lambda: 'msg="magnum packets come"' in exporter.process.output, 5, "said too")
+        wait_until(lambda: 'msg="magnum packets received"' in exporter.process.output, 5, "said too")
         assert exporter.value("magnum_resyncs_total", device="main") == 0
         assert exporter.process.output.count("no magnum packets") == 1
 

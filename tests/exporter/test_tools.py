@@ -33,15 +33,15 @@ def swapped(tmp_path: Path) -> Path:
 def test_listen_says_who_is_there_and_who_is_not(capsys: pytest.CaptureFixture[str]) -> None:
     code, said = listen(capsys, str(captures.FOLDER / captures.STANDBY))
     assert code == 0
-    assert "Here: MS4448PAE 5.1 parallel_master, remote control, battery monitor (BMK), router (RTR)." in said
-    assert "Not heard: generator starter (AGS)." in said
+    assert "Present: MS4448PAE 5.1 parallel_master, remote control, battery monitor (BMK), router (RTR)." in said
+    assert "Not present: generator starter (AGS)." in said
     assert re.search(r"inverter +000001f9\w+ .*state=charger_standby .*dc_volts=50.5", said)
     assert "\x1b" not in said
 
 
 def test_listen_says_that_the_wires_are_swapped(capsys: pytest.CaptureFixture[str], swapped: Path) -> None:
     code, said = listen(capsys, str(swapped))
-    assert (code, said) == (1, "A and B are swapped: exchange the two data wires.\n")
+    assert (code, said) == (1, "A and B are swapped: swap the two data wires.\n")
 
 
 def test_listen_gives_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,7 +61,7 @@ def test_listen_paints_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_listen_reads_stdin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO((captures.FOLDER / captures.STANDBY).read_text()))
-    assert "Here: MS4448PAE" in listen(capsys, "-")[1]
+    assert "Present: MS4448PAE" in listen(capsys, "-")[1]
 
 
 def test_listen_names_what_it_cannot_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_listen_names_what_it_cannot_read(capsys: pytest.CaptureFixture[str], tm
     file = tmp_path / "capture.txt"
     file.write_text("0.1 00FF\n0.2 what is this\n")
     assert cli.main(["listen", str(file)]) == 1
-    assert f"{file}:2: found '0.2 what is this', expected seconds and bytes" in capsys.readouterr().err
+    assert f"{file}:2: got '0.2 what is this', expected seconds and bytes" in capsys.readouterr().err
 
 
 def test_a_recording_keeps_bytes_and_times() -> None:
@@ -107,7 +107,9 @@ def test_replay_record_and_listen_agree(tmp_path: Path, capsys: pytest.CaptureFi
     }
     code, said = listen(capsys, str(recorded))
     assert code == 0
-    assert "Here: MS4448PAE 5.1 parallel_master, remote control, battery monitor (BMK), generator starter (AGS)" in said
+    assert (
+        "Present: MS4448PAE 5.1 parallel_master, remote control, battery monitor (BMK), generator starter (AGS)" in said
+    )
     assert cli.main(["record", str(port), str(recorded)]) == 1, "it is not overwritten"
 
 
@@ -117,6 +119,6 @@ def test_listen_hears_a_live_port(tmp_path: Path) -> None:
     with Process([command("magnum-exporter"), "listen", wire.name, "--seconds=4"]) as listener:
         wait_until(lambda: listener.popen.poll() is None, 5, "it runs")
         wire.write([line.data for line in captures.lines(captures.INVERTING)])
-        wait_until(lambda: "Here: MS4448PAE" in listener.output, 15, "who is there")
+        wait_until(lambda: "Present: MS4448PAE" in listener.output, 15, "who is there")
         assert listener.wait(10) == 0
     wire.unplug()

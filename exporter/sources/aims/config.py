@@ -21,5 +21,5 @@ class AimsConfig(AskedSerialConfig, frozen=True, kw_only=True, forbid_unknown_fi
     cells: Annotated[int, msgspec.Meta(ge=1, le=400)] | None = None
 
     def open(self, name: str, publish: Publish) -> AimsSource:
-        """Make the source."""
+        """Return the source, not yet started."""
         return AimsSource(name, publish, port=self.port, interval=self.interval, cells=self.cells)

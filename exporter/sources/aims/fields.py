@@ -5,12 +5,11 @@ Source: AIMS, Inverter serial specification; Megatec protocol; Network UPS Tools
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 
-from exporter.fields import Field, Flags, quantity
+from exporter.fields import Computed, Field, Flags, quantity
 from exporter.sources.aims.reply import Reply
 
 SPEC = "AIMS inverter serial specification"
@@ -57,24 +56,8 @@ class Word:
         return None if number in self.absent else number
 
     def __str__(self) -> str:
-        """Say where this is."""
+        """Return the place in words."""
         return f"reply to {self.command}, number {self.index + 1}"
-
-
-@dataclass(frozen=True)
-class Worked:
-    """A number by a rule; `how` says it in words."""
-
-    how: str
-    work: Callable[[Reply], float | None]
-
-    def read(self, record: Reply, /) -> float | None:
-        """Return what the rule gives, or None."""
-        return self.work(record)
-
-    def __str__(self) -> str:
-        """Say how this is worked out."""
-        return self.how
 
 
 def cells(cell_volts: float, rated_volts: float) -> int | None:
@@ -104,41 +87,41 @@ _number = partial(quantity, "aims", source=SPEC)
 
 
 STATE: tuple[Field[Reply], ...] = (
-    _number("input_volts", "AC input volts; noise when the utility has failed, which a flag says", _q1(INPUT_VOLTS)),
-    _number("input_fault_volts", "AC input volts at the last failure", _q1(FAULT_VOLTS)),
-    _number("output_volts", "AC output volts", _q1(OUTPUT_VOLTS)),
-    _number("load_ratio", "Load, as a part of what the inverter can give", _q1(LOAD), PERCENT),
-    _number("frequency_hertz", "AC frequency, of the input while it has one", _q1(FREQUENCY)),
+    _number("input_volts", "AC input voltage; meaningless while aims_status reports utility_fail", _q1(INPUT_VOLTS)),
+    _number("input_fault_volts", "AC input voltage at the last failure", _q1(FAULT_VOLTS)),
+    _number("output_volts", "AC output voltage", _q1(OUTPUT_VOLTS)),
+    _number("load_ratio", "Load, as a share of the inverter's rating", _q1(LOAD), PERCENT),
+    _number("frequency_hertz", "AC frequency: the input's while it has AC", _q1(FREQUENCY)),
     _number(
         "battery_volts",
-        "Battery volts; on a device that tells the volts of one cell, those times the cells, when it is known how many",
-        Worked(how=f"{_battery}; below {MOST_VOLTS_OF_A_CELL:g} it is one cell's", work=_battery_volts),
+        "Battery voltage; where the device reports one cell's, times the number of cells if known",
+        Computed(how=f"{_battery}; below {MOST_VOLTS_OF_A_CELL:g} it is one cell's", compute=_battery_volts),
         source=f"{NUT}; {CAPTURE}",
     ),
     _number(
         "battery_cell_volts",
-        "Volts of one battery cell, on a device that tells those",
-        Worked(how=f"{_battery}, when it is below {MOST_VOLTS_OF_A_CELL:g}", work=_cell_volts),
+        "Voltage of one battery cell; absent on a device that reports the whole battery's",
+        Computed(how=f"{_battery}, when it is below {MOST_VOLTS_OF_A_CELL:g}", compute=_cell_volts),
         source=f"{NUT}; {CAPTURE}",
     ),
     _number(
         "celsius",
-        "Temperature in the device; absent where it has no sensor, which some show as 0.0",
+        "Temperature in the device; absent without a sensor, which some devices report as 0.0",
         _q1(TEMPERATURE, frozenset({0.0})),
         source=f"{SPEC}; {CAPTURE}",
     ),
     Flags(
         metric="aims_status",
-        help="What the device reports; shutdown_active is set on some models whenever the utility has failed",
-        place=Worked(how="reply to Q1, the last word's bits", work=lambda record: record.status),
+        help="Status bits of the device; some models set shutdown_active whenever the utility has failed",
+        place=Computed(how="reply to Q1, the last word's bits", compute=lambda record: record.status),
         bits=STATUS,
         source=f"{SPEC}; {CAPTURE}",
     ),
 )
 
 RATINGS: tuple[Field[Reply], ...] = (
-    _number("rated_volts", "Rated output volts", _f(RATED_VOLTS)),
-    _number("rated_amperes", "Rated output amperes", _f(RATED_AMPERES)),
-    _number("rated_battery_volts", "Rated battery volts", _f(RATED_BATTERY)),
+    _number("rated_volts", "Rated output voltage", _f(RATED_VOLTS)),
+    _number("rated_amperes", "Rated output current", _f(RATED_AMPERES)),
+    _number("rated_battery_volts", "Rated battery voltage", _f(RATED_BATTERY)),
     _number("rated_frequency_hertz", "Rated output frequency", _f(RATED_FREQUENCY)),
 )

@@ -51,7 +51,7 @@ def ratings(line: bytes) -> Reply | None:
 
 
 def refuses(line: bytes) -> bool:
-    """Say whether the device answers that it does not know the command."""
+    """Return whether the device answers that it does not know the command."""
     return line.strip(_PADDING) in _REFUSALS
 
 

@@ -30,11 +30,11 @@ DISCARDED = Metric(
     "Bytes since the start that were in no accepted packet; junk between packets does not count.",
     Kind.COUNTER,
 )
-DAMAGED = Metric(
-    "magnum_damaged_total", "How often since the start a packet was not what it should have been.", Kind.COUNTER
-)
+DAMAGED = Metric("magnum_damaged_total", "How often since the start a damaged packet was dropped.", Kind.COUNTER)
 RESYNCS = Metric(
-    "magnum_resyncs_total", "How often since the start the inverter had to be found anew in the stream.", Kind.COUNTER
+    "magnum_resyncs_total",
+    "How often since the start the inverter was lost in the stream and searched for again.",
+    Kind.COUNTER,
 )
 COMMANDS = Metric(
     "magnum_remote_commands_total",
@@ -42,10 +42,10 @@ COMMANDS = Metric(
     Kind.COUNTER,
     ("command",),
 )
-SWAPPED = Metric("magnum_wires_swapped", "1 when what comes looks as it does with the two data wires exchanged.")
+SWAPPED = Metric("magnum_wires_swapped", "1 while the bytes look as if the two data wires were swapped.")
 OTHER = Metric(
     "magnum_other_inverter_info",
-    "Always 1. An inverter that also speaks on this port and is not read: give it a port of its own.",
+    "Always 1. Another inverter that sends on this port and is not read: give it a port of its own.",
     labels=("model", "revision", "stack_mode"),
 )
 OWN = (FRAMES, DISCARDED, DAMAGED, RESYNCS, COMMANDS, SWAPPED, OTHER)
@@ -86,24 +86,24 @@ class Bus:
         self._solar_nominal_volts: int | None = None
         self._damage_at = -math.inf
         self._damage_seen = 0
-        self._lone: tuple[bytes, bytes] = b"", b""
+        self._last_two: tuple[bytes, bytes] = b"", b""
         self._foreign_since = -math.inf
         self._others: tuple[Identity, ...] = ()
 
     def feed(self, data: bytes, at: float, wall: float) -> list[Reading]:
-        """Take a chunk received at monotonic `at`, which was Unix time `wall`; return the readings that come of it."""
+        """Take a chunk received at monotonic `at` and Unix time `wall`; return the readings in it."""
         return self._take(self.framer.feed(data, at), at, wall)
 
     def silence(self, at: float, wall: float) -> list[Reading]:
-        """Take note that the line has been silent for longer than within a packet."""
+        """Take note that the line has been silent for longer than within a packet; return the last readings."""
         return self._take(self.framer.flush(), at, wall)
 
     def reset(self) -> None:
-        """Drop the bytes that wait for more, as after the port was lost."""
+        """Drop the bytes of an incomplete packet, as after the port was lost."""
         self.framer.reset()
 
     def counters(self, at: float, wall: float) -> Reading:
-        """Return what has been counted since the start, which does not grow old."""
+        """Return the counters since the start; they never go stale."""
         framer = self.framer
         samples = (
             *(Sample(FRAMES.name, count, (kind,)) for kind, count in self.frames.items()),
@@ -135,7 +135,7 @@ class Bus:
 
     @property
     def others(self) -> tuple[Identity, ...]:
-        """Other inverters that spoke here in the last minute."""
+        """Other inverters that sent on this port in the last minute."""
         return self._others
 
     def _take(self, frames: list[Frame], at: float, wall: float) -> list[Reading]:
@@ -160,7 +160,7 @@ class Bus:
             self.on_frame(frame)
         if kind.device is INVERTER:
             payload = self._steady_lamps(payload)
-            self._watch_for_lone(payload, at)
+            self._watch_for_noise(payload, at)
         elif kind.device is REMOTE:
             self._watch_command(payload[remote.COMMAND])
             payload = b"\0" + payload[1:]
@@ -182,21 +182,21 @@ class Bus:
         return Reading(kind.name, at, wall, kind.stale_after, samples, charge=charge, full=full)
 
     def _steady_lamps(self, payload: bytes) -> bytes:
-        """Return the packet with each lamp lit that was lit lately: they blink every second cycle."""
+        """Return the packet with each lamp lit that was lit lately: lamps blink every second cycle."""
         self._lamps.append((payload[inverter.INVERTER_LED] > 0, payload[inverter.CHARGER_LED] > 0))
         enough = min(_LED_ENOUGH, len(self._lamps))
         lit = bytes(sum(lamp) >= enough for lamp in zip(*self._lamps, strict=True))
         return payload[: inverter.INVERTER_LED] + lit + payload[inverter.REVISION :]
 
-    def _watch_for_lone(self, payload: bytes, at: float) -> None:
-        """Take a packet that differs from two equal neighbours for a sign of a noisy line."""
-        before, last = self._lone
+    def _watch_for_noise(self, payload: bytes, at: float) -> None:
+        """Take a packet that differs from two equal neighbours as a sign of a noisy line."""
+        before, last = self._last_two
         if before == payload and last != payload and last:
             self._damage_at = at
-        self._lone = last, payload
+        self._last_two = last, payload
 
     def _watch_command(self, command: int) -> None:
-        """Count a key press that two packets in a row show."""
+        """Count a key press once two packets in a row show it."""
         if command and command == self._command and not self._command_counted:
             self._commands[remote.COMMANDS.get(command, UNKNOWN)] += 1
             self._command_counted = True

@@ -1,14 +1,14 @@
 """Recordings of a Magnum network, as text.
 
-`record` writes one line for each chunk of bytes as it arrived: seconds since the begin, a space, the bytes in
-hexadecimal. The first line is a comment that says so. `#` begins a comment, empty lines count for nothing.
+`record` writes one line for each chunk of bytes as it arrived: seconds since the start, a space, the bytes in
+hexadecimal. The first line is a comment that says so. `#` begins a comment, empty lines are ignored.
 
     # magnum capture 1: seconds since the begin, bytes in hexadecimal; begun 2026-01-15T08:00:00Z
     0.000 400001EC000976B6010033152C1F73010003025800FF
     0.031 0005DA8A643C200600D2FF880014011311007300A0
 
-Lines of other programs are read too: a word that is no number before the bytes is taken for the packet's name and
-ignored, and the bytes may stand alone. Such lines have no times and are given those of a usual bus.
+Recordings of other programs are read too: a word before the bytes that is no number is the packet's name and is
+ignored, and the bytes may be alone on their line. Such lines get the times of a usual bus.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _INVERTER_WORD = "INVERTER"
 
 
 class CaptureError(Exception):
-    """A line cannot be read; `str` is the whole located message."""
+    """A line cannot be read; `str` is the whole message with file and line."""
 
 
 class Chunk(NamedTuple):
-    """Bytes, and the seconds since the begin at which they arrived."""
+    """Bytes, and when they arrived, in seconds since the start."""
 
     at: float
     data: bytes
@@ -58,9 +58,7 @@ def read(lines: Iterable[str], name: str) -> Iterator[Chunk]:
         except ValueError:
             data = b""
         if len(words) > 2 or not data:
-            raise CaptureError(
-                f"{name}:{number}: found {text.strip()[:60]!r}, expected seconds and bytes in hexadecimal"
-            )
+            raise CaptureError(f"{name}:{number}: got {text.strip()[:60]!r}, expected seconds and bytes in hexadecimal")
         word = words[0] if len(words) == 2 else ""
         try:
             at = float(word)
@@ -70,7 +68,7 @@ def read(lines: Iterable[str], name: str) -> Iterator[Chunk]:
 
 
 def load(path: Path) -> list[Chunk]:
-    """Return the chunks of a file; raises CaptureError, also when it cannot be read."""
+    """Return the chunks of a file; raises CaptureError when it cannot be read."""
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             return list(read(file, str(path)))

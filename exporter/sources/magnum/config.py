@@ -12,17 +12,17 @@ class MagnumConfig(SerialConfig, frozen=True, kw_only=True, forbid_unknown_field
     """A Magnum network on a port.
 
     Attributes:
-        peak_window: the time over which magnum_inverter_ac_output_watts_peak looks back.
+        peak_window: the time span of magnum_inverter_ac_output_watts_peak.
     """
 
     peak_window: Duration = Duration(60)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be opened or looked back over."""
+        """Refuse an empty port and an empty window."""
         SerialConfig.__post_init__(self)
         if not self.peak_window > 0:
-            raise ConfigError("peak_window", "0s", "a span longer than nothing")
+            raise ConfigError("peak_window", "0s", "a duration above 0s")
 
     def open(self, name: str, publish: Publish) -> MagnumSource:
-        """Make the source."""
+        """Return the source, not yet started."""
         return MagnumSource(name, publish, port=self.port, peak_window=self.peak_window)

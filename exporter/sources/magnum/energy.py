@@ -1,4 +1,4 @@
-"""What only adding up the inverter's packets can tell: energy, and the highest load of the last while."""
+"""Energy, and the highest load of the last minute, computed from the inverter's packets."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ LONGEST_INTERVAL = 1.0
 
 OUTPUT = Metric(
     "magnum_inverter_ac_output_joules_total",
-    "Apparent energy to the AC load since the exporter started, added up packet by packet; a gap adds nothing.",
+    "Apparent energy to the AC load since the exporter started, summed packet by packet; gaps add nothing.",
     Kind.COUNTER,
 )
 INPUT = Metric(
     "magnum_inverter_ac_input_joules_total",
-    "Apparent energy from the AC input since the exporter started, added up packet by packet; a gap adds nothing.",
+    "Apparent energy from the AC input since the exporter started, summed packet by packet; gaps add nothing.",
     Kind.COUNTER,
 )
 CHARGE = Metric(
     "magnum_inverter_dc_charge_joules_total",
-    "Energy into the battery since the exporter started, added up packet by packet; a gap adds nothing.",
+    "Energy into the battery since the exporter started, summed packet by packet; gaps add nothing.",
     Kind.COUNTER,
 )
 DISCHARGE = Metric(
     "magnum_inverter_dc_discharge_joules_total",
-    "Energy out of the battery since the exporter started, added up packet by packet; a gap adds nothing.",
+    "Energy out of the battery since the exporter started, summed packet by packet; gaps add nothing.",
     Kind.COUNTER,
 )
 PEAK = Metric(
     "magnum_inverter_ac_output_watts_peak",
-    "Highest magnum_inverter_ac_output_watts in the last peak_window.",
+    "Highest magnum_inverter_ac_output_watts within the last peak_window.",
 )
 METRICS = (OUTPUT, INPUT, CHARGE, DISCHARGE, PEAK)
 
@@ -45,9 +45,9 @@ _POWERS: tuple[tuple[Metric, Number[Packet], int], ...] = (
 
 
 class Meter:
-    """Integrates power over the true time between two packets, and remembers the peak.
+    """Integrates power over the time between packets, and remembers the peak.
 
-    A counter is absent until its power has been known once.
+    A counter is absent until its power was known once.
     """
 
     def __init__(self, peak_window: float) -> None:
@@ -57,7 +57,7 @@ class Meter:
         self._peaks: deque[tuple[float, float]] = deque()
 
     def add(self, packet: Packet, at: float) -> None:
-        """Take the inverter's packet of monotonic `at`."""
+        """Take the inverter's packet received at monotonic `at`."""
         for metric, power, sign in _POWERS:
             watts = power.value(packet)
             if watts is None:
@@ -78,9 +78,9 @@ class Meter:
             self._peaks.popleft()
 
     def counters(self) -> tuple[Sample, ...]:
-        """Return the energies so far, in joules."""
+        """Return the energies so far; joules."""
         return tuple(Sample(name, joules) for name, joules in self._joules.items())
 
     def peak(self) -> tuple[Sample, ...]:
-        """Return the highest load of the window, in watts."""
+        """Return the highest load within the window; watts."""
         return (Sample(PEAK.name, self._peaks[0][1]),) if self._peaks else ()

@@ -1,4 +1,4 @@
-"""Turns a stream of bytes into packets. The bus has no checksum, no length and, behind a USB adapter, no gaps.
+"""Cuts a stream of bytes into packets. The bus has no checksum, no length and, behind a USB adapter, no gaps.
 
 `synchronisation` finds the inverter, then `recognition` judges packet by packet; here are the buffer, the times and the
 counters. Time plays no part in what is a packet, except that silence ends the last one: the same bytes give the same
@@ -30,7 +30,7 @@ class Frame(NamedTuple):
 
 
 class Framer:
-    """Takes chunks of bytes and returns the frames in them; keeps at most a few thousand bytes.
+    """Takes chunks of bytes and returns the frames in them. Buffers at most a few thousand bytes.
 
     Attributes:
         discarded: bytes since the start that were in no accepted packet; junk between packets does not count.
@@ -66,7 +66,7 @@ class Framer:
         return self._recogniser.nominal_volts if self._recogniser else None
 
     def feed(self, data: bytes, at: float) -> list[Frame]:
-        """Take a chunk that arrived at monotonic `at` and return the frames that are now certain."""
+        """Take a chunk received at monotonic `at`; return the frames that are now certain."""
         frames: list[Frame] = []
         while data:
             step = _SYNCHRONISE_EVERY - self._received % _SYNCHRONISE_EVERY

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 PROTOCOL = "Magnum networking protocol, 2009-10-15"
@@ -22,8 +21,8 @@ class Packet:
 
     Attributes:
         payload: its bytes; 16-bit numbers are big-endian.
-        nominal_volts: the system's 12, 24 or 48 V, by which some numbers are scaled; None while it is not known.
-        missing: bytes that were received but cannot be vouched for.
+        nominal_volts: 12, 24 or 48 V, by which some numbers are scaled; None while unknown.
+        missing: indexes of bytes that were received but are not confirmed.
     """
 
     payload: bytes
@@ -31,7 +30,7 @@ class Packet:
     missing: frozenset[int] = frozenset()
 
     def has(self, first: int, width: int = 1) -> bool:
-        """Say whether these bytes are there and vouched for."""
+        """Return whether these bytes are present and confirmed."""
         return first + width <= len(self.payload) and self.missing.isdisjoint(range(first, first + width))
 
 
@@ -44,12 +43,12 @@ class At:
         first: index of the first byte.
         width: how many bytes.
         signed: two's complement.
-        mask: bits that belong to the number, before `shift`.
-        shift: how far they are moved to the right.
-        low: smallest raw number that means something; below it the field is absent.
-        high: largest raw number that means something; above it the field is absent.
+        mask: the bits of the number, before `shift`; 0: all.
+        shift: how far the masked bits are shifted to the right.
+        low: smallest valid raw number; below it the field is absent.
+        high: largest valid raw number; above it the field is absent.
         absent: raw numbers that mean off or unknown.
-        per_12_volts: the number is for a 12 V system and goes up with the nominal voltage.
+        per_12_volts: whether the number is for a 12 V system and scales with the nominal voltage.
     """
 
     packet: str
@@ -64,7 +63,7 @@ class At:
     per_12_volts: bool = False
 
     def read(self, record: Packet, /) -> int | None:
-        """Return the raw number, or None."""
+        """Return the raw number, scaled to the nominal voltage if need be; None when absent."""
         if not record.has(self.first, self.width):
             return None
         raw = int.from_bytes(record.payload[self.first : self.first + self.width], "big", signed=self.signed)
@@ -81,27 +80,11 @@ class At:
         return None if record.nominal_volts is None else raw * record.nominal_volts // 12
 
     def __str__(self) -> str:
-        """Say where this is."""
+        """Return the place in words."""
         last = self.first + self.width - 1
         where = f"{self.packet}, byte {self.first}" if self.width == 1 else f"{self.packet}, bytes {self.first}-{last}"
         bits = f", bits {self.mask:#04x}" if self.mask else ""
         return where + bits + (", signed" if self.signed else "")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Worked:
-    """A number that takes more than one place, or a rule, to work out; `how` says it in words."""
-
-    how: str
-    work: Callable[[Packet], float | None]
-
-    def read(self, record: Packet, /) -> float | None:
-        """Return what the rule gives, or None."""
-        return self.work(record)
-
-    def __str__(self) -> str:
-        """Say how this is worked out."""
-        return self.how
 
 
 def revision_text(index: int, packet: Packet) -> str:

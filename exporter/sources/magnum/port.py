@@ -1,4 +1,4 @@
-"""The port of a Magnum network: 19200 baud, 8 data bits, no parity, one stop bit, never written to."""
+"""The port of a Magnum network: 19200 baud, 8N1, never written to."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _MOST_AT_ONCE = 4096
 
 
 def opened(port: str) -> AbstractContextManager[serial.Serial]:
-    """Open the port for this program alone and close it at the end; raises SourceError saying what is wrong."""
+    """Open the port for this program alone and close it at the end; raises SourceError."""
     return serial_port.opened(port, baudrate=BAUD, timeout=SILENCE)
 
 
 def read(connection: serial.Serial) -> tuple[bytes, float]:
-    """Return what has come and the monotonic seconds of it; nothing when the line is silent for 30 ms.
+    """Return the bytes received and when (monotonic seconds); no bytes after 30 ms of silence.
 
     Raises SourceError when the port is gone.
     """

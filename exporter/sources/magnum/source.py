@@ -1,4 +1,4 @@
-"""A Magnum network as a source: the thread's part that reads the port, and what it says when nothing comes."""
+"""A Magnum network as a source: reads the port in a thread, and reports what is wrong when no packets come."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from exporter.sources.magnum.bus import OWN, Bus
 from exporter.sources.magnum.packet_kinds import INVERTER_STALE_AFTER, metrics
 from toolkit import log
 
-RECONNECTS = Metric("magnum_reconnects_total", "How often since the start the port was opened anew.", Kind.COUNTER)
+RECONNECTS = Metric("magnum_reconnects_total", "How often since the start the port was reopened.", Kind.COUNTER)
 _SILENT_AFTER = 5.0
 _COUNTERS_EVERY = 1.0
 
 _REASONS = {
-    "nothing": "no bytes come: is the bus powered, and are A and B connected?",
-    "swapped": "A and B are swapped: exchange the two data wires",
-    "no packets": "bytes come but no Magnum packets: is this the outer pair of the four wires?",
+    "nothing": "no bytes received: is the bus powered, and are A and B connected?",
+    "swapped": "A and B are swapped: swap the two data wires",
+    "no packets": "bytes received but no Magnum packets: is this the outer pair of the four wires?",
 }
 
 _log = log.get("magnum")
 
 
-class _Attention:
-    """Remembers since when bytes and packets have been missing."""
+class _Absence:
+    """Measures how long bytes and packets have been missing."""
 
     def __init__(self, at: float) -> None:
-        self._heard = self._speaking = self._framed = at
+        self._last_bytes = self._bytes_since = self._last_packet = at
 
-    def missed(self, at: float, *, bytes_came: bool, packets_came: bool) -> str | None:
-        """Take note of what came at monotonic `at`; return what has been missing for long, if anything."""
-        if bytes_came:
-            self._speaking = at if at - self._heard > _SILENT_AFTER else self._speaking
-            self._heard = at
-        if packets_came:
-            self._framed = at
-        if at - self._heard > _SILENT_AFTER:
+    def update(self, at: float, *, has_bytes: bool, has_packets: bool) -> str | None:
+        """Update with what was received at monotonic `at`; return what has been missing for 5 s, if anything."""
+        if has_bytes:
+            self._bytes_since = at if at - self._last_bytes > _SILENT_AFTER else self._bytes_since
+            self._last_bytes = at
+        if has_packets:
+            self._last_packet = at
+        if at - self._last_bytes > _SILENT_AFTER:
             return "nothing"
-        return "no packets" if at - max(self._framed, self._speaking) > _SILENT_AFTER else None
+        return "no packets" if at - max(self._last_packet, self._bytes_since) > _SILENT_AFTER else None
 
 
 class MagnumSource(Source[serial.Serial]):
@@ -68,7 +68,7 @@ class MagnumSource(Source[serial.Serial]):
         self._opened += 1
         counted = time.monotonic()
         self.publish((self._counters(counted, time.time()),))
-        attention = _Attention(counted)
+        absence = _Absence(counted)
         while not self.stopped():
             before = sum(self._bus.frames.values())
             data, at = port.read(connection)
@@ -78,19 +78,19 @@ class MagnumSource(Source[serial.Serial]):
             if packets:
                 self.count(reads=packets)
                 self._recovered()
-            cause = attention.missed(at, bytes_came=bool(data), packets_came=packets > 0)
+            cause = absence.update(at, has_bytes=bool(data), has_packets=packets > 0)
             if cause == "nothing":
-                # What waited for more is no packet any more.
+                # The rest of an incomplete packet will not come any more.
                 self._bus.reset()
             if cause is not None:
-                self._say("swapped" if cause == "no packets" and self._bus.framer.swapped else cause)
+                self._report("swapped" if cause == "no packets" and self._bus.framer.swapped else cause)
             if readings or at - counted >= _COUNTERS_EVERY:
                 counted = at
                 self._count_damage()
                 self.publish((*readings, self._counters(at, wall)))
 
     def lost(self) -> None:
-        """Drop the bytes that waited for more."""
+        """Drop the bytes of an incomplete packet."""
         self._bus.reset()
         self.publish((self._counters(time.monotonic(), time.time()),))
 
@@ -108,14 +108,14 @@ class MagnumSource(Source[serial.Serial]):
     def _recovered(self) -> None:
         self.recovered()
         for cause in _REASONS:
-            _log.recovered(f"{self.name} {cause}", "magnum packets come", device=self.name)
+            _log.recovered(f"{self.name} {cause}", "magnum packets received", device=self.name)
         for other in self._bus.others:
             _log.limited(
                 f"{self.name} other inverter",
-                "another inverter speaks on this port and is not read; give it a port of its own",
+                "another inverter sends on this port and is not read; give it a port of its own",
                 device=self.name,
                 inverter=str(other),
             )
 
-    def _say(self, cause: str) -> None:
+    def _report(self, cause: str) -> None:
         _log.limited(f"{self.name} {cause}", "no magnum packets", device=self.name, reason=_REASONS[cause])

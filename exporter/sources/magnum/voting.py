@@ -1,9 +1,8 @@
-"""Lets through only what was received alike twice, or on a noisy line thrice: the bus has no checksum to prove it.
+"""Confirms packets by repetition, since the bus has no checksum: received twice alike, on a noisy line three times.
 
-An inverter repeats its packet eight times before the numbers move on, so mostly whole packets are equal. A battery
-monitor's amperes differ each time, so there each number is proven by itself. One that never repeats is let through when
-it is near the last, or else as the median of three, and only on a line that has shown no damage lately: there it is far
-likelier right than not.
+An inverter repeats its packet eight times before the numbers change, so whole packets are compared. A battery monitor's
+current differs each time, so there each number is confirmed by itself. A number that never repeats is accepted only on
+a line without recent damage: when it is near the last one, else as the median of three.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ class Tolerance(NamedTuple):
     signed: bool = False
 
     def value(self, raw: bytes) -> int:
-        """Return the number that the bytes are."""
+        """Return the bytes as a number."""
         return int.from_bytes(raw, "big", signed=self.signed)
 
 
@@ -41,8 +40,8 @@ class Rule:
         wide: index of each number of two bytes; every other byte is a number by itself.
         varying: by index, the numbers that may change with every packet.
         trending: by index, the numbers that rise or fall steadily; one between its two neighbours is right.
-        patience: how many packets in a row may differ before each number is judged by itself; None: always whole.
-        memory: how many packets back an equal number counts.
+        patience: how many packets in a row may differ before each number is judged by itself; None: never.
+        memory: how many earlier packets are compared.
     """
 
     wide: Sequence[int] = ()
@@ -65,19 +64,19 @@ class Voter:
         self._last_at = 0.0
         self._differing = 0
         self._count = 0
-        self._proven: dict[int, tuple[bytes, int]] = {}
+        self._confirmed: dict[int, tuple[bytes, int]] = {}
 
     def vote(self, payload: bytes, at: float, *, clean: bool) -> Packet | None:
-        """Take a packet received at monotonic `at`; return what is proven now, or None when nothing new is.
+        """Take a packet and return what is now confirmed, or None when nothing new is.
 
         Args:
             payload: the packet's bytes.
-            at: monotonic seconds.
-            clean: whether the line has shown no damage lately.
+            at: monotonic seconds at which it was received.
+            clean: whether the line has had no damage lately.
         """
         if at - self._last_at > _FORGET_AFTER or (self._seen and len(self._seen[-1]) != len(payload)):
             self._seen.clear()
-            self._proven.clear()
+            self._confirmed.clear()
         self._last_at = at
         self._count += 1
         earlier = tuple(self._seen)
@@ -86,7 +85,7 @@ class Voter:
         if len(earlier) >= needed - 1 and all(packet == payload for packet in earlier[1 - needed :]):
             self._differing = 0
             for part in self._parts(payload):
-                self._proven[part.start] = payload[part], self._count
+                self._confirmed[part.start] = payload[part], self._count
             return Packet(payload)
         self._differing += 1
         if not earlier or self._rule.patience is None or self._differing <= self._rule.patience:
@@ -102,38 +101,38 @@ class Voter:
         ]
 
     def _one_by_one(self, payload: bytes, earlier: tuple[bytes, ...], *, needed: int, clean: bool) -> Packet:
-        proven = bytearray(payload)
+        confirmed = bytearray(payload)
         missing: set[int] = set()
         for part in self._parts(payload):
             number = payload[part]
             if sum(packet[part] == number for packet in earlier) >= needed - 1:
-                self._proven[part.start] = number, self._count
+                self._confirmed[part.start] = number, self._count
             elif clean and part.start in self._rule.varying:
                 likely = self._likely(number, [packet[part] for packet in earlier], self._rule.varying[part.start])
                 if likely is not None:
-                    self._proven[part.start] = likely, self._count
+                    self._confirmed[part.start] = likely, self._count
             elif clean and part.start in self._rule.trending and len(earlier) >= _VOTERS - 1:
                 three = [packet[part] for packet in (*earlier[1 - _VOTERS :], payload)]
-                if _on_its_way(three, self._rule.trending[part.start]):
-                    self._proven[part.start] = three[1], self._count
-            known, when = self._proven.get(part.start, (b"", -_HOLD - 1))
+                if _is_steady(three, self._rule.trending[part.start]):
+                    self._confirmed[part.start] = three[1], self._count
+            known, when = self._confirmed.get(part.start, (b"", -_HOLD - 1))
             if self._count - when <= _HOLD:
-                proven[part] = known
+                confirmed[part] = known
             else:
                 missing.update(range(part.start, part.stop))
-        return Packet(bytes(proven), missing=frozenset(missing))
+        return Packet(bytes(confirmed), missing=frozenset(missing))
 
     @staticmethod
-    def _likely(number: bytes, earlier: list[bytes], varying: Tolerance) -> bytes | None:
-        """Return the number, or one of the two before it, that is likeliest right; None when it takes one more."""
-        if abs(varying.value(number) - varying.value(earlier[-1])) <= varying.near:
+    def _likely(number: bytes, earlier: list[bytes], tolerance: Tolerance) -> bytes | None:
+        """Return the number when it is near the last, else the median of three; None while there are fewer."""
+        if abs(tolerance.value(number) - tolerance.value(earlier[-1])) <= tolerance.near:
             return number
         if len(earlier) < _VOTERS - 1:
             return None
-        return sorted([number, *earlier[1 - _VOTERS :]], key=varying.value)[_VOTERS // 2]
+        return sorted([number, *earlier[1 - _VOTERS :]], key=tolerance.value)[_VOTERS // 2]
 
 
-def _on_its_way(three: list[bytes], trending: Tolerance) -> bool:
-    """Return whether three numbers in a row climb or fall, each near the one before."""
-    first, second, third = map(trending.value, three)
-    return (first < second < third or first > second > third) and abs(first - third) <= 2 * trending.near
+def _is_steady(three: list[bytes], tolerance: Tolerance) -> bool:
+    """Return whether three numbers in a row rise or fall, each near the one before."""
+    first, second, third = map(tolerance.value, three)
+    return (first < second < third or first > second > third) and abs(first - third) <= 2 * tolerance.near

@@ -26,7 +26,7 @@ class PylontechConfig(AskedSerialConfig, frozen=True, kw_only=True, forbid_unkno
     address: Annotated[int, msgspec.Meta(ge=0, le=255)] | None = None
 
     def open(self, name: str, publish: Publish) -> PylontechSource:
-        """Make the source."""
+        """Return the source, not yet started."""
         dialect = DIALECTS[self.dialect]
         return PylontechSource(
             name,

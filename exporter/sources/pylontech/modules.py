@@ -177,22 +177,24 @@ class _Quantity(NamedTuple):
 
 _metric = partial(Metric, labels=("module",), source="Pylontech RS485 protocol V3.3, and captures of each dialect")
 _QUANTITIES = (
-    _Quantity(_metric("pylontech_battery_volts", "Volts of each module."), lambda module: module.volts),
+    _Quantity(_metric("pylontech_battery_volts", "Voltage of each module."), lambda module: module.volts),
     _Quantity(
-        _metric("pylontech_battery_amperes", "Amperes of each module, + into it, - out of it."),
+        _metric("pylontech_battery_amperes", "Current of each module, + into it, - out of it."),
         lambda module: module.amperes,
     ),
     _Quantity(
-        _metric("pylontech_soc_ratio", "State of charge of each module, told or what remains over what it holds."),
+        _metric(
+            "pylontech_soc_ratio", "State of charge of each module, as reported, else remaining over full capacity."
+        ),
         lambda module: module.ratio,
     ),
     _Quantity(_metric("pylontech_soh_ratio", "State of health of each module."), lambda module: module.soh),
     _Quantity(
         _metric("pylontech_remaining_amphours", "Ampere-hours left in each module."), lambda module: module.remaining
     ),
-    _Quantity(_metric("pylontech_full_amphours", "Ampere-hours in each module when full."), lambda module: module.full),
+    _Quantity(_metric("pylontech_full_amphours", "Capacity of each module when full."), lambda module: module.full),
     _Quantity(
-        _metric("pylontech_design_amphours", "Ampere-hours in each module when it was new."),
+        _metric("pylontech_design_amphours", "Capacity of each module when new."),
         lambda module: module.design,
     ),
     _Quantity(
@@ -201,7 +203,7 @@ _QUANTITIES = (
 )
 _CELL_VOLTS = Metric(
     "pylontech_cell_volts",
-    "Volts of each cell.",
+    "Voltage of each cell.",
     labels=("module", "cell"),
     source=_QUANTITIES[0].metric.source,
 )

@@ -28,5 +28,5 @@ class VeDirectConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_fie
         return self.port
 
     def open(self, name: str, publish: Publish) -> VeDirectSource:
-        """Make the source."""
+        """Return the source, not yet started."""
         return VeDirectSource(name, publish, port=self.port)

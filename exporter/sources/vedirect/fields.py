@@ -55,7 +55,7 @@ class Line:
         return None if number in self.absent else number
 
     def __str__(self) -> str:
-        """Say where this is."""
+        """Return the place in words."""
         return f"line {self.label}"
 
 
@@ -70,7 +70,7 @@ class Present:
         return 1.0 if self.label in record else None
 
     def __str__(self) -> str:
-        """Say where this is."""
+        """Return the place in words."""
         return f"line {self.label}"
 
 
@@ -80,13 +80,13 @@ _number = partial(quantity, "vedirect", source=SPEC)
 _counter = partial(_number, kind=Kind.COUNTER)
 _unseen = partial(_number, confidence=Confidence.LIKELY)
 
-SOC = _number("soc_ratio", "State of charge; absent while the monitor does not know", Line("SOC"), THOUSANDTH)
-AMPERES = _number("battery_amperes", "Battery amperes, + into the battery, - out of it", Line("I"), THOUSANDTH)
+SOC = _number("soc_ratio", "State of charge; absent while the monitor does not know it", Line("SOC"), THOUSANDTH)
+AMPERES = _number("battery_amperes", "Battery current, + into the battery, - out of it", Line("I"), THOUSANDTH)
 
 LIVE: tuple[Field[Block], ...] = (
     Info(
         metric="vedirect_info",
-        help="The battery monitor: product number, model and firmware",
+        help="Product number, model and firmware of the battery monitor",
         place=Present("PID"),
         texts={
             "product": lambda block: block.get("PID", ""),
@@ -95,34 +95,43 @@ LIVE: tuple[Field[Block], ...] = (
         },
         source=SPEC,
     ),
-    _number("battery_volts", "Battery volts", Line("V"), THOUSANDTH),
+    _number("battery_volts", "Battery voltage", Line("V"), THOUSANDTH),
     AMPERES,
-    _number("battery_watts", "Battery power, + into the battery", Line("P")),
+    _number("battery_watts", "Battery power, + into the battery, - out of it", Line("P")),
     SOC,
-    _number("consumed_amphours", "Ampere-hours taken out since the battery was last full", Line("CE"), -THOUSANDTH),
+    _number("consumed_amphours", "Ampere-hours out of the battery since it was last full", Line("CE"), -THOUSANDTH),
     _number(
         "time_to_go_seconds",
-        "Time until the battery is empty, by the monitor; absent while it is charged",
+        "Time until the battery is empty, by the monitor; absent while charging",
         Line("TTG", frozenset({-1})),
         MINUTE,
     ),
-    _unseen("celsius", "Battery temperature, with a sensor", Line("T")),
-    _unseen("starter_volts", "Volts of a second battery", Line("VS"), THOUSANDTH),
-    _unseen("mid_volts", "Volts at the middle of the battery bank", Line("VM"), THOUSANDTH),
-    _unseen("mid_deviation_ratio", "How far the middle of the battery bank is off", Line("DM"), THOUSANDTH),
+    _unseen("celsius", "Battery temperature; absent without a sensor", Line("T")),
+    _unseen("starter_volts", "Voltage of the starter battery", Line("VS"), THOUSANDTH),
+    _unseen("mid_volts", "Voltage at the midpoint of the battery bank", Line("VM"), THOUSANDTH),
+    _unseen("mid_deviation_ratio", "Deviation of the midpoint voltage", Line("DM"), THOUSANDTH),
     _number("alarm", "1 while the monitor shows an alarm", Line("Alarm")),
-    _number("relay_closed", "1 while the monitor's relay is on", Line("Relay")),
-    Flags(metric="vedirect_alarm_reason", help="Why it shows an alarm", place=Line("AR"), bits=ALARMS, source=SPEC),
+    _number("relay_closed", "1 while the monitor's relay is closed", Line("Relay")),
+    Flags(metric="vedirect_alarm_reason", help="Reasons of the alarm", place=Line("AR"), bits=ALARMS, source=SPEC),
 )
 
 HISTORY: tuple[Field[Block], ...] = (
     _counter("cycles_total", "Charge cycles", Line("H4")),
-    _counter("full_discharges_total", "How often the battery was emptied", Line("H5")),
-    _counter("discharged_amphours_total", "Ampere-hours ever taken out", Line("H6"), -THOUSANDTH),
+    _counter("full_discharges_total", "How often the battery was fully discharged", Line("H5")),
+    _counter(
+        "discharged_amphours_total", "Ampere-hours out of the battery over the monitor's life", Line("H6"), -THOUSANDTH
+    ),
     _number("since_full_seconds", "Time since the battery was last full", Line("H9")),
-    _counter("synchronizations_total", "How often the monitor has found the battery full by itself", Line("H10")),
-    _counter("discharged_joules_total", "Energy ever taken out", Line("H17"), HUNDREDTH_KILOWATT_HOUR),
-    _counter("charged_joules_total", "Energy ever put in", Line("H18"), HUNDREDTH_KILOWATT_HOUR),
+    _counter("synchronizations_total", "How often the monitor has detected a full battery", Line("H10")),
+    _counter(
+        "discharged_joules_total",
+        "Energy out of the battery over the monitor's life",
+        Line("H17"),
+        HUNDREDTH_KILOWATT_HOUR,
+    ),
+    _counter(
+        "charged_joules_total", "Energy into the battery over the monitor's life", Line("H18"), HUNDREDTH_KILOWATT_HOUR
+    ),
 )
 
 

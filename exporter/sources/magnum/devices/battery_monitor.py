@@ -26,14 +26,14 @@ _bmk = partial(At, "BMK packet")
 
 SOC_FIELD = Number(
     metric="magnum_bmk_soc_ratio",
-    help="State of charge by the battery monitor; absent while it is thinking (255)",
+    help="State of charge by the battery monitor; absent while the monitor does not know it (255)",
     place=_bmk(SOC, high=100),
     scale=PERCENT,
     source=PROTOCOL,
 )
 AMPERES_FIELD = Number(
     metric="magnum_bmk_amperes",
-    help="Battery amperes by the battery monitor, + into the battery",
+    help="Battery current by the battery monitor, + into the battery, - out of it",
     place=_bmk(AMPERES, 2, signed=True),
     scale=TENTH,
     source=PROTOCOL,
@@ -41,7 +41,7 @@ AMPERES_FIELD = Number(
 FIELDS: tuple[Field[Packet], ...] = (
     Info(
         metric="magnum_bmk_info",
-        help="The battery monitor and its firmware revision",
+        help="Firmware revision of the battery monitor",
         place=_bmk(REVISION),
         texts={"revision": partial(revision_text, REVISION)},
         source=CAPTURE,
@@ -49,7 +49,7 @@ FIELDS: tuple[Field[Packet], ...] = (
     SOC_FIELD,
     Number(
         metric="magnum_bmk_volts",
-        help="Battery volts by the battery monitor",
+        help="Battery voltage by the battery monitor",
         place=_bmk(VOLTS, 2),
         scale=HUNDREDTH,
         source=PROTOCOL,
@@ -57,34 +57,34 @@ FIELDS: tuple[Field[Packet], ...] = (
     AMPERES_FIELD,
     Number(
         metric="magnum_bmk_min_volts",
-        help="Lowest battery volts since the monitor's reset",
+        help="Lowest battery voltage since the monitor's reset",
         place=_bmk(6, 2),
         scale=HUNDREDTH,
         source=PROTOCOL,
     ),
     Number(
         metric="magnum_bmk_max_volts",
-        help="Highest battery volts since the monitor's reset",
+        help="Highest battery voltage since the monitor's reset",
         place=_bmk(8, 2),
         scale=HUNDREDTH,
         source=PROTOCOL,
     ),
     Number(
         metric="magnum_bmk_net_amphours",
-        help="Ampere-hours into the battery less those out of it, since it was last full",
+        help="Ampere-hours into the battery minus those out of it, since it was last full",
         place=_bmk(10, 2, signed=True),
         source=PROTOCOL,
     ),
     Number(
         metric="magnum_bmk_trip_amphours",
-        help="Ampere-hours out of the battery since the owner's reset; it stops at 6553.5",
+        help="Ampere-hours out of the battery since the owner's reset; the counter stops at 6553.5",
         place=_bmk(12, 2),
         scale=TENTH,
         source=PROTOCOL,
     ),
     Number(
         metric="magnum_bmk_discharged_amphours_total",
-        help="Ampere-hours out of the battery in the monitor's life, in hundreds",
+        help="Ampere-hours out of the battery over the monitor's life, in steps of 100",
         place=_bmk(14, 2),
         scale=Fraction(100),
         kind=Kind.COUNTER,
@@ -92,7 +92,7 @@ FIELDS: tuple[Field[Packet], ...] = (
     ),
     States(
         metric="magnum_bmk_state",
-        help="The monitor's own state",
+        help="State of the battery monitor",
         place=_bmk(STATE),
         names=STATES,
         source=CAPTURE,
@@ -107,5 +107,5 @@ def plausible(payload: bytes, nominal: int | None) -> bool:
 
 
 def charge(packet: Packet) -> Charge | None:
-    """Return the battery's state of charge and current; None when the packet cannot vouch for the former."""
+    """Return the battery's state of charge and current; None when the former is not confirmed."""
     return Charge(SOC_FIELD.value(packet), AMPERES_FIELD.value(packet)) if packet.has(SOC) else None

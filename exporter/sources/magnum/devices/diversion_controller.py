@@ -1,6 +1,6 @@
 """The packet of the diversion load controller (ACLD).
 
-Nothing official is published and no capture exists: the fields are those of magnum2mqtt's newer document.
+Nothing official is published and no capture exists. Source: magnum2mqtt's newer document.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _unseen = partial(quantity, "magnum", source=MAGNUM2MQTT, confidence=Confidence.
 FIELDS: tuple[Field[Packet], ...] = (
     Info(
         metric="magnum_acld_info",
-        help="The diversion load controller: model and firmware revision",
+        help="Model and firmware revision of the diversion load controller",
         place=_d1(REVISION),
         texts={
             "model": lambda packet: str(packet.payload[5]),
@@ -46,7 +46,7 @@ FIELDS: tuple[Field[Packet], ...] = (
     ),
     States(
         metric="magnum_acld_fault",
-        help="The fault that the diversion load controller shows",
+        help="Fault of the diversion load controller",
         place=_d1(1, mask=0x0F),
         label="fault",
         names=FAULTS,
@@ -55,14 +55,14 @@ FIELDS: tuple[Field[Packet], ...] = (
     ),
     States(
         metric="magnum_acld_mode",
-        help="What it does",
+        help="State of the diversion load controller",
         place=_d1(1, mask=0x70, shift=4),
         label="mode",
         names=MODES,
         source=MAGNUM2MQTT,
         confidence=Confidence.UNVERIFIED,
     ),
-    _unseen("acld_active", "1 while it diverts", _d1(1, mask=0x80, shift=7)),
-    _unseen("acld_watts", "Power that it diverts", _d1(2), Fraction(100)),
-    _unseen("acld_fet_celsius", "Temperature of its transistors", _d1(6)),
+    _unseen("acld_active", "1 while power is diverted", _d1(1, mask=0x80, shift=7)),
+    _unseen("acld_watts", "Diverted power", _d1(2), Fraction(100)),
+    _unseen("acld_fet_celsius", "Temperature of the power transistors", _d1(6)),
 )

@@ -1,12 +1,12 @@
-"""The packets of the generator starter (AGS): A1 with its state, A2 with the days since events."""
+"""The packets of the generator starter (AGS): A1 with its state, A2 with the days since its last run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
 
-from exporter.fields import Confidence, Field, Info, Number, States
-from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PROTOCOL, PYMAGNUM, At, Packet, Worked, revision_text
+from exporter.fields import Computed, Confidence, Field, Info, Number, States
+from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PROTOCOL, PYMAGNUM, At, Packet, revision_text
 from exporter.sources.magnum.units import FAHRENHEIT, FREEZING_FAHRENHEIT, SECONDS_IN_DAY, SECONDS_IN_TENTH_HOUR, TENTH
 
 STATES: Mapping[int, str] = {
@@ -65,27 +65,27 @@ def _sensor(packet: Packet) -> float | None:
 A1: tuple[Field[Packet], ...] = (
     Info(
         metric="magnum_ags_info",
-        help="The automatic generator starter and its firmware revision",
+        help="Firmware revision of the automatic generator starter",
         place=_a1(REVISION),
         texts={"revision": partial(revision_text, REVISION)},
         source=PROTOCOL,
     ),
     States(
         metric="magnum_ags_state",
-        help="What the generator starter does, or why it does not",
+        help="State of the generator starter",
         place=_state,
         names=STATES,
         source=f"{PROTOCOL}; 20 and 23: ME-ARC owner's manual",
     ),
     Number(
         metric="magnum_ags_running",
-        help="1 in the states in which the starter runs the generator, warm-up and cool-down included",
-        place=Worked(how=str(_state), work=_running),
+        help="1 while the starter runs the generator, including warm-up and cool-down",
+        place=Computed(how=str(_state), compute=_running),
         source=PROTOCOL,
     ),
     Number(
         metric="magnum_ags_celsius",
-        help="Temperature at the starter's sensor; absent outside 33 to 104 Fahrenheit, which means no sensor",
+        help="Temperature at the starter's sensor; absent outside 33 to 104 Fahrenheit, where there is no sensor",
         place=_a1(3, low=33, high=104),
         zero=FREEZING_FAHRENHEIT,
         scale=FAHRENHEIT,
@@ -93,8 +93,8 @@ A1: tuple[Field[Packet], ...] = (
     ),
     Number(
         metric="magnum_ags_temperature_sensor_connected",
-        help="1 when the starter's temperature is one that its sensor can give",
-        place=Worked(how=str(_fahrenheit), work=_sensor),
+        help="1 while the starter's temperature is within the range of its sensor",
+        place=Computed(how=str(_fahrenheit), compute=_sensor),
         source=CAPTURE,
     ),
     Number(
@@ -106,7 +106,7 @@ A1: tuple[Field[Packet], ...] = (
     ),
     Number(
         metric="magnum_ags_battery_volts",
-        help="Battery volts at the starter, in steps of 0.1 V per 12 V",
+        help="Battery voltage at the starter, in steps of 0.1 V per 12 V",
         place=_a1(5, per_12_volts=True),
         scale=TENTH,
         source=PROTOCOL,
@@ -123,7 +123,7 @@ A2: tuple[Field[Packet], ...] = (
     ),
     Number(
         metric="magnum_ags_since_full_soc_seconds",
-        help="Time since the battery was last at 100 %, in whole days; absent at 0, which may mean: not counted",
+        help="Time since the battery was last at 100 %, in whole days; absent at 0, which may mean not counted",
         place=_a2(2, absent=NOT_COUNTED),
         scale=SECONDS_IN_DAY,
         source=f"{PYMAGNUM}, {MAGNUM2MQTT}",
@@ -131,7 +131,7 @@ A2: tuple[Field[Packet], ...] = (
     ),
     Number(
         metric="magnum_ags_run_total_raw",
-        help="A total of generator run time whose unit nobody has published",
+        help="Total run time of the generator; its unit is not published",
         place=_a2(3, 2, absent=NOT_COUNTED),
         source=PYMAGNUM,
         confidence=Confidence.UNVERIFIED,

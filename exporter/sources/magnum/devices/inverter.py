@@ -7,9 +7,9 @@ from fractions import Fraction
 from functools import partial
 from typing import NamedTuple
 
-from exporter.fields import UNKNOWN, Confidence, Field, Flags, Info, Number, Place, States
+from exporter.fields import UNKNOWN, Computed, Confidence, Field, Flags, Info, Number, Place, States
 from exporter.sources.magnum.devices import inverter_models
-from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PROTOCOL, At, Packet, Worked
+from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PROTOCOL, At, Packet
 from exporter.sources.magnum.units import TENTH
 
 STATES: Mapping[int, str] = {
@@ -133,7 +133,7 @@ def plausible(payload: bytes, nominal: int | None) -> bool:
 
 
 def full(packet: Packet) -> bool | None:
-    """Return whether the charger takes the battery for full; None when the state is unknown."""
+    """Return whether the charger considers the battery full; None when its state is unknown."""
     return packet.payload[STATE] in FULL if packet.has(STATE) else None
 
 
@@ -144,13 +144,13 @@ _ac_input_peak = _at(AC_INPUT_PEAK)
 
 
 def modern(packet: Packet) -> bool:
-    """Say whether the packet has the fields that the classic one of 16 bytes lacks."""
+    """Return whether the packet has 21 bytes; the classic one of 16 lacks the last fields."""
     return len(packet.payload) == LENGTH
 
 
 def _in_modern(first: int, width: int = 1) -> Place[Packet]:
     place = _at(first, width)
-    return Worked(how=f"{place} of 21", work=lambda packet: place.read(packet) if modern(packet) else None)
+    return Computed(how=f"{place} of 21", compute=lambda packet: place.read(packet) if modern(packet) else None)
 
 
 _grid_amperes = _in_modern(AC_INPUT_AMPERES)
@@ -178,11 +178,11 @@ def _load_amperes(packet: Packet) -> float | None:
 
 
 def _product(left: Number[Packet], right: Number[Packet]) -> Place[Packet]:
-    def work(packet: Packet) -> float | None:
+    def compute(packet: Packet) -> float | None:
         first, second = left.value(packet), right.value(packet)
         return None if first is None or second is None else first * second
 
-    return Worked(how=f"{left.metric} times {right.metric}", work=work)
+    return Computed(how=f"{left.metric} times {right.metric}", compute=compute)
 
 
 def _ac_input_present(packet: Packet) -> float | None:
@@ -192,26 +192,26 @@ def _ac_input_present(packet: Packet) -> float | None:
 
 DC_VOLTS_FIELD = Number(
     metric="magnum_inverter_dc_volts",
-    help="Battery volts at the inverter; a battery monitor measures better",
+    help="Battery voltage at the inverter; a battery monitor is more accurate",
     place=_at(DC_VOLTS, 2),
     scale=TENTH,
     source=PROTOCOL,
 )
 DC_AMPERES_FIELD = Number(
     metric="magnum_inverter_dc_amperes",
-    help="Battery amperes, + into the battery, - out of it; the packet gives the size, the state the sign",
-    place=Worked(how=f"{_dc_amperes}, with the sign of byte {STATE}", work=_signed_dc_amperes),
+    help="Battery current of the inverter, + into the battery, - out of it; its sign comes from the state",
+    place=Computed(how=f"{_dc_amperes}, with the sign of byte {STATE}", compute=_signed_dc_amperes),
     source=CAPTURE,
 )
 AC_OUTPUT_VOLTS_FIELD = Number(
     metric="magnum_inverter_ac_output_volts",
-    help="AC output volts",
+    help="AC output voltage",
     place=_at(AC_OUTPUT_VOLTS),
     source=PROTOCOL,
 )
 AC_INPUT_VOLTS = Number(
     metric="magnum_inverter_ac_input_volts",
-    help="AC input volts, an estimate: the peak-like raw number divided by 1.5, as metered on three sites",
+    help="AC input voltage, estimated: the raw number divided by 1.5, as metered on three sites",
     place=_ac_input_peak,
     scale=Fraction(2, 3),
     source=CAPTURE,
@@ -219,15 +219,17 @@ AC_INPUT_VOLTS = Number(
 )
 AC_INPUT_AMPERES_FIELD = Number(
     metric="magnum_inverter_ac_input_amperes",
-    help="AC input amperes",
+    help="AC input current",
     place=_grid_amperes,
     source=PROTOCOL,
     confidence=Confidence.LIKELY,
 )
 LOAD_AMPERES = Number(
     metric="magnum_inverter_ac_output_amperes",
-    help="AC load amperes: what passes the inverter when it inverts, input less that with AC in, both in load support",
-    place=Worked(how=f"inverter packet of 21, bytes {AC_INPUT_AMPERES} and {AC_INVERTER_AMPERES}", work=_load_amperes),
+    help="AC load current: while inverting the inverter's, with AC in input less charger, in load support their sum",
+    place=Computed(
+        how=f"inverter packet of 21, bytes {AC_INPUT_AMPERES} and {AC_INVERTER_AMPERES}", compute=_load_amperes
+    ),
     source=CAPTURE,
     confidence=Confidence.LIKELY,
 )
@@ -240,14 +242,14 @@ AC_OUTPUT_WATTS = Number(
 )
 AC_INPUT_WATTS = Number(
     metric="magnum_inverter_ac_input_watts",
-    help="Apparent power of the AC input, by the estimated volts",
+    help="Apparent power of the AC input, by the estimated voltage",
     place=_product(AC_INPUT_VOLTS, AC_INPUT_AMPERES_FIELD),
     source=CAPTURE,
     confidence=Confidence.LIKELY,
 )
 DC_WATTS = Number(
     metric="magnum_inverter_dc_watts",
-    help="Battery power of the inverter, + into the battery",
+    help="Battery power of the inverter, + into the battery, - out of it",
     place=_product(DC_VOLTS_FIELD, DC_AMPERES_FIELD),
     source=CAPTURE,
 )
@@ -255,7 +257,7 @@ DC_WATTS = Number(
 FIELDS: tuple[Field[Packet], ...] = (
     Info(
         metric="magnum_inverter_info",
-        help="The inverter: model, firmware revision, place in a stack, and the nominal battery volts of its model",
+        help="Model, firmware revision, place in a stack and nominal battery volts of the inverter",
         place=_at(MODEL),
         texts={
             "model": lambda packet: inverter_models.name(packet.payload[MODEL]),
@@ -270,14 +272,14 @@ FIELDS: tuple[Field[Packet], ...] = (
     Number(metric="magnum_inverter_model_code", help="Raw model code", place=_at(MODEL), source=PROTOCOL),
     States(
         metric="magnum_inverter_state",
-        help="What the inverter/charger does",
+        help="State of the inverter/charger",
         place=_state,
         names=STATES,
         source=f"{PROTOCOL}; 0x0A and 0x0B: {MAGNUM2MQTT}",
     ),
     States(
         metric="magnum_inverter_fault",
-        help="The fault that it shows",
+        help="Fault of the inverter/charger",
         place=_at(FAULT),
         label="fault",
         names=FAULTS,
@@ -288,24 +290,24 @@ FIELDS: tuple[Field[Packet], ...] = (
     AC_OUTPUT_VOLTS_FIELD,
     Number(
         metric="magnum_inverter_ac_input_peak_volts",
-        help="The raw number that the inverter sends for its AC input: near the peak, not the effective volts",
+        help="Raw number for the AC input voltage: close to the peak, not the effective voltage",
         place=_ac_input_peak,
         source=PROTOCOL,
     ),
     AC_INPUT_VOLTS,
     Number(
         metric="magnum_inverter_ac_input_present",
-        help=f"1 with AC on the input, from a generator or the grid: at least {AC_PRESENT_VOLTS} estimated volts",
-        place=Worked(how=str(_ac_input_peak), work=_ac_input_present),
+        help=f"1 with AC at the input, from a generator or the grid: estimated at {AC_PRESENT_VOLTS} V or more",
+        place=Computed(how=str(_ac_input_peak), compute=_ac_input_present),
         source=CAPTURE,
         confidence=Confidence.LIKELY,
     ),
     Flags(
         metric="magnum_inverter_led",
-        help="The lamps of the inverter; one that blinks counts as lit",
-        place=Worked(
+        help="Lamps of the inverter; a blinking lamp counts as lit",
+        place=Computed(
             how="inverter packet, bytes 8 and 9, over the last second",
-            work=lambda packet: bool(packet.payload[INVERTER_LED]) | bool(packet.payload[CHARGER_LED]) << 1,
+            compute=lambda packet: bool(packet.payload[INVERTER_LED]) | bool(packet.payload[CHARGER_LED]) << 1,
         ),
         label="led",
         bits={1: "inverter", 2: "charger"},
@@ -313,7 +315,7 @@ FIELDS: tuple[Field[Packet], ...] = (
     ),
     Number(
         metric="magnum_inverter_battery_celsius",
-        help="Battery temperature at the inverter's sensor; without a sensor it is not a temperature",
+        help="Battery temperature at the inverter's sensor; meaningless without a sensor",
         place=_at(11, high=150),
         source=PROTOCOL,
     ),
@@ -331,7 +333,7 @@ FIELDS: tuple[Field[Packet], ...] = (
     ),
     Number(
         metric="magnum_inverter_ac_frequency_hertz",
-        help="AC output frequency, 0 with no output",
+        help="AC output frequency; 0 without output",
         place=_in_modern(18, 2),
         scale=TENTH,
         source=PROTOCOL,
@@ -339,7 +341,7 @@ FIELDS: tuple[Field[Packet], ...] = (
     AC_INPUT_AMPERES_FIELD,
     Number(
         metric="magnum_inverter_ac_inverter_amperes",
-        help="AC amperes through the inverter/charger itself",
+        help="AC current through the inverter/charger itself",
         place=_inverter_amperes,
         source=CAPTURE,
         confidence=Confidence.LIKELY,

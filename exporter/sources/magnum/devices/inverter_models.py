@@ -1,4 +1,4 @@
-"""The inverter models by code, with their nominal voltage, and what is done about a code that nobody has listed.
+"""The inverter models by code, with their nominal voltage, and a rule for unlisted codes.
 
 Codes: Magnum networking protocol, 2009-10-15; additions by pymagnum and magnum2mqtt.
 """
@@ -61,9 +61,9 @@ def name(code: int) -> str:
 
 
 def nominal_volts(code: int, dc_volts: float) -> int | None:
-    """Return 12, 24 or 48, or None when an unlisted code and the measured volts contradict each other.
+    """Return the nominal voltage: 12, 24 or 48; None when an unlisted code contradicts the measured volts.
 
-    An unlisted code is judged by where it stands among the listed ones, and only if the battery agrees.
+    Codes rise with the voltage, so an unlisted one is judged by its place among the listed ones.
     """
     if code in MODELS:
         return MODELS[code][1]

@@ -1,6 +1,6 @@
-"""What the remote sends: the settings on every packet, and the page that its last byte, the footer, names.
+"""The packets of the remote control: settings in every packet, then the page that the last byte (footer) selects.
 
-A setting that is off, or whose page has not been seen, is absent.
+A setting that is off, or whose page has not been received, is absent.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from exporter.fields import Confidence, Field, Flags, Info, Place, States, quantity
-from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PROTOCOL, At, Packet, Worked, revision_text
+from exporter.fields import Computed, Confidence, Field, Flags, Info, Place, States, quantity
+from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PROTOCOL, At, Packet, revision_text
 from exporter.sources.magnum.units import (
     FAHRENHEIT,
     FREEZING_FAHRENHEIT,
@@ -63,16 +63,16 @@ _base = partial(At, "remote packet")
 
 
 def modern(packet: Packet) -> bool:
-    """Say whether the packet has a page and a footer, which the classic one of 16 bytes lacks."""
+    """Return whether the packet has 21 bytes; the classic one of 16 has no page and no footer."""
     return len(packet.payload) == LENGTH
 
 
 def _in_modern(place: At) -> Place[Packet]:
-    return Worked(how=f"{place} of 21", work=lambda packet: place.read(packet) if modern(packet) else None)
+    return Computed(how=f"{place} of 21", compute=lambda packet: place.read(packet) if modern(packet) else None)
 
 
 def _in_classic(place: At) -> Place[Packet]:
-    return Worked(how=f"{place} of 16", work=lambda packet: None if modern(packet) else place.read(packet))
+    return Computed(how=f"{place} of 16", compute=lambda packet: None if modern(packet) else place.read(packet))
 
 
 def _low_battery_cutout(packet: Packet) -> float | None:
@@ -83,11 +83,11 @@ def _low_battery_cutout(packet: Packet) -> float | None:
 
 
 def _table(place: At, table: Mapping[int, int]) -> Place[Packet]:
-    def work(packet: Packet) -> float | None:
+    def compute(packet: Packet) -> float | None:
         raw = place.read(packet)
         return None if raw is None else table.get(raw)
 
-    return Worked(how=f"{place}, by table", work=work)
+    return Computed(how=f"{place}, by table", compute=compute)
 
 
 _custom_absorb = _base(BATTERY_TYPE, low=FIRST_CUSTOM_TYPE, per_12_volts=True)
@@ -105,32 +105,32 @@ _setting = partial(quantity, "magnum_remote", source=PROTOCOL)
 BASE: tuple[Field[Packet], ...] = (
     Info(
         metric="magnum_remote_info",
-        help="The remote control and its firmware revision",
+        help="Firmware revision of the remote control",
         place=_base(REVISION),
         texts={"revision": partial(revision_text, REVISION)},
         source=PROTOCOL,
     ),
-    _setting("search_watts", "Load that ends the inverter's search; absent when search is off", _base(1, absent=OFF)),
+    _setting("search_watts", "Load at which the inverter leaves search mode; absent when off", _base(1, absent=OFF)),
     _setting(
         "battery_size_raw",
-        "Battery size in 10 Ah on old remotes, the absorb time on newer ones; see magnum_remote_battery_amphours",
+        "Battery size in 10 Ah on old remotes, absorb time on newer ones; see magnum_remote_battery_amphours",
         _base(2),
         source=CAPTURE,
     ),
     States(
         metric="magnum_remote_battery_type",
-        help="Battery type, by which the charger's volts are chosen",
+        help="Battery type, which sets the charger's voltages",
         place=_base(BATTERY_TYPE),
         label="type",
         names=BATTERY_TYPES,
         source=PROTOCOL,
     ),
-    _setting("absorb_volts", "Absorb volts, when the battery type is custom", _custom_absorb, TENTH),
-    _setting("charge_rate_ratio", "Largest charge current as a part of what the charger can", _base(4), PERCENT),
-    _setting("ac_input_amperes", "Largest current from the AC input", _base(5)),
+    _setting("absorb_volts", "Absorb voltage; absent unless the battery type is custom", _custom_absorb, TENTH),
+    _setting("charge_rate_ratio", "Highest charge current, as a share of the charger's maximum", _base(4), PERCENT),
+    _setting("ac_input_amperes", "Highest current from the AC input", _base(5)),
     _setting(
         "ambient_celsius",
-        "Temperature at a classic remote",
+        "Ambient temperature at a classic remote",
         _in_classic(_base(7)),
         confidence=Confidence.LIKELY,
     ),
@@ -142,7 +142,7 @@ BASE: tuple[Field[Packet], ...] = (
     ),
     Flags(
         metric="magnum_remote_forced",
-        help="Charge stages that the owner forces or forbids",
+        help="Charge stages that the owner has forced or disabled",
         place=_in_modern(_base(7)),
         label="stage",
         bits=FORCED,
@@ -150,7 +150,7 @@ BASE: tuple[Field[Packet], ...] = (
     ),
     States(
         metric="magnum_remote_generator_start",
-        help="How the generator may start by itself; 5 and 8 both mean on, each by one source",
+        help="Automatic start mode of the generator; 5 and 8 both mean on, each by one source",
         place=_base(8),
         label="mode",
         names=START_MODES,
@@ -159,28 +159,28 @@ BASE: tuple[Field[Packet], ...] = (
     ),
     _setting(
         "low_battery_cutout_volts",
-        "Battery volts at which the inverter stops",
-        Worked(how="remote packet, byte 9, doubled on 48 V", work=_low_battery_cutout),
+        "Battery voltage at which the inverter stops",
+        Computed(how="remote packet, byte 9, doubled on 48 V", compute=_low_battery_cutout),
         TENTH,
         source=CAPTURE,
     ),
     _setting(
         "ac_input_cutout_volts",
-        "AC input volts under which the charger lets go; twice this on export models",
+        "AC input voltage below which the charger disconnects; twice this on export models",
         _table(_base(10), CUTOUT_VOLTS),
     ),
-    _setting("ac_input_cutout_code", "Raw code of the AC cut-out; 255 is: ignore the AC input", _base(10)),
-    _setting("float_volts", "Float volts", _in_modern(_base(11, absent=OFF, per_12_volts=True)), TENTH),
+    _setting("ac_input_cutout_code", "Raw code of the AC cut-out; 255: the AC input is ignored", _base(10)),
+    _setting("float_volts", "Float voltage", _in_modern(_base(11, absent=OFF, per_12_volts=True)), TENTH),
     _setting(
         "equalize_offset_volts",
-        "How far equalizing goes above absorb",
+        "Equalize voltage minus absorb voltage",
         _in_modern(_equalize_offset),
         TENTH,
     ),
     _setting(
         "equalize_volts",
-        "Equalize volts, when the battery type is custom",
-        Worked(how="remote packet, bytes 3 and 12", work=_equalize),
+        "Equalize voltage; absent unless the battery type is custom",
+        Computed(how="remote packet, bytes 3 and 12", compute=_equalize),
         TENTH,
     ),
     _setting("absorb_seconds", "Absorb time", _in_modern(_base(13)), SECONDS_IN_TENTH_HOUR),
@@ -190,40 +190,40 @@ BASE: tuple[Field[Packet], ...] = (
 def _clock(packet_name: str, *, zero_is_unset: bool) -> Place[Packet]:
     hours, minutes = At(packet_name, 14, high=23), At(packet_name, 15, high=59)
 
-    def work(packet: Packet) -> float | None:
+    def compute(packet: Packet) -> float | None:
         hour, minute = hours.read(packet), minutes.read(packet)
         if hour is None or minute is None or (zero_is_unset and not hour and not minute):
             return None
         return hour * 3600 + minute * 60
 
-    return Worked(how=f"{packet_name}, bytes 14-15", work=work)
+    return Computed(how=f"{packet_name}, bytes 14-15", compute=compute)
 
 
 def _delay(place: At) -> Place[Packet]:
-    def work(packet: Packet) -> float | None:
+    def compute(packet: Packet) -> float | None:
         raw = place.read(packet)
         if raw is None:
             return None
         return (raw & 0x7F) * 60 if raw & 0x80 else raw
 
-    return Worked(how=f"{place}; bit 7: minutes, else seconds", work=work)
+    return Computed(how=f"{place}; bit 7: minutes, else seconds", compute=compute)
 
 
 def _daily(begin: At, end: At, which: At) -> Place[Packet]:
-    """Return a time of day in quarter hours, absent when begin and end are the same: that turns it off."""
+    """Return the place of a time of day in quarter hours; absent when begin and end are equal, which turns it off."""
 
-    def work(packet: Packet) -> float | None:
+    def compute(packet: Packet) -> float | None:
         first, last = begin.read(packet), end.read(packet)
         if first is None or last is None or (first - last) % QUARTER_HOURS_IN_DAY == 0:
             return None
         return which.read(packet)
 
-    return Worked(how=str(which), work=work)
+    return Computed(how=str(which), compute=compute)
 
 
 def _switched_by(switch: At, place: Place[Packet]) -> Place[Packet]:
-    """Return a number that means something only when the setting at `switch` is not off."""
-    return Worked(how=str(place), work=lambda packet: place.read(packet) if switch.read(packet) else None)
+    """Return the place of a number that is absent when the setting at `switch` is off."""
+    return Computed(how=str(place), compute=lambda packet: place.read(packet) if switch.read(packet) else None)
 
 
 _11 = partial(At, "remote packet, footer 11")
@@ -244,10 +244,10 @@ _pt = partial(_setting, source=MAGNUM2MQTT, confidence=Confidence.UNVERIFIED)
 PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
     0x00: (),
     0x11: (
-        _ac2("ac_input_2_amperes", "Largest current from the second AC input", _11(14)),
+        _ac2("ac_input_2_amperes", "Highest current from the second AC input", _11(14)),
         _ac2(
             "ac_input_2_cutout_volts",
-            "Volts of the second AC input under which the charger lets go",
+            "Voltage of the second AC input below which the charger disconnects",
             _table(_11(15), CUTOUT_VOLTS),
         ),
         _ac2("ac_input_2_cutout_code", "Raw code of the second AC input's cut-out", _11(15)),
@@ -255,27 +255,27 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
     0x80: (
         _setting(
             "battery_efficiency_ratio",
-            "Charge efficiency that the battery monitor counts with; absent when it finds it out by itself",
+            "Charge efficiency set in the battery monitor; absent when automatic",
             _80(16, absent=OFF),
             PERCENT,
         ),
         States(
             metric="magnum_remote_bmk_reset",
-            help="What the owner just now resets in the battery monitor",
+            help="What the owner is resetting in the battery monitor",
             place=_80(17),
             label="what",
             names={0: "none", 1: "min_volts", 2: "max_volts", 3: "trip_amphours", 4: "lifetime_amphours"},
             source=PROTOCOL,
         ),
-        _setting("battery_amphours", "Battery size that the battery monitor counts with", _80(18), TEN),
+        _setting("battery_amphours", "Battery size set in the battery monitor", _80(18), TEN),
     ),
     0xA0: (
         _setting(
             "clock_seconds",
-            "The remote's clock, since midnight, local time",
+            "Clock of the remote: seconds since midnight, local time",
             _clock("remote packet, footer A0", zero_is_unset=False),
         ),
-        _setting("generator_run_seconds", "How long a started generator runs", _a0(16), SECONDS_IN_TENTH_HOUR),
+        _setting("generator_run_seconds", "Run time of a generator start", _a0(16), SECONDS_IN_TENTH_HOUR),
         _setting(
             "generator_start_celsius",
             "Temperature at which the generator starts; absent when off",
@@ -285,13 +285,13 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
         ),
         _setting(
             "generator_start_volts",
-            "Battery volts at which the generator starts; absent when off",
+            "Battery voltage at which the generator starts; absent when off",
             _a0(18, absent=OFF, per_12_volts=True),
             TENTH,
         ),
         States(
             metric="magnum_remote_quiet",
-            help="Which quiet time is chosen: 21-7, 21-8, 21-9, 22-8 or 23-8 h; from AGS 5.0 first is the time of A3",
+            help="Selected quiet time: 21-7, 21-8, 21-9, 22-8 or 23-8 h; from AGS 5.0 first is the time of page A3",
             place=_a0(19),
             label="time",
             names=QUIET_MODES,
@@ -307,21 +307,21 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
         ),
         _setting(
             "generator_stop_time_seconds",
-            "Time of day at which it stops, since midnight; absent when off",
+            "Time of day at which the generator stops, since midnight; absent when off",
             _daily(_a1(14), _a1(15), _a1(15)),
             SECONDS_IN_QUARTER_HOUR,
         ),
         _setting(
             "generator_stop_volts",
-            "Battery volts at which the generator stops; absent when it stops at float",
+            "Battery voltage at which the generator stops; absent when it stops at float",
             _a1(16, absent=OFF | AT_FLOAT, per_12_volts=True),
             TENTH,
         ),
-        _setting("generator_start_volts_delay_seconds", "How long the start volts must last", _delay(_a1(17))),
-        _setting("generator_stop_volts_delay_seconds", "How long the stop volts must last", _delay(_a1(18))),
+        _setting("generator_start_volts_delay_seconds", "How long the start voltage must last", _delay(_a1(17))),
+        _setting("generator_stop_volts_delay_seconds", "How long the stop voltage must last", _delay(_a1(18))),
         _setting(
             "generator_max_run_seconds",
-            "Longest run that the generator starter allows; absent when off",
+            "Longest run of the generator; absent when off",
             _a1(19, absent=OFF),
             SECONDS_IN_TENTH_HOUR,
         ),
@@ -335,7 +335,7 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
         ),
         _setting(
             "generator_stop_soc_ratio",
-            "State of charge at which it stops; absent when off",
+            "State of charge at which the generator stops; absent when off",
             _switched_by(_a2(14), _a2(15, high=100)),
             PERCENT,
         ),
@@ -351,7 +351,7 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
         ),
         _setting(
             "generator_stop_amperes",
-            "AC load at which it stops; absent when off",
+            "AC load at which the generator stops; absent when off",
             _switched_by(_a2(16), _a2(18)),
         ),
         _setting(
@@ -363,7 +363,7 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
     0xA3: (
         _setting(
             "quiet_begin_seconds",
-            "Begin of the quiet time, since midnight; absent when off",
+            "Start of the quiet time, since midnight; absent when off",
             _daily(_a3(14), _a3(15), _a3(14)),
             SECONDS_IN_QUARTER_HOUR,
         ),
@@ -382,39 +382,39 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
         ),
         _setting(
             "exercise_start_seconds",
-            "Time of day of exercise runs, since midnight; absent when off",
+            "Time of day at which an exercise run starts, since midnight; absent when off",
             _switched_by(_a3(16), _a3(17)),
             SECONDS_IN_QUARTER_HOUR,
             source=CAPTURE,
         ),
         _setting(
             "exercise_run_seconds",
-            "Length of exercise runs; absent when off",
+            "Length of an exercise run; absent when off",
             _switched_by(_a3(16), _a3(18)),
             SECONDS_IN_TENTH_HOUR,
             source=CAPTURE,
         ),
         _setting(
             "topoff_seconds",
-            "How long the generator goes on after it is full",
+            "How long the generator runs on after the battery is full",
             _a3(19),
             SECONDS_IN_MINUTE,
             source=CAPTURE,
         ),
     ),
     0xA4: (
-        _setting("warm_up_seconds", "Time that the engine runs before it is loaded", _delay(_a4(14))),
-        _setting("cool_down_seconds", "Time that it runs on without load", _delay(_a4(15))),
+        _setting("warm_up_seconds", "How long the engine runs before the load is connected", _delay(_a4(14))),
+        _setting("cool_down_seconds", "How long the engine runs on without load", _delay(_a4(15))),
         _setting(
             "full_soc_start_interval_raw",
-            "Probably the days between starts for a full battery",
+            "Probably the days between starts to reach 100 %",
             _a4(16),
             source=CAPTURE,
             confidence=Confidence.UNVERIFIED,
         ),
         _setting(
             "full_soc_start_time_raw",
-            "Probably the time of day of such starts, in quarter hours",
+            "Probably the time of day of starts to reach 100 %, in quarter hours",
             _a4(17),
             source=CAPTURE,
             confidence=Confidence.UNVERIFIED,
@@ -423,7 +423,7 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
     0xC0: (
         States(
             metric="magnum_remote_pt100_force",
-            help="Charge stage that the owner forces on the solar controller",
+            help="Charge stage that the owner has forced on the solar controller",
             place=_c0(14, mask=0x07),
             label="stage",
             names={0: "multistage", 1: "off", 2: "float", 3: "bulk", 4: "equalize"},
@@ -432,7 +432,7 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
         ),
         States(
             metric="magnum_remote_pt100_relay",
-            help="What the owner makes the solar controller's relay do",
+            help="Setting of the solar controller's relay",
             place=_c0(15, mask=0x03),
             label="mode",
             names={0: "auto", 1: "off", 2: "toggle", 3: "on"},
@@ -441,7 +441,7 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
         ),
         States(
             metric="magnum_remote_pt100_buzzer",
-            help="What the owner makes the solar controller's buzzer do",
+            help="Setting of the solar controller's buzzer",
             place=_c0(15, mask=0x0C, shift=2),
             label="mode",
             names={0: "auto", 1: "off", 2: "toggle", 3: "on"},
@@ -450,37 +450,46 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
         ),
         States(
             metric="magnum_remote_pt100_reset",
-            help="What the owner just now resets in the solar controller",
+            help="What the owner is resetting in the solar controller",
             place=_c0(16),
             label="what",
             names={0: "none", 1: "energy", 2: "faults", 3: "unit"},
             source=MAGNUM2MQTT,
             confidence=Confidence.LIKELY,
         ),
-        _ac2("pt100_unit", "Solar controller that the remote asks", _c0(17, mask=0x07)),
-        _ac2("pt100_wanted_packet", "Packet that it asks for", _c0(17, mask=0xF8, shift=3)),
-        _pt("pt100_wanted_record", "Log record that it asks for", _c0(18, 2)),
+        _ac2("pt100_unit", "Address of the solar controller that the remote polls", _c0(17, mask=0x07)),
+        _ac2(
+            "pt100_wanted_packet",
+            "Packet that the remote requests from the solar controller",
+            _c0(17, mask=0xF8, shift=3),
+        ),
+        _pt("pt100_wanted_record", "Log record that the remote requests from the solar controller", _c0(18, 2)),
     ),
     0xC1: (
-        _pt("pt100_relay_on_volts", "Volts at which the solar controller's relay closes", _c1(14), TENTH),
-        _pt("pt100_relay_off_volts", "Volts at which it opens", _c1(15), TENTH),
-        _pt("pt100_relay_on_delay_seconds", "How long the closing volts must last", _delay(_c1(16))),
-        _pt("pt100_relay_off_delay_seconds", "How long the opening volts must last", _delay(_c1(17))),
-        _pt("pt100_temperature_compensation_raw", "Temperature compensation, its unit not published", _c1(18)),
-        _pt("pt100_power_save_seconds", "Time to the display's power saving", _c1(19), SECONDS_IN_MINUTE),
+        _pt("pt100_relay_on_volts", "Voltage at which the solar controller's relay closes", _c1(14), TENTH),
+        _pt("pt100_relay_off_volts", "Voltage at which the solar controller's relay opens", _c1(15), TENTH),
+        _pt("pt100_relay_on_delay_seconds", "How long the voltage must last before the relay closes", _delay(_c1(16))),
+        _pt("pt100_relay_off_delay_seconds", "How long the voltage must last before the relay opens", _delay(_c1(17))),
+        _pt("pt100_temperature_compensation_raw", "Temperature compensation; its unit is not published", _c1(18)),
+        _pt("pt100_power_save_seconds", "Time until the display saves power", _c1(19), SECONDS_IN_MINUTE),
     ),
     0xC2: (
-        _pt("pt100_alarm_on_volts", "Volts at which the solar controller's alarm sounds", _c2(14), TENTH),
-        _pt("pt100_alarm_off_volts", "Volts at which it ends", _c2(15), TENTH),
-        _pt("pt100_alarm_on_delay_seconds", "How long the alarm's volts must last", _delay(_c2(16))),
-        _pt("pt100_alarm_off_delay_seconds", "How long the volts of its end must last", _delay(_c2(17))),
+        _pt("pt100_alarm_on_volts", "Voltage at which the solar controller's alarm starts", _c2(14), TENTH),
+        _pt("pt100_alarm_off_volts", "Voltage at which the solar controller's alarm ends", _c2(15), TENTH),
+        _pt("pt100_alarm_on_delay_seconds", "How long the voltage must last before the alarm starts", _delay(_c2(16))),
+        _pt("pt100_alarm_off_delay_seconds", "How long the voltage must last before the alarm ends", _delay(_c2(17))),
         _pt(
             "pt100_equalize_seconds",
-            "How long equalizing by the solar controller lasts",
+            "Equalize time of the solar controller",
             _c2(18),
             SECONDS_IN_TENTH_HOUR,
         ),
-        _pt("pt100_charge_rate_ratio", "Largest current of the solar controller", _c2(19, mask=0x7F), PERCENT),
+        _pt(
+            "pt100_charge_rate_ratio",
+            "Highest charge current of the solar controller, as a share of its maximum",
+            _c2(19, mask=0x7F),
+            PERCENT,
+        ),
         Flags(
             metric="magnum_remote_pt100_options",
             help="Options of the solar controller",
@@ -492,12 +501,19 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
         ),
     ),
     0xC3: (
-        _pt("pt100_absorb_volts", "Absorb volts of the solar controller", _c3(14, per_12_volts=True), TENTH),
-        _pt("pt100_float_volts", "Float volts of the solar controller", _c3(15, per_12_volts=True), TENTH),
-        _pt("pt100_equalize_volts", "Equalize volts of the solar controller", _c3(16, per_12_volts=True), TENTH),
+        _pt("pt100_absorb_volts", "Absorb voltage of the solar controller", _c3(14, per_12_volts=True), TENTH),
+        _pt("pt100_float_volts", "Float voltage of the solar controller", _c3(15, per_12_volts=True), TENTH),
+        _pt("pt100_equalize_volts", "Equalize voltage of the solar controller", _c3(16, per_12_volts=True), TENTH),
         _pt("pt100_absorb_seconds", "Absorb time of the solar controller", _c3(17), SECONDS_IN_TENTH_HOUR),
-        _pt("pt100_rebulk_volts", "Volts at which bulk begins anew", _c3(18, per_12_volts=True), TENTH),
-        _pt("pt100_charge_compensation_raw", "Temperature compensation of charging, its unit not published", _c3(19)),
+        _pt(
+            "pt100_rebulk_volts",
+            "Voltage at which the solar controller returns to bulk",
+            _c3(18, per_12_volts=True),
+            TENTH,
+        ),
+        _pt(
+            "pt100_charge_compensation_raw", "Temperature compensation of charging; its unit is not published", _c3(19)
+        ),
     ),
     0xD0: (),
 }
@@ -508,7 +524,7 @@ SOLAR_VOLTS_FOOTER = 0xC3
 CLASSIC_PAGE: tuple[Field[Packet], ...] = (
     _setting(
         "clock_seconds",
-        "The remote's clock, since midnight, local time",
+        "Clock of the remote: seconds since midnight, local time",
         _clock("remote packet of 16", zero_is_unset=True),
         confidence=Confidence.LIKELY,
     ),
@@ -516,7 +532,7 @@ CLASSIC_PAGE: tuple[Field[Packet], ...] = (
 
 
 def page_name(footer: int) -> str:
-    """Return how the page is called in the label `frame`, such as remote_a0."""
+    """Return the page's value of the label `frame`, such as `remote_a0`."""
     return f"remote_{footer:02x}"
 
 

@@ -14,7 +14,7 @@ _rtr = partial(At, "RTR packet")
 FIELDS: tuple[Field[Packet], ...] = (
     Info(
         metric="magnum_rtr_info",
-        help="The router and its firmware revision",
+        help="Firmware revision of the router",
         place=_rtr(REVISION),
         texts={"revision": partial(revision_text, REVISION)},
         source=PROTOCOL,

@@ -1,7 +1,7 @@
-"""The packets of the solar controller PT-100: C1 now, C2 since it was installed, C3 and C4 its logs.
+"""The packets of the solar controller PT-100: C1 measurements, C2 totals and ratings, C3 daily log, C4 fault log.
 
-Nothing official is published. Resolved from magnum2mqtt's newer document, pymagnum's field work, the PT-100 owner's
-manual and one captured packet each of C1 and C2.
+Nothing official is published. Sources: magnum2mqtt's newer document, pymagnum, the PT-100 owner's manual, and one
+captured packet each of C1 and C2.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
 
-from exporter.fields import Confidence, Field, Flags, Info, Kind, States, quantity
-from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PYMAGNUM, At, Packet, Worked, revision_text
+from exporter.fields import Computed, Confidence, Field, Flags, Info, Kind, States, quantity
+from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PYMAGNUM, At, Packet, revision_text
 from exporter.sources.magnum.units import HUNDREDTH, JOULES_IN_KILOWATT_HOUR, SECONDS_IN_TENTH_HOUR, TENTH
 
 MODES: Mapping[int, str] = {0: "sleep", 1: "float", 2: "bulk", 3: "absorb", 4: "equalize"}
@@ -76,13 +76,15 @@ def unit(payload: bytes) -> int:
 
 
 def nominal_volts(packet: Packet) -> int | None:
-    """Return the nominal battery volts that a C2 packet tells; the inverter's may differ and does not count here."""
+    """Return the solar controller's nominal battery volts, from a C2 packet; the inverter's may differ."""
     raw = _nominal.read(packet)
     return None if raw is None else NOMINAL_VOLTS.get(raw)
 
 
-BATTERY_VOLTS = _seen("pt100_battery_volts", "Battery volts at the solar controller", _c1(4, 2), TENTH)
-BATTERY_AMPERES = _seen("pt100_battery_amperes", "Amperes into the battery", _c1(6, 2, signed=True), TENTH)
+BATTERY_VOLTS = _seen("pt100_battery_volts", "Battery voltage at the solar controller", _c1(4, 2), TENTH)
+BATTERY_AMPERES = _seen(
+    "pt100_battery_amperes", "Current from the solar controller into the battery", _c1(6, 2, signed=True), TENTH
+)
 
 
 def _battery_watts(packet: Packet) -> float | None:
@@ -102,7 +104,7 @@ C1: tuple[Field[Packet], ...] = (
     ),
     States(
         metric="magnum_pt100_regulation",
-        help="What the solar controller now regulates by",
+        help="What limits the solar controller's output now",
         place=_c1(2, mask=0xF0, shift=4),
         label="by",
         names=REGULATIONS,
@@ -110,7 +112,7 @@ C1: tuple[Field[Packet], ...] = (
     ),
     States(
         metric="magnum_pt100_fault",
-        help="The fault that the solar controller shows",
+        help="Fault of the solar controller",
         place=_c1(3, mask=0xF8, shift=3),
         label="fault",
         names=FAULTS,
@@ -121,15 +123,15 @@ C1: tuple[Field[Packet], ...] = (
     BATTERY_AMPERES,
     _seen(
         "pt100_battery_watts",
-        "Power into the battery",
-        Worked(how="magnum_pt100_battery_volts times magnum_pt100_battery_amperes", work=_battery_watts),
+        "Power from the solar controller into the battery",
+        Computed(how="magnum_pt100_battery_volts times magnum_pt100_battery_amperes", compute=_battery_watts),
     ),
-    _seen("pt100_pv_volts", "Volts of the solar array", _c1(8, 2), TENTH),
-    _number("pt100_charge_seconds", "Time that it has charged today", _c1(10), SECONDS_IN_TENTH_HOUR),
-    _seen("pt100_target_volts", "Battery volts that it aims at", _c1(11, per_12_volts=True), TENTH),
+    _seen("pt100_pv_volts", "Voltage of the solar array", _c1(8, 2), TENTH),
+    _number("pt100_charge_seconds", "How long the solar controller has charged today", _c1(10), SECONDS_IN_TENTH_HOUR),
+    _seen("pt100_target_volts", "Battery voltage that the solar controller aims at", _c1(11, per_12_volts=True), TENTH),
     Flags(
         metric="magnum_pt100_flags",
-        help="What is switched on; a flag is the raw bit, sources disagree on which way the relay's is",
+        help="Outputs and states that are on, as raw bits; sources disagree on the meaning of the relay's bit",
         place=_c1(12),
         bits={0x01: "relay", 0x02: "alarm", 0x08: "fan", 0x10: "day"},
         source=PYMAGNUM,
@@ -137,7 +139,7 @@ C1: tuple[Field[Packet], ...] = (
     ),
     _seen(
         "pt100_battery_celsius",
-        "Battery temperature; absent with the sensor open or shorted",
+        "Battery temperature at the solar controller's sensor; absent with the sensor open or shorted",
         _c1(13, absent=frozenset({SENSOR_SHORTED, SENSOR_OPEN, 254, 255})),
     ),
     _seen("pt100_inductor_celsius", "Temperature of the inductor", _c1(14)),
@@ -147,7 +149,7 @@ C1: tuple[Field[Packet], ...] = (
 C2: tuple[Field[Packet], ...] = (
     Info(
         metric="magnum_pt100_info",
-        help="The solar controller: firmware revision and nominal battery volts",
+        help="Firmware revision and nominal battery volts of the solar controller",
         place=_c2(REVISION),
         texts={
             "revision": partial(revision_text, REVISION),
@@ -157,46 +159,52 @@ C2: tuple[Field[Packet], ...] = (
     ),
     _number(
         "pt100_energy_joules_total",
-        "Energy that it has charged in its life, in steps of 10 kWh",
+        "Energy charged over the solar controller's life, in steps of 10 kWh",
         _c2(2, 2),
         10 * JOULES_IN_KILOWATT_HOUR,
         kind=Kind.COUNTER,
     ),
     _number(
         "pt100_resettable_energy_joules",
-        "Energy since the owner's reset, in steps of 0.1 kWh",
+        "Energy charged since the owner's reset, in steps of 0.1 kWh",
         _c2(4, 2),
         JOULES_IN_KILOWATT_HOUR / 10,
     ),
     _number("pt100_ground_fault_amperes", "Ground fault current", _c2(6), HUNDREDTH, source=MAGNUM2MQTT),
-    _number("pt100_stacker_raw", "Raw bits of stacking", _c2(7, mask=0xFC, shift=2)),
+    _number("pt100_stacker_raw", "Raw bits of the stack settings", _c2(7, mask=0xFC, shift=2)),
     _number("pt100_switches_raw", "Raw positions of the DIP switches", _c2(8)),
     _number("pt100_model_raw", "Raw model number", _c2(10), source=CAPTURE),
     _number("pt100_rated_amperes", "Rated battery current", _c2(11), Fraction(5), source=CAPTURE),
-    _number("pt100_rated_pv_volts", "Rated volts of the array", _c2(12), Fraction(5), source=CAPTURE),
+    _number("pt100_rated_pv_volts", "Rated array voltage", _c2(12), Fraction(5), source=CAPTURE),
 )
 
 C3: tuple[Field[Packet], ...] = (
-    _unseen("pt100_log_record", "Number of the day in the log that the remote shows", _c3(1, 2, mask=0xFFF8, shift=3)),
-    _unseen("pt100_log_energy_joules", "Energy of that day", _c3(3), JOULES_IN_KILOWATT_HOUR / 10),
-    _unseen("pt100_log_max_pv_volts", "Highest array volts of that day", _c3(4)),
-    _unseen("pt100_log_max_pv_seconds", "When they were, in that day", _c3(5), SECONDS_IN_TENTH_HOUR),
-    _unseen("pt100_log_max_battery_volts", "Highest battery volts of that day", _c3(6)),
-    _unseen("pt100_log_max_battery_seconds", "When they were, in that day", _c3(7), SECONDS_IN_TENTH_HOUR),
-    _unseen("pt100_log_min_battery_volts", "Lowest battery volts of that day", _c3(8)),
-    _unseen("pt100_log_min_battery_seconds", "When they were, in that day", _c3(9), SECONDS_IN_TENTH_HOUR),
-    _unseen("pt100_log_run_seconds", "Time that it ran on that day", _c3(10), SECONDS_IN_TENTH_HOUR),
-    _unseen("pt100_log_amphours", "Ampere-hours of that day", _c3(11), Fraction(10)),
-    _unseen("pt100_log_peak_watts", "Highest power of that day", _c3(12), Fraction(100)),
-    _unseen("pt100_log_peak_seconds", "When it was, in that day", _c3(13), SECONDS_IN_TENTH_HOUR),
+    _unseen(
+        "pt100_log_record", "Number of the log record (a day) that the remote shows", _c3(1, 2, mask=0xFFF8, shift=3)
+    ),
+    _unseen("pt100_log_energy_joules", "Energy charged on that day", _c3(3), JOULES_IN_KILOWATT_HOUR / 10),
+    _unseen("pt100_log_max_pv_volts", "Highest array voltage on that day", _c3(4)),
+    _unseen("pt100_log_max_pv_seconds", "When it occurred, since the start of that day", _c3(5), SECONDS_IN_TENTH_HOUR),
+    _unseen("pt100_log_max_battery_volts", "Highest battery voltage on that day", _c3(6)),
+    _unseen(
+        "pt100_log_max_battery_seconds", "When it occurred, since the start of that day", _c3(7), SECONDS_IN_TENTH_HOUR
+    ),
+    _unseen("pt100_log_min_battery_volts", "Lowest battery voltage on that day", _c3(8)),
+    _unseen(
+        "pt100_log_min_battery_seconds", "When it occurred, since the start of that day", _c3(9), SECONDS_IN_TENTH_HOUR
+    ),
+    _unseen("pt100_log_run_seconds", "How long the solar controller ran on that day", _c3(10), SECONDS_IN_TENTH_HOUR),
+    _unseen("pt100_log_amphours", "Ampere-hours charged on that day", _c3(11), Fraction(10)),
+    _unseen("pt100_log_peak_watts", "Highest power on that day", _c3(12), Fraction(100)),
+    _unseen("pt100_log_peak_seconds", "When it occurred, since the start of that day", _c3(13), SECONDS_IN_TENTH_HOUR),
 )
 
 C4: tuple[Field[Packet], ...] = (
-    _unseen("pt100_fault_log_code", "Fault of the record in the fault log", _c4(1, mask=0xF8, shift=3)),
-    _unseen("pt100_fault_log_battery_volts", "Highest battery volts in that record", _c4(2)),
-    _unseen("pt100_fault_log_pv_volts", "Highest array volts in that record", _c4(3)),
-    _unseen("pt100_fault_log_difference_volts", "Largest array volts above the battery's in that record", _c4(4)),
+    _unseen("pt100_fault_log_code", "Fault in the shown record of the fault log", _c4(1, mask=0xF8, shift=3)),
+    _unseen("pt100_fault_log_battery_volts", "Highest battery voltage in that record", _c4(2)),
+    _unseen("pt100_fault_log_pv_volts", "Highest array voltage in that record", _c4(3)),
+    _unseen("pt100_fault_log_difference_volts", "Highest array voltage above the battery's in that record", _c4(4)),
     _unseen("pt100_fault_log_battery_celsius", "Highest battery temperature in that record", _c4(5)),
-    _unseen("pt100_fault_log_fet_celsius", "Transistors' temperature in that record", _c4(6)),
-    _unseen("pt100_fault_log_inductor_celsius", "Inductor's temperature in that record", _c4(7)),
+    _unseen("pt100_fault_log_fet_celsius", "Temperature of the power transistors in that record", _c4(6)),
+    _unseen("pt100_fault_log_inductor_celsius", "Temperature of the inductor in that record", _c4(7)),
 )
