@@ -28,14 +28,15 @@ tools: .venv/dev.stamp
 	@deploy/fetch-prometheus
 
 test-slow: .venv/slow.stamp tools
-	$(pytest) -n 4 --dist loadscope -p no:benchmark -m "slow and not browser and not vm"
+	$(pytest) -n 4 --dist loadscope -p no:benchmark --timeout 600 -m "slow and not browser and not vm"
 
 test-browser: .venv/browser.stamp tools
 	$(pytest) -m browser
 
+# Two machines, each with the tests of some files.
 test-vm: tools
 	@tests/vm/fetch-kernel
-	$(pytest) -m vm
+	$(pytest) -n 2 --dist loadfile -p no:benchmark -m vm
 
 bench: tools
 	$(pytest) -m bench

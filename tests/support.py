@@ -42,6 +42,18 @@ def wait_until(predicate: Callable[[], T | None], deadline_seconds: float, what:
         time.sleep(0.02)
 
 
+def waited_for_processor(process: int) -> float:
+    """Return for how many seconds in all a process's threads have been ready to run while others had the processors.
+
+    Linux's Documentation/scheduler/sched-stats.rst: the second number of schedstat.
+    """
+    nanoseconds = 0
+    for path in Path(f"/proc/{process}/task").glob("*/schedstat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            nanoseconds += int(path.read_text().split()[1])
+    return nanoseconds / 1e9
+
+
 class Process:
     """A command in a process group of its own, its output collected; leaving the context ends the whole group."""
 

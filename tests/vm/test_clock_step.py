@@ -10,16 +10,19 @@ import pytest
 from tests.vm.guest import clock_steps as story
 from tests.vm.harness.machine import Machine
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(1800)]
 
-SLOW = 4.0
-"""Seconds that an emulated processor may take over a page, a turn and an answer."""
+SLOW = 30.0
+"""Seconds that an emulated processor of a busy machine may take over a page, a turn and an answer.
+
+What a step of the clock moves, it moves by hours.
+"""
 
 
 def test_the_wall_clock_set_hours_forward_and_back_moves_no_deadline_debounce_lease_belief_or_budget(
     machine: Machine,
 ) -> None:
-    told = machine.check(f"{sys.executable} -m tests.vm.guest.clock_steps", deadline_seconds=900)
+    told = machine.check(f"{sys.executable} -m tests.vm.guest.clock_steps", deadline_seconds=1400)
     found = json.loads(told.splitlines()[-1])
     sys.stdout.write(json.dumps(found, indent=1))
     running = found["running"] + found["resumed"]

@@ -15,7 +15,7 @@ from tests.vm.harness.boards import GpioChip
 from tests.vm.harness.installation import ACTUATOR, main_process, running_actuator
 from tests.vm.harness.machine import Machine
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(1800)]
 
 COMMAND = f"{Path(sys.executable).parent}/generator-actuator"
 

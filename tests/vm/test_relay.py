@@ -9,7 +9,7 @@ import pytest
 from tests.vm.harness.boards import UsbRelay
 from tests.vm.harness.machine import Machine
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(1800)]
 
 BEGIN = """
 from actuator.relay import HidRelay, RelayError, driver

@@ -11,7 +11,7 @@ from tests.vm.harness.boards import HIDRAW, PYTHON, UsbRelay
 from tests.vm.harness.installation import ACTUATOR, main_process, running_actuator
 from tests.vm.harness.machine import Machine
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture

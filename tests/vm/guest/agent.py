@@ -1,4 +1,4 @@
-"""In the guest: runs the commands that come over a serial port, one JSON object a line, and answers likewise."""
+"""In the guest: runs the commands that come over a serial port, one JSON object a line; each answer has its number."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ def answer(request: dict[str, object]) -> dict[str, object]:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        return {"code": 124, "output": (error.stdout or b"").decode(errors="replace")}
-    return {"code": done.returncode, "output": done.stdout.decode(errors="replace")}
+        code, output = 124, error.stdout or b""
+    else:
+        code, output = done.returncode, done.stdout
+    return {"number": request["number"], "code": code, "output": output.decode(errors="replace")}
 
 
 def main() -> None:

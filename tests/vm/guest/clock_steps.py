@@ -20,14 +20,15 @@ from actuator.loop import clock
 from tests.actuator.harness.process import Actuator, kill, site
 from tests.support import wait_until
 
-HEARTBEAT_TIMEOUT, LEASE, DEBOUNCE, MAX_RUN, MIN_OFF, BUDGET = 24, 12, 12, 60, 20, 600
+# Two steps of the clock, of some 5 s each, fit into each span several times, on a busy machine too.
+HEARTBEAT_TIMEOUT, LEASE, DEBOUNCE, MAX_RUN, MIN_OFF, BUDGET = 60, 40, 40, 150, 40, 600
 SETTINGS = {
     "exporter": {"interval": "1s"},
     "debounce": dict.fromkeys(("start", "stop", "emergency"), f"{DEBOUNCE}s"),
     "alerts": {"heartbeat_timeout": f"{HEARTBEAT_TIMEOUT}s", "lease": f"{LEASE}s"},
     "limits": {"max_run": f"{MAX_RUN}s", "min_off": f"{MIN_OFF}s", "daily_budget": f"{BUDGET}s"},
 }
-LONG = 120.0
+LONG = 300.0
 """Seconds for anything to happen on an emulated processor."""
 
 

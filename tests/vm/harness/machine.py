@@ -15,12 +15,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from tests.support import ROOT, wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 KERNEL = ROOT / ".local" / "kernel"
 MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay", "vhci_hcd", "usbhid", "hid_generic")
@@ -135,6 +132,8 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.console = folder / "console.txt"
+        self._number = 0
+        self._received = b""
 
     def __enter__(self) -> Self:
         files = {
@@ -169,7 +168,7 @@ class Machine:
             text=True,
         )
         try:
-            self._connect(address, time.monotonic() + 400)
+            self._connect(address, time.monotonic() + 900)
         except BaseException:
             self._end()
             raise
@@ -178,12 +177,7 @@ class Machine:
     def _connect(self, address: Path, deadline: float) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         wait_until(lambda: self._connected(address), 60, "qemu opens the agent's serial port")
-        self._lines = self._read_lines()
-        self._socket.settimeout(max(1.0, deadline - time.monotonic()))
-        try:
-            hello = next(self._lines)
-        except TimeoutError:
-            raise AssertionError(f"the guest's agent did not answer; console:\n{self.console_text()}") from None
+        hello = self._next_line(deadline - time.monotonic())
         assert hello == {"agent": "ready"}, hello
 
     def _connected(self, address: Path) -> bool:
@@ -196,15 +190,18 @@ class Machine:
             return False
         return True
 
-    def _read_lines(self) -> Iterator[dict[str, object]]:
-        pending = b""
-        while True:
-            *lines, pending = pending.split(b"\n")
-            for line in lines:
-                yield json.loads(line)
-            received = self._socket.recv(65536)
+    def _next_line(self, seconds: float) -> dict[str, object]:
+        self._socket.settimeout(max(1.0, seconds))
+        while b"\n" not in self._received:
+            try:
+                received = self._socket.recv(65536)
+            except TimeoutError:
+                raise AssertionError(f"the guest's agent did not answer; console:\n{self.console_text()}") from None
             assert received, f"the guest ended; console:\n{self.console_text()}"
-            pending += received
+            self._received += received
+        line, _, self._received = self._received.partition(b"\n")
+        document: dict[str, object] = json.loads(line)
+        return document
 
     def console_text(self) -> str:
         """Return the end of what the guest's kernel and service manager have said so far."""
@@ -212,10 +209,13 @@ class Machine:
 
     def run(self, command: str, *, deadline_seconds: float = 120) -> Result:
         """Run a shell command in the guest, as root, in the project's folder; both its streams are the output."""
-        self._socket.sendall(json.dumps({"run": command, "timeout": deadline_seconds}).encode() + b"\n")
-        self._socket.settimeout(deadline_seconds + 30)
-        answer = next(self._lines)
-        return Result(int(str(answer["code"])), str(answer["output"]))
+        self._number += 1
+        request = {"number": self._number, "run": command, "timeout": deadline_seconds}
+        self._socket.sendall(json.dumps(request).encode() + b"\n")
+        while True:
+            answer = self._next_line(deadline_seconds + 120)
+            if answer["number"] == self._number:  # else it is of a command that the host has given up
+                return Result(int(str(answer["code"])), str(answer["output"]))
 
     def check(self, command: str, *, deadline_seconds: float = 120) -> str:
         """Run a command that has to succeed, and return its output."""
