@@ -42,13 +42,17 @@ def wait_until(predicate: Callable[[], T | None], deadline_seconds: float, what:
         time.sleep(0.02)
 
 
-def waited_for_processor(process: int) -> float:
-    """Return for how many seconds in all a process's threads have been ready to run while others had the processors.
+def waited_for_processor(process: int, *, threads: bool = False) -> float:
+    """Return for how many seconds in all a process has been ready to run while others had the processors.
 
-    Linux's Documentation/scheduler/sched-stats.rst: the second number of schedstat.
+    Source: the second number of schedstat, Documentation/scheduler/sched-stats.rst of the Linux kernel.
+
+    Args:
+        process: its number.
+        threads: add up all its threads, instead of its first one alone.
     """
     nanoseconds = 0
-    for path in Path(f"/proc/{process}/task").glob("*/schedstat"):
+    for path in Path(f"/proc/{process}").glob("task/*/schedstat" if threads else "schedstat"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
             nanoseconds += int(path.read_text().split()[1])
     return nanoseconds / 1e9
