@@ -33,10 +33,10 @@ test-slow: .venv/slow.stamp tools
 test-browser: .venv/browser.stamp tools
 	$(pytest) -m browser
 
-# Two machines, each with the tests of some files.
+# Two machines, each with the tests of some files; the first file waits longest.
 test-vm: tools
 	@tests/vm/fetch-kernel
-	$(pytest) -n 2 --dist loadfile -p no:benchmark -m vm
+	$(pytest) -n 2 --dist loadfile --no-loadscope-reorder -p no:benchmark -m vm
 
 bench: tools
 	$(pytest) -m bench
