@@ -1,4 +1,4 @@
-"""Three-stage charging: the volts that a charger holds, and when it goes on to the next stage."""
+"""Three-stage charging: the volts that a charger holds, and when it changes to the next stage."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from enum import Enum
 from simulator import settings
 
 REBULK_PER_12V = 12.6
-"""Below these volts for each 12 V of the bank, a charger in float begins again."""
+"""A charger in float starts over below these volts (per 12 V of the bank)."""
 
 TAIL_OF_CAPACITY = 0.015
-"""A battery that takes less than this share of its capacity in amperes is full: absorb ends early."""
+"""Absorb ends early once the current is below this share of the capacity: the battery is full."""
 
 
 class Stage(Enum):
@@ -24,7 +24,7 @@ class Stage(Enum):
 
 @dataclass(slots=True)
 class ThreeStage:
-    """One charger's regulation. Times are of the site (they run as fast as the battery does)."""
+    """The regulation of one charger. Its times are site seconds: they run as fast as the battery does."""
 
     settings: settings.Charger
     blocks: float
@@ -32,18 +32,18 @@ class ThreeStage:
     absorbed_seconds: float = 0.0
 
     def begin(self) -> None:
-        """Start over, as after the source has been away."""
+        """Start over with bulk, as after a loss of the source."""
         self.stage = Stage.BULK
         self.absorbed_seconds = 0.0
 
     @property
     def volts(self) -> float:
-        """The volts that are not exceeded in this stage."""
+        """The most volts in this stage."""
         per_12v = self.settings.float_per_12v if self.stage is Stage.FLOAT else self.settings.absorb_per_12v
         return per_12v * self.blocks
 
     def pass_time(self, volts: float, amperes: float, capacity_ampere_hours: float, site_seconds: float) -> None:
-        """Note the battery's volts and current over a time, and change the stage when they say so."""
+        """Change the stage by the battery's volts and current over a period."""
         if self.stage is Stage.BULK:
             if volts >= self.volts - 0.01 * self.blocks:
                 self.stage = Stage.ABSORB

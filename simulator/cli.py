@@ -1,4 +1,4 @@
-"""`offgrid-simulator`: a whole off-grid site on this machine."""
+"""The command `offgrid-simulator`: a whole off-grid site on this machine."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 import msgspec
 
 from simulator import settings
-from simulator.line import LineError
-from simulator.program import Program
+from simulator.pseudo_terminal import LinkError
+from simulator.service import Service
 from toolkit import config, flags, log
 
 DEFAULT_FILE = Path("simulator.yml")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; 0 when told to end, 1 when something could not be opened, 2 for a wrong config."""
+    """Run the command; return 0 after a signal to end, 1 when something cannot be opened, 2 for a wrong config."""
     arguments = _parser().parse_args(argv)
     try:
         site = _settings(arguments.config_file, arguments.speed)
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     log.setup(arguments.log_level, arguments.log_format)
     try:
         asyncio.run(_run(site))
-    except (LineError, OSError) as error:
+    except (LinkError, OSError) as error:
         log.get("simulator").error("cannot open", error=str(error))
         return 1
     return 0
@@ -50,13 +50,15 @@ def _parser() -> argparse.ArgumentParser:
         dest="config_file",
         type=Path,
         metavar="FILE",
-        help=f"the site (default: {DEFAULT_FILE}, and without one, a usual site)",
+        help=f"the site's configuration (default: {DEFAULT_FILE}, or a typical site when there is no such file)",
     )
     parser.add_argument(
-        "--config.check", dest="config_check", action="store_true", help="only say whether the configuration is right"
+        "--config.check", dest="config_check", action="store_true", help="check the configuration and exit"
     )
     parser.add_argument(
-        "--speed", type=float, help="how much faster battery, sun and load live; engine and wire do not (default: 1)"
+        "--speed",
+        type=float,
+        help="how many times as fast battery, sun and load run; engine and bus keep real time (default: 1)",
     )
     parser.add_argument("--log.level", dest="log_level", choices=flags.LEVELS, default="info")
     parser.add_argument("--log.format", dest="log_format", choices=flags.FORMATS, default="logfmt")
@@ -89,4 +91,4 @@ async def _run(site: settings.Site) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await Program(site).run(stop)
+    await Service(site).run(stop)

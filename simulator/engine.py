@@ -1,4 +1,4 @@
-"""The engine itself: it cranks, runs, burns, dies. Whether it should run is the starter's business."""
+"""The engine: it cranks, runs, burns fuel and stops. The AGS decides when."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simulator.faults import Faults
 
 @dataclass(slots=True)
 class Engine:
-    """The engine's state; seconds are of people, hours of burning those of the site."""
+    """The engine's state. It runs in real seconds and burns fuel in site seconds."""
 
     settings: settings.Engine
     faults: Faults
@@ -27,15 +27,15 @@ class Engine:
     def __post_init__(self) -> None:
         """Fill the tank."""
         self.fuel_litres = self.settings.fuel_litres
-        self._chance = random.Random(self.seed)  # noqa: S311 - a stubborn engine
+        self._chance = random.Random(self.seed)  # noqa: S311 - which attempts fail
 
     @property
     def has_fuel(self) -> bool:
-        """Whether anything comes out of the tank."""
+        """Whether fuel reaches the engine."""
         return self.fuel_litres > 0 and not self.faults.fuel_ends
 
     def crank(self) -> bool:
-        """Finish one attempt to start; return whether the engine runs now."""
+        """Finish one start attempt; return whether the engine runs."""
         if not self.running:
             unlucky = self._chance.random() < self.settings.start_failures
             if self.faults.engine_does_not_start or unlucky or not self.has_fuel:
@@ -52,19 +52,19 @@ class Engine:
             self.running = False
 
     def settle(self) -> None:
-        """Die, if there is a reason to."""
-        dies = self.faults.engine_dies is not None and self.running_seconds >= self.faults.engine_dies
-        if dies or not self.has_fuel:
+        """Stop if a fault or an empty tank stops it."""
+        stalls = self.faults.engine_dies is not None and self.running_seconds >= self.faults.engine_dies
+        if stalls or not self.has_fuel:
             self.running = False
 
     def until_change(self) -> float:
-        """Seconds until the engine does something by itself."""
+        """Return the seconds until the engine changes by itself."""
         if self.running and self.faults.engine_dies is not None:
             return max(0.0, self.faults.engine_dies - self.running_seconds)
         return float("inf")
 
     def pass_time(self, seconds: float, site_seconds: float, watts: float) -> None:
-        """Run for a time under a load of AC watts: half of the full consumption is there without any load."""
+        """Run for a time under a load of AC watts; without a load it burns half of what it burns at full load."""
         if not self.running:
             return
         self.running_seconds += seconds

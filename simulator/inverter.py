@@ -1,4 +1,4 @@
-"""The inverter/charger: it carries the load, from the battery or from its AC input, and charges when there is AC."""
+"""The inverter/charger: it powers the load from the battery or from its AC input, and charges from AC."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOW_BATTERY = 0x08
 
 
 class Status(IntEnum):
-    """Inverter packet, byte 0 (Magnum networking protocol, 2009-10-15); those that this site can be in."""
+    """Inverter packet, byte 0 (Magnum networking protocol, 2009-10-15); only those that this site uses."""
 
     CHARGER_STANDBY = 0x00
     FLOAT = 0x02
@@ -34,7 +34,7 @@ _CHARGING = {Stage.BULK: Status.BULK, Stage.ABSORB: Status.ABSORB, Stage.FLOAT: 
 
 @dataclass(slots=True)
 class Inverter:
-    """Its state. Watts are averages over the last step; `dc_watts` is positive into the battery."""
+    """The inverter's state. Watts are averages over the last step; `dc_watts` is positive into the battery."""
 
     settings: settings.Charger
     blocks: float
@@ -50,7 +50,7 @@ class Inverter:
     charging_ac_watts: float = 0.0
 
     def __post_init__(self) -> None:
-        """Put the charger into the inverter."""
+        """Make the charger."""
         self.charger = ThreeStage(self.settings, self.blocks)
 
     @property
@@ -71,7 +71,7 @@ class Inverter:
         return self.transferred or not self.low_battery
 
     def settle(self, volts: float, *, ac_at_input: bool, connected: bool) -> None:
-        """Look at the battery's volts and at the AC input: is it there, and may it be loaded?"""
+        """Update from the battery's volts and the AC input; `connected` is whether the AC may carry a load."""
         self.ac_at_input, self.connected = ac_at_input, connected
         if not (ac_at_input and connected):
             self.transferred = False
@@ -85,17 +85,17 @@ class Inverter:
             self.low_battery = False
 
     def until_change(self) -> float:
-        """Seconds until AC that is being looked at is taken."""
+        """Return the seconds until the inverter transfers to the AC that it qualifies."""
         if self.ac_at_input and self.connected and not self.transferred:
             return max(0.0, self.settings.ac_transfer_delay - self.qualified_seconds)
         return float("inf")
 
     def drawn_watts(self, load_watts: float) -> float:
-        """DC watts that it takes from the battery to carry a load of AC watts."""
+        """Return the DC watts that a load of AC watts draws from the battery."""
         return load_watts / EFFICIENCY + IDLE_WATTS
 
     def charge_watts(self, battery_volts: float, ac_watts_left: float) -> float:
-        """DC watts that the charger may give, by its amperes and by what the AC source has left."""
+        """Return the most DC watts of the charger: limited by its amperes and the AC watts left."""
         if not (self.transferred and self.charger_enabled):
             return 0.0
         return max(0.0, min(self.settings.amperes * battery_volts, ac_watts_left * CHARGE_EFFICIENCY))

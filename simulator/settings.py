@@ -1,4 +1,4 @@
-"""What a simulated site is made of: every number has a default, so that no file is needed."""
+"""The configuration of a simulated site; every key has a default, so no file is needed."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ LOAD_BY_THE_HOUR = (*_NIGHT, *_DAY, *_DAY, 800.0, 900.0, 900.0, 700.0, 400.0, 20
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of the file; unknown keys are refused."""
+    """A section of the file; unknown keys are an error."""
 
 
 def _positive(settings: Settings, *names: str) -> None:
     for name in names:
         if not getattr(settings, name) > 0:
-            raise ValueError(f"{name}: found {getattr(settings, name):g}, expected more than 0")
+            raise ValueError(f"{name}: got {getattr(settings, name):g}, expected more than 0")
 
 
 def _not_negative(settings: Settings, *names: str) -> None:
     for name in names:
         if getattr(settings, name) < 0:
-            raise ValueError(f"{name}: found {getattr(settings, name):g}, expected 0 or more")
+            raise ValueError(f"{name}: got {getattr(settings, name):g}, expected 0 or more")
 
 
 class Battery(Settings, frozen=True):
-    """A lead-acid bank. Without `internal_ohms` its resistance follows from its size (2 ohm ampere-hours per 12 V)."""
+    """A lead-acid bank. The default of `internal_ohms` follows from the capacity: 2 ohm ampere-hours per 12 V."""
 
     capacity_ampere_hours: float = 400.0
     soc: Ratio = Ratio(0.5)
@@ -39,14 +39,14 @@ class Battery(Settings, frozen=True):
     internal_ohms: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a bank that cannot be."""
+        """Check that the numbers are positive."""
         _positive(self, "capacity_ampere_hours", "charge_efficiency")
         if self.internal_ohms is not None:
             _positive(self, "internal_ohms")
 
 
 class Charger(Settings, frozen=True):
-    """The charging half of the inverter/charger: DC amperes at most, volts per 12 V of the bank."""
+    """The charger of the inverter/charger: its most DC amperes, and volts per 12 V of the bank."""
 
     amperes: float = 80.0
     absorb_per_12v: float = 14.6
@@ -55,16 +55,17 @@ class Charger(Settings, frozen=True):
     ac_transfer_delay: Duration = Duration(15)
 
     def __post_init__(self) -> None:
-        """Refuse volts that would never charge."""
+        """Check the signs of the numbers."""
         _positive(self, "amperes", "absorb_per_12v", "float_per_12v")
         _not_negative(self, "absorb_time", "ac_transfer_delay")
 
 
 class Engine(Settings, frozen=True):
-    """The engine and the starter's (AGS) times, in the seconds of people: `speed` does not touch them.
+    """The engine, and the times of its starter (AGS) in real seconds: `speed` does not change them.
 
-    `tail` is from the contact's release to the engine's stop, and its last part is `cool_down`. An engine that has died
-    is noticed after `noticed_after`; with `sensed: false` (2-wire standby) never: told to run is running.
+    `tail` is the time from the opening of the contact to the stop of the engine; it ends with `cool_down`. The AGS
+    notices after `noticed_after` that the engine has stopped by itself; with `sensed: false` (2-wire standby) it never
+    does.
     """
 
     watts: float = 5000.0
@@ -82,7 +83,7 @@ class Engine(Settings, frozen=True):
     litres_per_hour: float = 1.5
 
     def __post_init__(self) -> None:
-        """Refuse times that contradict each other."""
+        """Check the numbers, and that `tail` includes `cool_down`."""
         _positive(self, "watts", "attempts", "max_run")
         _not_negative(
             self,
@@ -90,11 +91,14 @@ class Engine(Settings, frozen=True):
             *("fuel_litres", "litres_per_hour"),
         )
         if self.cool_down > self.tail:
-            raise ValueError(f"cool_down: found {self.cool_down:g} s, expected at most tail ({self.tail:g} s)")
+            raise ValueError(f"cool_down: got {self.cool_down:g} s, expected at most tail ({self.tail:g} s)")
 
 
 class Sun(Settings, frozen=True):
-    """Panels behind their own charge controller; hours are of the site's day; `cloud` is how dark a dark hour gets."""
+    """Panels with their own charge controller; `rises` and `sets` are hours of the site's day.
+
+    `cloud` is the share of the power that the darkest hour loses.
+    """
 
     peak_watts: float = 1500.0
     rises: float = 7.0
@@ -102,14 +106,14 @@ class Sun(Settings, frozen=True):
     cloud: Ratio = Ratio(0.5)
 
     def __post_init__(self) -> None:
-        """Refuse a day that ends before it begins."""
+        """Check that the day ends after it begins."""
         _not_negative(self, "peak_watts", "rises")
         if not self.rises < self.sets <= 24:
-            raise ValueError(f"sets: found {self.sets:g}, expected an hour after rises ({self.rises:g}) and up to 24")
+            raise ValueError(f"sets: got {self.sets:g}, expected an hour after rises ({self.rises:g}) and up to 24")
 
 
 class Bus(Settings, frozen=True):
-    """The Magnum network: which devices speak on it, and the name that its serial port gets."""
+    """The Magnum network: the devices on it, and the link to its serial port."""
 
     link: str = str(Path(tempfile.gettempdir()) / "offgrid-magnum")
     nominal_volts: Literal[12, 24, 48] = 24
@@ -121,9 +125,9 @@ class Bus(Settings, frozen=True):
 
 
 class Relay(Settings, frozen=True):
-    """The Modbus relay board; its coil 0 is the generator's contact. Port 0: any free one, said when it is open.
+    """The Modbus relay board; its coil 0 is the generator's contact. Port 0 takes any free port and logs it.
 
-    With `link` it is on a serial port too, RTU at 9600 baud, for unit `unit_id`; over TCP every unit is meant.
+    With `link` it is also on a serial port: RTU at 9600 baud, unit `unit_id`. Over TCP it answers for any unit.
     """
 
     listen: str = "127.0.0.1:5020"
@@ -132,13 +136,13 @@ class Relay(Settings, frozen=True):
     coils: int = 8
 
     def __post_init__(self) -> None:
-        """Refuse a board that nobody makes."""
+        """Check the number of coils."""
         if not 1 <= self.coils <= 32:
-            raise ValueError(f"coils: found {self.coils}, expected 1 to 32")
+            raise ValueError(f"coils: got {self.coils}, expected 1 to 32")
 
 
 class Http(Settings, frozen=True):
-    """The interface for state and faults."""
+    """The HTTP API for state and faults."""
 
     listen: str = "127.0.0.1:10050"
 
@@ -151,10 +155,10 @@ class Classic(Settings, frozen=True):
 
 
 class Bms(Settings, frozen=True):
-    """The battery's own electronics on Modbus: TCP where it shall listen, RTU where it shall have a port, or both.
+    """A battery management system (BMS) on Modbus: TCP with `listen`, RTU with `link`, or both.
 
-    Without `unit_id` it is the profile's usual one, for RTU; over TCP every unit is meant, save on a GX. `echo` is an
-    adapter that hears itself.
+    The default of `unit_id` (RTU) is that of the profile. Over TCP it answers for any unit; only a GX has units of its
+    own. With `echo` the serial adapter repeats each request.
     """
 
     profile: Literal["victron-gx", "jk-bms", "pace", "seplos-v3", "renogy", "eg4-ll", "daly"] = "pace"
@@ -165,25 +169,25 @@ class Bms(Settings, frozen=True):
     echo: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a battery that nobody can reach."""
+        """Check that it has an address or a port."""
         if self.listen is None and self.link is None:
             raise ValueError(
-                'listen: found neither listen nor link, expected one: "127.0.0.1:5022", or a path for a port'
+                'listen: got neither listen nor link, expected an address such as "127.0.0.1:5022", or link with a path'
             )
         _positive(self, "baud")
 
 
 class Aims(Settings, frozen=True):
-    """An AIMS inverter on a serial port; `dialect` is the question that it answers."""
+    """An AIMS inverter on a serial port; `dialect` is the status request that it answers."""
 
     link: str
     dialect: Literal["Q1", "QS"] = "Q1"
 
 
 class Site(Settings, frozen=True):
-    """The whole file. `hour` is the hour of the day at which the site begins; `load` is watts, one for each hour.
+    """The whole file. The site starts at `hour` of the day; `load` is watts for each hour of the day.
 
-    Classic, BMS and AIMS are there when they are named.
+    Classic, BMS and AIMS exist only when the file names them.
     """
 
     speed: float = 1.0
@@ -203,9 +207,9 @@ class Site(Settings, frozen=True):
     aims: Aims | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a clock that stands still, an hour that is not of the day, and loads that do not fill one."""
+        """Check speed, hour and load."""
         _positive(self, "speed")
         if not 0 <= self.hour < 24:
-            raise ValueError(f"hour: found {self.hour:g}, expected 0 up to 24")
+            raise ValueError(f"hour: got {self.hour:g}, expected 0 up to 24")
         if len(self.load) != 24 or min(self.load) < 0:
-            raise ValueError(f"load: found {len(self.load)} numbers, expected 24 of 0 or more: watts for each hour")
+            raise ValueError(f"load: got {len(self.load)} numbers, expected 24 of 0 or more: watts for each hour")

@@ -1,12 +1,12 @@
-"""The whole site as one model without a clock and without I/O: `advance(site, seconds)` is how time passes.
+"""The model of the whole site, without a clock and without I/O: `advance(site, seconds)` lets time pass.
 
     site = Site(settings.Site(battery=settings.Battery(soc=0.3)))
     site.contact = True
     advance(site, 600)
     site.inverter.status, site.battery.soc, site.ags.status
 
-Seconds are those of people: the engine, its starter and the transfer relay live by them. Sun, load, battery and the
-charger's absorb timer live by *site seconds*, `settings.speed` times as many.
+Engine, AGS and transfer relay run in real seconds. Sun, load, battery and the charger's absorb timer run in *site
+seconds*, of which `settings.speed` pass in each real second.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from __future__ import annotations
 from simulator import settings
 from simulator.ags import Ags
 from simulator.battery import Battery
+from simulator.battery_monitor import BatteryMonitor
 from simulator.charger import ThreeStage
 from simulator.engine import Engine
-from simulator.faults import Faults, put, take
+from simulator.faults import Faults, clear_fault, set_fault
 from simulator.inverter import AC_VOLTS, CHARGE_EFFICIENCY, EFFICIENCY, Inverter
-from simulator.monitor import Monitor
-from simulator.sun import Sky
+from simulator.sun import Sun
 
 LONGEST_STEP_SITE_SECONDS = 120.0
-"""Sun and volts change little in this time; longer steps are cut."""
+"""Longer steps are split: sun and volts change little in this time."""
 
 SHORTEST_STEP_SECONDS = 1e-6
 
 
 class Site:
-    """Everything that is there. Set `contact`, `load_watts` and `sun_watts` (None: as the hour says); read the rest.
+    """The state of the site. Set `contact`, `speed`, `load_watts` and `sun_watts` (None: by the hour); read the rest.
 
-    `speed` may be changed at any time; faults go through `inject` and `clear`. `solar_watts` is what the panels really
-    gave, after regulation; the joules add up: solar + charged = drawn + what went into the battery.
+    Change faults with `inject` and `clear`. `solar_watts` is the panels' output after regulation. The joules balance:
+    solar + charged = drawn + what the battery took in.
     """
 
     def __init__(self, site: settings.Site | None = None) -> None:
@@ -49,8 +49,8 @@ class Site:
         self.ags = Ags(site.engine, self.faults, self.engine)
         self.inverter = Inverter(site.charger, blocks)
         self.solar_charger = ThreeStage(site.charger, blocks)
-        self.sky = Sky(site.sun, site.seed)
-        self.monitor = Monitor(
+        self.sun = Sun(site.sun, site.seed)
+        self.monitor = BatteryMonitor(
             soc=self.battery.soc,
             capacity_ampere_hours=site.battery.capacity_ampere_hours,
             min_volts=self.battery.volts,
@@ -69,47 +69,47 @@ class Site:
 
     @property
     def ac_input_volts(self) -> float:
-        """RMS volts at the inverter's AC input, taken or not."""
+        """RMS volts at the inverter's AC input, transferred or not."""
         return AC_VOLTS if self.inverter.ac_at_input else 0.0
 
     @property
-    def wanted_load_watts(self) -> float:
-        """AC watts that the people want now."""
+    def requested_load_watts(self) -> float:
+        """AC watts of the load now."""
         return self.settings.load[int(self.hour)] if self.load_watts is None else self.load_watts
 
 
 def inject(site: Site, name: str, value: object = None) -> None:
-    """Make a fault be there; without a value, with its declared argument.
+    """Set a fault; without a value, to its default argument.
 
     Raises:
         UnknownFaultError: no such fault.
         msgspec.ValidationError: the value is not what this fault takes.
     """
-    put(site.faults, name, value)
+    set_fault(site.faults, name, value)
     if name == "bmk_jump" and site.faults.bmk_jump is not None:
         site.monitor.soc = site.faults.bmk_jump
 
 
 def clear(site: Site, name: str) -> None:
-    """Take a fault away; a BMK that had jumped or stuck knows the truth again.
+    """Clear a fault; a BMK that has jumped or stuck gets the true state of charge again.
 
     Raises:
         UnknownFaultError: no such fault.
     """
-    take(site.faults, name)
+    clear_fault(site.faults, name)
     if name in ("bmk_jump", "bmk_soc_stuck"):
         site.monitor.soc = site.battery.soc
 
 
 def set_soc(site: Site, soc: float) -> None:
-    """Put the battery, and the monitor with it, at a state of charge (ratio)."""
+    """Set the state of charge (ratio) of the battery and of its monitor."""
     site.battery.soc = site.monitor.soc = soc
     site.monitor.net_ampere_hours = (soc - 1) * site.monitor.capacity_ampere_hours
     site.battery.volts = site.battery.rest_volts()
 
 
 def advance(site: Site, seconds: float) -> None:
-    """Let time pass, in steps that end wherever something happens."""
+    """Let time pass, in steps that end where something changes."""
     left = seconds
     while True:
         _settle(site)
@@ -143,19 +143,19 @@ def _flow(site: Site, seconds: float) -> None:
     site_seconds = seconds * site.speed
     battery, inverter = site.battery, site.inverter
 
-    load = site.wanted_load_watts if inverter.has_output else 0.0
+    load = site.requested_load_watts if inverter.has_output else 0.0
     drawn = 0.0 if inverter.transferred or not inverter.has_output else inverter.drawn_watts(load)
-    offered = site.sky.watts(site.site_seconds) if site.sun_watts is None else site.sun_watts
+    offered = site.sun.watts(site.site_seconds) if site.sun_watts is None else site.sun_watts
     solar = min(offered, drawn + battery.watts_at(site.solar_charger.volts))
     left = solar - drawn
     charged = min(
         inverter.charge_watts(battery.volts, site.settings.engine.watts - load),
         max(0.0, battery.watts_at(inverter.charger.volts) - left),
     )
-    weakest = battery.weakest_watts()
-    if left + charged < weakest:
+    min_watts = battery.min_watts()
+    if left + charged < min_watts:
         inverter.low_battery = True
-        shed = weakest - left - charged
+        shed = min_watts - left - charged
         drawn -= shed
         load = max(0.0, load - shed * EFFICIENCY)
 

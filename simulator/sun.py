@@ -1,4 +1,4 @@
-"""What the panels could give at an hour: a clear day's bow, darkened by clouds that a seed decides."""
+"""The power that the panels offer: the curve of a clear day, less clouds that follow from a seed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from math import pi, sin
 from simulator import settings
 
 
-class Sky:
-    """The weather of a site. The same seed gives the same weather, whatever the steps in which time passes."""
+class Sun:
+    """The sun over a site. The same seed gives the same weather, in steps of any size."""
 
     def __init__(self, sun: settings.Sun, seed: int) -> None:
         self._sun = sun
@@ -18,13 +18,13 @@ class Sky:
         self._light = (1.0, 1.0)
 
     def watts(self, site_seconds: float) -> float:
-        """Watts that the panels offer at a time, in seconds since the midnight before the site began."""
+        """Return the watts that the panels offer at a time in seconds since the midnight before the start."""
         sun = self._sun
         hours = site_seconds / 3600
-        of_day = hours % 24
-        if not sun.rises < of_day < sun.sets:
+        hour_of_day = hours % 24
+        if not sun.rises < hour_of_day < sun.sets:
             return 0.0
-        clear = sun.peak_watts * sin(pi * (of_day - sun.rises) / (sun.sets - sun.rises))
+        clear = sun.peak_watts * sin(pi * (hour_of_day - sun.rises) / (sun.sets - sun.rises))
         hour = int(hours)
         if hour != self._hour:
             self._hour = hour

@@ -1,4 +1,4 @@
-"""`make run`: the whole loop on loopback, from a simulated battery to the engine and back, told as it happens.
+"""`make run`: the whole loop on loopback, from a simulated battery to the engine and back, and prints what happens.
 
-Lives in the source tree only: it runs the rules of `alerts/` and what `deploy/fetch-prometheus` has fetched.
+It works in the source tree only, with the rules of `alerts/` and the programs that `deploy/fetch-prometheus` fetches.
 """

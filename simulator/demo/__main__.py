@@ -1,10 +1,11 @@
-"""`python -m simulator.demo`: run the loop and tell its story."""
+"""`python -m simulator.demo`: run the loop and print what happens."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import contextlib
+import shutil
 import signal
 import sys
 import tempfile
@@ -13,119 +14,123 @@ from pathlib import Path
 
 import aiohttp
 
-from simulator.demo import layout, story
-from simulator.demo.processes import PartEndedError, Processes
-from simulator.demo.scene import Lookout
-from simulator.demo.voice import BOLD, DIM, RED, YELLOW, Voice
+from simulator.demo import deployment, scenario
+from simulator.demo.console import BOLD, DIM, RED, YELLOW, Console
+from simulator.demo.deployment import Deployment
+from simulator.demo.observer import Observer
+from simulator.demo.processes import Processes, ProgramEndedError
+from simulator.demo.scenario import Scenario
 
-TITLE = "A simulated off-grid site, from a falling battery to a started and stopped engine."
-MISSING = """\
-Prometheus and Alertmanager are not there (deploy/fetch-prometheus says why), so the alert path is missing.
-The actuator does what it does whenever the alerts go quiet: it decides by itself."""
+TITLE = "A simulated off-grid site: the battery runs low, the generator starts, charges it and stops."
+NO_PROMETHEUS = """\
+Prometheus and Alertmanager are missing (the output of deploy/fetch-prometheus gives the reason): no alert path.
+The actuator decides by itself, as it does whenever no alerts arrive."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the demo; 0 when the story came to its end, 1 when it stuck, 130 when interrupted before that."""
+    """Run the demo; return 0 when it is complete, 1 when it failed, 130 when it was interrupted."""
     parser = argparse.ArgumentParser(prog="python -m simulator.demo", description=TITLE)
-    parser.add_argument("--once", action="store_true", help="end with the story, also on a terminal")
-    parser.add_argument("--without-prometheus", action="store_true", help="as if Prometheus could not be had")
+    parser.add_argument("--once", action="store_true", help="end when the demo is complete, on a terminal too")
+    parser.add_argument("--without-prometheus", action="store_true", help="run without Prometheus and Alertmanager")
     arguments = parser.parse_args(argv)
-    voice = Voice()
+    console = Console()
     return asyncio.run(
         _main(
-            voice,
-            prometheus=layout.prometheus_found() and not arguments.without_prometheus,
-            stay=voice.terminal and not arguments.once,
+            console,
+            prometheus=deployment.has_prometheus() and not arguments.without_prometheus,
+            stay=console.terminal and not arguments.once,
         )
     )
 
 
-async def _main(voice: Voice, *, prometheus: bool, stay: bool) -> int:
+async def _main(console: Console, *, prometheus: bool, stay: bool) -> int:
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, interrupted.set)
     folder = Path(tempfile.mkdtemp(prefix="offgrid-demo-"))
     try:
-        parts = layout.lay_out(folder, story.plan(prometheus=prometheus), layout.choose_ports())
-        return await _run(voice, folder, parts, interrupted, stay=stay)
+        deployed = deployment.prepare(folder, scenario.options(prometheus=prometheus), deployment.choose_ports())
+        return await _run(console, folder, deployed, interrupted, stay=stay)
     finally:
-        layout.forget(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _run(voice: Voice, folder: Path, parts: layout.Layout, interrupted: asyncio.Event, *, stay: bool) -> int:
+async def _run(console: Console, folder: Path, deployed: Deployment, interrupted: asyncio.Event, *, stay: bool) -> int:
     processes = Processes(folder)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-        lookout = Lookout(parts, session)
-        telling = asyncio.create_task(_tell(voice, story.Story(parts, processes, lookout, voice), parts, stay=stay))
+        observer = Observer(deployed, session)
+        played = Scenario(deployed, processes, observer, console)
+        running = asyncio.create_task(_play(console, played, deployed, stay=stay))
         waiting = asyncio.create_task(interrupted.wait())
         try:
-            await asyncio.wait((telling, waiting), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
-            if not telling.done():
-                telling.cancel()
-                voice.aside()
-                voice.say("Interrupted: ending everything.", YELLOW)
-            return await _outcome(voice, telling)
+            if not running.done():
+                running.cancel()
+                console.text()
+                console.event("Interrupted. Every process is being ended.", YELLOW)
+            return await _exit_status(console, running)
         finally:
-            await _end(voice, processes, lookout, folder)
+            await _end(console, processes, observer, folder)
 
 
-async def _tell(voice: Voice, told: story.Story, parts: layout.Layout, *, stay: bool) -> bool:
-    """Tell the story and, if asked to stay, what comes after it; return whether it came to its end."""
+async def _play(console: Console, played: Scenario, deployed: Deployment, *, stay: bool) -> bool:
+    """Run the scenario and, if asked to stay, keep the site running after it; return whether it was complete."""
     began = time.monotonic()
-    _introduce(voice, parts)
+    _introduce(console, deployed)
     try:
-        await told.begin()
-        await told.tell()
+        await played.start()
+        await played.run()
     except asyncio.CancelledError:
         return False
-    voice.say(f"That took {time.monotonic() - began:.0f} s.", DIM)
+    console.event(f"It took {time.monotonic() - began:.0f}\u00a0s.", DIM)
     if stay:
-        voice.aside()
-        voice.aside("The site lives on. Look around at the addresses above; Ctrl-C ends it.", BOLD)
+        console.text()
+        console.text("The site keeps running. Open the addresses above; Ctrl-C ends it.", BOLD)
         with contextlib.suppress(asyncio.CancelledError):
-            await told.stay()
+            await played.stay()
     return True
 
 
-def _introduce(voice: Voice, parts: layout.Layout) -> None:
-    voice.aside(TITLE, BOLD)
-    voice.aside(f"The battery lives {story.SPEED:g} times as fast; the shipped alert rules have their windows scaled.")
-    if "prometheus" not in parts.parts:
-        voice.aside()
-        voice.aside(MISSING, YELLOW)
-    voice.aside()
+def _introduce(console: Console, deployed: Deployment) -> None:
+    console.text(TITLE, BOLD)
+    console.text(f"Battery, sun and load run {scenario.SPEED:g} times as fast as the clock.")
+    console.text(f"The alert rules are the shipped ones; their windows are {1 / scenario.FACTOR:g} times shorter.")
+    if "prometheus" not in deployed.programs:
+        console.text()
+        console.text(NO_PROMETHEUS, YELLOW)
+    console.text()
     for name, path, what in (
-        ("actuator", "/", "the panel: what is going on, and why"),
-        ("exporter", "/metrics", "what the bus says"),
+        ("actuator", "/", "the panel: status and controls of the generator"),
+        ("exporter", "/metrics", "the metrics of the site"),
         ("prometheus", "/", "graphs and alerts"),
-        ("simulator", "/", "the site: break something"),
+        ("simulator", "/", "the simulated site: change it, inject faults"),
     ):
-        if name in parts.parts:
-            voice.aside(f"  {parts.url(name, path):38} {what}")
-    voice.aside()
+        if name in deployed.programs:
+            console.text(f"  {deployed.url(name, path):38} {what}")
+    console.text()
 
 
-async def _outcome(voice: Voice, telling: asyncio.Task[bool]) -> int:
+async def _exit_status(console: Console, running: asyncio.Task[bool]) -> int:
     try:
-        return 0 if await telling else 130
+        return 0 if await running else 130
     except asyncio.CancelledError:
         return 130
-    except (story.NotToldError, PartEndedError) as error:
-        voice.say(f"The story stuck: {error}", RED)
+    except (scenario.StepTimeoutError, ProgramEndedError) as error:
+        console.event(f"The demo failed: {error}", RED)
         return 1
 
 
-async def _end(voice: Voice, processes: Processes, lookout: Lookout, folder: Path) -> None:
-    """End the parts, the actuator first: it opens the contact, and the site is asked whether it did."""
+async def _end(console: Console, processes: Processes, observer: Observer, folder: Path) -> None:
+    """End the programs, the actuator first: it opens the contact, and the simulator shows whether it did."""
     await processes.end("actuator")
-    closed = (await lookout.look()).closed if "simulator" in processes else None
+    closed = (await observer.observe()).closed if "simulator" in processes else None
     await processes.end_all()
-    layout.forget(folder)
-    contact = {True: "The contact is still CLOSED", False: "The contact is open", None: "The contact was never touched"}
-    voice.say(
-        f"{contact[closed]}; every process has ended and the temporary folder is removed.",
+    shutil.rmtree(folder, ignore_errors=True)
+    contact = {True: "Contact STILL CLOSED.", False: "Contact open.", None: "Contact never closed."}
+    console.event(
+        f"{contact[closed]} Every process has ended; the temporary folder is removed.",
         RED if closed else DIM,
     )
 

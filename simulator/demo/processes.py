@@ -1,4 +1,4 @@
-"""The parts as processes: started in groups of their own, watched, and ended to the last one."""
+"""The programs of the loop as processes: each in its own process group, watched, and ended with its children."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ import signal
 import subprocess
 from pathlib import Path
 
-from simulator.demo.layout import ROOT, Part
+from simulator.demo.deployment import ROOT, Program
 
-PATIENCE_SECONDS = 10.0
-"""How long a part may take to end when asked; then it is killed."""
+END_SECONDS = 10.0
+"""How long a program may take to end after SIGTERM; then it is killed."""
 
 
-class PartEndedError(Exception):
-    """A part ended by itself; str() says which, and how its log ends."""
+class ProgramEndedError(Exception):
+    """A program ended by itself; str() gives its name and the end of its log."""
 
 
 class Processes:
-    """What has been started. Starting one is a single step, so that no interruption loses a process."""
+    """The running programs, by name."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, part: Part) -> None:
-        """Start a part; what it says goes to a file in the folder."""
-        with self.log(part.name).open("ab") as log:
-            # In a session of its own Ctrl-C reaches only the teller, who ends the parts in order.
-            self._running[part.name] = subprocess.Popen(  # noqa: S603
-                part.command,
+    def start(self, program: Program) -> None:
+        """Start a program; its output goes to a file in the folder."""
+        # Nothing is awaited between start and record, so an interruption loses no process.
+        with self._log(program.name).open("ab") as log:
+            # In its own session it does not get the terminal's Ctrl-C: the demo ends the programs in order.
+            self._running[program.name] = subprocess.Popen(  # noqa: S603
+                program.command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -39,39 +40,28 @@ class Processes:
                 start_new_session=True,
             )
 
-    def log(self, name: str) -> Path:
-        """Return the file that holds what a part said."""
-        return self._folder / f"{name}.log"
-
     def check(self) -> None:
-        """Raise when a part has ended that nobody ended.
+        """Check that every program still runs.
 
         Raises:
-            PartEndedError: one has.
+            ProgramEndedError: one has ended by itself.
         """
         for name, process in self._running.items():
             if process.poll() is not None:
-                raise PartEndedError(
-                    f"{name} ended by itself, exit status {process.returncode}\n{self.last_words(name)}"
+                raise ProgramEndedError(
+                    f"{name} ended by itself, exit status {process.returncode}\n{self._log_end(name)}"
                 )
 
-    def last_words(self, name: str, lines: int = 8) -> str:
-        """Return the end of a part's log, indented."""
-        with contextlib.suppress(FileNotFoundError):
-            said = self.log(name).read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
-            return "\n".join(f"    {line}" for line in said)
-        return ""
-
     def __contains__(self, name: object) -> bool:
-        """Return whether this part has been started and not been ended."""
+        """Return whether this program was started and not ended."""
         return name in self._running
 
     async def end(self, *names: str) -> None:
-        """End these parts together: asked first, killed when they do not go; none of their children stays."""
+        """End these programs together, with their children: SIGTERM first, SIGKILL when they do not end in time."""
         await asyncio.gather(*(self._end(name) for name in names if name in self._running))
 
     async def end_all(self) -> None:
-        """End everything that is left."""
+        """End every program that still runs."""
         await self.end(*self._running)
 
     async def _end(self, name: str) -> None:
@@ -80,8 +70,18 @@ class Processes:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                await asyncio.to_thread(process.wait, PATIENCE_SECONDS)
+                await asyncio.to_thread(process.wait, END_SECONDS)
                 break
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         del self._running[name]
+
+    def _log(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
+
+    def _log_end(self, name: str, lines: int = 8) -> str:
+        """Return the last lines of a program's log, indented."""
+        with contextlib.suppress(FileNotFoundError):
+            text = self._log(name).read_text(encoding="utf-8", errors="replace")
+            return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
+        return ""

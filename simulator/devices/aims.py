@@ -1,7 +1,8 @@
-"""An AIMS inverter with the Megatec protocol on its serial port: asked in text, answered in text, 2400 baud.
+"""An AIMS inverter with the Megatec protocol on its serial port: text requests and text replies at 2400 baud.
 
-Source: AIMS InverterSerialSpec.pdf; Network UPS Tools, nutdrv_qx. Q1 (or, in the other dialect, QS) is the state, F the
-ratings, I the maker; everything else is answered with NAK, and counted: some of it would switch the inverter.
+Source: AIMS InverterSerialSpec.pdf; Network UPS Tools, nutdrv_qx. Q1 (or QS, in the other dialect) asks for the state,
+F for the ratings, I for the maker. The answer to anything else is NAK, and it is counted: some commands switch a real
+inverter.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+from simulator.device_faults import SerialDeviceFaults
 from simulator.inverter import AC_VOLTS
-from simulator.lies import SerialLies
 from simulator.site import Site
 
 STATE, STATE_IN_THE_OTHER_DIALECT, RATINGS, MAKER = b"Q1", b"QS", b"F", b"I"
@@ -20,26 +21,26 @@ RATED_WATTS = 2000.0
 class Aims:
     """A small inverter on the same battery, with the same AC input."""
 
-    def __init__(self, site: Site, lies: SerialLies, *, dialect: str = "Q1") -> None:
+    def __init__(self, site: Site, faults: SerialDeviceFaults, *, dialect: str = "Q1") -> None:
         self._site = site
-        self._lies = lies
+        self._faults = faults
         self._dialect = dialect.encode()
-        self._heard = b""
+        self._received = b""
         self._frozen = b""
         self.commands: Counter[str] = Counter()
 
-    async def hear(self, data: bytes) -> bytes:
-        """Take in bytes; return what is to be sent, empty for nothing."""
-        self._heard += data
-        said = b""
-        while b"\r" in self._heard:
-            command, self._heard = self._heard.split(b"\r", 1)
+    async def receive(self, data: bytes) -> bytes:
+        """Add received bytes and return the bytes to send, which may be none."""
+        self._received += data
+        replies = b""
+        while b"\r" in self._received:
+            command, self._received = self._received.split(b"\r", 1)
             self.commands[command.decode("ascii", "replace")] += 1
-            if self._lies.slow is not None:
-                await asyncio.sleep(self._lies.slow)
-            if not self._lies.silent:
-                said += self._answer(command)
-        return said
+            if self._faults.slow is not None:
+                await asyncio.sleep(self._faults.slow)
+            if not self._faults.silent:
+                replies += self._answer(command)
+        return replies
 
     def _answer(self, command: bytes) -> bytes:
         if command == RATINGS:
@@ -48,11 +49,11 @@ class Aims:
         if command == MAKER:
             return f"#{'AIMS Power':15} {'PICOGLF12W':10} {'V1.00':10}\r".encode()
         if command == self._dialect:
-            return self._in_odd_form(command, self._state())
+            return self._in_form(command, self._state())
         return command + b"\r" if command in (STATE, STATE_IN_THE_OTHER_DIALECT) else b"NAK\r"
 
     def _state(self) -> bytes:
-        if not (self._lies.frozen and self._frozen):
+        if not (self._faults.frozen and self._frozen):
             site = self._site
             inverter = site.inverter
             utility = site.ac_input_volts
@@ -66,8 +67,8 @@ class Aims:
             ).encode()
         return self._frozen
 
-    def _in_odd_form(self, command: bytes, state: bytes) -> bytes:  # noqa: PLR0911 - a form each
-        match self._lies.reply:
+    def _in_form(self, command: bytes, state: bytes) -> bytes:  # noqa: PLR0911 - a form each
+        match self._faults.reply:
             case "nak":
                 return b"NAK\r"
             case "(nak":

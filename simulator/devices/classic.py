@@ -1,14 +1,14 @@
 """A MidNite Classic 150 with a Whizbang Jr: its register map over Modbus TCP.
 
-Source: MidNite Solar's Modbus specification, Rev C; registers 4361-4381 by community knowledge, as captured. Register N
-is read at address N - 1; 32-bit values have their low word first.
+Source: MidNite Solar's Modbus specification, Rev C; registers 4361-4381 from the community and captures. Register N
+is read at address N - 1; 32-bit values have the low word first.
 """
 
 from __future__ import annotations
 
 from simulator.charger import Stage
-from simulator.devices.registers import low_first
-from simulator.lies import Lies, told_soc
+from simulator.device_faults import DeviceFaults, reported_soc
+from simulator.modbus.registers import low_first
 from simulator.site import Site
 
 MAC = bytes.fromhex("601D0F002EE6")
@@ -20,28 +20,28 @@ LIFETIME_KWH = 7770.6
 LIFETIME_AMPERE_HOURS = 149500
 RESTING, LOW_POWER = 0, 5
 STAGE = {Stage.BULK: (4, 3), Stage.ABSORB: (3, 4), Stage.FLOAT: (5, 4)}
-"""Charge stage and state, the two bytes of register 4120."""
+"""Charge stage → the two bytes of register 4120, stage and state."""
 
 
 class Classic:
     """The controller between the site's panels and its battery."""
 
-    def __init__(self, site: Site, lies: Lies, *, whizbang: bool = True) -> None:
+    def __init__(self, site: Site, faults: DeviceFaults, *, whizbang: bool = True) -> None:
         self._site = site
-        self._lies = lies
+        self._faults = faults
         self._whizbang = whizbang
         self._day = -1
         self._joules_at_midnight = 0.0
 
     def image(self, _unit: int) -> dict[int, int]:
-        """Return every register by its wire address; any unit is meant."""
+        """Return every register by its wire address; it answers for any unit."""
         numbered = dict.fromkeys(range(4101, 4400), 0) | dict.fromkeys(range(16385, 16395), 0)
-        numbered |= self._about() | self._charging() | self._clock() | self._settings()
-        if self._whizbang and not self._lies.unknown:
+        numbered |= self._identity() | self._charging() | self._clock() | self._settings()
+        if self._whizbang and not self._faults.unknown:
             numbered |= self._shunt()
         return {number - 1: value & 0xFFFF for number, value in numbered.items()}
 
-    def _about(self) -> dict[int, int]:
+    def _identity(self) -> dict[int, int]:
         seconds = int(self._site.seconds)
         name = NAME.encode()
         return {
@@ -67,9 +67,9 @@ class Classic:
             self._day, self._joules_at_midnight = day, site.solar_joules
         today = (site.solar_joules - self._joules_at_midnight) / 3.6e6
         volts, watts = site.battery.volts, site.solar_watts
-        shines = watts >= 1
-        pv_volts = PV_VOLTS if shines else PV_VOLTS_AT_NIGHT
-        stage, state = STAGE[site.solar_charger.stage] if shines else (RESTING, 0)
+        sunny = watts >= 1
+        pv_volts = PV_VOLTS if sunny else PV_VOLTS_AT_NIGHT
+        stage, state = STAGE[site.solar_charger.stage] if sunny else (RESTING, 0)
         celsius = round(site.settings.celsius * 10)
         lifetime = LIFETIME_KWH + site.solar_joules / 3.6e6
         nominal = site.settings.bus.nominal_volts
@@ -92,7 +92,7 @@ class Classic:
             4134: celsius + 100,
             4139: round(site.settings.charger.absorb_time),
             4244: round(site.solar_charger.volts * 10),
-            4275: 0 if shines else LOW_POWER,
+            4275: 0 if sunny else LOW_POWER,
             4276: round(volts * 10),
             4277: round(pv_volts * 10),
         }
@@ -126,7 +126,7 @@ class Classic:
     def _shunt(self) -> dict[int, int]:
         site = self._site
         capacity = site.settings.battery.capacity_ampere_hours
-        soc = told_soc(self._lies, site.battery.soc)
+        soc = reported_soc(self._faults, site.battery.soc)
         net = round((soc - 1) * capacity)
         return {
             4104: 0x0F,

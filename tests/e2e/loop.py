@@ -16,7 +16,7 @@ from typing import Any, Self
 import bcrypt
 from prometheus_client.parser import text_string_to_metric_families
 
-from simulator.demo.layout import USUAL_PORTS, Part, Plan, choose_ports, lay_out, merged
+from simulator.demo.deployment import USUAL_PORTS, Options, Program, choose_ports, merged, prepare
 from tests.support import Process, wait_until
 
 USER, PASSWORD = "alertmanager", "a password of the tests"
@@ -69,7 +69,7 @@ class Loop:
         web_config = folder / "web.yml"
         digest = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
         web_config.write_text(f"basic_auth_users: {{{USER}: '{digest}'}}\n")
-        plan = Plan(
+        options = Options(
             factor=FACTOR,
             speed=SPEED,
             simulator=merged(SIMULATOR, simulator or {}),
@@ -78,16 +78,16 @@ class Loop:
             web_config=web_config,
             password=PASSWORD,
         )
-        self.layout = lay_out(folder, plan, choose_ports(dict.fromkeys(USUAL_PORTS, 0)))
+        self.deployment = prepare(folder, options, choose_ports(dict.fromkeys(USUAL_PORTS, 0)))
         self.folder = folder
         self.processes: dict[str, Process] = {}
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         with self._stack:
-            for name in self.layout.parts:
+            for name in self.deployment.programs:
                 self.start(name)
-            for part in self.layout.parts.values():
+            for part in self.deployment.programs.values():
                 self._wait_ready(part)
             self._stack = self._stack.pop_all()
         return self
@@ -99,21 +99,21 @@ class Loop:
 
     def start(self, name: str, *, env: Mapping[str, str] | None = None) -> Process:
         """Start a part (again)."""
-        process = self._stack.enter_context(Process(self.layout.parts[name].command, env=env, cwd=self.folder))
+        process = self._stack.enter_context(Process(self.deployment.programs[name].command, env=env, cwd=self.folder))
         self.processes[name] = process
         return process
 
     def restart(self, name: str, *, env: Mapping[str, str] | None = None) -> None:
         """Start a part again that has ended, and wait until it serves."""
         self.start(name, env=env)
-        self._wait_ready(self.layout.parts[name])
+        self._wait_ready(self.deployment.programs[name])
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         """End a part and wait until it is gone."""
         self.processes[name].signal(number)
         self.processes[name].wait(15)
 
-    def _wait_ready(self, part: Part) -> None:
+    def _wait_ready(self, part: Program) -> None:
         def answers() -> bool:
             process = self.processes[part.name]
             assert process.popen.poll() is None, f"{part.name} ended:\n{process.output}"
@@ -123,7 +123,7 @@ class Loop:
 
     def metrics(self, part: str) -> dict[str, float]:
         """Return the samples of a part's page, by name with labels as they are written there; empty: no page."""
-        code, text = fetch(self.layout.url(part, "/metrics"))
+        code, text = fetch(self.deployment.url(part, "/metrics"))
         if code != 200:
             return {}
         return {
@@ -138,7 +138,7 @@ class Loop:
     @property
     def site(self) -> dict[str, Any]:
         """The truth, as the simulator has it."""
-        code, text = fetch(self.layout.url("simulator", "/state"))
+        code, text = fetch(self.deployment.url("simulator", "/state"))
         assert code == 200, text
         state: dict[str, Any] = json.loads(text)
         return state
@@ -150,7 +150,7 @@ class Loop:
     @property
     def status(self) -> dict[str, Any]:
         """What the actuator says of itself."""
-        code, text = fetch(self.layout.url("actuator", "/api/v1/status"))
+        code, text = fetch(self.deployment.url("actuator", "/api/v1/status"))
         assert code == 200, text
         status: dict[str, Any] = json.loads(text)
         return status
@@ -170,13 +170,13 @@ class Loop:
 
     def change(self, **changes: object) -> None:
         """Change the simulated site."""
-        code, text = fetch(self.layout.url("simulator", "/set"), changes)
+        code, text = fetch(self.deployment.url("simulator", "/set"), changes)
         assert code == 200, text
 
     def mode(self, mode: str, duration: str | None = None) -> None:
         """Command the actuator as its operator."""
         body = {"mode": mode} | ({"for": duration} if duration else {})
-        code, text = fetch(self.layout.url("actuator", "/api/v1/mode"), body)
+        code, text = fetch(self.deployment.url("actuator", "/api/v1/mode"), body)
         assert code == 200, text
 
     def notify(self, name: str, status: str, *, starts_at: str = "2026-01-01T00:00:00Z") -> None:
@@ -203,7 +203,7 @@ class Loop:
             "externalURL": "",
             "alerts": [alert],
         }
-        code, text = fetch(self.layout.url("actuator", "/api/v1/alerts"), payload)
+        code, text = fetch(self.deployment.url("actuator", "/api/v1/alerts"), payload)
         assert code == 200, text
 
     def wait(self, happens: Callable[[], object], seconds: float, what: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.demo.layout import prometheus_found
+from simulator.demo.deployment import has_prometheus
 from tests.e2e.loop import HEARTBEAT_TIMEOUT, WINDOW_SECONDS, Loop
 
 pytestmark = pytest.mark.e2e
@@ -17,7 +17,7 @@ PARTS = ("simulator", "exporter", "prometheus", "alertmanager")
 
 @pytest.fixture(autouse=True)
 def _prometheus_is_there() -> None:
-    assert prometheus_found(), "no Prometheus in .local: run deploy/fetch-prometheus (make test does)"
+    assert has_prometheus(), "no Prometheus in .local: run deploy/fetch-prometheus (make test does)"
 
 
 def closed_by_alert(loop: Loop) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.demo.layout import USUAL_PORTS
+from simulator.demo.deployment import USUAL_PORTS
 from tests.support import ROOT, Process, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -43,13 +43,13 @@ def left_behind(tmp_path: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("moment", ["the panel", pytest.param("The contact is closed", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("moment", ["the panel", pytest.param("Contact closed", marks=pytest.mark.slow)])
 def test_an_interruption_leaves_nothing(tmp_path: Path, moment: str) -> None:
     with demo(tmp_path) as process:
         hears(process, moment)
         process.signal(signal.SIGINT)
         assert process.wait(30) == 130
-        assert "every process has ended" in process.output
+        assert "Every process has ended" in process.output
         assert not left_behind(tmp_path)
 
 
@@ -62,7 +62,7 @@ def test_a_busy_port_is_stepped_around(tmp_path: Path) -> None:
         except OSError:
             pass  # somebody else keeps it busy, which is as good
         with demo(tmp_path, "--without-prometheus") as process:
-            hears(process, "The battery is at")
+            hears(process, "Battery ")
             assert f":{USUAL_PORTS['exporter']}/" not in process.output
             process.signal(signal.SIGTERM)
             assert process.wait(30) == 130
@@ -76,10 +76,10 @@ def test_the_story_comes_to_its_end(tmp_path: Path, options: tuple[str, ...]) ->
     with demo(tmp_path, *options) as process:
         assert process.wait(300) == 0, process.output
         story = process.output
-        moments = ["The contact is closed", "Proven: the bus shows", "The contact is open, and", "the loop is closed"]
+        moments = ["Contact closed", "Generator power confirmed", "Contact open, and", "The demo is complete"]
         places = [story.find(moment) for moment in moments]
         assert -1 not in places, story
         assert places == sorted(places), story
         assert ("BatterySocLow fires" in story) == (not options)
-        assert "The contact is open; every process has ended" in story
+        assert "Contact open. Every process has ended" in story
         assert not left_behind(tmp_path)

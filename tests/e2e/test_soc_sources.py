@@ -217,7 +217,7 @@ def _seconds_of_a_page(exporter: Exporter) -> float:
 def test_when_all_sources_are_refused_the_heartbeat_stops_and_the_path_becomes_blind(tmp_path: Path) -> None:
     with Loop(tmp_path, prometheus=True, simulator={"battery": {"soc": "80%"}}) as loop:
         loop.wait(lambda: loop.path == "alerts", 60, "beats come")
-        assert fetch(loop.layout.url("simulator", "/faults/bmk_soc_stuck"), True)[0] == 200
+        assert fetch(loop.deployment.url("simulator", "/faults/bmk_soc_stuck"), True)[0] == 200
         refused = 'battery_soc_refused{reason="frozen",source="main"}'
         loop.wait(lambda: loop.metrics("exporter").get(refused) == 1, 60, "the monitor is refused as frozen")
         assert loop.soc is None

@@ -44,7 +44,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus,
     folder: Path = tmp_path_factory.mktemp("site")
     began = time.time()
     with Loop(folder, prometheus=True) as loop:
-        prometheus = Prometheus(loop.layout.url("prometheus", ""))
+        prometheus = Prometheus(loop.deployment.url("prometheus", ""))
         loop.wait(lambda: loop.path == "alerts", 30, "two heartbeats make the path `alerts`")
         loop.wait(loop.closed, 60, "the alerts close the contact")
         loop.wait(lambda: loop.metrics("actuator").get("generator_running") == 1, 30, "the engine is confirmed to run")

@@ -1,1 +1,1 @@
-"""The simulated site: its model, its bytes, its boards."""
+"""The simulated site: its model, its bus, its devices."""

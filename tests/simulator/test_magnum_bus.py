@@ -1,4 +1,4 @@
-"""The network's grammar and pace, from the model's state to packets in their slots."""
+"""The bus: which packets follow from the state of the site, and when."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from collections import Counter
 
 import pytest
 
-from simulator import bus, settings
-from simulator.bus import Bus, Packet
+from simulator import magnum_bus, settings
+from simulator.magnum_bus import Bus, Packet
 from simulator.site import Site, advance, inject
 from toolkit.config import Ratio
 
-JUNK = bytes(bus.JUNK_BYTES)
+JUNK = bytes(magnum_bus.JUNK_BYTES)
 LENGTH = {"inverter": 21, "ags_a1": 6, "ags_a2": 6, "bmk": 18, "rtr": 2}
 
 
-def spoken(*, cycles: int, site: Site | None = None, advancing: bool = True, **parts: object) -> list[list[Packet]]:
-    """Return what is said in so many cycles of a network; keywords are of settings.Bus."""
+def packets_of(*, cycles: int, site: Site | None = None, advancing: bool = True, **parts: object) -> list[list[Packet]]:
+    """Return the packets of so many cycles of a bus; keywords are those of settings.Bus."""
     model = site or Site(settings.Site(bus=settings.Bus(**parts)))  # type: ignore[arg-type]
-    network = Bus(model)
-    now, said = 0.0, []
+    bus = Bus(model)
+    now, cycles_sent = 0.0, []
     for _ in range(cycles):
-        packets, took = network.cycle(now)
+        packets, took = bus.cycle(now)
         assert 0.119 <= took <= 0.123
         now += took
         if advancing:
             advance(model, took)
-        said.append(packets)
-    return said
+        cycles_sent.append(packets)
+    return cycles_sent
 
 
-def kinds(said: list[list[Packet]]) -> list[tuple[str, ...]]:
-    return [tuple(packet.kind for packet in cycle) for cycle in said]
+def kinds(cycles_sent: list[list[Packet]]) -> list[tuple[str, ...]]:
+    return [tuple(packet.kind for packet in cycle) for cycle in cycles_sent]
 
 
-def test_arc_rotates_its_pages_and_each_accessory_follows_its_own() -> None:
-    said = kinds(spoken(cycles=7 * 40))
-    pages = [cycle[1] for cycle in said]
+def test_arc_pages_and_their_accessories() -> None:
+    cycles_sent = kinds(packets_of(cycles=7 * 40))
+    pages = [cycle[1] for cycle in cycles_sent]
     assert pages[:7] == [f"remote_{page}" for page in ("00", "a0", "a1", "a2", "a3", "a4", "80")]
     assert pages == pages[:7] * 40
-    follows = {page: Counter(cycle[2:] for cycle in said if cycle[1] == page) for page in set(pages)}
+    follows = {page: Counter(cycle[2:] for cycle in cycles_sent if cycle[1] == page) for page in set(pages)}
     assert follows["remote_a0"] == {("ags_a1",): 40}
     assert follows["remote_a4"] == {("ags_a1",): 40}
     assert follows["remote_a2"] == {("bmk",): 40}
@@ -48,38 +48,38 @@ def test_arc_rotates_its_pages_and_each_accessory_follows_its_own() -> None:
     assert set(follows["remote_a1"]) == {("ags_a1",), ("ags_a2",)}
 
 
-def test_artr_asks_its_router() -> None:
-    said = kinds(spoken(cycles=8, remote="artr", nominal_volts=48))
-    assert ("inverter", "remote_11", "rtr") in said
-    assert ("inverter", "remote_a3", "rtr") in said
-    assert ("inverter", "remote_80", "bmk") in said
+def test_artr_and_its_router() -> None:
+    cycles_sent = kinds(packets_of(cycles=8, remote="artr", nominal_volts=48))
+    assert ("inverter", "remote_11", "rtr") in cycles_sent
+    assert ("inverter", "remote_a3", "rtr") in cycles_sent
+    assert ("inverter", "remote_80", "bmk") in cycles_sent
 
 
-def test_no_accessory_no_answer_and_no_remote_no_page() -> None:
-    assert {len(cycle) for cycle in spoken(cycles=14, ags=False, bmk=False)} == {2}
-    assert set(kinds(spoken(cycles=14, remote="none"))) == {("inverter",)}
+def test_missing_accessories_and_remote() -> None:
+    assert {len(cycle) for cycle in packets_of(cycles=14, ags=False, bmk=False)} == {2}
+    assert set(kinds(packets_of(cycles=14, remote="none"))) == {("inverter",)}
 
 
-def test_lengths_and_slots_are_those_of_the_wire() -> None:
-    for cycle in spoken(cycles=200, junk=False):
+def test_packet_lengths_and_slots() -> None:
+    for cycle in packets_of(cycles=200, junk=False):
         free = 0.0
         for packet in cycle:
             assert len(packet.data) == LENGTH.get(packet.kind, 21)
-            assert packet.at - len(packet.data) * bus.BYTE_SECONDS >= free - 1e-9
+            assert packet.at - len(packet.data) * magnum_bus.BYTE_SECONDS >= free - 1e-9
             free = packet.at + 0.010
         assert cycle[-1].at < 0.075
 
 
-def test_classic_packets_are_16_bytes_and_the_remote_comes_just_before_the_next_inverter() -> None:
-    for inverter, remote in spoken(cycles=20, junk=False, inverter="classic", remote="classic", nominal_volts=12):
+def test_classic_packets() -> None:
+    for inverter, remote in packets_of(cycles=20, junk=False, inverter="classic", remote="classic", nominal_volts=12):
         assert (len(inverter.data), len(remote.data)) == (16, 16)
         assert inverter.data[14:16] == b"\x23\x23"
         assert 0 < 0.119 - remote.at < 0.005
 
 
-def test_junk_is_up_to_two_bytes_of_the_known_ones_behind_a_packet() -> None:
+def test_junk_after_a_packet() -> None:
     lengths = Counter()  # type: Counter[int]
-    for packet in (packet for cycle in spoken(cycles=600) for packet in cycle):
+    for packet in (packet for cycle in packets_of(cycles=600) for packet in cycle):
         junk = packet.data[LENGTH.get(packet.kind, 21) :]
         lengths[len(junk)] += 1
         assert all(byte in JUNK for byte in junk)
@@ -88,18 +88,18 @@ def test_junk_is_up_to_two_bytes_of_the_known_ones_behind_a_packet() -> None:
 
 
 def test_same_seed_same_bytes() -> None:
-    first, second = spoken(cycles=50), spoken(cycles=50)
+    first, second = packets_of(cycles=50), packets_of(cycles=50)
     assert first == second
 
 
-def test_payload_is_refreshed_once_a_second() -> None:
+def test_values_update_once_a_second() -> None:
     site = Site(settings.Site(bus=settings.Bus(junk=False)))
-    network = Bus(site)
+    bus = Bus(site)
     changed: list[float] = []
     now, last = 0.0, b""
     for cycle in range(200):
         site.load_watts = 500.0 + 20 * cycle
-        packets, took = network.cycle(now)
+        packets, took = bus.cycle(now)
         if packets[0].data != last:
             changed.append(now)
         last, now = packets[0].data, now + took
@@ -109,21 +109,21 @@ def test_payload_is_refreshed_once_a_second() -> None:
     assert 1.0 <= min(pauses) <= max(pauses) <= 1.13
 
 
-def test_charger_led_blinks_two_cycles_on_and_two_off_while_there_is_ac() -> None:
+def test_charger_led_blinks_while_charging() -> None:
     site = Site()
     inject(site, "shore")
     advance(site, 60)
-    leds = [cycle[0].data[9] for cycle in spoken(cycles=12, site=site, junk=False)]
+    leds = [cycle[0].data[9] for cycle in packets_of(cycles=12, site=site, junk=False)]
     assert "".join(map(str, leds)) in "1100" * 5
-    assert {cycle[0].data[9] for cycle in spoken(cycles=12, junk=False)} == {0}
+    assert {cycle[0].data[9] for cycle in packets_of(cycles=12, junk=False)} == {0}
 
 
-def test_fields_are_those_of_the_model() -> None:
+def test_packets_match_the_site() -> None:
     site = Site(settings.Site(battery=settings.Battery(soc=Ratio(0.42)), bus=settings.Bus(junk=False)))
     site.load_watts, site.sun_watts = 1200.0, 0.0
     advance(site, 1)
-    said = {packet.kind: packet.data for cycle in spoken(cycles=7, site=site, advancing=False) for packet in cycle}
-    inverter, bmk = said["inverter"], said["bmk"]
+    sent = {packet.kind: packet.data for cycle in packets_of(cycles=7, site=site, advancing=False) for packet in cycle}
+    inverter, bmk = sent["inverter"], sent["bmk"]
     assert inverter[0] == 0x40
     assert int.from_bytes(inverter[2:4], "big") / 10 == pytest.approx(site.battery.volts, abs=0.05)
     assert int.from_bytes(inverter[4:6], "big") == round(-site.battery.amperes)
@@ -131,27 +131,27 @@ def test_fields_are_those_of_the_model() -> None:
     assert inverter[16:18] == b"\x00\x0a"
     assert bmk[1] == 42
     assert int.from_bytes(bmk[4:6], "big", signed=True) / 10 == pytest.approx(site.battery.amperes, abs=0.05)
-    assert said["ags_a1"][1] == 2
+    assert sent["ags_a1"][1] == 2
 
 
-def test_silent_parts_say_nothing_and_a_silent_inverter_silences_all() -> None:
+def test_silent_devices() -> None:
     site = Site()
     inject(site, "ags_silent")
-    assert {kind for cycle in kinds(spoken(cycles=14, site=site)) for kind in cycle[2:]} == {"bmk"}
+    assert {kind for cycle in kinds(packets_of(cycles=14, site=site)) for kind in cycle[2:]} == {"bmk"}
     inject(site, "bmk_silent")
-    assert {cycle[2:] for cycle in kinds(spoken(cycles=14, site=site))} == {()}
+    assert {cycle[2:] for cycle in kinds(packets_of(cycles=14, site=site))} == {()}
     inject(site, "inverter_silent")
-    assert spoken(cycles=3, site=site) == [[], [], []]
+    assert packets_of(cycles=3, site=site) == [[], [], []]
 
 
 def test_thinking_and_frozen_bmk() -> None:
     site = Site(settings.Site(bus=settings.Bus(junk=False)))
-    network = Bus(site)
+    bus = Bus(site)
 
     def bmk() -> bytes:
         advance(site, 600)
-        said = [packet for _ in range(7) for packet in network.cycle(site.seconds)[0]]
-        return next(packet.data for packet in said if packet.kind == "bmk")
+        sent = [packet for _ in range(7) for packet in bus.cycle(site.seconds)[0]]
+        return next(packet.data for packet in sent if packet.kind == "bmk")
 
     inject(site, "bmk_thinking")
     assert bmk()[1] == 255
@@ -162,21 +162,21 @@ def test_thinking_and_frozen_bmk() -> None:
     assert len({bmk() for _ in range(5)}) == 1
 
 
-def test_flipped_bits_hit_the_asked_share_with_one_bit_each() -> None:
+def test_flipped_bits() -> None:
     clean = Site(settings.Site(bus=settings.Bus(junk=False)))
     site = Site(settings.Site(bus=settings.Bus(junk=False)))
     inject(site, "flipped_bits", 1.0)
     for whole, hit in zip(
-        spoken(cycles=7, site=clean, advancing=False), spoken(cycles=7, site=site, advancing=False), strict=True
+        packets_of(cycles=7, site=clean, advancing=False), packets_of(cycles=7, site=site, advancing=False), strict=True
     ):
         for before, after in zip(whole, hit, strict=True):
             if before.kind == after.kind and not before.kind.startswith(("inverter", "ags")):
                 changed = int.from_bytes(before.data, "big") ^ int.from_bytes(after.data, "big")
                 assert changed.bit_count() == 1
     site.faults.flipped_bits = 0.02
-    network = Bus(site)
+    bus = Bus(site)
     for _ in range(4000):
-        network.cycle(0.0)
-    sent, damaged = network.counters.sent, network.counters.damaged
+        bus.cycle(0.0)
+    sent, damaged = bus.counters.sent, bus.counters.damaged
     assert sent["inverter"] == 4000
     assert 0.012 < sum(damaged.values()) / sum(sent.values()) < 0.028

@@ -1,4 +1,4 @@
-"""Registers that can be read, by function 3 or 4, and the wrong answers that such devices have been seen to give."""
+"""Registers that a client reads by function 3 or 4, and the wrong repfaults that such devices give."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import asyncio
 import struct
 from collections.abc import Callable, Mapping
 
-from simulator.lies import Lies
-from simulator.modbus import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, RefusedError
+from simulator.device_faults import DeviceFaults
+from simulator.modbus.protocol import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, RefusedError
 
 READ_HOLDING = 3
 READ_INPUT = 4
 LONGEST_READ = 125
 
 Image = Callable[[int], Mapping[int, int]]
-"""From unit to its registers: wire address → 16 bits; an unknown unit is refused."""
+"""From unit to its registers, wire address → 16 bits; raises RefusedError for an unknown unit."""
 
 
 def low_first(address: int, value: int) -> dict[int, int]:
@@ -28,21 +28,21 @@ def high_first(address: int, value: int, stride: int = 1) -> dict[int, int]:
 
 
 class Registers:
-    """What answers reads from an image that is made anew for each; `stride` 2 is a device that counts in bytes."""
+    """A device that computes its registers anew for each read; `stride` 2 is for one whose addresses count bytes."""
 
     def __init__(
-        self, image: Image, lies: Lies, *, functions: tuple[int, ...] = (READ_HOLDING,), stride: int = 1
+        self, image: Image, faults: DeviceFaults, *, functions: tuple[int, ...] = (READ_HOLDING,), stride: int = 1
     ) -> None:
         self._image = image
-        self._lies = lies
+        self._faults = faults
         self._functions = functions
         self._stride = stride
         self._frozen: dict[int, Mapping[int, int]] = {}
         self.reads = 0
-        self.others = 0
+        self.other_requests = 0
 
     async def answer(self, unit: int, request: bytes) -> bytes | None:
-        """Return the reply to a request (function and data), None for none.
+        """Return the reply to a request (function and data), None for no reply.
 
         Raises:
             RefusedError: the reply is an exception.
@@ -50,18 +50,18 @@ class Registers:
         if request[0] in self._functions:
             self.reads += 1
         else:
-            self.others += 1
-        lies = self._lies
-        if lies.silent:
+            self.other_requests += 1
+        faults = self._faults
+        if faults.silent:
             return None
-        if lies.slow is not None:
-            await asyncio.sleep(lies.slow)
-        if lies.exception is not None:
-            raise RefusedError(lies.exception)
+        if faults.slow is not None:
+            await asyncio.sleep(faults.slow)
+        if faults.exception is not None:
+            raise RefusedError(faults.exception)
         values = self._read(unit, request)
-        if lies.short:
+        if faults.short:
             values = values[:-1]
-        function = request[0] ^ (READ_HOLDING ^ READ_INPUT) if lies.wrong_function else request[0]
+        function = request[0] ^ (READ_HOLDING ^ READ_INPUT) if faults.wrong_function else request[0]
         return bytes((function, 2 * len(values))) + struct.pack(f">{len(values)}H", *values)
 
     def _read(self, unit: int, request: bytes) -> list[int]:
@@ -72,14 +72,14 @@ class Registers:
         address, count = struct.unpack(">HH", request[1:])
         if not 1 <= count <= LONGEST_READ:
             raise RefusedError(ILLEGAL_VALUE)
-        image = self._known(unit)
+        image = self._image_of(unit)
         try:
             return [image[address + place * self._stride] & 0xFFFF for place in range(count)]
         except KeyError:
             raise RefusedError(ILLEGAL_ADDRESS) from None
 
-    def _known(self, unit: int) -> Mapping[int, int]:
-        if not self._lies.frozen:
+    def _image_of(self, unit: int) -> Mapping[int, int]:
+        if not self._faults.frozen:
             self._frozen.clear()
             return self._image(unit)
         if unit not in self._frozen:

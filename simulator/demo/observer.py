@@ -1,4 +1,4 @@
-"""What can be seen of the loop from outside at one moment: the pages of its parts, read over HTTP."""
+"""The state of the loop as its programs report it over HTTP."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Any
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from simulator.demo.layout import Layout
+from simulator.demo.deployment import Deployment
 
 PATHS = ("waiting", "alerts", "fallback", "blind")
 
 
 @dataclass(frozen=True)
-class Scene:
-    """One look at everything. None: that part does not say.
+class Observation:
+    """One reading of every program. None: the program did not report it.
 
     Attributes:
-        soc: the leading state of charge on the exporter's page, a ratio.
-        amperes: of the battery, positive into it, as on the exporter's page.
-        ac_volts: at the inverter's AC input, as on the exporter's page.
+        soc: the site's state of charge by the exporter, a ratio.
+        amperes: battery current by the exporter, positive into the battery.
+        ac_volts: volts at the inverter's AC input by the exporter.
         path: how the actuator decides: waiting, alerts, fallback or blind.
-        contact: the contact as the relay's read-back says, on the actuator's page.
-        proven: whether the actuator holds it for proven that the engine runs.
-        sentence: the actuator's own words for what is going on.
-        firing: the alerts that fire in Prometheus.
-        engine: whether the simulated engine turns.
-        closed: whether the simulated contact is closed, in truth.
+        contact: whether the actuator has read the contact back as closed.
+        confirmed: whether the actuator has confirmed that the generator runs.
+        sentence: the actuator's status sentence.
+        firing: the names of the alerts that fire in Prometheus.
+        engine: whether the simulated engine runs.
+        closed: whether the simulated contact is really closed.
     """
 
     soc: float | None = None
@@ -37,18 +37,18 @@ class Scene:
     ac_volts: float | None = None
     path: str | None = None
     contact: bool | None = None
-    proven: bool | None = None
+    confirmed: bool | None = None
     sentence: str | None = None
     firing: frozenset[str] = frozenset()
     engine: bool | None = None
     closed: bool | None = None
 
 
-class Lookout:
-    """Looks at a running loop."""
+class Observer:
+    """Reads the state of a running loop."""
 
-    def __init__(self, layout: Layout, session: aiohttp.ClientSession) -> None:
-        self._layout = layout
+    def __init__(self, deployment: Deployment, session: aiohttp.ClientSession) -> None:
+        self._deployment = deployment
         self._session = session
 
     async def answers(self, url: str) -> bool:
@@ -59,8 +59,8 @@ class Lookout:
         except (aiohttp.ClientError, TimeoutError):
             return False
 
-    async def look(self) -> Scene:
-        """Return what is to be seen now."""
+    async def observe(self) -> Observation:
+        """Read every program now."""
         exporter, actuator, status, alerts, site = await asyncio.gather(
             self._page("exporter"),
             self._page("actuator"),
@@ -68,13 +68,13 @@ class Lookout:
             self._json("prometheus", "/api/v1/alerts"),
             self._json("simulator", "/state"),
         )
-        return Scene(
+        return Observation(
             soc=exporter.get("battery_soc_ratio"),
             amperes=exporter.get('magnum_bmk_amperes{device="main"}'),
             ac_volts=exporter.get('magnum_inverter_ac_input_volts{device="main"}'),
             path=next((path for path in PATHS if actuator.get(f'generator_path{{path="{path}"}}') == 1), None),
-            contact=_truth(actuator.get("generator_relay_closed")),
-            proven=_truth(actuator.get("generator_running")),
+            contact=_as_bool(actuator.get("generator_relay_closed")),
+            confirmed=_as_bool(actuator.get("generator_running")),
             sentence=status.get("sentence"),
             firing=frozenset(
                 alert["labels"]["alertname"]
@@ -85,24 +85,24 @@ class Lookout:
             closed=site.get("contact"),
         )
 
-    async def _page(self, part: str) -> dict[str, float]:
-        text = await self._text(part, "/metrics")
+    async def _page(self, program: str) -> dict[str, float]:
+        text = await self._text(program, "/metrics")
         return {
             sample.name + _labels(sample.labels): sample.value
             for family in text_string_to_metric_families(text)
             for sample in family.samples
         }
 
-    async def _json(self, part: str, path: str) -> dict[str, Any]:
-        text = await self._text(part, path)
-        found: dict[str, Any] = json.loads(text) if text else {}
-        return found
+    async def _json(self, program: str, path: str) -> dict[str, Any]:
+        text = await self._text(program, path)
+        document: dict[str, Any] = json.loads(text) if text else {}
+        return document
 
-    async def _text(self, part: str, path: str) -> str:
-        if part not in self._layout.parts:
+    async def _text(self, program: str, path: str) -> str:
+        if program not in self._deployment.programs:
             return ""
         try:
-            async with self._session.get(self._layout.url(part, path)) as response:
+            async with self._session.get(self._deployment.url(program, path)) as response:
                 return await response.text() if response.status == 200 else ""
         except (aiohttp.ClientError, TimeoutError):
             return ""
@@ -112,5 +112,5 @@ def _labels(labels: dict[str, str]) -> str:
     return "{" + ",".join(f'{name}="{value}"' for name, value in sorted(labels.items())) + "}" if labels else ""
 
 
-def _truth(value: float | None) -> bool | None:
+def _as_bool(value: float | None) -> bool | None:
     return None if value is None else value == 1

@@ -1,8 +1,7 @@
-"""What the loop is made of: its ports, its configuration files, and the commands of its parts."""
+"""How the loop is deployed on loopback: ports, configuration files, and the commands of its programs."""
 
 from __future__ import annotations
 
-import shutil
 import socket
 import sys
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ import yaml
 from alerts.scale import scale
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PROGRAMS = ROOT / ".local" / "prometheus" / "usr" / "bin"
+PROMETHEUS_FOLDER = ROOT / ".local" / "prometheus" / "usr" / "bin"
 
 USUAL_PORTS = {
     "exporter": 10048,
@@ -28,8 +27,8 @@ USUAL_PORTS = {
 
 
 @dataclass(frozen=True)
-class Part:
-    """One program of the loop: how it is started, and the URL that answers 200 once it serves."""
+class Program:
+    """One program of the loop: its command, and the URL that answers 200 once it serves."""
 
     name: str
     command: tuple[str, ...]
@@ -37,29 +36,29 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """The parts by name in the order of starting, and where each is reached."""
+class Deployment:
+    """The programs by name, in the order in which they start, and the port of each."""
 
-    parts: Mapping[str, Part]
+    programs: Mapping[str, Program]
     ports: Mapping[str, int]
 
     def url(self, name: str, path: str = "/") -> str:
-        """Return a URL of one part."""
+        """Return a URL of one program."""
         return f"http://127.0.0.1:{self.ports[name]}{path}"
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to lay out.
+class Options:
+    """What to deploy.
 
     Attributes:
-        factor: what the windows of the shipped rules, and the timers around them, are multiplied by.
-        speed: how much faster the battery lives.
-        simulator: more of `simulator.yml`.
-        actuator: more of `actuator.yml`; a mapping adds to a mapping that is there.
-        prometheus: whether Prometheus and Alertmanager take part.
+        factor: multiplies the windows of the shipped rules and the timers around them.
+        speed: how much faster battery, sun and load run than the clock.
+        simulator: keys for `simulator.yml`, merged into the usual ones.
+        actuator: keys for `actuator.yml`, merged into the usual ones.
+        prometheus: whether Prometheus and Alertmanager run too.
         web_config: a `--web.config.file` for the actuator.
-        password: what Alertmanager sends as the user `alertmanager`.
+        password: of the user `alertmanager`, as which Alertmanager signs in.
     """
 
     factor: float = 0.1
@@ -68,34 +67,34 @@ class Plan:
     actuator: Mapping[str, Any] = field(default_factory=dict)
     prometheus: bool = True
     web_config: Path | None = None
-    password: str = "loopback"  # noqa: S105 - the demo's actuator asks for none
+    password: str = "loopback"  # noqa: S105 - the actuator of the demo does not check it
 
 
-def prometheus_found() -> bool:
-    """Whether Prometheus and Alertmanager are there to be run."""
-    return all((PROGRAMS / name).exists() for name in ("prometheus", "alertmanager"))
+def has_prometheus() -> bool:
+    """Return whether Prometheus and Alertmanager are installed here."""
+    return all((PROMETHEUS_FOLDER / name).exists() for name in ("prometheus", "alertmanager"))
 
 
 def choose_ports(usual: Mapping[str, int] = USUAL_PORTS) -> dict[str, int]:
-    """Return a free loopback port for each name: the usual one, or any other when that is busy or 0."""
-    with _Held() as held:
-        return {name: held.take(port) for name, port in usual.items()}
+    """Return a free loopback port for each name: the usual one, or another when that is busy or 0."""
+    with _ReservedPorts() as reserved:
+        return {name: reserved.reserve(port) for name, port in usual.items()}
 
 
-class _Held:
-    """Ports that are held while others are chosen, so that none is chosen twice."""
+class _ReservedPorts:
+    """Ports that stay bound while others are chosen, so that no port is chosen twice."""
 
     def __enter__(self) -> Self:
         self._sockets: list[socket.socket] = []
         return self
 
-    def take(self, port: int) -> int:
-        for wanted in (port, 0):
+    def reserve(self, port: int) -> int:
+        for candidate in (port, 0):
             held = socket.socket()
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._sockets.append(held)
             try:
-                held.bind(("127.0.0.1", wanted))
+                held.bind(("127.0.0.1", candidate))
             except OSError:
                 continue
             chosen: int = held.getsockname()[1]
@@ -107,8 +106,8 @@ class _Held:
             held.close()
 
 
-def lay_out(folder: Path, plan: Plan, ports: Mapping[str, int]) -> Layout:
-    """Write every configuration file into a folder and return the parts that use them."""
+def prepare(folder: Path, options: Options, ports: Mapping[str, int]) -> Deployment:
+    """Write every configuration file into a folder and return the programs that use them."""
     commands = Path(sys.executable).parent
     capacity = 400.0
     link = folder / "magnum"
@@ -116,21 +115,21 @@ def lay_out(folder: Path, plan: Plan, ports: Mapping[str, int]) -> Layout:
         folder / "simulator.yml",
         merged(
             {
-                "speed": plan.speed,
+                "speed": options.speed,
                 "battery": {"capacity_ampere_hours": capacity},
                 "bus": {"link": str(link)},
                 "relay": {"listen": f"127.0.0.1:{ports['relay']}"},
                 "http": {"listen": f"127.0.0.1:{ports['simulator']}"},
             },
-            plan.simulator,
+            options.simulator,
         ),
     )
-    # A battery that lives N times as fast is, to whoever measures current and time, N times as small.
+    # The exporter counts current over real time, so a battery that runs N times as fast looks N times as small to it.
     _write(
         folder / "exporter.yml",
         {
             "sources": {"main": {"type": "magnum", "port": str(link)}},
-            "battery": {"capacity_ampere_hours": capacity / plan.speed, "soc": {"sources": ["main"]}},
+            "battery": {"capacity_ampere_hours": capacity / options.speed, "soc": {"sources": ["main"]}},
         },
     )
     _write(
@@ -141,16 +140,16 @@ def lay_out(folder: Path, plan: Plan, ports: Mapping[str, int]) -> Layout:
                 "relay": {"type": "modbus", "url": f"tcp://127.0.0.1:{ports['relay']}", "unit_id": 1, "coil": 0},
                 "journal": str(folder / "journal.db"),
             },
-            plan.actuator,
+            options.actuator,
         ),
     )
-    parts = [
-        Part(
+    programs = [
+        Program(
             "simulator",
             (str(commands / "offgrid-simulator"), f"--config.file={folder / 'simulator.yml'}"),
             f"http://127.0.0.1:{ports['simulator']}/state",
         ),
-        Part(
+        Program(
             "exporter",
             (
                 str(commands / "magnum-exporter"),
@@ -159,26 +158,26 @@ def lay_out(folder: Path, plan: Plan, ports: Mapping[str, int]) -> Layout:
             ),
             f"http://127.0.0.1:{ports['exporter']}/-/ready",
         ),
-        Part(
+        Program(
             "actuator",
             (
                 str(commands / "generator-actuator"),
                 f"--config.file={folder / 'actuator.yml'}",
                 f"--web.listen-address=127.0.0.1:{ports['actuator']}",
-                *((f"--web.config.file={plan.web_config}",) if plan.web_config else ()),
+                *((f"--web.config.file={options.web_config}",) if options.web_config else ()),
             ),
             f"http://127.0.0.1:{ports['actuator']}/-/ready",
         ),
     ]
-    if plan.prometheus:
-        parts += _alert_path(folder, plan, ports)
-    return Layout({part.name: part for part in parts}, dict(ports))
+    if options.prometheus:
+        programs += _alert_programs(folder, options, ports)
+    return Deployment({program.name: program for program in programs}, dict(ports))
 
 
-def _alert_path(folder: Path, plan: Plan, ports: Mapping[str, int]) -> list[Part]:
+def _alert_programs(folder: Path, options: Options, ports: Mapping[str, int]) -> list[Program]:
     password = folder / "generator.password"
-    password.write_text(plan.password, encoding="utf-8")
-    places = {
+    password.write_text(options.password, encoding="utf-8")
+    replacements = {
         "127.0.0.1:10048": f"127.0.0.1:{ports['exporter']}",
         "127.0.0.1:10049": f"127.0.0.1:{ports['actuator']}",
         "127.0.0.1:9090": f"127.0.0.1:{ports['prometheus']}",
@@ -188,16 +187,16 @@ def _alert_path(folder: Path, plan: Plan, ports: Mapping[str, int]) -> list[Part
     shipped = ROOT / "alerts"
     prometheus = yaml.safe_load((shipped / "prometheus.yml").read_text(encoding="utf-8"))
     for name in ("prometheus.yml", "alertmanager.yml", *prometheus["rule_files"]):
-        document = scale(yaml.safe_load((shipped / name).read_text(encoding="utf-8")), plan.factor)
-        _write(folder / name, _replaced(document, places))
-    if plan.web_config:
-        _let_in(folder / "prometheus.yml", password)
-    resend = max(1, round(60 * plan.factor))
+        document = scale(yaml.safe_load((shipped / name).read_text(encoding="utf-8")), options.factor)
+        _write(folder / name, _replace_all(document, replacements))
+    if options.web_config:
+        _add_credentials(folder / "prometheus.yml", password)
+    resend = max(1, round(60 * options.factor))
     return [
-        Part(
+        Program(
             "alertmanager",
             (
-                str(PROGRAMS / "alertmanager"),
+                str(PROMETHEUS_FOLDER / "alertmanager"),
                 f"--config.file={folder / 'alertmanager.yml'}",
                 f"--storage.path={folder / 'alertmanager'}",
                 f"--web.listen-address=127.0.0.1:{ports['alertmanager']}",
@@ -206,10 +205,10 @@ def _alert_path(folder: Path, plan: Plan, ports: Mapping[str, int]) -> list[Part
             ),
             f"http://127.0.0.1:{ports['alertmanager']}/-/ready",
         ),
-        Part(
+        Program(
             "prometheus",
             (
-                str(PROGRAMS / "prometheus"),
+                str(PROMETHEUS_FOLDER / "prometheus"),
                 f"--config.file={folder / 'prometheus.yml'}",
                 f"--storage.tsdb.path={folder / 'prometheus'}",
                 f"--web.listen-address=127.0.0.1:{ports['prometheus']}",
@@ -221,8 +220,8 @@ def _alert_path(folder: Path, plan: Plan, ports: Mapping[str, int]) -> list[Part
     ]
 
 
-def _let_in(file: Path, password: Path) -> None:
-    """Give Prometheus the credentials that the actuator's page asks for."""
+def _add_credentials(file: Path, password: Path) -> None:
+    """Give Prometheus the credentials to scrape the actuator."""
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
     for job in document["scrape_configs"]:
         if job["job_name"] == "generator-actuator":
@@ -231,29 +230,24 @@ def _let_in(file: Path, password: Path) -> None:
 
 
 def merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Return base with more laid over it, mapping by mapping."""
+    """Return `base` updated with `more`; a mapping in both is merged in turn."""
     both = dict(base)
     for key, value in more.items():
-        known = both.get(key)
-        both[key] = merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+        old = both.get(key)
+        both[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return both
 
 
-def _replaced(document: object, places: Mapping[str, str]) -> object:
+def _replace_all(document: object, replacements: Mapping[str, str]) -> object:
     if isinstance(document, dict):
-        return {key: _replaced(value, places) for key, value in document.items()}
+        return {key: _replace_all(value, replacements) for key, value in document.items()}
     if isinstance(document, list):
-        return [_replaced(item, places) for item in document]
+        return [_replace_all(item, replacements) for item in document]
     if isinstance(document, str):
-        for old, new in places.items():
+        for old, new in replacements.items():
             document = document.replace(old, new)
     return document
 
 
 def _write(path: Path, document: object) -> None:
     path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
-
-
-def forget(folder: Path) -> None:
-    """Remove a folder and all that is in it."""
-    shutil.rmtree(folder, ignore_errors=True)

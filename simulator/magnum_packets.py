@@ -1,7 +1,7 @@
-"""The packets of the Magnum network: fields in units in, bytes out.
+"""The packets of the Magnum network, encoded from values in units.
 
-Source: Magnum "Networking Communications Protocol", 2009-10-15, with the corrections that captures have proven; bytes
-count from 0, 16-bit fields are big-endian. There is no checksum, no length and no address.
+Source: Magnum "Networking Communications Protocol", 2009-10-15, corrected by captures. Bytes count from 0;
+16-bit fields are big-endian. A packet has no checksum, no length and no address.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def delay(seconds: float) -> int:
 
 
 def quarter_hours(hour: float) -> int:
-    """Return the byte of a time of day: 15 minutes for each count, 96 for 24:00."""
+    """Return the byte of a time of day in quarter hours: 96 is 24:00."""
     return _byte(hour * 4)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inverter:
-    """Inverter packet, 21 bytes; 16 on a classic one. DC amperes are a magnitude, AC input volts are peak-like."""
+    """Inverter packet: 21 bytes, or 16 from a classic inverter. DC amperes have no sign; AC input is a peak voltage."""
 
     status: int
     fault: int
@@ -55,7 +55,7 @@ class Inverter:
     ac_hertz: float
 
     def encode(self, *, classic: bool = False) -> bytes:
-        """Return the bytes; a classic packet ends with byte 14 repeated, as captured of an MS2012."""
+        """Return the bytes; a classic packet ends with byte 14 repeated, as in captures of an MS2012."""
         head = struct.pack(
             ">BBHh11B",
             self.status,
@@ -100,7 +100,7 @@ class RemoteBase:
     absorb_hours: float
 
     def encode(self) -> bytes:
-        """Return the 14 bytes; only a 48 V bank has its low battery volts halved."""
+        """Return the 14 bytes; the low battery volts of a 48 V bank are halved, those of other banks are not."""
         return bytes(
             (
                 self.command,
@@ -126,17 +126,17 @@ class RemoteBase:
 
 
 def page_00(stale: bytes = bytes(6)) -> bytes:
-    """Remote bytes 14-20, footer 00: nobody is asked."""
+    """Remote bytes 14-20, footer 00: no device answers."""
     return stale + b"\x00"
 
 
 def page_11(shore_amperes: float, cut_out_code: int) -> bytes:
-    """Remote bytes 14-20, footer 11: the second AC input; the router answers."""
+    """Remote bytes 14-20, footer 11: the second AC input. The router answers."""
     return bytes((_byte(shore_amperes), cut_out_code, 0, 0, 0, 0, 0x11))
 
 
 def page_80(hour: int, minute: int, efficiency_percent: float, reset: int, battery_ampere_hours: float) -> bytes:
-    """Remote bytes 14-20, footer 80: the battery monitor answers."""
+    """Remote bytes 14-20, footer 80: battery settings. The battery monitor answers."""
     return bytes((hour, minute, _byte(efficiency_percent), reset, _byte(battery_ampere_hours / 10), 0, 0x80))
 
 
@@ -235,13 +235,13 @@ def page_a3(
 
 
 def page_a4(warm_up: float, cool_down: float, full_soc_days: int = 0, full_soc_hour: float = 0) -> bytes:
-    """Remote bytes 14-20, footer A4: delays in seconds; the last two are undocumented, captured of an ME-ARTR."""
+    """Remote bytes 14-20, footer A4: delays in seconds; the last two are undocumented, as in captures of an ME-ARTR."""
     return bytes((delay(warm_up), delay(cool_down), full_soc_days, quarter_hours(full_soc_hour), 0, 0, 0xA4))
 
 
 @dataclass(frozen=True, kw_only=True)
 class AgsA1:
-    """AGS packet A1, 6 bytes. `fahrenheit_byte` 33-104 is a temperature, others say that there is no sensor."""
+    """AGS packet A1, 6 bytes. `fahrenheit_byte` is a temperature from 33 to 104; other values mean no sensor."""
 
     multiplier: float
     status: int
@@ -265,7 +265,7 @@ class AgsA1:
 
 
 def ags_a2(days_since_run: float) -> bytes:
-    """AGS packet A2, 6 bytes; everything after byte 1 was zero wherever it was captured."""
+    """AGS packet A2, 6 bytes; every byte after byte 1 is zero in all captures."""
     return bytes((0xA2, _byte(days_since_run), 0, 0, 0, 0))
 
 
@@ -285,7 +285,7 @@ class Bmk:
     fault: int
 
     def encode(self) -> bytes:
-        """Return the bytes; a trip over 6553.5 Ah stays there."""
+        """Return the bytes; a trip count stops at 6553.5 Ah."""
         return struct.pack(
             ">BBHhHHhHHBB",
             0x81,

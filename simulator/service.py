@@ -1,4 +1,4 @@
-"""The site brought to life: the model under a real clock, the bus on a serial port, the rest on loopback."""
+"""The running simulator: the model with a real clock, the bus on a serial port, the other devices on loopback."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from pathlib import Path
 from aiohttp import web
 
 from simulator import faults, settings
-from simulator.bus import Bus
-from simulator.devices.rack import Rack
-from simulator.line import Line
-from simulator.relay import Board
+from simulator.devices.configured import ConfiguredDevices
+from simulator.devices.relay_board import RelayBoard
+from simulator.http_api import application
+from simulator.magnum_bus import Bus
+from simulator.pseudo_terminal import PseudoTerminal
 from simulator.site import Site, advance
-from simulator.web import application
 from toolkit import flags, log
 
 TICK_SECONDS = 0.05
 LATE_SECONDS = 1.0
-"""A bus that is this far behind (the machine slept) does not catch up."""
+"""A bus that is further behind (the machine slept) skips the missed cycles."""
 
 _log = log.get("simulator")
 
 
-class Program:
+class Service:
     """One running site."""
 
     def __init__(self, site_settings: settings.Site) -> None:
         self._settings = site_settings
         self.site = Site(site_settings)
         self.bus = Bus(self.site)
-        self.line = Line(Path(site_settings.bus.link))
-        self.board = Board(self.site.faults, site_settings.relay.coils)
-        self.rack = Rack(self.site, self.board)
-        self._said: dict[str, object] = {}
+        self.port = PseudoTerminal(Path(site_settings.bus.link))
+        self.board = RelayBoard(self.site.faults, site_settings.relay.coils)
+        self.devices = ConfiguredDevices(self.site, self.board)
+        self._logged: dict[str, object] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Open everything, live until told to stop, and leave nothing.
+        """Open every port, run until `stop` is set, and clean up.
 
         Raises:
-            LineError: the serial port's name is taken.
-            OSError: an address cannot be listened on.
+            LinkError: the link of a serial port cannot be made.
+            OSError: an address cannot be opened.
         """
         async with self._opened():
-            work = [asyncio.create_task(part) for part in (self._live(), self._speak(), self.rack.serve())]
+            work = [asyncio.create_task(part) for part in (self._run_model(), self._run_bus(), self.devices.serve())]
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait([*work, stopped], return_when=asyncio.FIRST_COMPLETED)
             for task in (*work, stopped):
@@ -58,11 +58,11 @@ class Program:
     @contextlib.asynccontextmanager
     async def _opened(self) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            self.line.plug()
-            stack.callback(self.line.unplug)
-            _log.info("serial port", link=str(self.line.link), leads_to=str(self.line.link.readlink()))
-            await stack.enter_async_context(self.rack.opened())
-            runner = web.AppRunner(application(self.site, self.state, self._changed), access_log=None)
+            self.port.plug()
+            stack.callback(self.port.unplug)
+            _log.info("serial port", link=str(self.port.link), leads_to=str(self.port.link.readlink()))
+            await stack.enter_async_context(self.devices.opened())
+            runner = web.AppRunner(application(self.site, self.state, self._log_request), access_log=None)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             host, port = flags.split_address(self._settings.http.listen)
@@ -72,50 +72,50 @@ class Program:
             _log.info("interface", host=host, port=port, url=f"http://{host}:{port}/")
             yield
 
-    async def _live(self) -> None:
+    async def _run_model(self) -> None:
         last = time.monotonic()
         while True:
             now = time.monotonic()
             self.site.contact = self.board.contact(now)
             advance(self.site, now - last)
             last = now
-            self.rack.tend()
-            self._tell()
+            self.devices.update_ports()
+            self._log_changes()
             await asyncio.sleep(TICK_SECONDS)
 
-    async def _speak(self) -> None:
+    async def _run_bus(self) -> None:
         start = time.monotonic()
         while True:
             if self.site.faults.adapter_unplugged:
-                self.line.unplug()
+                self.port.unplug()
             else:
-                self.line.plug()
-            packets, took = self.bus.cycle(start)
+                self.port.plug()
+            packets, cycle_seconds = self.bus.cycle(start)
             for packet in packets:
                 await asyncio.sleep(start + packet.at - time.monotonic())
-                self.line.write(packet.data)
-            self.line.read()
-            start += took
+                self.port.write(packet.data)
+            self.port.read()
+            start += cycle_seconds
             await asyncio.sleep(start - time.monotonic())
             if time.monotonic() - start > LATE_SECONDS:
                 start = time.monotonic()
 
-    def _tell(self) -> None:
-        """Say in the log what has changed in the engine room."""
+    def _log_changes(self) -> None:
+        """Log what has changed at the contact, the engine, the AGS and the inverter."""
         site = self.site
-        now: dict[str, object] = {
+        values: dict[str, object] = {
             "contact": "closed" if site.contact else "open",
             "engine": "running" if site.engine.running else "stopped",
             "ags": site.ags.status,
             "inverter": site.inverter.status.name.lower(),
         }
-        for what, value in now.items():
-            if self._said.get(what, value) != value:
-                _log.info(what, now=value, soc=f"{site.battery.soc:.3f}", hour=f"{site.hour:.2f}")
-        self._said = now
+        for name, value in values.items():
+            if self._logged.get(name, value) != value:
+                _log.info(name, now=value, soc=f"{site.battery.soc:.3f}", hour=f"{site.hour:.2f}")
+        self._logged = values
 
     @staticmethod
-    def _changed(name: str, argument: object) -> None:
+    def _log_request(name: str, argument: object) -> None:
         if name == "set":
             _log.info("set", **(argument if isinstance(argument, dict) else {}))
         elif argument is None:
@@ -124,7 +124,7 @@ class Program:
             _log.info("fault", fault=name, argument=argument)
 
     def state(self) -> dict[str, object]:
-        """Return everything that is so, by name; amperes and DC watts are positive into the battery."""
+        """Return the whole state; amperes and DC watts are positive into the battery."""
         site, now = self.site, time.monotonic()
         battery, inverter, engine, ags, monitor = site.battery, site.inverter, site.engine, site.ags, site.monitor
         return {
@@ -170,13 +170,13 @@ class Program:
                 "writes": self.board.writes,
             },
             "bus": {
-                "link": str(self.line.link),
-                "plugged": self.line.plugged,
+                "link": str(self.port.link),
+                "plugged": self.port.plugged,
                 "sent": self.bus.counters.sent,
                 "damaged": self.bus.counters.damaged,
-                "sent_bytes": self.line.sent_bytes,
-                "heard_bytes": self.line.heard_bytes,
+                "sent_bytes": self.port.sent_bytes,
+                "heard_bytes": self.port.received_bytes,
             },
-            "devices": self.rack.state(),
+            "devices": self.devices.state(),
             "faults": faults.active(site.faults),
         }

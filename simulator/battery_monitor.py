@@ -1,4 +1,4 @@
-"""The ME-BMK battery monitor: it counts what flows, believes what it has counted, and can be wrong."""
+"""The ME-BMK battery monitor: it counts ampere-hours, so its state of charge can be wrong."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Monitor:
-    """What the monitor believes; ampere-hours are of the real bank, `soc` is a ratio."""
+class BatteryMonitor:
+    """The monitor's own values; `soc` is a ratio, and ampere-hours are those of the real bank."""
 
     soc: float
     capacity_ampere_hours: float
@@ -19,11 +19,11 @@ class Monitor:
 
     @property
     def percent(self) -> int:
-        """What its display says."""
+        """The state of charge on its display."""
         return round(self.soc * 100)
 
     def count(self, soc_change: float, amperes: float, volts: float, site_seconds: float) -> None:
-        """Count a time in which the battery's true state of charge changed by `soc_change`."""
+        """Count a period in which the battery's true state of charge changed by `soc_change`."""
         self.soc = min(1.0, max(0.0, self.soc + soc_change))
         self.min_volts = min(self.min_volts, volts)
         self.max_volts = max(self.max_volts, volts)

@@ -1,6 +1,6 @@
-"""The server's half of Modbus TCP: frames in, frames out. What a device answers is the device's business.
+"""A Modbus TCP server: it reads requests, asks the device for the reply, and sends it.
 
-Source: MODBUS Messaging on TCP/IP Implementation Guide V1.0b, §3; MODBUS Application Protocol V1.1b3, §7.
+Source: MODBUS Messaging on TCP/IP Implementation Guide V1.0b, §3.
 """
 
 from __future__ import annotations
@@ -8,37 +8,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-ILLEGAL_FUNCTION = 1
-ILLEGAL_ADDRESS = 2
-ILLEGAL_VALUE = 3
-DEVICE_FAILURE = 4
-
-Answer = Callable[[int, bytes], Awaitable[bytes | None]]
-"""From unit and request (function and data) to the reply, or None for none."""
+from simulator.modbus.protocol import Answer, RefusedError, exception_reply
 
 _HEADER = struct.Struct(">HHHB")
 _LONGEST = 254
 
 
-class RefusedError(Exception):
-    """A request that a device answers with an exception code."""
+class TcpServer:
+    """A Modbus TCP server for one device; it answers the requests of a connection in order.
 
-    def __init__(self, code: int) -> None:
-        super().__init__(f"Modbus exception {code}")
-        self.code = code
-
-
-def exception_reply(request: bytes, code: int) -> bytes:
-    """Return the reply that refuses a request."""
-    return bytes((request[0] | 0x80, code))
-
-
-class Server:
-    """A Modbus TCP server for one device; requests of one connection are answered in their order.
-
-    While `dead` says so, every connection is hung up on. `most_connections` is how many there were at a time.
+    While `dead` returns true it closes every connection. `most_connections` counts connections open at the same time.
     """
 
     def __init__(self, answer: Answer, dead: Callable[[], bool] = lambda: False) -> None:
@@ -50,17 +31,17 @@ class Server:
         self.most_connections = 0
 
     async def open(self, host: str, port: int) -> None:
-        """Listen; `address` says where (port 0 is any free one).
+        """Listen and set `address`; port 0 takes any free port.
 
         Raises:
-            OSError: the address cannot be had.
+            OSError: the address is in use or not allowed.
         """
         self._server = await asyncio.start_server(self._accept, host or None, port)
         name = self._server.sockets[0].getsockname()
         self.address = (name[0], name[1])
 
     async def close(self) -> None:
-        """Stop listening and end every connection."""
+        """Stop listening and close every connection."""
         if self._server is not None:
             self._server.close()
         for task in list(self._connections):
@@ -70,11 +51,11 @@ class Server:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is None:
-            raise RuntimeError("a connection is served by a task")
+            raise RuntimeError("a connection needs a task")
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
         self.most_connections = max(self.most_connections, len(self._connections))
-        # A client may go away in the middle of anything.
+        # A client may disconnect at any moment.
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError), contextlib.closing(writer):
             await self._serve(reader, writer)
 

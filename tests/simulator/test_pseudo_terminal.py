@@ -1,4 +1,4 @@
-"""The serial port that can be pulled out."""
+"""The serial port that can be unplugged."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import serial
 
-from simulator.line import UNREAD_BYTES, Line, LineError
+from simulator.pseudo_terminal import UNREAD_BYTES, LinkError, PseudoTerminal
 from tests.support import wait_until
 
 
-def test_reader_gets_what_is_written_and_nothing_is_echoed(tmp_path: Path) -> None:
-    line = Line(tmp_path / "port")
+def test_bytes_pass_without_echo(tmp_path: Path) -> None:
+    line = PseudoTerminal(tmp_path / "port")
     line.plug()
     with serial.Serial(str(line.link), 19200, timeout=2, exclusive=True) as port:
         line.write(b"\x00\x11\x13\x0d\x0a\xff\x03")
@@ -22,12 +22,12 @@ def test_reader_gets_what_is_written_and_nothing_is_echoed(tmp_path: Path) -> No
         port.write(b"x")
         port.flush()
         assert line.read() == b"x"
-        assert line.heard_bytes == 1
+        assert line.received_bytes == 1
     line.unplug()
 
 
-def test_reader_that_sets_nothing_gets_the_bytes_too(tmp_path: Path) -> None:
-    line = Line(tmp_path / "port")
+def test_bytes_pass_without_terminal_settings(tmp_path: Path) -> None:
+    line = PseudoTerminal(tmp_path / "port")
     line.plug()
     line.write(b"\x03\x0d\x11\x13")
     reader = os.open(line.link, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
@@ -36,8 +36,8 @@ def test_reader_that_sets_nothing_gets_the_bytes_too(tmp_path: Path) -> None:
     line.unplug()
 
 
-def test_unplugged_port_is_gone_and_its_reader_is_told(tmp_path: Path) -> None:
-    line = Line(tmp_path / "port")
+def test_unplugging_hangs_up_the_reader(tmp_path: Path) -> None:
+    line = PseudoTerminal(tmp_path / "port")
     line.plug()
     with serial.Serial(str(line.link), timeout=2) as port:
         line.unplug()
@@ -52,8 +52,8 @@ def test_unplugged_port_is_gone_and_its_reader_is_told(tmp_path: Path) -> None:
     line.unplug()
 
 
-def test_nobody_listening_blocks_nothing_and_leaves_little_behind(tmp_path: Path) -> None:
-    line = Line(tmp_path / "port")
+def test_unread_bytes_are_bounded(tmp_path: Path) -> None:
+    line = PseudoTerminal(tmp_path / "port")
     line.plug()
     for _ in range(200):
         expected = line.unread_bytes() + 45 if line.unread_bytes() <= UNREAD_BYTES else 45
@@ -73,22 +73,22 @@ def _available(reader: int) -> bytes:
         return b""
 
 
-def test_link_left_by_a_killed_run_is_replaced_and_anything_else_is_not(tmp_path: Path) -> None:
+def test_only_a_stale_link_is_replaced(tmp_path: Path) -> None:
     link = tmp_path / "port"
     link.symlink_to("/dev/pts/99999")
-    line = Line(link)
+    line = PseudoTerminal(link)
     line.plug()
     assert link.exists()
     line.unplug()
     link.write_text("precious")
-    with pytest.raises(LineError, match=r"port: found File exists, expected a free name"):
+    with pytest.raises(LinkError, match=r"port: got File exists, expected a free name"):
         line.plug()
     assert link.read_text() == "precious"
     assert not line.plugged
 
 
-def test_link_that_has_become_anothers_stays(tmp_path: Path) -> None:
-    first, second = Line(tmp_path / "port"), Line(tmp_path / "port")
+def test_link_of_another_port_stays(tmp_path: Path) -> None:
+    first, second = PseudoTerminal(tmp_path / "port"), PseudoTerminal(tmp_path / "port")
     first.plug()
     second.plug()
     first.unplug()

@@ -1,7 +1,7 @@
-"""A Modbus relay board: coils that latch, a timed "flash on" for a lease, and ways to lie.
+"""A Modbus relay board: coils that latch, a timed "flash on" for a lease, and faults.
 
-Functions 1 (read coils), 5 (write one) and 15 (write several); flash on as the Waveshare Modbus RTU Relay has it:
-function 5 at 0x0200 + coil, the value in tenths of a second (Waveshare wiki). Everything else is refused.
+Functions 1 (read coils), 5 (write one) and 15 (write several); flash on as on the Waveshare Modbus RTU Relay:
+function 5 at 0x0200 + coil, the value in tenths of a second (Waveshare wiki). It refuses everything else.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 import struct
 
 from simulator.faults import Faults
-from simulator.modbus import DEVICE_FAILURE, ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, RefusedError
+from simulator.modbus.protocol import DEVICE_FAILURE, ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, RefusedError
 
 READ_COILS = 1
 WRITE_COIL = 5
 WRITE_COILS = 15
 FLASH_ON = 0x0200
 ON, OFF = 0xFF00, 0x0000
-LONGEST_FLASH = 0x7FFF
+MAX_FLASH = 0x7FFF
 
 
-class Board:
-    """The board; coil 0 is the generator's contact. Times are monotonic seconds, passed in."""
+class RelayBoard:
+    """The board; coil 0 is the generator's contact. Callers pass times in monotonic seconds."""
 
     def __init__(self, faults: Faults, coils: int = 8) -> None:
         self._faults = faults
@@ -31,27 +31,27 @@ class Board:
         self.writes = 0
 
     def coils(self, now: float) -> list[bool]:
-        """Return what the board's own memory says of each coil."""
-        for coil, ends in list(self._leases.items()):
-            if now >= ends:
+        """Return the commanded state of each coil."""
+        for coil, end in list(self._leases.items()):
+            if now >= end:
                 del self._leases[coil]
                 self._coils[coil] = False
         return list(self._coils)
 
     def contact(self, now: float) -> bool:
-        """Return whether the contact of coil 0 is closed in truth."""
+        """Return whether the contact of coil 0 is really closed."""
         commanded = self.coils(now)[0]
         if not self._faults.relay_welded:
             self._contact = commanded
         return self._contact
 
     def lease_seconds(self, now: float) -> float | None:
-        """Return how long coil 0 stays closed by itself; None without a lease."""
-        ends = self._leases.get(0)
-        return None if ends is None else max(0.0, ends - now)
+        """Return the seconds until coil 0 opens by itself; None without a lease."""
+        end = self._leases.get(0)
+        return None if end is None else max(0.0, end - now)
 
     def answer(self, request: bytes, now: float) -> bytes | None:
-        """Return the reply to a request (function and data), None when the board is silent.
+        """Return the reply to a request (function and data), None for no reply.
 
         Raises:
             RefusedError: the reply is an exception.
@@ -75,31 +75,31 @@ class Board:
             raise RefusedError(ILLEGAL_VALUE)
         if address + count > len(self._coils):
             raise RefusedError(ILLEGAL_ADDRESS)
-        said = [coil != self._faults.relay_read_back_lies for coil in self.coils(now)[address : address + count]]
-        bits = sum(coil << place for place, coil in enumerate(said))
+        reported = [coil != self._faults.relay_read_back_lies for coil in self.coils(now)[address : address + count]]
+        bits = sum(coil << place for place, coil in enumerate(reported))
         data = bits.to_bytes((count + 7) // 8, "little")
         return bytes((READ_COILS, len(data))) + data
 
     def _write(self, request: bytes, address: int, value: int, now: float) -> bytes:
-        wanted, lease = self._wanted(request, address, value)
+        commanded, lease = self._commanded(request, address, value)
         if self._faults.relay_write_fails == "exception":
             raise RefusedError(DEVICE_FAILURE)
         if self._faults.relay_write_fails is None:
             self.writes += 1
-            for coil, closed in wanted.items():
+            for coil, closed in commanded.items():
                 self._coils[coil] = closed
                 self._leases.pop(coil, None)
                 if lease is not None:
                     self._leases[coil] = now + lease
         return request[:5]
 
-    def _wanted(self, request: bytes, address: int, value: int) -> tuple[dict[int, bool], float | None]:
+    def _commanded(self, request: bytes, address: int, value: int) -> tuple[dict[int, bool], float | None]:
         if request[0] == WRITE_COIL:
             flash = address >= FLASH_ON
             coil = address - FLASH_ON if flash else address
             if coil >= len(self._coils):
                 raise RefusedError(ILLEGAL_ADDRESS)
-            if len(request) != 5 or (not 1 <= value <= LONGEST_FLASH if flash else value not in (ON, OFF)):
+            if len(request) != 5 or (not 1 <= value <= MAX_FLASH if flash else value not in (ON, OFF)):
                 raise RefusedError(ILLEGAL_VALUE)
             return {coil: flash or value == ON}, value / 10 if flash else None
         count, size = value, (value + 7) // 8

@@ -1,4 +1,4 @@
-"""The interface for people and tests: what is going on, and what shall go wrong. Loopback, JSON, no users."""
+"""The HTTP API for people and tests: read the state, change the site, set and clear faults. JSON, without users."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class Changes(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of POST /set; what is not named stays."""
+    """The body of POST /set; keys that are left out stay as they are."""
 
     soc: Annotated[float, msgspec.Meta(ge=0, le=1)] | msgspec.UnsetType = msgspec.UNSET
     load: NotNegative | msgspec.UnsetType | None = msgspec.UNSET
@@ -28,18 +28,18 @@ class Changes(msgspec.Struct, forbid_unknown_fields=True):
 
 
 SET = """\
-  soc      state of charge, 0 to 1; the BMK learns it too
+  soc      state of charge, 0 to 1, also on the BMK
   load     AC watts; null: by the hour again
   sun      watts that the panels offer; null: by the hour again
   fuel     litres in the tank
   hour     hour of the site's day
-  speed    how much faster the battery lives
-  charger  false: charger standby while there is AC
-  ags      "reset": OFF and AUTO at the remote, which ends a latched fault"""
+  speed    how much faster battery, sun and load run
+  charger  false: the charger stays in standby while there is AC
+  ags      "reset": OFF and AUTO at the remote, which clears a latched fault"""
 
 
 def apply(site: Site, changes: Changes) -> None:
-    """Change the site as asked."""
+    """Change the site."""
     if changes.soc is not msgspec.UNSET:
         set_soc(site, changes.soc)
     if changes.load is not msgspec.UNSET:
@@ -61,16 +61,16 @@ def apply(site: Site, changes: Changes) -> None:
 def guide() -> str:
     """Return the text of `GET /`."""
     names = "\n".join(
-        f"  {fault.name:22} {fault.text} [{msgspec.json.encode(fault.armed).decode()}]" for fault in faults.declared()
+        f"  {fault.name:22} {fault.text} [{msgspec.json.encode(fault.default).decode()}]" for fault in faults.declared()
     )
     return f"""\
 offgrid-simulator
 
-GET    /state           everything, as JSON
+GET    /state           the whole state as JSON
 POST   /set             change the site: a JSON object of
 {SET}
-POST   /faults/NAME     make it go wrong; the body is the argument as JSON, an empty body means the one in brackets
-DELETE /faults/NAME     and well again
+POST   /faults/NAME     set a fault; the body is its argument as JSON, an empty body means the one in brackets
+DELETE /faults/NAME     clear it
 NAME is one of
 {names}
 """
@@ -79,11 +79,11 @@ NAME is one of
 def application(
     site: Site, state: Callable[[], dict[str, object]], changed: Callable[[str, object], None]
 ) -> web.Application:
-    """Return the interface of a site.
+    """Return the application that serves a site.
 
     Args:
-        site: what is changed.
-        state: what `GET /state` says.
+        site: the site to change.
+        state: returns the answer to `GET /state`.
         changed: called with each fault's name and argument (None when cleared), and with "set" and its body.
     """
 

@@ -1,7 +1,7 @@
-"""Who says what on the Magnum network, and when: one cycle after the other, from the model's state.
+"""The traffic of the Magnum network: which device sends which packet, and when, from the state of the site.
 
-Order, pages and pauses as captured of real systems (19200 baud; a cycle of 119-123 ms: inverter, remote with one of its
-pages, and the accessory that this page asks). Time is passed in, in seconds.
+Order, pages and pauses are those of captures from real systems: 19200 baud, a cycle of 119-123 ms, in it the inverter,
+the remote with one of its pages, and the accessory that answers this page. Callers pass the time in seconds.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from simulator import packets
+from simulator import magnum_packets
 from simulator.ags import OFF as AGS_OFF
 from simulator.inverter import AC_VOLTS, Status
 from simulator.site import Site
@@ -17,10 +17,10 @@ from simulator.site import Site
 BYTE_SECONDS = 10 / 19200
 CYCLE_SECONDS = (0.119, 0.123)
 REFRESH_SECONDS = 1.0
-"""Inverter and AGS measure once a second and repeat themselves in between."""
+"""Inverter and AGS update their values once a second and repeat the packet in between."""
 
 PEAK = 1.5
-"""What the AC input byte shows for each RMS volt."""
+"""The AC input byte per RMS volt."""
 
 JUNK_BYTES = (0xFF, 0xFE, 0xFC, 0xF8, 0xF0, 0xE0, 0xC0, 0x80, 0x00, 0x39)
 JUNK_WEIGHTS = (80, 12, 1, 1, 1, 1, 1, 1, 1, 1)
@@ -28,7 +28,7 @@ JUNK_WEIGHTS = (80, 12, 1, 1, 1, 1, 1, 1, 1, 1)
 
 @dataclass(frozen=True)
 class Model:
-    """An inverter: its code in byte 14, and its revision."""
+    """An inverter model: its code in byte 14, and its revision."""
 
     code: int
     revision: float
@@ -49,16 +49,16 @@ ANSWERS = {
     "artr": {"80": "bmk", "a0": "ags_a1", "a1": "ags_a2", "a2": "ags_a1", "a3": "rtr", "11": "rtr"},
     "rc50": {"80": "bmk", "a0": "ags_a1"},
 }
-"""Which accessory follows which page; "ags" is A1 in seven of ten cases, else A2."""
+"""Which accessory answers which page; "ags" is A1 in seven of ten cases, otherwise A2."""
 REVISION = {"arc": 2.3, "artr": 3.2, "rc50": 2.8, "classic": 1.2}
 PAUSE_SECONDS = {"ags_a1": 0.010, "ags_a2": 0.010, "bmk": 0.014, "rtr": 0.018}
 CLASSIC_REMOTE_AT = 0.107
-"""A classic remote answers so late that the next inverter packet follows within 5 ms."""
+"""A classic remote sends so late that the next inverter packet follows within 5 ms."""
 
 
 @dataclass(frozen=True)
 class Packet:
-    """One packet with the junk behind it; `at` is the second of the cycle in which its last byte is over."""
+    """One packet and the junk after it; `at` is when its last byte ends, in seconds from the start of the cycle."""
 
     kind: str
     data: bytes
@@ -67,7 +67,7 @@ class Packet:
 
 @dataclass(slots=True)
 class Counters:
-    """Packets since the beginning, by kind: all of them, and those that went out with a flipped bit."""
+    """Packets since the start by kind: all that were sent, and those sent with a flipped bit."""
 
     sent: dict[str, int] = field(default_factory=dict)
     damaged: dict[str, int] = field(default_factory=dict)
@@ -90,42 +90,42 @@ class Bus:
         self.counters = Counters()
 
     def cycle(self, now: float) -> tuple[list[Packet], float]:
-        """Return the packets of the next cycle and how long it takes, in seconds; `now` is any monotonic clock.
+        """Return the packets of the next cycle and its length in seconds; `now` is a monotonic time.
 
-        A silent inverter makes a silent bus: nobody else speaks without its beat.
+        Without the inverter the bus is silent: every other device sends in step with it.
         """
-        took = self._chance.uniform(*CYCLE_SECONDS)
+        cycle_seconds = self._chance.uniform(*CYCLE_SECONDS)
         self._cycle += 1
         if self._site.faults.inverter_silent:
-            return [], took
+            return [], cycle_seconds
         if now - self._refreshed >= REFRESH_SECONDS:
             self._refreshed = now
             self._measure()
-        said: list[Packet] = []
-        end = self._say(said, "inverter", self._with_leds(self._inverter), 0.0)
+        sent_packets: list[Packet] = []
+        end = self._send(sent_packets, "inverter", self._with_leds(self._inverter), 0.0)
         remote = self._settings.remote
         if remote == "classic":
-            self._say(said, "remote_classic", self._base().encode_classic(*self._clock()), CLASSIC_REMOTE_AT)
+            self._send(sent_packets, "remote_classic", self._base().encode_classic(*self._clock()), CLASSIC_REMOTE_AT)
         elif remote != "none":
             page = ROTATION[remote][self._cycle % len(ROTATION[remote])]
-            end = self._say(said, f"remote_{page}", self._base().encode() + self._page(page), end + 0.010)
+            end = self._send(sent_packets, f"remote_{page}", self._base().encode() + self._page(page), end + 0.010)
             answer = self._answer(ANSWERS[remote].get(page))
             if answer is not None:
                 kind, data = answer
-                self._say(said, kind, data, end + PAUSE_SECONDS[kind])
-        return said, took
+                self._send(sent_packets, kind, data, end + PAUSE_SECONDS[kind])
+        return sent_packets, cycle_seconds
 
-    def _say(self, said: list[Packet], kind: str, data: bytes, start: float) -> float:
+    def _send(self, sent_packets: list[Packet], kind: str, data: bytes, start: float) -> float:
         end = start + len(data) * BYTE_SECONDS
         self.counters.sent[kind] = self.counters.sent.get(kind, 0) + 1
         rate = self._site.faults.flipped_bits
         if rate is not None and self._chance.random() < rate:
             self.counters.damaged[kind] = self.counters.damaged.get(kind, 0) + 1
-            place = self._chance.randrange(len(data) * 8)
+            bit = self._chance.randrange(len(data) * 8)
             damaged = bytearray(data)
-            damaged[place // 8] ^= 1 << place % 8
+            damaged[bit // 8] ^= 1 << bit % 8
             data = bytes(damaged)
-        said.append(Packet(kind, data + self._junk(), end))
+        sent_packets.append(Packet(kind, data + self._junk(), end))
         return end
 
     def _junk(self) -> bytes:
@@ -153,7 +153,7 @@ class Bus:
             Status.FLOAT,
             Status.CHARGER_STANDBY,
         )
-        self._inverter = packets.Inverter(
+        self._inverter = magnum_packets.Inverter(
             status=inverter.status,
             fault=inverter.fault,
             dc_volts=site.battery.volts,
@@ -175,7 +175,7 @@ class Bus:
             ac_hertz=60.0 if inverter.has_output else 0.0,
         ).encode(classic=self._classic)
         fahrenheit = round(celsius * 9 / 5 + 32)
-        self._ags = packets.AgsA1(
+        self._ags = magnum_packets.AgsA1(
             multiplier=self._multiplier,
             status=site.ags.status,
             revision=5.2,
@@ -185,7 +185,7 @@ class Bus:
         ).encode()
 
     def _with_leds(self, data: bytes) -> bytes:
-        """Blink the charger's LED while it charges: two cycles on, two off."""
+        """Blink the charger's LED while it charges: on for two cycles, off for two."""
         if self._charging and self._cycle % 4 < 2:
             return data[:9] + b"\x01" + data[10:]
         return data
@@ -195,18 +195,18 @@ class Bus:
         if kind == "ags":
             kind = "ags_a1" if self._chance.random() < 0.7 else "ags_a2"
         if kind == "rtr":
-            return kind, packets.rtr(3.2)
+            return kind, magnum_packets.rtr(3.2)
         if kind == "bmk" and self._settings.bmk and not faults.bmk_silent:
             return kind, self._bmk()
         if kind in ("ags_a1", "ags_a2") and self._settings.ags and not faults.ags_silent:
             a1 = kind == "ags_a1"
-            return kind, self._ags if a1 else packets.ags_a2(self._site.ags.since_run_seconds / 86400)
+            return kind, self._ags if a1 else magnum_packets.ags_a2(self._site.ags.since_run_seconds / 86400)
         return None
 
     def _bmk(self) -> bytes:
         faults, monitor, battery = self._site.faults, self._site.monitor, self._site.battery
         if not (faults.bmk_frozen and self._last_bmk):
-            self._last_bmk = packets.Bmk(
+            self._last_bmk = magnum_packets.Bmk(
                 percent=255 if faults.bmk_thinking else monitor.percent,
                 volts=battery.volts,
                 amperes=battery.amperes,
@@ -220,9 +220,9 @@ class Bus:
             ).encode()
         return self._last_bmk
 
-    def _base(self) -> packets.RemoteBase:
+    def _base(self) -> magnum_packets.RemoteBase:
         charger = self._site.settings.charger
-        return packets.RemoteBase(
+        return magnum_packets.RemoteBase(
             multiplier=self._multiplier,
             command=0,
             search_watts=0,
@@ -243,10 +243,10 @@ class Bus:
     def _page(self, page: str) -> bytes:
         engine, hour, minute = self._site.settings.engine, *self._clock()
         pages = {
-            "00": packets.page_00(),
-            "11": packets.page_11(20, 155),
-            "80": packets.page_80(hour, minute, 0, 0, self._site.settings.battery.capacity_ampere_hours),
-            "a0": packets.page_a0(
+            "00": magnum_packets.page_00(),
+            "11": magnum_packets.page_11(20, 155),
+            "80": magnum_packets.page_80(hour, minute, 0, 0, self._site.settings.battery.capacity_ampere_hours),
+            "a0": magnum_packets.page_a0(
                 hour=hour,
                 minute=minute,
                 run_hours=0.5,
@@ -255,7 +255,7 @@ class Bus:
                 quiet=0,
                 multiplier=self._multiplier,
             ),
-            "a1": packets.page_a1(
+            "a1": magnum_packets.page_a1(
                 start_hour=24,
                 stop_hour=0,
                 stop_volts=14.4 * self._multiplier,
@@ -264,12 +264,12 @@ class Bus:
                 max_run_hours=max(0.1, engine.max_run / 3600),
                 multiplier=self._multiplier,
             ),
-            "a2": packets.page_a2(
+            "a2": magnum_packets.page_a2(
                 start_percent=0, stop_percent=90, start_amperes=0, start_delay=120, stop_amperes=4, stop_delay=120
             ),
-            "a3": packets.page_a3(
+            "a3": magnum_packets.page_a3(
                 quiet_hour=24, quiet_end_hour=0, exercise_days=0, exercise_hour=8, exercise_hours=1.0, topoff_minutes=0
             ),
-            "a4": packets.page_a4(engine.warm_up, engine.cool_down),
+            "a4": magnum_packets.page_a4(engine.warm_up, engine.cool_down),
         }
         return pages[page]

@@ -1,4 +1,4 @@
-"""The program as others meet it: its port, its board, its interface, and what it leaves behind."""
+"""The running program: its serial port, its relay board, its HTTP API, and its end."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def until(simulator: Simulator, part: str, key: str, value: object, deadline: fl
     wait_until(lambda: simulator.state()[part][key] == value, deadline, f"{part}.{key} is {value}")
 
 
-def test_frames_arrive_at_the_pace_of_the_wire(site: Simulator) -> None:
+def test_packets_arrive_at_bus_pace(site: Simulator) -> None:
     arrived: list[float] = []
     pauses = 0
-    heard = b""
+    received = b""
     with serial.Serial(str(site.link), 19200, timeout=0.004) as port:
         port.reset_input_buffer()
         last = time.monotonic()
@@ -64,20 +64,20 @@ def test_frames_arrive_at_the_pace_of_the_wire(site: Simulator) -> None:
             chunk = port.read(64)
             now = time.monotonic()
             if not chunk:
-                assert now - last < 5, "the bus has gone silent"
+                assert now - last < 5, "the bus is silent"
                 continue
             pauses += now - last > 0.035
             last = now
-            heard += chunk
-            while found := INVERTER.search(heard):
+            received += chunk
+            while found := INVERTER.search(received):
                 arrived.append(now)
-                heard = heard[found.end() :]
+                received = received[found.end() :]
     cycle = (arrived[-1] - arrived[0]) / (len(arrived) - 1)
     assert 0.115 < cycle < 0.127
     assert pauses > 10
 
 
-def test_coil_0_is_the_contact_and_the_engine_follows(site: Simulator) -> None:
+def test_coil_0_starts_and_stops_the_engine(site: Simulator) -> None:
     assert write_coil(site, on=True).endswith(b"\x05\x00\x00\xff\x00")
     until(site, "ags", "status", 26)
     until(site, "inverter", "state", "bulk")
@@ -93,16 +93,16 @@ def test_coil_0_is_the_contact_and_the_engine_follows(site: Simulator) -> None:
     assert site.state()["engine"]["running"] is False
 
 
-def test_battery_lives_faster_and_the_soc_can_be_set(site: Simulator) -> None:
+def test_speed_and_set_soc(site: Simulator) -> None:
     before = site.set(soc=0.3, load=1000, sun=0)
     until(site, "bmk", "percent", 30)
-    wait_until(lambda: site.state()["battery"]["soc"] < 0.297, 10, "60 times a second takes charge")
+    wait_until(lambda: site.state()["battery"]["soc"] < 0.297, 10, "the battery discharges at 60 times the speed")
     after = site.state()
     assert after["hour"] != before["hour"]
     assert after["load_watts"] == 1000
 
 
-def test_unplugged_adapter_comes_back_under_its_name(site: Simulator) -> None:
+def test_adapter_is_unplugged_and_comes_back(site: Simulator) -> None:
     assert site.link.is_symlink()
     site.fault("adapter_unplugged")
     wait_until(lambda: not site.link.is_symlink(), 5, "the link is gone")
@@ -117,7 +117,7 @@ def test_unplugged_adapter_comes_back_under_its_name(site: Simulator) -> None:
 @pytest.mark.parametrize(
     ("fault", "silenced"), [("ags_silent", "ags_a1"), ("bmk_silent", "bmk"), ("inverter_silent", "inverter")]
 )
-def test_silenced_device_sends_no_more(site: Simulator, fault: str, silenced: str) -> None:
+def test_silent_device(site: Simulator, fault: str, silenced: str) -> None:
     witness = "bytes" if silenced == "inverter" else "inverter"
     site.fault(fault)
 
@@ -125,11 +125,11 @@ def test_silenced_device_sends_no_more(site: Simulator, fault: str, silenced: st
         state = site.state()
         return int(state["seconds"] * 1000 if kind == "bytes" else state["bus"]["sent"][kind])
 
-    wait_until(lambda: count(witness) > 0, 5, "the bus lives")
+    wait_until(lambda: count(witness) > 0, 5, "the bus is active")
     start = count(silenced)
     seen = count(witness)
     step = 1000 if witness == "bytes" else 10
-    wait_until(lambda: count(witness) > seen + step, 5, "more has passed")
+    wait_until(lambda: count(witness) > seen + step, 5, "more packets pass")
     assert count(silenced) - start <= 1
 
 
@@ -149,13 +149,13 @@ def test_flipped_bits_are_counted(site: Simulator) -> None:
         ("shore", None, 4),
     ],
 )
-def test_engine_room_fault_shows_in_the_ags_status(site: Simulator, fault: str, value: int | None, status: int) -> None:
+def test_engine_fault_shows_in_ags_status(site: Simulator, fault: str, value: int | None, status: int) -> None:
     site.fault(fault, value)
     write_coil(site, on=True)
     until(site, "ags", "status", status)
 
 
-def test_engine_dies_after_the_asked_seconds(site: Simulator) -> None:
+def test_engine_dies(site: Simulator) -> None:
     site.fault("engine_dies", 1.5)
     write_coil(site, on=True)
     until(site, "engine", "running", value=True)
@@ -169,7 +169,7 @@ def test_bmk_fault(site: Simulator, fault: str, value: float | None, percent: in
     assert site.fault(fault, value)["bmk"]["percent"] == percent
 
 
-def test_relay_faults_reach_the_wire(site: Simulator) -> None:
+def test_relay_faults(site: Simulator) -> None:
     site.fault("relay_write_fails")
     assert write_coil(site, on=True)[7:] == b"\x85\x04"
     site.fault("relay_write_fails", "ignored")
@@ -181,16 +181,16 @@ def test_relay_faults_reach_the_wire(site: Simulator) -> None:
         write_coil(site, on=True, patience=0.3)
 
 
-def test_dead_board_hangs_up_and_keeps_its_coils(site: Simulator) -> None:
+def test_dead_board_keeps_its_coils(site: Simulator) -> None:
     write_coil(site, on=True)
     site.fault("relay_dead")
-    # Whether the hang-up overtakes the request is chance: an end, or a reset.
+    # The hang-up may come before or after the request: then the connection ends or is reset.
     with contextlib.suppress(ConnectionError):
         assert write_coil(site, on=False) == b""
     assert site.state()["relay"]["coils"][0] is True
 
 
-def test_board_on_a_serial_port_switches_the_same_coil(site: Simulator) -> None:
+def test_relay_board_by_serial_line(site: Simulator) -> None:
     relay_link = site.link.parent / "relay"
     wait_until(relay_link.exists, 5, "the board's port is there")
     with ModbusSerialClient(str(relay_link), baudrate=9600, timeout=2, retries=0) as client:
@@ -203,7 +203,7 @@ def test_board_on_a_serial_port_switches_the_same_coil(site: Simulator) -> None:
     wait_until(relay_link.exists, 5, "the board's port is back")
 
 
-def test_guide_names_every_fault_and_wrong_requests_are_told_what_is_right(site: Simulator) -> None:
+def test_guide_and_wrong_requests(site: Simulator) -> None:
     status, guide = site.ask("GET", "/")
     assert status == 200
     assert all(fault.name in guide for fault in declared())
@@ -221,7 +221,7 @@ def test_guide_names_every_fault_and_wrong_requests_are_told_what_is_right(site:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_end_it_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+def test_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     with Simulator(tmp_path) as simulator:
         link, port = simulator.link, simulator.modbus_port
         with socket.create_connection(("127.0.0.1", port), timeout=3):
@@ -237,7 +237,7 @@ def run(*arguments: str | Path, cwd: Path) -> tuple[int, str]:
         return process.wait(15), process.output
 
 
-def test_wrong_config_is_refused_with_its_place(tmp_path: Path) -> None:
+def test_wrong_config(tmp_path: Path) -> None:
     file = tmp_path / "simulator.yml"
     file.write_text("battery:\n  soc: 30\n")
     code, output = run("--config.check", cwd=tmp_path)
@@ -255,7 +255,7 @@ def test_wrong_config_is_refused_with_its_place(tmp_path: Path) -> None:
     assert "relay.listen" in output
 
 
-def test_good_config_no_config_and_a_missing_one(tmp_path: Path) -> None:
+def test_config_and_speed_flags(tmp_path: Path) -> None:
     assert run("--config.check", cwd=tmp_path) == (0, "config ok\n")
     (tmp_path / "simulator.yml").write_text("battery: {soc: 30%}\nengine: {warm_up: 5s}\n")
     assert run("--config.check", cwd=tmp_path) == (0, "config ok\n")
@@ -267,7 +267,7 @@ def test_good_config_no_config_and_a_missing_one(tmp_path: Path) -> None:
     assert "--speed" in output
 
 
-def test_port_that_is_taken_is_said_and_the_link_is_taken_back(tmp_path: Path) -> None:
+def test_address_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         (tmp_path / "simulator.yml").write_text(f"bus: {{link: {tmp_path / 'port'}}}\nrelay: {{listen: '{address}'}}\n")

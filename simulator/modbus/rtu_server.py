@@ -1,11 +1,11 @@
-"""The device's half of Modbus RTU on a serial line: requests that are ours by unit and checksum, and their answers.
+"""A Modbus RTU server: it finds the requests for its unit in the bytes of a serial line and answers them.
 
-Source: MODBUS over Serial Line V1.02, §2.5.1. Reads and single writes are 8 bytes; longer requests are not for us.
+Source: MODBUS over Serial Line V1.02, §2.5.1. It understands requests of 8 bytes (reads and single writes) only.
 """
 
 from __future__ import annotations
 
-from simulator.modbus import Answer, RefusedError, exception_reply
+from simulator.modbus.protocol import Answer, RefusedError, exception_reply
 
 REQUEST_BYTES = 8
 
@@ -20,27 +20,27 @@ def checksum(data: bytes) -> bytes:
     return crc.to_bytes(2, "little")
 
 
-class Slave:
-    """One unit on a line."""
+class RtuServer:
+    """One unit on a serial line."""
 
     def __init__(self, unit: int, answer: Answer) -> None:
         self._unit = unit
         self._answer = answer
-        self._heard = b""
+        self._received = b""
 
-    async def hear(self, data: bytes) -> bytes:
-        """Take in bytes; return what is to be sent, empty for nothing. What is no request for us is passed over."""
-        self._heard += data
-        said = b""
-        while len(self._heard) >= REQUEST_BYTES:
-            frame = self._heard[:REQUEST_BYTES]
+    async def receive(self, data: bytes) -> bytes:
+        """Add received bytes and return the bytes to send, which may be none; skip what is no request."""
+        self._received += data
+        replies = b""
+        while len(self._received) >= REQUEST_BYTES:
+            frame = self._received[:REQUEST_BYTES]
             if checksum(frame[:-2]) != frame[-2:]:
-                self._heard = self._heard[1:]
+                self._received = self._received[1:]
                 continue
-            self._heard = self._heard[REQUEST_BYTES:]
+            self._received = self._received[REQUEST_BYTES:]
             if frame[0] == self._unit:
-                said += await self._reply(frame[1:-2])
-        return said
+                replies += await self._reply(frame[1:-2])
+        return replies
 
     async def _reply(self, request: bytes) -> bytes:
         try:

@@ -1,4 +1,4 @@
-"""The relay board: through pymodbus, through a bare socket, and by itself against a clock that is passed in."""
+"""The relay board: by pymodbus, by a bare socket, and directly with a given time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pytest
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusIOException
 
+from simulator.devices.relay_board import RelayBoard
 from simulator.faults import Faults
-from simulator.modbus import RefusedError, Server
-from simulator.relay import Board
+from simulator.modbus.protocol import RefusedError
+from simulator.modbus.tcp_server import TcpServer
 
 READ_0 = b"\x01\x00\x00\x00\x01"
 ON_0 = b"\x05\x00\x00\xff\x00"
@@ -22,28 +23,28 @@ FLASH_0_2S = b"\x05\x02\x00\x00\x14"
 
 
 @pytest.fixture
-def board() -> Board:
-    return Board(Faults())
+def board() -> RelayBoard:
+    return RelayBoard(Faults())
 
 
 @pytest.fixture
-def faulty() -> tuple[Board, Faults]:
+def faulty() -> tuple[RelayBoard, Faults]:
     faults = Faults()
-    return Board(faults), faults
+    return RelayBoard(faults), faults
 
 
 @pytest.fixture
-async def port(board: Board) -> AsyncIterator[int]:
+async def port(board: RelayBoard) -> AsyncIterator[int]:
     async def answer(_unit: int, request: bytes) -> bytes | None:
         return board.answer(request, time.monotonic())
 
-    server = Server(answer)
+    server = TcpServer(answer)
     await server.open("127.0.0.1", 0)
     yield server.address[1]
     await server.close()
 
 
-async def test_pymodbus_switches_and_reads_back(board: Board, port: int) -> None:
+async def test_pymodbus_writes_and_reads_coils(board: RelayBoard, port: int) -> None:
     client = AsyncModbusTcpClient("127.0.0.1", port=port, timeout=2, retries=0)
     assert await client.connect()
     assert not (await client.write_coil(0, value=True)).isError()
@@ -58,7 +59,7 @@ async def test_pymodbus_switches_and_reads_back(board: Board, port: int) -> None
     client.close()
 
 
-async def test_pymodbus_waits_in_vain_for_a_silent_board(board: Board, port: int) -> None:
+async def test_pymodbus_with_a_silent_board(board: RelayBoard, port: int) -> None:
     board._faults.relay_silent = True
     client = AsyncModbusTcpClient("127.0.0.1", port=port, timeout=0.2, retries=0)
     assert await client.connect()
@@ -68,7 +69,7 @@ async def test_pymodbus_waits_in_vain_for_a_silent_board(board: Board, port: int
     assert not board.contact(time.monotonic())
 
 
-async def test_bare_socket_gets_the_bytes_of_the_standard_even_two_requests_in_pieces(board: Board, port: int) -> None:
+async def test_bare_socket_with_requests_in_pieces(board: RelayBoard, port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     requests = b"".join(
         struct.pack(">HHHB", transaction, 0, len(pdu) + 1, 7) + pdu
@@ -84,7 +85,7 @@ async def test_bare_socket_gets_the_bytes_of_the_standard_even_two_requests_in_p
     assert board.contact(time.monotonic()), "the coil must stay as it was when the client goes"
 
 
-async def test_bytes_that_are_not_modbus_end_the_connection(port: int) -> None:
+async def test_other_bytes_end_the_connection(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET / HTTP/1.1\r\n\r\n")
     assert await reader.read() == b""
@@ -92,13 +93,13 @@ async def test_bytes_that_are_not_modbus_end_the_connection(port: int) -> None:
     await writer.wait_closed()
 
 
-def test_coil_latches(board: Board) -> None:
+def test_coil_latches(board: RelayBoard) -> None:
     board.answer(ON_0, 0.0)
     assert board.contact(1e6)
     assert board.lease_seconds(1e6) is None
 
 
-def test_flash_opens_by_itself_unless_renewed(board: Board) -> None:
+def test_flash_opens_unless_renewed(board: RelayBoard) -> None:
     assert board.answer(FLASH_0_2S, 100.0) == FLASH_0_2S
     assert board.contact(101.9)
     assert not board.contact(102.0)
@@ -109,7 +110,7 @@ def test_flash_opens_by_itself_unless_renewed(board: Board) -> None:
     assert not board.contact(203.5)
 
 
-def test_off_ends_a_lease_and_plain_on_outlives_it(board: Board) -> None:
+def test_plain_writes_end_a_lease(board: RelayBoard) -> None:
     board.answer(FLASH_0_2S, 0.0)
     board.answer(OFF_0, 1.0)
     assert not board.contact(1.0)
@@ -138,14 +139,14 @@ def test_off_ends_a_lease_and_plain_on_outlives_it(board: Board) -> None:
         ("0f0000000001ff", 3),
     ],
 )
-def test_what_the_board_does_not_do_is_an_exception(board: Board, request_hex: str, code: int) -> None:
+def test_unsupported_requests(board: RelayBoard, request_hex: str, code: int) -> None:
     with pytest.raises(RefusedError) as refused:
         board.answer(bytes.fromhex(request_hex), 0.0)
     assert refused.value.code == code
     assert board.coils(0.0) == [False] * 8
 
 
-def test_failing_write_is_said_or_hidden_and_changes_nothing(faulty: tuple[Board, Faults]) -> None:
+def test_failed_write(faulty: tuple[RelayBoard, Faults]) -> None:
     board, faults = faulty
     faults.relay_write_fails = "exception"
     with pytest.raises(RefusedError) as refused:
@@ -156,7 +157,7 @@ def test_failing_write_is_said_or_hidden_and_changes_nothing(faulty: tuple[Board
     assert not board.contact(0.0)
 
 
-def test_lying_read_back_says_the_opposite(faulty: tuple[Board, Faults]) -> None:
+def test_wrong_read_back(faulty: tuple[RelayBoard, Faults]) -> None:
     board, faults = faulty
     faults.relay_read_back_lies = True
     assert board.answer(READ_0, 0.0) == b"\x01\x01\x01"
@@ -165,7 +166,7 @@ def test_lying_read_back_says_the_opposite(faulty: tuple[Board, Faults]) -> None
     assert board.contact(0.0)
 
 
-def test_welded_contact_stays_while_the_board_says_otherwise(faulty: tuple[Board, Faults]) -> None:
+def test_welded_contact(faulty: tuple[RelayBoard, Faults]) -> None:
     board, faults = faulty
     board.answer(ON_0, 0.0)
     assert board.contact(0.0)
