@@ -9,7 +9,8 @@ import pytest
 from actuator import config
 from actuator.config import Config
 from actuator.config_warnings import warnings
-from tests.actuator.harness.process import FAST, merged
+from simulator.demo.deployment import merged
+from tests.actuator.harness.process import FAST
 from tests.support import ROOT
 from toolkit.config import decode
 

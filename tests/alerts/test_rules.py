@@ -5,25 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from tests.alerts.promql import broken_promises, selectors
 from tests.support import ROOT, prometheus_tool
+from tests.support.alert_rules import ALERTS, RULE_FILES, alerts
+from tests.support.promql import broken_promises, selectors
 
-ALERTS = ROOT / "alerts"
-RULE_FILES = ("rules.yml", "people.yml")
 FOR_THE_ACTUATOR = {"BatterySocLow", "BatterySocRecovered", "GeneratorHeartbeat"}
-
-Rule = dict[str, Any]
-
-
-def alerts(file: str) -> dict[str, Rule]:
-    groups = yaml.safe_load((ALERTS / file).read_text())["groups"]
-    return {rule["alert"]: rule for group in groups for rule in group["rules"]}
-
 
 EVERY = {name: rule for file in RULE_FILES for name, rule in alerts(file).items()}
 

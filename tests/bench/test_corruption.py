@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.exporter import captures
-from tests.exporter.magnum import damaging, publishing
-from tests.exporter.magnum.damaging import CLEAN, DROP, FLIP, HOLES, INSERT, Sent
+from tests.exporter.harness import captures, damaged_streams, published_values
+from tests.exporter.harness.damaged_streams import CLEAN, DROP, FLIP, HOLES, INSERT, Sent
 
 pytestmark = pytest.mark.bench
 
@@ -42,16 +41,16 @@ TABLE = {
 
 @cache
 def sent() -> list[Sent]:
-    return [Sent(kind, payload) for kind, payload in publishing.packets(captures.stream(captures.LONG))] * 2
+    return [Sent(kind, payload) for kind, payload in published_values.packets(captures.stream(captures.LONG))] * 2
 
 
 @pytest.mark.parametrize(("junk", "how"), TABLE, ids=str)
 def test_row(junk: str, how: str) -> None:
-    stream = damaging.damaged(sent(), junk, how, RATE, seed=7)
-    found = damaging.tally(stream)
+    stream = damaged_streams.damaged(sent(), junk, how, RATE, seed=7)
+    found = damaged_streams.tally(stream)
     good = 100 * found.good / len(stream.sent)
     whole = 100 * sum(stream.whole) / len(stream.whole)
-    _, _, wrong = publishing.never_sent(stream, 24)
+    _, _, wrong = published_values.never_sent(stream, 24)
     print(f"\n{junk:10} {how:6} undamaged {whole:6.2f} % good {good:6.2f} % wrong {found.wrong} voted wrong {wrong}")
     assert good >= TABLE[junk, how].good
     assert sum(wrong.values()) == 0

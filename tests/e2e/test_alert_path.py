@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simulator.demo.deployment import has_prometheus
-from tests.e2e.loop import HEARTBEAT_TIMEOUT, WINDOW_SECONDS, Loop
+from tests.support.loop import HEARTBEAT_TIMEOUT, WINDOW_SECONDS, Loop
 
 pytestmark = pytest.mark.e2e
 

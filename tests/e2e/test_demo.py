@@ -1,4 +1,4 @@
-"""`make run` without make: the story to its end, and nothing left however it ends."""
+"""The demo of `make run`: it completes, and it leaves nothing behind however it ends."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def demo(tmp_path: Path, *options: str) -> Process:
     return Process([sys.executable, "-m", "simulator.demo", *options], env={"TMPDIR": str(tmp_path)}, cwd=ROOT)
 
 
-def hears(process: Process, words: str) -> None:
-    """Wait until the story says these words."""
+def wait_for(process: Process, words: str) -> None:
+    """Wait until the demo prints these words."""
 
-    def said() -> bool:
+    def printed() -> bool:
         ended = process.popen.poll()
-        assert ended is None, f"it ended with {ended} before it said {words!r}"
+        assert ended is None, f"it ended with {ended} before it printed {words!r}"
         return words in process.output
 
-    wait_until(said, 60, f"the story says {words!r}")
+    wait_until(printed, 60, f"the demo prints {words!r}")
 
 
 def left_behind(tmp_path: Path) -> list[str]:
@@ -36,7 +36,7 @@ def left_behind(tmp_path: Path) -> list[str]:
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             command = process.read_bytes()
-        except OSError:  # it ended while we looked
+        except OSError:  # it has just ended
             continue
         if str(tmp_path).encode() in command:
             found.append(command.replace(b"\0", b" ").decode())
@@ -46,7 +46,7 @@ def left_behind(tmp_path: Path) -> list[str]:
 @pytest.mark.parametrize("moment", ["the panel", pytest.param("Contact closed", marks=pytest.mark.slow)])
 def test_an_interruption_leaves_nothing(tmp_path: Path, moment: str) -> None:
     with demo(tmp_path) as process:
-        hears(process, moment)
+        wait_for(process, moment)
         process.signal(signal.SIGINT)
         assert process.wait(30) == 130
         assert "Every process has ended" in process.output
@@ -60,9 +60,9 @@ def test_a_busy_port_is_stepped_around(tmp_path: Path) -> None:
             busy.bind(("127.0.0.1", USUAL_PORTS["exporter"]))
             busy.listen()
         except OSError:
-            pass  # somebody else keeps it busy, which is as good
+            pass  # another program uses the port, which serves the test as well
         with demo(tmp_path, "--without-prometheus") as process:
-            hears(process, "Battery ")
+            wait_for(process, "Battery ")
             assert f":{USUAL_PORTS['exporter']}/" not in process.output
             process.signal(signal.SIGTERM)
             assert process.wait(30) == 130
@@ -75,11 +75,11 @@ def test_a_busy_port_is_stepped_around(tmp_path: Path) -> None:
 def test_the_story_comes_to_its_end(tmp_path: Path, options: tuple[str, ...]) -> None:
     with demo(tmp_path, *options) as process:
         assert process.wait(300) == 0, process.output
-        story = process.output
+        output = process.output
         moments = ["Contact closed", "Generator power confirmed", "Contact open, and", "The demo is complete"]
-        places = [story.find(moment) for moment in moments]
-        assert -1 not in places, story
-        assert places == sorted(places), story
-        assert ("BatterySocLow fires" in story) == (not options)
-        assert "Contact open. Every process has ended" in story
+        places = [output.find(moment) for moment in moments]
+        assert -1 not in places, output
+        assert places == sorted(places), output
+        assert ("BatterySocLow fires" in output) == (not options)
+        assert "Contact open. Every process has ended" in output
         assert not left_behind(tmp_path)

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.loop import Loop, fetch
-from tests.exporter.serving import Exporter
-from tests.simulator.harness import Simulator
 from tests.support import Process, wait_until, waited_for_processor
+from tests.support.exporter import Exporter
+from tests.support.loop import Loop, fetch
+from tests.support.metrics_page import Samples, value
+from tests.support.simulator import Simulator
 
 CAPACITY = 400.0
 POLL_SECONDS = 1.0
@@ -25,8 +26,6 @@ ANSWER_SECONDS = 1.0
 PAGE_SECONDS = 0.05
 
 FAMILIES = {"main": "magnum", "classic": "classic", "bms": "modbus", "aims": "aims"}
-
-Page = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def port_of(site: Simulator, device: str) -> int:
@@ -51,10 +50,6 @@ def exporting(folder: Path, sources: Mapping[str, Mapping[str, Any]], *judged: s
         yield exporter
 
 
-def sample(page: Page, name: str, **labels: str) -> float | None:
-    return page.get((name, frozenset(labels.items())))
-
-
 @pytest.mark.parametrize("seconds", [3.0, pytest.param(60.0, marks=pytest.mark.slow)])
 def test_monitor_that_climbs_from_85_to_100_percent_while_2_amperes_flow(tmp_path: Path, seconds: float) -> None:
     battery = {"soc": 0.85, "capacity_ampere_hours": CAPACITY}
@@ -74,20 +69,20 @@ def test_monitor_that_climbs_from_85_to_100_percent_while_2_amperes_flow(tmp_pat
                 site.fault("bmk_jump", min(1.0, 0.85 + 0.15 * (time.monotonic() - began) / seconds))
                 page = exporter.page()
                 seen.append(page)
-                return [sample(page, "battery_soc_source_ratio", source="main") for page in seen[-20:]] == [1.0] * 20
+                return [value(page, "battery_soc_source_ratio", source="main") for page in seen[-20:]] == [1.0] * 20
 
             wait_until(full_for_a_while, seconds + 20, "twenty pages on which the monitor says 100 %")
             assert 1 < site.state()["battery"]["amperes"] < 3
         for page in seen:
-            said = sample(page, "battery_soc_source_ratio", source="main")
+            said = value(page, "battery_soc_source_ratio", source="main")
             assert said is not None
             if said >= 0.88:
-                assert sample(page, "battery_soc_refused", source="main", reason="jump") == 1
-                assert sample(page, "battery_soc_lead", source="classic") == 1
-            ratio = sample(page, "battery_soc_ratio")
+                assert value(page, "battery_soc_refused", source="main", reason="jump") == 1
+                assert value(page, "battery_soc_lead", source="classic") == 1
+            ratio = value(page, "battery_soc_ratio")
             assert ratio is not None, "a trusted source is always there"
             assert ratio < 0.88
-        spread = sample(seen[-1], "battery_soc_spread_ratio")
+        spread = value(seen[-1], "battery_soc_spread_ratio")
         assert spread is not None
         assert spread >= 0.10
 
@@ -103,19 +98,19 @@ def test_devices_that_know_no_state_of_charge_have_none_and_never_0(tmp_path: Pa
         bms = {"type": "modbus", "profile": profile, "url": f"tcp://127.0.0.1:{port_of(site, 'bms')}"}
         sources = {"classic": classic(site), "bms": {**bms, "interval": "500ms"}}
         with exporting(tmp_path, sources, "classic", "bms") as exporter:
-            pages: list[Page] = []
+            pages: list[Samples] = []
 
             def read_often() -> bool:
                 pages.append(exporter.page())
-                reads = (sample(pages[-1], f"{FAMILIES[name]}_reads_total", device=name) for name in sources)
+                reads = (value(pages[-1], f"{FAMILIES[name]}_reads_total", device=name) for name in sources)
                 return all((count or 0) >= 5 for count in reads)
 
             wait_until(read_often, 20, "five reads of each")
-        assert sample(pages[-1], "classic_up", device="classic") == sample(pages[-1], "modbus_up", device="bms") == 1
-        assert sample(pages[-1], "modbus_battery_volts", device="bms") is not None
+        assert value(pages[-1], "classic_up", device="classic") == value(pages[-1], "modbus_up", device="bms") == 1
+        assert value(pages[-1], "modbus_battery_volts", device="bms") is not None
         assert not {name for page in pages for name, _ in page if "soc" in name and name.endswith("_ratio")}
         for name in sources:
-            assert sample(pages[-1], "battery_soc_refused", source=name, reason="absent") == 1
+            assert value(pages[-1], "battery_soc_refused", source=name, reason="absent") == 1
 
 
 @pytest.mark.parametrize(
@@ -167,7 +162,7 @@ def test_one_source_that_blocks_is_not_noticed_by_the_others(tmp_path: Path, fau
                 page, now = exporter.page(), time.time()
                 starvation.note(now)
                 for name in others:
-                    last = sample(page, f"{FAMILIES[name]}_last_success_timestamp_seconds", device=name)
+                    last = value(page, f"{FAMILIES[name]}_last_success_timestamp_seconds", device=name)
                     assert last is not None
                     oldest[name] = max(oldest[name], now - last - starvation.since(last))
                 return time.monotonic() > end

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.loop import MIN_RUN, Loop
+from tests.support.loop import MIN_RUN, Loop
 
 pytestmark = pytest.mark.e2e
 

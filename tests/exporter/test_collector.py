@@ -18,7 +18,7 @@ from exporter.soc import Judge
 from exporter.sources import FAMILIES
 from exporter.sources.magnum.bus import Bus
 from exporter.sources.magnum.source import MagnumSource
-from tests.exporter import captures
+from tests.exporter.harness import captures
 from tests.support import prometheus_tool
 
 GOLDEN = Path(__file__).parent / "golden.prom"

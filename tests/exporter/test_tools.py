@@ -12,9 +12,8 @@ import pytest
 
 from exporter import cli
 from exporter.sources.magnum import capture
-from tests.exporter import captures
-from tests.exporter.magnum import publishing
-from tests.exporter.serving import Wire
+from tests.exporter.harness import captures, published_values
+from tests.exporter.harness.magnum_port import MagnumPort
 from tests.support import Process, command, wait_until
 
 
@@ -102,8 +101,8 @@ def test_replay_record_and_listen_agree(tmp_path: Path, capsys: pytest.CaptureFi
     assert not port.exists()
     capsys.readouterr()
     data = b"".join(chunk.data for chunk in capture.load(recorded))
-    assert {packet for _, packet in publishing.packets(data)} <= {
-        packet for _, packet in publishing.packets(captures.stream(captures.INVERTING))
+    assert {packet for _, packet in published_values.packets(data)} <= {
+        packet for _, packet in published_values.packets(captures.stream(captures.INVERTING))
     }
     code, said = listen(capsys, str(recorded))
     assert code == 0
@@ -114,11 +113,11 @@ def test_replay_record_and_listen_agree(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_listen_hears_a_live_port(tmp_path: Path) -> None:
-    wire = Wire(tmp_path / "port")
-    wire.plug()
-    with Process([command("magnum-exporter"), "listen", wire.name, "--seconds=4"]) as listener:
+    port = MagnumPort(tmp_path / "port")
+    port.plug()
+    with Process([command("magnum-exporter"), "listen", port.name, "--seconds=4"]) as listener:
         wait_until(lambda: listener.popen.poll() is None, 5, "it runs")
-        wire.write([line.data for line in captures.lines(captures.INVERTING)])
+        port.write([line.data for line in captures.lines(captures.INVERTING)])
         wait_until(lambda: "Present: MS4448PAE" in listener.output, 15, "who is there")
         assert listener.wait(10) == 0
-    wire.unplug()
+    port.unplug()

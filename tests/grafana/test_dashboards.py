@@ -15,8 +15,8 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from grafana import build
 from grafana.queries import PanelQuery, list_queries, substituted
-from tests.alerts.promql import broken_promises, selectors
 from tests.support import ROOT, prometheus_tool
+from tests.support.promql import broken_promises, selectors
 
 Json = dict[str, Any]
 

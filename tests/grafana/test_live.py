@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from grafana.queries import list_queries
-from tests.alerts.promql import selectors
-from tests.alerts.test_rules import RULE_FILES, alerts
-from tests.e2e.loop import Loop, fetch
+from tests.support.alert_rules import RULE_FILES, alerts
+from tests.support.loop import Loop, fetch
+from tests.support.promql import selectors
 
 pytestmark = pytest.mark.e2e
 

@@ -16,8 +16,8 @@ import serial
 from pymodbus.client import ModbusSerialClient
 
 from simulator.faults import declared
-from tests.simulator.harness import Simulator
 from tests.support import Process, command, wait_until
+from tests.support.simulator import Simulator
 
 INVERTER = re.compile(rb"\x40\x00.{8}\x33.{3}\x6b.{6}", re.DOTALL)
 """An inverting MS4024PAE, revision 5.1, without a fault."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import signal
 import sqlite3
+import subprocess
 import sys
 import urllib.parse
 from collections.abc import Iterator, Mapping
@@ -15,9 +15,13 @@ from typing import Any
 
 import yaml
 
+from simulator.demo.deployment import merged
 from tests.actuator.harness.modbus_board import Board, TcpBoard
 from tests.actuator.harness.page_server import PageServer
-from tests.support import Process, command, free_port, wait_until
+from tests.support import Process, command, free_port, run_command, wait_until
+from tests.support.alertmanager import notification
+from tests.support.http import request
+from tests.support.metrics_page import samples, value
 
 FAST: dict[str, Any] = {
     "debounce": {"start": "1s", "stop": "1s", "emergency": "1s"},
@@ -31,41 +35,6 @@ FAST: dict[str, Any] = {
         "stop_confirm": "20s",
     },
 }
-
-
-def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    result = dict(base)
-    for key, value in over.items():
-        old = result.get(key)
-        result[key] = merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-    return result
-
-
-def payload(
-    name: str, status: str = "firing", *, starts: str = "2026-01-01T00:00:00Z", **labels: str
-) -> dict[str, Any]:
-    """Return Alertmanager's webhook payload with one alert."""
-    alert = {
-        "status": status,
-        "labels": {"alertname": name, "severity": "none", **labels},
-        "annotations": {"summary": f"{name} for people"},
-        "startsAt": starts,
-        "endsAt": "0001-01-01T00:00:00Z",
-        "generatorURL": "",
-        "fingerprint": f"print-{name}-{'-'.join(labels.values())}",
-    }
-    return {
-        "version": "4",
-        "groupKey": "{}",
-        "truncatedAlerts": 0,
-        "status": status,
-        "receiver": "generator",
-        "groupLabels": {},
-        "commonLabels": {},
-        "commonAnnotations": {},
-        "externalURL": "",
-        "alerts": [alert],
-    }
 
 
 class Actuator:
@@ -94,9 +63,8 @@ class Actuator:
 
     @contextlib.contextmanager
     def running(self, program: str | None = None, *, within: float = 15.0) -> Iterator[Process]:
-        start = [command("generator-actuator")] if program is None else [sys.executable, "-c", program]
         flags = [f"--config.file={self.config_file}", f"--web.listen-address=127.0.0.1:{self.port}", *self.flags]
-        with Process([*start, *flags]) as process:
+        with Process([*starting(program), *flags]) as process:
             wait_until(lambda: self.ready() or process.popen.poll() is not None, within, "the actuator to be ready")
             yield process
 
@@ -108,21 +76,13 @@ class Actuator:
     def request(
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, str]:
-        sent = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
-        try:
-            fallback = {"Content-Type": "application/json"} if body is not None else {}
-            connection.request(method, path, sent, dict(headers) if headers is not None else fallback)
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-        finally:
-            connection.close()
+        return request(method, f"{self.url}{path}", body, headers)
 
     def get(self, path: str) -> tuple[int, str]:
         return self.request("GET", path)
 
     def notify(self, name: str, status: str = "firing", **labels: str) -> int:
-        return self.request("POST", "/api/v1/alerts", payload(name, status, **labels))[0]
+        return self.request("POST", "/api/v1/alerts", notification(name, status, **labels))[0]
 
     def beat_twice(self) -> None:
         """Two heartbeats: the alert path is trusted from then on."""
@@ -150,11 +110,7 @@ class Actuator:
         return durable
 
     def metric(self, name: str, **labels: str) -> float | None:
-        wanted = name + ("{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}" if labels else "")
-        for line in self.get("/metrics")[1].splitlines():
-            if line.startswith(f"{wanted} "):
-                return float(line.rpartition(" ")[2])
-        return None
+        return value(samples(self.get("/metrics")[1]), name, **labels)
 
     def close_for_an_alert(self) -> None:
         """Bring the contact to close, the engine to run, and its run to be proven."""
@@ -169,6 +125,18 @@ class Actuator:
 def site(folder: Path, settings: Mapping[str, Any] | None = None, *, timed: bool = False) -> Iterator[Actuator]:
     with TcpBoard(Board(timed=timed)) as board, PageServer() as page:
         yield Actuator(folder, board, page, settings or {})
+
+
+def run(
+    *arguments: str, program: str | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `generator-actuator`, or a Python program in its place, to its end."""
+    return run_command(*starting(program), *arguments, env=env)
+
+
+def starting(program: str | None) -> list[str | Path]:
+    """Return the command that starts the actuator, or a Python program in its place."""
+    return [command("generator-actuator")] if program is None else [sys.executable, "-c", program]
 
 
 def kill(process: Process) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.actuator.harness.process import Actuator, site
-from tests.support import command
+from tests.actuator.harness.process import Actuator, run, site
 
 AGS_CAP = (
     "limits.max_run: got 11 h 45 min with ags_max_run 12 h, expected at least 30 min less: the AGS's own Max Gen Run "
@@ -45,8 +43,7 @@ def test_a_wrong_configuration_is_refused_in_a_sentence_that_says_what_to_do(tmp
     more, sentence = WRONG[what]
     with site(tmp_path) as it:
         written(it, more)
-        check = (command("generator-actuator"), f"--config.file={it.config_file}", "--config.check")
-        refused = subprocess.run(check, capture_output=True, text=True, timeout=20, check=False)
+        refused = run(f"--config.file={it.config_file}", "--config.check")
         assert (refused.returncode, refused.stdout) == (2, "")
         assert refused.stderr == f"{it.config_file}:4: {sentence}\n"
         assert not it.board.functions, "the board is not even looked at"

@@ -16,8 +16,8 @@ from actuator.core.state import Durable
 from actuator.journal import sidecar
 from actuator.relay import GpioRelay
 from tests.actuator.harness.modbus_board import TcpBoard
-from tests.actuator.harness.process import Actuator, kill, site
-from tests.support import command, wait_until
+from tests.actuator.harness.process import Actuator, kill, run, site
+from tests.support import wait_until
 
 
 @contextlib.contextmanager
@@ -37,12 +37,6 @@ def edited_while_closed(folder: Path) -> Iterator[tuple[Actuator, TcpBoard]]:
 
 def release(it: Actuator) -> subprocess.CompletedProcess[str]:
     return run("release", f"--config.file={it.config_file}")
-
-
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [command("generator-actuator"), *words], capture_output=True, text=True, timeout=30, check=False
-    )
 
 
 def test_a_start_opens_the_relay_that_was_in_force_and_then_the_one_of_the_file(tmp_path: Path) -> None:

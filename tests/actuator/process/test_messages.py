@@ -5,16 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tests.actuator.harness.process import Actuator, site
-from tests.support import command, wait_until
+from tests.actuator.harness.process import Actuator, run, site
+from tests.support import wait_until
 
 ODD = "limits.min_run: got 60 s with max_run 60 s: "
-
-
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [command("generator-actuator"), *words], capture_output=True, text=True, timeout=20, check=False
-    )
 
 
 def checked(it: Actuator) -> subprocess.CompletedProcess[str]:

@@ -7,12 +7,10 @@ import contextlib
 import http.client
 import itertools
 import json
-import os
 import random
 import shutil
 import signal
 import socket
-import subprocess
 import time
 from functools import partial
 from pathlib import Path
@@ -23,8 +21,9 @@ import pytest
 from actuator.service import ENDING
 from tests.actuator.harness.modbus_board import Board, RtuBoard, TcpBoard
 from tests.actuator.harness.page_server import PageServer
-from tests.actuator.harness.process import Actuator, kill, payload, site
+from tests.actuator.harness.process import Actuator, kill, run, site
 from tests.support import Process, command, free_port, wait_until
+from tests.support.alertmanager import notification
 
 
 def test_a_start_alert_closes_a_resolved_one_does_not_open_a_stop_alert_does(tmp_path: Path) -> None:
@@ -68,8 +67,8 @@ def test_what_is_refused_changes_nothing_and_is_counted(tmp_path: Path) -> None:
         assert it.request("POST", post, b"[]")[0] == 400
         assert it.request("POST", post, b" " * (1024 * 1024 + 1))[0] == 413
         assert it.request("POST", post, b"{}", {"Content-Type": "text/plain"})[0] == 415
-        assert it.request("POST", post, payload("SomethingElse", site="cabin"))[0] == 200
-        assert it.request("POST", post, payload("BatterySocLow", site="boat"))[0] == 200
+        assert it.request("POST", post, notification("SomethingElse", site="cabin"))[0] == 200
+        assert it.request("POST", post, notification("BatterySocLow", site="boat"))[0] == 200
         assert it.request("GET", post)[0] == 405
         for order in (rb'{"mode":"on","for":"\ud800"}', rb'{"mode":"on","\ud800":1}', rb'{"mode":"\ud800"}'):
             assert it.request("POST", "/api/v1/mode", order, {"Content-Type": "application/json"})[0] == 400, order
@@ -102,32 +101,21 @@ def test_users_are_asked_for(tmp_path: Path) -> None:
              f"--web.listen-address=127.0.0.1:{it.port}", *it.flags]
         ) as process:  # fmt: skip
             wait_until(lambda: "listening" in process.output, 15, "the actuator to listen")
-            body = json.dumps(payload("GeneratorHeartbeat")).encode()
+            body = json.dumps(notification("GeneratorHeartbeat")).encode()
             assert it.request("POST", "/api/v1/alerts", body)[0] == 401
             assert it.request("POST", "/api/v1/mode", b'{"mode": "on"}')[0] == 401
             assert it.request("POST", "/api/v1/alerts", body, right)[0] == 200
             text = it.request("GET", "/metrics", headers=right)[1]
             assert 'generator_notifications_rejected_total{reason="unauthenticated"} 1.0' in text
             env = {"GENERATOR_ACTUATOR_USERNAME": "am", "GENERATOR_ACTUATOR_PASSWORD": "secret"}
-            assert _command("status", "--url", it.url).returncode == 1
-            answer = _command("status", "--url", it.url, env=env)
+            assert run("status", "--url", it.url).returncode == 1
+            answer = run("status", "--url", it.url, env=env)
             assert answer.returncode == 0
             assert answer.stdout.startswith("Off: SOC 50 %")
             netrc = tmp_path / "netrc"
             netrc.write_text("machine 127.0.0.1 login am password secret\n")
             netrc.chmod(0o600)
-            assert _command("status", "--url", it.url, env={"NETRC": str(netrc)}).returncode == 0
-
-
-def _command(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [command("generator-actuator"), *words],
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+            assert run("status", "--url", it.url, env={"NETRC": str(netrc)}).returncode == 0
 
 
 def test_every_signal_that_ends_a_process_and_can_be_caught_is_caught() -> None:
@@ -260,7 +248,7 @@ def test_a_relay_that_does_not_obey_is_503_and_opening_is_tried_until_it_does(tm
 def test_release_opens_beside_a_running_server_which_ends_its_run(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running():
         it.close_for_an_alert()
-        released = _command("release", f"--config.file={it.config_file}")
+        released = run("release", f"--config.file={it.config_file}")
         assert (released.returncode, "open, read back" in released.stdout) == (0, True)
         assert not it.board.closed()
         wait_until(lambda: it.status()["contact"]["wanted"] is False, 10, "the run to end")
@@ -270,15 +258,15 @@ def test_release_opens_beside_a_running_server_which_ends_its_run(tmp_path: Path
 def test_release_says_what_it_could_prove(tmp_path: Path) -> None:
     with site(tmp_path) as it:
         it.board.set(0, closed=True)
-        released = _command("release", f"--config.file={it.config_file}")
+        released = run("release", f"--config.file={it.config_file}")
         assert (released.returncode, it.board.closed()) == (0, False)
         it.board.set(0, closed=True)
         it.board.welded = True
-        released = _command("release", f"--config.file={it.config_file}")
+        released = run("release", f"--config.file={it.config_file}")
         assert released.returncode == 1
         assert "NOT opened: it still reads closed" in released.stderr
         it.config_file.write_text("nothing: of use")
-        released = _command("release", f"--config.file={it.config_file}", env={"STATE_DIRECTORY": str(tmp_path)})
+        released = run("release", f"--config.file={it.config_file}", env={"STATE_DIRECTORY": str(tmp_path)})
         assert released.returncode == 1
         assert "names no relay" in released.stderr
 
@@ -288,7 +276,7 @@ def test_release_works_on_a_serial_line_that_the_server_holds(tmp_path: Path) ->
         it = Actuator(tmp_path, served, page, {})  # type: ignore[arg-type] # the board's mind and its url are all it asks
         with it.running():
             it.close_for_an_alert()
-            released = _command("release", f"--config.file={it.config_file}")
+            released = run("release", f"--config.file={it.config_file}")
             assert released.returncode == 0, released.stderr
             wait_until(lambda: it.status()["contact"]["wanted"] is False, 15, "the run to end")
             assert not it.board.closed()
@@ -297,13 +285,13 @@ def test_release_works_on_a_serial_line_that_the_server_holds(tmp_path: Path) ->
 def test_property_26_a_second_controller_is_refused_and_moves_nothing(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running() as process:
         it.close_for_an_alert()
-        second = _command(f"--config.file={it.config_file}", "--web.listen-address=127.0.0.1:0")
+        second = run(f"--config.file={it.config_file}", "--web.listen-address=127.0.0.1:0")
         assert second.returncode == 1
         assert "is held by another controller" in second.stderr
         own = tmp_path / "second"
         own.mkdir()
         other = Actuator(own, it.served, it.page, {})
-        refused = _command(f"--config.file={other.config_file}", "--web.listen-address=127.0.0.1:0")
+        refused = run(f"--config.file={other.config_file}", "--web.listen-address=127.0.0.1:0")
         assert refused.returncode == 1
         assert "is held by another controller" in refused.stderr, "nor with a journal of its own"
         assert it.board.closed()
@@ -320,9 +308,9 @@ def test_property_11_nothing_closes_before_the_whole_configuration_is_valid(tmp_
             kill(process)
         moves = len(it.board.writes)
         it.configure({"start_soc": "80%"})
-        assert _command(f"--config.file={it.config_file}", "--config.check").returncode == 2
+        assert run(f"--config.file={it.config_file}", "--config.check").returncode == 2
         assert it.board.closed(), "a check opens nothing"
-        refused = _command(f"--config.file={it.config_file}")
+        refused = run(f"--config.file={it.config_file}")
         assert refused.returncode == 2
         assert "start_soc" in refused.stderr
         assert not it.board.closed(), "what a dead predecessor left closed opens all the same"
@@ -339,24 +327,24 @@ def test_a_broken_file_opens_the_last_good_relay(tmp_path: Path) -> None:
             process.wait(10)
         it.board.set(0, closed=True)
         it.config_file.write_text(f"journal: {it.journal}\nrelay: [broken\n")
-        assert _command(f"--config.file={it.config_file}").returncode == 2
+        assert run(f"--config.file={it.config_file}").returncode == 2
         assert not it.board.closed()
 
 
 def test_another_address_needs_users_or_a_word(tmp_path: Path) -> None:
     with site(tmp_path) as it:
-        refused = _command(f"--config.file={it.config_file}", "--web.listen-address=0.0.0.0:0", "--config.check")
+        refused = run(f"--config.file={it.config_file}", "--web.listen-address=0.0.0.0:0", "--config.check")
         assert refused.returncode == 2
         assert "basic_auth_users" in refused.stderr
         word = ("--web.listen-address=0.0.0.0:0", "--web.allow-anonymous", "--config.check")
-        assert _command(f"--config.file={it.config_file}", *word).returncode == 0
+        assert run(f"--config.file={it.config_file}", *word).returncode == 0
 
 
 def test_a_port_that_is_taken_is_said_and_the_contact_stays_open(tmp_path: Path) -> None:
     with site(tmp_path) as it, socket.create_server(("127.0.0.1", 0)) as taken:
         it.board.set(0, closed=True)
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        refused = _command(f"--config.file={it.config_file}", f"--web.listen-address={address}")
+        refused = run(f"--config.file={it.config_file}", f"--web.listen-address={address}")
         assert refused.returncode == 1
         assert f"cannot listen on {address}" in refused.stderr
         assert not it.board.closed()
@@ -365,22 +353,22 @@ def test_a_port_that_is_taken_is_said_and_the_contact_stays_open(tmp_path: Path)
 def test_the_operator_commands(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running():
         it.beat_twice()
-        on = _command("mode", "on", "--for", "20s", "--url", it.url)
+        on = run("mode", "on", "--for", "20s", "--url", it.url)
         assert on.returncode == 0, on.stderr
         assert it.board.closed()
         assert "manual" in on.stdout
         assert it.status()["manual_until"] == pytest.approx(time.time() + 20, abs=3)
-        too_long = _command("mode", "on", "--for", "2h", "--url", it.url)
+        too_long = run("mode", "on", "--for", "2h", "--url", it.url)
         assert (too_long.returncode, "limits.max_run" in too_long.stderr) == (1, True)
-        off = _command("mode", "off", "--url", it.url)
+        off = run("mode", "off", "--url", it.url)
         assert off.returncode == 0
         assert not it.board.closed()
         assert it.status()["mode"] == "off"
         assert "switched off by the operator" in it.status()["sentence"]
         assert "\n  mode_off: switched off by the operator\n" in off.stdout
-        assert _command("acknowledge", "--url", it.url).returncode == 0
-        assert _command("mode", "auto", "--url", it.url).returncode == 0
-        assert _command("status", "--url", "http://127.0.0.1:1").returncode == 1
+        assert run("acknowledge", "--url", it.url).returncode == 0
+        assert run("mode", "auto", "--url", it.url).returncode == 0
+        assert run("status", "--url", "http://127.0.0.1:1").returncode == 1
 
 
 def test_mode_off_survives_a_kill(tmp_path: Path) -> None:
@@ -481,7 +469,7 @@ def test_a_lease_drops_the_contact_when_the_program_dies(tmp_path: Path) -> None
         assert time.monotonic() - killed <= 3.5
 
 
-def test_pages_of_other_sites_may_not_command(tmp_path: Path) -> None:
+def test_pages_of_other_sites_may_notrun(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running():
         order = b'{"mode": "on"}'
         json_type = {"Content-Type": "application/json"}
@@ -588,7 +576,7 @@ def test_commission_measures_start_and_stop_and_proposes_limits(tmp_path: Path) 
         assert it.status()["mode"] == "auto"
         kinds = [row["kind"] for row in it.rows()]
         assert {"engine_proven", "engine_stopped"} <= set(kinds)
-        held_back = _command("commission", "--yes", "--url", it.url)
+        held_back = run("commission", "--yes", "--url", it.url)
         assert (held_back.returncode, "A start is held back" in held_back.stderr) == (1, True)
 
 
@@ -613,7 +601,7 @@ def test_the_service_manager_is_told(tmp_path: Path) -> None:
 def test_one_journal_belongs_to_one_controller(tmp_path: Path) -> None:
     with site(tmp_path) as it, TcpBoard() as other, it.running():
         it.configure({"relay": {"url": other.url}})
-        second = _command(f"--config.file={it.config_file}", "--web.listen-address=127.0.0.1:0")
+        second = run(f"--config.file={it.config_file}", "--web.listen-address=127.0.0.1:0")
         assert second.returncode == 1
         assert "journal" in second.stderr
         assert "is held by another controller" in second.stderr

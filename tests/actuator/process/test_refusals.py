@@ -7,9 +7,10 @@ import signal
 import sqlite3
 from pathlib import Path
 
-from tests.actuator.harness.process import kill, payload, site
+from tests.actuator.harness.process import kill, site
 from tests.actuator.process.test_journal_faults import no_room
 from tests.support import wait_until
+from tests.support.alertmanager import notification
 
 
 def test_an_inhibit_that_is_not_written_down_is_503_at_every_retry_until_it_is(tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_an_order_that_no_turn_has_taken_up_yet_is_503_in_true_words_and_obeyed_
         code, said = it.request("POST", "/api/v1/mode", {"mode": "off"})
         known = "Accepted, not known to be done: no turn has ended within 0.3 s. It is done with the next turn.\n"
         assert (code, said) == (503, known)
-        assert it.request("POST", "/api/v1/alerts", payload("GeneratorHeartbeat")) == (code, said)
+        assert it.request("POST", "/api/v1/alerts", notification("GeneratorHeartbeat")) == (code, said)
         assert it.status()["mode"] == "auto"
         flag.unlink()
         wait_until(lambda: it.status()["mode"] == "off", 5, "the order to be obeyed")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,8 +13,8 @@ import pytest
 import yaml
 
 from tests.actuator.harness.lcus_board import LcusBoard
-from tests.actuator.harness.process import Actuator, kill, site
-from tests.support import command, wait_until
+from tests.actuator.harness.process import Actuator, kill, run, site
+from tests.support import wait_until
 
 pytestmark = pytest.mark.slow  # they wait a lot
 
@@ -48,11 +46,6 @@ def close_for_an_alert(it: Actuator, board: LcusBoard) -> None:
     wait_until(board.closed, 2, "the contact to close")
     it.page.engine(runs=True)
     wait_until(lambda: it.status()["phase"] == "running", 10, "the engine to be proven")
-
-
-def run(*words: str, program: str | None = None) -> subprocess.CompletedProcess[str]:
-    start = [str(command("generator-actuator"))] if program is None else [sys.executable, "-c", program]
-    return subprocess.run([*start, *words], capture_output=True, text=True, timeout=30, check=False)
 
 
 def test_a_board_that_cannot_be_read_back_is_obeyed_on_trust_and_nothing_else_is_said(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from exporter.readings import Charge, Reading
 from exporter.sources.magnum import energy
 from exporter.sources.magnum.bus import COMMANDS, OTHER, Bus
 from exporter.sources.magnum.packet import Packet
-from tests.exporter import captures
+from tests.exporter.harness import captures
 
 INVERTER = bytes.fromhex("400001EC000976B6010033152C1F73010003025800")
 REMOTE = bytes.fromhex("0005DA8A643C200600D2FF880014011311007300A0")

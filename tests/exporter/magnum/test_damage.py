@@ -6,20 +6,19 @@ from functools import cache
 
 import pytest
 
-from tests.exporter import captures
-from tests.exporter.magnum import damaging, publishing
-from tests.exporter.magnum.damaging import Sent
+from tests.exporter.harness import captures, damaged_streams, published_values
+from tests.exporter.harness.damaged_streams import Sent
 
 
 @cache
 def sent(name: str) -> list[Sent]:
-    return [Sent(kind, payload) for kind, payload in publishing.packets(captures.stream(name))]
+    return [Sent(kind, payload) for kind, payload in published_values.packets(captures.stream(name))]
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_one_in_fifty_packets_with_a_flipped_bit(seed: int) -> None:
-    stream = damaging.flipped_packets(sent(captures.LONG), 50, seed)
-    bus, readings, wrong = publishing.never_sent(stream, 24)
+    stream = damaged_streams.flipped_packets(sent(captures.LONG), 50, seed)
+    bus, readings, wrong = published_values.never_sent(stream, 24)
     assert wrong == {}
     whole = sum(whole for whole, packet in zip(stream.whole, stream.sent, strict=True) if packet.kind == "inverter")
     assert bus.frames["inverter"] >= 0.97 * whole
@@ -31,21 +30,21 @@ def test_one_in_fifty_packets_with_a_flipped_bit(seed: int) -> None:
 @pytest.mark.parametrize("name", [captures.INVERTING, captures.STANDBY])
 @pytest.mark.parametrize("seed", range(6))
 def test_short_captures_with_every_tenth_packet_hit(name: str, seed: int) -> None:
-    stream = damaging.flipped_packets(sent(name) * 6, 10, seed)
-    bus, _, wrong = publishing.never_sent(stream, 48)
+    stream = damaged_streams.flipped_packets(sent(name) * 6, 10, seed)
+    bus, _, wrong = published_values.never_sent(stream, 48)
     assert wrong == {}
     assert bus.frames["inverter"] > 0
 
 
-@pytest.mark.parametrize("how", [damaging.DROP, damaging.INSERT, damaging.HOLES])
+@pytest.mark.parametrize("how", [damaged_streams.DROP, damaged_streams.INSERT, damaged_streams.HOLES])
 def test_lost_and_added_bytes(how: str) -> None:
-    stream = damaging.damaged(sent(captures.LONG)[:2000], "everywhere", how, 1e-3, seed=3)
-    _, _, wrong = publishing.never_sent(stream, 24)
+    stream = damaged_streams.damaged(sent(captures.LONG)[:2000], "everywhere", how, 1e-3, seed=3)
+    _, _, wrong = published_values.never_sent(stream, 24)
     assert wrong == {}
 
 
 def test_the_check_itself_can_fail() -> None:
-    stream = damaging.flipped_packets(sent(captures.INVERTING), 1000, 1)
+    stream = damaged_streams.flipped_packets(sent(captures.INVERTING), 1000, 1)
     lying = [Sent(kind, b"\x00" * len(payload)) for kind, payload in stream.sent]
     stream.sent = lying
-    assert publishing.never_sent(stream, 48)[2]
+    assert published_values.never_sent(stream, 48)[2]

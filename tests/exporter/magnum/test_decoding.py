@@ -12,7 +12,7 @@ from exporter.fields import decode
 from exporter.sources.magnum import packet_kinds
 from exporter.sources.magnum.devices import generator_starter, inverter, inverter_models, remote, solar_controller
 from exporter.sources.magnum.packet import Packet
-from tests.exporter import captures
+from tests.exporter.harness import captures
 
 KINDS = {
     "INV21": "inverter",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from exporter.sources.magnum.devices.inverter import Identity
 from exporter.sources.magnum.framing import Frame, Framer
-from tests.exporter import captures
+from tests.exporter.harness import captures
 from tests.support import ROOT
 
 INVERTER_48 = bytes.fromhex("400001EC000976B6010033152C1F73010003025800")
@@ -285,7 +285,7 @@ def test_fuzzer_finds_nothing(tmp_path: Path) -> None:
     for name in captures.ALL:
         (seeds / name).write_bytes(captures.stream(name)[:1500])
     ended = subprocess.run(
-        [sys.executable, "-m", "tests.exporter.magnum.fuzz", "-max_total_time=60", "-max_len=2000", str(seeds)],
+        [sys.executable, "-m", "tests.exporter.harness.fuzz_bus", "-max_total_time=60", "-max_len=2000", str(seeds)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from tests.exporter.magnum.systems import System
+from tests.exporter.harness.synthetic_systems import System
 from tests.exporter.magnum.test_framing import frames
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.exporter.sources.watching import Watch, running
-from tests.simulator.harness import Simulator
 from tests.support import wait_until
+from tests.support.simulator import Simulator
 
 
 def port_of(site: Simulator, device: str) -> int:

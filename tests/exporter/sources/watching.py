@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.collector import SiteCollector
 from exporter.readings import Attempts, Reading
@@ -20,9 +19,8 @@ from exporter.sources import FAMILIES
 from exporter.sources.base import Source
 from exporter.sources.config import SourceConfig
 from tests.support import wait_until
+from tests.support.metrics_page import Samples, samples, value
 from toolkit import config
-
-Labels = tuple[tuple[str, str], ...]
 
 
 class Watch:
@@ -48,15 +46,11 @@ class Watch:
         with self._lock:
             return generate_latest(self._registry).decode()
 
-    def page(self) -> Mapping[tuple[str, Labels], float]:
-        return {
-            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-            for family in text_string_to_metric_families(self.scrape())
-            for sample in family.samples
-        }
+    def page(self) -> Samples:
+        return samples(self.scrape())
 
     def value(self, metric: str, device: str, **labels: str) -> float | None:
-        return self.page().get((metric, tuple(sorted({"device": device, **labels}.items()))))
+        return value(self.page(), metric, device=device, **labels)
 
     def until(self, metric: str, device: str, wanted: Callable[[float | None], bool], seconds: float = 10) -> None:
         wait_until(lambda: wanted(self.value(metric, device)), seconds, f"{metric} of {device}")

@@ -13,8 +13,8 @@ import serial
 from pymodbus.client import ModbusSerialClient, ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
-from tests.simulator.harness import Simulator
 from tests.support import Process, wait_until
+from tests.support.simulator import Simulator
 
 NUT_DRIVER = Path("/lib/nut/nutdrv_qx")
 

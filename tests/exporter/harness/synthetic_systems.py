@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter.sources.magnum.devices import inverter, inverter_models, remote
-from tests.exporter.magnum.damaging import Sent
+from tests.exporter.harness.damaged_streams import Sent
 
 PAGES = (
     (0x80, "000000002800"),

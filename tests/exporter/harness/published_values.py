@@ -11,7 +11,7 @@ from exporter.sources.magnum import energy
 from exporter.sources.magnum.bus import Bus
 from exporter.sources.magnum.packet import Packet
 from exporter.sources.magnum.packet_kinds import KINDS
-from tests.exporter.magnum.damaging import Stream
+from tests.exporter.harness.damaged_streams import Stream
 
 # the lamps are told over several packets; power, energy and peak are worked out of several numbers
 NOT_SENT = {"magnum_inverter_led", *(metric.name for metric in energy.METRICS)}

@@ -1,4 +1,4 @@
-"""A running simulator for any test: free ports, a link of its own, and its interface as three methods.
+"""The simulator as a process: free ports, a link of its own, and its HTTP API as methods.
 
 with Simulator(tmp_path, speed=60, battery={"soc": 0.3}) as site:
     site.link, site.modbus_port
@@ -11,22 +11,21 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import yaml
 
-from tests.support import Process, wait_until
+from tests.support import ROOT, Process, wait_until
+from tests.support.http import request
 
 
 class Simulator:
-    """The program in a process of its own; keywords are parts of its configuration, and are merged into the file.
+    """The simulator; keywords are sections of its configuration.
 
     Args:
-        folder: where the link and the file go; two simulators need two folders.
+        folder: holds the link and the file; two simulators need two folders.
         site: any top-level key of simulator.yml. Durations are written "30s"; `bus`, `relay` and `http` need no port.
     """
 
@@ -44,13 +43,13 @@ class Simulator:
         file.write_text(yaml.safe_dump(site))
         self.process = Process(
             [sys.executable, "-m", "simulator", f"--config.file={file}", "--log.format=json"],
-            cwd=Path(__file__).resolve().parents[2],
+            cwd=ROOT,
         )
 
     def __enter__(self) -> Self:
         self.process.__enter__()
         try:
-            opened = wait_until(self._opened, 15, "the simulator says what it has opened")
+            opened = wait_until(self._opened, 15, "the simulator logs every port")
         except AssertionError as error:
             self.process.__exit__(type(error), error, error.__traceback__)
             raise
@@ -64,49 +63,42 @@ class Simulator:
         self.process.__exit__(kind, value, traceback)
 
     def events(self) -> list[dict[str, Any]]:
-        """Every event of its log so far."""
+        """Return every event of its log so far."""
         return [json.loads(line) for line in self.process.output.splitlines() if line.startswith("{")]
 
     def _opened(self) -> dict[str, dict[str, Any]] | None:
         if self.process.popen.poll() is not None:
             raise AssertionError(f"the simulator ended; output:\n{self.process.output}")
-        said = {event["msg"]: event for event in self.events()}
-        return said if {"serial port", "relay board", "interface"} <= said.keys() else None
+        opened = {event["msg"]: event for event in self.events()}
+        return opened if {"serial port", "relay board", "interface"} <= opened.keys() else None
 
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, str]:
-        """Return status and text of one request; `body` goes as JSON."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url.rstrip('/')}{path}", data=data, method=method)  # noqa: S310
-        try:
-            with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
-                return response.status, response.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
+        """Return status and text of one request; `body` is sent as JSON."""
+        return request(method, f"{self.url.rstrip('/')}{path}", body)
 
-    def _told(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def _change(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         status, text = self.ask(method, path, body)
         assert status == 200, f"{method} {path}: {status} {text}"
         answer: dict[str, Any] = json.loads(text)
         return answer
 
     def state(self) -> dict[str, Any]:
-        """Everything that is so now."""
-        return self._told("GET", "/state")
+        """Return the whole state."""
+        return self._change("GET", "/state")
 
     def fault(self, name: str, argument: object = None) -> dict[str, Any]:
-        """Make something go wrong."""
-        return self._told("POST", f"/faults/{name}", argument)
+        """Set a fault."""
+        return self._change("POST", f"/faults/{name}", argument)
 
     def clear(self, name: str) -> dict[str, Any]:
-        """Make it well again."""
-        return self._told("DELETE", f"/faults/{name}")
+        """Clear a fault."""
+        return self._change("DELETE", f"/faults/{name}")
 
     def set(self, **changes: object) -> dict[str, Any]:
         """Change the site: soc, load, sun, fuel, hour, speed, charger, ags."""
-        return self._told("POST", "/set", changes)
+        return self._change("POST", "/set", changes)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Ask it to end; return its exit status."""
+        """Send a signal to end; return the exit status."""
         self.process.signal(number)
         return self.process.wait(10)

@@ -1,23 +1,24 @@
-"""The whole loop as processes: started, looked at over HTTP, broken part by part, and ended."""
+"""The whole loop as processes: started, observed over HTTP, ended one by one."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
-import http.client
 import json
 import signal
-import zlib
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import bcrypt
-from prometheus_client.parser import text_string_to_metric_families
 
 from simulator.demo.deployment import USUAL_PORTS, Options, Program, choose_ports, merged, prepare
 from tests.support import Process, wait_until
+from tests.support.alertmanager import notification
+from tests.support.http import request
+from tests.support.metrics_page import samples_by_series
 
 USER, PASSWORD = "alertmanager", "a password of the tests"
 
@@ -26,7 +27,7 @@ FACTOR = 0.05
 WINDOW_SECONDS = 120 * FACTOR
 
 SPEED = 100.0
-"""Faster, and a monitor whose whole percents are believed when received twice alike would look frozen."""
+"""Any faster, and the exporter would call the battery monitor, which reports whole percents, frozen."""
 
 SIMULATOR: dict[str, Any] = {
     "speed": SPEED,
@@ -56,7 +57,7 @@ ACTUATOR: dict[str, Any] = {
 
 
 class Loop:
-    """Parts by name; each ends, with its children, when the context does."""
+    """The programs by name; each ends, with its children, when the context does."""
 
     def __init__(
         self,
@@ -87,8 +88,8 @@ class Loop:
         with self._stack:
             for name in self.deployment.programs:
                 self.start(name)
-            for part in self.deployment.programs.values():
-                self._wait_ready(part)
+            for program in self.deployment.programs.values():
+                self._wait_ready(program)
             self._stack = self._stack.pop_all()
         return self
 
@@ -98,58 +99,49 @@ class Loop:
         self._stack.__exit__(kind, value, traceback)
 
     def start(self, name: str, *, env: Mapping[str, str] | None = None) -> Process:
-        """Start a part (again)."""
+        """Start a program (again)."""
         process = self._stack.enter_context(Process(self.deployment.programs[name].command, env=env, cwd=self.folder))
         self.processes[name] = process
         return process
 
     def restart(self, name: str, *, env: Mapping[str, str] | None = None) -> None:
-        """Start a part again that has ended, and wait until it serves."""
+        """Start a program again that has ended, and wait until it serves."""
         self.start(name, env=env)
         self._wait_ready(self.deployment.programs[name])
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """End a part and wait until it is gone."""
+        """End a program and wait until it is gone."""
         self.processes[name].signal(number)
         self.processes[name].wait(15)
 
-    def _wait_ready(self, part: Program) -> None:
+    def _wait_ready(self, program: Program) -> None:
         def answers() -> bool:
-            process = self.processes[part.name]
-            assert process.popen.poll() is None, f"{part.name} ended:\n{process.output}"
-            return fetch(part.ready)[0] == 200
+            process = self.processes[program.name]
+            assert process.popen.poll() is None, f"{program.name} ended:\n{process.output}"
+            return fetch(program.ready)[0] == 200
 
-        wait_until(answers, 30, f"{part.name} answers at {part.ready}")
+        wait_until(answers, 30, f"{program.name} answers at {program.ready}")
 
-    def metrics(self, part: str) -> dict[str, float]:
-        """Return the samples of a part's page, by name with labels as they are written there; empty: no page."""
-        code, text = fetch(self.deployment.url(part, "/metrics"))
-        if code != 200:
-            return {}
-        return {
-            sample.name
-            + ("{" + ",".join(f'{k}="{v}"' for k, v in sorted(sample.labels.items())) + "}" if sample.labels else ""): (
-                sample.value
-            )
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
+    def metrics(self, program: str) -> dict[str, float]:
+        """Return the samples of a program's page by series; empty without a page."""
+        code, text = fetch(self.deployment.url(program, "/metrics"))
+        return samples_by_series(text) if code == 200 else {}
 
     @property
     def site(self) -> dict[str, Any]:
-        """The truth, as the simulator has it."""
+        """The state of the simulator."""
         code, text = fetch(self.deployment.url("simulator", "/state"))
         assert code == 200, text
         state: dict[str, Any] = json.loads(text)
         return state
 
     def closed(self) -> bool:
-        """Whether the relay board's coil is on, in truth."""
+        """Return whether the coil of the relay board is really on."""
         return bool(self.site["relay"]["coils"][0])
 
     @property
     def status(self) -> dict[str, Any]:
-        """What the actuator says of itself."""
+        """The status of the actuator."""
         code, text = fetch(self.deployment.url("actuator", "/api/v1/status"))
         assert code == 200, text
         status: dict[str, Any] = json.loads(text)
@@ -157,15 +149,20 @@ class Loop:
 
     @property
     def soc(self) -> float | None:
-        """The leading state of charge on the exporter's page."""
+        """The site's state of charge on the exporter's page."""
         return self.metrics("exporter").get("battery_soc_ratio")
 
     @property
     def path(self) -> str | None:
-        """How the actuator decides."""
+        """The path by which the actuator decides."""
         page = self.metrics("actuator")
         return next(
-            (p for p in ("waiting", "alerts", "fallback", "blind") if page.get(f'generator_path{{path="{p}"}}')), None
+            (
+                path
+                for path in ("waiting", "alerts", "fallback", "blind")
+                if page.get(f'generator_path{{path="{path}"}}')
+            ),
+            None,
         )
 
     def change(self, **changes: object) -> None:
@@ -180,34 +177,13 @@ class Loop:
         assert code == 200, text
 
     def notify(self, name: str, status: str, *, starts_at: str = "2026-01-01T00:00:00Z") -> None:
-        """Send a notification of one alert made by hand, as Alertmanager would."""
-        ends_at = "0001-01-01T00:00:00Z" if status == "firing" else "2026-01-01T01:00:00Z"
-        alert = {
-            "status": status,
-            "labels": {"alertname": name, "severity": "none"},
-            "annotations": {},
-            "startsAt": starts_at,
-            "endsAt": ends_at,
-            "generatorURL": "",
-            "fingerprint": f"{zlib.crc32(name.encode()):016x}",
-        }
-        payload = {
-            "version": "4",
-            "groupKey": "{}:{}",
-            "truncatedAlerts": 0,
-            "status": status,
-            "receiver": "generator",
-            "groupLabels": {},
-            "commonLabels": {},
-            "commonAnnotations": {},
-            "externalURL": "",
-            "alerts": [alert],
-        }
-        code, text = fetch(self.deployment.url("actuator", "/api/v1/alerts"), payload)
+        """Send a notification of one alert, as Alertmanager would."""
+        body = notification(name, status, starts=starts_at)
+        code, text = fetch(self.deployment.url("actuator", "/api/v1/alerts"), body)
         assert code == 200, text
 
     def wait(self, happens: Callable[[], object], seconds: float, what: str) -> None:
-        """Wait for an event; when it does not come, say what everybody saw last."""
+        """Wait for an event; when it does not happen, fail with the last state of everything."""
         try:
             wait_until(lambda: bool(happens()), seconds, what)
         except AssertionError as error:
@@ -215,19 +191,10 @@ class Loop:
 
 
 def fetch(url: str, body: object = None) -> tuple[int, str]:
-    """Return status and text of an answer; (0, reason) when there is none. With a body it is a POST of JSON."""
-    address, _, path = url.removeprefix("http://").partition("/")
+    """Return status and text of an answer; (0, reason) without one. With a body it is a POST of JSON."""
     credentials = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
     headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/json"}
-    connection = http.client.HTTPConnection(address, timeout=5)
     try:
-        if body is None:
-            connection.request("GET", f"/{path}", headers=headers)
-        else:
-            connection.request("POST", f"/{path}", json.dumps(body), headers)
-        response = connection.getresponse()
-        return response.status, response.read().decode()
-    except (OSError, http.client.HTTPException) as error:
+        return request("GET" if body is None else "POST", url, body, headers, deadline_seconds=5)
+    except (OSError, HTTPException) as error:
         return 0, str(error)
-    finally:
-        connection.close()

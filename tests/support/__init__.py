@@ -1,4 +1,4 @@
-"""What tests of several rooms share: free ports, waiting for an event with a deadline, processes that end."""
+"""What tests of several rooms share: processes that end, free ports, waiting for an event with a deadline."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 T = TypeVar("T")
 
 
@@ -127,6 +127,20 @@ class Process:
             self.popen.stdout.close()
         if kind is not None:
             sys.stderr.write(f"--- output of {' '.join(self.command)}\n{self.output}\n")
+
+
+def run_command(
+    *words: str | Path, env: Mapping[str, str] | None = None, deadline_seconds: float = 30
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; return its exit status and what it printed."""
+    return subprocess.run(
+        words,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=deadline_seconds,
+        check=False,
+    )
 
 
 def command(name: str) -> Path:

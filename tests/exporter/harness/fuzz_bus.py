@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of bytes to readings: `python -m tests.exporter.magnum.fuzz -max_total_time=600`."""
+"""Coverage-guided fuzzing of bytes to readings: `python -m tests.exporter.harness.fuzz_bus -max_total_time=600`."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import promql_parser
 
-from tests.alerts.contract import METRICS, TARGET_LABELS, VALUES
+from tests.support.metrics_contract import METRICS, TARGET_LABELS, VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
