@@ -37,8 +37,6 @@ _EXCEPTIONS = {
     4: "it failed",
 }
 
-_READ_COILS, _WRITE_COIL = 1, 5
-
 Answer = TypeVar("Answer")
 
 
@@ -98,12 +96,12 @@ class Modbus:
             let_go(name)
 
     def _read(self) -> bool:
-        return self._asked(_READ_COILS, lambda client: client.read_coil(self._unit, self._coil))
+        return self._asked(lambda client: client.read_coil(self._unit, self._coil))
 
     def _write(self, address: int, value: int) -> None:
-        self._asked(_WRITE_COIL, lambda client: client.write_coil(self._unit, address, value))
+        self._asked(lambda client: client.write_coil(self._unit, address, value))
 
-    def _asked(self, function: int, ask: Callable[[Client], Answer]) -> Answer:
+    def _asked(self, ask: Callable[[Client], Answer]) -> Answer:
         """Return what the board answers; after any failure the next request has a connection of its own."""
         try:
             if self._exclusive:
@@ -111,12 +109,12 @@ class Modbus:
             self._connect()
             if self._exclusive:
                 self._hold_place()
-            return self._answer(function, ask)
+            return self._answer(ask)
         except RelayError:
             self._client.close()
             raise
 
-    def _answer(self, function: int, ask: Callable[[Client], Answer]) -> Answer:
+    def _answer(self, ask: Callable[[Client], Answer]) -> Answer:
         try:
             if not self._answered:
                 # A late reply to a lost request must not be taken for the answer to this one.
@@ -126,7 +124,8 @@ class Modbus:
         except modbus.RefusedError as error:
             self._answered = True
             meaning = _EXCEPTIONS.get(error.code, "unknown")
-            raise RelayError(f"board refuses function {function} with exception {error.code} ({meaning})") from error
+            text = f"board refuses function {error.function} with exception {error.code} ({meaning})"
+            raise RelayError(text) from error
         except modbus.WrongReplyError as error:
             raise RelayError(f"unit {self._unit} at {self._address} answers with {error}") from error
         except (OSError, modbus.NoReplyError) as error:

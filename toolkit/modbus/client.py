@@ -1,8 +1,9 @@
 """Requests on pymodbus' sync clients, with a guard on each reply; the only module that imports pymodbus.
 
-pymodbus 3.16 builds and takes apart the frames. It returns replies that are short, long or of another function as good
-ones, drops a whole reply when other bytes come before it on a serial line, and waits without end while a device goes on
-sending. So each reply has to have the shape that the request asks for, and the connection is read here.
+pymodbus 3.16 builds and takes apart the frames. But it returns replies that are short, long or of another function as
+good ones, drops a whole reply when other bytes come before it on a serial line, hides why a connection fails, and takes
+two timeouts to give up a device that goes on sending. So each reply has to have the shape that the request asks for,
+and the bytes are sent and received here.
 """
 
 from __future__ import annotations
@@ -29,12 +30,7 @@ from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInput
 from toolkit.modbus.address import SerialAddress, TcpAddress
 from toolkit.modbus.errors import NoReplyError, RefusedError, WrongReplyError
 
-READ_COILS = 1
-READ_HOLDING = 3
-READ_INPUT = 4
-WRITE_COIL = 5
-
-SILENCE = 0.05
+_SILENCE = 0.05
 """Seconds without a byte after which a serial line counts as silent."""
 
 _CHUNK = 512
@@ -81,7 +77,7 @@ class _Shape(NamedTuple):
     def check(self, reply: bytes) -> None:
         """Raise RefusedError or WrongReplyError unless this answers the request."""
         if self.refuses(reply):
-            raise RefusedError(reply[1])
+            raise RefusedError(self.head[0], reply[1])
         if not self.fits(reply):
             raise WrongReplyError(_shown(reply))
 
@@ -89,7 +85,7 @@ class _Shape(NamedTuple):
 class _CoilWrite(ModbusPDU):
     """Write single coil, request and reply, with any value: pymodbus' own class knows only on and off."""
 
-    function_code = WRITE_COIL
+    function_code = 5
     rtu_frame_size = 8
 
     def __init__(self, address: int = 0, value: int = 0, dev_id: int = 0) -> None:
@@ -136,7 +132,7 @@ class _Framer(FramerBase):
         came = f", only {self.rest[-24:].hex(' ')}" if self.rest else ""
         if self._foreign is not None:
             came = f", only a reply of unit {self._foreign}"
-        raise NoReplyError(f"nothing whole within {self.timeout:g} s{came}")
+        raise NoReplyError(f"nothing whole within {self.timeout:g} s{came}", self._foreign)
 
     def handleFrame(self, data: bytes, exp_devid: int, exp_tid: int) -> tuple[int, ModbusPDU | None]:  # noqa: N802
         """Return how many bytes are done with, and the reply in them."""
@@ -180,13 +176,10 @@ class _RtuFramer(_Framer, FramerRTU):
 
 
 class _TcpLink(ModbusTcpClient):
-    """pymodbus' client, connected and read here: its own hides why a connection fails, and may wait for two timeouts.
-
-    Attributes:
-        framing: the framer.
-    """
+    """pymodbus' client over TCP; `framing` is its framer."""
 
     def __init__(self, address: TcpAddress, timeout: float) -> None:
+        # The framer's timeout comes first: after a few of its own, pymodbus would disconnect.
         super().__init__(address.host, port=address.port, timeout=2 * timeout, retries=0)
         self.framing = _TcpFramer(self.framer.decoder, timeout)
         self._pending = b""
@@ -228,11 +221,7 @@ class _TcpLink(ModbusTcpClient):
 
 
 class _SerialLink(ModbusSerialClient):
-    """pymodbus' client, opened and read here: its own hides why a port fails, and wakes up 1,000 times a second.
-
-    Attributes:
-        framing: the framer.
-    """
+    """pymodbus' client on a serial line, which would wake up 1,000 times a second; `framing` is its framer."""
 
     def __init__(self, address: SerialAddress, timeout: float, *, exclusive: bool) -> None:
         super().__init__(address.port, timeout=2 * timeout, retries=0)
@@ -249,7 +238,7 @@ class _SerialLink(ModbusSerialClient):
                     baudrate=self._address.baudrate,
                     parity=self._address.parity,
                     stopbits=self._address.stopbits,
-                    timeout=SILENCE,
+                    timeout=_SILENCE,
                     write_timeout=self.framing.timeout,
                     exclusive=True if self._exclusive else None,
                 )
@@ -342,24 +331,24 @@ class Client:
 
         Args:
             unit: the device.
-            function: READ_HOLDING or READ_INPUT.
+            function: 3 (holding registers) or 4 (input registers).
             address: of the first, as it goes over the wire.
             count: 1 to 125.
             answers_as: the unit in the reply, where it is not the one that was asked.
         """
-        kind = ReadHoldingRegistersRequest if function == READ_HOLDING else ReadInputRegistersRequest
+        kind = {3: ReadHoldingRegistersRequest, 4: ReadInputRegistersRequest}[function]
         shape = _Shape(unit, unit if answers_as is None else answers_as, bytes((function, 2 * count)), 2 + 2 * count)
         response = self._ask(kind(address=address, count=count, dev_id=unit), shape)
         return tuple(response.registers)
 
     def read_coil(self, unit: int, coil: int) -> bool:
         """Return whether a coil is set."""
-        shape = _Shape(unit, unit, bytes((READ_COILS, 1)), 3)
+        shape = _Shape(unit, unit, bytes((ReadCoilsRequest.function_code, 1)), 3)
         return bool(self._ask(ReadCoilsRequest(address=coil, count=1, dev_id=unit), shape).bits[0])
 
     def write_coil(self, unit: int, address: int, value: int) -> None:
         """Write a coil, and receive the same back; 0xFF00 is on, 0 off, and a board may know other values."""
-        shape = _Shape(unit, unit, struct.pack(">BHH", WRITE_COIL, address, value), 5)
+        shape = _Shape(unit, unit, struct.pack(">BHH", _CoilWrite.function_code, address, value), 5)
         self._ask(_CoilWrite(address, value, unit), shape)
 
     def _ask(self, request: ModbusPDU, shape: _Shape) -> ModbusPDU:

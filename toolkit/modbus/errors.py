@@ -8,7 +8,15 @@ class ModbusError(Exception):
 
 
 class NoReplyError(ModbusError):
-    """No whole reply came in time, whatever else came."""
+    """No whole reply came in time, whatever else came.
+
+    Attributes:
+        unit: another unit that has answered instead, None when there was none.
+    """
+
+    def __init__(self, text: str, unit: int | None) -> None:
+        super().__init__(text)
+        self.unit = unit
 
 
 class WrongReplyError(ModbusError):
@@ -19,9 +27,11 @@ class RefusedError(ModbusError):
     """The device refuses the request.
 
     Attributes:
+        function: of the request.
         code: the exception code (MODBUS Application Protocol V1.1b3, section 7).
     """
 
-    def __init__(self, code: int) -> None:
-        super().__init__(f"refused with exception {code}")
+    def __init__(self, function: int, code: int) -> None:
+        super().__init__(f"function {function} is refused with exception {code}")
+        self.function = function
         self.code = code

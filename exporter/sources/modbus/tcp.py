@@ -46,4 +46,7 @@ class TcpLine:
         except modbus.WrongReplyError as error:
             raise SourceError(f"{self._address} answers {request} with {error}") from error
         except (OSError, modbus.NoReplyError) as error:
-            raise SourceError(f"no answer from {self._address} to {request}: {error}") from error
+            hint = ""
+            if isinstance(error, modbus.NoReplyError) and error.unit is not None:
+                hint = f"; write unit_id: {error.unit} if that is the device"
+            raise SourceError(f"no answer from {self._address} to {request}: {error}{hint}") from error

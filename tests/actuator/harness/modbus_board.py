@@ -17,19 +17,7 @@ import tty
 from types import TracebackType
 from typing import Self
 
-
-def crc16(data: bytes) -> bytes:
-    """CRC-16/MODBUS from the remainder of the polynomial, unlike the driver's shifting register."""
-    table = []
-    for byte in range(256):
-        value = byte
-        for _ in range(8):
-            value = (value >> 1) ^ 0xA001 if value & 1 else value >> 1
-        table.append(value)
-    value = 0xFFFF
-    for byte in data:
-        value = (value >> 8) ^ table[(value ^ byte) & 0xFF]
-    return struct.pack("<H", value)
+from tests.toolkit.modbus.lines import crc
 
 
 class Board:
@@ -185,14 +173,14 @@ class RtuBoard(_Served):
             received += os.read(self._ours, 512)
             while len(received) >= 8:
                 frame, received = received[:8], received[8:]
-                if crc16(frame[:6]) != frame[6:]:
+                if crc(frame[:6]) != frame[6:]:
                     received = frame[1:] + received
                     continue
                 reply = self.board.answer(frame[1:6]) if frame[0] == self.unit else None
                 self._end.wait(self.board.delay)
                 if reply is not None:
                     answer = bytes([self.unit]) + reply
-                    os.write(self._ours, self.junk + answer + crc16(answer) + self.junk)
+                    os.write(self._ours, self.junk + answer + crc(answer) + self.junk)
 
     def _close(self) -> None:
         os.close(self._ours)

@@ -28,6 +28,7 @@ from tests.exporter.sources.vectors import vector
 from tests.exporter.sources.watching import running
 from tests.support import wait_until
 from tests.toolkit.modbus.lines import crc
+from tests.toolkit.modbus.wires import TcpWire
 from toolkit import config
 from toolkit.config import ConfigError
 from toolkit.modbus import SerialAddress, TcpAddress
@@ -353,6 +354,15 @@ def test_two_settings_on_one_line_are_refused() -> None:
         watch.until("modbus_up", "first", up)
         with pytest.raises(SourceError, match="already in use here at 115200 baud"):
             rtu.line(SerialAddress(device.path, 9600), "second")
+
+
+def test_a_device_that_answers_as_another_unit_is_named_in_the_error() -> None:
+    with (
+        TcpWire(lambda asked: iter([asked.frame(b"\x03\x02\0\1", unit=5)])) as device,
+        connected(TcpAddress("127.0.0.1", device.port), timeout=0.3) as line,
+        pytest.raises(SourceError, match=r"only a reply of unit 5; write unit_id: 5 if that is the device"),
+    ):
+        line.read(Request(10, 3, 100, 1))
 
 
 def test_tcp_passes_over_a_reply_that_is_late() -> None:

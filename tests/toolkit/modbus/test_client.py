@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from tests.toolkit.modbus.lines import Port, answered, crc, on
 from toolkit.modbus import ModbusError, TcpAddress, WrongReplyError, new_client
-from toolkit.modbus.client import READ_HOLDING, READ_INPUT, Client
+from toolkit.modbus.client import Client
+
+READ_HOLDING, READ_INPUT = 3, 4
 
 
 def test_frames_are_those_of_a_boards_manual() -> None:

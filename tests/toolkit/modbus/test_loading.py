@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,3 +62,14 @@ def test_the_exporter_loads_it_for_a_modbus_source(document: str, expected: bool
 def test_the_actuator_loads_it_for_a_modbus_relay(relay: str, expected: bool, tmp_path: Path) -> None:  # noqa: FBT001
     document = f"exporter: {{url: 'http://127.0.0.1:1/metrics'}}\nrelay: {relay}\njournal: {tmp_path}/journal\n"
     assert loaded(ACTUATOR, document, tmp_path) is expected
+
+
+def test_one_module_imports_it() -> None:
+    programs = ("actuator", "exporter", "simulator", "toolkit")
+    importing = [
+        str(path)
+        for program in programs
+        for path in sorted(Path(program).rglob("*.py"))
+        if re.search(r"^\s*(import|from) pymodbus", path.read_text(), re.MULTILINE)
+    ]
+    assert importing == ["toolkit/modbus/client.py"]

@@ -20,7 +20,7 @@ from actuator.relay import modbus as relay
 from exporter.sources.base import SourceError
 from exporter.sources.modbus import rtu, tcp
 from exporter.sources.modbus.protocol import Request
-from tests.toolkit.modbus.wires import Asked, SerialWire, TcpWire, Wire
+from tests.toolkit.modbus.wires import Asked, NetworkWire, SerialWire, TcpWire, Wire
 from toolkit.modbus import SerialAddress, TcpAddress
 
 TIMEOUT = 0.3
@@ -115,7 +115,7 @@ KINDS = {
 @contextmanager
 def source(wire: Wire) -> Iterator[Ask]:
     request = Request(UNIT, 3, 100, COUNT)
-    if isinstance(wire, TcpWire):
+    if isinstance(wire, TcpWire) and not isinstance(wire, NetworkWire):
 
         def once() -> tuple[int, ...]:
             with tcp.connected(TcpAddress("127.0.0.1", wire.port), TIMEOUT) as line:
@@ -123,7 +123,7 @@ def source(wire: Wire) -> Iterator[Ask]:
 
         yield once
         return
-    assert isinstance(wire, SerialWire)
+    assert isinstance(wire, SerialWire | NetworkWire)
     shared = rtu.SerialLine(SerialAddress(wire.path, 115200))
     shared.join("test", shared.address)
     yield lambda: shared.read(request)
@@ -268,3 +268,26 @@ def test_a_flood_is_given_up_at_the_deadline(user: str, wire: str, flood: str) -
                 ask()
             # A relay reads back twice; each time it settles for at most two timeouts, drains and asks for one.
             assert time.monotonic() - began < 8 * TIMEOUT
+
+
+@pytest.mark.parametrize("flood", [flood for flood in FLOODS if "transaction" not in flood])
+def test_a_flood_of_a_serial_adapter_on_the_network_is_given_up_at_the_deadline(flood: str) -> None:
+    def answer(asked: Asked) -> Iterator[bytes]:
+        while True:
+            yield FLOODS[flood](asked)
+
+    with NetworkWire(answer) as device, source(device) as ask:
+        for _ in range(2):
+            began = time.monotonic()
+            with pytest.raises(SourceError):
+                ask()
+            assert time.monotonic() - began < 5 * TIMEOUT
+
+
+def test_a_second_reply_of_a_serial_adapter_on_the_network_is_thrown_away() -> None:
+    def answer(asked: Asked) -> Iterator[bytes]:
+        yield asked.frame(right(asked)) + asked.frame(wrong(asked))
+
+    with NetworkWire(answer) as device, source(device) as ask:
+        for _ in range(3):
+            assert ask() == RIGHT["source"]

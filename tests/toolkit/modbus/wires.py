@@ -167,9 +167,24 @@ class SerialWire(Wire):
         self._folder.cleanup()
 
     def _requests(self, heard: bytes) -> tuple[list[Asked], bytes]:
-        asked = []
-        while len(heard) >= 8:
-            frame, heard = heard[:8], heard[8:]
-            assert crc(frame[:6]) == frame[6:]
-            asked.append(Asked(frame[0], frame[1:6], 0, serial=True))
-        return asked, heard
+        return _serial_requests(heard)
+
+
+class NetworkWire(TcpWire):
+    """A serial adapter on loopback, which passes bytes on as they are."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer)
+        self.path = f"socket://127.0.0.1:{self.port}"
+
+    def _requests(self, heard: bytes) -> tuple[list[Asked], bytes]:
+        return _serial_requests(heard)
+
+
+def _serial_requests(heard: bytes) -> tuple[list[Asked], bytes]:
+    asked = []
+    while len(heard) >= 8:
+        frame, heard = heard[:8], heard[8:]
+        assert crc(frame[:6]) == frame[6:]
+        asked.append(Asked(frame[0], frame[1:6], 0, serial=True))
+    return asked, heard
