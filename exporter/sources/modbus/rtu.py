@@ -116,12 +116,11 @@ class SerialLine:
         address = self.address
         if self._client is None or self._opened_as != address:
             self._close()
-            client = modbus.new_client(address, timeout=TIMEOUT)
-            try:
-                client.connect()
-            except (OSError, ValueError) as error:
-                raise serial_port.why(address.port, error) from error
-            self._client, self._opened_as = client, address
+            self._client, self._opened_as = modbus.new_client(address, timeout=TIMEOUT), address
+        try:
+            self._client.connect()
+        except (OSError, ValueError) as error:
+            raise serial_port.why(address.port, error) from error
         return self._client
 
     def _close(self) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import ROOT
+
 EXPORTER = """
 import asyncio, pathlib, sys
 from exporter import app, config
@@ -65,11 +67,11 @@ def test_the_actuator_loads_it_for_a_modbus_relay(relay: str, expected: bool, tm
 
 
 def test_one_module_imports_it() -> None:
-    programs = ("actuator", "exporter", "simulator", "toolkit")
+    programs = ("actuator", "alerts", "exporter", "grafana", "simulator", "toolkit")
     importing = [
-        str(path)
+        str(path.relative_to(ROOT))
         for program in programs
-        for path in sorted(Path(program).rglob("*.py"))
+        for path in sorted((ROOT / program).rglob("*.py"))
         if re.search(r"^\s*(import|from) pymodbus", path.read_text(), re.MULTILINE)
     ]
     assert importing == ["toolkit/modbus/client.py"]
