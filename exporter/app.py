@@ -1,4 +1,4 @@
-"""The running exporter: sources in their threads, a site on the event loop, and a page that shows it."""
+"""The service: sources in their threads, their state on the event loop, and the page that shows it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _log = log.get("exporter")
 
 
 class Exporter:
-    """Runs the sources of a configuration, and swaps them for those of another."""
+    """Runs the sources of a configuration, and replaces them on a reload."""
 
     def __init__(self) -> None:
         self.site = Site(Judge(()), None)
@@ -42,11 +42,11 @@ class Exporter:
         self._loop = asyncio.get_running_loop()
 
     def ready(self) -> bool:
-        """Return whether every source's thread runs."""
+        """Return whether the threads of all sources run."""
         return bool(self._sources) and not any(source.ended for source in self._sources.values())
 
     async def apply(self, new: config.Config) -> None:
-        """Run by this configuration; sources that stand in it unchanged go on undisturbed."""
+        """Apply a configuration; sources with unchanged options keep running."""
         old, self._config = self._config, new
         kept = {name for name, options in new.sources.items() if old and old.sources.get(name) == options}
         await self._stop([source for name, source in self._sources.items() if name not in kept])
@@ -67,7 +67,7 @@ class Exporter:
                 source.start()
 
     async def stop(self) -> None:
-        """End all sources."""
+        """Stop all sources."""
         await self._stop(list(self._sources.values()))
 
     async def _stop(self, sources: Sequence[Source[Any]]) -> None:
@@ -76,7 +76,7 @@ class Exporter:
         await asyncio.gather(*(asyncio.to_thread(source.join, _JOIN_SECONDS) for source in sources))
 
     def _publisher(self, name: str) -> Publish:
-        """Return what takes a new source's readings from its thread; those of the one before it are no longer taken."""
+        """Return the function that takes a new source's readings; those of its predecessor are ignored from now on."""
         number = self._numbers[name] = self._numbers.get(name, 0) + 1
 
         def take(device: str, readings: Sequence[Reading], attempts: Attempts) -> None:
@@ -90,9 +90,9 @@ class Exporter:
         return publish
 
     async def tick(self) -> None:
-        """Say what changes, and tell the service manager that the event loop lives, until cancelled."""
+        """Log changes and notify the service manager's watchdog every second, until cancelled."""
         while True:
-            self.site.speak(time.monotonic())
+            self.site.log_changes(time.monotonic())
             notify.notify("WATCHDOG=1")
             await asyncio.sleep(_TICK_SECONDS)
 

@@ -1,4 +1,4 @@
-"""From what is known to metric families, at each scrape, without I/O. What is not fresh is not there."""
+"""Turns the state of the site into metric families at each scrape. No I/O. Stale values are left out."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ def _filled(families: Iterable[_Family]) -> Iterator[MetricFamily]:
 
 
 class SiteCollector(Collector):
-    """Shows a site.
+    """Collects the metrics of a site.
 
     Args:
-        site: asked at each scrape, since a reload may swap it.
-        families: every family of devices there is.
+        site: returns the site; called at each scrape, since a reload replaces it.
+        families: all families of devices.
         clock: monotonic seconds.
     """
 

@@ -1,4 +1,4 @@
-"""What may stand in `exporter.yml`, and what is refused."""
+"""The options in `exporter.yml`, and their checks."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Soc(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """How the state of charge is judged.
 
     Attributes:
-        sources: names in the order of trust; None: every source that has a state of charge, in the order of the file.
+        sources: names in the order of trust; None: all sources with a state of charge, in the order of the file.
         lead: which of the trusted sources leads.
-        max_age: after this a state of charge is gone.
-        recover_after: how long a lone source must behave to be trusted again.
+        max_age: the age at which a state of charge becomes stale.
+        recover_after: how long a source without others must change plausibly to be trusted again.
     """
 
     sources: tuple[str, ...] | None = None
@@ -28,22 +28,22 @@ class Soc(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     recover_after: Duration = Duration(1800)
 
     def __post_init__(self) -> None:
-        """Refuse spans of nothing and names twice."""
+        """Refuse durations of 0 and repeated names."""
         for name in ("max_age", "recover_after"):
             if not getattr(self, name) > 0:
-                raise ConfigError(name, "0s", "a span longer than nothing")
+                raise ConfigError(name, "0s", "a duration above 0s")
         if self.sources is not None and (not self.sources or len(set(self.sources)) < len(self.sources)):
             raise ConfigError("sources", f"{list(self.sources)}", "at least one name, and each only once")
 
 
 class Battery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The battery; without a capacity a frozen source is not noticed and the time to empty is not known."""
+    """The battery. Without its capacity, frozen sources are not detected and the time to empty is unknown."""
 
     capacity_ampere_hours: float | None = None
     soc: Soc = Soc()
 
     def __post_init__(self) -> None:
-        """Refuse a battery that holds nothing."""
+        """Refuse a capacity of 0."""
         if self.capacity_ampere_hours is not None and not self.capacity_ampere_hours > 0:
             raise ConfigError("capacity_ampere_hours", f"{self.capacity_ampere_hours:g}", "more than 0")
 
@@ -55,7 +55,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     battery: Battery = Battery()
 
     def __post_init__(self) -> None:
-        """Refuse a file without sources, two sources on one port, and a state of charge of nobody."""
+        """Refuse a file without sources, two sources on one port, and an unknown name in `battery.soc.sources`."""
         if not self.sources:
             raise ConfigError(
                 "sources", "no source", "at least one, such as `main: {type: magnum, port: /dev/ttyUSB0}`"

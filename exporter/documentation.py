@@ -1,4 +1,4 @@
-"""Writes METRICS.md from the declarations: `python -m exporter.documentation`. A test fails when they differ."""
+"""Writes METRICS.md from the fields' declarations: `python -m exporter.documentation`. A test compares them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ FILE = Path(__file__).parent / "METRICS.md"
 _HEAD = """\
 # Metrics
 
-Made from the declarations of the fields by `python -m exporter.documentation`; change them there.
+Generated from the declarations of the fields by `python -m exporter.documentation`; make changes there.
 
-Every series but those of the battery has the label `device`, the source's name in the configuration. A series is there
-only while its value is known and fresh. How well a field's meaning is known: *proven* by captures or the maker's own
-documents; *likely*, by two sources or one and reason; **unverified**, by the best single source, no capture shows it.
+Every series except those of the battery has the label `device`, the source's name in the configuration. A series is
+present only while its value is known and fresh. The last column shows how well the meaning is known: *proven* by
+captures or the maker's own documents; *likely*, by two sources, or by one and inference; **unverified**, by one source
+without a capture.
 """
 
 
 def text() -> str:
     """Return the whole file."""
-    parts = [_HEAD, *_section("battery", "The state of charge, judged", BATTERY)]
+    parts = [_HEAD, *_section("battery", "State of charge", BATTERY)]
     for family in FAMILIES:
         metrics = (*of_family(family), *family.metrics)
         parts += _section(family.name, f"Sources of type `{family.name}`", metrics)

@@ -1,11 +1,11 @@
-"""The one form in which a device's field is declared; its decoder, its metric, its help and its documentation follow.
+"""How a device's field is declared. Its decoding, metric, help text and documentation all come from the declaration.
 
-A *record* is what a device said at once: a packet, a block of registers, a line of text. A *place* says where in such
-a record a raw number is and when it is there at all; every family brings its own places. A *field* says what the
-number means. Four kinds are enough for every device so far:
+A *record* is what a device sends at once: a packet, a block of registers, a line of text. A *place* is where a raw
+number is in a record, and when it is absent; each family has its own places. A *field* is the meaning of that number.
+There are four kinds of field:
 
 * `Number`: one quantity with its unit, a gauge or a counter;
-* `States`: one of several named states, as 0/1 series with every known state, and the raw code beside them;
+* `States`: one of several named states, as a 0/1 series for every known state, plus the raw code;
 * `Flags`: named bits, as 0/1 series;
 * `Info`: texts, as labels of a series that is always 1.
 """
@@ -19,14 +19,14 @@ from fractions import Fraction
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 Record = TypeVar("Record")
-Seen = TypeVar("Seen", contravariant=True)  # noqa: PLC0105 - it reads better in the one place where it stands
+Seen = TypeVar("Seen", contravariant=True)  # noqa: PLC0105 - shorter than Seen_contra
 
 ONE = Fraction(1)
 UNKNOWN = "unknown"
 
 
 class Confidence(StrEnum):
-    """How well a field's meaning is known; the documentation prints it."""
+    """How well a field's meaning is known, as METRICS.md shows it."""
 
     PROVEN = "proven"
     LIKELY = "likely"
@@ -48,7 +48,7 @@ class Metric(NamedTuple):
         help: what it means and where it comes from.
         kind: its type.
         labels: its labels besides `device`.
-        source: the document or capture on whose word; empty for what we count or work out ourselves.
+        source: the document or capture behind it; empty for what the exporter counts or computes itself.
         confidence: how well the meaning is known.
     """
 
@@ -69,10 +69,10 @@ class Sample(NamedTuple):
 
 
 class Place(Protocol[Seen]):
-    """Where a raw number is in a record; its `str` says so in the words of the device's own document."""
+    """Where a raw number is in a record. Its `str` describes the place in the words of the device's document."""
 
     def read(self, record: Seen, /) -> float | None:
-        """Return the raw number, or None when the record does not have it or the device says that it is unknown."""
+        """Return the raw number; None when the record does not have it or the device marks it as unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,14 +93,14 @@ class Computed(Generic[Record]):
 
 @dataclass(frozen=True, kw_only=True)
 class Field(Generic[Record]):
-    """What all kinds of field declare: metric name, meaning, and on whose word.
+    """What all kinds of field declare.
 
     Attributes:
         metric: the whole metric name, in base units.
-        help: what the value means, one sentence without a full stop.
+        help: what the value means: one sentence without a full stop.
         place: where the raw number is.
-        source: the document or capture that says so.
-        confidence: how far that can be trusted.
+        source: the document or capture behind the meaning.
+        confidence: how well the meaning is known.
     """
 
     metric: str
@@ -111,26 +111,26 @@ class Field(Generic[Record]):
 
     @property
     def described(self) -> str:
-        """The help text with the place, and a warning where no capture has ever shown the field."""
+        """The help text with the place, and a warning when no capture shows the field."""
         unverified = "; unverified: no capture shows it" if self.confidence is Confidence.UNVERIFIED else ""
         return f"{self.help} ({self.place}{unverified})."
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """The metric families that come from this field."""
+        """The metric families of this field."""
         raise NotImplementedError
 
     def _metric(self, name: str, text: str, *labels: str, kind: Kind = Kind.GAUGE) -> Metric:
         return Metric(name, text, kind, labels, self.source, self.confidence)
 
     def samples(self, record: Record) -> Iterator[Sample]:
-        """Yield what the record says about this field: nothing when it is absent, never a zero in its stead."""
+        """Yield the field's samples in the record; none, never a zero, when it is absent."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Number(Field[Record]):
-    """A quantity: (raw - zero) x scale, in the unit that ends the metric's name."""
+    """A quantity: (raw - zero) x scale, in the unit at the end of the metric's name."""
 
     scale: Fraction = ONE
     zero: float = 0
@@ -138,7 +138,7 @@ class Number(Field[Record]):
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """The one family of this quantity."""
+        """The family of this quantity."""
         return (self._metric(self.metric, self.described, kind=self.kind),)
 
     def value(self, record: Record) -> float | None:
@@ -165,7 +165,7 @@ def quantity(
     kind: Kind = Kind.GAUGE,
     confidence: Confidence = Confidence.PROVEN,
 ) -> Number[Record]:
-    """Return the declaration of one quantity on one line: `family` is what its metric's name begins with."""
+    """Return a `Number`; `family` is the first part of its metric's name."""
     return Number(
         metric=f"{family}_{name}",
         help=meaning,
@@ -180,7 +180,7 @@ def quantity(
 
 @dataclass(frozen=True, kw_only=True)
 class States(Field[Record]):
-    """One of several states. A code without a name is `unknown`, and the raw code is always told beside it."""
+    """One of several states. A code without a name is `unknown`; the raw code is always exported too."""
 
     names: Mapping[int, str]
     label: str = "state"
@@ -204,7 +204,7 @@ class States(Field[Record]):
         return None if raw is None else self.names.get(int(raw), UNKNOWN)
 
     def samples(self, record: Record) -> Iterator[Sample]:
-        """Yield a 0 or 1 for every known state, then the raw code."""
+        """Yield 0 or 1 for every known state, then the raw code."""
         raw = self.place.read(record)
         if raw is not None:
             present = self.names.get(int(raw), UNKNOWN)
@@ -215,18 +215,18 @@ class States(Field[Record]):
 
 @dataclass(frozen=True, kw_only=True)
 class Flags(Field[Record]):
-    """Named bits; `bits` maps a mask to its name, and a flag is 1 when every bit of its mask is set."""
+    """Named bits: `bits` maps a mask to a name; a flag is 1 when every bit of its mask is set."""
 
     bits: Mapping[int, str]
     label: str = "flag"
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """The one 0/1 family."""
+        """The 0/1 family."""
         return (self._metric(self.metric, f"1 for each that is set. {self.described}", self.label),)
 
     def samples(self, record: Record) -> Iterator[Sample]:
-        """Yield a 0 or 1 for every named bit."""
+        """Yield 0 or 1 for every named mask."""
         raw = self.place.read(record)
         if raw is not None:
             for mask, name in self.bits.items():
@@ -235,21 +235,21 @@ class Flags(Field[Record]):
 
 @dataclass(frozen=True, kw_only=True)
 class Info(Field[Record]):
-    """Texts as labels of a series that is always 1; `place` says whether the record has them at all."""
+    """Texts as labels of a series that is always 1; it is absent when `place` is."""
 
     texts: Mapping[str, Callable[[Record], str]]
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """The one family, its labels in the order of the declaration."""
+        """The family, its labels in the order of the declaration."""
         return (self._metric(self.metric, f"Always 1. {self.described}", *self.texts),)
 
     def samples(self, record: Record) -> Iterator[Sample]:
-        """Yield the one series."""
+        """Yield the series, unless it is absent."""
         if self.place.read(record) is not None:
             yield Sample(self.metric, 1.0, tuple(text(record) for text in self.texts.values()))
 
 
 def decode(fields: Iterable[Field[Record]], record: Record) -> tuple[Sample, ...]:
-    """Return what a record says about each of the fields, in their order."""
+    """Return the samples of all fields in a record, in the order of the fields."""
     return tuple(sample for field in fields for sample in field.samples(record))

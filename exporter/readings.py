@@ -1,4 +1,4 @@
-"""What a source hands to the event loop: immutable, with the moment at which it was true."""
+"""What a source hands to the event loop: immutable readings with their time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from exporter.fields import Sample
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A battery monitor's account of the battery.
+    """A battery monitor's reading of the battery.
 
     Attributes:
-        ratio: state of charge, 0 to 1 as the device gives it; None when the device answers that it does not know.
+        ratio: state of charge, normally 0 to 1, as the device reports it; None when the device does not know it.
         amperes: current, positive into the battery; None when the device does not measure it.
     """
 
@@ -22,18 +22,18 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one packet, one block of registers or one reply said.
+    """The values of one packet, one block of registers or one reply.
 
-    A later reading of the same device and group replaces an earlier one whole.
+    A later reading of the same device and group replaces the earlier one entirely.
 
     Attributes:
-        group: which part of the device this is; parts age separately.
-        at: monotonic seconds when it was received; only this decides freshness.
+        group: the part of the device; parts become stale separately.
+        at: monotonic seconds when it was received; this alone decides freshness.
         wall: Unix seconds of the same moment, for exported timestamps only.
-        stale_after: seconds after which the samples are no longer true; infinite for our own counters.
+        stale_after: seconds after which the samples are stale; infinite for our own counters.
         samples: the values, absent ones left out.
-        charge: the battery monitor's account, on readings that carry one.
-        full: a charger's own word on whether the battery is full (it floats or rests); None on other readings.
+        charge: the battery monitor's reading, where there is one.
+        full: whether a charger considers the battery full (it floats or rests); None on other readings.
         alive: whether this proves that the device answers; False for our own counters.
     """
 
@@ -47,17 +47,17 @@ class Reading:
     alive: bool = True
 
     def fresh(self, now: float) -> bool:
-        """Return whether the samples may still be shown at monotonic `now`."""
+        """Return whether the samples are fresh at monotonic `now`."""
         return now - self.at <= self.stale_after
 
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """How often a source tried to read its device since the start, and how often it failed.
+    """How often a source has tried to read its device since the start, and how often that failed.
 
     Attributes:
         reads: attempts, failed ones included.
-        failures: attempts that gave nothing that could be used.
+        failures: attempts without a usable reading.
     """
 
     reads: int = 0

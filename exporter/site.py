@@ -1,4 +1,4 @@
-"""What is known of all devices at this moment, on the event loop: the last readings, and the state of charge."""
+"""The present state of all devices: their last readings, and the verdict on the state of charge."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from exporter.sources.base import Family
 from toolkit import log
 
 _LEAD_PERIOD = 60.0
-"""Seconds; a source that comes and goes alone takes and loses the lead each time, and is said this often."""
+"""Seconds. A lone source that comes and goes takes and loses the lead each time; this is logged once a minute."""
 
 _log = log.get("soc")
 
 
 @dataclass(slots=True)
 class Device:
-    """What one source has handed over.
+    """The state of one source.
 
     Attributes:
         family: its family.
-        stale_after: seconds after its last reading at which it is down.
+        stale_after: seconds after its last reading until it counts as down.
         readings: the last reading of each group.
-        attempts: how often it was tried.
-        last: the last reading that proves it alive.
+        attempts: how often it was read, and how often that failed.
+        last: the last reading that proves that the device answers.
     """
 
     family: Family
@@ -36,17 +36,17 @@ class Device:
     last: Reading | None = None
 
     def up(self, now: float) -> bool:
-        """Return whether it answers at monotonic `now`."""
+        """Return whether the device answers at monotonic `now`."""
         return self.last is not None and now - self.last.at <= self.stale_after
 
     def fresh(self, now: float) -> Iterator[Reading]:
-        """Yield the readings that are still true at monotonic `now`, the newest first."""
+        """Yield the readings that are fresh at monotonic `now`, the newest first."""
         newest_first = sorted(self.readings.values(), key=lambda reading: reading.at, reverse=True)
         return (reading for reading in newest_first if reading.fresh(now))
 
 
-class Spoken(NamedTuple):
-    """What has last been said of the state of charge, so that only changes are said."""
+class _Logged(NamedTuple):
+    """The verdict that was last logged, so that only changes are logged."""
 
     lead: str | None
     refused: Mapping[str, Reason | None]
@@ -57,18 +57,18 @@ class Site:
 
     Attributes:
         devices: by the source's name.
-        judge: hears every account of the battery.
-        listed: sources whose state of charge the configuration asks for; None: whichever tells one.
+        judge: decides which state of charge leads.
+        listed: the sources under `battery.soc.sources` in the configuration; None: all that have a state of charge.
     """
 
     def __init__(self, judge: Judge, listed: Sequence[str] | None) -> None:
         self.devices: dict[str, Device] = {}
         self.judge = judge
         self.listed = listed
-        self._spoken = Spoken(None, {})
+        self._logged = _Logged(None, {})
 
     def take(self, name: str, readings: Sequence[Reading], attempts: Attempts) -> None:
-        """Take what a source has read; one that has been removed meanwhile is ignored."""
+        """Take a source's readings; those of a source that was removed meanwhile are ignored."""
         device = self.devices.get(name)
         if device is None:
             return
@@ -78,37 +78,37 @@ class Site:
             if reading.alive:
                 device.last = reading
             if reading.full is not None:
-                self.judge.charger(name, full=reading.full, at=reading.at)
+                self.judge.update_charger(name, full=reading.full, at=reading.at)
             if reading.charge is not None:
-                self.judge.hear(name, reading.charge, at=reading.at, wall=reading.wall)
+                self.judge.update(name, reading.charge, at=reading.at, wall=reading.wall)
 
     def verdict(self, now: float) -> Verdict:
-        """Return what is thought of the state of charge at monotonic `now`, of those sources only that have one."""
+        """Return the verdict at monotonic `now`, without the sources that have no state of charge."""
         verdict = self.judge.verdict(now)
         shown = {
             name: opinion
             for name, opinion in verdict.opinions.items()
-            if self.listed is not None or self.judge.heard(name)
+            if self.listed is not None or self.judge.has_reading(name)
         }
         return verdict._replace(opinions=shown)
 
-    def speak(self, now: float) -> None:
-        """Say what has changed about the state of charge since this was last called."""
+    def log_changes(self, now: float) -> None:
+        """Log what has changed about the state of charge since the last call."""
         verdict = self.verdict(now)
         refused = {name: opinion.refused for name, opinion in verdict.opinions.items()}
         for name, reason in refused.items():
-            before = self._spoken.refused.get(name)
+            before = self._logged.refused.get(name)
             if reason is not before and reason is not None:
                 _log.limited(f"{name} {reason}", "state of charge refused", source=name, reason=reason.value)
             elif reason is not before:
                 _log.limited(f"{name} trusted", "state of charge trusted again", level="info", source=name)
-        if verdict.lead != self._spoken.lead:
+        if verdict.lead != self._logged.lead:
             _log.limited(
                 f"lead {verdict.lead}",
                 "another source leads the state of charge",
                 level="info",
                 period=_LEAD_PERIOD,
                 source=verdict.lead,
-                before=self._spoken.lead,
+                before=self._logged.lead,
             )
-        self._spoken = Spoken(verdict.lead, refused)
+        self._logged = _Logged(verdict.lead, refused)

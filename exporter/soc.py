@@ -1,19 +1,19 @@
-"""Which state of charge leads, and which is refused and why. Pure: accounts and monotonic seconds in, a verdict out.
+"""Decides which state of charge leads, and which is refused and why. Pure: no clock and no I/O.
 
-Every source is judged on its own evidence. Its state of charge can be
+Each source is judged by itself. A state of charge is refused as
 
-* `absent`: the device has not answered yet, or answers that it does not know;
-* `stale`: its last account is older than `max_age`;
+* `absent`: the device has not answered yet, or does not know it;
+* `stale`: its last reading is older than `max_age`;
 * `range`: outside 0 to 1;
-* `frozen`: it stands still while the current has moved three points of the capacity: its own current, or a living
-  other's when it repeats its whole account;
-* `jump`: it moves faster than twice what the current allows, plus two points;
-* `outvoted`: more other sources agree with each other, within five points, than with it.
+* `frozen`: it did not change while current moved 3 % of the capacity: the source's own current, or another trusted
+  source's while this one repeats the same reading;
+* `jump`: it changed faster than twice what the current allows, plus 2 percentage points;
+* `outvoted`: more other sources agree with each other, within 5 percentage points, than with it.
 
-The first three are over when their cause is, but the lead is not taken back from another before a minute is over. The
-last three last until the source has earned trust again: by staying within five points of a trusted other for a while,
-or, when there is no other, by moving plausibly for `recover_after`; it is then suspect: it leads only when nobody else
-can, and is nobody's witness, until the next full charge.
+The first three end with their cause, but the source does not take the lead back within the first minute. The last
+three end when the source has earned trust again: by staying within 5 points of a trusted source for a while, or,
+without one, by changing plausibly for `recover_after`. In the latter case it stays suspect until the next full charge:
+it leads only when no other source can, and other sources are not compared with it.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Lead(StrEnum):
 
 
 class Opinion(NamedTuple):
-    """What is thought of one source.
+    """The judgement on one source.
 
     Attributes:
         ratio: its own state of charge, 0 to 1; None unless fresh, known and in range.
@@ -78,15 +78,15 @@ class Opinion(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What is thought of all sources.
+    """The judgement on all sources.
 
     Attributes:
-        lead: the source that leads, or None.
+        lead: the leading source, or None.
         ratio: its state of charge, 0 to 1.
-        wall: Unix seconds of its last good account.
-        spread: highest less lowest of the fresh ones, trusted or not; None with fewer than two.
-        seconds_to_empty: by lead, current and capacity; None when one is missing or the battery is not discharging.
-        opinions: every source's, in order.
+        wall: Unix seconds of its last trusted reading.
+        spread: highest minus lowest of the fresh ones, trusted or not; None with fewer than two.
+        seconds_to_empty: by lead, current and capacity; None when one is unknown or the battery is not discharging.
+        opinions: by source, in the order of trust.
     """
 
     lead: str | None
@@ -98,9 +98,13 @@ class Verdict(NamedTuple):
 
 
 class _Point(NamedTuple):
-    """One account in a source's track.
+    """One reading in a source's track.
 
-    `moved` is the part of the capacity that has flowed either way by then; `gaps` how often the current was not known.
+    Attributes:
+        at: monotonic seconds.
+        ratio: the state of charge.
+        moved: the part of the capacity that has flowed in either direction so far.
+        gaps: how often the current was unknown so far.
     """
 
     at: float
@@ -110,7 +114,7 @@ class _Point(NamedTuple):
 
 
 def _plausible(track: Iterable[_Point], point: _Point) -> bool:
-    """Return whether the battery can have come to this point from every one of the track."""
+    """Return whether the battery can have come to this point from every point of the track."""
     for earlier in track:
         if point.gaps == earlier.gaps:
             allowed = JUMP_FACTOR * (point.moved - earlier.moved) + JUMP_ALLOWANCE
@@ -122,15 +126,16 @@ def _plausible(track: Iterable[_Point], point: _Point) -> bool:
 
 
 def _still(flowed: float, ratio: float, flow: float | None) -> float:
-    """Return what has flowed while the ratio stood still; at either end it has to, and nothing counts."""
+    """Return the part of the capacity that has flowed while the ratio did not change."""
     if flow is None:
         return flowed
+    # At either end the ratio cannot follow the current.
     at_the_end = (ratio >= FULL and flow > 0) or (ratio <= EMPTY and flow < 0)
     return 0.0 if at_the_end else flowed + flow
 
 
 def _remember(track: list[_Point], point: _Point) -> None:
-    """Add a point to a track, which keeps one every few seconds of the last half hour, and always the newest."""
+    """Add a point to a track, which keeps one every 5 s of the last 30 min, and always the newest."""
     if len(track) > 1 and track[-1].at - track[-2].at < _REMEMBER_EVERY:
         track.pop()
     track.append(point)
@@ -140,25 +145,26 @@ def _remember(track: list[_Point], point: _Point) -> None:
 
 @dataclass(slots=True)
 class _Source:
-    """What is remembered of one source.
+    """The state of one source.
 
     Attributes:
-        charge: its last account, of monotonic `at` and Unix time `wall`.
-        good_wall: Unix time of the last account that was trusted.
-        news_at: when an account last differed from the one before it.
-        steady_since: since when it has told a state of charge without a break.
-        moved: the part of the capacity that has flowed either way so far.
-        gaps: how often the current was not known.
-        track: where it has been while it was trusted.
-        probation: where it has been since it was refused.
+        charge: its last reading, of monotonic `at` and Unix time `wall`.
+        good_wall: Unix time of the last trusted reading.
+        news_at: when a reading last differed from the one before it.
+        steady_since: since when it has reported a state of charge without a break.
+        moved: the part of the capacity that has flowed in either direction so far.
+        gaps: how often the current was unknown.
+        track: its points while it was trusted.
+        probation: its points since it was refused.
+        last: its last point.
         refused: why it is refused until it has earned trust again.
-        refused_at: since when.
-        behaving_since: since when it has moved plausibly, uncontradicted by a trusted other.
-        beside_since: since when it has been within five points of a trusted other; None: it is not.
+        refused_at: since when it is refused.
+        behaving_since: since when it has changed plausibly and no trusted source has contradicted it.
+        beside_since: since when it has been within 5 points of a trusted source; None when it is not.
         forgiven_at: when a single spike was last forgiven.
-        suspect: whether it came back by itself and has not been seen full since.
-        still: the part of the capacity that has flowed since its ratio last changed.
-        still_beside: the part that has flowed by another's account since its own last changed.
+        suspect: whether it earned trust alone and the battery has not been full since.
+        still: the part of the capacity that has flowed since its ratio last changed, by its own current.
+        still_beside: the same by another source's current.
     """
 
     charge: Charge | None = None
@@ -183,17 +189,17 @@ class _Source:
 
     @property
     def ratio(self) -> float | None:
-        """The state of charge if it is known and in range."""
+        """The state of charge when it is known and in range."""
         ratio = None if self.charge is None else self.charge.ratio
         return ratio if ratio is not None and 0 <= ratio <= 1 else None
 
     @property
     def frozen(self) -> bool:
-        """Whether too much has flowed for it to stand still."""
+        """Whether too much has flowed for the ratio not to change."""
         return max(abs(self.still), abs(self.still_beside)) >= FROZEN_MOVE
 
     def interrupted(self, at: float) -> None:
-        """Begin anew to watch how it behaves: it has not told a state of charge for a while."""
+        """Restart the observation of a source that has not reported a state of charge for a while."""
         self.steady_since = self.behaving_since = at
         self.beside_since = None
 
@@ -203,20 +209,20 @@ class _Source:
         self.probation = []
 
     def trust(self) -> None:
-        """Trust it again, from where it is now."""
+        """Trust it again, from its present state of charge on."""
         self.refused = None
         self.track, self.probation = self.probation or self.track, []
 
 
 class Judge:
-    """Hears accounts in the order of time and gives its verdict at any moment.
+    """Takes readings in the order of time and returns a verdict for any moment.
 
     Args:
         sources: names in the order of trust.
-        lead: which of the trusted leads.
-        max_age: seconds after which an account is stale.
-        recover_after: seconds of plausible moves after which a lone source is trusted again.
-        capacity_ampere_hours: the battery's; None when not known.
+        lead: which of the trusted sources leads.
+        max_age: seconds after which a reading is stale.
+        recover_after: seconds of plausible changes after which a source without others is trusted again.
+        capacity_ampere_hours: the battery's capacity; None when unknown.
     """
 
     def __init__(
@@ -237,21 +243,21 @@ class Judge:
         self._full_at: dict[str, float] = {}
 
     def inherit(self, before: Judge, names: Iterable[str]) -> None:
-        """Go on from what another judge knew of the sources with these names, so that a reload clears nobody."""
+        """Take over the state of these sources from another judge, so that a reload does not reset them."""
         self._sources.update(
             {name: before._sources[name] for name in names if name in self._sources and name in before._sources}
         )
         self._full_at.update(before._full_at)
 
-    def charger(self, name: str, *, full: bool, at: float) -> None:
-        """Hear whether a charger calls the battery full; any charger on the site counts, listed or not."""
+    def update_charger(self, name: str, *, full: bool, at: float) -> None:
+        """Take whether a charger considers the battery full; every charger of the site counts, listed or not."""
         if full:
             self._full_at[name] = at
         else:
             self._full_at.pop(name, None)
 
-    def hear(self, name: str, charge: Charge, *, at: float, wall: float) -> None:
-        """Hear a battery monitor's account, received at monotonic `at`, which was Unix time `wall`."""
+    def update(self, name: str, charge: Charge, *, at: float, wall: float) -> None:
+        """Take a battery monitor's reading, received at monotonic `at` and Unix time `wall`."""
         source = self._sources.get(name)
         if source is None or at < source.at:
             return
@@ -275,13 +281,13 @@ class Judge:
         if source.refused is None:
             self._follow(name, source, point)
         else:
-            self._try(name, source, point)
+            self._try_again(name, source, point)
         self._vote(at)
         if source.refused is None:
             source.good_wall = wall
 
     def verdict(self, now: float) -> Verdict:
-        """Return what is thought at monotonic `now`."""
+        """Return the verdict at monotonic `now`."""
         opinions = {name: self._opinion(source, now) for name, source in self._sources.items()}
         ratios = [opinion.ratio for opinion in opinions.values() if opinion.ratio is not None]
         name = self._leader(opinions, now)
@@ -295,16 +301,16 @@ class Judge:
             opinions=opinions,
         )
 
-    def heard(self, name: str) -> bool:
-        """Return whether this source has ever told a state of charge."""
+    def has_reading(self, name: str) -> bool:
+        """Return whether this source has ever reported a state of charge."""
         return name in self._sources and self._sources[name].last is not None
 
     # -- one source by itself
 
     def _flow(self, source: _Source, charge: Charge, at: float) -> tuple[float | None, float | None]:
-        """Return what has flowed since the last account, in parts of the capacity; None: not known.
+        """Return the parts of the capacity that have flowed since the last reading; None when unknown.
 
-        The first is the likeliest, positive into the battery; the second the most that can have flowed either way.
+        The first is the likely flow, positive into the battery; the second the most that can have flowed.
         """
         if self._coulombs is None or at - source.at > self._max_age:
             return None, None
@@ -316,26 +322,26 @@ class Judge:
         return (now + before) / 2 * parts, max(abs(now), abs(before)) * parts
 
     def _amperes(self, charge: Charge, at: float) -> float | None:
-        """Return the battery's current by this account, else by the first other source that has a fresh one."""
+        """Return the battery's current by this reading, else by the first other source that has a fresh one."""
         if charge.amperes is not None:
             return charge.amperes
         fresh = (other.charge for other in self._sources.values() if at - other.at <= self._max_age)
         return next((other.amperes for other in fresh if other and other.amperes is not None), None)
 
     def _flow_beside(self, source: _Source, at: float) -> float | None:
-        """Return what has flowed since the last account by a trusted other whose own account lives; None: not known."""
+        """Return what has flowed by another trusted source whose readings change; None when unknown."""
         if self._coulombs is None or at - source.at > self._max_age:
             return None
-        living = (
+        changing = (
             other.charge.amperes
             for other in self._trusted(at)
             if other is not source and other.charge and at - other.news_at <= self._max_age
         )
-        amperes = next((amperes for amperes in living if amperes is not None), None)
+        amperes = next((amperes for amperes in changing if amperes is not None), None)
         return None if amperes is None else amperes * (at - source.at) / self._coulombs
 
     def _follow(self, name: str, source: _Source, point: _Point) -> None:
-        """Take the account of a trusted source, or refuse it."""
+        """Take the reading of a trusted source, or refuse the source."""
         full = self._truly_full(name, point)
         if not _plausible(source.track, point):
             if not full:
@@ -348,8 +354,8 @@ class Judge:
         if source.frozen:
             source.refuse(Reason.FROZEN, point.at)
 
-    def _try(self, name: str, source: _Source, point: _Point) -> None:
-        """Take the account of a refused source, which may earn trust again by it."""
+    def _try_again(self, name: str, source: _Source, point: _Point) -> None:
+        """Take the reading of a refused source, which may earn trust again with it."""
         at = point.at
         if source.refused is Reason.JUMP and self._was_spike(source, point):
             source.forgiven_at, source.probation = at, []
@@ -380,7 +386,7 @@ class Judge:
             source.suspect = not full
 
     def _was_spike(self, source: _Source, point: _Point) -> bool:
-        """Return whether a jump was one stray account: the source is back where it was. Forgiven once in a while."""
+        """Return whether a jump was one stray reading and the source is back where it was."""
         return (
             point.at - source.refused_at <= SPIKE_SECONDS
             and point.at - source.forgiven_at > self._recover_after
@@ -388,7 +394,7 @@ class Judge:
         )
 
     def _truly_full(self, name: str, point: _Point) -> bool:
-        """Return whether 100 % is to be believed: a charger says so, or another trusted source is nearly there."""
+        """Return whether 100 % is confirmed by a charger, or by another trusted source at nearly 100 %."""
         if point.ratio < FULL:
             return False
         if any(0 <= point.at - at <= CHARGER_MAX_AGE for at in self._full_at.values()):
@@ -401,11 +407,11 @@ class Judge:
         return [source for source in self._sources.values() if self._opinion(source, now).refused is None]
 
     def _witnesses(self, source: _Source, now: float) -> list[_Source]:
-        """Return the others by which this one may be measured."""
+        """Return the other sources with which this one may be compared."""
         return [other for other in self._trusted(now) if other is not source and not other.suspect]
 
     def _vote(self, now: float) -> None:
-        """Refuse every source against which more others agree than with it; those outvoted before have a vote too."""
+        """Refuse every source when more others agree against it than with it; outvoted sources vote too."""
         electorate = [
             source for source in self._sources.values() if self._opinion(source, now).refused in (None, Reason.OUTVOTED)
         ]

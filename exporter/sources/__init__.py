@@ -1,19 +1,19 @@
-"""The families of devices, and what may stand under `sources:` in the configuration.
+"""The families of devices, and the types of source that the configuration accepts under `sources:`.
 
 To add a family:
 
-1. Add one module here (a folder when it needs several), knowing nothing above this room. Declare its fields with the
-   forms of `exporter.fields` and a `Place` of its own: a place reads a raw number out of the family's record, answers
-   None for what is absent, and says in words where it is.
-2. Subclass `exporter.sources.base.PolledSource` (or `Source` for a device that talks unasked): `connect` opens the
-   device as a context manager, `poll` returns `Reading`s, and both raise `SourceError` with a sentence for a person.
-   A reading that carries a state of charge has it as `Charge` too (None for what the device calls unknown), and a
-   charger tells `full`. The class names its `family`: `Family("classic", metrics)`. The series `classic_up`,
-   `classic_last_success_timestamp_seconds`, `classic_reads_total` and `classic_read_failures_total` come by themselves.
+1. Add a module here (a folder when it needs several) that imports nothing from above this package but `exporter.fields`
+   and `exporter.readings`. Declare its fields with the kinds of `exporter.fields` and a `Place` of its own: a place
+   reads a raw number from the family's record, returns None when it is absent, and describes in words where it is.
+2. Subclass `exporter.sources.base.PolledSource` (or `Source` for a device that sends unasked): `connect` opens the
+   device as a context manager, `poll` returns `Reading`s, and both raise `SourceError` with a sentence for the owner.
+   A reading with a state of charge also has it as `Charge` (None when the device does not know it), and a charger's
+   reading has `full`. The class has its `family`: `Family("classic", metrics)`. The base class adds the series
+   `classic_up`, `classic_last_success_timestamp_seconds`, `classic_reads_total` and `classic_read_failures_total`.
 3. Write its options as a `SourceConfig` with a tag (`class ClassicConfig(SourceConfig, tag="classic")`) whose `open`
-   makes the source, and add it to `AnySource` below.
+   returns the source, and add it to `AnySource` and `FAMILIES` below.
 
-The collector, the judging of the state of charge, the documentation and the configuration then know it.
+The collector, the state of charge, the documentation and the configuration need no change.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every family of devices shares: its description, and the thread in which a source does its blocking I/O."""
+"""What all families of devices share: their description, and the thread in which a source does its blocking I/O."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _log = log.get("source")
 
 
 class Family(NamedTuple):
-    """A family of devices: the prefix of its metrics, and every metric besides `up` and its like."""
+    """A family of devices: the prefix of its metrics, and its metrics without `up` and the counters of reads."""
 
     name: str
     metrics: tuple[Metric, ...]
 
 
 class SourceError(Exception):
-    """A device cannot be reached or does not answer as it should.
+    """A device cannot be reached, or its answer is wrong.
 
     Args:
-        sentence: what the log shows.
-        cause: a word for what went wrong; the log says each cause of a device once an hour.
+        sentence: the reason in the log.
+        cause: a word for what went wrong; each cause of a device is logged once an hour.
     """
 
     def __init__(self, sentence: str, *, cause: str = "lost") -> None:
@@ -39,23 +39,23 @@ class SourceError(Exception):
 
 
 class Publish(Protocol):
-    """Takes what a source has read; safe to call from any thread."""
+    """Takes a source's readings; safe to call from any thread."""
 
     def __call__(self, device: str, readings: Sequence[Reading], attempts: Attempts) -> None:
-        """Hand over readings, and how many attempts there have been since the start."""
+        """Take readings, and the attempts since the start."""
 
 
 class Source(ABC, Generic[Connection]):
     """One device: a thread that connects, reads until something fails, and connects again.
 
-    A subclass says how to `connect` and what to do while connected (`serve`). Both raise `SourceError` for whatever
-    can go wrong with a device or its cable; that is counted, logged once an hour, and tried again after `retry`
-    seconds. Nothing that one source does or fails to do reaches another.
+    A subclass implements `connect`, and `serve` for the time while connected. Both raise `SourceError` for everything
+    that can go wrong with a device or its cable; the error is counted and logged once an hour, and the source tries
+    again after `retry` seconds. Sources do not affect each other.
 
     Attributes:
         name: the source's name in the configuration; the `device` label.
-        family: its family; a source whose metrics its configuration names has one of its own, with the same name.
-        stale_after: seconds after the last reading at which the device counts as down.
+        family: its family; a source whose metrics depend on its configuration has one of its own, with the same name.
+        stale_after: seconds after the last reading until the device counts as down.
     """
 
     family: Family
@@ -79,11 +79,11 @@ class Source(ABC, Generic[Connection]):
         """Read and publish until `stopped`; raises SourceError when the device is lost."""
 
     def stopped(self) -> bool:
-        """Return whether the source has been told to end; `serve` asks at least once a second."""
+        """Return whether the source has to stop; `serve` checks it at least once a second."""
         return self._stopping.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, but no longer than until the source is told to end; say whether it was."""
+        """Sleep until the time is over or the source has to stop; return whether it has to stop."""
         return self._stopping.wait(seconds)
 
     def start(self) -> None:
@@ -91,16 +91,16 @@ class Source(ABC, Generic[Connection]):
         self._thread.start()
 
     def stop(self) -> None:
-        """Tell the thread to end; `join` waits for it."""
+        """Ask the thread to end; `join` waits for it."""
         self._stopping.set()
 
     def join(self, seconds: float) -> None:
-        """Wait for the thread to end, no longer than `seconds`."""
+        """Wait at most `seconds` for the thread to end."""
         self._thread.join(seconds)
 
     @property
     def ended(self) -> bool:
-        """Whether the thread has ended, which is an error unless it was told to."""
+        """Whether the thread has ended, which is an error unless `stop` was called."""
         return not self._thread.is_alive()
 
     def count(self, *, reads: int = 0, failures: int = 0) -> None:
@@ -108,17 +108,17 @@ class Source(ABC, Generic[Connection]):
         self.attempts = Attempts(self.attempts.reads + reads, self.attempts.failures + failures)
 
     def publish(self, readings: Iterable[Reading] = ()) -> None:
-        """Hand readings, and the attempts so far, to the event loop."""
+        """Hand readings and the attempts so far to the event loop."""
         self._publish(self.name, tuple(readings), self.attempts)
 
     def recovered(self) -> None:
-        """Say that the device answers again, if it had been said that it did not."""
+        """Log that the device answers again, if it was logged that it did not."""
         for cause in self._causes:
             _log.recovered(f"{self.name} {cause}", "source is back", device=self.name, from_being=cause)
         self._causes.clear()
 
     def lost(self) -> None:
-        """Called in the thread after each failure, before the next attempt; a family may forget what it knew."""
+        """Do what a family needs after each failure, before the next attempt; by default nothing."""
 
     def _run(self) -> None:
         while not self.stopped():
@@ -131,7 +131,7 @@ class Source(ABC, Generic[Connection]):
                 self._causes.add(error.cause)
                 _log.limited(f"{self.name} {error.cause}", "source is lost", device=self.name, reason=str(error))
                 self._failed()
-            except Exception as error:  # noqa: BLE001 - a defect in one family must not end its thread unseen
+            except Exception as error:  # noqa: BLE001 - a defect in one family must not end its thread unnoticed
                 _log.limited(
                     f"{self.name} defect", "source failed", level="error", device=self.name, reason=repr(error)
                 )
@@ -145,7 +145,7 @@ class Source(ABC, Generic[Connection]):
 
 
 class PolledSource(Source[Connection]):
-    """A device that is asked: `poll` is called every `interval` seconds for as long as it does not fail."""
+    """A device that is polled: `poll` is called every `interval` seconds until it fails."""
 
     interval: float = 5.0
 
@@ -156,10 +156,10 @@ class PolledSource(Source[Connection]):
 
     @abstractmethod
     def poll(self, connection: Connection) -> Iterable[Reading]:
-        """Ask the device once; raises SourceError when it does not answer or answers wrongly."""
+        """Read the device once; raises SourceError when it gives no answer or a wrong one."""
 
     def serve(self, connection: Connection) -> None:
-        """Poll at a steady pace; a poll that takes longer than the interval delays the next one, never doubles it."""
+        """Poll at a steady pace; a poll that takes longer than the interval delays the next one."""
         due = time.monotonic()
         while not self.stopped():
             readings = tuple(self.poll(connection))

@@ -1,4 +1,4 @@
-"""What the options of every family share."""
+"""The options that the sources of all families share."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class SourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     @property
     def line(self) -> str | None:
-        """The port that no other source may use as well; None when it may be shared."""
+        """The port that no other source may use; None when it may be shared."""
         return None
 
     @abstractmethod
     def open(self, name: str, publish: Publish) -> Source[Any]:
-        """Make the source, not yet started; touches no device."""
+        """Return the source, not yet started; does not touch the device."""
         raise NotImplementedError
 
 
@@ -35,7 +35,7 @@ class SerialConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
     port: str
 
     def __post_init__(self) -> None:
-        """Refuse a port of nothing."""
+        """Refuse an empty port."""
         if not self.port:
             raise ConfigError("port", "nothing", "a device such as /dev/ttyUSB0")
 
@@ -45,17 +45,17 @@ class SerialConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
         return self.port
 
 
-class AskedSerialConfig(SerialConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A device on a serial line that is asked at an interval.
+class PolledSerialConfig(SerialConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A device on a serial line of its own that is polled.
 
     Attributes:
-        interval: seconds from one reading to the next.
+        interval: seconds from one poll to the next.
     """
 
     interval: Duration = Duration(5)
 
     def __post_init__(self) -> None:
-        """Refuse a port of nothing, and an interval of nothing."""
+        """Refuse an empty port and an interval of 0."""
         SerialConfig.__post_init__(self)
         if self.interval <= 0:
-            raise ConfigError("interval", "0s", "a span longer than nothing, such as 5s")
+            raise ConfigError("interval", "0s", "a duration above 0s, such as 5s")

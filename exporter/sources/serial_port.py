@@ -1,4 +1,4 @@
-"""Opens a serial port for this program alone, and says in a sentence why it cannot."""
+"""Opens a serial port for this program alone; errors are sentences for the owner."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def opened(
     """Open the port and close it at the end.
 
     Args:
-        port: a device such as /dev/ttyUSB0, or a URL of pyserial such as socket://10.0.0.5:4001.
+        port: a device such as /dev/ttyUSB0, or a pyserial URL such as socket://10.0.0.5:4001.
         baudrate: bits per second; always 8 data bits.
         timeout: seconds that a read waits at most.
         parity: N, E or O.
@@ -35,7 +35,7 @@ def opened(
         rts: level of the request-to-send line; some cables draw their power from it and from DTR.
 
     Raises:
-        SourceError: the port cannot be opened; the text says what to do.
+        SourceError: the port cannot be opened; the text names the remedy.
     """
     try:
         connection = serial.serial_for_url(
@@ -57,7 +57,7 @@ def opened(
 
 
 def drain(connection: serial.Serial) -> None:
-    """Throw away what has come; raises OSError when the port is gone."""
+    """Discard the bytes received so far; raises OSError when the port is gone."""
     try:
         connection.reset_input_buffer()
     except termios.error as error:
@@ -65,7 +65,7 @@ def drain(connection: serial.Serial) -> None:
 
 
 def gone(port: str, error: OSError) -> SourceError:
-    """Return the error of a port that fails while it is open: to its owner the same as one that is not there."""
+    """Return the error of a port that fails while open; its cause is the same as that of an absent port."""
     return SourceError(f"{port} is gone: {error}", cause=ABSENT)
 
 

@@ -21,7 +21,7 @@ class Bench:
 
     def say(self, amperes: float | None = 0.0, /, **ratios: float | None) -> Verdict:
         for name, ratio in ratios.items():
-            self.judge.hear(name, Charge(ratio, amperes), at=self.now, wall=1e9 + self.now)
+            self.judge.update(name, Charge(ratio, amperes), at=self.now, wall=1e9 + self.now)
         return self.judge.verdict(self.now)
 
     def keep(self, seconds: float, amperes: float | None = 0.0, /, *, step: float = 1.0, **ratios: float) -> Verdict:
@@ -143,7 +143,7 @@ def test_one_that_came_back_by_itself_leads_only_when_nobody_else_can() -> None:
     bench.keep(60, 2.0, bmk=0.85)
     bench.keep(1900, 2.0, bmk=0.95)
     assert bench.say(2.0, bmk=0.95, classic=0.93).lead == "classic"
-    bench.judge.charger("inverter", full=True, at=bench.now)
+    bench.judge.update_charger("inverter", full=True, at=bench.now)
     bench.now += 1
     bench.keep(5, 2.0, bmk=0.99, classic=0.99)
     assert bench.keep(5, 2.0, bmk=1.0, classic=1.0).lead == "bmk", "until the next full charge"
@@ -161,7 +161,7 @@ def test_it_comes_back_beside_a_trusted_other_after_a_minute() -> None:
 def test_a_true_resynchronisation_to_full_is_no_jump() -> None:
     bench = Bench("bmk")
     bench.keep(60, 5.0, bmk=0.93)
-    bench.judge.charger("inverter", full=True, at=bench.now)
+    bench.judge.update_charger("inverter", full=True, at=bench.now)
     bench.now += 1
     assert bench.say(5.0, bmk=1.0).ratio == 1.0
     other = Bench("bmk", "classic")
@@ -174,7 +174,7 @@ def test_a_jump_to_full_is_believed_as_soon_as_the_charger_agrees() -> None:
     bench = Bench("bmk")
     bench.keep(60, 5.0, bmk=0.93)
     assert bench.keep(60, 5.0, bmk=1.0).lead is None
-    bench.judge.charger("inverter", full=True, at=bench.now)
+    bench.judge.update_charger("inverter", full=True, at=bench.now)
     bench.now += 1
     assert bench.say(5.0, bmk=1.0).ratio == 1.0
 
@@ -210,8 +210,8 @@ def test_current_of_another_source_shows_that_one_is_frozen() -> None:
     for _ in range(40 * 60):
         bench.now += 1
         ratio -= 20 / (400 * HOUR)
-        bench.judge.hear("jk", Charge(0.60), at=bench.now, wall=0)
-        bench.judge.hear("shunt", Charge(ratio, -20.0), at=bench.now, wall=0)
+        bench.judge.update("jk", Charge(0.60), at=bench.now, wall=0)
+        bench.judge.update("shunt", Charge(ratio, -20.0), at=bench.now, wall=0)
     verdict = bench.judge.verdict(bench.now)
     assert refused(verdict, "jk") is Reason.FROZEN
     assert verdict.lead == "shunt"
@@ -278,7 +278,7 @@ def test_each_good_account_moves_the_time_of_the_lead_also_with_the_same_value()
 def test_a_wall_clock_step_changes_no_judgement() -> None:
     bench = Bench("bmk")
     bench.say(bmk=0.5)
-    bench.judge.hear("bmk", Charge(0.5, 0.0), at=bench.now + 1, wall=5.0)
+    bench.judge.update("bmk", Charge(0.5, 0.0), at=bench.now + 1, wall=5.0)
     assert bench.judge.verdict(bench.now + 60).lead == "bmk"
 
 

@@ -54,8 +54,8 @@ def test_a_device_that_repeats_all_it_said_is_frozen_by_another_ones_current() -
     for _ in range(40 * 60):
         bench.now += 1
         ratio -= 20 / (400 * HOUR)
-        bench.judge.hear("bmk", Charge(0.60, 0.4), at=bench.now, wall=0)
-        bench.judge.hear("shunt", Charge(ratio, -20.0), at=bench.now, wall=0)
+        bench.judge.update("bmk", Charge(0.60, 0.4), at=bench.now, wall=0)
+        bench.judge.update("shunt", Charge(ratio, -20.0), at=bench.now, wall=0)
     verdict = bench.judge.verdict(bench.now)
     assert refused(verdict, "bmk") is Reason.FROZEN
     assert verdict.lead == "shunt"
@@ -65,8 +65,8 @@ def test_a_device_whose_own_current_lives_is_judged_by_that_alone() -> None:
     bench = Bench("bmk", "shunt")
     for number in range(40 * 60):
         bench.now += 1
-        bench.judge.hear("bmk", Charge(0.60, 0.4 + 0.1 * (number % 2)), at=bench.now, wall=0)
-        bench.judge.hear("shunt", Charge(0.60 - number / 1e6, -20.0), at=bench.now, wall=0)
+        bench.judge.update("bmk", Charge(0.60, 0.4 + 0.1 * (number % 2)), at=bench.now, wall=0)
+        bench.judge.update("shunt", Charge(0.60 - number / 1e6, -20.0), at=bench.now, wall=0)
     assert refused(bench.judge.verdict(bench.now), "bmk") is None
 
 

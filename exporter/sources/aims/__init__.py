@@ -1,4 +1,4 @@
-"""AIMS inverters and everything else that speaks the Megatec protocol on a serial port at 2400 baud.
+"""AIMS inverters and other devices with the Megatec protocol on a serial port at 2400 baud.
 
-`reply` takes a line apart, `fields` says what its words mean, `source` asks.
+`reply` parses a line, `fields` declares what its words mean, `source` polls the device.
 """

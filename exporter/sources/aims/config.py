@@ -8,14 +8,14 @@ import msgspec
 
 from exporter.sources.aims.source import AimsSource
 from exporter.sources.base import Publish
-from exporter.sources.config import AskedSerialConfig
+from exporter.sources.config import PolledSerialConfig
 
 
-class AimsConfig(AskedSerialConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="aims"):
+class AimsConfig(PolledSerialConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="aims"):
     """An AIMS inverter, or another device with the Megatec protocol.
 
     Attributes:
-        cells: battery cells in a row, for a device that tells the volts of one; without it, reckoned by its ratings.
+        cells: battery cells in series, for a device that reports one cell's voltage; None: computed from its ratings.
     """
 
     cells: Annotated[int, msgspec.Meta(ge=1, le=400)] | None = None

@@ -1,4 +1,4 @@
-"""What the words of a Megatec device mean. Every field, once.
+"""What the words in a Megatec device's replies mean.
 
 Source: AIMS, Inverter serial specification; Megatec protocol; Network UPS Tools, drivers nutdrv_qx and blazer.
 """
@@ -18,7 +18,7 @@ CAPTURE = "captures"
 
 MOST_VOLTS_OF_A_CELL = 3.0
 MULTIPLIERS = (120, 100, 80, 60, 48, 36, 30, 24, 18, 12, 8, 6, 4, 3, 2, 1)
-"""Cells in a row, in the order in which Network UPS Tools tries them."""
+"""Cells in series, in the order in which Network UPS Tools tries them."""
 
 STATUS = {
     0x80: "utility_fail",
@@ -38,12 +38,12 @@ PERCENT = Fraction(1, 100)
 
 @dataclass(frozen=True)
 class Word:
-    """A number of the reply.
+    """A number in a reply.
 
     Attributes:
-        command: what it answers.
+        command: the command that it answers.
         index: counted from 0.
-        absent: numbers that mean that the device does not measure it.
+        absent: numbers that mean "not measured".
     """
 
     command: str
@@ -61,7 +61,7 @@ class Word:
 
 
 def cells(cell_volts: float, rated_volts: float) -> int | None:
-    """Return how many cells in a row give about the rated volts, as Network UPS Tools reckons it."""
+    """Return how many cells in series give about the rated voltage, by the rule of Network UPS Tools."""
     fitting = (count for count in MULTIPLIERS if 0.8 <= cell_volts * count / rated_volts <= 1.25)
     return next(fitting, None) if rated_volts > 0 else None
 

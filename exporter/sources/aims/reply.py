@@ -1,4 +1,4 @@
-"""A line that a Megatec device has sent, taken apart. Pure.
+"""Parses the lines of a Megatec device. Pure.
 
 Source: AIMS, Inverter serial specification; Megatec protocol; Network UPS Tools, drivers nutdrv_qx and blazer.
 """
@@ -21,9 +21,9 @@ class Reply:
     """A line's numbers, in their order.
 
     Attributes:
-        numbers: None for a word that the device does not fill in, such as `--.-`.
-        status: the eight status bits, the first one the most significant; 0 in a line of ratings.
-        cells: how many battery cells are in a row; None when that is not known.
+        numbers: None for a placeholder such as `--.-`.
+        status: the eight status bits, most significant first; 0 in a line of ratings.
+        cells: battery cells in series; None when unknown.
     """
 
     numbers: tuple[float | None, ...]
@@ -32,11 +32,11 @@ class Reply:
 
 
 def state(line: bytes, cells: int | None = None) -> Reply | None:
-    """Return the reply to Q1 or QS: seven numbers and eight bits after a `(`; None when the line is no such reply.
+    """Return the reply to Q1 or QS: `(`, seven numbers and eight bits; None when the line is no such reply.
 
     Args:
-        line: without its carriage return; a NUL among the bits is a 0, as some devices send it.
-        cells: how many battery cells are in a row, when that is known.
+        line: without its carriage return; some devices send a NUL for a 0 among the bits.
+        cells: battery cells in series, when known.
     """
     words = _words(line, b"(")
     if len(words) != _STATE_WORDS or not _STATUS.fullmatch(words[-1]):
@@ -45,13 +45,13 @@ def state(line: bytes, cells: int | None = None) -> Reply | None:
 
 
 def ratings(line: bytes) -> Reply | None:
-    """Return the reply to F: four numbers after a `#`; None when the line is no such reply."""
+    """Return the reply to F: `#` and four numbers; None when the line is no such reply."""
     numbers = tuple(_number(word) for word in _words(line, b"#"))
     return Reply(numbers) if len(numbers) == _RATING_WORDS and None not in numbers else None
 
 
 def refuses(line: bytes) -> bool:
-    """Return whether the device answers that it does not know the command."""
+    """Return whether the device rejects the command."""
     return line.strip(_PADDING) in _REFUSALS
 
 

@@ -7,18 +7,18 @@ from typing import Annotated, Literal
 import msgspec
 
 from exporter.sources.base import Publish
-from exporter.sources.config import AskedSerialConfig
+from exporter.sources.config import PolledSerialConfig
 from exporter.sources.pylontech.modules import DIALECTS
 from exporter.sources.pylontech.source import PylontechSource
 
 
-class PylontechConfig(AskedSerialConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="pylontech"):
+class PylontechConfig(PolledSerialConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="pylontech"):
     """A battery with Pylontech's ASCII protocol on RS-485 or RS-232.
 
     Attributes:
-        dialect: whose protocol it is.
-        baudrate: 9600 or 115200 on most, 1200 on old ones.
-        address: the battery's, 2 for the first Pylontech, 1 for Pace, 0 for Seplos V2; without it, that.
+        dialect: the dialect of the protocol.
+        baudrate: 9600 or 115200 on most batteries, 1200 on old ones.
+        address: the battery's address; None: as delivered (Pylontech 2, Pace 1, Seplos V2 0).
     """
 
     dialect: Literal["pylontech", "pace", "seplos-v2"] = "pylontech"

@@ -1,4 +1,4 @@
-"""A frame of the protocol: `~`, pairs of hexadecimal digits, two checksums and a carriage return. Pure.
+"""Frames of the protocol: `~`, pairs of hexadecimal digits, two checksums and a carriage return. Pure.
 
 Source: Pylontech, RS485 protocol V3.3, sections 2.2 to 2.5; the checksums hold for every captured frame.
 """
@@ -25,7 +25,7 @@ _ERRORS = {
 
 
 class FrameError(Exception):
-    """The line is no frame that answers the request; `str` says why."""
+    """The line is no reply to the request; `str` is the reason."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Frame:
     """A frame's content.
 
     Attributes:
-        version: of the protocol; it tells the dialect.
+        version: of the protocol; it depends on the dialect.
         address: of the battery.
-        command: in a request what is asked for, in a reply 0 for success or an error code.
+        command: in a request the command, in a reply 0 for success or an error code.
         info: the data.
     """
 
@@ -53,10 +53,10 @@ class Frame:
 
 
 def decode(line: bytes, request: Frame) -> Frame:
-    """Return the reply in a line without its carriage return; what comes before its `~` does not count.
+    """Return the reply in a line without its carriage return; bytes before the `~` are ignored.
 
     Raises:
-        FrameError: it is damaged, of another battery, or a refusal.
+        FrameError: the line is damaged, from another battery, or an error reply.
     """
     start = line.rfind(b"~")
     match = _FRAME.fullmatch(line[start:].rstrip(b"\0 \n")) if start >= 0 else None

@@ -1,4 +1,4 @@
-"""What a reply with measurements says, in each dialect, and the metrics that come of it. Pure.
+"""What the data of a reply means in each dialect, and its metrics. Pure.
 
 Source: Pylontech, RS485 protocol V3.3, section 4.3; syssi/esphome-pace-bms, pbmstools; syssi/esphome-seplos-bms;
 captures of each.
@@ -24,7 +24,7 @@ _SEPLOS_ZERO = 2731
 
 
 class ContentError(Exception):
-    """A frame's data is not what this dialect says; `str` says how."""
+    """A frame's data does not fit the dialect; `str` is the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class Module:
     """One battery of a stack; amperes are + into it.
 
     Attributes:
-        soc: state of charge as the battery tells it, 0 to 1; None in dialects without it.
+        soc: state of charge as the battery reports it, 0 to 1; None in dialects without it.
     """
 
     cell_volts: tuple[float, ...]
@@ -48,7 +48,7 @@ class Module:
 
     @property
     def ratio(self) -> float | None:
-        """State of charge; one of 0 counts only beside a remainder of nearly nothing, and nothing of nothing never."""
+        """State of charge, 0 to 1; None when unknown. A reported 0 counts only when hardly any ampere-hours remain."""
         if self.soc:
             return self.soc
         if self.full <= 0 or self.remaining <= 0:
@@ -70,7 +70,7 @@ class _Reader:
         return int.from_bytes(part, "big", signed=signed)
 
     def several(self) -> tuple[int, ...]:
-        """Return as many numbers of two bytes as the byte before them says."""
+        """Return numbers of two bytes; the byte before them is their count."""
         count = self.take()
         if count > _MOST:
             raise ContentError(f"{count} cells or sensors in a row")
@@ -78,7 +78,7 @@ class _Reader:
 
 
 def pylontech(info: bytes) -> tuple[Module, ...]:
-    """Return all modules of a stack; capacities come in two bytes, or later in three when they are larger."""
+    """Return all modules of a stack. Capacities are in two bytes, larger ones in three bytes further on."""
     data = _Reader(info)
     data.take()
     return tuple(_pylontech_module(data) for _ in range(data.take()))
@@ -148,13 +148,13 @@ def seplos(info: bytes) -> tuple[Module, ...]:
 
 
 class Dialect(NamedTuple):
-    """A kin of the protocol.
+    """A dialect of the protocol.
 
     Attributes:
         version: the protocol version that its frames carry.
-        address: the battery's as delivered.
-        every: the data of a request that means all modules; None: the address.
-        read: from a reply's data to the modules.
+        address: the battery's address as delivered.
+        every: the data of a request for all modules; None: the address is sent instead.
+        read: decodes a reply's data into modules.
     """
 
     version: int
@@ -230,7 +230,7 @@ def samples(modules: tuple[Module, ...]) -> tuple[Sample, ...]:
 
 
 def charge(modules: tuple[Module, ...]) -> Charge:
-    """Return the account of the whole battery: unknown as soon as one module does not know."""
+    """Return the charge of the whole battery; its ratio is None when that of one module is unknown."""
     told = [(module.ratio, module.full) for module in modules]
     known = [ratio * full for ratio, full in told if ratio is not None]
     whole = sum(full for _, full in told)

@@ -1,4 +1,4 @@
-"""A Pylontech battery or one of its kin as a source; nothing but the question for measurements is ever sent."""
+"""A battery with Pylontech's protocol as a source; only the request for measurements is ever sent."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from exporter.sources.pylontech.frame import ANALOG_VALUES, Frame, FrameError, d
 from exporter.sources.pylontech.modules import ContentError, Dialect
 
 TIMEOUT = 2.0
-"""Seconds for a reply to be there whole; that of 8 modules takes 1 s at 9600 baud."""
+"""Seconds for a whole reply; that of 8 modules takes 1 s at 9600 baud."""
 
 _READ_TIMEOUT = 0.1
 _LONGEST_LINE = 4110
 
 
 class PylontechSource(PolledSource[serial.Serial]):
-    """Asks one battery or stack."""
+    """Polls one battery or stack."""
 
     family = Family("pylontech", modules.METRICS)
 
@@ -43,7 +43,7 @@ class PylontechSource(PolledSource[serial.Serial]):
         return serial_port.opened(self._port, baudrate=self._baudrate, timeout=_READ_TIMEOUT)
 
     def poll(self, connection: serial.Serial) -> Iterator[Reading]:
-        """Ask for the measurements."""
+        """Return the measurements."""
         at, wall = time.monotonic(), time.time()
         try:
             found = self._dialect.read(decode(self._ask(connection), self._request).info)
@@ -54,17 +54,17 @@ class PylontechSource(PolledSource[serial.Serial]):
         yield Reading("modules", at, wall, self.stale_after, modules.samples(found), charge=modules.charge(found))
 
     def _ask(self, connection: serial.Serial) -> bytes:
-        """Return the reply without its carriage return; the request's own echo is passed over."""
+        """Return the reply without its carriage return; the echo of the request is skipped."""
         request = self._request.encode()
         serial_port.drain(connection)
         connection.write(request)
-        heard = b""
+        pending = b""
         deadline = time.monotonic() + TIMEOUT
-        while time.monotonic() < deadline and len(heard) < _LONGEST_LINE:
-            heard += connection.read(max(1, connection.in_waiting))
-            while b"\r" in heard:
-                line, _, heard = heard.partition(b"\r")
+        while time.monotonic() < deadline and len(pending) < _LONGEST_LINE:
+            pending += connection.read(max(1, connection.in_waiting))
+            while b"\r" in pending:
+                line, _, pending = pending.partition(b"\r")
                 if b"~" in line and not request.startswith(line):
                     return line
-        what = f"only {heard[:40]!r}" if heard else "nothing"
+        what = f"only {pending[:40]!r}" if pending else "nothing"
         raise SourceError(f"address {self._request.address} on {self._port} answers {what} at {self._baudrate} baud")

@@ -1,4 +1,4 @@
-"""Victron battery monitors (SmartShunt, BMV) on their VE.Direct port, which talk unasked, in text, once a second.
+"""Victron battery monitors (SmartShunt, BMV) on their VE.Direct port, which send text unasked once a second.
 
-`framing` finds whole blocks, `fields` says what their lines mean, `source` listens.
+`framing` finds whole blocks, `fields` declares what their lines mean, `source` reads the port.
 """

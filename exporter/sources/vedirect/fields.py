@@ -1,4 +1,4 @@
-"""What the lines of a battery monitor mean. Every field, once.
+"""What the lines of a battery monitor mean.
 
 Source: Victron Energy, VE.Direct protocol, version 3.33, the tables for BMV and SmartShunt.
 """
@@ -33,18 +33,18 @@ ALARMS: Mapping[int, str] = {
 
 @dataclass(frozen=True)
 class Line:
-    """A line's whole number.
+    """The integer in a line.
 
     Attributes:
         label: the line's label.
-        absent: numbers that mean that there is nothing to tell; `---` always does.
+        absent: numbers that mean "unknown", besides `---`.
     """
 
     label: str
     absent: frozenset[int] = frozenset()
 
     def read(self, record: Block, /) -> int | None:
-        """Return the number; 1 for ON and 0 for OFF; None without one."""
+        """Return the number; 1 for ON, 0 for OFF, None without a number."""
         text = record.get(self.label, "")
         if text in {"ON", "OFF"}:
             return int(text == "ON")
@@ -61,12 +61,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Present:
-    """Whether a line is there at all."""
+    """Whether a line is present."""
 
     label: str
 
     def read(self, record: Block, /) -> float | None:
-        """Return 1, or None."""
+        """Return 1 when the line is present, else None."""
         return 1.0 if self.label in record else None
 
     def __str__(self) -> str:
@@ -136,5 +136,5 @@ HISTORY: tuple[Field[Block], ...] = (
 
 
 def charge(block: Block) -> Charge | None:
-    """Return the account of the battery, None in a block that has none."""
+    """Return the battery's state of charge and current; None in a block without them."""
     return Charge(SOC.value(block), AMPERES.value(block)) if "SOC" in block else None

@@ -1,7 +1,7 @@
-"""Whole blocks out of a stream of VE.Direct bytes. Pure.
+"""Finds whole blocks in a stream of VE.Direct bytes. Pure.
 
 A block is lines of CR, LF, label, TAB and value; the last one is `Checksum` with one byte that makes the sum of all the
-block's bytes a multiple of 256. Messages of another kind, from `:` to LF, may come in between and do not count.
+block's bytes a multiple of 256. Messages of another kind, from `:` to LF, may come in between and are skipped.
 
 Source: Victron Energy, VE.Direct protocol, version 3.33, and its FAQ.
 """
@@ -19,7 +19,7 @@ _MOST_LINES = 48
 
 
 class Framer:
-    """Takes bytes as they come.
+    """Takes bytes and yields whole blocks.
 
     Attributes:
         damaged: how many blocks since the start had a wrong checksum or an impossible length.
@@ -32,7 +32,7 @@ class Framer:
         self._start()
 
     def feed(self, data: bytes) -> Iterator[Block]:
-        """Yield the blocks that are complete with these bytes; one that began before the stream did is passed over."""
+        """Yield the blocks that these bytes complete; a block whose start was missed is skipped."""
         for byte in data:
             if self._in_message:
                 self._in_message = byte != ord("\n")

@@ -1,4 +1,4 @@
-"""A VE.Direct port as a source: listens, never sends."""
+"""A VE.Direct port as a source: reads, never sends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _READ_TIMEOUT = 0.25
 
 
 class VeDirectSource(Source[serial.Serial]):
-    """Listens to one battery monitor."""
+    """Reads one battery monitor."""
 
     family = Family("vedirect", tuple(metric for field in (*fields.LIVE, *fields.HISTORY) for metric in field.metrics))
     stale_after = LIVE_STALE_AFTER
@@ -37,9 +37,9 @@ class VeDirectSource(Source[serial.Serial]):
         return serial_port.opened(self._port, baudrate=BAUD, timeout=_READ_TIMEOUT)
 
     def serve(self, connection: serial.Serial) -> None:
-        """Publish each whole block, until none comes."""
+        """Publish each whole block, until none is received for 5 s."""
         framer = Framer()
-        damaged, heard = 0, 0
+        damaged, received = 0, 0
         last = time.monotonic()
         while not self.stopped():
             try:
@@ -47,7 +47,7 @@ class VeDirectSource(Source[serial.Serial]):
             except OSError as error:
                 raise serial_port.gone(self._port, error) from error
             at, wall = time.monotonic(), time.time()
-            heard += len(data)
+            received += len(data)
             readings = [reading for block in framer.feed(data) for reading in self._readings(block, at, wall)]
             bad, damaged = framer.damaged - damaged, framer.damaged
             self.count(reads=len(readings) + bad, failures=bad)
@@ -55,9 +55,9 @@ class VeDirectSource(Source[serial.Serial]):
                 self.publish(readings)
             if readings:
                 self.recovered()
-                last, heard = at, 0
+                last, received = at, 0
             elif at - last > SILENT_AFTER:
-                raise SourceError(f"{self._port}: {_why(heard)}")
+                raise SourceError(f"{self._port}: {_why(received)}")
 
     @staticmethod
     def _readings(block: Block, at: float, wall: float) -> Iterator[Reading]:
@@ -68,7 +68,7 @@ class VeDirectSource(Source[serial.Serial]):
             yield Reading("history", at, wall, HISTORY_STALE_AFTER, decode(fields.HISTORY, block))
 
 
-def _why(heard: int) -> str:
-    if heard:
-        return f"{heard} bytes came but no whole block; is this a VE.Direct port, at {BAUD} baud?"
-    return "nothing comes; is the monitor powered, and the cable in its VE.Direct port?"
+def _why(received: int) -> str:
+    if received:
+        return f"{received} bytes received but no whole block; is this a VE.Direct port, at {BAUD} baud?"
+    return "no bytes received; is the monitor powered, and the cable in its VE.Direct port?"
