@@ -133,12 +133,12 @@ def _measured(devices: Mapping[str, Device], now: float) -> Iterator[MetricFamil
     metrics = {metric.name: metric for device in devices.values() for metric in device.family.metrics}
     families = {name: _Family(metric, "device") for name, metric in metrics.items()}
     for name, device in devices.items():
-        told: dict[tuple[str, tuple[str, ...]], float] = {}
+        values: dict[tuple[str, tuple[str, ...]], float] = {}
         whose: dict[str, str] = {}
         for reading in device.fresh(now):
             for metric, value, labels in reading.samples:
                 if whose.setdefault(metric, reading.group) == reading.group:
-                    told[metric, labels] = value
-        for (metric, labels), value in told.items():
+                    values[metric, labels] = value
+        for (metric, labels), value in values.items():
             families[metric].add(value, name, *labels)
     return _filled(families.values())

@@ -114,7 +114,7 @@ class _Point(NamedTuple):
 
 
 def _plausible(track: Iterable[_Point], point: _Point) -> bool:
-    """Return whether the battery can have come to this point from every point of the track."""
+    """Return whether the battery can have reached this point from every point of the track."""
     for earlier in track:
         if point.gaps == earlier.gaps:
             allowed = JUMP_FACTOR * (point.moved - earlier.moved) + JUMP_ALLOWANCE
@@ -150,7 +150,7 @@ class _Source:
     Attributes:
         charge: its last reading, of monotonic `at` and Unix time `wall`.
         good_wall: Unix time of the last trusted reading.
-        news_at: when a reading last differed from the one before it.
+        changed_at: when a reading last differed from the one before it.
         steady_since: since when it has reported a state of charge without a break.
         moved: the part of the capacity that has flowed in either direction so far.
         gaps: how often the current was unknown.
@@ -160,18 +160,18 @@ class _Source:
         refused: why it is refused until it has earned trust again.
         refused_at: since when it is refused.
         behaving_since: since when it has changed plausibly and no trusted source has contradicted it.
-        beside_since: since when it has been within 5 points of a trusted source; None when it is not.
+        agreeing_since: since when it has been within 5 points of a trusted source; None when it is not.
         forgiven_at: when a single spike was last forgiven.
         suspect: whether it earned trust alone and the battery has not been full since.
         still: the part of the capacity that has flowed since its ratio last changed, by its own current.
-        still_beside: the same by another source's current.
+        still_by_other: the same by another source's current.
     """
 
     charge: Charge | None = None
     at: float = -math.inf
     wall: float = 0.0
     good_wall: float = 0.0
-    news_at: float = -math.inf
+    changed_at: float = -math.inf
     steady_since: float = -math.inf
     moved: float = 0.0
     gaps: int = 0
@@ -181,11 +181,11 @@ class _Source:
     refused: Reason | None = None
     refused_at: float = -math.inf
     behaving_since: float = -math.inf
-    beside_since: float | None = None
+    agreeing_since: float | None = None
     forgiven_at: float = -math.inf
     suspect: bool = False
     still: float = 0.0
-    still_beside: float = 0.0
+    still_by_other: float = 0.0
 
     @property
     def ratio(self) -> float | None:
@@ -196,16 +196,16 @@ class _Source:
     @property
     def frozen(self) -> bool:
         """Whether too much has flowed for the ratio not to change."""
-        return max(abs(self.still), abs(self.still_beside)) >= FROZEN_MOVE
+        return max(abs(self.still), abs(self.still_by_other)) >= FROZEN_MOVE
 
     def interrupted(self, at: float) -> None:
         """Restart the observation of a source that has not reported a state of charge for a while."""
         self.steady_since = self.behaving_since = at
-        self.beside_since = None
+        self.agreeing_since = None
 
     def refuse(self, reason: Reason, at: float) -> None:
         """Refuse it until it has earned trust again."""
-        self.refused, self.refused_at, self.behaving_since, self.beside_since = reason, at, at, None
+        self.refused, self.refused_at, self.behaving_since, self.agreeing_since = reason, at, at, None
         self.probation = []
 
     def trust(self) -> None:
@@ -262,13 +262,13 @@ class Judge:
         if source is None or at < source.at:
             return
         net, most = self._flow(source, charge, at)
-        beside = self._flow_beside(source, at)
+        by_other = self._flow_by_other(source, at)
         source.moved += most or 0.0
         source.gaps += most is None
         if source.charge is not None and (source.ratio is None or at - source.at > self._max_age):
             source.interrupted(at)
         if charge != source.charge:
-            source.news_at = at
+            source.changed_at = at
         source.charge, source.at, source.wall = charge, at, wall
         ratio = source.ratio
         if ratio is None:
@@ -277,11 +277,13 @@ class Judge:
         source.last = point = _Point(at, ratio, source.moved, source.gaps)
         moves = last is None or ratio != last.ratio
         source.still = 0.0 if moves else _still(source.still, ratio, net)
-        source.still_beside = 0.0 if moves or source.news_at == at else _still(source.still_beside, ratio, beside)
+        source.still_by_other = (
+            0.0 if moves or source.changed_at == at else _still(source.still_by_other, ratio, by_other)
+        )
         if source.refused is None:
-            self._follow(name, source, point)
+            self._check(name, source, point)
         else:
-            self._try_again(name, source, point)
+            self._reconsider(name, source, point)
         self._vote(at)
         if source.refused is None:
             source.good_wall = wall
@@ -328,19 +330,19 @@ class Judge:
         fresh = (other.charge for other in self._sources.values() if at - other.at <= self._max_age)
         return next((other.amperes for other in fresh if other and other.amperes is not None), None)
 
-    def _flow_beside(self, source: _Source, at: float) -> float | None:
+    def _flow_by_other(self, source: _Source, at: float) -> float | None:
         """Return what has flowed by another trusted source whose readings change; None when unknown."""
         if self._coulombs is None or at - source.at > self._max_age:
             return None
         changing = (
             other.charge.amperes
             for other in self._trusted(at)
-            if other is not source and other.charge and at - other.news_at <= self._max_age
+            if other is not source and other.charge and at - other.changed_at <= self._max_age
         )
         amperes = next((amperes for amperes in changing if amperes is not None), None)
         return None if amperes is None else amperes * (at - source.at) / self._coulombs
 
-    def _follow(self, name: str, source: _Source, point: _Point) -> None:
+    def _check(self, name: str, source: _Source, point: _Point) -> None:
         """Take the reading of a trusted source, or refuse the source."""
         full = self._truly_full(name, point)
         if not _plausible(source.track, point):
@@ -354,7 +356,7 @@ class Judge:
         if source.frozen:
             source.refuse(Reason.FROZEN, point.at)
 
-    def _try_again(self, name: str, source: _Source, point: _Point) -> None:
+    def _reconsider(self, name: str, source: _Source, point: _Point) -> None:
         """Take the reading of a refused source, which may earn trust again with it."""
         at = point.at
         if source.refused is Reason.JUMP and self._was_spike(source, point):
@@ -371,15 +373,15 @@ class Judge:
             source.probation.clear()
             source.behaving_since = at
         _remember(source.probation, point)
-        others = [other.ratio for other in self._witnesses(source, at) if other.ratio is not None]
+        others = [other.ratio for other in self._references(source, at) if other.ratio is not None]
         if not any(abs(ratio - point.ratio) <= AGREEMENT + _ROUNDING for ratio in others):
-            source.beside_since = None
-        elif source.beside_since is None:
-            source.beside_since = at
+            source.agreeing_since = None
+        elif source.agreeing_since is None:
+            source.agreeing_since = at
         if others:
-            if source.beside_since is None:
+            if source.agreeing_since is None:
                 source.behaving_since = at
-            elif at - max(source.beside_since, source.behaving_since) >= self._rejoin_after:
+            elif at - max(source.agreeing_since, source.behaving_since) >= self._rejoin_after:
                 source.trust()
         elif at - source.behaving_since >= self._recover_after:
             source.trust()
@@ -399,14 +401,14 @@ class Judge:
             return False
         if any(0 <= point.at - at <= CHARGER_MAX_AGE for at in self._full_at.values()):
             return True
-        return any((other.ratio or 0) >= NEARLY_FULL for other in self._witnesses(self._sources[name], point.at))
+        return any((other.ratio or 0) >= NEARLY_FULL for other in self._references(self._sources[name], point.at))
 
     # -- all together
 
     def _trusted(self, now: float) -> list[_Source]:
         return [source for source in self._sources.values() if self._opinion(source, now).refused is None]
 
-    def _witnesses(self, source: _Source, now: float) -> list[_Source]:
+    def _references(self, source: _Source, now: float) -> list[_Source]:
         """Return the other sources with which this one may be compared."""
         return [other for other in self._trusted(now) if other is not source and not other.suspect]
 

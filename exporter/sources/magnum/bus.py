@@ -57,7 +57,7 @@ def _decoded(kind: PacketKind, packet: Packet) -> tuple[Sample, ...]:
 
 
 class Bus:
-    """One Magnum network, as received on one port.
+    """One Magnum network on one port.
 
     Attributes:
         kinds: the kinds of packet that it knows.

@@ -79,7 +79,7 @@ class PacketKind:
         unit: returns the address of the device, when several of one kind may be on the bus; only the first is read.
         scaled_by_solar: whether its numbers are scaled by the nominal volts of the solar controller, not the inverter.
         charge: returns the battery's state of charge, when the packet has it.
-        full: returns whether the charger takes the battery for full, when the packet tells.
+        full: returns whether the charger considers the battery full, when the packet has it.
     """
 
     name: str

@@ -169,7 +169,7 @@ class Recogniser:
         return (
             Identity.of(payload) == self.identity
             and inverter.plausible(payload, self.nominal_volts)
-            # A state that nobody has listed is taken, but not one that may as well be junk.
+            # An unlisted state is accepted, unless it may as well be junk.
             and (payload[inverter.STATE] in inverter.STATES or payload[inverter.STATE] not in JUNK)
         )
 

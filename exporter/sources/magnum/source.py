@@ -80,7 +80,7 @@ class MagnumSource(Source[serial.Serial]):
                 self._recovered()
             cause = absence.update(at, has_bytes=bool(data), has_packets=packets > 0)
             if cause == "nothing":
-                # The rest of an incomplete packet will not come any more.
+                # An incomplete packet will never be completed now.
                 self._bus.reset()
             if cause is not None:
                 self._report("swapped" if cause == "no packets" and self._bus.framer.swapped else cause)

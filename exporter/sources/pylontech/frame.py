@@ -62,8 +62,8 @@ def decode(line: bytes, request: Frame) -> Frame:
     match = _FRAME.fullmatch(line[start:].rstrip(b"\0 \n")) if start >= 0 else None
     if match is None:
         raise FrameError(f"no frame: {line[:40]!r}")
-    header, info, told = bytes.fromhex(match[1].decode()), bytes.fromhex(match[2].decode()), int(match[3], 16)
-    if _checksum(match[1] + match[2]) != told:
+    header, info, checksum = bytes.fromhex(match[1].decode()), bytes.fromhex(match[2].decode()), int(match[3], 16)
+    if _checksum(match[1] + match[2]) != checksum:
         raise FrameError("a frame with a wrong checksum")
     version, address, kind, command = header[:4]
     length = int.from_bytes(header[4:6], "big")

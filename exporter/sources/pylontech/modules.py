@@ -231,8 +231,7 @@ def samples(modules: tuple[Module, ...]) -> tuple[Sample, ...]:
 
 def charge(modules: tuple[Module, ...]) -> Charge:
     """Return the charge of the whole battery; its ratio is None when that of one module is unknown."""
-    told = [(module.ratio, module.full) for module in modules]
-    known = [ratio * full for ratio, full in told if ratio is not None]
-    whole = sum(full for _, full in told)
-    ratio = sum(known) / whole if whole > 0 and len(known) == len(told) else None
+    known = [module.ratio * module.full for module in modules if module.ratio is not None]
+    whole = sum(module.full for module in modules)
+    ratio = sum(known) / whole if whole > 0 and len(known) == len(modules) else None
     return Charge(ratio, sum(module.amperes for module in modules) if modules else None)
