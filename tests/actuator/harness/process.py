@@ -62,7 +62,7 @@ class Actuator:
         return f"http://127.0.0.1:{self.port}"
 
     @contextlib.contextmanager
-    def running(self, program: str | None = None, *, within: float = 15.0) -> Iterator[Process]:
+    def running(self, program: str | None = None, *, within: float = 60.0) -> Iterator[Process]:
         flags = [f"--config.file={self.config_file}", f"--web.listen-address=127.0.0.1:{self.port}", *self.flags]
         with Process([*starting(program), *flags]) as process:
             wait_until(lambda: self.ready() or process.popen.poll() is not None, within, "the actuator to be ready")
