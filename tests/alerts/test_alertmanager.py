@@ -18,7 +18,7 @@ def amtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_amtool_accepts_it() -> None:
+def test_amtool_accepts_the_configuration() -> None:
     result = amtool("check-config", str(CONFIG))
     assert result.returncode == 0, result.stdout + result.stderr
 

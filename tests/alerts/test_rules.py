@@ -25,7 +25,7 @@ def promtool(*arguments: str | Path, cwd: Path = ALERTS) -> subprocess.Completed
 
 
 @pytest.mark.parametrize("file", [*RULE_FILES, "inhibit.example.yml"])
-def test_promtool_finds_nothing_in_the_rules(file: str) -> None:
+def test_promtool_accepts_the_rules(file: str) -> None:
     result = promtool("check", "rules", "--lint=all", "--lint-fatal", file)
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -36,13 +36,13 @@ def test_rules_pass_their_unit_tests(file: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_the_sample_configuration_is_one() -> None:
+def test_sample_configuration_is_valid() -> None:
     result = promtool("check", "config", "prometheus.yml")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "3 rules found" in result.stdout
 
 
-def test_every_alert_has_a_test_in_which_it_fires() -> None:
+def test_every_alert_fires_in_a_test() -> None:
     fired = {
         case["alertname"]
         for file in (ALERTS / "tests").glob("*.yml")
@@ -53,13 +53,13 @@ def test_every_alert_has_a_test_in_which_it_fires() -> None:
     assert fired == set(EVERY)
 
 
-def test_every_alert_has_a_page_and_every_page_an_alert() -> None:
+def test_every_alert_has_a_runbook() -> None:
     pages = {page.stem for page in (ALERTS / "runbooks").glob("*.md")}
     assert pages == {*EVERY, "GeneratorInhibit", "README"}
 
 
 @pytest.mark.parametrize("page", sorted((ALERTS / "runbooks").glob("*.md")), ids=lambda page: page.stem)
-def test_a_page_answers_the_four_questions_and_its_links_lead_somewhere(page: Path) -> None:
+def test_runbook_sections_and_links(page: Path) -> None:
     text = page.read_text()
     if page.stem != "README":
         headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
@@ -90,7 +90,7 @@ def test_an_alert_reads_only_metrics_of_the_contract(name: str) -> None:
     assert list(broken_promises(EVERY[name]["expr"])) == []
 
 
-def test_the_check_against_the_contract_can_fail() -> None:
+def test_contract_check_can_fail() -> None:
     assert list(broken_promises("battery_soc")) == ["battery_soc{}: no metric of this name"]
     assert list(broken_promises('rate(magnum_up{state="off"}[5m])')) == [
         'magnum_up{state="off"}: magnum_up has no label state'
@@ -181,7 +181,7 @@ MUTATIONS = [
 
 
 @pytest.mark.parametrize(("old", "new"), [pytest.param(old, new, id=what) for what, old, new in MUTATIONS])
-def test_the_rules_tests_notice(old: str, new: str, tmp_path: Path) -> None:
+def test_rule_tests_notice_a_change(old: str, new: str, tmp_path: Path) -> None:
     rules = (ALERTS / "rules.yml").read_text()
     assert old in rules
     mutated = rules.replace(old, new)

@@ -46,7 +46,7 @@ def test_expressions(text: str, expected: str) -> None:
     assert scale.expression(text, 0.1) == expected
 
 
-def test_no_duration_is_forgotten() -> None:
+def test_every_duration_is_scaled() -> None:
     for file in ("rules.yml", "people.yml", "prometheus.yml", "alertmanager.yml"):
         document = yaml.safe_load((ALERTS / file).read_text())
         before = re.findall(r"\b\d+(?:ms|[smhd])\b", str(document))
@@ -56,7 +56,7 @@ def test_no_duration_is_forgotten() -> None:
         assert not [text for text in set(after) & set(before) if text != "0s"], file
 
 
-def test_prometheus_and_alertmanager_accept_the_result(tmp_path: Path) -> None:
+def test_scaled_files_are_valid(tmp_path: Path) -> None:
     for file in ("rules.yml", "people.yml", "prometheus.yml", "alertmanager.yml"):
         scale.main(["--factor", "0.1", str(ALERTS / file), str(tmp_path / file)])
     for tool, check, file in (
@@ -70,7 +70,7 @@ def test_prometheus_and_alertmanager_accept_the_result(tmp_path: Path) -> None:
     assert "[12s]" in (tmp_path / "rules.yml").read_text()
 
 
-def test_a_factor_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_factor_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_status:
         scale.main(["--factor", "0", str(ALERTS / "rules.yml"), str(tmp_path / "out.yml")])
     assert exit_status.value.code == 2

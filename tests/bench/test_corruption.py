@@ -45,7 +45,7 @@ def sent() -> list[Sent]:
 
 
 @pytest.mark.parametrize(("junk", "how"), TABLE, ids=str)
-def test_row(junk: str, how: str) -> None:
+def test_each_corruption(junk: str, how: str) -> None:
     stream = damaged_streams.damaged(sent(), junk, how, RATE, seed=7)
     found = damaged_streams.tally(stream)
     good = 100 * found.good / len(stream.sent)

@@ -52,7 +52,7 @@ def test_prometheus_killed_with_the_contact_closed(tmp_path: Path, stop: float) 
 
 
 @pytest.mark.slow
-def test_recovery_comes_through_alertmanager(tmp_path: Path) -> None:
+def test_recovery_by_alertmanager(tmp_path: Path) -> None:
     patient = {"debounce": {"stop": "100s"}}
     with Loop(tmp_path, prometheus=True, actuator=patient) as loop:
         closed_by_alert(loop)
@@ -65,7 +65,7 @@ def test_recovery_comes_through_alertmanager(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
-def test_each_part_killed_in_turn(part: str, tmp_path: Path) -> None:
+def test_each_program_killed_in_turn(part: str, tmp_path: Path) -> None:
     with Loop(tmp_path, prometheus=True) as loop:
         closed_by_alert(loop)
         loop.change(charger=False)
@@ -92,7 +92,7 @@ def test_each_part_killed_in_turn(part: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_actuator_resumes_a_proven_run_once(tmp_path: Path) -> None:
+def test_killed_actuator_resumes_a_run_once(tmp_path: Path) -> None:
     slow_to_stop = {"engine": {"tail": "30s"}}
     long_off = {"limits": {"min_off": "30s", "tail": "35s"}}
     with Loop(tmp_path, prometheus=True, simulator=slow_to_stop, actuator=long_off) as loop:

@@ -44,7 +44,7 @@ def left_behind(tmp_path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("moment", ["the panel", pytest.param("Contact closed", marks=pytest.mark.slow)])
-def test_an_interruption_leaves_nothing(tmp_path: Path, moment: str) -> None:
+def test_interruption_leaves_nothing(tmp_path: Path, moment: str) -> None:
     with demo(tmp_path) as process:
         wait_for(process, moment)
         process.signal(signal.SIGINT)
@@ -53,7 +53,7 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, moment: str) -> None:
         assert not left_behind(tmp_path)
 
 
-def test_a_busy_port_is_stepped_around(tmp_path: Path) -> None:
+def test_busy_port_is_avoided(tmp_path: Path) -> None:
     with socket.socket() as busy:
         busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -72,7 +72,7 @@ def test_a_busy_port_is_stepped_around(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("options", [(), ("--without-prometheus",)])
-def test_the_story_comes_to_its_end(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_demo_completes(tmp_path: Path, options: tuple[str, ...]) -> None:
     with demo(tmp_path, *options) as process:
         assert process.wait(300) == 0, process.output
         output = process.output

@@ -51,7 +51,7 @@ def exporting(folder: Path, sources: Mapping[str, Mapping[str, Any]], *judged: s
 
 
 @pytest.mark.parametrize("seconds", [3.0, pytest.param(60.0, marks=pytest.mark.slow)])
-def test_monitor_that_climbs_from_85_to_100_percent_while_2_amperes_flow(tmp_path: Path, seconds: float) -> None:
+def test_climb_from_85_to_100_at_2_amperes(tmp_path: Path, seconds: float) -> None:
     battery = {"soc": 0.85, "capacity_ampere_hours": CAPACITY}
     with Simulator(tmp_path, battery=battery, classic={"listen": "127.0.0.1:0"}) as site:
         site.set(load=0, sun=75)
@@ -88,7 +88,7 @@ def test_monitor_that_climbs_from_85_to_100_percent_while_2_amperes_flow(tmp_pat
 
 
 @pytest.mark.parametrize("profile", ["jk-bms", "victron-gx"])
-def test_devices_that_know_no_state_of_charge_have_none_and_never_0(tmp_path: Path, profile: str) -> None:
+def test_unknown_soc_is_never_0(tmp_path: Path, profile: str) -> None:
     parts = {
         "classic": {"listen": "127.0.0.1:0", "whizbang": False},
         "bms": {"profile": profile, "listen": "127.0.0.1:0"},
@@ -122,7 +122,7 @@ def test_devices_that_know_no_state_of_charge_have_none_and_never_0(tmp_path: Pa
         pytest.param("bms_slow", 60.0, marks=pytest.mark.slow),
     ],
 )
-def test_one_source_that_blocks_is_not_noticed_by_the_others(tmp_path: Path, fault: str, seconds: float) -> None:
+def test_blocked_source_does_not_delay_others(tmp_path: Path, fault: str, seconds: float) -> None:
     with Simulator(
         tmp_path,
         classic={"listen": "127.0.0.1:0"},
@@ -209,7 +209,7 @@ def _seconds_of_a_page(exporter: Exporter) -> float:
 @pytest.mark.e2e
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_when_all_sources_are_refused_the_heartbeat_stops_and_the_path_becomes_blind(tmp_path: Path) -> None:
+def test_all_sources_refused_is_blind(tmp_path: Path) -> None:
     with Loop(tmp_path, prometheus=True, simulator={"battery": {"soc": "80%"}}) as loop:
         loop.wait(lambda: loop.path == "alerts", 60, "beats come")
         assert fetch(loop.deployment.url("simulator", "/faults/bmk_soc_stuck"), True)[0] == 200

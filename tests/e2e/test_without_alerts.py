@@ -27,7 +27,7 @@ def beat_twice(loop: Loop) -> None:
     loop.wait(lambda: loop.path == "alerts", 10, "two heartbeats make the path `alerts`")
 
 
-def test_resolved_stops_nothing_and_recovered_stops(loop: Loop) -> None:
+def test_only_recovered_stops_a_run(loop: Loop) -> None:
     beat_twice(loop)
     loop.notify("BatterySocLow", "firing")
     loop.wait(loop.closed, 5, "a start alert closes the contact")
@@ -57,7 +57,7 @@ def test_min_run_delays_a_recovery(loop: Loop) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_with_the_contact_open(loop: Loop, number: signal.Signals) -> None:
+def test_signal_opens_the_contact(loop: Loop, number: signal.Signals) -> None:
     loop.mode("on", "5m")
     loop.wait(loop.closed, 10, "the operator's run closes the contact")
     actuator = loop.processes["actuator"]
@@ -66,7 +66,7 @@ def test_a_signal_ends_it_with_the_contact_open(loop: Loop, number: signal.Signa
     assert not loop.closed(), actuator.output
 
 
-def test_an_exception_in_the_loop_ends_it_with_the_contact_open(loop: Loop, tmp_path: Path) -> None:
+def test_exception_opens_the_contact(loop: Loop, tmp_path: Path) -> None:
     loop.kill("actuator", signal.SIGTERM)
     hook = tmp_path / "hook"
     hook.mkdir()
@@ -110,7 +110,7 @@ sys.meta_path.insert(0, Finder())
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_an_endless_alert_never_outlasts_max_run(tmp_path: Path) -> None:
+def test_endless_alert_ends_at_max_run(tmp_path: Path) -> None:
     limits = {"limits": {"max_run": "20s", "min_off": "8s"}, "alerts": {"heartbeat_timeout": "60s"}}
     site = {"battery": {"soc": "22%"}}
     with Loop(tmp_path, prometheus=False, simulator=site, actuator=limits) as loop:

@@ -81,7 +81,7 @@ def page() -> Page:
     return page
 
 
-def test_the_page_is_the_golden_one(page: Page) -> None:
+def test_golden_page(page: Page) -> None:
     """To renew it: `python -m tests.exporter.test_collector`."""
     assert page.text == GOLDEN.read_text()
 
@@ -98,7 +98,7 @@ def test_promtool_finds_nothing(page: Page) -> None:
     assert (found.returncode, found.stdout + found.stderr) == (0, "")
 
 
-def test_every_declared_metric_can_be_on_the_page(page: Page) -> None:
+def test_every_metric_can_be_on_the_page(page: Page) -> None:
     shown = {family.name for family in text_string_to_metric_families(page.text)}
     declared = {metric.name for metric in MagnumSource.family.metrics}
     missing = {name for name in declared if name.removesuffix("_total") not in shown and name not in shown}
@@ -126,7 +126,7 @@ def test_every_declared_metric_can_be_on_the_page(page: Page) -> None:
     }
 
 
-def test_series_go_when_they_are_old_and_counters_stay(page: Page) -> None:
+def test_old_series_go_counters_stay(page: Page) -> None:
     assert page.value("magnum_up", device="main") == 1
     page.now = RECEIVED + 10.5
     assert page.value("magnum_up", device="main") == 0
@@ -144,7 +144,7 @@ def test_series_go_when_they_are_old_and_counters_stay(page: Page) -> None:
     assert (page.value("magnum_inverter_dc_discharge_joules_total", device="main") or 0) >= 0
 
 
-def test_a_device_that_was_never_read_is_down_and_says_nothing_else(page: Page) -> None:
+def test_unread_device_is_down(page: Page) -> None:
     cabin = [line for line in page.text.splitlines() if 'device="cabin"' in line]
     assert cabin == [
         'magnum_up{device="cabin"} 0.0',
@@ -153,7 +153,7 @@ def test_a_device_that_was_never_read_is_down_and_says_nothing_else(page: Page) 
     ]
 
 
-def test_two_devices_stand_side_by_side(page: Page) -> None:
+def test_two_devices(page: Page) -> None:
     page.hear("cabin", captures.stream(captures.LONG))
     assert page.value("magnum_inverter_dc_volts", device="main") == 49.2
     assert page.value("magnum_inverter_dc_volts", device="cabin") == 24.6
@@ -163,7 +163,7 @@ def test_two_devices_stand_side_by_side(page: Page) -> None:
     assert page.value("battery_soc_lead", source="cabin") == 0
 
 
-def test_the_newest_packet_tells_a_setting_that_several_carry(page: Page) -> None:
+def test_newest_packet_wins_a_setting(page: Page) -> None:
     assert page.value("magnum_remote_search_watts", device="main") == 5
     device = page.site.devices["main"]
     newer = Reading("remote_a1", RECEIVED + 1, WALL + 1, 30, (Sample("magnum_remote_search_watts", 20),))

@@ -19,13 +19,13 @@ def written(folder: Path, text: str) -> Path:
     return file
 
 
-def test_the_shipped_example_is_right() -> None:
+def test_shipped_example() -> None:
     options = config.load(ROOT / "deploy" / "exporter.yml")
     assert options.battery.capacity_ampere_hours == 400
     assert options.battery.soc.sources == ("main",)
 
 
-def test_battery_may_be_left_out(tmp_path: Path) -> None:
+def test_battery_is_optional(tmp_path: Path) -> None:
     options = config.load(written(tmp_path, "sources:\n  main: {type: magnum, port: /dev/ttyUSB0}\n"))
     assert options.sources == {"main": MagnumConfig(port="/dev/ttyUSB0")}
     assert options.battery.capacity_ampere_hours is None
@@ -53,13 +53,13 @@ MAIN = "sources:\n  main: {type: magnum, port: /dev/ttyUSB0}\n"
         (f"{MAIN}battery: {{soc: {{max_age: 0s}}}}\n", "battery.soc.max_age"),
     ],
 )
-def test_wrong_ones_are_refused_at_their_place(tmp_path: Path, text: str, message: str) -> None:
+def test_wrong_config_names_its_place(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError) as refused:
         config.load(written(tmp_path, text))
     assert message in str(refused.value)
 
 
-def test_a_wrong_config_ends_with_2_before_anything_opens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_config_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path, "sources:\n  main: {type: magnum, prt: /dev/ttyUSB0}\n")
     assert cli.main([f"--config.file={file}"]) == 2
     said = capsys.readouterr().err
@@ -67,7 +67,7 @@ def test_a_wrong_config_ends_with_2_before_anything_opens(tmp_path: Path, capsys
     assert cli.main([f"--config.file={tmp_path / 'none.yml'}"]) == 2
 
 
-def test_config_check_does_only_that(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_config_check_only_checks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path, MAIN)
     assert cli.main(["--config.file", str(file), "--config.check"]) == 0
     assert capsys.readouterr().out == "config ok\n"

@@ -7,19 +7,19 @@ from exporter.fields import Confidence
 from exporter.sources import FAMILIES
 
 
-def test_metrics_md_is_made_from_the_declarations() -> None:
+def test_metrics_md_is_generated() -> None:
     """To renew it: `python -m exporter.documentation`."""
     assert documentation.FILE.read_text(encoding="utf-8") == documentation.text()
 
 
-def test_every_metric_says_what_it_is() -> None:
+def test_every_metric_has_help() -> None:
     for family in FAMILIES:
         for metric in family.metrics:
             assert metric.help.endswith("."), metric
             assert metric.name.startswith(family.name + "_"), metric
 
 
-def test_what_was_never_captured_says_so() -> None:
+def test_uncaptured_metrics_are_marked() -> None:
     magnum = {metric.name: metric for metric in FAMILIES[0].metrics}
     assert magnum["magnum_acld_watts"].confidence is Confidence.UNVERIFIED
     assert "unverified" in magnum["magnum_acld_watts"].help

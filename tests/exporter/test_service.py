@@ -53,7 +53,7 @@ def packets(name: str) -> list[bytes]:
 @pytest.mark.parametrize(
     ("name", "gaps"), [(captures.INVERTING, True), (captures.STANDBY, True), (captures.LONG, False)], ids=str
 )
-def test_a_capture_played_onto_a_port_is_on_the_page(port: MagnumPort, config: Path, name: str, gaps: bool) -> None:  # noqa: FBT001
+def test_capture_on_a_port(port: MagnumPort, config: Path, name: str, gaps: bool) -> None:  # noqa: FBT001
     wanted = Counter(kind for kind, _ in published_values.packets(captures.stream(name)))
     port.plug()
     with Exporter(config) as exporter:
@@ -84,7 +84,7 @@ def test_a_capture_played_onto_a_port_is_on_the_page(port: MagnumPort, config: P
     assert said["magnum_bmk_volts"] in {int.from_bytes(packet[2:4], "big") / 100 for packet in monitors}
 
 
-def test_the_page_can_be_asked_by_name(port: MagnumPort, config: Path) -> None:
+def test_page_by_name(port: MagnumPort, config: Path) -> None:
     port.plug()
     with Exporter(config) as exporter:
         wait_until(lambda: "magnum_frames_total" in exporter.get()[1], 15, "the port is open")
@@ -97,7 +97,7 @@ def test_the_page_can_be_asked_by_name(port: MagnumPort, config: Path) -> None:
         assert page["magnum_inverter_state", (("device", "main"), ("state", "inverting"))] == 1
 
 
-def test_each_account_of_the_battery_moves_its_time(port: MagnumPort, config: Path) -> None:
+def test_each_reading_moves_its_time(port: MagnumPort, config: Path) -> None:
     port.plug()
     silence = threading.Event()
     with Exporter(config) as exporter:
@@ -119,7 +119,7 @@ def test_each_account_of_the_battery_moves_its_time(port: MagnumPort, config: Pa
             thread.join()
 
 
-def test_an_adapter_that_goes_and_comes(port: MagnumPort, config: Path) -> None:
+def test_adapter_unplugged_and_back(port: MagnumPort, config: Path) -> None:
     silence = threading.Event()
     with Exporter(config) as exporter:
         wait_until(lambda: exporter.value("magnum_up", device="main") == 0, 15, "up is told before the port is there")
@@ -150,7 +150,7 @@ def test_an_adapter_that_goes_and_comes(port: MagnumPort, config: Path) -> None:
         assert said.count("is gone") == 1
 
 
-def test_a_port_without_permission_is_said(port: MagnumPort, config: Path) -> None:
+def test_port_without_permission(port: MagnumPort, config: Path) -> None:
     port.plug()
     port.name.resolve().chmod(0)
     if os.access(port.name, os.R_OK):
@@ -162,7 +162,7 @@ def test_a_port_without_permission_is_said(port: MagnumPort, config: Path) -> No
         wait_until(lambda: exporter.value("magnum_up", device="main") == 1, 5, "up")
 
 
-def test_exchanged_wires_are_said_and_shown(port: MagnumPort, config: Path) -> None:
+def test_swapped_wires(port: MagnumPort, config: Path) -> None:
     port.plug()
     silence = threading.Event()
     told = [bytes.fromhex(captures.vector(f"pymagnum-swapped-AB-{number}")["raw_hex"]) for number in range(6)]
@@ -179,7 +179,7 @@ def test_exchanged_wires_are_said_and_shown(port: MagnumPort, config: Path) -> N
             thread.join()
 
 
-def test_a_bus_that_is_switched_off_and_on_again(port: MagnumPort, config: Path) -> None:
+def test_bus_off_and_on(port: MagnumPort, config: Path) -> None:
     port.plug()
     with Exporter(config) as exporter:
         wait_until(lambda: "magnum_frames_total" in exporter.get()[1], 15, "the port is open")
@@ -198,7 +198,7 @@ def test_a_bus_that_is_switched_off_and_on_again(port: MagnumPort, config: Path)
         assert exporter.process.output.count("no magnum packets") == 1
 
 
-def test_bytes_that_make_no_frame_are_counted(port: MagnumPort, config: Path) -> None:
+def test_bytes_without_a_frame_are_counted(port: MagnumPort, config: Path) -> None:
     port.plug()
     with Exporter(config) as exporter:
         wait_until(lambda: "magnum_frames_total" in exporter.get()[1], 15, "the port is open")
@@ -207,7 +207,7 @@ def test_bytes_that_make_no_frame_are_counted(port: MagnumPort, config: Path) ->
         wait_until(lambda: exporter.value(counted, device="main") == 100, 15, "every byte is counted")
 
 
-def test_an_adapter_on_the_network(config: Path) -> None:
+def test_adapter_on_the_network(config: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"socket://127.0.0.1:{server.getsockname()[1]}"
         config.write_text(f'sources:\n  main: {{type: magnum, port: "{url}"}}\n')
@@ -222,7 +222,7 @@ def test_an_adapter_on_the_network(config: Path) -> None:
             wait_until(lambda: exporter.value("magnum_reconnects_total", device="main") == 1, 5, "counted")
 
 
-def test_a_port_that_another_program_reads_is_left_alone(port: MagnumPort, config: Path) -> None:
+def test_port_in_use(port: MagnumPort, config: Path) -> None:
     port.plug()
     with Exporter(config) as first:
         wait_until(lambda: "magnum_frames_total" in first.get()[1], 15, "the port is open")
@@ -234,7 +234,7 @@ def test_a_port_that_another_program_reads_is_left_alone(port: MagnumPort, confi
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_when_told(config: Path, number: signal.Signals) -> None:
+def test_signal_ends_it(config: Path, number: signal.Signals) -> None:
     with Exporter(config) as exporter:
         wait_until(lambda: exporter.get("/-/healthy")[0] == 200, 15, "healthy")
         exporter.process.signal(number)
@@ -242,7 +242,7 @@ def test_it_ends_when_told(config: Path, number: signal.Signals) -> None:
         assert "Traceback" not in exporter.process.output
 
 
-def test_reload_swaps_a_whole_config_or_keeps_the_old_one(port: MagnumPort, config: Path) -> None:
+def test_reload_takes_all_or_nothing(port: MagnumPort, config: Path) -> None:
     port.plug()
     with Exporter(config, "--web.enable-lifecycle") as exporter:
         wait_until(lambda: "magnum_frames_total" in exporter.get()[1], 15, "the port is open")
@@ -266,7 +266,7 @@ def test_reload_swaps_a_whole_config_or_keeps_the_old_one(port: MagnumPort, conf
         assert exporter.value("magnum_exporter_config_last_reload_successful") == 1
 
 
-def test_reload_is_forbidden_unless_enabled(config: Path) -> None:
+def test_reload_needs_its_flag(config: Path) -> None:
     with Exporter(config) as exporter:
         wait_until(lambda: exporter.get("/-/healthy")[0] == 200, 15, "healthy")
         assert exporter.get("/-/reload", "POST")[0] == 403
@@ -275,7 +275,7 @@ def test_reload_is_forbidden_unless_enabled(config: Path) -> None:
         assert 'href="/metrics"' in page
 
 
-def test_an_address_in_use_is_said(config: Path) -> None:
+def test_address_in_use(config: Path) -> None:
     with Exporter(config) as first:
         wait_until(lambda: first.get("/-/healthy")[0] == 200, 15, "healthy")
         with Process(

@@ -36,21 +36,21 @@ def refused(verdict: Verdict, name: str) -> Reason | None:
     return verdict.opinions[name].refused
 
 
-def test_nothing_heard_is_absent() -> None:
+def test_no_reading_is_absent() -> None:
     verdict = Bench("bmk").judge.verdict(0)
     assert verdict.lead is None
     assert verdict.ratio is None
     assert refused(verdict, "bmk") is Reason.ABSENT
 
 
-def test_the_first_account_is_trusted_if_present_and_in_range() -> None:
+def test_first_reading_is_trusted() -> None:
     bench = Bench("bmk")
     verdict = bench.say(bmk=0.55)
     assert (verdict.lead, verdict.ratio) == ("bmk", 0.55)
     assert verdict.wall == 1e9 + 1000
 
 
-def test_what_the_device_does_not_know_is_absent() -> None:
+def test_unknown_soc_is_absent() -> None:
     bench = Bench("bmk")
     bench.say(bmk=0.5)
     bench.now += 1
@@ -66,7 +66,7 @@ def test_out_of_range(ratio: float) -> None:
     assert verdict.opinions["bmk"].ratio is None
 
 
-def test_old_is_stale() -> None:
+def test_old_reading_is_stale() -> None:
     bench = Bench("bmk")
     bench.say(bmk=0.5)
     assert bench.judge.verdict(bench.now + 60).lead == "bmk"
@@ -75,7 +75,7 @@ def test_old_is_stale() -> None:
     assert verdict.ratio is None
 
 
-def test_the_monitor_lies_from_85_to_100_percent_while_two_amperes_flow() -> None:
+def test_climb_from_85_to_100_at_2_amperes() -> None:
     bench = Bench("bmk", "classic")
     bench.keep(60, 2.0, bmk=0.85, classic=0.84)
     verdict = bench.judge.verdict(bench.now)
@@ -91,7 +91,7 @@ def test_the_monitor_lies_from_85_to_100_percent_while_two_amperes_flow() -> Non
     assert verdict.lead == "classic", "it does not wear off while another trusted source disagrees"
 
 
-def test_a_jump_is_refused_at_its_first_account() -> None:
+def test_jump_is_refused_at_once() -> None:
     bench = Bench("bmk")
     bench.keep(30, 2.0, bmk=0.85)
     bench.now += 1
@@ -101,7 +101,7 @@ def test_a_jump_is_refused_at_its_first_account() -> None:
 
 
 @pytest.mark.parametrize("capacity", [400.0, 400.0 / 60])
-def test_what_the_current_allows_is_no_jump_at_any_speed(capacity: float) -> None:
+def test_possible_by_current_is_no_jump(capacity: float) -> None:
     """A demonstration in which time runs 60 times faster tells the scaled capacity."""
     bench = Bench("bmk", capacity=capacity)
     ratio = 0.9
@@ -111,7 +111,7 @@ def test_what_the_current_allows_is_no_jump_at_any_speed(capacity: float) -> Non
         assert bench.say(-40.0, bmk=round(ratio, 2)).lead == "bmk"
 
 
-def test_a_single_spike_changes_nothing() -> None:
+def test_single_spike_changes_nothing() -> None:
     bench = Bench("bmk")
     bench.keep(60, -5.0, bmk=0.60)
     bench.now += 1
@@ -120,7 +120,7 @@ def test_a_single_spike_changes_nothing() -> None:
     assert bench.say(-5.0, bmk=0.60).ratio == 0.60
 
 
-def test_a_source_that_keeps_jumping_is_not_forgiven_each_time() -> None:
+def test_repeated_jumps_are_not_forgiven() -> None:
     bench = Bench("bmk")
     bench.keep(60, -5.0, bmk=0.60)
     leads = 0
@@ -130,7 +130,7 @@ def test_a_source_that_keeps_jumping_is_not_forgiven_each_time() -> None:
     assert leads <= 2
 
 
-def test_a_lone_source_comes_back_after_half_an_hour_of_plausible_moves() -> None:
+def test_lone_source_returns_after_30_minutes() -> None:
     bench = Bench("bmk")
     bench.keep(60, 2.0, bmk=0.85)
     verdict = bench.keep(1790, 2.0, bmk=1.0)
@@ -138,7 +138,7 @@ def test_a_lone_source_comes_back_after_half_an_hour_of_plausible_moves() -> Non
     assert bench.keep(30, 2.0, bmk=1.0).lead == "bmk"
 
 
-def test_one_that_came_back_by_itself_leads_only_when_nobody_else_can() -> None:
+def test_self_returned_source_leads_last() -> None:
     bench = Bench("bmk", "classic")
     bench.keep(60, 2.0, bmk=0.85)
     bench.keep(1900, 2.0, bmk=0.95)
@@ -149,7 +149,7 @@ def test_one_that_came_back_by_itself_leads_only_when_nobody_else_can() -> None:
     assert bench.keep(5, 2.0, bmk=1.0, classic=1.0).lead == "bmk", "until the next full charge"
 
 
-def test_it_comes_back_beside_a_trusted_other_after_a_minute() -> None:
+def test_source_returns_beside_a_trusted_one() -> None:
     bench = Bench("bmk", "classic")
     bench.keep(60, 2.0, bmk=0.60, classic=0.60)
     bench.keep(20, 2.0, bmk=0.90, classic=0.60)
@@ -158,7 +158,7 @@ def test_it_comes_back_beside_a_trusted_other_after_a_minute() -> None:
     assert bench.keep(62, 2.0, bmk=0.62, classic=0.60).lead == "bmk"
 
 
-def test_a_true_resynchronisation_to_full_is_no_jump() -> None:
+def test_resynchronisation_to_full_is_no_jump() -> None:
     bench = Bench("bmk")
     bench.keep(60, 5.0, bmk=0.93)
     bench.judge.update_charger("inverter", full=True, at=bench.now)
@@ -170,7 +170,7 @@ def test_a_true_resynchronisation_to_full_is_no_jump() -> None:
     assert other.say(5.0, bmk=1.0, classic=0.985).lead == "bmk"
 
 
-def test_a_jump_to_full_is_believed_as_soon_as_the_charger_agrees() -> None:
+def test_jump_to_full_with_the_charger() -> None:
     bench = Bench("bmk")
     bench.keep(60, 5.0, bmk=0.93)
     assert bench.keep(60, 5.0, bmk=1.0).lead is None
@@ -179,7 +179,7 @@ def test_a_jump_to_full_is_believed_as_soon_as_the_charger_agrees() -> None:
     assert bench.say(5.0, bmk=1.0).ratio == 1.0
 
 
-def test_without_a_known_current_five_points_a_minute() -> None:
+def test_five_points_a_minute_without_current() -> None:
     bench = Bench("bmk", capacity=None)
     bench.keep(30, None, bmk=0.50)
     bench.now += 1
@@ -188,7 +188,7 @@ def test_without_a_known_current_five_points_a_minute() -> None:
     assert refused(bench.say(None, bmk=0.61), "bmk") is Reason.JUMP
 
 
-def test_standing_still_while_three_points_flow_is_frozen() -> None:
+def test_unchanged_over_three_points_is_frozen() -> None:
     bench = Bench("bmk")
     assert bench.keep(35 * 60, -20.0, bmk=0.60).lead == "bmk"
     verdict = bench.keep(2 * 60, -20.0, bmk=0.60)
@@ -196,7 +196,7 @@ def test_standing_still_while_three_points_flow_is_frozen() -> None:
     assert verdict.ratio is None
 
 
-def test_a_full_battery_in_absorb_and_an_empty_one_are_not_frozen() -> None:
+def test_full_and_empty_are_not_frozen() -> None:
     full = Bench("bmk")
     assert full.keep(2 * HOUR, 20.0, step=5, bmk=1.0).lead == "bmk"
     empty = Bench("bmk")
@@ -204,7 +204,7 @@ def test_a_full_battery_in_absorb_and_an_empty_one_are_not_frozen() -> None:
     assert refused(full.keep(HOUR, -20.0, step=5, bmk=1.0), "bmk") is Reason.FROZEN
 
 
-def test_current_of_another_source_shows_that_one_is_frozen() -> None:
+def test_frozen_by_current_of_another_source() -> None:
     bench = Bench("jk", "shunt")
     ratio = 0.6
     for _ in range(40 * 60):
@@ -217,13 +217,13 @@ def test_current_of_another_source_shows_that_one_is_frozen() -> None:
     assert verdict.lead == "shunt"
 
 
-def test_a_battery_that_comes_and_goes_about_zero_is_not_frozen() -> None:
+def test_small_currents_are_not_frozen() -> None:
     bench = Bench("bmk")
     for number in range(200):
         assert bench.keep(60, 30.0 if number % 2 else -30.0, step=5, bmk=0.6).lead == "bmk"
 
 
-def test_two_that_agree_outvote_one() -> None:
+def test_two_outvote_one() -> None:
     bench = Bench("a", "b", "c")
     verdict = bench.say(a=0.90, b=0.60, c=0.62)
     assert refused(verdict, "a") is Reason.OUTVOTED
@@ -231,7 +231,7 @@ def test_two_that_agree_outvote_one() -> None:
     assert bench.keep(2 * HOUR, step=5, a=0.90, b=0.60, c=0.62).lead == "b"
 
 
-def test_two_against_two_outvote_nobody() -> None:
+def test_two_against_two() -> None:
     bench = Bench("a", "b", "c", "d")
     assert bench.say(a=0.9, b=0.91, c=0.6, d=0.61).lead == "a"
     verdict = bench.keep(90, a=0.9, b=0.91, c=0.6, d=0.61)
@@ -239,7 +239,7 @@ def test_two_against_two_outvote_nobody() -> None:
     assert not [name for name in "abcd" if refused(verdict, name)]
 
 
-def test_loss_of_one_is_judged_on_that_one() -> None:
+def test_loss_affects_one_source_only() -> None:
     bench = Bench("a", "b")
     bench.keep(10, a=0.6, b=0.6)
     verdict = bench.keep(61, b=0.6)
@@ -248,12 +248,12 @@ def test_loss_of_one_is_judged_on_that_one() -> None:
 
 
 @pytest.mark.parametrize(("lead", "name"), [(Lead.FIRST, "a"), (Lead.LOWEST, "c"), (Lead.MEDIAN, "b")])
-def test_which_of_the_trusted_leads(lead: Lead, name: str) -> None:
+def test_lead_among_trusted(lead: Lead, name: str) -> None:
     bench = Bench("a", "b", "c", lead=lead)
     assert bench.say(a=0.64, b=0.62, c=0.60).lead == name
 
 
-def test_the_median_of_two_is_one_of_them_the_lower() -> None:
+def test_median_of_two_is_the_lower() -> None:
     assert Bench("a", "b", lead=Lead.MEDIAN).say(a=0.64, b=0.60).ratio == 0.60
 
 
@@ -264,7 +264,7 @@ def test_hours_left() -> None:
     assert Bench("bmk", capacity=None).say(-20.0, bmk=0.5).seconds_to_empty is None
 
 
-def test_each_good_account_moves_the_time_of_the_lead_also_with_the_same_value() -> None:
+def test_each_reading_moves_the_lead_time() -> None:
     bench = Bench("bmk")
     first = bench.say(bmk=0.5).wall
     bench.now += 1
@@ -275,7 +275,7 @@ def test_each_good_account_moves_the_time_of_the_lead_also_with_the_same_value()
     assert bench.say(bmk=0.9).wall is None
 
 
-def test_a_wall_clock_step_changes_no_judgement() -> None:
+def test_wall_clock_step_changes_nothing() -> None:
     bench = Bench("bmk")
     bench.say(bmk=0.5)
     bench.judge.update("bmk", Charge(0.5, 0.0), at=bench.now + 1, wall=5.0)
@@ -287,7 +287,7 @@ ratios = st.floats(0, 1)
 
 @given(good=ratios, wrong=ratios, where=st.integers(0, 2), steps=st.integers(1, 40))
 @settings(deadline=None)
-def test_one_that_is_wrong_alone_never_leads_while_two_agree(good: float, wrong: float, where: int, steps: int) -> None:
+def test_wrong_source_never_leads_two(good: float, wrong: float, where: int, steps: int) -> None:
     names = ["a", "b", "c"]
     bench = Bench(*names)
     told = {name: wrong if index == where else good for index, name in enumerate(names)}
@@ -299,7 +299,7 @@ def test_one_that_is_wrong_alone_never_leads_while_two_agree(good: float, wrong:
 
 @given(st.lists(st.tuples(ratios | st.none() | st.floats(-1, 3), st.floats(-300, 300) | st.none(), st.floats(0, 400))))
 @settings(deadline=None, max_examples=200)
-def test_whatever_a_source_says_the_verdict_is_in_range_and_says_why_not(
+def test_any_reading_gives_a_verdict_in_range(
     accounts: list[tuple[float | None, float | None, float]],
 ) -> None:
     bench = Bench("a", "b")
@@ -313,7 +313,7 @@ def test_whatever_a_source_says_the_verdict_is_in_range_and_says_why_not(
 
 @given(ratios, st.integers(1, 50), ratios)
 @settings(deadline=None)
-def test_after_a_single_spike_all_is_as_without_it(level: float, before: int, spike: float) -> None:
+def test_single_spike_leaves_nothing(level: float, before: int, spike: float) -> None:
     bench = Bench("a")
     bench.keep(before, a=level)
     bench.now += 1

@@ -12,7 +12,7 @@ from exporter.soc import Judge, Lead, Reason
 from tests.exporter.test_soc import HOUR, Bench, refused
 
 
-def test_a_liar_is_not_believed_as_soon_as_the_one_that_contradicted_it_is_gone() -> None:
+def test_refused_source_stays_refused_alone() -> None:
     bench = Bench("bmk", "classic")
     bench.keep(60, 2.0, bmk=0.85, classic=0.84)
     bench.keep(2 * HOUR, 2.0, step=5, bmk=1.0, classic=0.84)
@@ -22,7 +22,7 @@ def test_a_liar_is_not_believed_as_soon_as_the_one_that_contradicted_it_is_gone(
     assert bench.keep(2 * 60, 2.0, step=5, bmk=1.0).lead == "bmk"
 
 
-def test_time_in_which_a_refused_source_says_nothing_is_no_good_behaviour() -> None:
+def test_silence_is_no_good_behaviour() -> None:
     bench = Bench("bmk")
     bench.keep(60, 2.0, bmk=0.85)
     bench.keep(10, 2.0, bmk=1.0)
@@ -38,7 +38,7 @@ def test_time_in_which_a_refused_source_says_nothing_is_no_good_behaviour() -> N
     assert refused(beside.say(2.0, bmk=0.61, classic=0.60), "bmk") is Reason.JUMP
 
 
-def test_what_flows_while_the_device_does_not_know_counts() -> None:
+def test_current_counts_while_soc_is_unknown() -> None:
     bench = Bench("bmk")
     bench.keep(60, -40.0, bmk=0.60)
     for _ in range(3600):
@@ -48,7 +48,7 @@ def test_what_flows_while_the_device_does_not_know_counts() -> None:
     assert bench.say(-40.0, bmk=0.50).ratio == 0.50, "40 A for an hour out of 400 Ah are ten points"
 
 
-def test_a_device_that_repeats_all_it_said_is_frozen_by_another_ones_current() -> None:
+def test_repeating_device_is_frozen() -> None:
     bench = Bench("bmk", "shunt")
     ratio = 0.6
     for _ in range(40 * 60):
@@ -61,7 +61,7 @@ def test_a_device_that_repeats_all_it_said_is_frozen_by_another_ones_current() -
     assert verdict.lead == "shunt"
 
 
-def test_a_device_whose_own_current_lives_is_judged_by_that_alone() -> None:
+def test_own_current_decides_frozen() -> None:
     bench = Bench("bmk", "shunt")
     for number in range(40 * 60):
         bench.now += 1
@@ -70,7 +70,7 @@ def test_a_device_whose_own_current_lives_is_judged_by_that_alone() -> None:
     assert refused(bench.judge.verdict(bench.now), "bmk") is None
 
 
-def test_a_source_that_returned_by_itself_keeps_nobody_out_and_vouches_for_nobody() -> None:
+def test_self_returned_source_has_no_vote() -> None:
     bench = Bench("bmk", "classic")
     bench.keep(60, 2.0, bmk=0.85, classic=0.84)
     bench.keep(60, 2.0, bmk=1.0, classic=0.50)
@@ -83,7 +83,7 @@ def test_a_source_that_returned_by_itself_keeps_nobody_out_and_vouches_for_nobod
     assert refused(bench.say(2.0, bmk=1.0, classic=1.0), "classic") is Reason.JUMP
 
 
-def test_one_that_comes_and_goes_does_not_pass_the_lead_to_and_fro() -> None:
+def test_unsteady_source_does_not_move_the_lead() -> None:
     bench = Bench("bmk", "classic")
     bench.keep(60, -5.0, bmk=0.60, classic=0.57)
     leads = []
@@ -96,7 +96,7 @@ def test_one_that_comes_and_goes_does_not_pass_the_lead_to_and_fro() -> None:
     assert bench.keep(2, -5.0, bmk=0.60, classic=0.57).lead == "bmk", "once it has been well for a minute"
 
 
-def test_one_that_comes_and_goes_leads_at_once_when_nobody_else_can() -> None:
+def test_unsteady_source_leads_alone() -> None:
     bench = Bench("bmk", "classic")
     bench.keep(60, -5.0, bmk=0.60)
     bench.now += 1
@@ -105,7 +105,7 @@ def test_one_that_comes_and_goes_leads_at_once_when_nobody_else_can() -> None:
     assert bench.say(-5.0, bmk=0.60).lead == "bmk"
 
 
-def test_a_new_judge_goes_on_from_what_is_known_of_the_sources_that_stay() -> None:
+def test_new_judge_keeps_what_is_known() -> None:
     bench = Bench("bmk", "classic")
     bench.keep(60, 2.0, bmk=0.85, classic=0.84)
     bench.keep(60, 2.0, bmk=1.0, classic=0.84)
@@ -131,7 +131,7 @@ lies = st.lists(shares | st.none() | st.just(1.0) | st.just(0.0) | st.floats(-1,
     honest_first=st.integers(0, 5),
 )
 @settings(max_examples=200)
-def test_whatever_one_says_it_never_leads_while_wrong_and_two_agree(
+def test_wrong_source_never_leads(
     *, start: float, amperes: float, offset: float, lies: list[float | None], where: int, lead: Lead, honest_first: int
 ) -> None:
     names = ["a", "b", "c"]
@@ -157,9 +157,7 @@ def test_whatever_one_says_it_never_leads_while_wrong_and_two_agree(
     spike=shares | st.none() | st.floats(-1, 3),
 )
 @settings(max_examples=200)
-def test_a_single_spike_is_never_shown_and_leaves_nothing(
-    level: float, amperes: float, before: int, spike: float | None
-) -> None:
+def test_single_spike_is_never_shown(level: float, amperes: float, before: int, spike: float | None) -> None:
     bench = Bench("a")
     bench.keep(before, amperes, a=level)
     bench.now += 1
@@ -174,9 +172,7 @@ def test_a_single_spike_is_never_shown_and_leaves_nothing(
     levels=st.tuples(shares, shares), gone=st.integers(0, 1), silent=st.integers(61, 4000), lead=st.sampled_from(Lead)
 )
 @settings(max_examples=100)
-def test_loss_of_one_is_that_ones_and_leaves_the_other_as_it_was(
-    levels: tuple[float, float], gone: int, silent: int, lead: Lead
-) -> None:
+def test_loss_leaves_the_other_source(levels: tuple[float, float], gone: int, silent: int, lead: Lead) -> None:
     bench = Bench("a", "b", lead=lead)
     bench.keep(10, a=levels[0], b=levels[1])
     name, other = "ab"[gone], "ab"[1 - gone]

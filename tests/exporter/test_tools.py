@@ -29,7 +29,7 @@ def swapped(tmp_path: Path) -> Path:
     return file
 
 
-def test_listen_says_who_is_there_and_who_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+def test_listen_lists_devices(capsys: pytest.CaptureFixture[str]) -> None:
     code, said = listen(capsys, str(captures.FOLDER / captures.STANDBY))
     assert code == 0
     assert "Present: MS4448PAE 5.1 parallel_master, remote control, battery monitor (BMK), router (RTR)." in said
@@ -38,12 +38,12 @@ def test_listen_says_who_is_there_and_who_is_not(capsys: pytest.CaptureFixture[s
     assert "\x1b" not in said
 
 
-def test_listen_says_that_the_wires_are_swapped(capsys: pytest.CaptureFixture[str], swapped: Path) -> None:
+def test_listen_reports_swapped_wires(capsys: pytest.CaptureFixture[str], swapped: Path) -> None:
     code, said = listen(capsys, str(swapped))
     assert (code, said) == (1, "A and B are swapped: swap the two data wires.\n")
 
 
-def test_listen_gives_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_listen_json(capsys: pytest.CaptureFixture[str]) -> None:
     _, said = listen(capsys, str(captures.FOLDER / captures.INVERTING), "--json", "--all")
     documents = [json.loads(line) for line in said.splitlines()]
     told = [document for document in documents if "frame" in document]
@@ -53,7 +53,7 @@ def test_listen_gives_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert documents[-1]["frames"]["inverter"] == 37
 
 
-def test_listen_paints_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_listen_colours(capsys: pytest.CaptureFixture[str]) -> None:
     _, said = listen(capsys, str(captures.FOLDER / captures.STANDBY), "--color=always")
     assert "\x1b[32minverter" in said
 
@@ -63,7 +63,7 @@ def test_listen_reads_stdin(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     assert "Present: MS4448PAE" in listen(capsys, "-")[1]
 
 
-def test_listen_names_what_it_cannot_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_listen_unreadable_input(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert cli.main(["listen", str(tmp_path / "nothing")]) == 1
     assert "is not there; is the adapter plugged in?" in capsys.readouterr().err
     file = tmp_path / "capture.txt"
@@ -72,7 +72,7 @@ def test_listen_names_what_it_cannot_read(capsys: pytest.CaptureFixture[str], tm
     assert f"{file}:2: got '0.2 what is this', expected seconds and bytes" in capsys.readouterr().err
 
 
-def test_a_recording_keeps_bytes_and_times() -> None:
+def test_recording_keeps_bytes_and_times() -> None:
     written = io.StringIO()
     recorder = capture.Recorder(written, dt.datetime(2026, 1, 15, 8, tzinfo=dt.UTC))
     recorder.add(b"\x40\x00", 100.0)
@@ -85,7 +85,7 @@ def test_a_recording_keeps_bytes_and_times() -> None:
     assert chunks == [capture.Chunk(0.0, b"\x40\x00"), capture.Chunk(0.032, b"\xff")]
 
 
-def test_captures_of_other_programs_get_the_times_of_a_usual_bus() -> None:
+def test_other_captures_get_usual_times() -> None:
     chunks = capture.load(captures.FOLDER / captures.LONG)
     assert len(chunks) == 5000
     cycles = sum(line.kind == "inverter" for line in captures.lines(captures.LONG))
@@ -112,7 +112,7 @@ def test_replay_record_and_listen_agree(tmp_path: Path, capsys: pytest.CaptureFi
     assert cli.main(["record", str(port), str(recorded)]) == 1, "it is not overwritten"
 
 
-def test_listen_hears_a_live_port(tmp_path: Path) -> None:
+def test_listen_on_a_port(tmp_path: Path) -> None:
     port = MagnumPort(tmp_path / "port")
     port.plug()
     with Process([command("magnum-exporter"), "listen", port.name, "--seconds=4"]) as listener:

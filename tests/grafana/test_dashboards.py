@@ -53,7 +53,7 @@ def test_a_file_that_is_out_of_date_is_named_and_written(
 
 
 @boards
-def test_grafana_knows_every_key(board: Json) -> None:
+def test_every_key_is_known_to_grafana(board: Json) -> None:
     from grafana_foundation_sdk.models.dashboard import Dashboard  # noqa: PLC0415 - warns unless grafana came first
 
     # The model drops what it does not know, so a mistyped key does not come back.
@@ -61,7 +61,7 @@ def test_grafana_knows_every_key(board: Json) -> None:
 
 
 @boards
-def test_a_dashboard_can_be_imported_and_provisioned(board: Json) -> None:
+def test_dashboard_imports_and_provisions(board: Json) -> None:
     assert "__inputs" not in board
     assert board.get("id") is None
     assert re.fullmatch(r"[a-z-]{1,40}", board["uid"])
@@ -72,7 +72,7 @@ def test_a_dashboard_can_be_imported_and_provisioned(board: Json) -> None:
 
 
 @boards
-def test_panels_do_not_overlap_and_fit_the_page(board: Json) -> None:
+def test_panel_layout(board: Json) -> None:
     taken: set[tuple[int, int]] = set()
     for panel in board["panels"]:
         place = panel["gridPos"]
@@ -106,7 +106,7 @@ def test_variables(board: Json) -> None:
 
 
 @boards
-def test_alerts_and_runs_are_drawn_into_every_graph(board: Json) -> None:
+def test_alerts_and_runs_in_every_graph(board: Json) -> None:
     annotations = {annotation["name"]: annotation for annotation in board["annotations"]["list"]}
     assert set(annotations) == {"Alerts", "Contact closed"}
     for annotation in annotations.values():
@@ -115,7 +115,7 @@ def test_alerts_and_runs_are_drawn_into_every_graph(board: Json) -> None:
 
 
 @panels
-def test_a_panel_says_what_it_shows(panel: Json) -> None:
+def test_panels_have_descriptions(panel: Json) -> None:
     assert panel["title"]
     assert panel["description"].endswith(".")
     assert panel["datasource"]["uid"] == "${datasource}"
@@ -129,14 +129,14 @@ def test_a_panel_says_what_it_shows(panel: Json) -> None:
 
 
 @panels
-def test_a_gap_is_a_gap(panel: Json) -> None:
+def test_gaps_stay_gaps(panel: Json) -> None:
     if panel["type"] in {"timeseries", "state-timeline"}:
         assert panel["fieldConfig"]["defaults"]["custom"]["spanNulls"] is False
         assert "noValue" not in panel["fieldConfig"]["defaults"]
 
 
 @panels
-def test_selectors_follow_the_variables_and_counters_are_not_drawn_bare(panel: Json) -> None:
+def test_selectors_and_counters(panel: Json) -> None:
     for target in panel["targets"]:
         expression = target["expr"]
         for selector in selectors(substituted(expression)):
@@ -153,7 +153,7 @@ def test_a_query_reads_only_metrics_of_the_contract(query: PanelQuery) -> None:
     assert list(broken_promises(query.expression)) == []
 
 
-def test_legends_name_labels_that_the_series_have() -> None:
+def test_legend_labels_exist() -> None:
     for board in BOARDS.values():
         for panel in board["panels"]:
             for target in panel.get("targets", ()):
@@ -162,7 +162,7 @@ def test_legends_name_labels_that_the_series_have() -> None:
                     assert list(broken_promises(f'{name}{{{label}=~".+"}}')) == [], (panel["title"], label)
 
 
-def test_prometheus_can_parse_every_query(tmp_path: Path) -> None:
+def test_every_query_parses(tmp_path: Path) -> None:
     rules = [
         {"record": f"panel:query:{number}", "expr": query.expression} for number, query in enumerate(list_queries())
     ]
@@ -175,7 +175,7 @@ def test_prometheus_can_parse_every_query(tmp_path: Path) -> None:
     assert f"{len(rules)} rules found" in result.stdout
 
 
-def test_the_provisioning_files_name_what_the_dashboards_use() -> None:
+def test_provisioning_files() -> None:
     folder = ROOT / "grafana" / "provisioning"
     (provider,) = yaml.safe_load((folder / "dashboards" / "offgrid.yaml").read_text())["providers"]
     assert (provider["type"], provider["allowUiUpdates"]) == ("file", False)

@@ -74,7 +74,7 @@ def test_no_panel_is_empty(site: tuple[Prometheus, float]) -> None:
     assert empty == []
 
 
-def test_a_query_for_what_is_not_there_is_empty(site: tuple[Prometheus, float]) -> None:
+def test_query_without_data_is_empty(site: tuple[Prometheus, float]) -> None:
     prometheus, began = site
     assert prometheus.series("battery_soc", began, time.time()) == 0
 
@@ -87,7 +87,7 @@ def test_every_rule_evaluates(site: tuple[Prometheus, float]) -> None:
     assert [(rule["name"], rule["lastError"]) for rule in rules if rule["health"] != "ok"] == []
 
 
-def test_every_series_that_a_rule_reads_is_there(site: tuple[Prometheus, float]) -> None:
+def test_every_series_of_a_rule_exists(site: tuple[Prometheus, float]) -> None:
     prometheus, _ = site
     expressions = [rule["expr"] for file in RULE_FILES for rule in alerts(file).values()]
     read = {str(selector) for expression in expressions for selector in selectors(expression)}
@@ -101,7 +101,7 @@ def test_every_series_that_a_rule_reads_is_there(site: tuple[Prometheus, float])
     assert missing == {"battery_soc_spread_ratio"} | other_devices
 
 
-def test_the_generators_own_alerts_are_firing_and_no_others(site: tuple[Prometheus, float]) -> None:
+def test_only_the_generators_alerts_fire(site: tuple[Prometheus, float]) -> None:
     prometheus, _ = site
     firing = {
         alert["labels"]["alertname"] for alert in prometheus.ask("alerts")["alerts"] if alert["state"] == "firing"

@@ -42,7 +42,7 @@ def counter(bus: Bus, metric: str, *labels: str) -> float:
     return next(value for name, value, has in bus.counters(0, 0).samples if (name, has) == (metric, labels))
 
 
-def test_energy_is_power_over_the_true_time() -> None:
+def test_energy_is_power_over_time() -> None:
     bus = Bus()
     readings, _ = play(bus, INVERTER, cycles=101)
     first, last = readings[0], readings[-1]
@@ -63,7 +63,7 @@ def test_a_gap_adds_no_energy() -> None:
     )
 
 
-def test_peak_is_of_the_window_only() -> None:
+def test_peak_of_the_window() -> None:
     meter = energy.Meter(10)
     for at, amperes in ((0.0, 3), (1.0, 9), (2.0, 4), (11.5, 5)):
         meter.add(Packet(changed(INVERTER, b17=amperes), 48), at)
@@ -72,7 +72,7 @@ def test_peak_is_of_the_window_only() -> None:
     assert meter.peak() == (Sample(energy.PEAK.name, 118 * 5),)
 
 
-def test_a_blinking_lamp_is_lit() -> None:
+def test_blinking_led_is_on() -> None:
     bus = Bus()
     lit = []
     at = 0.0
@@ -89,7 +89,7 @@ def test_a_blinking_lamp_is_lit() -> None:
     assert Sample("magnum_inverter_led", 0.0, ("charger",)) in readings[-1].samples
 
 
-def test_a_key_press_counts_once() -> None:
+def test_key_press_counts_once() -> None:
     bus = Bus()
     _, at = play(bus, INVERTER, REMOTE, cycles=5)
     _, at = play(bus, INVERTER, changed(REMOTE, b0=1), at=at, cycles=2)
@@ -99,7 +99,7 @@ def test_a_key_press_counts_once() -> None:
     assert counter(bus, COMMANDS.name, "charger") == 0, "once may be a flipped bit"
 
 
-def test_the_battery_monitor_gives_an_account_and_the_charger_its_word() -> None:
+def test_monitor_and_charger_readings() -> None:
     bus = Bus()
     charging = changed(INVERTER, b0=0x02)
     readings, at = play(bus, charging, REMOTE, BATTERY, cycles=6)
@@ -111,7 +111,7 @@ def test_the_battery_monitor_gives_an_account_and_the_charger_its_word() -> None
     assert [reading.full for reading in readings if reading.group == "inverter"][-1] is False
 
 
-def test_readings_age_by_monotonic_time_and_tell_wall_time() -> None:
+def test_readings_have_two_times() -> None:
     readings, _ = play(Bus(), INVERTER, cycles=5)
     reading = readings[-1]
     assert reading.wall == pytest.approx(1e9 + reading.at)
@@ -120,7 +120,7 @@ def test_readings_age_by_monotonic_time_and_tell_wall_time() -> None:
     assert Bus().counters(0.0, 0.0).stale_after == math.inf
 
 
-def test_two_buses_with_different_volts_do_not_touch() -> None:
+def test_two_buses_are_separate() -> None:
     one, other = Bus(), Bus()
     starter = bytes.fromhex("A1013545007A")
     other_inverter = changed(INVERTER, b14=0x6B, b2=0, b3=0xF6)
@@ -133,7 +133,7 @@ def test_two_buses_with_different_volts_do_not_touch() -> None:
     assert volts == [48.8, 24.4]
 
 
-def test_another_inverter_is_named_after_a_minute() -> None:
+def test_another_inverter_after_a_minute() -> None:
     bus = Bus()
     other = changed(INVERTER, b10=0x3D, b15=2)
     _, at = play(bus, INVERTER, cycles=5)
@@ -143,7 +143,7 @@ def test_another_inverter_is_named_after_a_minute() -> None:
 
 
 @pytest.mark.parametrize(("name", "soc", "state"), [(captures.LONG, 0.85, 0x40), (captures.INVERTING, 0.85, 0x40)])
-def test_captures_end_as_their_last_frames_say(name: str, soc: float, state: int) -> None:
+def test_captures_end_with_their_last_values(name: str, soc: float, state: int) -> None:
     bus = Bus()
     readings = bus.feed(captures.stream(name), 0.0, 0.0) + bus.silence(0.0, 0.0)
     latest = {reading.group: {sample.metric: sample.value for sample in reading.samples} for reading in readings}

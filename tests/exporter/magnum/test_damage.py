@@ -16,7 +16,7 @@ def sent(name: str) -> list[Sent]:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_one_in_fifty_packets_with_a_flipped_bit(seed: int) -> None:
+def test_flipped_bit_in_one_of_fifty_packets(seed: int) -> None:
     stream = damaged_streams.flipped_packets(sent(captures.LONG), 50, seed)
     bus, readings, wrong = published_values.never_sent(stream, 24)
     assert wrong == {}
@@ -29,7 +29,7 @@ def test_one_in_fifty_packets_with_a_flipped_bit(seed: int) -> None:
 
 @pytest.mark.parametrize("name", [captures.INVERTING, captures.STANDBY])
 @pytest.mark.parametrize("seed", range(6))
-def test_short_captures_with_every_tenth_packet_hit(name: str, seed: int) -> None:
+def test_flipped_bit_in_one_of_ten_packets(name: str, seed: int) -> None:
     stream = damaged_streams.flipped_packets(sent(name) * 6, 10, seed)
     bus, _, wrong = published_values.never_sent(stream, 48)
     assert wrong == {}
@@ -43,7 +43,7 @@ def test_lost_and_added_bytes(how: str) -> None:
     assert wrong == {}
 
 
-def test_the_check_itself_can_fail() -> None:
+def test_check_can_fail() -> None:
     stream = damaged_streams.flipped_packets(sent(captures.INVERTING), 1000, 1)
     lying = [Sent(kind, b"\x00" * len(payload)) for kind, payload in stream.sent]
     stream.sent = lying

@@ -187,7 +187,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
 }
 
 
-def test_every_published_packet_says_what_is_published() -> None:
+def test_published_packets_decode_as_published() -> None:
     seen: Counter[str] = Counter()
     for name, nominal, payload, says in captures.expected():
         if says["type"] not in RULES:
@@ -207,12 +207,12 @@ def test_every_published_packet_says_what_is_published() -> None:
     assert sum(seen.values()) > 4500
 
 
-def test_the_inverter_is_named() -> None:
+def test_inverter_model() -> None:
     payload = captures.lines(captures.INVERTING)[0].data
     assert page("inverter", Packet(payload, 48))["magnum_inverter_info"] == "MS4448PAE 5.1 parallel_master 48"
 
 
-def test_a_classic_packet_has_no_stack_no_amperes_and_no_hertz() -> None:
+def test_classic_packet_has_fewer_fields() -> None:
     payload = bytes.fromhex("02000082000066B3008022232E292323")
     told = page("inverter", Packet(payload, 12))
     assert told["magnum_inverter_info"] == "MS2012 3.4 unknown 12"
@@ -220,7 +220,7 @@ def test_a_classic_packet_has_no_stack_no_amperes_and_no_hertz() -> None:
     assert not told.keys() & {f"magnum_inverter_{name}" for name in absent}
 
 
-def test_a_thinking_battery_monitor_keeps_all_but_its_state_of_charge() -> None:
+def test_thinking_monitor_has_no_soc() -> None:
     payload = bytearray(bytes.fromhex("81550991FFBC089B0C77FFC0E10F00390A01"))
     assert page("bmk", Packet(bytes(payload)))["magnum_bmk_soc_ratio"] == 0.85
     payload[1] = 255
@@ -235,7 +235,7 @@ def test_a_thinking_battery_monitor_keeps_all_but_its_state_of_charge() -> None:
     ("state", "magnitude", "amperes"),
     [(0x08, 38, 38), (0x40, 23, -23), (0x00, 0, 0), (0x40, 0, 0), (0x00, 5, None), (0x99, 5, None), (0x0A, 7, -7)],
 )
-def test_direct_current_takes_its_sign_from_the_state(state: int, magnitude: int, amperes: float | None) -> None:
+def test_dc_sign_follows_the_state(state: int, magnitude: int, amperes: float | None) -> None:
     payload = bytearray(captures.lines(captures.INVERTING)[0].data)
     payload[inverter.STATE] = state
     payload[4:6] = magnitude.to_bytes(2, "big")
@@ -246,7 +246,7 @@ def test_direct_current_takes_its_sign_from_the_state(state: int, magnitude: int
     ("state", "grid", "through", "load"),
     [(0x40, 0, 12, 12), (0x08, 30, 18, 12), (0x00, 4, 0, 4), (0x0B, 10, 15, 25), (0x08, 3, 4, 0), (0x50, 1, 1, None)],
 )
-def test_load_amperes_are_worked_out_by_state(state: int, grid: int, through: int, load: float | None) -> None:
+def test_load_amperes_by_state(state: int, grid: int, through: int, load: float | None) -> None:
     payload = bytearray(captures.lines(captures.INVERTING)[0].data)
     payload[inverter.STATE], payload[16], payload[17] = state, grid, through
     told = page("inverter", Packet(bytes(payload), 48))
@@ -254,7 +254,7 @@ def test_load_amperes_are_worked_out_by_state(state: int, grid: int, through: in
     assert told.get("magnum_inverter_ac_output_watts") == (None if load is None else load * payload[6])
 
 
-def test_an_unknown_state_keeps_its_code() -> None:
+def test_unknown_state_keeps_its_code() -> None:
     payload = bytearray(captures.lines(captures.INVERTING)[0].data)
     payload[inverter.STATE], payload[inverter.FAULT] = 0x60, 0x77
     told = page("inverter", Packet(bytes(payload), 48))
@@ -264,13 +264,13 @@ def test_an_unknown_state_keeps_its_code() -> None:
 
 
 @pytest.mark.parametrize(("nominal", "volts"), [(12, 10.0), (24, 10.0), (48, 20.0), (None, None)])
-def test_low_battery_cutout_is_doubled_on_48_volts_only(nominal: int | None, volts: float | None) -> None:
+def test_low_battery_cutout_at_48_volts(nominal: int | None, volts: float | None) -> None:
     payload = bytearray(bytes.fromhex(captures.vector("pymagnum-allpackets-REMOTE_A0")["segments"][0]["hex"]))
     payload[9] = 100
     assert page("remote_a0", Packet(bytes(payload), nominal)).get("magnum_remote_low_battery_cutout_volts") == volts
 
 
-def test_what_is_off_is_absent() -> None:
+def test_disabled_setting_is_absent() -> None:
     payload = bytes.fromhex("00002808640A280000C89B840C1400000000000AA2")
     told = page("remote_a2", Packet(payload, 24))
     assert not [metric for metric in told if "generator_start_amperes" in metric or "soc" in metric]
@@ -281,13 +281,13 @@ def test_what_is_off_is_absent() -> None:
     assert told["magnum_remote_generator_max_run_seconds"] == 2 * 3600
 
 
-def test_delays_are_seconds_or_with_bit_seven_minutes() -> None:
+def test_delay_byte() -> None:
     payload = bytearray(bytes.fromhex("00003C04500F170601C8A58601001C1C8746F814A1"))
     told = page("remote_a1", Packet(bytes(payload), 24))
     assert told["magnum_remote_generator_stop_volts_delay_seconds"] == 120 * 60
 
 
-def test_an_unlisted_model_is_scaled_only_when_the_battery_agrees() -> None:
+def test_unlisted_model_is_scaled_by_the_battery() -> None:
     assert inverter_models.nominal_volts(0x76, 50.0) == 48
     assert inverter_models.nominal_volts(0x76, 25.0) is None
     assert inverter_models.nominal_volts(0x5C, 25.0) == 24
@@ -315,19 +315,19 @@ AGS_NAMES = """not_connected, off, ready, manual_run, ac_in, quiet_time, start_t
         ("ags_a1", "magnum_ags_state", AGS_NAMES),
     ],
 )
-def test_label_values_are_those_that_rules_and_dashboards_rely_on(kind: str, metric: str, label_values: str) -> None:
+def test_label_values_of_the_contract(kind: str, metric: str, label_values: str) -> None:
     payload = bytes.fromhex("A102343A007F" if kind == "ags_a1" else "400001EC000976B6010033152C1F73010003025800")
     samples = decode(packet_kinds.KINDS[kind].fields, Packet(payload, 48))
     assert [sample.labels[0] for sample in samples if sample.metric == metric] == label_values.replace(",", " ").split()
 
 
-def test_the_generator_runs_in_some_states_only() -> None:
+def test_generator_running_by_state() -> None:
     running = {generator_starter.STATES[code] for code in generator_starter.RUNNING}
     assert running.isdisjoint({"off", "ready", "ac_in", "quiet_time", "not_connected"})
     assert not [name for name in running if name.startswith("fault")]
 
 
-def test_the_solar_controller_is_scaled_by_its_own_nominal_volts() -> None:
+def test_solar_scale_by_its_own_volts() -> None:
     battery = bytes.fromhex("C200000200AC0002050B641425")
     assert solar_controller.nominal_volts(Packet(battery)) == 48
     told = page("pt100_c2", Packet(battery))

@@ -46,7 +46,7 @@ def kinds(found: Iterable[tuple[str, bytes]]) -> Counter[str]:
 
 
 @pytest.mark.parametrize("name", captures.ALL)
-def test_captures_give_the_same_frames_in_any_chunks(name: str) -> None:
+def test_captures_in_any_chunks(name: str) -> None:
     data = captures.stream(name)
     first, framer = frames(data, 1)
     for size in (7, 21, 64, 0, len(data)):
@@ -56,7 +56,7 @@ def test_captures_give_the_same_frames_in_any_chunks(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", captures.ALL)
-def test_captures_give_every_packet_that_was_logged_and_none_that_was_not_sent(name: str) -> None:
+def test_captures_give_the_logged_packets(name: str) -> None:
     found, _ = frames(captures.stream(name))
     logged = Counter(line.kind for line in captures.lines(name) if line.kind)
     # one line was logged as a remote packet that is a merge of parts of two
@@ -67,13 +67,13 @@ def test_captures_give_every_packet_that_was_logged_and_none_that_was_not_sent(n
     assert {payload for _, payload in found} <= sent
 
 
-def test_the_long_capture_loses_only_the_packet_that_lost_a_byte() -> None:
+def test_long_capture_loses_one_packet() -> None:
     found, framer = frames(captures.stream(captures.LONG))
     assert len(found) == 5012
     assert framer.discarded == 6
 
 
-def test_junk_between_packets_is_no_damage() -> None:
+def test_junk_is_no_damage() -> None:
     """Synthetic: each seam with the junk that some adapters add."""
     data = bytearray()
     dice = random.Random(3)  # noqa: S311 - it must be repeatable
@@ -85,7 +85,7 @@ def test_junk_between_packets_is_no_damage() -> None:
     assert framer.discarded == 0
 
 
-def test_real_chunks_with_a_packet_cut_at_the_start() -> None:
+def test_packet_cut_at_the_start() -> None:
     vector = captures.vector("pymagnum-issue3-chunks")
     wanted = [bytes.fromhex(packet["hex"]) for packet in vector["expected_packets"]]
     # twice, as two inverter packets alone are no proof
@@ -93,7 +93,7 @@ def test_real_chunks_with_a_packet_cut_at_the_start() -> None:
     assert [payload for _, payload in found][: len(wanted)] == wanted
 
 
-def test_old_inverter_and_old_remote_of_16_bytes() -> None:
+def test_old_inverter_and_old_remote() -> None:
     """A captured pair, repeated; the inverter follows the remote at once."""
     found, framer = frames((REMOTE_CLASSIC + INVERTER_12_CLASSIC + b"\xff") * 8)
     assert kinds(found) == {"inverter": 8, "remote": 8}
@@ -101,7 +101,7 @@ def test_old_inverter_and_old_remote_of_16_bytes() -> None:
     assert framer.nominal_volts == 12
 
 
-def test_an_old_remote_that_answers_late_just_before_the_next_inverter() -> None:
+def test_old_remote_that_answers_late() -> None:
     framer = Framer()
     found: list[Frame] = []
     for _ in range(8):
@@ -112,7 +112,7 @@ def test_an_old_remote_that_answers_late_just_before_the_next_inverter() -> None
     assert kinds((frame.kind, frame.payload) for frame in found) == {"inverter": 8, "remote": 8}
 
 
-def test_old_inverter_with_a_new_remote() -> None:
+def test_old_inverter_and_new_remote() -> None:
     """Synthetic: captured packets of two systems together."""
     remote = bytes.fromhex("00003C04500F170601C8A5860100073614006E00A0")
     found, _ = frames((INVERTER_12_CLASSIC + b"\xfe" + remote + bytes.fromhex("A102343A007A")) * 8)
@@ -121,19 +121,19 @@ def test_old_inverter_with_a_new_remote() -> None:
 
 @pytest.mark.parametrize("packet", [INVERTER_48, INVERTER_12_CLASSIC], ids=["21", "16"])
 @pytest.mark.parametrize("junk", [b"", b"\xff", b"\xfe\xff"])
-def test_a_system_without_remote(packet: bytes, junk: bytes) -> None:
+def test_no_remote(packet: bytes, junk: bytes) -> None:
     found, _ = frames((packet + junk) * 6)
     assert found == [("inverter", packet)] * 6
 
 
-def test_a_remote_that_is_plugged_in_later_is_learnt() -> None:
+def test_remote_plugged_in_later() -> None:
     remote = bytes.fromhex("0005DA8A643C200600D2FF880014011311007300A0")
     found, _ = frames(INVERTER_48 * 6 + (INVERTER_48 + remote) * 6)
     assert kinds(found)["inverter"] == 12
     assert kinds(found)["remote_a0"] >= 5
 
 
-def test_changed_settings_count_from_their_second_packet() -> None:
+def test_changed_settings_need_two_packets() -> None:
     old = bytes.fromhex("0005DA8A643C200600D2FF880014011311007300A0")
     new = bytes.fromhex("0005DA8A503C200600D2FF880014011311007300A0")
     found, framer = frames((INVERTER_48 + old) * 6 + (INVERTER_48 + new) * 6)
@@ -143,7 +143,7 @@ def test_changed_settings_count_from_their_second_packet() -> None:
     assert framer.resyncs == 0
 
 
-def test_an_unlisted_model_needs_five_in_step() -> None:
+def test_unlisted_model_needs_five_packets() -> None:
     packet = inverter(b14=0x76)
     assert kinds(frames(packet * 4)[0])["inverter"] == 0
     found, framer = frames(packet * 5)
@@ -153,17 +153,17 @@ def test_an_unlisted_model_needs_five_in_step() -> None:
     assert framer.nominal_volts == 48
 
 
-def test_a_state_that_nobody_has_listed_is_kept_once_the_inverter_is_known() -> None:
+def test_unlisted_state_of_a_known_inverter() -> None:
     found, _ = frames(INVERTER_48 * 4 + inverter(b0=0x60) * 3 + INVERTER_48)
     assert found.count(("inverter", inverter(b0=0x60))) == 3
 
 
-def test_nothing_before_three_inverters_in_step() -> None:
+def test_no_frame_before_three_inverters() -> None:
     assert frames(INVERTER_48 * 2)[0] == []
     assert len(frames(INVERTER_48 * 3)[0]) == 3
 
 
-def test_a_second_inverter_is_named_and_not_mixed_in() -> None:
+def test_second_inverter_is_reported() -> None:
     other = inverter(b10=0x3D, b15=2)
     found, framer = frames(INVERTER_48 * 5 + (INVERTER_48 * 3 + other) * 12)
     assert ("inverter", other) not in found
@@ -171,7 +171,7 @@ def test_a_second_inverter_is_named_and_not_mixed_in() -> None:
     assert str(Identity.of(other)) == "MS4448PAE 6.1 parallel_slave"
 
 
-def test_an_inverter_that_takes_the_other_ones_place_is_found() -> None:
+def test_inverter_replaced_by_another() -> None:
     other = inverter(b14=0x6B, b3=0xF6, b2=0)
     found, framer = frames(INVERTER_48 * 5 + other * 60)
     assert framer.identity == Identity.of(other)
@@ -179,7 +179,7 @@ def test_an_inverter_that_takes_the_other_ones_place_is_found() -> None:
     assert found.count(("inverter", other)) > 15
 
 
-def test_a_remote_alone_is_no_bus() -> None:
+def test_remote_alone_is_no_bus() -> None:
     remote = bytes.fromhex("0005DA8A643C200600D2FF880014011311007300A0")
     found, framer = frames((INVERTER_48 + remote) * 5 + remote * 100 + bytes(5000))
     assert kinds(found)["inverter"] == 5
@@ -187,7 +187,7 @@ def test_a_remote_alone_is_no_bus() -> None:
     assert framer.identity is None
 
 
-def test_loss_in_mid_stream_costs_less_than_half_a_second() -> None:
+def test_loss_costs_under_half_a_second() -> None:
     """Five cycles are about 0.6 s; all but the damaged one come."""
     lines = [line for line in captures.lines(captures.INVERTING) if line.kind]
     data = b"".join(line.data for line in lines)
@@ -203,7 +203,7 @@ def test_silence_ends_the_last_packet() -> None:
     assert len(frames(data)[0]) == 4
 
 
-def test_silence_in_the_middle_of_a_packet_changes_nothing() -> None:
+def test_silence_inside_a_packet() -> None:
     data = captures.stream(captures.STANDBY)
     framer = Framer()
     found: list[Frame] = []
@@ -213,7 +213,7 @@ def test_silence_in_the_middle_of_a_packet_changes_nothing() -> None:
     assert [(frame.kind, frame.payload) for frame in found] == frames(data)[0]
 
 
-def test_a_frame_has_the_time_at_which_its_end_arrived() -> None:
+def test_frame_time_is_its_end() -> None:
     framer = Framer()
     framer.feed(INVERTER_48 * 4, 1.0)
     framer.feed(INVERTER_48[:20], 2.0)
@@ -221,7 +221,7 @@ def test_a_frame_has_the_time_at_which_its_end_arrived() -> None:
     assert before.at == 3.0
 
 
-def test_exchanged_wires_are_said_and_never_decoded() -> None:
+def test_swapped_wires_are_never_decoded() -> None:
     framer = Framer()
     for number in range(6):
         vector = captures.vector(f"pymagnum-swapped-AB-{number}")
@@ -232,7 +232,7 @@ def test_exchanged_wires_are_said_and_never_decoded() -> None:
     assert not framer.swapped, "and it is over when packets come"
 
 
-def test_straight_wires_are_not_called_exchanged() -> None:
+def test_straight_wires_are_not_swapped() -> None:
     for name in captures.ALL:
         framer = Framer()
         framer.feed(captures.stream(name)[:300:2], 0.0)
@@ -241,7 +241,7 @@ def test_straight_wires_are_not_called_exchanged() -> None:
 
 @given(st.lists(st.binary(max_size=90), max_size=60), st.booleans())
 @settings(max_examples=150, deadline=None)
-def test_any_bytes_neither_raise_nor_fill_memory(pieces: list[bytes], locked: bool) -> None:  # noqa: FBT001 - hypothesis gives it
+def test_any_bytes_are_safe(pieces: list[bytes], locked: bool) -> None:  # noqa: FBT001 - hypothesis gives it
     framer = Framer()
     if locked:
         framer.feed(captures.stream(captures.INVERTING), 0.0)
@@ -268,7 +268,7 @@ def test_any_cut_gives_the_same_frames(data: st.DataObject) -> None:
 
 
 @pytest.mark.slow
-def test_ten_million_random_bytes_hold_no_frame() -> None:
+def test_random_bytes_hold_no_frame() -> None:
     dice = random.Random(11)  # noqa: S311 - it must be repeatable
     framer = Framer()
     for _ in range(10_000):

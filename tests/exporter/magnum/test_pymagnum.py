@@ -369,7 +369,7 @@ def test_solar_controller_second_packet(numbers: bytes) -> None:
     compare("pt100_c2", pt100device.PT100Device(), b"\xc2\x00" + numbers, 48, PT_C2)
 
 
-def test_the_same_models_faults_and_states_are_listed() -> None:
+def test_same_models_faults_and_states() -> None:
     theirs = inverterdevice.InverterDevice
     assert set(theirs.inverter_models.items()) == {
         (code, name) for code, (name, _) in inverter_models.MODELS.items() if code != 0x3C

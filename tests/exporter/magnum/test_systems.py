@@ -12,13 +12,13 @@ from tests.exporter.magnum.test_framing import frames
 
 
 @pytest.mark.parametrize("steady", [False, True], ids=["changing", "steady"])
-def test_a_few_hundred_systems(steady: bool) -> None:  # noqa: FBT001
+def test_hundreds_of_systems(steady: bool) -> None:  # noqa: FBT001
     check(range(300), steady=steady)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("steady", [False, True], ids=["changing", "steady"])
-def test_three_thousand_systems(steady: bool) -> None:  # noqa: FBT001
+def test_thousands_of_systems(steady: bool) -> None:  # noqa: FBT001
     check(range(3000), steady=steady)
 
 

@@ -11,7 +11,7 @@ def packet(soc: int, volts: int, amperes: int) -> bytes:
     return bytes([0x81, soc]) + volts.to_bytes(2, "big") + amperes.to_bytes(2, "big", signed=True)
 
 
-def test_the_first_packet_alone_proves_nothing() -> None:
+def test_first_packet_confirms_nothing() -> None:
     voter = Voter(Rule(patience=None))
     assert voter.vote(b"\1\2", 0.0, clean=True) is None
     assert voter.vote(b"\1\3", 0.1, clean=True) is None
@@ -20,14 +20,14 @@ def test_the_first_packet_alone_proves_nothing() -> None:
     assert proven.payload == b"\1\3"
 
 
-def test_on_a_noisy_line_it_takes_three() -> None:
+def test_noisy_line_needs_three() -> None:
     voter = Voter(Rule(patience=None))
     answers = [voter.vote(b"\1\2", second, clean=False) for second in (0.0, 1.0, 2.0)]
     assert answers[:2] == [None, None]
     assert answers[2] is not None
 
 
-def test_each_number_is_proven_by_itself() -> None:
+def test_each_value_is_confirmed_alone() -> None:
     voter = Voter(BATTERY)
     voter.vote(packet(85, 2449, -68), 0.0, clean=True)
     proven = voter.vote(packet(85, 2451, -68), 1.0, clean=True)
@@ -37,7 +37,7 @@ def test_each_number_is_proven_by_itself() -> None:
     assert not proven.has(2, 2), "the volts have been seen once"
 
 
-def test_a_flipped_bit_is_held_back_and_the_last_proven_number_stays_a_while() -> None:
+def test_flipped_bit_keeps_the_last_value() -> None:
     voter = Voter(BATTERY)
     for second in range(3):
         voter.vote(packet(85, 2449, -68), float(second), clean=False)
@@ -50,7 +50,7 @@ def test_a_flipped_bit_is_held_back_and_the_last_proven_number_stays_a_while() -
     assert not proven.has(1), "but not for ever"
 
 
-def test_a_number_near_the_last_one_is_let_through_on_a_clean_line() -> None:
+def test_near_value_passes_on_a_clean_line() -> None:
     voter = Voter(Rule(wide=(2, 4), varying={2: Tolerance(10)}))
     voter.vote(packet(85, 2449, -68), 0.0, clean=True)
     proven = voter.vote(packet(85, 2459, -68), 1.0, clean=True)
@@ -61,7 +61,7 @@ def test_a_number_near_the_last_one_is_let_through_on_a_clean_line() -> None:
     assert proven.payload == packet(85, 2459, -68), "on a noisy line it is the last one proven"
 
 
-def test_a_number_that_never_repeats_is_let_through_on_a_clean_line_as_the_median_of_three() -> None:
+def test_restless_value_passes_as_median() -> None:
     voter = Voter(BATTERY)
     assert voter.vote(packet(85, 2449, -1), 0.0, clean=True) is None
     voter.vote(packet(85, 2449, 3), 1.0, clean=True)
@@ -75,13 +75,13 @@ def test_a_number_that_never_repeats_is_let_through_on_a_clean_line_as_the_media
     assert not proven.has(4, 2)
 
 
-def test_what_is_long_ago_proves_nothing() -> None:
+def test_old_packets_confirm_nothing() -> None:
     voter = Voter(Rule(patience=None))
     voter.vote(b"\1", 0.0, clean=True)
     assert voter.vote(b"\1", 31.0, clean=True) is None
 
 
-def test_whole_packets_first_then_after_patience_number_by_number() -> None:
+def test_whole_packets_first_then_values() -> None:
     voter = Voter(Rule(patience=4))
     voter.vote(b"\0\0", 0.0, clean=True)
     results = [voter.vote(bytes([1, number]), 0.1 * number, clean=True) for number in range(1, 6)]
@@ -91,13 +91,13 @@ def test_whole_packets_first_then_after_patience_number_by_number() -> None:
     assert not results[3].has(1)
 
 
-def test_a_number_that_climbs_with_every_packet_is_proven_by_its_neighbours() -> None:
+def test_climbing_value_is_confirmed() -> None:
     voter = Voter(Rule(trending={1: Tolerance(2)}))
     answers = [voter.vote(packet(soc, 2449, -68), second, clean=True) for second, soc in enumerate((40, 39, 38, 36))]
     assert [answer.payload[1] for answer in answers if answer is not None and answer.has(1)] == [39, 38]
 
 
-def test_but_not_on_a_noisy_line_nor_when_it_turns_or_leaps() -> None:
+def test_climbing_value_that_turns_or_leaps() -> None:
     for numbers, clean in (((40, 39, 38), False), ((40, 39, 40), True), ((40, 44, 45), True)):
         voter = Voter(Rule(trending={1: Tolerance(2)}, memory=2))
         last = None

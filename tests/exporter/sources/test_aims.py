@@ -76,16 +76,16 @@ def test_captured_replies(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in ODD if name != "q1_edge_dashes"])
-def test_captured_lines_that_are_no_state(name: str) -> None:
+def test_captured_lines_without_a_state(name: str) -> None:
     """v:q1_edge_*: refusals, echoes and cut lines are no data."""
     assert state(line(name)) is None
 
 
-def test_refusals_are_known() -> None:
+def test_refusals() -> None:
     assert {name for name in ODD if refuses(line(name))} == {"q1_edge_nak", "q1_edge_paren_nak", "q1_edge_ack"}
 
 
-def test_dashes_leave_out_one_field_each() -> None:
+def test_dashes_leave_out_a_field() -> None:
     """v:q1_edge_dashes."""
     reply = state(line("q1_edge_dashes"))
     assert reply is not None
@@ -120,7 +120,7 @@ def test_cells_by_the_ratings(cell: float, rated: float, count: int | None) -> N
 
 
 @given(st.binary(max_size=80), st.booleans())
-def test_any_line_is_a_reply_or_not_but_never_an_accident(data: bytes, begins: bool) -> None:  # noqa: FBT001
+def test_any_line_is_safe(data: bytes, begins: bool) -> None:  # noqa: FBT001
     found = b"(" + data if begins else data
     for reply, known in ((state(found), STATE), (ratings(b"#" + data), RATINGS)):
         if reply is not None:
@@ -128,7 +128,7 @@ def test_any_line_is_a_reply_or_not_but_never_an_accident(data: bytes, begins: b
 
 
 @given(st.lists(st.from_regex(r"[0-9.\-]{1,6}", fullmatch=True), min_size=7, max_size=7), st.integers(0, 255))
-def test_any_words_in_the_right_number_are_told_or_left_out(words: list[str], status: int) -> None:
+def test_any_words_are_safe(words: list[str], status: int) -> None:
     reply = state(f"({' '.join(words)} {status:08b}".encode())
     assert reply is not None
     values = told(reply)
@@ -167,7 +167,7 @@ def commands(device: SerialDevice) -> list[bytes]:
     return list(device.writes)
 
 
-def test_state_and_ratings_come_out() -> None:
+def test_state_and_ratings_on_the_page() -> None:
     with (
         SerialDevice(device_that({b"Q1": b" " + STATE_REPLY, b"F": RATING_REPLY})) as device,
         running({"aims": options(device)}) as watch,
@@ -183,7 +183,7 @@ def test_state_and_ratings_come_out() -> None:
         assert commands(device).count(b"F\r") == 1
 
 
-def test_cells_can_be_said() -> None:
+def test_cells_in_the_configuration() -> None:
     with (
         SerialDevice(device_that({b"Q1": STATE_REPLY})) as device,
         running({"aims": options(device, cells=24)}) as watch,
@@ -195,7 +195,7 @@ def test_cells_can_be_said() -> None:
 @pytest.mark.parametrize(
     "to_q1", [b"Q1\r", b"NAK\r", b"(NAK\r", b"", b"Q1\rQ1\r", b"(231.0 000.0 231.0 003 49.0 13.7 30.8 000010"]
 )
-def test_other_dialect_is_found_and_kept(to_q1: bytes) -> None:
+def test_other_dialect_is_kept(to_q1: bytes) -> None:
     with (
         SerialDevice(device_that({b"Q1": to_q1, b"QS": STATE_REPLY, b"F": RATING_REPLY})) as device,
         running({"aims": options(device)}) as watch,
@@ -205,7 +205,7 @@ def test_other_dialect_is_found_and_kept(to_q1: bytes) -> None:
         assert commands(device).count(b"Q1\r") == 1
 
 
-def test_odd_forms_of_one_reply() -> None:
+def test_reply_forms() -> None:
     forms = [STATE_REPLY, b" " + STATE_REPLY, STATE_REPLY + b"\0", b"Q1\r" + STATE_REPLY, b"\0\0" + STATE_REPLY]
     forms += [STATE_REPLY[:-1] + b"  \r", STATE_REPLY.replace(b" ", b"  "), b"\n" + STATE_REPLY]
     for form in forms:
@@ -215,7 +215,7 @@ def test_odd_forms_of_one_reply() -> None:
             assert watch.value("aims_battery_cell_volts", "aims") == 2.05
 
 
-def test_nothing_but_three_questions_is_ever_sent_each_in_one_write() -> None:
+def test_only_three_requests_are_sent() -> None:
     silent: Hear = lambda _heard: b""  # noqa: E731 - a device that only listens
     with SerialDevice(silent) as device, running({"aims": options(device)}) as watch:
         watch.until("aims_read_failures_total", "aims", lambda value: (value or 0) >= 1, 15)
@@ -225,7 +225,7 @@ def test_nothing_but_three_questions_is_ever_sent_each_in_one_write() -> None:
 
 
 @pytest.mark.parametrize("said", [b"", b"NAK\r", b"(NAK\r", b"\xff" * 40 + b"\r", b"(\r", STATE_REPLY[:40]])
-def test_bad_device_goes_absent_and_is_said_once(said: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_bad_device_is_logged_once(said: bytes, caplog: pytest.LogCaptureFixture) -> None:
     with (
         SerialDevice(device_that({b"Q1": STATE_REPLY})) as device,
         SerialDevice(device_that({b"Q1": STATE_REPLY})) as other,
@@ -243,7 +243,7 @@ def test_bad_device_goes_absent_and_is_said_once(said: bytes, caplog: pytest.Log
         watch.until("aims_up", "bad", up)
 
 
-def test_state_from_before_is_not_taken_for_the_present_one() -> None:
+def test_late_reply_is_not_taken() -> None:
     """A device that stops, then answers everything that it was asked, in order."""
     old = STATE_REPLY.replace(b"111.0", b"099.0")
     answer = device_that({b"Q1": STATE_REPLY, b"F": RATING_REPLY})
@@ -297,5 +297,5 @@ def test_adapter_on_the_network() -> None:
         assert watch.value("aims_input_volts", "aims") == 111
 
 
-def test_status_bits_are_all_named() -> None:
+def test_status_bits_are_named() -> None:
     assert sum(fields.STATUS) == 0xFF

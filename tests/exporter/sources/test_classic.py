@@ -128,7 +128,7 @@ def info(watch: Watch) -> Mapping[str, str]:
     return next(dict(labels) for name, labels in watch.page() if name == "classic_info")
 
 
-def test_dump_2020_comes_out_through_a_real_server() -> None:
+def test_dump_of_2020() -> None:
     """v:classic_dump_2020."""
     expect = vector("classic_dump_2020")["expect"]
     with pymodbus_server(dump_2020(), 10) as port, running({"classic": source(port)}) as watch:
@@ -149,7 +149,7 @@ def test_dump_2020_comes_out_through_a_real_server() -> None:
             assert watch.value("classic_flags", "classic", flag=name) == bool(flags & bit)
 
 
-def test_readme_2025_comes_out_with_its_whizbang() -> None:
+def test_readme_of_2025_with_whizbang() -> None:
     """v:classic_readme_2025."""
     with (
         pymodbus_server(readme_2025(), 10) as port,
@@ -169,7 +169,7 @@ def test_readme_2025_comes_out_with_its_whizbang() -> None:
         assert watch.page()["battery_soc_ratio", ()] == 1
 
 
-def test_registers_of_the_2017_log() -> None:
+def test_log_of_2017() -> None:
     """v:classic_sql_log_2017: float stages, a current out of the battery, and rows that agree with their registers."""
     for row in vector("classic_sql_log_2017")["rows"]:
         stage = int(row["r4120_stage"].rstrip(")").rpartition("(")[2])
@@ -192,7 +192,7 @@ def test_registers_of_the_2017_log() -> None:
         assert told["classic_flags", ("unlock_jumper_missing",)] == 1
 
 
-def test_comment_of_a_12_volt_classic() -> None:
+def test_twelve_volt_classic() -> None:
     """v:classic_mqtt_comment_12v: 8.1 degrees while the sensor's flag is clear; net is not the totals' difference."""
     told = vector("classic_mqtt_comment_12v")["decoded_by_source"]
     wire = readme_2025() | {
@@ -221,7 +221,7 @@ def test_comment_of_a_12_volt_classic() -> None:
     assert values["classic_whizbang_shunt_celsius"] == 10
 
 
-def test_register_n_is_asked_for_as_n_less_one() -> None:
+def test_register_n_is_address_n_minus_1() -> None:
     """v:classic_offby_one: address 4121 is register 4122, the volts without load; address 4119 is stage and state."""
     reads = vector("classic_offby_one")["reads"]
     wire = dump_2020() | {4121: 0x02BC, 4119: int(reads[1]["value"], 16)}
@@ -235,7 +235,7 @@ def test_register_n_is_asked_for_as_n_less_one() -> None:
     assert {4100 + 44, 4209, 4243, 4360, 16386} <= set(asked)
 
 
-def test_only_reads_are_sent_few_at_a_time_and_on_one_connection() -> None:
+def test_only_few_reads_on_one_connection() -> None:
     with TcpDevice(from_registers(readme_2025())) as device, running({"classic": source(device.port)}):
         wait_until(lambda: device.connections >= 3, 10, "three readings")
         assert device.most_open == 1
@@ -257,7 +257,7 @@ def test_every_field_is_in_a_block() -> None:
     [{4164: 0x0011}, {4103: 14}, {4380: 0}, {4372: 0}],
     ids=["another aux function", "bad checksum", "no total", "zero beside a full remainder"],
 )
-def test_state_of_charge_needs_every_sign_of_a_whizbang(change: dict[int, int]) -> None:
+def test_soc_needs_a_whizbang(change: dict[int, int]) -> None:
     with (
         TcpDevice(from_registers(readme_2025() | change)) as device,
         running({"classic": source(device.port)}, judged=["classic"]) as watch,
@@ -268,7 +268,7 @@ def test_state_of_charge_needs_every_sign_of_a_whizbang(change: dict[int, int]) 
         assert not [name for name, _ in watch.page() if name.startswith("battery_soc_ratio")]
 
 
-def test_zero_counts_beside_nearly_nothing() -> None:
+def test_zero_soc_of_a_nearly_empty_battery() -> None:
     found = whizbang.SOC.value(record(readme_2025() | {4372: 0, 4376: 3, 4380: 400}))
     assert found == 0
 
@@ -283,7 +283,7 @@ def test_battery_temperature_needs_a_sensor() -> None:
     assert place.read(record(wire | {4131: 100, 4130: 0x0800})) is None
 
 
-def test_frozen_status_roll_is_stale_although_reads_succeed() -> None:
+def test_frozen_status_roll_is_stale() -> None:
     wire = readme_2025()
     with TcpDevice(from_registers(wire)) as device, running({"classic": source(device.port)}) as watch:
         watch.until("classic_up", "classic", lambda value: value == 1)
@@ -295,7 +295,7 @@ def test_frozen_status_roll_is_stale_although_reads_succeed() -> None:
         assert watch.value("classic_battery_volts", "classic") == 55.1
 
 
-def test_block_that_a_model_lacks_is_absent_and_the_rest_is_there(caplog: pytest.LogCaptureFixture) -> None:
+def test_missing_block_is_absent(caplog: pytest.LogCaptureFixture) -> None:
     wire = {at: word for at, word in readme_2025().items() if not 4360 <= at < 4382 and at < 16384}
     with TcpDevice(from_registers(wire)) as device, running({"classic": source(device.port)}) as watch:
         watch.until("classic_up", "classic", lambda value: value == 1)
@@ -325,7 +325,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_bad_device_goes_absent_and_another_does_not_notice(bad: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_bad_device_goes_absent_alone(bad: str, caplog: pytest.LogCaptureFixture) -> None:
     good_wire = readme_2025()
 
     def ticking(unit: int, request: bytes) -> bytes | None:
@@ -355,7 +355,7 @@ def test_bad_device_goes_absent_and_another_does_not_notice(bad: str, caplog: py
         watch.until("classic_up", "bad", lambda value: value == 1, 15)
 
 
-def test_dead_host_is_absent_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_dead_host_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     with TcpDevice(from_registers({})) as device:
         port = device.port
     with running({"dead": source(port)}) as watch:
@@ -366,7 +366,7 @@ def test_dead_host_is_absent_and_said_once(caplog: pytest.LogCaptureFixture) -> 
 
 
 @given(st.binary(min_size=600, max_size=600), st.sets(st.integers(0, 299), max_size=20))
-def test_any_registers_decode_without_an_exception(data: bytes, gone: set[int]) -> None:
+def test_any_registers_decode(data: bytes, gone: set[int]) -> None:
     words = struct.unpack(">300H", data)
     wire = {4100 + index: word for index, word in enumerate(words) if index not in gone}
     seen = record(wire)
@@ -376,7 +376,7 @@ def test_any_registers_decode_without_an_exception(data: bytes, gone: set[int]) 
     registers.full(seen)
 
 
-def test_mbpoll_reads_the_same_server() -> None:
+def test_mbpoll_reads_the_same() -> None:
     """The server of these tests is read by a client that is neither ours nor pymodbus."""
     mbpoll = shutil.which("mbpoll")
     if mbpoll is None:

@@ -57,7 +57,7 @@ def test_pylontech_stacks(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["pylontech_3", "pylontech_4"])
-def test_other_pylontech_replies_are_whole_frames_without_measurements(name: str) -> None:
+def test_pylontech_frames_without_readings(name: str) -> None:
     """v:pylontech_3, v:pylontech_4: replies to other commands, which are never sent."""
     with pytest.raises(ContentError):
         pylontech(decode(line(name), ASK_PYLONTECH).info + b"\x00")
@@ -80,7 +80,7 @@ def test_pace() -> None:
     assert module.ratio == pytest.approx(expect["soc_percent_computed"] / 100, abs=0.0005)
 
 
-def test_pace_requests_are_the_captured_ones() -> None:
+def test_pace_requests_as_captured() -> None:
     """v:pace_ascii_analog: the request, byte for byte."""
     assert ASK_PACE.encode() == vector("pace_ascii_analog")["request_ascii"].replace("\\r", "\r").encode()
 
@@ -103,7 +103,7 @@ def test_seplos_v2() -> None:
     assert list(module.celsius) == expect["temps_c"]
 
 
-def test_a_stack_with_a_module_that_does_not_know_has_no_state_of_charge() -> None:
+def test_stack_with_an_unknown_soc() -> None:
     known = Module(cell_volts=(), celsius=(), amperes=-1, volts=50, remaining=25, full=50, cycles=1)
     lost = Module(cell_volts=(), celsius=(), amperes=0, volts=0, remaining=0, full=0, cycles=0)
     assert charge((known, known)).ratio == 0.5
@@ -119,7 +119,7 @@ FRAMES = [name for name in every() if name.startswith(("pylontech_", "pace_ascii
 
 @pytest.mark.parametrize("name", FRAMES)
 @given(place=st.integers(1, 200), digit=st.sampled_from(b"0123456789ABCDEF"))
-def test_no_single_damaged_digit_passes(name: str, place: int, digit: int) -> None:
+def test_damaged_digit_is_refused(name: str, place: int, digit: int) -> None:
     request = ASK_PACE if name.startswith("pace") else ASK_PYLONTECH
     good = bytearray(line(name))
     decode(bytes(good), request)
@@ -131,7 +131,7 @@ def test_no_single_damaged_digit_passes(name: str, place: int, digit: int) -> No
 
 
 @given(st.binary(max_size=400), st.sampled_from(list(DIALECTS.values())))
-def test_any_bytes_are_an_answer_or_a_known_error(data: bytes, dialect: object) -> None:
+def test_any_bytes_are_safe(data: bytes, dialect: object) -> None:
     assert dialect in DIALECTS.values()
     with pytest.raises(FrameError):
         decode(data, ASK_PYLONTECH)
@@ -145,12 +145,12 @@ def test_any_bytes_are_an_answer_or_a_known_error(data: bytes, dialect: object) 
 
 
 @given(st.binary(max_size=200), st.integers(0, 255), st.integers(0, 255))
-def test_what_is_encoded_is_decoded(info: bytes, version: int, address: int) -> None:
+def test_encode_and_decode(info: bytes, version: int, address: int) -> None:
     frame = Frame(version, address, 0, info)
     assert decode(frame.encode()[:-1], frame) == frame
 
 
-def test_refusal_says_why() -> None:
+def test_refusal_gives_its_reason() -> None:
     refusal = Frame(0x20, 2, 4).encode()[:-1]
     with pytest.raises(FrameError, match="a command it does not know"):
         decode(refusal, ASK_PYLONTECH)
@@ -159,7 +159,7 @@ def test_refusal_says_why() -> None:
 
 
 @pytest.mark.parametrize("echo", [False, True])
-def test_stack_comes_out_on_the_page(echo: bool, caplog: pytest.LogCaptureFixture) -> None:  # noqa: FBT001
+def test_stack_on_the_page(echo: bool, caplog: pytest.LogCaptureFixture) -> None:  # noqa: FBT001
     answering = [line("pylontech_1") + b"\r"]
 
     def hear(heard: bytes) -> bytes:

@@ -70,7 +70,7 @@ def all_up(watch: Watch) -> bool:
 FAMILIES = (("classic", "classic"), ("modbus", "bms"), ("aims", "aims"))
 
 
-def test_all_devices_come_out_side_by_side(site: Simulator, folder: Path) -> None:
+def test_all_devices_together(site: Simulator, folder: Path) -> None:
     with running(sources(site, folder), judged=["classic", "bms"]) as watch:
         wait_until(lambda: all_up(watch), 15, "all devices")
         volts = pytest.approx(site.state()["battery"]["volts"], abs=0.3)
@@ -101,7 +101,7 @@ def test_all_devices_come_out_side_by_side(site: Simulator, folder: Path) -> Non
         *(pytest.param(lie, marks=pytest.mark.slow) for lie in ("silent", "exception", "short", "wrong_function")),
     ],
 )
-def test_classic_that_lies_goes_absent_and_comes_back(site: Simulator, folder: Path, lie: str) -> None:
+def test_faulty_classic_goes_and_comes_back(site: Simulator, folder: Path, lie: str) -> None:
     with running(sources(site, folder)) as watch:
         wait_until(lambda: all_up(watch), 15, "all devices")
         site.fault(f"classic_{lie}")
@@ -115,9 +115,7 @@ def test_classic_that_lies_goes_absent_and_comes_back(site: Simulator, folder: P
 
 @pytest.mark.parametrize(("device", "family"), [("bms", "modbus"), ("aims", "aims")])
 @pytest.mark.parametrize("lie", ["dead", "silent", pytest.param("slow", marks=pytest.mark.slow)])
-def test_device_on_a_serial_line_that_is_gone_goes_absent(
-    site: Simulator, folder: Path, device: str, family: str, lie: str
-) -> None:
+def test_missing_serial_line(site: Simulator, folder: Path, device: str, family: str, lie: str) -> None:
     with running(sources(site, folder)) as watch:
         wait_until(lambda: all_up(watch), 15, "all devices")
         site.fault(f"{device}_{lie}")
@@ -127,7 +125,7 @@ def test_device_on_a_serial_line_that_is_gone_goes_absent(
         watch.until(f"{family}_up", device, lambda value: value == 1, 30)
 
 
-def test_devices_that_do_not_know_have_no_state_of_charge(site: Simulator, folder: Path) -> None:
+def test_unknown_soc_is_absent(site: Simulator, folder: Path) -> None:
     with running(sources(site, folder), judged=["classic", "bms"]) as watch:
         wait_until(lambda: all_up(watch), 15, "all devices")
         site.fault("classic_unknown")
@@ -141,7 +139,7 @@ def test_devices_that_do_not_know_have_no_state_of_charge(site: Simulator, folde
 
 
 @pytest.mark.parametrize("profile", ["victron-gx", "pace", "seplos-v3", "renogy", "eg4-ll", "daly"])
-def test_every_battery_over_tcp(tmp_path: Path, profile: str) -> None:
+def test_every_bms_over_tcp(tmp_path: Path, profile: str) -> None:
     bms = {"profile": profile, "listen": "127.0.0.1:0"}
     with Simulator(tmp_path, battery={"soc": 0.42}, bms=bms) as site:
         options = {"type": "modbus", "profile": profile, "url": f"tcp://127.0.0.1:{port_of(site, 'bms')}"}
@@ -157,7 +155,7 @@ def test_every_battery_over_tcp(tmp_path: Path, profile: str) -> None:
             watch.until("modbus_up", "bms", lambda value: value == 1)
 
 
-def test_victron_battery_that_is_lost_is_down(tmp_path: Path) -> None:
+def test_lost_victron_battery_is_down(tmp_path: Path) -> None:
     bms = {"profile": "victron-gx", "listen": "127.0.0.1:0"}
     with Simulator(tmp_path, battery={"soc": 0.42}, bms=bms) as site:
         options = {"type": "modbus", "profile": "victron-gx", "unit_id": 225, "interval": "200ms"}
@@ -170,7 +168,7 @@ def test_victron_battery_that_is_lost_is_down(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["nak", "(nak", "ack", "echo", "truncated"])
-def test_aims_that_answers_with_no_data_is_absent(site: Simulator, folder: Path, form: str) -> None:
+def test_aims_without_data_is_absent(site: Simulator, folder: Path, form: str) -> None:
     with running({"aims": sources(site, folder)["aims"]}) as watch:
         watch.until("aims_up", "aims", lambda value: value == 1)
         site.fault("aims_reply", form)
@@ -179,7 +177,7 @@ def test_aims_that_answers_with_no_data_is_absent(site: Simulator, folder: Path,
 
 
 @pytest.mark.parametrize("form", ["dashes", "nul", "padded"])
-def test_aims_that_answers_in_an_odd_form_is_understood(site: Simulator, folder: Path, form: str) -> None:
+def test_aims_reply_forms(site: Simulator, folder: Path, form: str) -> None:
     site.fault("aims_reply", form)
     with running({"aims": sources(site, folder)["aims"]}) as watch:
         watch.until("aims_up", "aims", lambda value: value == 1)
@@ -196,7 +194,7 @@ def test_aims_in_the_other_dialect(tmp_path: Path) -> None:
             assert watch.value("aims_output_volts", "aims") == 120
 
 
-def test_client_that_is_neither_ours_nor_pymodbus_reads_the_classic(site: Simulator) -> None:
+def test_third_party_client_reads_the_classic(site: Simulator) -> None:
     mbpoll = shutil.which("mbpoll")
     if mbpoll is None:
         pytest.skip("mbpoll is not installed (Debian: mbpoll)")

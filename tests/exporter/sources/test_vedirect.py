@@ -31,7 +31,7 @@ def told(found: Block) -> Mapping[str, float]:
     return {sample.metric: sample.value for sample in decode((*fields.LIVE, *fields.HISTORY), found)}
 
 
-def test_captured_block_of_measurements() -> None:
+def test_captured_measurements() -> None:
     """v:vedirect_bmv702_block1."""
     expect = vector("vedirect_bmv702_block1")["expect"]
     (found,) = Framer().feed(LIVE)
@@ -51,7 +51,7 @@ def test_captured_block_of_measurements() -> None:
     assert (charge.ratio, charge.amperes) == (0.839, -7.625)
 
 
-def test_captured_block_of_history() -> None:
+def test_captured_history() -> None:
     """v:vedirect_bmv702_block2."""
     (found,) = Framer().feed(HISTORY)
     values = told(found)
@@ -76,20 +76,20 @@ def test_negative_temperature() -> None:
     assert told(found)["vedirect_celsius"] == -15
 
 
-def test_message_in_between_does_not_count() -> None:
+def test_message_inside_a_block() -> None:
     cut = LIVE.index(b"SOC")
     (found,) = Framer().feed(LIVE[:cut] + b":7F0ED0071\n" + LIVE[cut:])
     assert found["SOC"] == "839"
 
 
-def test_block_that_was_joined_late_is_passed_over_and_is_no_damage() -> None:
+def test_partial_first_block() -> None:
     framer = Framer()
     assert len(list(framer.feed(LIVE[40:] + LIVE))) == 1
     assert framer.damaged == 0
 
 
 @given(st.integers(0, len(LIVE) - 1), st.integers(1, 255))
-def test_no_single_damaged_byte_gives_another_number(place: int, change: int) -> None:
+def test_damaged_byte_is_refused(place: int, change: int) -> None:
     framer = Framer()
     good = told(next(iter(Framer().feed(LIVE))))
     data = bytearray(LIVE)
@@ -100,7 +100,7 @@ def test_no_single_damaged_byte_gives_another_number(place: int, change: int) ->
 
 
 @given(st.lists(st.binary(max_size=200)))
-def test_any_bytes_are_blocks_or_not_but_never_an_accident(chunks: list[bytes]) -> None:
+def test_any_bytes_are_safe(chunks: list[bytes]) -> None:
     framer = Framer()
     for chunk in chunks:
         for found in framer.feed(chunk):
@@ -109,16 +109,14 @@ def test_any_bytes_are_blocks_or_not_but_never_an_accident(chunks: list[bytes]) 
 
 
 @given(st.lists(st.integers(0, len(LIVE + HISTORY)), max_size=8))
-def test_chunks_make_no_difference(cuts: list[int]) -> None:
+def test_any_chunks(cuts: list[int]) -> None:
     framer, data = Framer(), LIVE + HISTORY
     edges = [0, *sorted(cuts), len(data)]
     found = [each for start, end in itertools.pairwise(edges) for each in framer.feed(data[start:end])]
     assert found == list(Framer().feed(data))
 
 
-def test_port_comes_out_on_the_page_and_goes_absent_when_it_is_silent(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_silent_port_goes_absent(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "LIVE_STALE_AFTER", 2.0)
     monkeypatch.setattr(source.VeDirectSource, "stale_after", 2.0)
     monkeypatch.setattr(source, "SILENT_AFTER", 1.0)
