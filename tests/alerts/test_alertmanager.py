@@ -42,7 +42,7 @@ def test_each_alert_reaches_its_receivers(labels: list[str], receivers: str) -> 
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_the_actuator_receives_all_alerts_at_once_and_again() -> None:
+def test_actuator_route() -> None:
     config = yaml.safe_load(CONFIG.read_text())
     routes = [route for route in config["route"]["routes"] if route["receiver"] == "generator"]
     assert config["route"]["routes"][: len(routes)] == routes, "the actuator's routes come first"

@@ -101,7 +101,7 @@ def test_contract_check_can_fail() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(FOR_THE_ACTUATOR))
-def test_alerts_for_the_actuator_read_nothing_that_outlives_its_cause(name: str) -> None:
+def test_actuator_alerts_end_with_their_cause(name: str) -> None:
     expression = EVERY[name]["expr"]
     assert all(f"{selector.name}[" in expression for selector in selectors(expression)), (
         "an instant selector looks back five minutes when Prometheus was down; a range says how far"

@@ -88,7 +88,7 @@ import importlib.util, pathlib, sys
 
 class Finder:
     def find_spec(self, name, path=None, target=None):
-        if name != "actuator.controller":
+        if name != "actuator.core.controller":
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)

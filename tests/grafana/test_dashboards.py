@@ -41,7 +41,7 @@ def test_the_committed_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) 
     assert {file.name for file in FILES} == set(build.built())
 
 
-def test_a_file_that_is_out_of_date_is_named_and_written(
+def test_outdated_file_is_named_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(build, "FOLDER", tmp_path)
