@@ -124,8 +124,8 @@ def _release(config_file: Path) -> int:
             sys.stderr.write(f"{error}\n")
         return release.FAILED
     for status, sentence in outcomes:
-        (sys.stdout if status == release.PROVEN else sys.stderr).write(f"{sentence}\n")
-    return max((status for status, _ in outcomes), key=release.WORST)
+        (sys.stdout if status == release.CONFIRMED else sys.stderr).write(f"{sentence}\n")
+    return max((status for status, _ in outcomes), key=release.SEVERITY)
 
 
 async def _released(config_file: Path) -> list[tuple[int, str]]:

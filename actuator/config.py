@@ -9,7 +9,7 @@ import msgspec
 from actuator.core.settings import Settings
 from actuator.core.signals import SAMPLES
 from actuator.core.state import BUS_FRESH
-from actuator.relay.config import RelayConfig
+from actuator.relay import AnyRelay, RelayConfig
 from toolkit.config import ConfigError, Duration, decode, read
 from toolkit.config import load as load_struct
 from toolkit.formatting import span
@@ -49,7 +49,7 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
     exporter: Exporter
-    relay: RelayConfig
+    relay: AnyRelay
     journal: Path
 
     def __post_init__(self) -> None:
@@ -80,7 +80,7 @@ def relay_only(path: Path) -> RelayConfig | None:
     """Return the relay of the file even if the rest is wrong; None if the relay cannot be read either."""
     try:
         document = read(path)
-        return decode(document["relay"], RelayConfig) if isinstance(document, dict) else None  # type: ignore[arg-type]
+        return decode(document["relay"], AnyRelay) if isinstance(document, dict) else None  # type: ignore[arg-type]
     except (ConfigError, KeyError, OSError):
         return None
 

@@ -1,8 +1,7 @@
-"""From the first opening to the last one: in which order the program begins, and how it ends.
+"""The service from its start to its end, in this order: relay, configuration, journal, web.
 
-The relay comes first of all, read from its own part of the file whatever else in it may be wrong; a contact that a dead
-predecessor left closed opens before anything else is looked at, also when the file names another one by now. Then the
-configuration, the journal, the web.
+The relay comes first, read from its own part of the file, whatever else in the file may be wrong: a contact that an
+earlier process left closed opens before anything else is read, also when the file names another one by now.
 """
 
 from __future__ import annotations
@@ -13,20 +12,19 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
-
 from actuator import config as configuration
 from actuator.config import Config
 from actuator.journal import AsyncJournal, last_relay
-from actuator.loop.runtime import Runtime, open_surely, opened
-from actuator.relay import GpioRelay, ModbusRelay, RelayConfig, RelayError, RelayHeldError
+from actuator.loop.contact import log_failure
+from actuator.loop.runtime import Runtime
+from actuator.relay import RelayConfig, RelayError, RelayHeldError
 from actuator.relay.async_relay import AsyncRelay
-from actuator.relay.lock import hold
+from actuator.relay.lock import Lock
+from actuator.relay.opening import Opening
 from actuator.report.metrics import Counts, GeneratorCollector
 from actuator.web import guards, server
 from toolkit import log
@@ -42,71 +40,183 @@ from toolkit.worker_thread import NoTryLeftError, StuckError, Worker
 
 DEFAULT_JOURNAL = Path("/var/lib/generator-actuator/journal.db")
 
-_OTHERS = {
-    # Reload; what nothing can catch; what stops or wakes a process, or does nothing; what Python has set aside.
+_NOT_ENDING = {
+    # Reload; those that cannot be caught; those that stop or wake a process, or do nothing; those that Python ignores.
     *(signal.SIGHUP, signal.SIGKILL, signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCONT),
     *(signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIGPIPE, signal.SIGXFSZ),
-    # A fault of the processor: it would only come again when its handler returns.
+    # Faults of the processor: each would come again when its handler returns.
     *(signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
 }
 
-ENDING = signal.valid_signals() - _OTHERS
-"""Signals whose default ends the process, and that end it with the contact open here."""
+ENDING = signal.valid_signals() - _NOT_ENDING
+"""Signals that end a process by default; this one opens the contact first."""
 
 _log = log.get(__name__)
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
-    """The program has ended because of a signal, with the contact proven open."""
+class Stopped(Exception):  # noqa: N818 - not an error: it was requested
+    """The service has ended because of a signal, with the contact confirmed open."""
 
     def __init__(self, number: int) -> None:
         super().__init__(_name(number))
         self.number = number
 
 
-_DISK = 3.0
-"""Seconds for what is kept beside the journal to be read before a contact is opened without it."""
+_SIDECAR_SECONDS = 3.0
+"""For reading the sidecar, before the contact is opened without it."""
 
-_LEAVING = 3.0
-"""Seconds for the loop to end before the contact is opened without it."""
+_LOOP_SECONDS = 3.0
+"""For the loop to end, before the contact is opened without it."""
 
 
 async def main(flags: Flags) -> int:
     """Run until a signal or a failure; return the exit status.
 
     Raises:
-        Stopped: by a signal, with the contact proven open.
+        Stopped: by a signal, with the contact confirmed open.
     """
     try:
-        relays = await known_relays(flags.config_file)
-        found = [await _open_former(relay) for relay in relays[1:]]
-        hand = AsyncRelay(relays[0]) if relays else None
-        if hand is not None:
-            found.append(await _found(hand))
-        is_open = hand is not None and await _open_first(hand)
+        relay, found_closed, is_open = await _open_known_relays(flags.config_file)
         config, web_config = check(flags)
-        if hand is None:
-            hand = AsyncRelay(config.relay)
-        hold(f"journal {config.journal.resolve()}")
-        # A board may still be on its way: at boot the bus that it is on is looked through while we start.
+        relay = relay or AsyncRelay(config.relay.make_relay)
+        Lock().acquire(f"journal {config.journal.resolve()}")
         if not is_open:
-            await open_surely(hand)
+            # At boot a board may not be there yet: its bus is still being searched while this program starts.
+            await Opening(relay).repeat(on_failure=partial(log_failure, "opening"))
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     except (RelayHeldError, NoTryLeftError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    runtime = Runtime(config, flags.config_file, hand, AsyncJournal(config.journal, config.relay))
-    await runtime.restore(found_closed=_any_closed(found))
+    runtime = Runtime(config, flags.config_file, relay, AsyncJournal(config.journal, config.relay))
+    await runtime.restore(found_closed=found_closed)
     return await _serve(runtime, flags, web_config)
 
 
-def check(flags: Flags) -> tuple[Config, WebConfig]:
-    """Read and judge everything that the flags name.
+# --- relay
+
+
+async def _open_known_relays(config_file: Path) -> tuple[AsyncRelay | None, bool | None, bool]:
+    """Open the relay that was last in force, then the one that the file names.
+
+    Returns:
+        The file's relay, None if it names none; whether any contact was found closed, None if a board could not report
+        it; whether the file's relay is open now.
 
     Raises:
-        ConfigError: something in it is wrong.
+        RelayHeldError: another controller holds the file's relay.
+        NoTryLeftError: the file's relay can do nothing any more.
+    """
+    named, *former = await known_relays(config_file) or (None,)
+    positions = [await _open_former(config) for config in former]
+    if named is None:
+        return None, _any_closed(positions), False
+    relay = AsyncRelay(named.make_relay)
+    positions.append(await _position(relay))
+    return relay, _any_closed(positions), await _open_first(relay)
+
+
+async def known_relays(config_file: Path) -> tuple[RelayConfig, ...]:
+    """Return the relay that the file names, and after it the one that was last in force, if that is another one."""
+    # A change of the relay is refused while its contact is closed: a process that dies then leaves the old one closed.
+    # The one last in force is kept in the sidecar, also for a file that cannot be read.
+    named, kept = configuration.relay_only(config_file), None
+    try:
+        kept = await Worker("sidecar").do(partial(last_relay, _journal(config_file)), _SIDECAR_SECONDS)
+    except StuckError as error:
+        # A disk that hangs keeps no contact closed.
+        _log.error("the relay that was last in force cannot be read", error=error)
+    if named is not None and kept is not None and named.contact() == kept.contact():
+        kept = None
+    return tuple(relay for relay in (named, kept) if relay is not None)
+
+
+def _journal(config_file: Path) -> Path:
+    """Return the path of the journal: from the file, also from a broken one; else the service manager's folder."""
+    with contextlib.suppress(OSError):
+        found = re.search(r"(?m)^journal\s*:\s*[\"']?([^\s\"'#]+)", config_file.read_text(errors="replace"))
+        if found:
+            return Path(found[1])
+    folder = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(folder) / DEFAULT_JOURNAL.name if folder else DEFAULT_JOURNAL
+
+
+async def _open_former(config: RelayConfig) -> bool | None:
+    """Open the contact that was last in force and disconnect; return its position before that, see `_position`."""
+    relay = AsyncRelay(config.make_relay)
+    opening = Opening(relay)
+    position = None
+    try:
+        position = await _position(relay)
+        await opening.repeat(on_failure=partial(log_failure, "opening the former"))
+    except (RelayHeldError, NoTryLeftError) as error:
+        _log.error("the relay that was last in force cannot be opened", relay=relay.description, error=error)
+    else:
+        # A board that was taken away does not prevent the start.
+        if opening.done:
+            _log.info(
+                "the relay that was last in force is commanded to open",
+                relay=relay.description,
+                confirmed=opening.confirmed,
+            )
+        else:
+            _log.error("the relay that was last in force could not be confirmed open", relay=relay.description)
+    finally:
+        await relay.dispose()
+    return position
+
+
+async def _position(relay: AsyncRelay) -> bool | None:
+    """Return the contact's position before it is moved, True closed; None: the board cannot report it.
+
+    Raises:
+        RelayHeldError: another controller holds the relay.
+    """
+    try:
+        return await relay.read_back() if relay.can_read_back else None
+    except RelayHeldError:
+        raise
+    except RelayError:
+        return None  # the opening that follows meets the same error, and logs it
+
+
+def _any_closed(positions: list[bool | None]) -> bool | None:
+    """Return whether any contact was found closed; None: one could not be read, or there was none."""
+    return True if True in positions else None if None in positions or not positions else False
+
+
+async def _open_first(relay: AsyncRelay) -> bool:
+    """Open the contact once, before anything else is known; return whether that is done.
+
+    Raises:
+        RelayHeldError: another controller holds the relay.
+    """
+    opening = Opening(relay)
+    try:
+        await opening.attempt()
+    except RelayHeldError:
+        raise
+    except RelayError as error:
+        log_failure("opening", error)
+        return False
+    if opening.confirmed:
+        _log.info("contact is open", relay=relay.description)
+    elif opening.done:
+        _log.info("contact is commanded to open, and cannot be read back", relay=relay.description)
+    else:
+        _log.error("contact reads closed after it was opened", relay=relay.description)
+    return opening.done
+
+
+# --- configuration
+
+
+def check(flags: Flags) -> tuple[Config, WebConfig]:
+    """Read and validate everything that the flags name.
+
+    Raises:
+        ConfigError: something is wrong.
     """
     config = configuration.load(flags.config_file)
     web_config = WebConfig.load(flags.web_config_file)
@@ -116,105 +226,7 @@ def check(flags: Flags) -> tuple[Config, WebConfig]:
     return config, web_config
 
 
-async def known_relays(config_file: Path) -> tuple[RelayConfig, ...]:
-    """Return the relay that the file names, and after it the one that was last in force, if that is another one.
-
-    Another one in the file is not taken up while the contact is closed; who dies then leaves the old one closed. What
-    was last in force is kept beside the journal, also for a file that cannot be read. A disk that hangs there keeps no
-    contact closed.
-    """
-    named, kept = configuration.relay_only(config_file), None
-    try:
-        kept = await Worker("sidecar").do(partial(last_relay, _journal(config_file)), _DISK)
-    except StuckError as error:
-        _log.error("the relay that was last in force cannot be read", error=error)
-    if named is not None and kept is not None and _contact(named) == _contact(kept):
-        kept = None
-    return tuple(relay for relay in (named, kept) if relay is not None)
-
-
-def _contact(relay: RelayConfig) -> RelayConfig:
-    """Return what tells one contact from another: a pin of another polarity is the same one, and the file is right."""
-    match relay:
-        case ModbusRelay():
-            return replace(relay, lease=None)
-        case GpioRelay():
-            return replace(relay, chip=os.path.realpath(relay.chip), active_low=False)
-        case _:
-            return relay
-
-
-def _journal(config_file: Path) -> Path:
-    """Return where the journal is, as far as a broken file still says; else where the service manager puts it."""
-    with contextlib.suppress(OSError):
-        found = re.search(r"(?m)^journal\s*:\s*[\"']?([^\s\"'#]+)", config_file.read_text(errors="replace"))
-        if found:
-            return Path(found[1])
-    folder = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    return Path(folder) / DEFAULT_JOURNAL.name if folder else DEFAULT_JOURNAL
-
-
-async def _open_former(relay: RelayConfig) -> bool | None:
-    """Open the contact that was last in force and let go of it; return where it was found, as `_found` does.
-
-    A board that has been taken away keeps nobody from starting: it is tried for as long as the last opening is, and
-    said.
-    """
-    hand = AsyncRelay(relay)
-    found = None
-    try:
-        found = await _found(hand)
-        last = await open_surely(hand, cause="opening the former")
-    except (RelayHeldError, NoTryLeftError) as error:
-        _log.error("the relay that was last in force cannot be opened", relay=hand.description, error=error)
-    else:
-        if last is False:
-            _log.error("the relay that was last in force could not be proven open", relay=hand.description)
-        else:
-            _log.info("the relay that was last in force is told to open", relay=hand.description, read_back=last)
-    finally:
-        await hand.let_go()
-    return found
-
-
-def _any_closed(found: Sequence[bool | None]) -> bool | None:
-    """Return whether any of these contacts was found closed; None: one could not say, or there was none to be asked."""
-    return True if True in found else None if None in found or not found else False
-
-
-async def _found(hand: AsyncRelay) -> bool | None:
-    """Return where the contact is before anything is done to it, True closed; None: the board cannot say.
-
-    Raises:
-        RelayHeldError: another controller has the relay.
-    """
-    try:
-        return await hand.read_back() if hand.can_read_back else None
-    except RelayHeldError:
-        raise
-    except RelayError:
-        return None  # the opening that follows meets the same, and says it
-
-
-async def _open_first(hand: AsyncRelay) -> bool:
-    """Open the contact before anything else is known; return whether that is done.
-
-    Raises:
-        RelayHeldError: another controller has the relay.
-    """
-    try:
-        closed = await opened(hand)
-    except RelayHeldError:
-        raise
-    except RelayError as error:
-        _log.limited("opening", "opening the contact failed", level="error", error=error)
-        return False
-    if closed is False:
-        event = "contact is open" if hand.can_read_back else "contact is told to open, and cannot be read back"
-        _log.info(event, relay=hand.description)
-    else:
-        _log.error("contact reads closed after it was opened", relay=hand.description)
-    return closed is False
+# --- loop and web
 
 
 async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
@@ -232,41 +244,47 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
         reload=reloader.reload if flags.enable_lifecycle else None,
         allow_anonymous=flags.allow_anonymous,
     )
+    stopped = _stop_signal()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.on_signal)
+    reason, failed, refused = "it did not start", True, ""
+    async with contextlib.AsyncExitStack() as stack:
+        loop: asyncio.Task[None] | None = None
+        try:
+            await runtime.turn()  # so that the first visitor gets a page
+            await stack.enter_async_context(serve(app, flags.listen_addresses, web_config))
+            loop = asyncio.create_task(runtime.run(), name="loop")
+            notify("READY=1")
+            first: set[asyncio.Future[Any]] = {loop, stopped}
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            failed = not stopped.done()
+            reason = f"by {_name(stopped.result())}" if stopped.done() else "by its own failure"
+        except (OSError, NoTryLeftError) as error:
+            reason = refused = str(error)
+        finally:
+            notify("STOPPING=1")
+            await _end_loop(loop)
+            confirmed = await runtime.end(reason)
+    if refused:
+        sys.stderr.write(f"{refused}\n")
+    if not failed and confirmed:
+        raise Stopped(stopped.result())
+    return 1
+
+
+def _stop_signal() -> asyncio.Future[int]:
+    """Catch every signal that would end the process; return the number of the first one, once it comes."""
     loop = asyncio.get_running_loop()
-    asked: asyncio.Future[int] = loop.create_future()
+    stopped: asyncio.Future[int] = loop.create_future()
 
     def stop(number: int) -> None:
-        if not asked.done():
-            asked.set_result(number)
+        if not stopped.done():
+            stopped.set_result(number)
 
     for number in ENDING:
         loop.add_signal_handler(number, stop, number)
     for number in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
-        signal.signal(number, signal.SIG_IGN)  # a terminal's: stopped, we could not open at the deadline
-    loop.add_signal_handler(signal.SIGHUP, reloader.on_signal)
-    why, failed, refused = "it was not served", True, ""
-    async with contextlib.AsyncExitStack() as stack:
-        turning: asyncio.Task[None] | None = None
-        try:
-            await runtime.turn()  # who is let in finds something to be shown
-            await stack.enter_async_context(serve(app, flags.listen_addresses, web_config))
-            turning = asyncio.create_task(runtime.run(), name="loop")
-            notify("READY=1")
-            either: set[asyncio.Future[Any]] = {turning, asked}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            failed = not asked.done()
-            why = f"by {_name(asked.result())}" if asked.done() else "by a failure of its own"
-        except (OSError, NoTryLeftError) as error:
-            why = refused = str(error)
-        finally:
-            notify("STOPPING=1")
-            await _ended(turning)
-            proven = await runtime.end(why)
-    if refused:
-        sys.stderr.write(f"{refused}\n")
-    if not failed and proven:
-        raise Stopped(asked.result())
-    return 1
+        signal.signal(number, signal.SIG_IGN)  # from a terminal: a stopped process cannot open at the deadline
+    return stopped
 
 
 def _name(number: int) -> str:
@@ -276,16 +294,16 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
-async def _ended(turning: asyncio.Task[None] | None) -> None:
-    """End the loop, whatever state it is in, and say what it died of; one that does not end is left behind."""
-    if turning is None:
+async def _end_loop(loop: asyncio.Task[None] | None) -> None:
+    """End the loop, whatever state it is in, and log its error; one that does not end is left behind."""
+    if loop is None:
         return
-    turning.cancel()
-    await asyncio.wait({turning}, timeout=_LEAVING)
-    if not turning.done():
+    loop.cancel()
+    await asyncio.wait({loop}, timeout=_LOOP_SECONDS)
+    if not loop.done():
         _log.error("the loop does not end")
         return
-    error = None if turning.cancelled() else turning.exception()
+    error = None if loop.cancelled() else loop.exception()
     for part in error.exceptions if isinstance(error, BaseExceptionGroup) else (error,):
         if part is not None:
-            _log.error("the loop has died", error=part)
+            _log.error("the loop has failed", error=part)

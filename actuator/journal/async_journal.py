@@ -19,7 +19,7 @@ from actuator.journal.reader import Reader
 from actuator.journal.reconcile import salvaged
 from actuator.journal.rows import Row
 from actuator.journal.store import MOST_ROWS, Found, Journal, JournalError, LostError
-from actuator.relay.config import RelayConfig
+from actuator.relay import RelayConfig
 from toolkit import log
 from toolkit.worker_thread import StuckError, Worker
 

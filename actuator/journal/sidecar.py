@@ -11,7 +11,7 @@ import msgspec
 from actuator.core.state import Durable, Inhibit, Mode
 from actuator.journal.checksum import sealed, unsealed
 from actuator.journal.rows import encode
-from actuator.relay.config import RelayConfig, plain
+from actuator.relay import AnyRelay, RelayConfig
 from toolkit import log
 from toolkit.config import ConfigError, decode
 
@@ -46,7 +46,7 @@ def sidecar(sequence: int, durable: Durable, relay: RelayConfig | None) -> Sidec
         inhibits=durable.inhibits,
         attempts=durable.attempts,
         locked_out=durable.locked_out,
-        relay=None if relay is None else plain(relay),
+        relay=None if relay is None else relay.plain(),
     )
 
 
@@ -76,7 +76,7 @@ def last_relay(journal: Path) -> RelayConfig | None:
     side, _ = read(journal)
     if side is None or side.relay is None:
         return None
-    kind: Any = RelayConfig
+    kind: Any = AnyRelay
     try:
         relay: RelayConfig = decode(side.relay, kind)
     except ConfigError:

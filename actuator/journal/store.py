@@ -17,7 +17,7 @@ from actuator.journal import sidecar
 from actuator.journal.checksum import sealed, unsealed
 from actuator.journal.reconcile import Content, salvaged, torn
 from actuator.journal.rows import COLUMNS, KINDS_OF_RUNS, Row, columns, encode, whole
-from actuator.relay.config import RelayConfig
+from actuator.relay import RelayConfig
 
 MOST_OF_RUNS, MOST_OF_OTHERS = 10_000, 10_000
 """Rows kept of each: a board that flickers writes a thousand an hour, and what runs have left is not to go for them."""

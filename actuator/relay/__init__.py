@@ -1,16 +1,45 @@
-"""The contact that starts the engine: one module for each kind of relay, one small protocol."""
+"""The relays that can start the engine, and what may stand under `relay:` in the configuration.
+
+To add a kind of relay:
+
+1. Add one module here. Write in its docstring what is sent to the board and read from it, with the source, and what the
+   contact does when this program dies.
+2. Write its options as a `RelayConfig` with a tag: `class ShellyRelay(RelayConfig, frozen=True, kw_only=True,
+   forbid_unknown_fields=True, tag="shelly")`. Refuse impossible values in `__post_init__` with a `ConfigError`. Its
+   `make_relay` returns the driver. Where two configurations may mean one contact (another lease, another name of the
+   same device), `contact` returns what they have in common.
+3. Write the driver as a `Relay`: `open_contact`, `close_contact`, `read_back`, `disconnect`, and a `description`. A
+   method opens the device when it has to, blocks for a few seconds at most, and raises `RelayError` with a sentence for
+   a person. After an error close the device, so that the next call opens it again. `can_read_back = False` if the
+   board cannot report its contact; `lease` and `renew` if the board opens the contact by itself.
+4. Hold the relay before the first byte is sent: `self._lock.acquire(name)` where the device is opened, with a name that
+   is the same in every process. `release` works without the lock.
+5. Add the struct to `AnyRelay` below.
+
+Configuration, `release`, start-up, the loop and the copy beside the journal then know it. `discover` lists what can be
+found on a machine without asking the boards; add a paragraph there if the new one can be found.
+"""
 
 from __future__ import annotations
 
-from actuator.relay.config import GpioRelay, HidRelay, ModbusRelay, RelayConfig, SerialRelay, SimulatedRelay
-from actuator.relay.gpio import Gpio
-from actuator.relay.hid import Hid
-from actuator.relay.lcus import Lcus
-from actuator.relay.modbus import Modbus
-from actuator.relay.protocol import Relay, RelayError, RelayHeldError
-from actuator.relay.simulated import Simulated
+from actuator.relay.errors import RelayError, RelayHeldError
+from actuator.relay.gpio import GpioRelay
+from actuator.relay.hid import HidRelay
+from actuator.relay.lcus import SerialRelay
+from actuator.relay.modbus import ModbusRelay
+from actuator.relay.protocol import Relay, RelayConfig
+from actuator.relay.simulated import SimulatedRelay
+
+AnyRelay = (
+    ModbusRelay  # a coil of a Modbus board
+    | HidRelay  # a channel of a USB board 16c0:05df
+    | GpioRelay  # a line of a GPIO chip
+    | SerialRelay  # a channel of an LCUS board
+    | SimulatedRelay  # a contact in memory
+)
 
 __all__ = [
+    "AnyRelay",
     "GpioRelay",
     "HidRelay",
     "ModbusRelay",
@@ -20,26 +49,4 @@ __all__ = [
     "RelayHeldError",
     "SerialRelay",
     "SimulatedRelay",
-    "driver",
 ]
-
-
-def driver(config: RelayConfig, *, exclusive: bool = True) -> Relay:
-    """Return the relay that the configuration describes, not yet connected.
-
-    Args:
-        config: the `relay:` part.
-        exclusive: hold the relay against other controllers; `release` does not, so that it works beside one (a GPIO
-            line is held by the kernel itself, whatever is asked for here).
-    """
-    match config:
-        case ModbusRelay():
-            return Modbus(config, exclusive=exclusive)
-        case HidRelay():
-            return Hid(config, exclusive=exclusive)
-        case GpioRelay():
-            return Gpio(config, exclusive=exclusive)
-        case SerialRelay():
-            return Lcus(config, exclusive=exclusive)
-        case SimulatedRelay():
-            return Simulated()

@@ -1,18 +1,17 @@
-"""The relay as the loop uses it: awaited, never blocking, with a board that hangs made an error like any other."""
+"""The relay as the loop uses it: awaited, never blocking; a board that hangs is an error like any other."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeVar
 
-from actuator.relay import driver
-from actuator.relay.config import RelayConfig
-from actuator.relay.protocol import Relay, RelayError
+from actuator.relay.errors import RelayError
+from actuator.relay.protocol import Relay
 from toolkit import log
 from toolkit.worker_thread import NoTryLeftError, StuckError, Worker
 
 DEADLINE = 4.0
-"""Seconds for one order, over the drivers' own timeouts."""
+"""Seconds for one command; longer than the drivers' own timeouts."""
 
 T = TypeVar("T")
 
@@ -20,15 +19,18 @@ _log = log.get(__name__)
 
 
 class AsyncRelay:
-    """One relay in a thread of its own. Whatever fails raises RelayError, and the position is then unknown.
+    """One relay in a thread of its own. Any failure raises RelayError, and the position is then unknown.
 
-    NoTryLeftError is no such failure: this hand can do nothing any more, not even open.
+    NoTryLeftError is not such a failure: this object can do nothing any more, not even open the contact.
+
+    Args:
+        make: returns the driver, anew after each call that hangs.
     """
 
-    def __init__(self, config: RelayConfig, make: Callable[[RelayConfig], Relay] = driver) -> None:
-        self._config, self._make = config, make
+    def __init__(self, make: Callable[[], Relay]) -> None:
+        self._make = make
         self._worker = Worker("relay")
-        self._relay = make(config)
+        self._relay = make()
 
     @property
     def description(self) -> str:
@@ -37,7 +39,7 @@ class AsyncRelay:
 
     @property
     def can_read_back(self) -> bool:
-        """Whether the board can say where its contact is."""
+        """Whether the board can report the position of its contact."""
         return self._relay.can_read_back
 
     @property
@@ -46,44 +48,48 @@ class AsyncRelay:
         return self._relay.lease
 
     async def open_contact(self) -> None:
-        """Tell the board to open the contact."""
+        """Command the board to open the contact."""
         await self._do(self._relay.open_contact)
 
     async def close_contact(self) -> None:
-        """Tell the board to close the contact."""
+        """Command the board to close the contact."""
         await self._do(self._relay.close_contact)
 
     async def renew(self) -> None:
-        """Tell the board to keep the closed contact closed for another lease."""
+        """Command the board to keep the closed contact closed for another lease."""
         await self._do(self._relay.renew)
 
     async def read_back(self) -> bool | None:
-        """Return whether the board says that the contact is closed; None when it cannot say."""
+        """Return whether the board reports the contact closed; None when it cannot report it."""
         return await self._do(self._relay.read_back)
 
     async def disconnect(self) -> None:
-        """Let go of the device; the next order connects anew."""
+        """Close the device; the next command opens it again."""
         await self._do(self._relay.disconnect)
 
-    async def let_go(self) -> None:
-        """Let another controller have the relay, and end the thread; a failure is said and no more."""
+    async def dispose(self) -> None:
+        """Let another controller have the relay, and end the thread; a failure is logged and no more."""
         try:
-            await self._do(self._relay.let_go)
+            await self._do(self._relay.dispose)
         except (RelayError, NoTryLeftError) as error:
-            _log.warning("relay cannot be let go of", error=error)
+            _log.warning("relay cannot be disconnected", error=error)
         finally:
             self._worker.stop()
 
-    async def _do(self, order: Callable[[], T]) -> T:
+    def successor(self) -> AsyncRelay:
+        """Return the same relay with a thread of its own."""
+        return AsyncRelay(self._make)
+
+    async def _do(self, command: Callable[[], T]) -> T:
         try:
-            return await self._worker.do(order, DEADLINE)
+            return await self._worker.do(command, DEADLINE)
         except NoTryLeftError as error:
             raise NoTryLeftError(f"{self.description} hangs: {error}") from error
         except StuckError as error:
-            self._relay = self._make(self._config)
+            self._relay = self._make()
             raise RelayError(f"{self.description} hangs: {error}") from error
         except RelayError:
             raise
         except Exception as error:
-            said = f"{type(error).__name__}: {error}".rstrip(": ")
-            raise RelayError(f"{self.description} failed in its driver: {said}") from error
+            cause = f"{type(error).__name__}: {error}".rstrip(": ")
+            raise RelayError(f"{self.description} failed in its driver: {cause}") from error

@@ -10,8 +10,8 @@ import hidraw
 from serial.tools import list_ports
 
 from actuator.relay import libgpiod
+from actuator.relay.errors import RelayError
 from actuator.relay.hid import Backend, Board, boards
-from actuator.relay.protocol import RelayError
 
 _BY_ID = Path("/dev/serial/by-id")
 

@@ -1,14 +1,14 @@
 """A relay on a GPIO line, through libgpiod 2 and the kernel's character device: kind `gpio`.
 
-The line is asked for as an output that begins inactive, in one request, so it never passes through *closed* on its way
-to us; for as long as this process has it, the kernel gives it to nobody else. What is read back is the level of the
-pin, not the contact behind it: a relay without power, or one that is welded, is not seen. Only the very first reading,
-before any order, takes the line as it is and moves nothing: it tells what a predecessor left behind.
+The line is requested as an output that begins inactive, in one call, so it is never *closed* in between. While this
+process has the line, the kernel gives it to nobody else. The level of the pin is read back, not the contact behind it:
+a relay without power or a welded contact is not noticed. Only the very first reading, before any command, requests the
+line as it is and moves nothing: it shows what an earlier process left behind.
 
-When its process ends, however it ends, the kernel takes the line back and promises nothing about its level (libgpiod,
-gpioset(1)). A Raspberry Pi keeps it, so a contact may stay closed, until `release` asks for the line anew and makes it
-inactive; there it stays. A kernel that makes the pin an input again leaves it to the resistor on the board: choose a
-board whose resistor holds the contact open.
+When its process ends, the kernel takes the line back and promises nothing about its level (libgpiod, gpioset(1)). A
+Raspberry Pi keeps the level, so a contact may stay closed until `release` requests the line and makes it inactive; then
+it stays inactive. If the kernel makes the pin an input again, the resistor on the board decides: choose a board whose
+resistor holds the contact open.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from msgspec.structs import replace
 
 from actuator.relay import libgpiod
-from actuator.relay.config import GpioRelay
-from actuator.relay.lock import hold, let_go
-from actuator.relay.protocol import RelayError, RelayHeldError
+from actuator.relay.errors import RelayError, RelayHeldError
+from actuator.relay.protocol import Relay, RelayConfig, require_path
 
 if TYPE_CHECKING:
     from gpiod.line import Direction
@@ -29,21 +31,45 @@ if TYPE_CHECKING:
 _NAME = "generator-actuator"
 
 
-class Gpio:
-    """The contact on one line. Asks for its line again after the chip was unplugged, and then it is open.
+class GpioRelay(RelayConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="gpio"):
+    """A relay on a line of a GPIO chip, such as a Raspberry Pi's header.
+
+    Attributes:
+        chip: path of the chip's device.
+        line: its number on that chip, or the kernel's name for it.
+        active_low: the relay closes when the pin is low, as most boards with an optocoupler do.
+    """
+
+    chip: str
+    line: Annotated[int, msgspec.Meta(ge=0)] | Annotated[str, msgspec.Meta(min_length=1)]
+    active_low: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a chip that is no path, and a machine without the package."""
+        require_path("chip", self.chip, "/dev/gpiochip0")
+        libgpiod.load()
+
+    def make_relay(self, *, exclusive: bool = True) -> Gpio:
+        """See RelayConfig; the kernel holds a line for one process, whatever `exclusive` is."""
+        return Gpio(self, exclusive=exclusive)
+
+    def contact(self) -> GpioRelay:
+        """Return chip and line: a pin of another polarity is the same one."""
+        return replace(self, chip=os.path.realpath(self.chip), active_low=False)
+
+
+class Gpio(Relay):
+    """The contact on one line. Requests its line again after the chip was unplugged, and then it is open.
 
     A chip that is plugged in again may come back under another number: `chip` may be a link that udev makes to it.
     """
 
-    can_read_back = True
-    lease: float | None = None
-
     def __init__(self, config: GpioRelay, *, exclusive: bool, open_chip: libgpiod.OpenChipAt | None = None) -> None:
+        super().__init__(exclusive=exclusive)
         self._line = f"GPIO line {config.line} of {config.chip}"
         self.description = f"{self._line} (its pin is read back, not its contact)"
-        self._config, self._exclusive = config, exclusive
+        self._config = config
         self._open_chip = libgpiod.load() if open_chip is None else open_chip
-        self._held = ""
         self._request: libgpiod.Request | None = None
         self._untouched = True
 
@@ -54,9 +80,6 @@ class Gpio:
     def close_contact(self) -> None:
         """Make the line active."""
         self._set(active=True)
-
-    def renew(self) -> None:
-        """Do nothing: a line has no lease."""
 
     def read_back(self) -> bool | None:
         """Return whether the pin is at its active level."""
@@ -74,15 +97,10 @@ class Gpio:
                 self.disconnect()
 
     def disconnect(self) -> None:
-        """Let go of the line."""
+        """Give the line back to the kernel."""
         request, self._request = self._request, None
         if request is not None:
             request.release()
-
-    def let_go(self) -> None:
-        """Let go of the line, and let another controller have it."""
-        self.disconnect()
-        let_go(self._held)
 
     def _set(self, *, active: bool) -> None:
         from gpiod.line import Direction, Value  # noqa: PLC0415 - an extra
@@ -97,49 +115,41 @@ class Gpio:
 
     def _connect(self, direction: Direction) -> libgpiod.Request:
         if self._request is None:
-            if self._exclusive:
-                self._hold()
-            self._request = self._requested(direction)
+            # Beside the kernel: our own lock names the other controller, and lasts while the line is requested again.
+            self._lock.acquire(f"gpio {os.path.realpath(self._config.chip)} line {self._config.line}")
+            self._request = self._request_line(direction)
         return self._request
 
-    def _hold(self) -> None:
-        """Hold the line by name too, which names the other controller, and lasts while the line is asked for anew."""
-        name = f"gpio {os.path.realpath(self._config.chip)} line {self._config.line}"
-        if name != self._held:
-            let_go(self._held)
-        hold(name)
-        self._held = name
-
-    def _requested(self, direction: Direction) -> libgpiod.Request:
+    def _request_line(self, direction: Direction) -> libgpiod.Request:
         from gpiod import LineSettings  # noqa: PLC0415 - an extra
         from gpiod.line import Value  # noqa: PLC0415
 
         settings = LineSettings(direction, active_low=self._config.active_low, output_value=Value.INACTIVE)
-        with self._opened() as chip:
+        with self._open_device() as chip:
             try:
                 return chip.request_lines({self._config.line: settings}, f"{_NAME} {os.getpid()}")
             except (OSError, ValueError) as error:
                 if isinstance(error, OSError) and error.errno == errno.EBUSY:
-                    raise self._busy(chip) from None
-                raise RelayError(f"{self._line} cannot be had: {self._why_not(chip, error)}") from error
+                    raise self._held_error(chip) from None
+                raise RelayError(f"{self._line} cannot be requested: {self._reason(chip, error)}") from error
 
-    def _opened(self) -> libgpiod.OpenChip:
+    def _open_device(self) -> libgpiod.OpenChip:
         path = self._config.chip
         try:
             return self._open_chip(path)
         except OSError as error:
-            why = f"cannot be opened: {error}"
+            reason = f"cannot be opened: {error}"
             if error.errno in (errno.ENODEV, errno.ENOTTY, errno.EINVAL) and Path(path).exists():
-                why = f"is no GPIO chip ({error})"
+                reason = f"is not a GPIO chip ({error})"
             elif isinstance(error, PermissionError):
-                why = (
+                reason = (
                     "may not be opened: install deploy/udev/60-generator-relay.rules and run as a member of the group "
                     f"gpio ({error})"
                 )
-            raise RelayError(f"{path} {why}") from error
+            raise RelayError(f"{path} {reason}") from error
 
-    def _why_not(self, chip: libgpiod.OpenChip, error: Exception) -> str:
-        """Return why the kernel does not give the line, in words where it is for a wrong number or name."""
+    def _reason(self, chip: libgpiod.OpenChip, error: Exception) -> str:
+        """Return why the kernel refuses the line; a wrong number or name in plain words."""
         try:
             lines = chip.get_info().num_lines
         except OSError:
@@ -151,7 +161,7 @@ class Gpio:
             return "the chip has no line of that name"
         return str(error)
 
-    def _busy(self, chip: libgpiod.OpenChip) -> RelayError:
+    def _held_error(self, chip: libgpiod.OpenChip) -> RelayError:
         try:
             holder = chip.get_line_info(self._config.line).consumer
         except OSError:
@@ -161,8 +171,8 @@ class Gpio:
             who = f'"{holder}"' if holder else "another program or a driver"
             return RelayHeldError(f"{self._line} is held by {who}: stop that first, or choose another line")
         if process == str(os.getpid()):
-            return RelayError(f"{self._line} is still held by an earlier attempt of this process that hangs")
+            return RelayError(f"{self._line} is still held by an earlier command of this process that hangs")
         return RelayHeldError(
             f"{self._line} is held by {_NAME} (process {process}), and the kernel gives it to nobody else: "
-            f'switch it off there with "{_NAME} mode off", or stop its service'
+            f'open it with "{_NAME} mode off", or stop that service'
         )

@@ -1,11 +1,11 @@
 """A channel of the USB relay boards 16c0:05df, product "USBRelay1" to "USBRelay8", made by dcttech and others.
 
-One vendor feature report of 8 bytes and no report number. Written: `FF n` closes channel n, `FD n` opens it. Read: five
-characters of serial number, two zeros, and a bit for each channel (bit 0 is channel 1). hidapi wants the report number
-0 in front, so both directions are 9 bytes here; asked for 8 it drops the state byte and every channel looks open.
+One vendor feature report of 8 bytes without a report number. Written: `FF n` closes channel n, `FD n` opens it. Read:
+five characters of serial number, two zeros, and a bit for each channel (bit 0 is channel 1). hidapi puts the report
+number 0 in front, so both directions are 9 bytes here; asked for 8, it drops the state byte: every channel looks open.
 Sources: pavel-a/usb-relay-hid and darrylb123/usbrelay (GPL, read for facts), thmahe/usbrelay-firmware.
 
-The board holds its contacts for as long as it has power, whatever becomes of this process.
+The board holds its contacts for as long as it has power, also when this process dies.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import hidraw
+import msgspec
 
-from actuator.relay.config import HidRelay
-from actuator.relay.lock import hold, let_go
-from actuator.relay.protocol import RelayError
+from actuator.relay.errors import RelayError
+from actuator.relay.protocol import Relay, RelayConfig
 
 VENDOR, PRODUCT = 0x16C0, 0x05DF
 _NAME = re.compile(r"USBRelay([1-8])")
@@ -29,7 +29,7 @@ _CLOSE, _OPEN = 0xFF, 0xFD
 
 
 class Device(Protocol):
-    """What is used of hidapi's device."""
+    """The part of hidapi's device that is used."""
 
     def open_path(self, path: bytes) -> None: ...  # noqa: D102 - hidapi's own
     def send_feature_report(self, data: Sequence[int]) -> int: ...  # noqa: D102
@@ -38,9 +38,9 @@ class Device(Protocol):
 
 
 class Backend(Protocol):
-    """What is used of the module hidraw, which hidapi's wheel installs for Linux' own driver.
+    """The part that is used of the module hidraw, which hidapi's wheel installs for Linux' own driver.
 
-    Its sibling `hid` is the libusb build and goes past the kernel's driver; another package on PyPI takes that name.
+    Its sibling `hid` is the libusb build and bypasses the kernel's driver; another package on PyPI has that name too.
     """
 
     def enumerate(self, vendor: int, product: int) -> list[dict[str, Any]]: ...  # noqa: D102
@@ -57,14 +57,14 @@ class Board:
         try:
             self._device.open_path(path)
         except OSError as error:
-            raise RelayError(f"USB relay board {self.path}: {_why(self.path, error)}") from error
+            raise RelayError(f"USB relay board {self.path}: {_reason(self.path, error)}") from error
 
     def serial(self) -> str:
-        """Return the five characters that the board keeps; what is no text there becomes a question mark."""
+        """Return the five characters that the board keeps; bytes that are no text become question marks."""
         return bytes(self._report()[1:6]).decode("ascii", "replace").replace("\ufffd", "?").strip("\0 ")
 
     def state(self, channel: int) -> bool:
-        """Return whether the board says that the channel, counted from one, is closed."""
+        """Return whether the board reports the channel, counted from one, closed."""
         return bool(self._report()[8] >> (channel - 1) & 1)
 
     def write(self, command: int, channel: int) -> None:
@@ -72,12 +72,14 @@ class Board:
         try:
             sent = self._device.send_feature_report([0, command, channel, 0, 0, 0, 0, 0, 0])
         except (OSError, ValueError) as error:
-            raise RelayError(f"USB relay board {self.path} took no command: {error}") from error
+            raise RelayError(f"USB relay board {self.path} did not accept the command: {error}") from error
         if sent != _REPORT:
-            raise RelayError(f"USB relay board {self.path} took no command: hidapi returned {sent}, expected {_REPORT}")
+            raise RelayError(
+                f"USB relay board {self.path} did not accept the command: hidapi returned {sent}, expected {_REPORT}"
+            )
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Close the device."""
         self._device.close()
 
     def _report(self) -> list[int]:
@@ -91,28 +93,39 @@ class Board:
 
 
 def boards(backend: Backend = hidraw) -> list[tuple[bytes, int]]:
-    """Return path and number of channels of each board that is plugged in.
-
-    Many hobby devices share this vendor and product number, so the name is asked too.
-    """
+    """Return path and number of channels of each board that is plugged in."""
+    # Many hobby devices share this vendor and product number: the name tells them apart.
     named = (
         (entry["path"], _NAME.fullmatch(entry["product_string"] or "")) for entry in backend.enumerate(VENDOR, PRODUCT)
     )
     return sorted((path, int(name[1])) for path, name in named if name)
 
 
-class Hid:
+class HidRelay(RelayConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="hid"):
+    """A channel of a USB relay board 16c0:05df.
+
+    Attributes:
+        channel: counted from one.
+        serial: the five characters that the board keeps, or the path of its hidraw device; needed with several boards.
+    """
+
+    channel: Annotated[int, msgspec.Meta(ge=1, le=8)] = 1
+    serial: str | None = None
+
+    def make_relay(self, *, exclusive: bool = True) -> Hid:
+        """See RelayConfig."""
+        return Hid(self, exclusive=exclusive)
+
+
+class Hid(Relay):
     """The contact of one channel; finds its board again after it was unplugged."""
 
-    can_read_back = True
-    lease: float | None = None
-
     def __init__(self, config: HidRelay, *, exclusive: bool, backend: Backend = hidraw) -> None:
+        super().__init__(exclusive=exclusive)
         chosen = "" if config.serial is None else f" {config.serial}"
         self.description = f"channel {config.channel} of USB relay board{chosen}"
-        self._config, self._backend, self._exclusive = config, backend, exclusive
+        self._config, self._backend = config, backend
         self._board: Board | None = None
-        self._identity = ""
 
     def open_contact(self) -> None:
         """Open."""
@@ -122,11 +135,8 @@ class Hid:
         """Close."""
         self._write(_CLOSE)
 
-    def renew(self) -> None:
-        """Do nothing: these boards have no lease."""
-
     def read_back(self) -> bool | None:
-        """Return whether the board says that the channel is closed."""
+        """Return whether the board reports the channel closed."""
         board = self._connected()
         try:
             return board.state(self._config.channel)
@@ -135,15 +145,10 @@ class Hid:
             raise
 
     def disconnect(self) -> None:
-        """Let go of the board."""
+        """Close the board's device."""
         if self._board is not None:
             self._board.close()
             self._board = None
-
-    def let_go(self) -> None:
-        """Let go of the board, and let another controller have the channel."""
-        self.disconnect()
-        let_go(self._identity)
 
     def _write(self, command: int) -> None:
         board = self._connected()
@@ -157,26 +162,20 @@ class Hid:
         if self._board is None:
             board = self._select()
             try:
-                self._hold(board)
+                self._check_and_lock(board)
             except RelayError:
                 board.close()
                 raise
             self._board = board
         return self._board
 
-    def _hold(self, board: Board) -> None:
+    def _check_and_lock(self, board: Board) -> None:
         if self._config.channel > board.channels:
             raise RelayError(
                 f"USB relay board {board.path} has {board.channels} channels, the configuration asks for "
                 f"channel {self._config.channel}"
             )
-        if not self._exclusive:
-            return
-        identity = f"USB relay {os.path.realpath(board.path)} channel {self._config.channel}"
-        if identity != self._identity:
-            let_go(self._identity)
-        hold(identity)
-        self._identity = identity
+        self._lock.acquire(f"USB relay {os.path.realpath(board.path)} channel {self._config.channel}")
 
     def _select(self) -> Board:
         found = boards(self._backend)
@@ -186,8 +185,8 @@ class Hid:
         if wanted is None:
             if len(found) > 1:
                 raise RelayError(
-                    f"found {len(found)} USB relay boards ({self._named(found)}): "
-                    "choose one with serial: in the configuration"
+                    f"got {len(found)} USB relay boards ({self._listed(found)}), "
+                    "expected one: choose it with serial: in the configuration"
                 )
             return Board(self._backend, *found[0])
         if wanted.startswith("/"):
@@ -213,9 +212,9 @@ class Hid:
         for board in matching:
             board.close()
         many = "no USB relay board" if not matching else f"{len(matching)} USB relay boards"
-        raise RelayError(f"{many} with serial {wanted}; found {self._named(found)}")
+        raise RelayError(f"{many} with serial {wanted}; plugged in: {self._listed(found)}")
 
-    def _named(self, found: list[tuple[bytes, int]]) -> str:
+    def _listed(self, found: list[tuple[bytes, int]]) -> str:
         return ", ".join(describe(self._backend, path, channels) for path, channels in found)
 
 
@@ -233,7 +232,7 @@ def describe(backend: Backend, path: bytes, channels: int) -> str:
         board.close()
 
 
-def _why(path: str, error: OSError) -> str:
+def _reason(path: str, error: OSError) -> str:
     if Path(path).exists() and not os.access(path, os.R_OK | os.W_OK):
         return f"no permission to open it: install deploy/udev/60-generator-relay.rules, or run as its group ({error})"
     return f"cannot be opened: {error}"

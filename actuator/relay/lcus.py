@@ -4,11 +4,12 @@
 three: `A0 01 01 A2` closes channel 1, `A0 01 00 A1` opens it. Source: the maker's protocol as printed by
 jarwyg/USB_RELAY and followed by Brian Rzycki's lcus_relay (Apache-2.0).
 
-Some of them answer a single `FF` with their contacts in words, others not at all, and lcus_relay found the first answer
-stale: none is asked for, and the board is not read back. An order counts as obeyed when the serial port has taken and
-sent it: a board that is dead behind a living adapter, or whose contact is welded, is not noticed here. That is left to
-the evidence of the engine; and an open contact is told to open again every so often. The board holds its contact for as
-long as it has power, whatever becomes of this process.
+Some boards answer one `FF` with a text about their contacts, others do not answer, and lcus_relay reports that the
+first answer is stale. So the board is not read back: a command counts as obeyed when the serial port has sent it. A
+dead board behind a working adapter, or a welded contact, shows only in the evidence of the engine. The command to open
+is repeated from time to time.
+
+The board holds its contact for as long as it has power, also when this process dies.
 """
 
 from __future__ import annotations
@@ -17,30 +18,50 @@ import contextlib
 import os
 import termios
 import time
+from typing import Annotated
 
+import msgspec
 import serial
 
-from actuator.relay.config import SerialRelay
-from actuator.relay.lock import hold, let_go
-from actuator.relay.protocol import RelayError
+from actuator.relay.errors import RelayError
+from actuator.relay.protocol import Relay, RelayConfig, require_path
 
 WRITE_TIMEOUT = 0.5
-"""Seconds for the port to take four bytes, and as many to have sent them; they need 4 ms."""
+"""Seconds for the port to accept four bytes, and as many to send them; they need 4 ms."""
 
 _START = 0xA0
 
 
-class Lcus:
-    """The contact of one channel. Only the controller holds it; `release` writes without holding."""
+class SerialRelay(RelayConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="serial"):
+    """A channel of an LCUS board on a serial port; it cannot be read back.
+
+    Attributes:
+        port: path of the port; one of /dev/serial/by-id or by-path stays the same when ports are numbered anew.
+        channel: counted from one.
+    """
+
+    port: str
+    channel: Annotated[int, msgspec.Meta(ge=1, le=8)] = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a port that is no path."""
+        require_path("port", self.port, "/dev/ttyUSB3")
+
+    def make_relay(self, *, exclusive: bool = True) -> Lcus:
+        """See RelayConfig."""
+        return Lcus(self, exclusive=exclusive)
+
+
+class Lcus(Relay):
+    """The contact of one channel."""
 
     can_read_back = False
-    lease: float | None = None
 
     def __init__(self, config: SerialRelay, *, exclusive: bool) -> None:
+        super().__init__(exclusive=exclusive)
         self.description = f"channel {config.channel} of the LCUS board at {config.port}"
         self._config, self._exclusive = config, exclusive
         self._port: serial.Serial | None = None
-        self._held = ""
 
     def open_contact(self) -> None:
         """Send *open*."""
@@ -50,11 +71,8 @@ class Lcus:
         """Send *close*."""
         self._send(closed=True)
 
-    def renew(self) -> None:
-        """Do nothing: these boards have no lease."""
-
     def read_back(self) -> bool | None:
-        """Return None: the board cannot say."""
+        """Return None: the board cannot report it."""
         return None
 
     def disconnect(self) -> None:
@@ -64,22 +82,17 @@ class Lcus:
             with contextlib.suppress(OSError, termios.error):
                 port.close()
 
-    def let_go(self) -> None:
-        """Close the port, and let another controller have the board."""
-        self.disconnect()
-        let_go(self._held)
-
     def _send(self, *, closed: bool) -> None:
         command = bytes([_START, self._config.channel, closed])
         try:
             port = self._connected()
             port.reset_input_buffer()
             port.write(command + bytes([sum(command) & 0xFF]))
-            _sent(port)
+            _wait_until_sent(port)
         except (OSError, termios.error) as error:
             self._discard()
             self.disconnect()
-            raise RelayError(f"{self._config.port} took no command: {error}") from error
+            raise RelayError(f"{self._config.port} did not accept the command: {error}") from error
 
     def _discard(self) -> None:
         """Discard what the port has not sent: it must not move the contact later."""
@@ -91,8 +104,7 @@ class Lcus:
 
     def _connected(self) -> serial.Serial:
         if self._port is None:
-            if self._exclusive:
-                self._hold()
+            self._lock.acquire(f"serial {os.path.realpath(self._config.port)}")
             self._port = serial.Serial(
                 self._config.port,
                 9600,
@@ -100,27 +112,20 @@ class Lcus:
                 write_timeout=WRITE_TIMEOUT,
                 exclusive=True if self._exclusive else None,
             )
-            _leave_modem_lines(self._port.fileno())
+            _keep_modem_lines(self._port.fileno())
         return self._port
 
-    def _hold(self) -> None:
-        name = f"serial {os.path.realpath(self._config.port)}"
-        if name != self._held:
-            let_go(self._held)
-        hold(name)
-        self._held = name
 
-
-def _sent(port: serial.Serial) -> None:
-    """Wait until the adapter has sent everything; unlike tcdrain(3), which has no end on one that hangs."""
+def _wait_until_sent(port: serial.Serial) -> None:
+    """Wait until the adapter has sent everything; unlike tcdrain(3), not for ever on one that hangs."""
     deadline = time.monotonic() + WRITE_TIMEOUT
     while port.out_waiting:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"it is not sent within {WRITE_TIMEOUT:g} s")
+            raise TimeoutError(f"not sent within {WRITE_TIMEOUT:g} s")
         time.sleep(0.002)
 
 
-def _leave_modem_lines(descriptor: int) -> None:
+def _keep_modem_lines(descriptor: int) -> None:
     """Keep DTR and RTS as they are when the port is closed: they rise with its first opening and never fall again."""
     attributes = termios.tcgetattr(descriptor)
     attributes[2] &= ~termios.HUPCL

@@ -1,7 +1,7 @@
-"""One controller for one relay: a name in the kernel's abstract socket namespace that dies with its holder.
+"""One controller for one relay: a name in the kernel's abstract socket namespace that ends with its process.
 
 Compared with a lock file it needs no folder that every user and every sandbox can write, leaves nothing behind, and
-works on a read-only disk. It is seen by every process of the machine's network namespace, whatever its user.
+works on a read-only disk. Every process of the machine's network namespace sees it, whatever its user.
 """
 
 from __future__ import annotations
@@ -13,25 +13,57 @@ import socket
 import struct
 import threading
 
-from actuator.relay.protocol import RelayError, RelayHeldError
+from actuator.relay.errors import RelayError, RelayHeldError
 
 _PREFIX = "generator-actuator/"
-_LONGEST = 107
+_MAX_LENGTH = 107
 
+# Held by the process, not by a `Lock`: the driver that replaces one that hangs has to get the same name.
 _held: dict[str, socket.socket] = {}
 _guard = threading.Lock()
 
 
-def hold(name: str) -> None:
-    """Hold a name until this process ends or lets go; holding it twice is holding it.
+class Lock:
+    """Holds one relay, under one or more names, against other processes until it is released or this process ends.
 
     Args:
-        name: identifies the relay, the same in every process.
+        exclusive: False: hold nothing, so that a driver needs no case of its own for that.
 
-    Raises:
-        RelayHeldError: another process holds it.
-        RelayError: the kernel does not let us.
+    Attributes:
+        names: that are held now.
     """
+
+    def __init__(self, *, exclusive: bool = True) -> None:
+        self._exclusive = exclusive
+        self.names: tuple[str, ...] = ()
+
+    def acquire(self, *names: str) -> None:
+        """Hold these names, also when they are held already; then release the others that this lock held.
+
+        Args:
+            names: each identifies the relay, the same in every process.
+
+        Raises:
+            RelayHeldError: another process holds one.
+            RelayError: the kernel refuses one.
+        """
+        if not self._exclusive:
+            return
+        for name in names:
+            _acquire(name)
+        former, self.names = self.names, names
+        for name in former:
+            if name not in names:
+                _release(name)
+
+    def release(self) -> None:
+        """Release the names; without any: nothing."""
+        for name in self.names:
+            _release(name)
+        self.names = ()
+
+
+def _acquire(name: str) -> None:
     with _guard:
         if name in _held:
             return
@@ -42,13 +74,12 @@ def hold(name: str) -> None:
         except OSError as error:
             endpoint.close()
             if error.errno != errno.EADDRINUSE:
-                raise RelayError(f"cannot hold {name}: {error}") from error
+                raise RelayError(f"cannot lock {name}: {error}") from error
             raise RelayHeldError(f"{name} is held by another controller{_holder(name)}: stop that one first") from None
         _held[name] = endpoint
 
 
-def let_go(name: str) -> None:
-    """Let go of a name; one that is not held is left alone."""
+def _release(name: str) -> None:
     with _guard:
         endpoint = _held.pop(name, None)
     if endpoint is not None:
@@ -57,13 +88,13 @@ def let_go(name: str) -> None:
 
 def _address(name: str) -> bytes:
     text = (_PREFIX + name).encode()
-    if len(text) > _LONGEST:
+    if len(text) > _MAX_LENGTH:
         text = _PREFIX.encode() + hashlib.sha256(text).hexdigest().encode()
     return b"\0" + text
 
 
 def _holder(name: str) -> str:
-    """Return " (process N, its name)" of the holder, or nothing when the kernel does not say."""
+    """Return " (process N)" of the holder, or nothing when the kernel does not tell."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
         probe.settimeout(0.0)
         try:

@@ -10,13 +10,16 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from actuator.relay.config import ModbusRelay
-from actuator.relay.lock import hold, let_go
-from actuator.relay.protocol import RelayError
+import msgspec
+from msgspec.structs import replace
+
+from actuator.relay.errors import RelayError
+from actuator.relay.protocol import Relay, RelayConfig
 from toolkit import modbus
-from toolkit.modbus import SerialAddress
+from toolkit.config import Duration
+from toolkit.modbus import SerialAddress, TcpAddress, parse
 
 if TYPE_CHECKING:
     from toolkit.modbus.client import Client
@@ -40,12 +43,64 @@ _EXCEPTIONS = {
 Answer = TypeVar("Answer")
 
 
-class Modbus:
-    """The contact of one coil. Only the controller holds it; `release` writes without holding."""
+SHORTEST_LEASE = 3.0
+"""Seconds; the contact is read back once a second, and a lease is renewed only if it reads closed."""
 
-    can_read_back = True
+LONGEST_LEASE = 60.0
+"""Seconds for which a contact may stay closed after this program died; boards differ in the longest time they count."""
+
+
+class ModbusRelay(RelayConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="modbus"):
+    """A coil of a Modbus board.
+
+    Attributes:
+        url: `tcp://host:port` or `rtu:///dev/…?baudrate=…`.
+        unit_id: the board's address.
+        coil: counted from zero.
+        lease: seconds after which the board opens the contact by itself unless renewed; needs a board with the flash-on
+            command of the Waveshare family. Absent: plain on and off.
+    """
+
+    url: str
+    unit_id: Annotated[int, msgspec.Meta(ge=0, le=255)] = 1
+    coil: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
+    lease: Duration | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an impossible address, and a lease that the board cannot count or that is not safe."""
+        if isinstance(self.address(), SerialAddress) and not 1 <= self.unit_id <= 247:
+            raise ValueError(f"got unit_id {self.unit_id}, expected 1 to 247 on a serial line")
+        if self.lease is None:
+            return
+        if not SHORTEST_LEASE <= self.lease <= LONGEST_LEASE:
+            raise ValueError(
+                f"got lease {self.lease:g}s, expected {SHORTEST_LEASE:g}s to {LONGEST_LEASE:g}s: "
+                "the engine may run on for that long after the host has died, and each read-back renews it"
+            )
+        if self.coil > 255:
+            raise ValueError(
+                f"got coil {self.coil} with lease, expected 0 to 255: the board's timed command has no more"
+            )
+
+    def address(self) -> TcpAddress | SerialAddress:
+        """Return where the board is."""
+        # Two programs may reach a serial adapter on the network, and neither would know: only a port of this machine.
+        return parse(self.url, network_serial=False)
+
+    def make_relay(self, *, exclusive: bool = True) -> Modbus:
+        """See RelayConfig."""
+        return Modbus(self, exclusive=exclusive)
+
+    def contact(self) -> ModbusRelay:
+        """Return the coil: with another lease it is the same one."""
+        return replace(self, lease=None)
+
+
+class Modbus(Relay):
+    """The contact of one coil."""
 
     def __init__(self, config: ModbusRelay, *, exclusive: bool) -> None:
+        super().__init__(exclusive=exclusive)
         self._address = address = config.address()
         self.description = f"coil {config.coil} of unit {config.unit_id} at {address}"
         self.lease: float | None = config.lease
@@ -53,21 +108,21 @@ class Modbus:
         if isinstance(address, SerialAddress):
             timeout = SERIAL_TIMEOUT
             self._of_line = ""
-            self._held = [f"modbus {os.path.realpath(address.port)}"]
+            self._name = f"modbus {os.path.realpath(address.port)}"
         else:
             timeout = TCP_TIMEOUT
             self._of_line = f" unit {config.unit_id} coil {config.coil}"
-            self._held = [f"modbus {address}{self._of_line}"]
+            self._name = f"modbus {address}{self._of_line}"
         self._client = modbus.new_client(address, timeout=timeout, exclusive=exclusive)
         self._exclusive = exclusive
         self._answered = True
 
     def open_contact(self) -> None:
-        """Open, and see the board echo it."""
+        """Open; the board echoes the command."""
         self._write(self._coil, _OFF)
 
     def close_contact(self) -> None:
-        """Close for the lease, or until told otherwise, and see the board echo it."""
+        """Close for the lease, or until commanded otherwise; the board echoes the command."""
         if self.lease is None:
             self._write(self._coil, _ON)
         else:
@@ -79,7 +134,7 @@ class Modbus:
             self.close_contact()
 
     def read_back(self) -> bool | None:
-        """Return what the board says of the coil; a reading is harmless and is tried twice."""
+        """Return whether the board reports the coil on; a reading is harmless and is tried twice."""
         try:
             return self._read()
         except RelayError:
@@ -88,12 +143,6 @@ class Modbus:
     def disconnect(self) -> None:
         """Close the line."""
         self._client.close()
-
-    def let_go(self) -> None:
-        """Close the line, and let another controller have the coil."""
-        self.disconnect()
-        for name in self._held if self._exclusive else ():
-            let_go(name)
 
     def _read(self) -> bool:
         return self._asked(lambda client: client.read_coil(self._unit, self._coil))
@@ -104,11 +153,12 @@ class Modbus:
     def _asked(self, ask: Callable[[Client], Answer]) -> Answer:
         """Return what the board answers; after any failure the next request has a connection of its own."""
         try:
-            if self._exclusive:
-                hold(self._held[0])
+            # Under the address as written, and under where that leads: one board may have many names.
+            if not self._lock.names:
+                self._lock.acquire(self._name)
             self._connect()
             if self._exclusive:
-                self._hold_place()
+                self._lock.acquire(self._name, f"modbus {self._place()}{self._of_line}")
             return self._answer(ask)
         except RelayError:
             self._client.close()
@@ -138,15 +188,6 @@ class Modbus:
             self._client.connect()
         except (OSError, ValueError) as error:
             raise RelayError(f"no answer from {self._address}: {error}") from error
-
-    def _hold_place(self) -> None:
-        """Hold the coil by where its address leads as well: one board may have many names."""
-        name = f"modbus {self._place()}{self._of_line}"
-        hold(name)
-        if name not in self._held:
-            for old in self._held[1:]:
-                let_go(old)
-            self._held[1:] = [name]
 
     def _place(self) -> str:
         """Return where the line leads; this machine is 127.0.0.1 by either protocol."""

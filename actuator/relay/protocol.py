@@ -1,52 +1,93 @@
-"""What every relay can do: the one protocol that the drivers share, and how they fail."""
+"""What a relay driver and its part of the configuration look like to the rest of the program."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from typing import Self
+
+import msgspec
+
+from actuator.relay.lock import Lock
+from toolkit.config import ConfigError, Duration
 
 
-class RelayError(Exception):
-    """The board did not do, or did not confirm, what it was told; the text says which board and what happened."""
-
-
-class RelayHeldError(RelayError):
-    """Another controller holds this relay."""
-
-
-class Relay(Protocol):
-    """One contact. Every method blocks, for a few seconds at most, and connects by itself when it has to.
+class Relay(ABC):
+    """One contact. Every method blocks, for a few seconds at most, and connects to the device when it has to.
 
     A method that raises RelayError leaves the contact in an unknown position.
 
+    Args:
+        exclusive: hold the relay against other controllers; see `Lock`.
+
     Attributes:
         description: names the contact to a person, such as "coil 0 of unit 1 at tcp://192.168.1.30:502".
-        can_read_back: the board can say where its contact is.
-        lease: seconds after which a closed contact opens by itself unless renewed; None: it stays.
+        can_read_back: the board can report the position of its contact.
+        lease: seconds after which a closed contact opens by itself unless renewed; None: it stays closed.
     """
 
-    @property
-    def description(self) -> str: ...  # noqa: D102 - see above
+    description: str
+    can_read_back: bool = True
+    lease: float | None = None
 
-    @property
-    def can_read_back(self) -> bool: ...  # noqa: D102 - see above
+    def __init__(self, *, exclusive: bool) -> None:
+        self._lock = Lock(exclusive=exclusive)
 
-    @property
-    def lease(self) -> float | None: ...  # noqa: D102 - see above
-
+    @abstractmethod
     def open_contact(self) -> None:
-        """Tell the board to open the contact."""
+        """Command the board to open the contact."""
 
+    @abstractmethod
     def close_contact(self) -> None:
-        """Tell the board to close the contact, for the lease where there is one."""
+        """Command the board to close the contact, for the lease where there is one."""
 
     def renew(self) -> None:
-        """Tell the board to keep a closed contact closed for another lease; without a lease: nothing."""
+        """Command the board to keep a closed contact closed for another lease; without a lease: nothing."""
+        return
 
+    @abstractmethod
     def read_back(self) -> bool | None:
-        """Return whether the board says that the contact is closed; None when it cannot say."""
+        """Return whether the board reports the contact closed; None when it cannot report it."""
 
+    @abstractmethod
     def disconnect(self) -> None:
-        """Let go of the device without moving the contact; the next call connects anew. Raises nothing."""
+        """Close the device without moving the contact; the next call opens it again. Raises nothing."""
 
-    def let_go(self) -> None:
-        """Disconnect, and let another controller have the relay. Raises nothing."""
+    def dispose(self) -> None:
+        """Disconnect and release the lock, so that another controller can have the relay. Raises nothing."""
+        self.disconnect()
+        self._lock.release()
+
+
+class RelayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
+    """The `relay:` part of the configuration; `type` names the kind."""
+
+    @abstractmethod
+    def make_relay(self, *, exclusive: bool = True) -> Relay:
+        """Return the driver, not yet connected.
+
+        Args:
+            exclusive: hold the relay against other controllers. `release` does not, so that it works beside one.
+        """
+        raise NotImplementedError
+
+    def contact(self) -> Self:
+        """Return what identifies the contact: two configurations of one contact return the same."""
+        return self
+
+    def plain(self) -> dict[str, object]:
+        """Return the configuration as it would be written in a file, for a copy that is kept elsewhere."""
+        document: dict[str, object] = {"type": self.__struct_config__.tag}
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            document[name] = f"{value:g}s" if isinstance(value, Duration) else value
+        return document
+
+
+def require_path(name: str, value: str, example: str) -> None:
+    """Refuse a field of the configuration that is no absolute path.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not value.startswith("/"):
+        raise ConfigError(name, f'"{value}"', f"a path such as {example}")

@@ -1,16 +1,25 @@
-"""A contact in memory, for trying things out; it moves nothing."""
+"""A contact in memory, for trying things out: kind `simulated`. It moves nothing."""
 
 from __future__ import annotations
 
+from actuator.relay.protocol import Relay, RelayConfig
 
-class Simulated:
-    """A contact that does what it is told and is open when the process starts."""
+
+class SimulatedRelay(RelayConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="simulated"):
+    """A contact in memory; it moves nothing."""
+
+    def make_relay(self, *, exclusive: bool = True) -> Simulated:
+        """See RelayConfig."""
+        return Simulated(exclusive=exclusive)
+
+
+class Simulated(Relay):
+    """A contact that obeys, and that is open when the process starts."""
 
     description = "simulated contact (moves nothing)"
-    can_read_back = True
-    lease: float | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, *, exclusive: bool = True) -> None:
+        super().__init__(exclusive=exclusive)
         self._closed = False
 
     def open_contact(self) -> None:
@@ -21,15 +30,9 @@ class Simulated:
         """Close."""
         self._closed = True
 
-    def renew(self) -> None:
-        """Do nothing: there is no lease."""
-
     def read_back(self) -> bool | None:
         """Return whether it is closed."""
         return self._closed
 
     def disconnect(self) -> None:
         """Do nothing: there is no device."""
-
-    def let_go(self) -> None:
-        """Do nothing: nobody else can reach it."""

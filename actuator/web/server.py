@@ -14,11 +14,10 @@ from typing import Any
 from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry
 
-from actuator import journal
 from actuator.core.inputs import Command
 from actuator.intake import alertmanager
 from actuator.intake.input_queue import Outcome
-from actuator.journal import JournalError
+from actuator.journal import MOST_ROWS, JournalError, as_csv, as_json, as_object
 from actuator.loop.runtime import Runtime
 from actuator.report import status
 from actuator.report.metrics import Counts
@@ -111,7 +110,7 @@ class _Routes:
                 left_out=notified.truncated,
             )
         if notified.notices or notified.beats:
-            outcome = await _in_time(self._runtime.inbox.notices(notified.notices, notified.beats))
+            outcome = await _in_time(self._runtime.input_queue.notices(notified.notices, notified.beats))
             if outcome is Outcome.NOT_OBEYED:
                 raise web.HTTPServiceUnavailable(text="Accepted, but the relay did not obey.")
             inhibits = [notice.firing for notice in notified.notices if notice.kind == "inhibit"]
@@ -164,7 +163,7 @@ class _Routes:
         return await self._command(Command(action="acknowledge"), "Acknowledged")
 
     async def _command(self, command: Command, done: str) -> web.Response:
-        outcome = await _in_time(self._runtime.inbox.command(command))
+        outcome = await _in_time(self._runtime.input_queue.command(command))
         if outcome is Outcome.NOT_OBEYED:
             raise web.HTTPServiceUnavailable(
                 text=f"{done}, but the relay did not obey: {self._snapshot().relay_fault}."
@@ -176,19 +175,19 @@ class _Routes:
         """Answer 503 while something is unwritten that would be lost by a restart."""
         # What forbids a run is safe in the sidecar alone. A sidecar that is ahead of its database makes the next start
         # torn, and a torn start keeps the inhibits of both, and mode off of either.
-        keeper = self._runtime.keeper
-        if not keeper.ok and not (forbids and keeper.beside):
+        journal = self._runtime.journal
+        if not journal.ok and not (forbids and journal.beside):
             raise web.HTTPServiceUnavailable(
-                text=f"{done}, but it could not be written: a restart would lose it. {keeper.fault}."
+                text=f"{done}, but it could not be written: a restart would lose it. {journal.fault}."
             )
 
     async def journal(self, request: web.Request) -> web.Response:
         form = request.query.get("format", "json")
         if form not in ("json", "csv"):
             raise web.HTTPBadRequest(text=f'Got format "{form}", expected json or csv.')
-        render = journal.as_csv if form == "csv" else journal.as_json
+        render = as_csv if form == "csv" else as_json
         try:
-            body = await self._runtime.keeper.read(
+            body = await self._runtime.journal.read(
                 render, since=_moment(request.query.get("since")), most=_most(request.query.get("most"))
             )
         except JournalError as error:
@@ -203,9 +202,9 @@ class _Routes:
 
         A client that has missed many rows gets the newest of them; all rows are at `/api/v1/journal`.
         """
-        keeper = self._runtime.keeper
+        journal = self._runtime.journal
         # A number beyond the newest row is from a journal that was lost: rows are counted from 1 again.
-        seen = min(keeper.newest, _number(request.headers.get("Last-Event-ID"), keeper.newest))
+        seen = min(journal.newest, _number(request.headers.get("Last-Event-ID"), journal.newest))
         response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store"})
         await response.prepare(request)
         with self._runtime.watching() as watcher, contextlib.suppress(ConnectionError):
@@ -214,12 +213,12 @@ class _Routes:
                 await watcher.wait()
                 watcher.clear()
                 try:
-                    rows = await keeper.rows(after=seen, most=MOST_MISSED)
+                    rows = await journal.rows(after=seen, most=MOST_MISSED)
                 except JournalError as error:
                     _log.limited("events", "event stream continues without the rows it has missed", error=error)
-                    rows = keeper.since(seen)
+                    rows = journal.since(seen)
                 for row in rows:
-                    await response.write(_event("journal", journal.as_object(row), row.id))
+                    await response.write(_event("journal", as_object(row), row.id))
                     seen = row.id
                 if self._runtime.snapshot is not None:
                     await response.write(_event("status", status.document(self._runtime.snapshot)))
@@ -283,7 +282,7 @@ def _moment(text: str | None) -> float | None:
 def _most(text: str | None) -> int:
     """Return the largest number of rows to send; without the parameter: all that are kept."""
     if not text:
-        return journal.MOST_ROWS
+        return MOST_ROWS
     if not text.isascii() or not text.isdecimal() or len(text) > 9:
         raise web.HTTPBadRequest(text=f'Got most "{text}", expected a number of rows.')
     return int(text)

@@ -21,9 +21,9 @@ COMMAND = f"{Path(sys.executable).parent}/generator-actuator"
 
 BEGIN = f"""
 import os, sys
-from actuator.relay import GpioRelay, RelayError, driver
+from actuator.relay import GpioRelay, RelayError
 def relay(line, active_low=False):
-    return driver(GpioRelay(chip="{CHIP}", line=line, active_low=active_low))
+    return GpioRelay(chip="{CHIP}", line=line, active_low=active_low).make_relay()
 def tried(what):
     try:
         return what()
@@ -77,13 +77,13 @@ def test_wrong_lines_and_chips_are_said_in_words(machine: Machine, chip: GpioChi
         """
         print(tried(relay(4).open_contact))
         print(tried(relay("GPIO17").open_contact))
-        print(tried(driver(GpioRelay(chip="/dev/null", line=1)).open_contact))
-        print(tried(driver(GpioRelay(chip="/dev/gpiochip7", line=1)).open_contact))
+        print(tried(GpioRelay(chip="/dev/null", line=1).make_relay().open_contact))
+        print(tried(GpioRelay(chip="/dev/gpiochip7", line=1).make_relay().open_contact))
         """,
     )
-    assert said[0] == f"RelayError: GPIO line 4 of {CHIP} cannot be had: the chip has lines 0 to 3"
-    assert said[1] == f"RelayError: GPIO line GPIO17 of {CHIP} cannot be had: the chip has no line of that name"
-    assert said[2].startswith("RelayError: /dev/null is no GPIO chip")
+    assert said[0] == f"RelayError: GPIO line 4 of {CHIP} cannot be requested: the chip has lines 0 to 3"
+    assert said[1] == f"RelayError: GPIO line GPIO17 of {CHIP} cannot be requested: the chip has no line of that name"
+    assert said[2].startswith("RelayError: /dev/null is not a GPIO chip")
     assert said[3].startswith("RelayError: /dev/gpiochip7 cannot be opened")
     assert [chip.pin(line) for line in range(4)] == [""] * 4
 
@@ -99,7 +99,9 @@ def test_a_killed_holder_leaves_its_contact_closed_and_release_opens_it(machine:
     )
     wait_until(lambda: chip.pin(1) == "01", 300, "the holder closes the contact")
     process = machine.check("systemctl show --property=MainPID --value holder").strip()
-    said = python(machine, f'contact = driver(GpioRelay(chip="{CHIP}", line=1)); print(tried(contact.open_contact))')
+    said = python(
+        machine, f'contact = GpioRelay(chip="{CHIP}", line=1).make_relay(); print(tried(contact.open_contact))'
+    )
     assert said == [
         f"RelayHeldError: gpio {CHIP} line 1 is held by another controller (process {process}): stop that one first"
     ]

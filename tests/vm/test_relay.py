@@ -12,8 +12,8 @@ from tests.vm.harness.machine import Machine
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(1800)]
 
 BEGIN = """
-from actuator.relay import HidRelay, RelayError, driver
-relay = driver(HidRelay(channel=1))
+from actuator.relay import HidRelay, RelayError
+relay = HidRelay(channel=1).make_relay()
 def tried(what):
     try:
         return what()
@@ -43,7 +43,9 @@ def test_it_closes_opens_and_reads_back(machine: Machine, board: UsbRelay) -> No
 
 
 def test_it_leaves_the_other_channel_alone(machine: Machine, board: UsbRelay) -> None:
-    script = "other = driver(HidRelay(channel=2)); other.close_contact(); relay.close_contact(); relay.open_contact()"
+    script = (
+        "other = HidRelay(channel=2).make_relay(); other.close_contact(); relay.close_contact(); relay.open_contact()"
+    )
     python(machine, script)
     assert board.contacts == 2
 

@@ -98,7 +98,7 @@ def test_a_board_that_was_taken_away_is_said_and_does_not_keep_the_program_from_
         other.board.set(0, closed=True)
         with it.running(within=30) as process:
             assert not other.board.closed()
-            said = "the relay that was last in force could not be proven open"
+            said = "the relay that was last in force could not be confirmed open"
             wait_until(lambda: process.output.count(said) == 1, 5, "it to be said")
             assert "relay_fault" not in it.status()["inhibitors"]
 

@@ -27,12 +27,12 @@ def test_a_check_says_what_is_odd_and_passes(tmp_path: Path) -> None:
 
 
 def test_the_log_says_what_is_odd_at_the_start_and_at_a_reload(tmp_path: Path) -> None:
-    said = f'level=warn msg="configuration is odd" text="{ODD}'
+    said = f'level=warn msg="unusual configuration" text="{ODD}'
     with site(tmp_path) as it:
         it.flags = ["--web.enable-lifecycle"]
         with it.running() as process:
             wait_until(lambda: "listening" in process.output, 5, "the start to be said")
-            assert "configuration is odd" not in process.output
+            assert "unusual configuration" not in process.output
             it.configure({"limits": {"min_run": "60s"}})
             assert it.request("POST", "/-/reload")[0] == 200
             wait_until(lambda: "configuration reloaded" in process.output, 5, "the reload to be said")

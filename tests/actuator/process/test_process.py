@@ -190,7 +190,7 @@ def test_property_13_a_board_that_cannot_be_opened_at_the_end_makes_the_exit_say
         process.signal(signal.SIGTERM)
         assert process.wait(25) == 1
         assert it.board.closed()
-        assert "could not be proven open" in process.output
+        assert "could not be confirmed open" in process.output
 
 
 def test_killed_with_an_engine_that_has_stopped_it_stays_open(tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ pytestmark = pytest.mark.slow  # they wait a lot
 
 REPEATING = """
 import sys
-from actuator.loop import runtime
+from actuator.loop import contact
 from actuator.cli import main
-runtime.REPEAT = {seconds}
+contact.REPEAT = {seconds}
 sys.exit(main(sys.argv[1:]))
 """
 OFTEN, NEVER = REPEATING.format(seconds=0.3), REPEATING.format(seconds=1e9)
@@ -77,8 +77,8 @@ def test_a_board_that_cannot_be_read_back_is_obeyed_on_trust_and_nothing_else_is
         assert board.sent == [opened, opened, closed, opened], "a turn without news sends nothing"
         process.signal(signal.SIGTERM)
         assert process.wait(10) == 1, "not proven"
-        assert "told to open, and cannot be read back" in process.output, "at the start"
-        assert "the contact was told to open, and this board cannot be read back" in process.output
+        assert "commanded to open, and cannot be read back" in process.output, "at the start"
+        assert "the contact was commanded to open, and this board cannot be read back" in process.output
         assert "contact is open" not in process.output
         assert board.strays == b""
 
@@ -98,7 +98,7 @@ def test_an_end_without_the_port_says_that_it_could_not(tmp_path: Path) -> None:
         board.unplug()
         process.signal(signal.SIGTERM)
         assert process.wait(15) == 1
-        assert "the contact could not be proven open" in process.output
+        assert "the contact could not be confirmed open" in process.output
 
 
 def test_after_a_kill_release_opens_and_says_that_it_is_not_proven(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_after_a_kill_release_opens_and_says_that_it_is_not_proven(tmp_path: Pat
         done = run("release", f"--config.file={it.config_file}")
         assert done.returncode == 3
         assert done.stderr == (
-            f"channel 1 of the LCUS board at {board.path}: told to open; this board cannot be read back.\n"
+            f"channel 1 of the LCUS board at {board.path}: open command sent; this board cannot be read back.\n"
         )
         wait_until(lambda: not board.closed(), 15, "the contact to open")
         it.config_file.write_text("relay: {type: nonsense}\njournal: " + str(it.journal))
@@ -143,7 +143,7 @@ def test_a_port_that_is_gone_is_noticed_while_nothing_is_wanted_and_found_again(
         it.beat_twice()
         board.unplug()
         wait_until(lambda: "relay_fault" in it.status()["inhibitors"], 15, "the missing port to be noticed")
-        assert "took no command" in it.status()["contact"]["fault"]
+        assert "did not accept the command" in it.status()["contact"]["fault"]
         assert it.status()["sentence"].startswith("Unknown: the contact should be open and cannot be read")
         assert it.metric("generator_relay_closed") is None
         board.plug()
@@ -210,7 +210,7 @@ def test_a_gpio_chip_that_is_not_there_is_a_fault_not_the_end(tmp_path: Path) ->
             assert it.metric("generator_relay_closed") is None
             process.signal(signal.SIGTERM)
             assert process.wait(15) == 1
-            assert "could not be proven open" in process.output
+            assert "could not be confirmed open" in process.output
 
 
 def test_relays_lists_what_is_here() -> None:

@@ -7,7 +7,6 @@ import threading
 
 import pytest
 
-from actuator.loop.runtime import open_surely
 from actuator.relay import RelayError, SimulatedRelay, async_relay
 from actuator.relay.async_relay import AsyncRelay
 from actuator.relay.simulated import Simulated
@@ -26,25 +25,25 @@ class Hanging(Simulated):
         super().open_contact()
 
 
-async def test_orders_reach_the_relay() -> None:
-    hand = AsyncRelay(SimulatedRelay())
-    await hand.close_contact()
-    assert await hand.read_back() is True
-    await hand.open_contact()
-    assert await hand.read_back() is False
-    await hand.let_go()
+async def test_commands_reach_the_relay() -> None:
+    relay = AsyncRelay(SimulatedRelay().make_relay)
+    await relay.close_contact()
+    assert await relay.read_back() is True
+    await relay.open_contact()
+    assert await relay.read_back() is False
+    await relay.dispose()
 
 
-async def test_a_hang_is_an_error_and_the_next_order_gets_a_new_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_hang_is_an_error_and_the_next_command_gets_a_new_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(async_relay, "DEADLINE", 0.2)
     free = threading.Event()
     made: list[Simulated] = []
 
-    def make(_: object) -> Simulated:
+    def make() -> Simulated:
         made.append(Hanging(free) if not made else Simulated())
         return made[-1]
 
-    hand = AsyncRelay(SimulatedRelay(), make)
+    relay = AsyncRelay(make)
     ticks = 0
 
     async def tick() -> None:
@@ -56,28 +55,28 @@ async def test_a_hang_is_an_error_and_the_next_order_gets_a_new_thread(monkeypat
     ticking = asyncio.create_task(tick())
     try:
         with pytest.raises(RelayError, match=r"hangs: no answer within 0.2 s"):
-            await hand.open_contact()
+            await relay.open_contact()
         assert ticks > 100, "the loop went on"
-        assert await hand.read_back() is False
+        assert await relay.read_back() is False
         assert len(made) == 2
     finally:
         ticking.cancel()
         free.set()
-        await hand.let_go()
+        await relay.dispose()
 
 
 async def test_threads_that_hang_for_ever_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(async_relay, "DEADLINE", 0.02)
     free = threading.Event()
-    hand = AsyncRelay(SimulatedRelay(), lambda _: Hanging(free))
+    relay = AsyncRelay(lambda: Hanging(free))
     before = threading.active_count()
     try:
         for _ in range(5):
             with pytest.raises(RelayError):
-                await hand.open_contact()
+                await relay.open_contact()
         for _ in range(7):
             with pytest.raises(NoTryLeftError, match=r"simulated contact .* hangs: 5 earlier attempts still hang"):
-                await hand.open_contact()
+                await relay.open_contact()
         assert threading.active_count() - before <= 6
     finally:
         free.set()
@@ -92,25 +91,11 @@ class Defective(Simulated):
     def disconnect(self) -> None:
         raise ValueError
 
-    let_go = disconnect
-
 
 async def test_whatever_a_driver_raises_is_an_error_of_the_relay() -> None:
-    hand = AsyncRelay(SimulatedRelay(), lambda _: Defective())
+    relay = AsyncRelay(Defective)
     with pytest.raises(RelayError, match=r"simulated contact .*: TypeError: no port"):
-        await hand.open_contact()
+        await relay.open_contact()
     with pytest.raises(RelayError, match=r"simulated contact .*: ValueError"):
-        await hand.disconnect()
-    await hand.let_go()
-
-
-async def test_the_last_opening_is_given_up_at_its_deadline_whatever_hangs() -> None:
-    free = threading.Event()
-    hand = AsyncRelay(SimulatedRelay(), lambda _: Hanging(free))
-    began = asyncio.get_running_loop().time()
-    try:
-        assert not await open_surely(hand, 0.3)
-        assert asyncio.get_running_loop().time() - began < 2.0
-    finally:
-        free.set()
-        await hand.let_go()
+        await relay.disconnect()
+    await relay.dispose()

@@ -19,7 +19,7 @@ from actuator.config import relay_only
 from actuator.relay import GpioRelay, RelayError, RelayHeldError, libgpiod
 from actuator.relay.discover import gpio_chips
 from actuator.relay.gpio import Gpio
-from actuator.relay.release import FAILED, PROVEN, release
+from actuator.relay.release import CONFIRMED, FAILED, release
 from toolkit.config import ConfigError, decode
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def test_closes_opens_and_reads_back_and_begins_open(kernel: FakeGpio, levels: l
     assert contact.read_back() is False
     assert kernel.lines[17].levels == levels
     assert all(not line.levels for offset, line in kernel.lines.items() if offset != 17)
-    contact.let_go()
+    contact.dispose()
     assert not kernel.lines[17].consumer
     assert kernel.opened == 0, "the chip itself is not kept open"
 
@@ -176,7 +176,7 @@ def test_the_first_reading_tells_what_was_left_behind_and_moves_nothing(kernel: 
     assert not line.consumer, "nothing is held that is not driven"
     assert contact.read_back() is False, "from then on it is ours, and begins open"
     assert line.levels == [int(active_low)]
-    contact.let_go()
+    contact.dispose()
 
 
 def test_active_low_is_off_unless_asked_for() -> None:
@@ -187,7 +187,7 @@ def test_a_line_may_be_named(kernel: FakeGpio) -> None:
     contact = contact_on(kernel, "GPIO5")
     contact.close_contact()
     assert kernel.lines[5].levels == [0, 1]
-    contact.let_go()
+    contact.dispose()
 
 
 def test_a_pin_that_does_not_follow_is_read_as_it_is(kernel: FakeGpio) -> None:
@@ -195,7 +195,7 @@ def test_a_pin_that_does_not_follow_is_read_as_it_is(kernel: FakeGpio) -> None:
     kernel.lines[17].shorted = 1
     contact.open_contact()
     assert contact.read_back() is True
-    contact.let_go()
+    contact.dispose()
 
 
 def test_the_line_is_kept_from_one_order_to_the_next_under_a_name_that_says_whose_it_is(kernel: FakeGpio) -> None:
@@ -206,7 +206,7 @@ def test_the_line_is_kept_from_one_order_to_the_next_under_a_name_that_says_whos
     assert not kernel.lines[17].consumer
     contact.close_contact()
     assert kernel.lines[17].levels == [0, 0, 0, 1], "asked for anew it begins open"
-    contact.let_go()
+    contact.dispose()
 
 
 def test_a_chip_that_is_unplugged_is_an_error_and_found_again_open(kernel: FakeGpio) -> None:
@@ -226,7 +226,7 @@ def test_a_chip_that_is_unplugged_is_an_error_and_found_again_open(kernel: FakeG
         contact.open_contact()
     kernel.plugged = True
     contact.open_contact()
-    contact.let_go()
+    contact.dispose()
     assert kernel.opened == 0
 
 
@@ -235,7 +235,7 @@ def test_a_chip_that_is_unplugged_is_an_error_and_found_again_open(kernel: FakeG
     [
         (
             "generator-actuator 4711",
-            r"generator-actuator \(process 4711\).*generator-actuator mode off.*stop its service",
+            r"generator-actuator \(process 4711\).*generator-actuator mode off.*stop that service",
         ),
         ("gpioset", r'is held by "gpioset": stop that first, or choose another line'),
         ("spi0 CS0", r'is held by "spi0 CS0"'),
@@ -249,13 +249,13 @@ def test_a_line_that_is_held_is_refused_and_not_moved(kernel: FakeGpio, consumer
         with pytest.raises(RelayHeldError, match=said):
             order()
     assert (line.level, line.levels, line.consumer) == (1, [], consumer)
-    contact.let_go()
+    contact.dispose()
     assert line.consumer == consumer
 
 
 def test_a_line_held_by_this_process_itself_is_no_other_controller(kernel: FakeGpio) -> None:
     kernel.lines[17].consumer = f"generator-actuator {os.getpid()}"
-    with pytest.raises(RelayError, match="an earlier attempt of this process") as refused:
+    with pytest.raises(RelayError, match="an earlier command of this process") as refused:
         contact_on(kernel).open_contact()
     assert not isinstance(refused.value, RelayHeldError)
 
@@ -265,12 +265,12 @@ def test_a_controller_holds_its_line_by_name_also_while_it_has_it_not(kernel: Fa
     contact.open_contact()
     contact.disconnect()
     script = f"""
-from actuator.relay.lock import hold
-hold("gpio {os.path.realpath(CHIP)} line 17")
+from actuator.relay.lock import Lock
+Lock().acquire("gpio {os.path.realpath(CHIP)} line 17")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=False)
     assert f"held by another controller (process {os.getpid()})" in done.stderr
-    contact.let_go()
+    contact.dispose()
     assert subprocess.run([sys.executable, "-c", script], timeout=20, check=False).returncode == 0
 
 
@@ -284,8 +284,8 @@ def test_wrong_lines_are_said_in_words(kernel: FakeGpio) -> None:
 def test_what_is_no_chip_is_said_by_the_real_module(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path, said in (
-        ("/dev/null", "/dev/null is no GPIO chip"),
-        (f"{tmp_path}/file", "file is no GPIO chip"),
+        ("/dev/null", "/dev/null is not a GPIO chip"),
+        (f"{tmp_path}/file", "file is not a GPIO chip"),
         (f"{tmp_path}/none", "none cannot be opened: .*No such file"),
     ):
         with pytest.raises(RelayError, match=said):
@@ -294,7 +294,7 @@ def test_what_is_no_chip_is_said_by_the_real_module(tmp_path: Path) -> None:
 
 async def test_release_opens_what_a_dead_holder_left_closed(kernel: FakeGpio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(libgpiod, "load", lambda: kernel.open)
-    monkeypatch.setattr("actuator.relay.release.SECONDS", 0.3)
+    monkeypatch.setattr("actuator.relay.opening.SECONDS", 0.3)
     config = GpioRelay(chip=CHIP, line=17)
     line = kernel.lines[17]
     line.level, line.consumer = 1, "generator-actuator 4711"
@@ -304,7 +304,7 @@ async def test_release_opens_what_a_dead_holder_left_closed(kernel: FakeGpio, mo
     assert line.level == 1
     line.consumer = ""
     status, sentence = await release(config)
-    assert status == PROVEN == 0
+    assert status == CONFIRMED == 0
     assert sentence == f"GPIO line 17 of {CHIP} (its pin is read back, not its contact): open, read back."
     assert line.level == 0
 
@@ -312,7 +312,7 @@ async def test_release_opens_what_a_dead_holder_left_closed(kernel: FakeGpio, mo
 @pytest.mark.parametrize(
     ("document", "sentence"),
     [
-        ({"chip": "gpiochip0", "line": 17}, 'found chip "gpiochip0", expected a path such as /dev/gpiochip0'),
+        ({"chip": "gpiochip0", "line": 17}, '"gpiochip0", expected a path such as /dev/gpiochip0'),
         ({"chip": CHIP, "line": -1}, "line"),
         ({"chip": CHIP, "line": 1.5}, "line"),
         ({"chip": CHIP, "line": True}, "line"),

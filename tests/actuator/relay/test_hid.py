@@ -87,7 +87,7 @@ def test_closes_opens_and_reads_back_its_channel_alone() -> None:
     contact.open_contact()
     assert usb.boards[0].bits == 0b01
     assert contact.read_back() is False
-    contact.let_go()
+    contact.dispose()
     assert usb.opened == 0
 
 
@@ -110,7 +110,7 @@ def test_a_board_that_dropped_off_is_found_again_under_another_name() -> None:
         contact.read_back()
     usb.boards.append(FakeBoard(b"/dev/hidraw5"))
     assert contact.read_back() is False
-    contact.let_go()
+    contact.dispose()
     assert usb.opened == 0
 
 
@@ -121,8 +121,8 @@ def test_several_boards_need_a_serial_and_are_named() -> None:
     chosen = hid(usb, serial="OTHER")
     chosen.close_contact()
     assert (usb.boards[0].bits, usb.boards[1].bits) == (0, 1)
-    chosen.let_go()
-    with pytest.raises(RelayError, match="no USB relay board with serial NOONE; found serial BITFT at"):
+    chosen.dispose()
+    with pytest.raises(RelayError, match="no USB relay board with serial NOONE; plugged in: serial BITFT at"):
         hid(usb, serial="NOONE").open_contact()
     usb.boards[0].serial = b"OTHER"
     with pytest.raises(RelayError, match="2 USB relay boards with serial OTHER"):

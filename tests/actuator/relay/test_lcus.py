@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from actuator.config import relay_only
-from actuator.relay import RelayError, RelayHeldError, SerialRelay, driver, lcus
-from actuator.relay.release import NOT_PROVEN, release
+from actuator.relay import RelayError, RelayHeldError, SerialRelay, lcus
+from actuator.relay.release import NOT_CONFIRMED, release
 from tests.actuator.harness.lcus_board import LcusBoard
 from tests.support import wait_until
 from toolkit.config import ConfigError, decode
@@ -38,28 +38,28 @@ def relay(board: LcusBoard, channel: int = 1) -> SerialRelay:
 
 
 def test_closes_and_opens_with_the_bytes_of_the_makers_protocol(board: LcusBoard) -> None:
-    contact = driver(relay(board))
+    contact = relay(board).make_relay()
     contact.close_contact()
     wait_until(board.closed, 2, "the contact to close")
     contact.open_contact()
     wait_until(lambda: not board.closed(), 2, "the contact to open")
     assert board.sent == [CLOSE, OPEN]
-    contact.let_go()
+    contact.dispose()
 
 
 def test_the_second_channel_of_a_larger_board(board: LcusBoard) -> None:
-    contact = driver(relay(board, channel=2))
+    contact = relay(board, channel=2).make_relay()
     contact.close_contact()
     wait_until(lambda: board.closed(2), 2, "the contact to close")
     assert not board.closed(1)
     contact.open_contact()
     wait_until(lambda: not board.closed(2), 2, "the contact to open")
     assert board.sent == [bytes.fromhex("A0 02 01 A3"), bytes.fromhex("A0 02 00 A2")]
-    contact.let_go()
+    contact.dispose()
 
 
 def test_it_says_that_it_cannot_be_read_back(board: LcusBoard) -> None:
-    contact = driver(relay(board))
+    contact = relay(board).make_relay()
     assert not contact.can_read_back
     assert contact.lease is None
     contact.close_contact()
@@ -67,34 +67,34 @@ def test_it_says_that_it_cannot_be_read_back(board: LcusBoard) -> None:
     contact.renew()
     wait_until(board.closed, 2, "the contact to close")
     assert board.sent == [CLOSE], "reading and renewing send nothing"
-    contact.let_go()
+    contact.dispose()
 
 
 def test_a_port_that_is_unplugged_is_an_error_and_found_again(board: LcusBoard) -> None:
-    contact = driver(relay(board))
+    contact = relay(board).make_relay()
     try:
         contact.close_contact()
         wait_until(board.closed, 2, "the contact to close")
         board.unplug()
         for _ in range(2):
-            with pytest.raises(RelayError, match=f"{re.escape(str(board.path))} took no command: "):
+            with pytest.raises(RelayError, match=f"{re.escape(str(board.path))} did not accept the command: "):
                 contact.open_contact()
         board.plug()
         board.close_by_hand()
         contact.open_contact()
         wait_until(lambda: not board.closed(), 2, "the order to reach the port that is new")
     finally:
-        contact.let_go()
+        contact.dispose()
 
 
 def test_a_port_that_takes_nothing_is_an_error_in_time_and_sends_nothing_later() -> None:
     ours, theirs = pty.openpty()
     tty.setraw(theirs)
-    contact = driver(SerialRelay(port=os.ttyname(theirs)))
+    contact = SerialRelay(port=os.ttyname(theirs)).make_relay()
     try:
         termios.tcflow(theirs, termios.TCOOFF)
         began = time.monotonic()
-        with pytest.raises(RelayError, match="took no command"):
+        with pytest.raises(RelayError, match="did not accept the command"):
             contact.close_contact()
         assert time.monotonic() - began < 2.0
         termios.tcflow(theirs, termios.TCOON)
@@ -102,7 +102,7 @@ def test_a_port_that_takes_nothing_is_an_error_in_time_and_sends_nothing_later()
         wait_until(lambda: select.select([ours], [], [], 0)[0], 2, "the order to come")
         assert os.read(ours, 512) == OPEN, "the order that failed came later"
     finally:
-        contact.let_go()
+        contact.dispose()
         os.close(ours)
         os.close(theirs)
 
@@ -134,11 +134,11 @@ def test_what_the_adapter_does_not_send_is_an_error_in_time_and_is_thrown_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lcus.serial, "Serial", StuckPort)  # type: ignore[attr-defined]
-    monkeypatch.setattr(lcus, "_leave_modem_lines", lambda _: None)
+    monkeypatch.setattr(lcus, "_keep_modem_lines", lambda _: None)
     monkeypatch.setattr(StuckPort, "fileno", lambda _: -1, raising=False)
-    contact = driver(SerialRelay(port="/dev/ttyUSB3"), exclusive=False)
+    contact = SerialRelay(port="/dev/ttyUSB3").make_relay(exclusive=False)
     began = time.monotonic()
-    with pytest.raises(RelayError, match=r"/dev/ttyUSB3 took no command: it is not sent within 0.5 s"):
+    with pytest.raises(RelayError, match=r"/dev/ttyUSB3 did not accept the command: not sent within 0.5 s"):
         contact.close_contact()
     assert time.monotonic() - began < 2.0
 
@@ -170,16 +170,16 @@ class BufferingPort:
 
 def test_a_command_that_was_sent_is_not_discarded_when_the_port_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lcus.serial, "Serial", BufferingPort)  # type: ignore[attr-defined]
-    monkeypatch.setattr(lcus, "_leave_modem_lines", lambda _: None)
+    monkeypatch.setattr(lcus, "_keep_modem_lines", lambda _: None)
     monkeypatch.setattr(BufferingPort, "delivered", b"")
-    contact = driver(SerialRelay(port="/dev/ttyUSB3"), exclusive=False)
+    contact = SerialRelay(port="/dev/ttyUSB3").make_relay(exclusive=False)
     contact.open_contact()
-    contact.let_go()
+    contact.dispose()
     assert BufferingPort.delivered == OPEN
 
 
 def test_the_modem_lines_are_left_as_they_are_when_the_port_is_closed(board: LcusBoard) -> None:
-    contact = driver(relay(board))
+    contact = relay(board).make_relay()
     descriptor = os.open(board.path, os.O_RDWR | os.O_NOCTTY)
     try:
         settings = termios.tcgetattr(descriptor)
@@ -192,23 +192,23 @@ def test_the_modem_lines_are_left_as_they_are_when_the_port_is_closed(board: Lcu
     assert not settings[2] & termios.HUPCL, "hang up on close: DTR would fall and rise with each opening"
     assert settings[4] == settings[5] == termios.B9600
     assert settings[2] & (termios.CSIZE | termios.PARENB | termios.CSTOPB | termios.CRTSCTS) == termios.CS8
-    contact.let_go()
+    contact.dispose()
 
 
 def test_another_program_on_the_port_is_an_error(board: LcusBoard) -> None:
-    contact = driver(relay(board))
+    contact = relay(board).make_relay()
     with board.path.open("rb+", buffering=0) as other:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with pytest.raises(RelayError, match="exclusively lock"):
             contact.open_contact()
     contact.open_contact()
-    contact.let_go()
+    contact.dispose()
 
 
 HOLDER = """
 import sys
-from actuator.relay import SerialRelay, driver
-contact = driver(SerialRelay(port=sys.argv[1]))
+from actuator.relay import SerialRelay
+contact = SerialRelay(port=sys.argv[1]).make_relay()
 contact.close_contact()
 print("held", flush=True)
 sys.stdin.read()
@@ -228,14 +228,14 @@ async def test_two_controllers_cannot_hold_one_board_and_release_opens_beside_on
     try:
         assert other.stdout.readline() == "held\n"
         wait_until(board.closed, 2, "the contact to close")
-        contact = driver(relay(board))
+        contact = relay(board).make_relay()
         with pytest.raises(RelayHeldError, match=f"held by another controller \\(process {other.pid}\\)"):
             contact.open_contact()
         assert board.sent == [CLOSE], "a refused controller sends nothing"
         status, sentence = await release(relay(board))
-        assert status == NOT_PROVEN == 3
+        assert status == NOT_CONFIRMED == 3
         assert sentence == (
-            f"channel 1 of the LCUS board at {board.path}: told to open; this board cannot be read back."
+            f"channel 1 of the LCUS board at {board.path}: open command sent; this board cannot be read back."
         )
         wait_until(lambda: not board.closed(), 2, "the contact to open")
     finally:
@@ -244,13 +244,13 @@ async def test_two_controllers_cannot_hold_one_board_and_release_opens_beside_on
         other.stdin.close()
         other.stdout.close()
     contact.open_contact()
-    contact.let_go()
+    contact.dispose()
 
 
 @pytest.mark.parametrize(
     ("document", "sentence"),
     [
-        ({"port": "ttyUSB3"}, 'found port "ttyUSB3", expected a path such as /dev/ttyUSB3'),
+        ({"port": "ttyUSB3"}, '"ttyUSB3", expected a path such as /dev/ttyUSB3'),
         ({"port": "/dev/ttyUSB3", "channel": 0}, "channel"),
         ({"port": "/dev/ttyUSB3", "channel": 9}, "channel"),
         ({"port": "/dev/ttyUSB3", "baudrate": 9600}, "baudrate"),

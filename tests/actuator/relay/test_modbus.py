@@ -12,8 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from actuator.relay import ModbusRelay, RelayError, RelayHeldError, driver
-from actuator.relay.config import RelayConfig, plain
+from actuator.relay import AnyRelay, ModbusRelay, RelayError, RelayHeldError
 from tests.actuator.harness.modbus_board import Board, RtuBoard, TcpBoard
 from tests.support import free_port, wait_until
 from toolkit.config import ConfigError, decode
@@ -28,7 +27,7 @@ def relay(url: str, **more: object) -> ModbusRelay:
 @pytest.mark.parametrize("kind", [TcpBoard, RtuBoard])
 def test_closes_opens_and_reads_back_with_two_functions(kind: type[TcpBoard | RtuBoard]) -> None:
     with kind(unit=3) as served:
-        contact = driver(relay(served.url, unit_id=3, coil=2))
+        contact = relay(served.url, unit_id=3, coil=2).make_relay()
         assert contact.read_back() is False
         contact.close_contact()
         assert served.board.closed(2)
@@ -38,13 +37,13 @@ def test_closes_opens_and_reads_back_with_two_functions(kind: type[TcpBoard | Rt
         assert not served.board.closed(2)
         assert contact.read_back() is False
         assert served.board.functions == {1, 5}
-        contact.let_go()
+        contact.dispose()
 
 
 @pytest.mark.parametrize("kind", [TcpBoard, RtuBoard])
 def test_a_lease_drops_the_contact_unless_it_is_renewed(kind: type[TcpBoard | RtuBoard]) -> None:
     with kind(Board(timed=True)) as served:
-        contact = driver(relay(served.url, lease="3s"))
+        contact = relay(served.url, lease="3s").make_relay()
         assert contact.lease == 3.0
         contact.close_contact()
         assert served.board.writes[-1][1:] == (0x0200, 30)
@@ -54,37 +53,37 @@ def test_a_lease_drops_the_contact_unless_it_is_renewed(kind: type[TcpBoard | Rt
         renewed = served.board.writes[-1][0]
         wait_until(lambda: contact.read_back() is False, 5, "the lease to run out")
         assert time.monotonic() - renewed == pytest.approx(3.0, abs=0.5)
-        contact.let_go()
+        contact.dispose()
 
 
 def test_a_board_that_refuses_says_so() -> None:
     with TcpBoard() as served:
-        contact = driver(relay(served.url, coil=9))
+        contact = relay(served.url, coil=9).make_relay()
         with pytest.raises(RelayError, match="refuses function 5 with exception 2"):
             contact.close_contact()
-        contact.let_go()
+        contact.dispose()
         served.board.refuses_writes = True
-        contact = driver(relay(served.url))
+        contact = relay(served.url).make_relay()
         with pytest.raises(RelayError, match="exception 4"):
             contact.open_contact()
-        contact.let_go()
+        contact.dispose()
 
 
 def test_a_dead_board_is_an_error_and_a_board_that_comes_back_is_found() -> None:
     port = free_port()
-    contact = driver(relay(f"tcp://127.0.0.1:{port}"))
+    contact = relay(f"tcp://127.0.0.1:{port}").make_relay()
     with pytest.raises(RelayError, match=f"no answer from tcp://127.0.0.1:{port}"):
         contact.open_contact()
     with TcpBoard(port=port) as served:
         contact.close_contact()
         served.drop()
         assert contact.read_back() is True, "a reading connects anew by itself"
-        contact.let_go()
+        contact.dispose()
 
 
 def test_a_serial_adapter_that_is_unplugged_is_an_error_and_found_again(tmp_path: Path) -> None:
     port = tmp_path / "relay"
-    contact = driver(relay(f"rtu://{port}?baudrate=9600"))
+    contact = relay(f"rtu://{port}?baudrate=9600").make_relay()
     try:
         with RtuBoard() as board:
             port.symlink_to(board.path)
@@ -99,24 +98,24 @@ def test_a_serial_adapter_that_is_unplugged_is_an_error_and_found_again(tmp_path
             contact.open_contact()
             assert not board.board.closed()
     finally:
-        contact.let_go()
+        contact.dispose()
 
 
 @pytest.mark.parametrize("kind", [TcpBoard, RtuBoard])
 def test_a_silent_board_is_an_error_in_time(kind: type[TcpBoard | RtuBoard]) -> None:
     with kind() as served:
-        contact = driver(relay(served.url))
+        contact = relay(served.url).make_relay()
         served.board.silent = True
         began = time.monotonic()
         with pytest.raises(RelayError, match="no answer"):
             contact.close_contact()
         assert time.monotonic() - began < 2.0
-        contact.let_go()
+        contact.dispose()
 
 
 def test_an_rtu_reply_that_comes_late_is_not_taken_for_the_next_answer() -> None:
     with RtuBoard() as served:
-        contact = driver(relay(served.url))
+        contact = relay(served.url).make_relay()
         served.board.delay = 0.8
         with pytest.raises(RelayError):
             contact.close_contact()
@@ -127,32 +126,32 @@ def test_an_rtu_reply_that_comes_late_is_not_taken_for_the_next_answer() -> None
         served.board.set(0, closed=False)
         served.board.delay = 0.0
         assert contact.read_back() is False, "the late answer said closed"
-        contact.let_go()
+        contact.dispose()
 
 
 @pytest.mark.parametrize("junk", [b"\x00", b"\xff\x01", b"\x01\x05"])
 def test_an_adapter_may_add_bytes_at_the_seams(junk: bytes) -> None:
     with RtuBoard(junk=junk) as served:
-        contact = driver(relay(served.url))
+        contact = relay(served.url).make_relay()
         contact.close_contact()
         assert contact.read_back() is True
-        contact.let_go()
+        contact.dispose()
 
 
 def test_a_welded_contact_reads_closed() -> None:
     with TcpBoard() as served:
-        contact = driver(relay(served.url))
+        contact = relay(served.url).make_relay()
         served.board.set(0, closed=True)
         served.board.welded = True
         contact.open_contact()
         assert contact.read_back() is True
-        contact.let_go()
+        contact.dispose()
 
 
 HOLDER = """
 import sys
-from actuator.relay import ModbusRelay, driver
-contact = driver(ModbusRelay(url=sys.argv[1]))
+from actuator.relay import ModbusRelay
+contact = ModbusRelay(url=sys.argv[1]).make_relay()
 contact.close_contact()
 print("held", flush=True)
 sys.stdin.read()
@@ -175,22 +174,22 @@ def test_two_controllers_cannot_hold_one_relay_and_the_hold_dies_with_its_holder
         assert other.stdin is not None
         try:
             assert other.stdout.readline() == "held\n"
-            contact = driver(relay(served.url))
+            contact = relay(served.url).make_relay()
             with pytest.raises(RelayHeldError, match=f"held by another controller \\(process {other.pid}\\)"):
                 contact.open_contact()
             assert served.board.closed(), "a refused controller moves nothing"
-            released = driver(relay(served.url), exclusive=False)
+            released = relay(served.url).make_relay(exclusive=False)
             released.open_contact()
             assert not served.board.closed()
             assert released.read_back() is False
-            released.let_go()
+            released.dispose()
         finally:
             other.kill()
             other.wait(10)
             other.stdin.close()
             other.stdout.close()
         contact.open_contact()
-        contact.let_go()
+        contact.dispose()
 
 
 @pytest.mark.parametrize(
@@ -204,10 +203,10 @@ def test_two_controllers_cannot_hold_one_relay_and_the_hold_dies_with_its_holder
         ({"url": "rtu:///dev/ttyUSB0?baudrate=fast"}, 'got baudrate "fast"'),
         ({"url": "rtu:///dev/ttyUSB0?parity=n"}, 'got parity "n", expected N, E or O'),
         ({"url": "rtu:///dev/ttyUSB0?stopbits=3"}, 'got stopbits "3", expected 1 or 2'),
-        ({"url": "rtu:///dev/ttyUSB0", "unit_id": 0}, "found unit_id 0, expected 1 to 247"),
-        ({"url": "tcp://host", "lease": "90s"}, "found lease 90s, expected 3s to 60s"),
-        ({"url": "tcp://host", "lease": "1s"}, "found lease 1s, expected 3s to 60s"),
-        ({"url": "tcp://host", "lease": "30s", "coil": 300}, "found coil 300 with lease"),
+        ({"url": "rtu:///dev/ttyUSB0", "unit_id": 0}, "got unit_id 0, expected 1 to 247"),
+        ({"url": "tcp://host", "lease": "90s"}, "got lease 90s, expected 3s to 60s"),
+        ({"url": "tcp://host", "lease": "1s"}, "got lease 1s, expected 3s to 60s"),
+        ({"url": "tcp://host", "lease": "30s", "coil": 300}, "got coil 300 with lease"),
     ],
 )
 def test_a_wrong_address_is_refused_with_a_sentence(document: dict[str, object], sentence: str) -> None:
@@ -228,8 +227,8 @@ def test_a_wrong_address_is_refused_with_a_sentence(document: dict[str, object],
     ],
 )
 def test_a_plain_copy_reads_back_as_the_same_relay(document: dict[str, object]) -> None:
-    union: Any = RelayConfig
+    union: Any = AnyRelay
     config = decode(document, union)
-    copy = json.loads(msgspec.json.encode(plain(config)))
+    copy = json.loads(msgspec.json.encode(config.plain()))
     assert decode(copy, union) == config
     assert copy.get("lease") == document.get("lease")

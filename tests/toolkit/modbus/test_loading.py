@@ -29,9 +29,9 @@ ACTUATOR = """
 import pathlib, sys
 import actuator.cli, actuator.service
 from actuator import config
-from actuator.relay import RelayError, driver
+from actuator.relay import RelayError
 
-relay = driver(config.load(pathlib.Path(sys.argv[1])).relay)
+relay = config.load(pathlib.Path(sys.argv[1])).relay.make_relay()
 try:
     relay.open_contact()
 except RelayError:

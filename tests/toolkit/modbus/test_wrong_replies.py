@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from actuator.relay import ModbusRelay, RelayError, driver
+from actuator.relay import ModbusRelay, RelayError
 from actuator.relay import modbus as relay
 from exporter.sources.base import SourceError
 from exporter.sources.modbus import rtu, tcp
@@ -132,16 +132,16 @@ def source(wire: Wire) -> Iterator[Ask]:
 
 @contextmanager
 def read_back(wire: Wire) -> Iterator[Ask]:
-    contact = driver(ModbusRelay(url=wire.url, unit_id=UNIT))
+    contact = ModbusRelay(url=wire.url, unit_id=UNIT).make_relay()
     yield contact.read_back
-    contact.let_go()
+    contact.dispose()
 
 
 @contextmanager
 def opening(wire: Wire) -> Iterator[Ask]:
-    contact = driver(ModbusRelay(url=wire.url, unit_id=UNIT))
+    contact = ModbusRelay(url=wire.url, unit_id=UNIT).make_relay()
     yield contact.open_contact
-    contact.let_go()
+    contact.dispose()
 
 
 USERS = {"source": (source, 3), "read back": (read_back, 1), "open": (opening, 5)}
