@@ -36,7 +36,7 @@ from toolkit.notify import notify
 from toolkit.reload import Reloader
 from toolkit.web import serve
 from toolkit.webconfig import WebConfig
-from toolkit.worker_thread import NoTryLeftError, StuckError, Worker
+from toolkit.worker_thread import DeadlineError, ExhaustedError, Worker
 
 DEFAULT_JOURNAL = Path("/var/lib/generator-actuator/journal.db")
 
@@ -86,7 +86,7 @@ async def main(flags: Flags) -> int:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    except (RelayHeldError, NoTryLeftError) as error:
+    except (RelayHeldError, ExhaustedError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     runtime = Runtime(config, flags.config_file, relay, AsyncJournal(config.journal, config.relay))
@@ -106,7 +106,7 @@ async def _open_known_relays(config_file: Path) -> tuple[AsyncRelay | None, bool
 
     Raises:
         RelayHeldError: another controller holds the file's relay.
-        NoTryLeftError: the file's relay can do nothing any more.
+        ExhaustedError: the file's relay can do nothing any more.
     """
     named, *former = await known_relays(config_file) or (None,)
     positions = [await _open_former(config) for config in former]
@@ -124,7 +124,7 @@ async def known_relays(config_file: Path) -> tuple[RelayConfig, ...]:
     named, kept = configuration.relay_only(config_file), None
     try:
         kept = await Worker("sidecar").do(partial(last_relay, _journal(config_file)), _SIDECAR_SECONDS)
-    except StuckError as error:
+    except DeadlineError as error:
         # A disk that hangs keeps no contact closed.
         _log.error("the relay that was last in force cannot be read", error=error)
     if named is not None and kept is not None and named.contact() == kept.contact():
@@ -150,7 +150,7 @@ async def _open_former(config: RelayConfig) -> bool | None:
     try:
         position = await _position(relay)
         await opening.repeat(on_failure=partial(log_failure, "opening the former"))
-    except (RelayHeldError, NoTryLeftError) as error:
+    except (RelayHeldError, ExhaustedError) as error:
         _log.error("the relay that was last in force cannot be opened", relay=relay.description, error=error)
     else:
         # A board that was taken away does not prevent the start.
@@ -258,7 +258,7 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             failed = not stopped.done()
             reason = f"by {_name(stopped.result())}" if stopped.done() else "by its own failure"
-        except (OSError, NoTryLeftError) as error:
+        except (OSError, ExhaustedError) as error:
             reason = refused = str(error)
         finally:
             notify("STOPPING=1")

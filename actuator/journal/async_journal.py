@@ -1,6 +1,6 @@
-"""The journal as the loop uses it: awaited, never blocking; a disk that is full, read-only or hangs is said, not fatal.
+"""The journal as the loop uses it: awaited, never blocking. A disk that is full, read-only or hangs is not fatal.
 
-Control goes on with what is in memory; what could not be written waits and is tried again.
+Control goes on with the state in memory; rows that could not be written wait and are tried again.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import TypeVar
 from actuator.core.state import Moment, Saved
 from actuator.journal import sidecar
 from actuator.journal.reader import Reader
-from actuator.journal.reconcile import salvaged
+from actuator.journal.reconcile import merged
 from actuator.journal.rows import Row
-from actuator.journal.store import MOST_ROWS, Found, Journal, JournalError, LostError
+from actuator.journal.store import MAX_ROWS, Found, Journal, JournalError, LostError
 from actuator.relay import RelayConfig
 from toolkit import log
-from toolkit.worker_thread import StuckError, Worker
+from toolkit.worker_thread import DeadlineError, Worker
 
 T = TypeVar("T")
 
@@ -29,11 +29,10 @@ DEADLINE = 3.0
 """Seconds for one write; a worn SD card may take one."""
 
 RETRY = 10.0
-"""Seconds between two tries to write what waits."""
+"""Seconds between two attempts to write the rows that wait."""
 
 LASTING = 30.0
-"""Seconds without any success after which a journal counts as one that cannot be written: a card that is slow once has
-not failed."""
+"""Seconds of failed writes after which the journal counts as not writable: a card that is slow once has not failed."""
 
 _RECENT = 500
 
@@ -41,13 +40,13 @@ _log = log.get(__name__)
 
 
 class AsyncJournal:
-    """Keeps the journal in a thread of its own.
+    """Writes and reads the journal in threads of their own.
 
     Attributes:
         ok: the last write succeeded.
         fault: why it did not; empty when it did.
-        lasting_fault: why none has for long, though tried again, or at the start; empty when the last one did.
-        beside: the newest durable state is at least in the sidecar: what forbids a run outlives a restart.
+        lasting_fault: why writes have failed for LASTING or since the start; empty when the last one succeeded.
+        in_sidecar: the newest durable state is at least in the sidecar: what forbids a run survives a restart.
     """
 
     def __init__(self, path: Path, relay: RelayConfig) -> None:
@@ -65,30 +64,30 @@ class AsyncJournal:
         self.fault = ""
         self.lasting_fault = ""
         self._failing_since: float | None = -math.inf
-        self.beside = True
+        self.in_sidecar = True
 
-    async def load(self, here: Moment) -> Found:
-        """Read what is there; see Journal.load. When that fails: what the sidecar alone can say."""
+    async def load(self, moment: Moment) -> Found:
+        """Read the journal, see Journal.load; if that fails, the sidecar alone."""
         try:
-            found = await self._worker.do(partial(self._journal.load, here), DEADLINE * 5)
-        except StuckError as error:
+            found = await self._worker.do(partial(self._journal.load, moment), DEADLINE * 5)
+        except DeadlineError as error:
             self._renew()
-            saved = await self._salvage(here)
+            saved = await self._from_sidecar(moment)
             found = Found(saved=saved, torn=f"{self._path} cannot be read: {error}", error=str(error))
         self._next = 1 + found.last_id
         self._settle(found.error)
         return found
 
-    async def _salvage(self, here: Moment) -> Saved:
+    async def _from_sidecar(self, moment: Moment) -> Saved:
         try:
             side, _ = await self._worker.do(partial(sidecar.read, self._path), DEADLINE)
-        except StuckError as error:
+        except DeadlineError as error:
             _log.error("the journal's sidecar cannot be read", error=error)
             side = None
-        return salvaged(None, side, here)
+        return merged(None, side, moment)
 
     def row(self, *, wall: float, sane: bool, kind: str, level: str, text: str, fields: Mapping[str, object]) -> Row:
-        """Return a new row with the next number; it is written with the next `write`."""
+        """Return a new row with the next number; the caller gives it to `write`."""
         plain = {
             key: value if isinstance(value, str | float | int | None) else str(value) for key, value in fields.items()
         }
@@ -111,8 +110,8 @@ class AsyncJournal:
         return [row for row in self._recent if row.id > after]
 
     async def write(self, rows: Sequence[Row], saved: Saved | None) -> bool:
-        """Write rows and the durable state; return whether all of it, with what waited before, is on the disk now."""
-        self._waiting = [*self._waiting, *rows][-MOST_ROWS // 10 :]
+        """Write rows and the durable state; return whether these and the rows that waited are on the disk."""
+        self._waiting = [*self._waiting, *rows][-MAX_ROWS // 10 :]
         self._unsaved = saved or self._unsaved
         self._last = saved or self._last
         if not self._waiting and self._unsaved is None:
@@ -121,15 +120,15 @@ class AsyncJournal:
             try:
                 await self._write()
             except LostError as error:
-                self._begin_anew(error)
+                self._rewrite(error)
                 await self._write()
-        except (StuckError, JournalError) as error:
-            if isinstance(error, StuckError):
+        except (DeadlineError, JournalError) as error:
+            if isinstance(error, DeadlineError):
                 self._renew()
-            self.beside = isinstance(error, JournalError) and error.beside
+            self.in_sidecar = isinstance(error, JournalError) and error.in_sidecar
             self._settle(str(error))
             return False
-        self._waiting, self._unsaved, self.beside = [], None, True
+        self._waiting, self._unsaved, self.in_sidecar = [], None, True
         self._settle("")
         return True
 
@@ -137,58 +136,58 @@ class AsyncJournal:
         self._tried_at = time.monotonic()
         await self._worker.do(partial(self._journal.write, tuple(self._waiting), self._unsaved), DEADLINE)
 
-    def _begin_anew(self, error: LostError) -> None:
-        """Have everything that is in memory written again, and say in it why what is older is missing."""
-        _log.error("journal was lost while in use and is written anew", error=error)
+    def _rewrite(self, error: LostError) -> None:
+        """Have everything in memory written again, with a row about why older rows are missing."""
+        _log.error("journal was lost while in use and is written again", error=error)
         self.row(
             wall=time.time(),
             sane=False,
             kind="journal_lost",
             level="error",
-            text=f"{error}; what was still in memory has been written anew.",
+            text=f"{error}; the rows in memory have been written again.",
             fields={},
         )
         self._waiting, self._unsaved = list(self._recent), self._last
 
     def forget(self, rows: Sequence[Row]) -> None:
-        """Drop rows that wait to be written: what they tell did not come to pass."""
+        """Drop rows that wait to be written: their events did not happen."""
         self._waiting = [row for row in self._waiting if row not in rows]
         for row in rows:
             self._recent.remove(row)
 
     def remember(self, relay: RelayConfig) -> None:
-        """Keep another relay as the last good one, from the next saved state on."""
+        """Keep another relay as the last valid one, from the next saved state on."""
         self._relay = relay
         self._renew()
 
     async def retry(self) -> None:
-        """Every ten seconds, try again to write what waits, or see whether the files are still there."""
+        """Every ten seconds, try again to write the rows that wait, or check that the files are still there."""
         if time.monotonic() - self._tried_at < RETRY:
             return
         if not self._waiting and self._unsaved is None:
             self._tried_at = time.monotonic()
             try:
-                await self._worker.do(self._journal.look, DEADLINE)
+                await self._worker.do(self._journal.check_files, DEADLINE)
             except LostError as error:
-                self._begin_anew(error)
-            except (StuckError, OSError) as error:
-                if isinstance(error, StuckError):
+                self._rewrite(error)
+            except (DeadlineError, OSError) as error:
+                if isinstance(error, DeadlineError):
                     self._renew()
                 self._unsaved = self._last
                 self._settle(str(error))
                 return
         await self.write((), None)
 
-    async def rows(self, *, since: float | None = None, after: int = 0, most: int = MOST_ROWS) -> list[Row]:
-        """Return rows in order, those that wait to be written too; see `read`."""
+    async def rows(self, *, since: float | None = None, after: int = 0, most: int = MAX_ROWS) -> list[Row]:
+        """Return rows in order, also those that wait to be written; see `read`."""
         return await self.read(list, since=since, after=after, most=most)
 
     async def read(
-        self, render: Callable[[list[Row]], T], *, since: float | None = None, after: int = 0, most: int = MOST_ROWS
+        self, render: Callable[[list[Row]], T], *, since: float | None = None, after: int = 0, most: int = MAX_ROWS
     ) -> T:
-        """Return what `render` makes of rows in order, those that wait to be written too.
+        """Return what `render` makes of rows in order, also of those that wait to be written.
 
-        What is in memory is not read from the disk; the rest is, and rendered, in a thread of its own.
+        Rows that are not in memory are read from the disk and rendered in a thread.
 
         Raises:
             JournalError: they cannot be read, or not now.
@@ -208,13 +207,13 @@ class AsyncJournal:
         """Close the database and end the thread."""
         try:
             await self._worker.do(self._journal.close, DEADLINE)
-        except StuckError as error:
+        except DeadlineError as error:
             _log.error("journal cannot be closed", error=error)
         self._worker.stop()
         self._reader.stop()
 
     def _renew(self) -> None:
-        """Leave the connection to the thread that hangs in it."""
+        """Leave the connection to the thread that hangs with it."""
         self._journal = self._journal.successor(self._relay)
 
     def _settle(self, fault: str) -> None:

@@ -1,4 +1,4 @@
-"""A checksum in front of what is kept, so that one flipped bit is found instead of believed."""
+"""A checksum in front of stored data, so that one flipped bit is noticed."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import zlib
 _LENGTH = 9
 
 
-def sealed(data: bytes) -> bytes:
+def add_checksum(data: bytes) -> bytes:
     """Return the data behind its CRC-32 in eight hexadecimal digits and a space."""
     return f"{zlib.crc32(data):08x} ".encode() + data
 
 
-def unsealed(data: bytes) -> bytes:
-    """Return what has been sealed.
+def remove_checksum(data: bytes) -> bytes:
+    """Return the data behind its checksum.
 
     Raises:
-        ValueError: it is not what was sealed.
+        ValueError: the data is damaged.
     """
     inside = data[_LENGTH:]
-    if sealed(inside) != data:
-        raise ValueError("its checksum does not fit")
+    if add_checksum(inside) != data:
+        raise ValueError("wrong checksum")
     return inside

@@ -1,4 +1,4 @@
-"""Reading what is stored, beside the writer: whoever asks for rows delays nobody but those who ask too."""
+"""Reading stored rows beside the writer: a reader delays only other readers."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from actuator.journal.rows import COLUMNS, Row, whole
-from actuator.journal.store import MOST_ROWS, JournalError, readable
-from toolkit.worker_thread import StuckError, Worker
+from actuator.journal.rows import COLUMNS, Row, undamaged
+from actuator.journal.store import MAX_ROWS, JournalError, readable
+from toolkit.worker_thread import DeadlineError, Worker
 
 T = TypeVar("T")
 
 DEADLINE = 20.0
-"""Seconds for one read; all rows take a quarter of a second on a fast machine, and some on the slowest."""
+"""Seconds for one read; all rows take 0.25 s on a fast machine, and several seconds on the slowest."""
 
 PATIENCE = 5.0
-"""Seconds to wait for those who read already."""
+"""Seconds to wait for the readers before."""
 
 
 class Reader:
@@ -40,12 +40,12 @@ class Reader:
             async with asyncio.timeout(PATIENCE):
                 await self._reading.acquire()
         except TimeoutError:
-            raise JournalError(f"{self._path} is being read by others: ask again later") from None
+            raise JournalError(f"{self._path} is being read by others: try again later") from None
         try:
             return await self._worker.do(
                 lambda: render(stored(self._path, since=since, after=after, most=most)), DEADLINE
             )
-        except StuckError as error:
+        except DeadlineError as error:
             raise JournalError(f"{self._path} cannot be read: {error}") from error
         finally:
             self._reading.release()
@@ -55,8 +55,8 @@ class Reader:
         self._worker.stop()
 
 
-def stored(path: Path, *, since: float | None = None, after: int = 0, most: int = MOST_ROWS) -> list[Row]:
-    """Return the rows on the disk in order, the newest `most` of those asked for.
+def stored(path: Path, *, since: float | None = None, after: int = 0, most: int = MAX_ROWS) -> list[Row]:
+    """Return the rows on the disk in order, at most the newest `most`.
 
     Args:
         path: of the database.
@@ -67,17 +67,17 @@ def stored(path: Path, *, since: float | None = None, after: int = 0, most: int 
     Raises:
         JournalError: the database cannot be read.
     """
-    asked = (after, -1e300 if since is None else since, most)
+    parameters = (after, -1e300 if since is None else since, most)
     try:
         with readable(path) as file, contextlib.closing(_connect(file)) as database:
             database.text_factory = bytes
             found = database.execute(
                 f"SELECT {COLUMNS} FROM event WHERE id > ? AND wall >= ? ORDER BY id DESC LIMIT ?",  # noqa: S608
-                asked,
+                parameters,
             ).fetchall()
     except (sqlite3.Error, OSError, ArithmeticError) as error:
         raise JournalError(f"{path} cannot be read: {error}") from error
-    return [*whole(reversed(found))]
+    return [*undamaged(reversed(found))]
 
 
 def _connect(path: Path) -> sqlite3.Connection:

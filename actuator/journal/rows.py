@@ -1,4 +1,4 @@
-"""One event as the journal keeps it, and how rows go out to people and programs."""
+"""One event as the journal stores it, and rows as JSON and CSV."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ KINDS_OF_RUNS = (
     *("attempt_failed", "locked_out", "resume_given_up", "operator", "manual_ended", "inhibited", "inhibit_cleared"),
     *("journal_torn", "journal_lost"),
 )
-"""What a run leaves, who wanted it or forbade it, and what was lost: kept apart from what can come a thousand times."""
+"""Events of runs, of those who requested or blocked them, and of losses: kept apart from events that flood."""
 
 _log = log.get(__name__)
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One event as the journal keeps it.
+    """One event as the journal stores it.
 
     Attributes:
         id: counts rows, never reused.
@@ -35,7 +35,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         kind: one word for machines.
         level: info, warning or error.
         text: one sentence for people.
-        fields: the facts behind it.
+        fields: the values behind it.
     """
 
     id: int
@@ -58,10 +58,10 @@ def columns(row: Row) -> tuple[object, ...]:
 
 
 def row(stored: tuple[Any, ...]) -> Row:
-    """Return the row that is stored as these columns, text as bytes.
+    """Return the row of these stored columns, whose text is bytes.
 
     Raises:
-        ValueError: it is not what was written.
+        ValueError: it is damaged.
     """
     *kept, checksum = stored
     number, wall, sane, kind, level, text, fields = kept
@@ -75,16 +75,16 @@ def row(stored: tuple[Any, ...]) -> Row:
             text=text.decode(),
             fields=msgspec.json.decode(fields, type=dict[str, str | float | int | bool | None]),
         )
-        whole = _checksum(read) == checksum
+        undamaged = _checksum(read) == checksum
     except (msgspec.MsgspecError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"row {number} is damaged: {error}") from error
-    if not whole:
-        raise ValueError(f"row {number} is damaged: its checksum does not fit")
+    if not undamaged:
+        raise ValueError(f"row {number} is damaged: wrong checksum")
     return read
 
 
-def whole(stored: Iterator[tuple[Any, ...]]) -> Iterator[Row]:
-    """Yield the rows that are as they were written; say it of others."""
+def undamaged(stored: Iterator[tuple[Any, ...]]) -> Iterator[Row]:
+    """Yield the rows that are as they were written; log the others."""
     for one in stored:
         try:
             yield row(one)
@@ -93,17 +93,17 @@ def whole(stored: Iterator[tuple[Any, ...]]) -> Iterator[Row]:
 
 
 def _checksum(row: Row) -> int:
-    facts = (row.id, float(row.wall), row.sane, row.kind, row.level, row.text)
-    return zlib.crc32(encode(facts) + encode(row.fields))
+    values = (row.id, float(row.wall), row.sane, row.kind, row.level, row.text)
+    return zlib.crc32(encode(values) + encode(row.fields))
 
 
 def as_json(rows: Sequence[Row]) -> bytes:
-    """Return rows as a JSON list of objects, their time in words too."""
+    """Return rows as a JSON list of objects, with their time as text too."""
     return b"[" + b",".join(map(as_object, rows)) + b"]"
 
 
 def as_object(row: Row) -> bytes:
-    """Return a row as a JSON object, its time in words too."""
+    """Return a row as a JSON object, with its time as text too."""
     return encode({"time": row.time, **msgspec.structs.asdict(row)})
 
 
@@ -119,5 +119,5 @@ def as_csv(rows: Sequence[Row]) -> bytes:
 
 
 def encode(value: object) -> bytes:
-    """Return JSON; a number of a kind of its own, such as a span of the configuration, is a number."""
+    """Return JSON; a subclass of float, such as a duration of the configuration, is a number."""
     return msgspec.json.encode(value, enc_hook=lambda other: float(other) if isinstance(other, float) else str(other))

@@ -1,4 +1,4 @@
-"""The small file beside the database: replaced as a whole, so that it is either the old one or the new one."""
+"""The small file beside the database, replaced as a whole: it is either the old one or the new one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from actuator.core.state import Durable, Inhibit, Mode
-from actuator.journal.checksum import sealed, unsealed
+from actuator.journal.checksum import add_checksum, remove_checksum
 from actuator.journal.rows import encode
 from actuator.relay import AnyRelay, RelayConfig
 from toolkit import log
@@ -22,12 +22,12 @@ class Sidecar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The small file beside the database.
 
     Attributes:
-        sequence: of the durable state that was saved last.
-        mode: the operator's choice in it; where mode `on` goes back to.
-        inhibits: the alerts that forbid a run in it.
-        attempts: consecutive failed ones in it.
-        locked_out: until acknowledged.
-        relay: the last relay configuration that was right, as it would be written in the file.
+        sequence: of the durable state that was saved last; the fields below are from it.
+        mode: the operator's choice; for mode `on` the one that it returns to.
+        inhibits: alerts that forbid a run.
+        attempts: consecutive failed starts.
+        locked_out: until the lock-out is reset.
+        relay: the last valid relay configuration, as it would be written in the file.
     """
 
     sequence: int
@@ -39,7 +39,7 @@ class Sidecar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 def sidecar(sequence: int, durable: Durable, relay: RelayConfig | None) -> Sidecar:
-    """Return what is kept beside a durable state."""
+    """Return the sidecar of a durable state."""
     return Sidecar(
         sequence=sequence,
         mode=lasting_mode(durable),
@@ -51,12 +51,12 @@ def sidecar(sequence: int, durable: Durable, relay: RelayConfig | None) -> Sidec
 
 
 def lasting_mode(durable: Durable) -> Mode:
-    """Return the operator's choice; where mode `on`, which ends by itself, goes back to."""
+    """Return the operator's choice; for mode `on`, which ends by itself, the one that it returns to."""
     return durable.mode_before if durable.mode == "on" else durable.mode
 
 
 def path_of(journal: Path) -> Path:
-    """Return where the sidecar of a journal is."""
+    """Return the path of a journal's sidecar."""
     return journal.with_name(f"{journal.name}.sidecar")
 
 
@@ -64,7 +64,7 @@ def read(journal: Path) -> tuple[Sidecar | None, str]:
     """Return the sidecar of a journal, or None and why it cannot be read."""
     path = path_of(journal)
     try:
-        return msgspec.json.decode(unsealed(path.read_bytes()), type=Sidecar), ""
+        return msgspec.json.decode(remove_checksum(path.read_bytes()), type=Sidecar), ""
     except FileNotFoundError:
         return None, f"{path.name} is missing"
     except (OSError, msgspec.DecodeError, ValueError) as error:
@@ -72,7 +72,7 @@ def read(journal: Path) -> tuple[Sidecar | None, str]:
 
 
 def last_relay(journal: Path) -> RelayConfig | None:
-    """Return the last relay configuration that was right, from the sidecar; None when it keeps none."""
+    """Return the last valid relay configuration from the sidecar; None when it has none."""
     side, _ = read(journal)
     if side is None or side.relay is None:
         return None
@@ -85,22 +85,21 @@ def last_relay(journal: Path) -> RelayConfig | None:
 
 
 def write(journal: Path, content: Sidecar) -> bytes:
-    """Replace the sidecar of a journal and return its bytes; when this returns they are on the disk.
-
-    A full disk has no room for a new file beside the old one, but the old one's own block can still be written.
+    """Replace the sidecar of a journal and return its bytes, which are on the disk by then.
 
     Raises:
-        OSError: they are not; the old one is still there.
+        OSError: they could not be written; the old one is still there.
     """
-    path, written = path_of(journal), sealed(encode(content))
+    path, written = path_of(journal), add_checksum(encode(content))
     try:
         _replace(path, written)
     except OSError as error:
+        # A full disk has no room for a new file beside the old one, but the old one's own block can still be written.
         if not _fits(path, written):
             raise
         with path.open("r+b") as file:
             _write_through(file, written)
-        _log.limited("in-place", "sidecar cannot be replaced, written in its own place", error=error)
+        _log.limited("in-place", "sidecar cannot be replaced, written in place", error=error)
     return written
 
 
@@ -124,7 +123,7 @@ def _write_through(file: BinaryIO, written: bytes) -> None:
 
 
 def _fits(path: Path, written: bytes) -> bool:
-    """Return whether these bytes fit into what the disk has already given to the file."""
+    """Return whether these bytes fit into the blocks that the file already has."""
     try:
         return len(written) <= path.stat().st_blocks * 512
     except OSError:

@@ -1,4 +1,4 @@
-"""The database, and the sidecar that goes with it. Everything here blocks; see `keeper` for how the loop uses it."""
+"""The database and its sidecar. Everything here blocks; `async_journal` is how the loop uses it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ import msgspec
 
 from actuator.core.state import Durable, Moment, Saved
 from actuator.journal import sidecar
-from actuator.journal.checksum import sealed, unsealed
-from actuator.journal.reconcile import Content, salvaged, torn
-from actuator.journal.rows import COLUMNS, KINDS_OF_RUNS, Row, columns, encode, whole
+from actuator.journal.checksum import add_checksum, remove_checksum
+from actuator.journal.reconcile import Content, merged, torn
+from actuator.journal.rows import COLUMNS, KINDS_OF_RUNS, Row, columns, encode, undamaged
 from actuator.relay import RelayConfig
 
-MOST_OF_RUNS, MOST_OF_OTHERS = 10_000, 10_000
-"""Rows kept of each: a board that flickers writes a thousand an hour, and what runs have left is not to go for them."""
-MOST_ROWS = MOST_OF_RUNS + MOST_OF_OTHERS
+MAX_RUN_ROWS, MAX_OTHER_ROWS = 10_000, 10_000
+"""Rows kept of each: a board that flickers writes a thousand an hour, which must not push out the rows of runs."""
+MAX_ROWS = MAX_RUN_ROWS + MAX_OTHER_ROWS
 """Rows kept; at about 300 bytes each the file stays under 10 MB."""
 
-_SPARE = 1_000
-"""Rows between two times of dropping the oldest: it reads all of them."""
+_PRUNE_EVERY = 1_000
+"""Rows between two deletions of the oldest, which read all rows."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS event (
@@ -37,53 +37,53 @@ INSERT OR IGNORE INTO state (one, sequence, saved) VALUES (1, 0, NULL);
 
 
 _DAMAGE = (sqlite3.Error, OSError, msgspec.MsgspecError, ValueError, TypeError, ArithmeticError)
-"""What files that are not as we left them can raise."""
-_NEVER = {
+"""What damaged or changed files can raise."""
+_PERMANENT = {
     *(sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH),
     *(sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB),
 }
-"""Of these the database itself is the cause, its tables or its bytes: trying again changes nothing."""
+"""SQLite's errors that lie in the database itself, its tables or its bytes: trying again changes nothing."""
 
 
 class JournalError(Exception):
-    """The journal could not be written or read; the text says why.
+    """The journal could not be written or read.
 
     Attributes:
-        beside: the sidecar has taken the durable state, though the database has not.
+        in_sidecar: the durable state is in the sidecar, though not in the database.
     """
 
-    def __init__(self, text: str, *, beside: bool = False) -> None:
+    def __init__(self, text: str, *, in_sidecar: bool = False) -> None:
         super().__init__(text)
-        self.beside = beside
+        self.in_sidecar = in_sidecar
 
 
 class LostError(JournalError):
     """Database or sidecar was removed or replaced in use, or can never be written again.
 
-    The next write begins it anew and has to bring everything.
+    The next write creates it anew, and has to contain everything.
     """
 
 
 class _OvertakenError(sqlite3.Error):
-    """A write that hung comes through after a newer one."""
+    """A write that hung was completed after a newer one."""
 
 
 class _Snapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the state row keeps: its own number too, so that both are under one checksum."""
+    """The content of the state row, with its number, so that one checksum covers both."""
 
     sequence: int
     saved: Saved
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What was there at the start.
+    """The journal at the start.
 
     Attributes:
-        saved: the durable state; None on a fresh start. When torn: what can still be known of it, with the mode from
-            whichever can be read (off when they differ or neither can), and the inhibits and attempts of both.
-        torn: why database and sidecar cannot be trusted together; empty when they can, or when both are missing.
+        saved: the durable state; None on a fresh start. When torn: what is left of it, with the mode of whichever half
+            can be read (off if they differ or neither can), and the inhibits and attempts of both.
+        torn: why database and sidecar do not agree; empty when they do, or when both are missing.
         last_id: number of the newest row, 0 without any.
-        last_wall: Unix time of the newest row written by a clock known to be right.
+        last_wall: Unix time of the newest row written while the clock was known to be right.
         error: why the journal cannot be written; empty when it can.
     """
 
@@ -94,66 +94,65 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-class _Known(msgspec.Struct, kw_only=True):
-    """What was left behind by the last write.
+class _LastWrite(msgspec.Struct, kw_only=True):
+    """The files as the last write left them.
 
     Attributes:
-        sequence: the highest one that was written or seen.
+        sequence: the highest one that was written or read.
         identity: of the database's file; None before it is opened.
-        beside: the sidecar's bytes; None when they are not certain.
+        sidecar: its bytes; None when they are not certain.
     """
 
     sequence: int = 0
     identity: tuple[int, int] | None = None
-    beside: bytes | None = None
+    sidecar: bytes | None = None
 
 
 class Journal:
     """The database and its sidecar. One thread uses it."""
 
-    def __init__(self, path: Path, relay: RelayConfig | None, known: _Known | None = None) -> None:
+    def __init__(self, path: Path, relay: RelayConfig | None, last: _LastWrite | None = None) -> None:
         self._path = path
         self._relay = relay
-        self._known = known or _Known()
+        self._last = last or _LastWrite()
         self._database: sqlite3.Connection | None = None
         self._abandoned = False
 
     def successor(self, relay: RelayConfig) -> Journal:
-        """Return another one for the same files; this one, which may hang in a thread, keeps its hands off from now."""
+        """Return another one for the same files; this one, which may hang in a thread, changes nothing any more."""
         self._abandoned = True
-        return Journal(self._path, relay, msgspec.structs.replace(self._known, beside=None))
+        return Journal(self._path, relay, msgspec.structs.replace(self._last, sidecar=None))
 
-    def load(self, here: Moment) -> Found:
-        """Read what is there, judge whether it belongs together, and make it ready to be written."""
+    def load(self, moment: Moment) -> Found:
+        """Read both files, compare them, and make them ready to be written."""
         if _missing(self._path) and _missing(sidecar.path_of(self._path)):
             return Found(error=self._try_create())
         side, side_fault = sidecar.read(self._path)
         content, fault = _read(self._path)
-        why = torn(content, fault, side, side_fault)
-        saved = salvaged(content, side, here) if why else content.saved if content else None
-        self._known.sequence = max(content.sequence if content else 0, side.sequence if side else 0)
+        reason = torn(content, fault, side, side_fault)
+        saved = merged(content, side, moment) if reason else content.saved if content else None
+        self._last.sequence = max(content.sequence if content else 0, side.sequence if side else 0)
         error = self._try_ready(broken=saved if content is None else None)
         return Found(
             saved=saved,
-            torn=why,
+            torn=reason,
             last_id=content.last_id if content else 0,
             last_wall=content.last_wall if content else None,
             error=error,
         )
 
     def write(self, rows: Sequence[Row], saved: Saved | None) -> None:
-        """Write rows, and the durable state when there is one, in one transaction; then the sidecar.
+        """Write rows, and the durable state if given, in one transaction; then the sidecar.
 
-        When it returns, all of it is on the disk. The sidecar is written even when the database is not, a number ahead
-        of it: what forbids a run outlives a restart if either of the two can be written.
+        When it returns, all of it is on the disk.
 
         Raises:
-            LostError: what was there is lost; give again everything there is.
-            JournalError: it is not; rows and state are the caller's to give again.
+            LostError: the journal was lost; write everything again.
+            JournalError: it could not be written; write rows and state again.
         """
         fault = ""
         try:
-            self.look()
+            self.check_files()
             self._write_database(rows, saved)
         except _OvertakenError as error:
             self.close()
@@ -161,38 +160,40 @@ class Journal:
         except _DAMAGE as error:
             self.close()
             fault = str(error)
-            if not self._abandoned and getattr(error, "sqlite_errorcode", 0) & 0xFF in _NEVER:
-                fault = self._give_way(fault)
-        beside = saved is not None and not self._abandoned
-        if saved is not None and beside:
+            if not self._abandoned and getattr(error, "sqlite_errorcode", 0) & 0xFF in _PERMANENT:
+                fault = self._replace_database(fault)
+        # Also when the database could not be written, and then a number ahead of it: what forbids a run survives a
+        # restart if either of the two can be written.
+        in_sidecar = saved is not None and not self._abandoned
+        if saved is not None and in_sidecar:
             try:
-                self._write_sidecar(saved.durable, number=self._known.sequence + 1)
+                self._write_sidecar(saved.durable, number=self._last.sequence + 1)
             except _DAMAGE as error:
                 self.close()
-                fault, beside = fault or str(error), False
-        if saved is not None and (beside or not fault):
-            self._known.sequence += 1
+                fault, in_sidecar = fault or str(error), False
+        if saved is not None and (in_sidecar or not fault):
+            self._last.sequence += 1
         if fault:
-            raise JournalError(f"{self._path} cannot be written: {fault}", beside=beside)
+            raise JournalError(f"{self._path} cannot be written: {fault}", in_sidecar=in_sidecar)
 
-    def look(self) -> None:
-        """Find out whether both files are still those that were written.
+    def check_files(self) -> None:
+        """Check that both files are still those that were written.
 
         Raises:
-            LostError: one is not; what has taken the database's place is set aside.
-            OSError: they cannot be looked at.
+            LostError: one is not; a file in the database's place is set aside.
+            OSError: they cannot be read.
         """
-        known, beside = self._known, sidecar.path_of(self._path)
-        replaced = known.identity is not None and _identity(self._path) != known.identity
-        changed = known.beside is not None and _bytes(beside) != known.beside
+        last, side = self._last, sidecar.path_of(self._path)
+        replaced = last.identity is not None and _identity(self._path) != last.identity
+        changed = last.sidecar is not None and _bytes(side) != last.sidecar
         if self._abandoned:
-            return  # what differs is the successor's work
+            return  # the successor has changed them
         if replaced or changed:
-            known.beside = None
+            last.sidecar = None
             if replaced:
-                known.identity = None
+                last.identity = None
                 self._set_aside()
-            raise LostError(f"{self._path if replaced else beside} was removed or replaced while it was in use")
+            raise LostError(f"{self._path if replaced else side} was removed or replaced while it was in use")
 
     def close(self) -> None:
         """Close the database; the next write opens it again."""
@@ -202,7 +203,7 @@ class Journal:
             self._database = None
 
     def _write_database(self, rows: Sequence[Row], saved: Saved | None) -> None:
-        database = self._ready()
+        database = self._open()
         with database:
             database.execute("BEGIN IMMEDIATE")
             # By name: a later version's table may have more columns.
@@ -210,14 +211,14 @@ class Journal:
                 f"INSERT OR REPLACE INTO event ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
                 map(columns, rows),
             )
-            if rows and rows[-1].id // _SPARE > (rows[0].id - 1) // _SPARE:
+            if rows and rows[-1].id // _PRUNE_EVERY > (rows[0].id - 1) // _PRUNE_EVERY:
                 _prune(database, rows[-1].id)
             if saved is not None:
                 self._update(database, saved)
 
     def _try_create(self) -> str:
         try:
-            self._ready()
+            self._open()
             self._write_sidecar(Durable(), number=0)
         except _DAMAGE as error:
             self.close()
@@ -225,13 +226,13 @@ class Journal:
         return ""
 
     def _try_ready(self, *, broken: Saved | None) -> str:
-        """Open the database; one that is broken gives way to a new one, once the sidecar has all that is left of it."""
+        """Open the database; replace a broken one by a new one, after the sidecar has what is left of it."""
         try:
             if broken is not None:
-                self._known.sequence += 1
-                self._write_sidecar(broken.durable, number=self._known.sequence)
+                self._last.sequence += 1
+                self._write_sidecar(broken.durable, number=self._last.sequence)
                 self._set_aside()
-            database = self._ready()
+            database = self._open()
             with database:
                 database.execute("BEGIN IMMEDIATE")
         except _DAMAGE as error:
@@ -239,28 +240,28 @@ class Journal:
             return f"{self._path} cannot be written: {error}"
         return ""
 
-    def _give_way(self, fault: str) -> str:
-        """Set a database aside that can never be written; return why it is still there when that fails.
+    def _replace_database(self, fault: str) -> str:
+        """Set aside a database that can never be written; return the fault if that fails.
 
         Raises:
-            LostError: it is done.
+            LostError: it is set aside.
         """
         try:
             self._set_aside()
         except OSError as error:
             return f"{fault}; it cannot be set aside: {error}"
-        self._known.identity = None
+        self._last.identity = None
         raise LostError(f"{self._path} could not be written and was set aside ({fault})")
 
     def _set_aside(self) -> None:
-        """Keep the broken database beside the new one, for whoever wants to look; the one before it goes."""
+        """Keep the broken database beside the new one, for later inspection; an earlier one is replaced."""
         self.close()
         for ending in ("-wal", "-shm"):
-            _beside(self._path, ending).unlink(missing_ok=True)
+            _suffixed(self._path, ending).unlink(missing_ok=True)
         if self._path.exists():
-            self._path.replace(_beside(self._path, ".torn"))
+            self._path.replace(_suffixed(self._path, ".torn"))
 
-    def _ready(self) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection:
         if self._database is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             database = _connect(self._path)
@@ -271,44 +272,44 @@ class Journal:
                 database.close()
                 raise
             side, _ = sidecar.read(self._path)
-            self._known.sequence = max(self._known.sequence, sequence, side.sequence if side else 0)
-            self._known.identity = _identity(self._path)
+            self._last.sequence = max(self._last.sequence, sequence, side.sequence if side else 0)
+            self._last.identity = _identity(self._path)
             self._database = database
         return self._database
 
     def _update(self, database: sqlite3.Connection, saved: Saved) -> None:
-        """Replace the state, unless a write that hung before this one has come through after all."""
-        number = self._known.sequence + 1
+        """Replace the state, unless a newer one is there: then this write hung before it."""
+        number = self._last.sequence + 1
         updated = database.execute(
             "UPDATE state SET sequence = ?1, saved = ?2 WHERE sequence < ?1",
-            (number, sealed(encode(_Snapshot(sequence=number, saved=saved))).decode()),
+            (number, add_checksum(encode(_Snapshot(sequence=number, saved=saved))).decode()),
         )
         if updated.rowcount != 1:
-            raise _OvertakenError("another write came between")
+            raise _OvertakenError("a newer write has been completed")
 
     def _write_sidecar(self, durable: Durable, *, number: int) -> None:
-        self._known.beside = None
-        self._known.beside = sidecar.write(self._path, sidecar.sidecar(number, durable, self._relay))
+        self._last.sidecar = None
+        self._last.sidecar = sidecar.write(self._path, sidecar.sidecar(number, durable, self._relay))
 
 
 def _prune(database: sqlite3.Connection, newest: int) -> None:
-    """Drop the oldest rows, and those whose number damage has put beyond the newest one."""
+    """Delete the oldest rows, and those that damage has given a number beyond the newest one."""
     database.execute("DELETE FROM event WHERE id > ?", (newest,))
     marks = ", ".join("?" * len(KINDS_OF_RUNS))
-    for these, most in ((f"kind IN ({marks})", MOST_OF_RUNS), (f"kind NOT IN ({marks})", MOST_OF_OTHERS)):
-        oldest = f"SELECT id FROM event WHERE {these} ORDER BY id DESC LIMIT 1 OFFSET ?"  # noqa: S608 - constants
+    for condition, most in ((f"kind IN ({marks})", MAX_RUN_ROWS), (f"kind NOT IN ({marks})", MAX_OTHER_ROWS)):
+        oldest = f"SELECT id FROM event WHERE {condition} ORDER BY id DESC LIMIT 1 OFFSET ?"  # noqa: S608 - constants
         database.execute(
-            f"DELETE FROM event WHERE {these} AND id <= ({oldest})",  # noqa: S608 - constants
+            f"DELETE FROM event WHERE {condition} AND id <= ({oldest})",  # noqa: S608 - constants
             (*KINDS_OF_RUNS, *KINDS_OF_RUNS, most),
         )
 
 
-def _beside(path: Path, ending: str) -> Path:
+def _suffixed(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
 def _missing(path: Path) -> bool:
-    """Return whether nothing is there; what cannot be looked at is not missing."""
+    """Return whether nothing is there; a path that cannot be examined is not missing."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -326,7 +327,7 @@ def _bytes(path: Path) -> bytes | None:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells this file from another of the same name; None when there is none."""
+    """Return device and inode, which differ for another file of the same name; None without a file."""
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -336,7 +337,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
-    # Text is decoded by us, row by row: one damaged row is not to hide the others.
+    # Text is decoded row by row, not by SQLite: one damaged row must not hide the others.
     database.text_factory = bytes
     try:
         database.execute("PRAGMA journal_mode = WAL")
@@ -350,20 +351,20 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def readable(path: Path) -> Iterator[Path]:
-    """Yield a database that can be opened: itself, or on a read-only disk, where SQLite opens no WAL, a copy of it."""
+    """Yield a database that can be opened: the original, or a copy on a read-only disk, where SQLite opens no WAL."""
     if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
         shutil.copyfile(path, copy)
-        if not _missing(_beside(path, "-wal")):
-            shutil.copyfile(_beside(path, "-wal"), _beside(copy, "-wal"))
+        if not _missing(_suffixed(path, "-wal")):
+            shutil.copyfile(_suffixed(path, "-wal"), _suffixed(copy, "-wal"))
         yield copy
 
 
 def _read(path: Path) -> tuple[Content | None, str]:
-    """Return what the database holds, or None and why it cannot be read."""
+    """Return the content of the database, or None and why it cannot be read."""
     if _missing(path):
         return None, f"{path.name} is missing"
     try:
@@ -382,7 +383,7 @@ def _content(path: Path) -> Content:
             raise ValueError(check.decode(errors="replace"))
         state = database.execute("SELECT sequence, saved FROM state").fetchall()
         if len(state) != 1:
-            raise ValueError(f"it has {len(state)} states instead of one")
+            raise ValueError(f"got {len(state)} states, expected one")
         sequence, saved = state[0]
         last_id, last_wall = _newest(database)
         return Content(sequence=sequence, saved=_snapshot(sequence, saved), last_id=last_id, last_wall=last_wall)
@@ -392,17 +393,17 @@ def _snapshot(sequence: object, saved: object) -> Saved | None:
     if saved is None and sequence == 0:
         return None
     if not isinstance(saved, bytes):
-        raise ValueError("its state is lost")  # noqa: TRY004 - damage, not a mistake of the caller's
-    snapshot = msgspec.json.decode(unsealed(saved), type=_Snapshot)
+        raise ValueError("its state is lost")  # noqa: TRY004 - damage, not a caller's mistake
+    snapshot = msgspec.json.decode(remove_checksum(saved), type=_Snapshot)
     if snapshot.sequence != sequence:
-        raise ValueError(f"its state is number {snapshot.sequence}, kept as {sequence}")
+        raise ValueError(f"got state number {snapshot.sequence}, expected {sequence}")
     return snapshot.saved
 
 
 def _newest(database: sqlite3.Connection) -> tuple[int, float | None]:
-    """Return the number of the newest whole row, and when a clock known to be right last wrote one."""
+    """Return the number of the newest undamaged row, and the Unix time of the newest with a clock known to be right."""
     last_id = 0
-    for one in whole(database.execute(f"SELECT {COLUMNS} FROM event ORDER BY id DESC")):  # noqa: S608 - constants
+    for one in undamaged(database.execute(f"SELECT {COLUMNS} FROM event ORDER BY id DESC")):  # noqa: S608 - constants
         last_id = last_id or one.id
         if one.sane:
             return last_id, one.wall

@@ -10,7 +10,7 @@ from actuator.relay import RelayConfig, RelayError
 from actuator.relay.async_relay import AsyncRelay
 from actuator.relay.opening import Opening
 from toolkit import log
-from toolkit.worker_thread import NoTryLeftError
+from toolkit.worker_thread import ExhaustedError
 
 REPEAT = 10.0
 """Seconds after which a board that cannot be read back is commanded to open again: it may have missed the command, and
@@ -148,7 +148,7 @@ class Contact:
         opening = Opening(self._relay)
         try:
             await opening.repeat(on_failure=partial(log_failure, "opening"))
-        except NoTryLeftError as error:
+        except ExhaustedError as error:
             _log.error("opening the contact is tried once more in a new thread", error=error)
             opening = Opening(self._relay.successor())
             await opening.repeat(on_failure=partial(log_failure, "opening"))

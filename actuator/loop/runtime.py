@@ -105,7 +105,7 @@ class Runtime:
         """Turn for ever; ends only by an exception or by being cancelled.
 
         Raises:
-            NoTryLeftError: the relay can do nothing any more, not even open; a new process can.
+            ExhaustedError: the relay can do nothing any more, not even open; a new process can.
         """
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.page_reader.run(), name="page reader")

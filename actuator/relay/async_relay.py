@@ -8,7 +8,7 @@ from typing import TypeVar
 from actuator.relay.errors import RelayError
 from actuator.relay.protocol import Relay
 from toolkit import log
-from toolkit.worker_thread import NoTryLeftError, StuckError, Worker
+from toolkit.worker_thread import DeadlineError, ExhaustedError, Worker
 
 DEADLINE = 4.0
 """Seconds for one command; longer than the drivers' own timeouts."""
@@ -21,7 +21,7 @@ _log = log.get(__name__)
 class AsyncRelay:
     """One relay in a thread of its own. Any failure raises RelayError, and the position is then unknown.
 
-    NoTryLeftError is not such a failure: this object can do nothing any more, not even open the contact.
+    ExhaustedError is not such a failure: this object can do nothing any more, not even open the contact.
 
     Args:
         make: returns the driver, anew after each call that hangs.
@@ -71,7 +71,7 @@ class AsyncRelay:
         """Let another controller have the relay, and end the thread; a failure is logged and no more."""
         try:
             await self._do(self._relay.dispose)
-        except (RelayError, NoTryLeftError) as error:
+        except (RelayError, ExhaustedError) as error:
             _log.warning("relay cannot be disconnected", error=error)
         finally:
             self._worker.stop()
@@ -83,9 +83,9 @@ class AsyncRelay:
     async def _do(self, command: Callable[[], T]) -> T:
         try:
             return await self._worker.do(command, DEADLINE)
-        except NoTryLeftError as error:
-            raise NoTryLeftError(f"{self.description} hangs: {error}") from error
-        except StuckError as error:
+        except ExhaustedError as error:
+            raise ExhaustedError(f"{self.description} hangs: {error}") from error
+        except DeadlineError as error:
             self._relay = self._make()
             raise RelayError(f"{self.description} hangs: {error}") from error
         except RelayError:

@@ -4,10 +4,10 @@
 three: `A0 01 01 A2` closes channel 1, `A0 01 00 A1` opens it. Source: the maker's protocol as printed by
 jarwyg/USB_RELAY and followed by Brian Rzycki's lcus_relay (Apache-2.0).
 
-Some boards answer one `FF` with a text about their contacts, others do not answer, and lcus_relay reports that the
-first answer is stale. So the board is not read back: a command counts as obeyed when the serial port has sent it. A
-dead board behind a working adapter, or a welded contact, shows only in the evidence of the engine. The command to open
-is repeated from time to time.
+Some boards answer a single `FF` with a text about their contacts, others do not answer, and lcus_relay reports that
+the first answer is stale: so the board is not read back. A command counts as obeyed when the serial port has sent it. A
+dead board behind a working adapter and a welded contact are not noticed here: the evidence of the engine shows them,
+and the command to open is repeated from time to time.
 
 The board holds its contact for as long as it has power, also when this process dies.
 """

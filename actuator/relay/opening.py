@@ -54,7 +54,7 @@ class Opening:
         Raises:
             RelayHeldError: another controller holds the relay.
             RelayError: the board accepted neither command, or could not be read back.
-            NoTryLeftError: this relay can do nothing any more.
+            ExhaustedError: this relay can do nothing any more.
         """
         await self._write()
         if self._relay.can_read_back:
@@ -79,7 +79,7 @@ class Opening:
 
         Raises:
             RelayHeldError: another controller holds the relay, and is not waited for.
-            NoTryLeftError: this relay can do nothing any more.
+            ExhaustedError: this relay can do nothing any more.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SECONDS):

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from actuator.core.inputs import Command
 from actuator.intake import alertmanager
 from actuator.intake.input_queue import Outcome
-from actuator.journal import MOST_ROWS, JournalError, as_csv, as_json, as_object
+from actuator.journal import MAX_ROWS, JournalError, as_csv, as_json, as_object
 from actuator.loop.runtime import Runtime
 from actuator.report import status
 from actuator.report.metrics import Counts
@@ -176,7 +176,7 @@ class _Routes:
         # What forbids a run is safe in the sidecar alone. A sidecar that is ahead of its database makes the next start
         # torn, and a torn start keeps the inhibits of both, and mode off of either.
         journal = self._runtime.journal
-        if not journal.ok and not (forbids and journal.beside):
+        if not journal.ok and not (forbids and journal.in_sidecar):
             raise web.HTTPServiceUnavailable(
                 text=f"{done}, but it could not be written: a restart would lose it. {journal.fault}."
             )
@@ -282,7 +282,7 @@ def _moment(text: str | None) -> float | None:
 def _most(text: str | None) -> int:
     """Return the largest number of rows to send; without the parameter: all that are kept."""
     if not text:
-        return MOST_ROWS
+        return MAX_ROWS
     if not text.isascii() or not text.isdecimal() or len(text) > 9:
         raise web.HTTPBadRequest(text=f'Got most "{text}", expected a number of rows.')
     return int(text)

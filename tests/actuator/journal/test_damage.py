@@ -17,8 +17,7 @@ from actuator.core import recovery
 from actuator.core.limits import budget_left
 from actuator.core.settings import Settings
 from actuator.core.state import Closure, Durable, Inhibit, Moment, Saved
-from actuator.journal import AsyncJournal, Journal, JournalError, Row
-from actuator.journal import async_journal as keeper_module
+from actuator.journal import AsyncJournal, Journal, JournalError, Row, async_journal
 from actuator.journal import rows as rows_room
 from actuator.journal import sidecar as sidecar_room
 from actuator.journal.reader import stored
@@ -144,49 +143,49 @@ async def test_a_damaged_row_is_left_out_and_said_and_costs_nothing_else(
     files = killed(origin, checkpointed=True)
     byte = files[""].rindex(victim.encode())
     path = laid(tmp_path / "flipped", {**files, "": flipped(files[""], byte, bit)})
-    keeper = AsyncJournal(path, SimulatedRelay())
-    found = await keeper.load(HERE)
+    journal = AsyncJournal(path, SimulatedRelay())
+    found = await journal.load(HERE)
     assert (found.torn, found.saved) == ("", saved())
-    rows = await keeper.rows()
+    rows = await journal.rows()
     assert len(rows) == 11
     assert "damaged" in said[0]
-    added = keeper.row(wall=1.0, sane=False, kind="a", level="info", text="new", fields={})
-    assert await keeper.write([added], None)
-    assert (await keeper.rows())[-1] == added
-    await keeper.close()
+    added = journal.row(wall=1.0, sane=False, kind="a", level="info", text="new", fields={})
+    assert await journal.write([added], None)
+    assert (await journal.rows())[-1] == added
+    await journal.close()
 
 
 async def test_a_database_that_hangs_leaves_the_word_to_the_sidecar(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeper_module, "DEADLINE", 0.2)
+    monkeypatch.setattr(async_journal, "DEADLINE", 0.2)
     path = laid(tmp_path / "hung", killed(tmp_path, checkpointed=True))
-    keeper, free = AsyncJournal(path, SimulatedRelay()), threading.Event()
-    monkeypatch.setattr(keeper._journal, "load", lambda *_: free.wait(30))
+    journal, free = AsyncJournal(path, SimulatedRelay()), threading.Event()
+    monkeypatch.setattr(journal._journal, "load", lambda *_: free.wait(30))
     try:
-        found = await keeper.load(HERE)
+        found = await journal.load(HERE)
         assert "no answer" in found.torn
         assert found.saved is not None
         durable = found.saved.durable
         assert (durable.mode, durable.inhibits, durable.attempts) == ("off", OFF.inhibits, 2)
     finally:
         free.set()
-        await keeper.close()
+        await journal.close()
 
 
 async def test_a_disk_that_hangs_altogether_begins_in_mode_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper_module, "DEADLINE", 0.2)
-    keeper, free = AsyncJournal(tmp_path / "journal.db", SimulatedRelay()), threading.Event()
-    monkeypatch.setattr(keeper._journal, "load", lambda *_: free.wait(30))
+    monkeypatch.setattr(async_journal, "DEADLINE", 0.2)
+    journal, free = AsyncJournal(tmp_path / "journal.db", SimulatedRelay()), threading.Event()
+    monkeypatch.setattr(journal._journal, "load", lambda *_: free.wait(30))
     monkeypatch.setattr(sidecar_room, "read", lambda *_: free.wait(30))
     try:
-        found = await keeper.load(HERE)
+        found = await journal.load(HERE)
         assert found.torn
         assert found.saved is not None
         assert found.saved.durable.mode == "off"
     finally:
         free.set()
-        await keeper.close()
+        await journal.close()
 
 
 def test_nothing_known_of_a_torn_journal_is_mode_off() -> None:
@@ -218,7 +217,7 @@ def test_a_database_that_takes_nothing_leaves_the_order_in_the_sidecar(tmp_path:
     blocker.execute("BEGIN IMMEDIATE")
     with pytest.raises(JournalError, match="locked") as caught:
         journal.write([row(2)], saved())
-    assert caught.value.beside
+    assert caught.value.in_sidecar
     blocker.close()
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert "behind its sidecar" in found.torn
@@ -255,7 +254,7 @@ def test_a_sidecar_that_cannot_be_written_does_not_stop_the_database(
     blocker.mkdir()
     with pytest.raises(JournalError, match=r"journal\.db\.sidecar\.new") as caught:
         journal.write([row(1)], saved())
-    assert not caught.value.beside
+    assert not caught.value.in_sidecar
     blocker.rmdir()
     journal.write([row(1)], saved())
     found = Journal(path, SimulatedRelay()).load(HERE)
@@ -264,15 +263,15 @@ def test_a_sidecar_that_cannot_be_written_does_not_stop_the_database(
 
 async def test_a_sidecar_that_became_a_folder_does_not_keep_the_database_from_being_written(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
-    keeper = AsyncJournal(path, SimulatedRelay())
-    await keeper.load(HERE)
-    assert await keeper.write((), saved(Durable()))
+    journal = AsyncJournal(path, SimulatedRelay())
+    await journal.load(HERE)
+    assert await journal.write((), saved(Durable()))
     beside = tmp_path / "journal.db.sidecar"
     beside.unlink()
     beside.mkdir()
-    assert not await keeper.write((), saved())
-    assert keeper.fault
-    await keeper.close()
+    assert not await journal.write((), saved())
+    assert journal.fault
+    await journal.close()
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert found.torn
     assert found.saved is not None
@@ -284,12 +283,12 @@ async def test_a_sidecar_that_became_a_folder_does_not_keep_the_database_from_be
 async def test_files_that_vanish_in_use_are_noticed_and_written_anew(
     tmp_path: Path, lost: tuple[str, ...], when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeper_module, "RETRY", 0.0)
+    monkeypatch.setattr(async_journal, "RETRY", 0.0)
     path = tmp_path / "journal.db"
-    keeper = AsyncJournal(path, SimulatedRelay())
-    await keeper.load(HERE)
-    first = keeper.row(wall=1.0, sane=True, kind="a", level="info", text="one", fields={})
-    assert await keeper.write([first], saved())
+    journal = AsyncJournal(path, SimulatedRelay())
+    await journal.load(HERE)
+    first = journal.row(wall=1.0, sane=True, kind="a", level="info", text="one", fields={})
+    assert await journal.write([first], saved())
     if lost == ("replaced",):
         shutil.copyfile(path, tmp_path / "copy")
         (tmp_path / "copy").replace(path)
@@ -297,14 +296,14 @@ async def test_files_that_vanish_in_use_are_noticed_and_written_anew(
         for ending in lost:
             path.with_name(path.name + ending).unlink()
     if when == "idle":
-        await keeper.retry()
+        await journal.retry()
     else:
-        second = keeper.row(wall=2.0, sane=True, kind="b", level="info", text="two", fields={})
-        assert await keeper.write([second], None)
-    kinds = [one.kind for one in await keeper.rows()]
+        second = journal.row(wall=2.0, sane=True, kind="b", level="info", text="two", fields={})
+        assert await journal.write([second], None)
+    kinds = [one.kind for one in await journal.rows()]
     assert kinds == (["a", "journal_lost"] if when == "idle" else ["a", "b", "journal_lost"])
-    assert keeper.ok
-    await keeper.close()
+    assert journal.ok
+    await journal.close()
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert (found.torn, found.saved) == ("", saved())
 
@@ -329,12 +328,12 @@ ALTER TABLE other RENAME TO event;
 async def test_a_journal_with_more_columns_is_written_on(tmp_path: Path, script: str) -> None:
     path = laid(tmp_path / "newer", killed(tmp_path, checkpointed=True))
     altered(path, script)
-    keeper = AsyncJournal(path, SimulatedRelay())
-    found = await keeper.load(HERE)
+    journal = AsyncJournal(path, SimulatedRelay())
+    found = await journal.load(HERE)
     assert (found.torn, found.error, found.saved) == ("", "", saved())
-    added = keeper.row(wall=1.0, sane=False, kind="a", level="info", text="new", fields={})
-    assert await keeper.write([added], saved())
-    await keeper.close()
+    added = journal.row(wall=1.0, sane=False, kind="a", level="info", text="new", fields={})
+    assert await journal.write([added], saved())
+    await journal.close()
     assert stored(path) == [*(row(number) for number in range(1, 13)), added]
 
 
@@ -345,14 +344,14 @@ async def test_a_database_that_can_never_be_written_gives_way_to_one_that_can(tm
         altered(path, NEEDS_MORE)
     elif how == "refuses":
         altered(path, "CREATE TRIGGER no BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'no'); END")
-    keeper = AsyncJournal(path, SimulatedRelay())
-    found = await keeper.load(HERE)
+    journal = AsyncJournal(path, SimulatedRelay())
+    found = await journal.load(HERE)
     assert (found.torn, found.error, found.saved) == ("", "", saved())
     if how == "garbage in use":
         await asyncio.to_thread(path.write_bytes, b"garbage" * 5000)
-    added = keeper.row(wall=1.0, sane=False, kind="a", level="info", text="new", fields={})
-    assert await keeper.write([added], saved())
-    await keeper.close()
+    added = journal.row(wall=1.0, sane=False, kind="a", level="info", text="new", fields={})
+    assert await journal.write([added], saved())
+    await journal.close()
     assert [one.kind for one in stored(path)] == ["a", "journal_lost"], "it is said in the journal"
     assert "set aside" in stored(path)[1].text
     assert await asyncio.to_thread(path.with_name("journal.db.torn").exists)

@@ -25,8 +25,17 @@ from actuator.core.limits import budget_left
 from actuator.core.recovery import restore
 from actuator.core.settings import Settings
 from actuator.core.state import Closure, Durable, Inhibit, Moment, Run, Saved
-from actuator.journal import MOST_ROWS, AsyncJournal, Journal, JournalError, Row, as_csv, as_json, last_relay
-from actuator.journal import async_journal as keeper_module
+from actuator.journal import (
+    MAX_ROWS,
+    AsyncJournal,
+    Journal,
+    JournalError,
+    Row,
+    as_csv,
+    as_json,
+    async_journal,
+    last_relay,
+)
 from actuator.journal import store as store_module
 from actuator.journal.reader import stored
 from actuator.journal.rows import KINDS_OF_RUNS
@@ -273,21 +282,21 @@ def test_the_last_good_relay_is_kept_beside(path: Path) -> None:
 def test_the_size_is_bounded(path: Path) -> None:
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
-    most, step = MOST_ROWS + 5_000, 1_000
+    most, step = MAX_ROWS + 5_000, 1_000
     kinds = ("contact_closed", "relay_fault")
     for first in range(1, most, step):
         journal.write([row(number, kinds[number % 2]) for number in range(first, first + step)], None)
     rows = stored(path)
-    assert len(rows) == MOST_ROWS
+    assert len(rows) == MAX_ROWS
     assert rows[-1].id == most
     journal.close()
     assert path.stat().st_size < 10_000_000
 
 
 def test_a_flood_of_other_rows_pushes_out_no_row_of_a_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "MOST_OF_RUNS", 30)
-    monkeypatch.setattr(store_module, "MOST_OF_OTHERS", 20)
-    monkeypatch.setattr(store_module, "_SPARE", 10)
+    monkeypatch.setattr(store_module, "MAX_RUN_ROWS", 30)
+    monkeypatch.setattr(store_module, "MAX_OTHER_ROWS", 20)
+    monkeypatch.setattr(store_module, "_PRUNE_EVERY", 10)
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
     runs = [row(number, kind) for number, kind in enumerate(sorted(KINDS_OF_RUNS), 1)]
@@ -306,8 +315,8 @@ def test_a_flood_of_other_rows_pushes_out_no_row_of_a_run(path: Path, monkeypatc
 
 
 def test_starts_over_and_over_leave_a_bounded_journal_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "MOST_OF_OTHERS", 20)
-    monkeypatch.setattr(store_module, "_SPARE", 10)
+    monkeypatch.setattr(store_module, "MAX_OTHER_ROWS", 20)
+    monkeypatch.setattr(store_module, "_PRUNE_EVERY", 10)
     for number in range(1, 61):
         journal = Journal(path, SimulatedRelay())
         journal.load(HERE)
@@ -353,7 +362,7 @@ def test_a_full_disk_is_an_error_and_the_state_before_stays(path: Path) -> None:
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
     journal.write([row(1)], saved())
-    database = journal._ready()
+    database = journal._open()
     pages = database.execute("PRAGMA page_count").fetchone()[0]
     database.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(JournalError, match="full"):
@@ -364,24 +373,24 @@ def test_a_full_disk_is_an_error_and_the_state_before_stays(path: Path) -> None:
     assert found.saved.durable == replace(DURABLE, manual_until=None)
 
 
-async def test_the_keeper_keeps_what_could_not_be_written_and_writes_it_later(
+async def test_the_journal_keeps_what_could_not_be_written_and_writes_it_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeper_module, "RETRY", 0.0)
+    monkeypatch.setattr(async_journal, "RETRY", 0.0)
     folder = tmp_path / "later"
     folder.write_text("in the way")
-    keeper = AsyncJournal(folder / "journal.db", SimulatedRelay())
-    found = await keeper.load(HERE)
+    journal = AsyncJournal(folder / "journal.db", SimulatedRelay())
+    found = await journal.load(HERE)
     assert found.saved is None
-    assert keeper.fault
-    first = keeper.row(wall=1.0, sane=True, kind="a", level="info", text="one", fields={"n": 1})
-    assert not await keeper.write([first], saved())
-    assert [one.id for one in await keeper.rows()] == [1], "what waits is shown too"
+    assert journal.fault
+    first = journal.row(wall=1.0, sane=True, kind="a", level="info", text="one", fields={"n": 1})
+    assert not await journal.write([first], saved())
+    assert [one.id for one in await journal.rows()] == [1], "what waits is shown too"
     folder.unlink()
-    await keeper.retry()
-    assert keeper.fault == ""
-    assert [one.text for one in await keeper.rows()] == ["one"]
-    await keeper.close()
+    await journal.retry()
+    assert journal.fault == ""
+    assert [one.text for one in await journal.rows()] == ["one"]
+    await journal.close()
     again = AsyncJournal(folder / "journal.db", SimulatedRelay())
     assert (await again.load(HERE)).saved == saved()
     assert again.row(wall=1.0, sane=True, kind="a", level="info", text="two", fields={}).id == 2
@@ -391,8 +400,8 @@ async def test_the_keeper_keeps_what_could_not_be_written_and_writes_it_later(
 async def test_a_journal_that_is_lost_again_and_again_is_begun_anew_once_a_write(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keeper = AsyncJournal(path, SimulatedRelay())
-    await keeper.load(HERE)
+    journal = AsyncJournal(path, SimulatedRelay())
+    await journal.load(HERE)
     tries = 0
 
     def lost(*_: object) -> None:
@@ -402,63 +411,63 @@ async def test_a_journal_that_is_lost_again_and_again_is_begun_anew_once_a_write
 
     monkeypatch.setattr(Journal, "write", lost)
     async with asyncio.timeout(5):
-        assert not await keeper.write([], Saved(durable=Durable(), moment=HERE))
+        assert not await journal.write([], Saved(durable=Durable(), moment=HERE))
     assert tries == 2
-    await keeper.close()
+    await journal.close()
 
 
 async def test_a_disk_that_hangs_stalls_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper_module, "DEADLINE", 0.3)
-    monkeypatch.setattr(keeper_module, "RETRY", 0.0)
-    keeper = AsyncJournal(path, SimulatedRelay())
-    await keeper.load(HERE)
+    monkeypatch.setattr(async_journal, "DEADLINE", 0.3)
+    monkeypatch.setattr(async_journal, "RETRY", 0.0)
+    journal = AsyncJournal(path, SimulatedRelay())
+    await journal.load(HERE)
     free = threading.Event()
-    monkeypatch.setattr(keeper._journal, "write", lambda *_: free.wait(30))
-    one = keeper.row(wall=1.0, sane=True, kind="a", level="info", text="one", fields={})
+    monkeypatch.setattr(journal._journal, "write", lambda *_: free.wait(30))
+    one = journal.row(wall=1.0, sane=True, kind="a", level="info", text="one", fields={})
     try:
-        assert not await keeper.write([one], saved())
-        assert "no answer within" in keeper.fault
-        await keeper.retry()
-        assert keeper.ok
-        assert [row.text for row in await keeper.rows()] == ["one"]
+        assert not await journal.write([one], saved())
+        assert "no answer within" in journal.fault
+        await journal.retry()
+        assert journal.ok
+        assert [row.text for row in await journal.rows()] == ["one"]
     finally:
         free.set()
-        await keeper.close()
+        await journal.close()
 
 
 async def test_a_write_that_fails_once_is_tried_again_and_only_long_failing_counts(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(keeper_module, "time", SimpleNamespace(monotonic=lambda: clock.now, time=lambda: 1.0))
-    keeper = AsyncJournal(path, SimulatedRelay())
-    await keeper.load(HERE)
+    monkeypatch.setattr(async_journal, "time", SimpleNamespace(monotonic=lambda: clock.now, time=lambda: 1.0))
+    journal = AsyncJournal(path, SimulatedRelay())
+    await journal.load(HERE)
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     for clock.now in (1000.0, 1010.0, 1020.0):
-        assert not await keeper.write((), saved())
-        assert (keeper.ok, keeper.lasting_fault) == (False, "")
+        assert not await journal.write((), saved())
+        assert (journal.ok, journal.lasting_fault) == (False, "")
     blocker.execute("ROLLBACK")
     clock.now = 1031.0
-    await keeper.retry()
-    assert (keeper.ok, keeper.lasting_fault) == (True, "")
+    await journal.retry()
+    assert (journal.ok, journal.lasting_fault) == (True, "")
     blocker.execute("BEGIN IMMEDIATE")
     for clock.now in (2000.0, 2010.0, 2029.0, 2030.0):
-        assert not await keeper.write((), saved())
-        assert bool(keeper.lasting_fault) is (clock.now == 2030.0), clock.now
+        assert not await journal.write((), saved())
+        assert bool(journal.lasting_fault) is (clock.now == 2030.0), clock.now
     blocker.close()
     clock.now = 2040.0
-    await keeper.retry()
-    assert (keeper.ok, keeper.lasting_fault) == (True, "")
-    await keeper.close()
+    await journal.retry()
+    assert (journal.ok, journal.lasting_fault) == (True, "")
+    await journal.close()
 
 
 async def test_what_cannot_be_written_at_the_start_counts_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    keeper = AsyncJournal(tmp_path / "file" / "journal.db", SimulatedRelay())
-    await keeper.load(HERE)
-    assert "cannot be created" in keeper.lasting_fault
-    await keeper.close()
+    journal = AsyncJournal(tmp_path / "file" / "journal.db", SimulatedRelay())
+    await journal.load(HERE)
+    assert "cannot be created" in journal.lasting_fault
+    await journal.close()
 
 
 def test_a_write_that_hung_and_comes_through_late_does_not_undo_a_newer_one(path: Path) -> None:
@@ -467,7 +476,7 @@ def test_a_write_that_hung_and_comes_through_late_does_not_undo_a_newer_one(path
     hung.write([], saved())
     newer = hung.successor(SimulatedRelay())
     newer.write([], saved(replace(DURABLE, mode="off")))
-    with pytest.raises(JournalError, match="another write came between"):
+    with pytest.raises(JournalError, match="a newer write has been completed"):
         hung.write([], saved())
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert found.torn == ""

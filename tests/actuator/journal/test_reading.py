@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from actuator.core.state import Durable, Moment, Saved
-from actuator.journal import AsyncJournal, Journal, JournalError, Row
-from actuator.journal import async_journal as keeper_module
+from actuator.journal import AsyncJournal, Journal, JournalError, Row, async_journal
 from actuator.journal import reader as reader_module
 from actuator.relay import SimulatedRelay
 from tests.actuator.harness.process import Actuator, site
@@ -56,43 +55,43 @@ def path(tmp_path: Path) -> Path:
 
 
 async def test_a_slow_read_makes_no_write_late(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper_module, "DEADLINE", 0.5)
+    monkeypatch.setattr(async_journal, "DEADLINE", 0.5)
     fill(path, row(1))
-    keeper = AsyncJournal(path, SimulatedRelay())
-    await keeper.load(HERE)
+    journal = AsyncJournal(path, SimulatedRelay())
+    await journal.load(HERE)
     held = Held(monkeypatch)
-    reading = asyncio.create_task(keeper.rows())
+    reading = asyncio.create_task(journal.rows())
     try:
         assert await asyncio.to_thread(held.begun.wait, 5)
-        written = keeper.row(wall=1.0, sane=True, kind="note", level="info", text="written", fields={})
-        assert await keeper.write([written], SAVED)
-        assert keeper.ok
+        written = journal.row(wall=1.0, sane=True, kind="note", level="info", text="written", fields={})
+        assert await journal.write([written], SAVED)
+        assert journal.ok
     finally:
         held.free.set()
     assert [one.text for one in await reading] == ["held"]
-    assert [one.text for one in await keeper.rows()] == ["held", "written"], "what is in memory too comes once"
-    assert await keeper.read(lambda _: threading.current_thread() is threading.main_thread()) is False
-    await keeper.close()
+    assert [one.text for one in await journal.rows()] == ["held", "written"], "what is in memory too comes once"
+    assert await journal.read(lambda _: threading.current_thread() is threading.main_thread()) is False
+    await journal.close()
 
 
 async def test_a_relay_edited_in_use_hides_no_row(path: Path) -> None:
     fill(path, row(1), row(2))
-    keeper = AsyncJournal(path, SimulatedRelay())
-    await keeper.load(HERE)
-    keeper.remember(SimulatedRelay())
-    assert [one.id for one in await keeper.rows()] == [1, 2]
-    assert [one.id for one in await keeper.rows(most=0)] == []
-    await keeper.close()
+    journal = AsyncJournal(path, SimulatedRelay())
+    await journal.load(HERE)
+    journal.remember(SimulatedRelay())
+    assert [one.id for one in await journal.rows()] == [1, 2]
+    assert [one.id for one in await journal.rows(most=0)] == []
+    await journal.close()
 
 
 async def test_a_database_that_is_gone_is_no_empty_journal(path: Path) -> None:
     fill(path, row(1))
-    keeper = AsyncJournal(path, SimulatedRelay())
-    await keeper.load(HERE)
+    journal = AsyncJournal(path, SimulatedRelay())
+    await journal.load(HERE)
     await asyncio.to_thread(path.rename, path.with_name("elsewhere"))
     with pytest.raises(JournalError, match="No such file"):
-        await keeper.rows()
-    await keeper.close()
+        await journal.rows()
+    await journal.close()
 
 
 async def test_one_reads_at_a_time_and_others_wait_for_a_bounded_time(
@@ -100,19 +99,19 @@ async def test_one_reads_at_a_time_and_others_wait_for_a_bounded_time(
 ) -> None:
     monkeypatch.setattr(reader_module, "PATIENCE", 0.2)
     fill(path, row(1))
-    keeper = AsyncJournal(path, SimulatedRelay())
-    await keeper.load(HERE)
+    journal = AsyncJournal(path, SimulatedRelay())
+    await journal.load(HERE)
     held = Held(monkeypatch)
-    reading = asyncio.create_task(keeper.rows())
+    reading = asyncio.create_task(journal.rows())
     try:
         assert await asyncio.to_thread(held.begun.wait, 5)
         with pytest.raises(JournalError, match="read by others"):
-            await keeper.rows()
+            await journal.rows()
     finally:
         held.free.set()
     assert len(await reading) == 1
-    assert len(await keeper.rows()) == 1, "whoever asks later is served"
-    await keeper.close()
+    assert len(await journal.rows()) == 1, "whoever asks later is served"
+    await journal.close()
 
 
 async def test_a_read_that_hangs_is_given_up_and_the_next_one_is_served(
@@ -120,18 +119,18 @@ async def test_a_read_that_hangs_is_given_up_and_the_next_one_is_served(
 ) -> None:
     monkeypatch.setattr(reader_module, "DEADLINE", 0.2)
     fill(path, row(1))
-    keeper = AsyncJournal(path, SimulatedRelay())
-    await keeper.load(HERE)
+    journal = AsyncJournal(path, SimulatedRelay())
+    await journal.load(HERE)
     held = Held(monkeypatch)
     try:
         with pytest.raises(JournalError, match="no answer within"):
-            await keeper.rows()
-        assert keeper.ok
-        assert await keeper.write((), SAVED), "the writer's connection is its own"
+            await journal.rows()
+        assert journal.ok
+        assert await journal.write((), SAVED), "the writer's connection is its own"
     finally:
         held.free.set()
-    assert len(await keeper.rows()) == 1
-    await keeper.close()
+    assert len(await journal.rows()) == 1
+    await journal.close()
 
 
 def test_what_cannot_be_read_is_answered_503_with_the_reason(tmp_path: Path) -> None:

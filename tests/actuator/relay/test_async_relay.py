@@ -10,7 +10,7 @@ import pytest
 from actuator.relay import RelayError, SimulatedRelay, async_relay
 from actuator.relay.async_relay import AsyncRelay
 from actuator.relay.simulated import Simulated
-from toolkit.worker_thread import NoTryLeftError
+from toolkit.worker_thread import ExhaustedError
 
 
 class Hanging(Simulated):
@@ -75,7 +75,7 @@ async def test_threads_that_hang_for_ever_do_not_pile_up(monkeypatch: pytest.Mon
             with pytest.raises(RelayError):
                 await relay.open_contact()
         for _ in range(7):
-            with pytest.raises(NoTryLeftError, match=r"simulated contact .* hangs: 5 earlier attempts still hang"):
+            with pytest.raises(ExhaustedError, match=r"simulated contact .* hangs: 5 earlier attempts still hang"):
                 await relay.open_contact()
         assert threading.active_count() - before <= 6
     finally:
