@@ -1,4 +1,4 @@
-"""`generator-actuator`: the service, and what an operator asks of it."""
+"""`generator-actuator`: the service and the operator's commands."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def main(argv: list[str] | None = None) -> int:
         case "commission":
             return _commission(arguments)
         case _:
-            return _ask(arguments)
+            return _request(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="generator-actuator",
-        description="Starts and stops the generator on alerts, and by itself when they go quiet. "
+        description="Starts and stops the generator on alerts, and decides by itself when no alerts arrive. "
         "Without a command it runs as the service.",
     )
     add_flags(parser, config_file="actuator.yml", listen_address="127.0.0.1:10049", build=installed("magnum-exporter"))
@@ -59,35 +59,39 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         default=argparse.SUPPRESS,
-        help="the configuration that names the relay (default: actuator.yml)",
+        help="configuration file that names the relay (default: actuator.yml)",
     )
     remote = argparse.ArgumentParser(add_help=False, parents=[local])
     remote.add_argument(
         "--url",
         default=DEFAULT_URL,
-        help="of the running actuator (default: %(default)s); user and password come from "
+        help="URL of the running actuator (default: %(default)s); user name and password come from "
         "GENERATOR_ACTUATOR_USERNAME and GENERATOR_ACTUATOR_PASSWORD, or from a netrc file",
     )
-    commands.add_parser("status", parents=[remote], help="say what is going on and why")
-    mode = commands.add_parser("mode", parents=[remote], help="switch automatic, off, or on for a while")
+    commands.add_parser("status", parents=[remote], help="show the state and the reasons for it")
+    mode = commands.add_parser("mode", parents=[remote], help="switch to automatic, off, or on for a limited time")
     mode.add_argument("mode", choices=("auto", "off", "on"))
     mode.add_argument("--for", dest="duration", metavar="2h", help="how long to stay on (default: 2h); off has no end")
-    commands.add_parser("acknowledge", parents=[remote], help="clear a lock-out, inhibits and the torn journal's alarm")
+    commands.add_parser("acknowledge", parents=[remote], help="clear lock-out, inhibits and the torn journal's alarm")
     commands.add_parser(
         "release",
         parents=[local],
-        help="open the contact, with no server needed: exit 0 read back open, 3 sent but not proven, 1 failed",
+        help="open the contact without a server: exit status 0 read back open, 3 sent but not confirmed, 1 failed",
     )
     commission = commands.add_parser(
         "commission",
         parents=[remote],
-        help="with you watching: start the engine, measure how long it takes to be proven and to stop, propose limits",
+        help="while you watch: start the engine, measure how long its start and stop take to confirm, propose limits",
     )
     commission.add_argument("--yes", action="store_true", help="do not ask before the contact closes")
     commission.add_argument(
-        "--run", type=float, default=SHORTEST, metavar="SECONDS", help="how long it runs once proven (default: 60)"
+        "--run",
+        type=float,
+        default=SHORTEST,
+        metavar="SECONDS",
+        help="how long it runs after its start is confirmed (default: 60)",
     )
-    commands.add_parser("relays", parents=[local], help="list the relays that can be found here")
+    commands.add_parser("relays", parents=[local], help="list the relays found on this machine")
     return parser
 
 
@@ -106,8 +110,8 @@ def _serve(flags: Flags) -> int:
     try:
         return asyncio.run(service.main(flags))
     except service.Stopped as stopped:
-        # The contact is open and read back. Dying of the same signal is how a program says that it was stopped: the
-        # status is not zero, and a service manager does not take it for a failure.
+        # The contact is confirmed open. Dying of the same signal reports that the program was stopped: the status is
+        # not zero, and a service manager does not treat it as a failure.
         log.flush()
         signal.signal(stopped.number, signal.SIG_DFL)
         os.kill(os.getpid(), stopped.number)
@@ -115,9 +119,9 @@ def _serve(flags: Flags) -> int:
 
 
 def _release(config_file: Path) -> int:
-    outcomes = asyncio.run(_released(config_file))
+    outcomes = asyncio.run(_release_known(config_file))
     if not outcomes:
-        sys.stderr.write(f"{config_file} names no relay that can be read, and none is kept beside the journal.\n")
+        sys.stderr.write(f"{config_file} names no relay that can be read, and the journal's sidecar has none.\n")
         try:
             configuration.load(config_file)
         except ConfigError as error:
@@ -128,8 +132,8 @@ def _release(config_file: Path) -> int:
     return max((status for status, _ in outcomes), key=release.SEVERITY)
 
 
-async def _released(config_file: Path) -> list[tuple[int, str]]:
-    """Open the relay that was last in force, which may be closed, and then the file's, which has the last word."""
+async def _release_known(config_file: Path) -> list[tuple[int, str]]:
+    """Open the relay that was last in force, which may be closed, and then the file's: the last command counts."""
     outcomes = []
     named, *former = await service.known_relays(config_file) or (None,)
     for relay in former:
@@ -146,50 +150,50 @@ def _commission(arguments: argparse.Namespace) -> int:
             "This closes the contact: the engine starts. Stay where you can see it and stop it at its remote.\n"
             "Make sure that nobody is working on it and that its exhaust is free.\n"
         )
-        if not arguments.yes and input("Type yes to begin: ").strip().lower() != "yes":
+        if not arguments.yes and input("Type yes to start: ").strip().lower() != "yes":
             sys.stdout.write("Nothing was done.\n")
             return 1
         return 0 if trial.measure() else 1
     except (client.ClientError, NotNowError) as error:
         sys.stderr.write(f"{error}\n")
     except (KeyboardInterrupt, EOFError):
-        sys.stderr.write("Given up. The contact is open, or opens at its deadline.\n")
+        sys.stderr.write("Cancelled. The contact is open, or opens at its deadline.\n")
     return 1
 
 
 def _relays() -> int:
     found = [*discover.usb_boards(), *discover.serial_ports(), *discover.gpio_chips()]
-    nothing = "No USB relay board (16c0:05df), no serial port and no GPIO chip can be found here."
+    nothing = "No USB relay board (16c0:05df), no serial port and no GPIO chip found on this machine."
     sys.stdout.write("\n".join(found or [nothing]) + "\n")
     sys.stdout.write(
-        'A Modbus TCP board is named by its address: relay: {type: modbus, url: "tcp://192.168.1.30:502"}\n'
+        'A Modbus TCP board is configured by its address: relay: {type: modbus, url: "tcp://192.168.1.30:502"}\n'
     )
     return 0
 
 
-def _ask(arguments: argparse.Namespace) -> int:
+def _request(arguments: argparse.Namespace) -> int:
     try:
         if arguments.command == "status":
             answer = client.ask(arguments.url, "/api/v1/status")
         elif arguments.command == "acknowledge":
             answer = client.ask(arguments.url, "/api/v1/acknowledge", {})
         else:
-            order: dict[str, object] = {"mode": arguments.mode}
+            body: dict[str, object] = {"mode": arguments.mode}
             if arguments.duration is not None:
-                order["for"] = arguments.duration
-            answer = client.ask(arguments.url, "/api/v1/mode", order)
+                body["for"] = arguments.duration
+            answer = client.ask(arguments.url, "/api/v1/mode", body)
     except client.ClientError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     if arguments.command == "mode" and arguments.mode == "off" and arguments.duration is not None:
         sys.stderr.write(
-            f"Off has no end: --for {arguments.duration} counts for nothing, off stays until the mode is changed.\n"
+            f"Off has no end: --for {arguments.duration} is ignored, off stays until the mode is changed.\n"
         )
-    sys.stdout.write(_words(answer))
+    sys.stdout.write(_text(answer))
     return 0
 
 
-def _words(status: dict[str, Any]) -> str:
+def _text(status: dict[str, Any]) -> str:
     reasons = [f"  {reason['reason']}: {reason['text']}" for reason in status["why_not"]]
     lines = [status["sentence"], *reasons, *status["notes"], *status["faults"]]
     return "\n".join(lines) + "\n"

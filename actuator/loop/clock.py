@@ -1,4 +1,4 @@
-"""The machine's clocks, read: boot, monotonic, wall, and whether the kernel calls the wall clock synchronised."""
+"""The machine's clocks: boot, monotonic, wall, and whether the kernel reports the wall clock synchronised."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class _Timex(ctypes.Structure):
-    """The head of struct timex, adjtimex(2); what follows is only room for the kernel to write to."""
+    """The head of struct timex, adjtimex(2); the rest is only room for the kernel to write to."""
 
     _fields_ = (
         ("modes", ctypes.c_uint),
@@ -30,10 +30,8 @@ class _Timex(ctypes.Structure):
 
 
 def synchronised() -> bool:
-    """Return whether the kernel's clock is disciplined by a time source: adjtimex(2), STA_UNSYNC.
-
-    A machine without a clock of its own boots with a wall clock that is hours off, and jumps when the network comes.
-    """
+    """Return whether a time source disciplines the kernel's clock: adjtimex(2), STA_UNSYNC."""
+    # A machine without a hardware clock boots with a wall clock that is hours off, and jumps when the network comes.
     timex = _Timex()
     state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
     return state != _FAILED and not timex.status & _UNSYNCHRONISED
@@ -41,35 +39,32 @@ def synchronised() -> bool:
 
 @functools.cache
 def boot_id() -> str:
-    """Return the kernel's name for this boot; monotonic times mean nothing across two of them.
-
-    Read once: a process sees one boot, and a later turn must not need a descriptor for it.
-    """
+    """Return the kernel's name of this boot; monotonic times of two boots cannot be compared."""
+    # Read once: a process lives in one boot, and a later turn must not need a file descriptor for it.
     return _BOOT_ID.read_text().strip()
 
 
 class Clock:
-    """The machine's clocks, with the hour kept by the seconds since the boot when the time source is lost.
+    """The machine's clocks. When the time source is lost, the wall time is counted on by the seconds since the boot."""
 
-    A satellite link that is switched off for the night must not make the night unknown: the kernel calls its clock
-    unsynchronised after some hours, while it is still right to the second. Nor is a step of it by hand believed.
-    """
+    # A satellite link may be switched off at night: after some hours the kernel reports its clock unsynchronised, while
+    # it is still right to the second. A step by hand in that time is not believed.
 
     def __init__(self, synchronised: Callable[[], bool] = synchronised) -> None:
         self._synchronised = synchronised
-        self._right: tuple[float, float] | None = None
+        self._synchronised_at: tuple[float, float] | None = None
 
     def moment(self, *, not_before: float | None = None) -> Moment:
         """Return this moment on every clock.
 
         Args:
-            not_before: Unix time of something that has happened already; a wall clock before it is not sane.
+            not_before: Unix time of an earlier event; a wall clock before it is not sane.
         """
         wall, now, since_boot = time.time(), time.monotonic(), time.clock_gettime(time.CLOCK_BOOTTIME)
         sane = synchronised = self._synchronised()
         if synchronised:
             sane = not_before is None or wall >= not_before
-            self._right = (wall, since_boot) if sane else None
-        elif self._right is not None:
-            wall, sane = self._right[0] + since_boot - self._right[1], True
+            self._synchronised_at = (wall, since_boot) if sane else None
+        elif self._synchronised_at is not None:
+            wall, sane = self._synchronised_at[0] + since_boot - self._synchronised_at[1], True
         return Moment(boot=boot_id(), now=now, wall=wall, wall_sane=sane)

@@ -1,4 +1,4 @@
-"""What relays can be found on this machine, and the line of configuration for each."""
+"""The relays that can be found on this machine, and the line of configuration for each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BY_ID = Path("/dev/serial/by-id")
 
 
 def usb_boards(backend: Backend = hidraw) -> Iterator[str]:
-    """Yield a paragraph for each USB relay board: what it is, where its contacts are, how to configure it."""
+    """Yield a paragraph for each USB relay board: what it is, the position of its contacts, how to configure it."""
     for path, channels in boards(backend):
         name = f"USB relay board with {channels} channel{'s' if channels > 1 else ''} at {os.fsdecode(path)}"
         try:
@@ -42,20 +42,20 @@ def usb_boards(backend: Backend = hidraw) -> Iterator[str]:
 
 
 def serial_ports() -> Iterator[str]:
-    """Yield a paragraph for each serial port, on which a board may be; nothing is sent to it."""
+    """Yield a paragraph for each serial port, where a board may be; nothing is sent to it."""
     names = {os.path.realpath(link): str(link) for link in _BY_ID.iterdir()} if _BY_ID.is_dir() else {}
     for port in sorted(list_ports.comports(), key=lambda port: port.device):
         path = names.get(port.device, port.device)
         yield (
-            f"serial port {port.device}: {port.description}, for a Modbus RTU board if there is one on it, "
-            "or else an LCUS-1, which cannot be read back\n"
+            f"serial port {port.device}: {port.description}, for a Modbus RTU board, or an LCUS-1, which "
+            "cannot be read back\n"
             f'    relay: {{type: modbus, url: "rtu://{path}?baudrate=9600", unit_id: 1, coil: 0}}\n'
             f"    relay: {{type: serial, port: {path}}}"
         )
 
 
 def gpio_chips(folder: Path = Path("/dev"), open_chip: libgpiod.OpenChipAt | None = None) -> Iterator[str]:
-    """Yield a paragraph for each GPIO chip: what it is, how to configure a relay on it; its lines are left alone."""
+    """Yield a paragraph for each GPIO chip: what it is, how to configure a relay on it; its lines are not touched."""
     for path in sorted(folder.glob("gpiochip*")):
         try:
             with (open_chip or libgpiod.load())(str(path)) as chip:
@@ -64,6 +64,6 @@ def gpio_chips(folder: Path = Path("/dev"), open_chip: libgpiod.OpenChipAt | Non
             yield f"GPIO chip {path}: {error}"
             continue
         yield (
-            f"GPIO chip {path}: {info.label}, lines 0 to {info.num_lines - 1}; what is wired to them cannot be seen\n"
+            f"GPIO chip {path}: {info.label}, lines 0 to {info.num_lines - 1}; their wiring cannot be detected\n"
             f"    relay: {{type: gpio, chip: {path}, line: LINE}}"
         )

@@ -1,4 +1,4 @@
-"""libgpiod's Python package, taken up only where a relay is on a GPIO line: it comes with the extra `[gpio]`."""
+"""libgpiod's Python package, imported only for a relay on a GPIO line: it comes with the extra `[gpio]`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from gpiod import ChipInfo, LineInfo, LineSettings
     from gpiod.line import Value
 
-    Asked: TypeAlias = dict[Iterable[int | str] | int | str, LineSettings | None]
+    LineConfig: TypeAlias = dict[Iterable[int | str] | int | str, LineSettings | None]
 
 MISSING = (
-    "found no package gpiod of libgpiod 2, expected it for a relay of type gpio: pip install 'magnum-exporter[gpio]'"
+    "got no package gpiod of libgpiod 2, expected it for a relay of type gpio: pip install 'magnum-exporter[gpio]'"
 )
 
 
 class Request(Protocol):
-    """What is used of the lines that were granted; the kernel keeps them from everybody else until they are let go."""
+    """The part of gpiod's requested lines that is used; the kernel gives them to nobody else until `release`."""
 
     def set_value(self, line: int | str, value: Value) -> None: ...  # noqa: D102 - libgpiod's own
     def get_value(self, line: int | str) -> Value: ...  # noqa: D102
@@ -27,7 +27,7 @@ class Request(Protocol):
 
 
 class OpenChip(Protocol):
-    """What is used of a chip."""
+    """The part of gpiod's chip that is used."""
 
     def __enter__(self) -> Self: ...  # noqa: D105
     def __exit__(  # noqa: D105
@@ -35,7 +35,7 @@ class OpenChip(Protocol):
     ) -> None: ...
     def get_info(self) -> ChipInfo: ...  # noqa: D102
     def get_line_info(self, line: int | str) -> LineInfo: ...  # noqa: D102
-    def request_lines(self, config: Asked, consumer: str | None) -> Request: ...  # noqa: D102
+    def request_lines(self, config: LineConfig, consumer: str | None) -> Request: ...  # noqa: D102
 
 
 OpenChipAt: TypeAlias = "Callable[[str], OpenChip]"
@@ -43,10 +43,10 @@ OpenChipAt: TypeAlias = "Callable[[str], OpenChip]"
 
 
 def load() -> OpenChipAt:
-    """Return what opens a chip.
+    """Return the function that opens a chip.
 
     Raises:
-        ValueError: gpiod is not installed, or is the one of libgpiod 1, whose interface is another.
+        ValueError: gpiod is not installed, or is that of libgpiod 1, with another interface.
     """
     try:
         import gpiod  # noqa: PLC0415 - an extra

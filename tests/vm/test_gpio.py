@@ -139,7 +139,7 @@ def test_another_programs_line_is_said_to_be_its(machine: Machine, chip: GpioChi
 
 def test_relays_lists_the_chip_and_leaves_its_lines_alone(machine: Machine, chip: GpioChip) -> None:
     said = machine.check(f"{COMMAND} relays")
-    assert f"GPIO chip {CHIP}: mcp2221_gpio, lines 0 to 3; what is wired to them cannot be seen" in said
+    assert f"GPIO chip {CHIP}: mcp2221_gpio, lines 0 to 3; their wiring cannot be detected" in said
     assert f"    relay: {{type: gpio, chip: {CHIP}, line: LINE}}" in said
     assert [chip.pin(line) for line in range(4)] == [""] * 4
 

@@ -47,7 +47,7 @@ def test_off_with_an_end_is_obeyed_and_said_to_have_none(tmp_path: Path) -> None
         off = run("mode", "off", "--for", "2h", "--url", it.url)
         assert (off.returncode, it.status()["mode"]) == (0, "off")
         assert "mode_off: switched off by the operator" in off.stdout
-        assert off.stderr == "Off has no end: --for 2h counts for nothing, off stays until the mode is changed.\n"
+        assert off.stderr == "Off has no end: --for 2h is ignored, off stays until the mode is changed.\n"
         assert run("mode", "off", "--url", it.url).stderr == ""
         assert it.request("POST", "/api/v1/mode", {"mode": "auto"})[0] == 200
         assert it.request("POST", "/api/v1/mode", {"mode": "off", "for": "2h"})[0] == 200

@@ -25,7 +25,7 @@ from toolkit.config import ConfigError, decode
 if TYPE_CHECKING:
     from gpiod import ChipInfo, LineInfo, LineSettings
 
-    from actuator.relay.libgpiod import Asked
+    from actuator.relay.libgpiod import LineConfig
 
 CHIP = "/dev/gpiochip0"
 
@@ -85,7 +85,7 @@ class FakeChip:
     def get_line_info(self, line: int | str) -> LineInfo:
         return cast("LineInfo", SimpleNamespace(consumer=self._line(line).consumer))
 
-    def request_lines(self, config: Asked, consumer: str | None) -> FakeRequest:
+    def request_lines(self, config: LineConfig, consumer: str | None) -> FakeRequest:
         ((asked, settings),) = config.items()
         assert settings is not None
         assert isinstance(asked, int | str)
@@ -349,7 +349,7 @@ def test_chips_are_found_and_their_lines_left_alone(kernel: FakeGpio, tmp_path: 
     found = list(gpio_chips(tmp_path, lambda _: kernel.open(CHIP)))
     assert found == [
         (
-            f"GPIO chip {tmp_path}/gpiochip0: pinctrl-bcm2711, lines 0 to 27; what is wired to them cannot be seen\n"
+            f"GPIO chip {tmp_path}/gpiochip0: pinctrl-bcm2711, lines 0 to 27; their wiring cannot be detected\n"
             f"    relay: {{type: gpio, chip: {tmp_path}/gpiochip0, line: LINE}}"
         )
     ]
