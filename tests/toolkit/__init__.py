@@ -1,1 +1,1 @@
-"""The toolkit, alone."""
+"""Tests of the toolkit."""

@@ -48,7 +48,7 @@ def version(tree: Path, target: Path) -> str:
     return ran.stdout.partition(" (")[0]
 
 
-def test_a_wheel_has_the_revision_that_it_was_built_from(tree: Path, tmp_path: Path) -> None:
+def test_wheel_has_its_revision(tree: Path, tmp_path: Path) -> None:
     git(tree, "init", "--quiet")
     git(tree, "add", ".")
     git(tree, "commit", "--quiet", "--message=x")
@@ -57,16 +57,14 @@ def test_a_wheel_has_the_revision_that_it_was_built_from(tree: Path, tmp_path: P
     assert git(tree, "status", "--porcelain") == ""
 
 
-def test_a_wheel_from_an_sdist_within_another_checkout_has_no_revision(tree: Path, tmp_path: Path) -> None:
+def test_wheel_from_sdist_in_another_checkout(tree: Path, tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", "tree/LICENSE")
     git(tmp_path, "commit", "--quiet", "--message=x")
     assert version(tree, tmp_path / "out") == "magnum-exporter, version 0.1.0"
 
 
-def test_a_wheel_that_is_built_without_git_has_no_revision(
-    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wheel_without_git(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     git(tree, "init", "--quiet")
     monkeypatch.setenv("PATH", "")
     assert version(tree, tmp_path / "out") == "magnum-exporter, version 0.1.0"

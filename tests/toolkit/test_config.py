@@ -14,7 +14,7 @@ from toolkit.config import ConfigError, Duration, Ratio
 
 
 class Hour:
-    """A config type of a program's own."""
+    """A config type with its own notation."""
 
     EXPECTED = 'a time such as "21:00"'
 
@@ -106,7 +106,7 @@ def refused(load: Load, text: str | bytes) -> str:
     return str(caught.value)
 
 
-def test_a_whole_file(load: Load) -> None:
+def test_whole_file(load: Load) -> None:
     site = load("""
 sources:
   main: {type: magnum, port: /dev/ttyUSB0, stale_after: 1m30s}
@@ -137,34 +137,34 @@ numbers: {1: one, 0x10: sixteen}
     assert site.capacity_ampere_hours == 400.0
 
 
-REFUSALS = [
+ERRORS = [
     (text, message.rstrip("\n"))
     for block in (Path(__file__).parent / "config_errors.txt").read_text().split("\n\n")
     for text, _, message in [block.rpartition("=> ")]
 ]
 
 
-@pytest.mark.parametrize(("text", "message"), REFUSALS, ids=[message[10:50] for _, message in REFUSALS])
-def test_a_refusal_is_one_sentence_with_its_place(load: Load, text: str, message: str) -> None:
+@pytest.mark.parametrize(("text", "message"), ERRORS, ids=[message[10:50] for _, message in ERRORS])
+def test_error_is_one_line_with_its_place(load: Load, text: str, message: str) -> None:
     assert refused(load, text) == message
 
 
-def test_text_that_is_not_text(load: Load) -> None:
+def test_bytes_that_are_not_text(load: Load) -> None:
     assert refused(load, b"lead: \xff") == "site.yml: got bytes that are not UTF-8 at offset 6, expected text"
     assert "control characters are not allowed" in refused(load, b"lead: \x01")
     assert "\n" not in refused(load, b"lead: \x01")
 
 
-def test_a_byte_order_mark_is_passed_over(load: Load) -> None:
+def test_byte_order_mark_is_ignored(load: Load) -> None:
     assert load(b"\xef\xbb\xbflead: lowest").lead == "lowest"
 
 
-def test_a_long_text_is_cut_in_the_message(load: Load) -> None:
+def test_long_text_is_shortened(load: Load) -> None:
     message = refused(load, "ags: " + "x" * 1000)
     assert message == f'site.yml:1: ags: got "{"x" * 57}..." (text), expected true or false'
 
 
-def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=r"^none\.yml: no such file$"):
         config.load(Path("none.yml"), Site)
@@ -181,7 +181,7 @@ def _denied(path: Path, **_: object) -> str:
     raise PermissionError(13, "Permission denied", str(path))
 
 
-def test_yaml_1_2_words_and_numbers(load: Load) -> None:
+def test_yaml_1_2_scalars(load: Load) -> None:
     words = "a: yes, b: 06:00, c: 010, d: 0x1f, e: 0o17, f: 1e3, g: ~, h: TRUE, i: 2020-01-01, j: 1_000, k: -.5, l: '7'"
     values = load(f"raw: {{{words}}}").raw
     assert values == {
@@ -207,7 +207,7 @@ def test_anchors_and_merge_keys(load: Load) -> None:
     assert raw["both"] == {"a": 9, "b": 1, "c": 3}
 
 
-def test_a_part_decoded_later_still_knows_its_place(load: Load) -> None:
+def test_part_decoded_later_has_its_place(load: Load) -> None:
     site = load("raw:\n  main:\n    type: magnum\n    port: 7\n")
     with pytest.raises(ConfigError) as caught:
         config.decode(site.raw["main"], Magnum, where="sources.main")
@@ -215,12 +215,12 @@ def test_a_part_decoded_later_still_knows_its_place(load: Load) -> None:
     assert (caught.value.file, caught.value.line, caught.value.where) == ("site.yml", 4, "sources.main.port")
 
 
-def test_a_document_without_lines_is_refused_by_path_alone() -> None:
+def test_document_without_lines_has_a_path() -> None:
     with pytest.raises(ConfigError, match=r"^a\.limits\.min_run: got 3 \(a number\), expected a duration"):
         config.decode({"limits": {"min_run": 3}}, Site, where="a")
 
 
-def test_a_type_that_cannot_be_a_field_is_a_defect_and_no_refusal() -> None:
+def test_unsupported_type_is_a_defect() -> None:
     class Broken(msgspec.Struct):
         field: complex
 

@@ -34,7 +34,7 @@ def test_defaults() -> None:
     )
 
 
-def test_both_ways_to_write_a_value() -> None:
+def test_both_ways_to_write_a_flag() -> None:
     given_flags = parse(
         "--config.file=a.yml", "--web.config.file", "web.yml", "--log.level=WARNING", "--log.format", "json"
     )
@@ -42,7 +42,7 @@ def test_both_ways_to_write_a_value() -> None:
     assert (given_flags.log_level, given_flags.log_format) == ("warn", "json")
 
 
-def test_the_listen_address_may_be_repeated_and_replaces_the_default() -> None:
+def test_listen_address_is_repeatable() -> None:
     assert parse("--web.listen-address=:1", "--web.listen-address", "[::1]:2").listen_addresses == (":1", "[::1]:2")
     assert parse().listen_addresses == ("127.0.0.1:10048",)
 
@@ -63,9 +63,7 @@ def test_switches() -> None:
         ("--config.fil=x", "unrecognized arguments"),
     ],
 )
-def test_a_wrong_flag_exits_with_2_and_a_sentence(
-    argument: str, message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_flag_exits_with_2(argument: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         parse(argument)
     assert ended.value.code == 2
@@ -105,13 +103,13 @@ def test_addresses(text: str, expected: tuple[str, int]) -> None:
         *["::1:1", "[::1]", "[x]:1", "[::1:1", "http://localhost:80", "a/b:1", "a b:1"],
     ],
 )
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_invalid_address(text: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         split_address(text)
 
 
 @given(st.text())
-def test_any_text_is_an_address_or_refused(text: str) -> None:
+def test_any_text_as_address(text: str) -> None:
     try:
         _, port = split_address(text)
     except ValueError as error:

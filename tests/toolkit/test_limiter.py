@@ -29,7 +29,7 @@ class Log:
             self.lines.append((now, line, left_out))
 
 
-def test_a_failure_that_lasts_is_one_line_an_hour() -> None:
+def test_lasting_failure_is_one_line_an_hour() -> None:
     log = Log()
     for now in range(0, 3600, 10):
         log.failed(now)
@@ -39,7 +39,7 @@ def test_a_failure_that_lasts_is_one_line_an_hour() -> None:
     assert log.lines[1:] == [(3600, "lost", 359), (7200, "lost", 0)]
 
 
-def test_recovery_is_logged_once_for_each_failure_that_was_logged() -> None:
+def test_recovery_of_each_logged_failure() -> None:
     log = Log()
     log.recovered(0)
     assert log.lines == []
@@ -53,7 +53,7 @@ def test_recovery_is_logged_once_for_each_failure_that_was_logged() -> None:
     assert log.lines[2:] == [(3601, "lost", 0), (3602, "back", 0)]
 
 
-def test_five_unplugs_in_40_seconds_are_three_lines() -> None:
+def test_five_unplugs_are_three_lines() -> None:
     log = Log()
     for start in range(0, 40, 8):
         for retry in range(4):
@@ -65,7 +65,7 @@ def test_five_unplugs_in_40_seconds_are_three_lines() -> None:
     assert log.lines[2:] == [(3640, "back", 20)]
 
 
-def test_a_failure_that_lasts_after_a_recovery_is_logged_at_the_end_of_the_hour() -> None:
+def test_lasting_failure_after_recovery() -> None:
     log = Log()
     log.failed(0)
     log.recovered(10)
@@ -77,7 +77,7 @@ def test_a_failure_that_lasts_after_a_recovery_is_logged_at_the_end_of_the_hour(
     assert log.lines[2:] == [(3600, "lost", 1), (3700, "back", 0)]
 
 
-def test_the_hour_counts_from_what_the_last_line_reports() -> None:
+def test_hour_counts_from_the_reported_event() -> None:
     log = Log()
     log.failed(0)
     log.recovered(10)
@@ -89,7 +89,7 @@ def test_the_hour_counts_from_what_the_last_line_reports() -> None:
     assert log.lines[2:] == [(3600, "back", 2), (3630, "lost", 1)]
 
 
-def test_a_cause_that_flaps_for_a_day_is_one_line_an_hour_and_its_recovery() -> None:
+def test_flapping_for_a_day() -> None:
     log = Log()
     for now in range(0, 86400, 10):
         log.overdue(now)
@@ -102,7 +102,7 @@ def test_a_cause_that_flaps_for_a_day_is_one_line_an_hour_and_its_recovery() -> 
     assert sum(1 + left_out for _, _, left_out in log.lines) - summaries == 2 * 8640
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_memory_is_bounded() -> None:
     limiter: Limiter[str] = Limiter(capacity=3)
     for cause in "abacd":
         limiter.failed(cause, 0.0, "", 60.0)
@@ -112,7 +112,7 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["failed", "recovered", "overdue"]), st.integers(0, 2000))))
-def test_the_log_ends_with_how_it_is(events: list[tuple[str, int]]) -> None:
+def test_last_line_is_the_current_state(events: list[tuple[str, int]]) -> None:
     log = Log()
     now, failing = 0.0, False
     for kind, seconds in events:

@@ -38,7 +38,7 @@ def logged(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def read(line: str) -> dict[str, str]:
-    """Read a line of logfmt, independently of how we write it."""
+    """Return the fields of a logfmt line; shares no code with the writer."""
     fields: dict[str, str] = {}
     at = 0
     while at < len(line):
@@ -51,7 +51,7 @@ def read(line: str) -> dict[str, str]:
 
 
 @given(st.dictionaries(st.from_regex(r"\A[a-z_]+\Z"), ANYTHING))
-def test_any_text_comes_back_out_of_one_line(fields: dict[str, str]) -> None:
+def test_any_text_is_one_line(fields: dict[str, str]) -> None:
     line = log.logfmt(fields)
     assert len(line.splitlines()) <= 1
     assert read(line) == fields
@@ -83,11 +83,11 @@ def test_any_text_comes_back_out_of_one_line(fields: dict[str, str]) -> None:
         ({"a": None}, r'x="{\"a\": null}"'),
     ],
 )
-def test_how_a_value_is_written(value: object, written: str) -> None:
+def test_format_of_values(value: object, written: str) -> None:
     assert log.logfmt({"x": value}) == written
 
 
-def test_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_fields_of_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("info", "logfmt")
     log.get("a").info("port opened", port="/dev/ttyUSB0", tries=2, level="x")
     log.get("a").debug("unseen")
@@ -117,7 +117,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
-def test_a_percent_sign_is_only_a_percent_sign(capsys: pytest.CaptureFixture[str]) -> None:
+def test_percent_sign(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("info", "logfmt")
     log.get("a").info("at 25%s", soc="25%d")
     assert 'msg="at 25%s" soc=25%d' in logged(capsys)
@@ -135,7 +135,7 @@ def raised() -> Exception:
     raise AssertionError
 
 
-def test_an_exception_is_one_field(capsys: pytest.CaptureFixture[str]) -> None:
+def test_exception_is_one_field(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("warn", "logfmt")
     log.get("a").error("read failed", error=raised())
     log.get("a").error("read failed", error=ValueError())
@@ -144,14 +144,14 @@ def test_an_exception_is_one_field(capsys: pytest.CaptureFixture[str]) -> None:
     assert second.endswith("error=ValueError")
 
 
-def test_the_traceback_is_for_debug(capsys: pytest.CaptureFixture[str]) -> None:
+def test_traceback_at_debug(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("debug", "logfmt")
     log.get("a").error("read failed", error=raised())
     (line,) = logged(capsys).splitlines()
     assert "in unplugged\n" in read(line)["traceback"]
 
 
-def test_other_libraries_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_libraries(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("info", "logfmt")
     for name in ("aiohttp.server", "serial", "asyncio"):
         try:
@@ -165,7 +165,7 @@ def test_other_libraries_in_the_same_form(capsys: pytest.CaptureFixture[str]) ->
     assert {line["level"] for line in lines} == {"error"}
 
 
-def test_what_another_library_repeats_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_repetition_by_another_library(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("info", "logfmt")
     for number in range(50):
         logging.getLogger("aiohttp.client").error("Connection failed, attempt %d, at 0x%x", number, number)
@@ -178,7 +178,7 @@ def test_what_another_library_repeats_is_said_once(capsys: pytest.CaptureFixture
     assert len(logged(capsys).splitlines()) == 3
 
 
-def test_warnings_and_threads_that_die(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warnings_and_dead_threads(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
     log.setup("info", "logfmt")
     with warnings.catch_warnings():
@@ -199,30 +199,30 @@ def test_warnings_and_threads_that_die(capsys: pytest.CaptureFixture[str], monke
     assert (died["msg"], died["thread"], died["error"]) == ("a thread died", "reader", "RuntimeError: unplugged")
 
 
-def test_setting_up_twice_says_each_event_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_setup_twice(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("info", "json")
     log.setup("info", "logfmt")
     log.get("a").info("once")
     assert len(logged(capsys).splitlines()) == 1
 
 
-def test_a_standard_error_that_is_gone_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
     log.setup("info", "logfmt")
     monkeypatch.setattr(logging, "raiseExceptions", False)
     closed = io.StringIO()
     closed.close()
     monkeypatch.setattr("sys.stderr", closed)
     for _ in range(2):
-        log.get("a").info("unheard")
+        log.get("a").info("lost")
         assert log.flush(10)
-    heard = io.StringIO()
-    monkeypatch.setattr("sys.stderr", heard)
-    log.get("a").info("heard")
+    written = io.StringIO()
+    monkeypatch.setattr("sys.stderr", written)
+    log.get("a").info("written")
     assert log.flush(10)
-    assert read(heard.getvalue().rstrip("\n"))["dropped"] == "2"
+    assert read(written.getvalue().rstrip("\n"))["dropped"] == "2"
 
 
-def test_a_standard_error_that_nobody_reads_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stalled_standard_error_blocks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "CAPACITY", 100)
     reading, writing = os.pipe()
     log.setup("info", "logfmt")
@@ -233,22 +233,22 @@ def test_a_standard_error_that_nobody_reads_holds_up_nobody(monkeypatch: pytest.
             log.get("a").info("x" * 2000, number=number)
         assert not log.flush(0.05)
         assert time.monotonic() - began < 5
-        heard: list[str] = []
-        reader = threading.Thread(target=heard.extend, args=(pipe,), daemon=True)
+        written: list[str] = []
+        reader = threading.Thread(target=written.extend, args=(pipe,), daemon=True)
         reader.start()
         assert log.flush(10)
         log.get("a").info("again")
         assert log.flush(10)
         unread.close()
         reader.join(10)
-    lines = [read(line.rstrip("\n")) for line in heard]
+    lines = [read(line.rstrip("\n")) for line in written]
     numbers = [int(line["number"]) for line in lines[:-1]]
     assert numbers == sorted(numbers)
     assert len(numbers) + sum(int(line.get("dropped", 0)) for line in lines) == 2000
     assert len(numbers) < 2000
 
 
-def test_a_cause_is_one_line_an_hour(capsys: pytest.CaptureFixture[str]) -> None:
+def test_cause_is_one_line_an_hour(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("info", "logfmt")
     bus = log.get("bus")
     for number in range(5):
@@ -275,7 +275,7 @@ def test_a_cause_is_one_line_an_hour(capsys: pytest.CaptureFixture[str]) -> None
     assert (summary["suppressed"], summary["last"] <= summary["ts"]) == ("8", True)
 
 
-def test_the_writer_logs_what_was_left_out(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writer_logs_what_was_left_out(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "SUMMARY_SECONDS", 0.01)
     log.setup("info", "logfmt")
     for _ in range(3):
@@ -288,7 +288,7 @@ def test_the_writer_logs_what_was_left_out(capsys: pytest.CaptureFixture[str], m
     assert [line.get("suppressed") for line in lines] == [None, "2"]
 
 
-def test_a_value_that_cannot_be_text_raises_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_value_without_text(capsys: pytest.CaptureFixture[str]) -> None:
     class Odd:
         def __str__(self) -> str:
             raise RuntimeError
@@ -301,17 +301,17 @@ def test_a_value_that_cannot_be_text_raises_nothing(capsys: pytest.CaptureFixtur
 
 def test_many_threads_and_the_loop(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("info", "logfmt")
-    talk = log.get("threads")
+    part = log.get("threads")
 
-    def speak() -> None:
+    def emit() -> None:
         for number in range(100):
-            talk.info("said", number=number)
-            talk.limited("threads", "limited", level="info")
+            part.info("emitted", number=number)
+            part.limited("threads", "limited", level="info")
 
     async def main() -> None:
-        await asyncio.gather(*(asyncio.to_thread(speak) for _ in range(4)))
+        await asyncio.gather(*(asyncio.to_thread(emit) for _ in range(4)))
 
     asyncio.run(main())
     lines = [read(line) for line in logged(capsys).splitlines()]
-    assert sum(line["msg"] == "said" for line in lines) == 400
+    assert sum(line["msg"] == "emitted" for line in lines) == 400
     assert sum(line["msg"] == "limited" for line in lines) == 1

@@ -8,7 +8,7 @@ from toolkit import metrics
 from toolkit.build import Build
 
 
-def test_the_registry_says_what_runs() -> None:
+def test_registry() -> None:
     registry = metrics.new_registry("magnum-exporter", "magnum_exporter", Build("0.1.0", "0123abcd"))
     Counter("things", "Things.", registry=registry).inc()
     families = {family.name: family for family in text_string_to_metric_families(generate_latest(registry).decode())}
@@ -20,11 +20,11 @@ def test_the_registry_says_what_runs() -> None:
     assert not [name for name in families if name.endswith("_created")]
 
 
-def test_registries_are_apart() -> None:
+def test_registries_are_separate() -> None:
     assert metrics.new_registry("a", "a", Build("1")) is not metrics.new_registry("a", "a", Build("1"))
 
 
-def test_a_build_without_git_has_an_unknown_revision() -> None:
+def test_unknown_revision() -> None:
     page = generate_latest(metrics.new_registry("a", "a", Build("1"))).decode()
     assert 'a_build_info{python_version="' in page
     assert 'revision="unknown"' in page

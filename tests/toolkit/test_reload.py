@@ -36,7 +36,7 @@ class Program:
         )
 
 
-async def test_success_and_refusal_are_shown(caplog: pytest.LogCaptureFixture) -> None:
+async def test_success_and_failure_as_metrics(caplog: pytest.LogCaptureFixture) -> None:
     program = Program()
     assert program.shown() == (1, 1000)
     program.now, program.refuse = 2000.0, ConfigError("a", "b", "c")
@@ -49,7 +49,7 @@ async def test_success_and_refusal_are_shown(caplog: pytest.LogCaptureFixture) -
     assert program.shown() == (1, 3000)
 
 
-async def test_attempts_come_one_after_another() -> None:
+async def test_one_reload_at_a_time() -> None:
     program = Program()
     program.gate.clear()
     attempts = [asyncio.create_task(program.reloader.reload()) for _ in range(3)]
@@ -61,7 +61,7 @@ async def test_attempts_come_one_after_another() -> None:
     assert program.applied == 3
 
 
-async def test_a_signal_reloads_and_a_refusal_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+async def test_reload_by_signal(caplog: pytest.LogCaptureFixture) -> None:
     program = Program()
     problems: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: problems.append(context))

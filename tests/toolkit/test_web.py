@@ -25,7 +25,7 @@ class Broken(Collector):
 
 
 class Program:
-    """A program made of the toolkit alone."""
+    """A program that uses only the toolkit."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -102,7 +102,7 @@ def program() -> Program:
     return Program()
 
 
-async def test_metrics_in_the_form_that_the_scraper_asks_for(program: Program) -> None:
+async def test_metrics_formats(program: Program) -> None:
     async with program.client() as client:
         async with client.get("/metrics") as plain:
             assert plain.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -115,7 +115,7 @@ async def test_metrics_in_the_form_that_the_scraper_asks_for(program: Program) -
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready"])
-async def test_get_and_head_and_nothing_else(program: Program, path: str) -> None:
+async def test_only_get_and_head(program: Program, path: str) -> None:
     async with program.client() as client:
         assert (await client.get(path)).status == 200
         async with client.head(path) as head:
@@ -126,7 +126,7 @@ async def test_get_and_head_and_nothing_else(program: Program, path: str) -> Non
             assert await refused.text() == f"{path} does not support DELETE, only GET,HEAD.\n"
 
 
-async def test_ready_is_what_the_program_says_and_healthy_is_being_alive(program: Program) -> None:
+async def test_ready_and_healthy(program: Program) -> None:
     async with program.client() as client:
         for program.is_ready, status in ((True, 200), (False, 503), (True, 200)):
             assert (await client.get("/-/ready")).status == status
@@ -146,7 +146,7 @@ async def test_reload(program: Program) -> None:
             assert (refused.status, refused.headers["Allow"]) == (405, "POST,PUT")
 
 
-async def test_reload_is_off_unless_asked_for(program: Program) -> None:
+async def test_reload_is_off_by_default(program: Program) -> None:
     async with program.client(lifecycle=False) as client, client.post("/-/reload") as refused:
         assert refused.status == 403
         assert "--web.enable-lifecycle" in await refused.text()
@@ -154,7 +154,7 @@ async def test_reload_is_off_unless_asked_for(program: Program) -> None:
 
 
 class Page(HTMLParser):
-    """What a page refers to."""
+    """The links and resources of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -171,7 +171,7 @@ class Page(HTMLParser):
                 self.resources.append(value or "")
 
 
-async def test_the_landing_page_needs_nothing_from_outside(program: Program) -> None:
+async def test_landing_page_has_no_external_resources(program: Program) -> None:
     async with program.client() as client, client.get("/") as response:
         text = await response.text()
         page = Page(text)
@@ -185,12 +185,12 @@ async def test_the_landing_page_needs_nothing_from_outside(program: Program) -> 
         assert len(text) < 4096
 
 
-async def test_a_program_may_have_its_own_first_page(program: Program) -> None:
+async def test_own_first_page(program: Program) -> None:
     async with program.client(landing=False) as client, client.get("/") as response:
         assert (response.status, await response.text()) == (404, "Nothing at /.\n")
 
 
-async def test_every_response_names_the_program_and_no_library(program: Program) -> None:
+async def test_server_header_names_the_program(program: Program) -> None:
     async with program.client() as client:
         for path in ("/metrics", "/none", "/fail"):
             async with client.get(path) as response:
@@ -198,7 +198,7 @@ async def test_every_response_names_the_program_and_no_library(program: Program)
                 assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_a_failure_is_500_said_once_and_ends_nothing(program: Program, caplog: pytest.LogCaptureFixture) -> None:
+async def test_failure_is_500_and_logged_once(program: Program, caplog: pytest.LogCaptureFixture) -> None:
     program.registry.register(Broken())
     async with program.client() as client:
         for path in ("/fail", "/fail", "/metrics"):
@@ -209,7 +209,7 @@ async def test_a_failure_is_500_said_once_and_ends_nothing(program: Program, cap
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == ["request failed"]
 
 
-async def test_nobody_is_logged_for_coming_by(program: Program, caplog: pytest.LogCaptureFixture) -> None:
+async def test_requests_are_not_logged(program: Program, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     async with program.client() as client:
         await client.get("/metrics")
@@ -217,7 +217,7 @@ async def test_nobody_is_logged_for_coming_by(program: Program, caplog: pytest.L
     assert [record.getMessage() for record in caplog.records] == ["listening"]
 
 
-async def test_a_body_up_to_the_limit_and_no_further(program: Program) -> None:
+async def test_body_up_to_the_limit(program: Program) -> None:
     async def chunks(size: int) -> AsyncIterator[bytes]:
         for _ in range(size // 100):
             yield b"x" * 100
@@ -235,14 +235,14 @@ async def test_a_body_up_to_the_limit_and_no_further(program: Program) -> None:
         assert program.statuses == [200, 200, 413, 413]
 
 
-async def test_a_small_body_that_unpacks_beyond_the_limit(program: Program) -> None:
+async def test_compressed_body_beyond_the_limit(program: Program) -> None:
     async with program.client() as client, client.post("/take", data=b"\0" * 1_000_000, compress="gzip") as refused:
         assert refused.status == 413
     assert not program.bodies
 
 
 async def answer(program: Program, request: bytes, *, whole: bool = False) -> bytes:
-    """Return the first line that comes back to a request that stays unfinished, or all of it until the end."""
+    """Return the first line of the response to an unfinished request, or the whole response."""
     app = program.application()
     async with toolkit_web.serve(app, ["127.0.0.1:0"], WebConfig.load(None)) as [(host, port)], asyncio.timeout(5):
         reader, writer = await asyncio.open_connection(host, port)
@@ -253,24 +253,24 @@ async def answer(program: Program, request: bytes, *, whole: bool = False) -> by
         return line
 
 
-async def test_a_body_that_is_too_long_is_refused_unread(program: Program) -> None:
+async def test_too_long_body_is_not_read(program: Program) -> None:
     head = b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n"
     assert (await answer(program, head)).startswith(b"HTTP/1.1 413 ")
 
 
-async def test_a_body_that_does_not_come_is_given_up(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_body_timeout(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toolkit_web, "BODY_SECONDS", 0.05)
     head = b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc"
     assert (await answer(program, head)).startswith(b"HTTP/1.1 408 ")
 
 
-async def test_a_failure_amid_an_answer_ends_the_connection(program: Program) -> None:
+async def test_failure_during_a_response_closes_the_connection(program: Program) -> None:
     received = await answer(program, b"GET /half HTTP/1.1\r\nHost: x\r\n\r\n", whole=True)
     assert received.count(b"HTTP/1.1 ") == 1
     assert received.endswith(b"half\r\n")
 
 
-async def test_what_is_not_http_is_refused_in_one_line(program: Program, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_not_http_is_one_log_line(program: Program, capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("info", "logfmt")
     for _ in range(3):
         assert (await answer(program, b"\x16\x03\x01\x02\x00 HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.")
@@ -280,13 +280,13 @@ async def test_what_is_not_http_is_refused_in_one_line(program: Program, capsys:
     assert all(line.startswith("ts=") for line in lines)
 
 
-async def test_a_refusal_keeps_its_form(program: Program) -> None:
+async def test_error_keeps_its_content_type(program: Program) -> None:
     async with program.client() as client, client.get("/busy") as refused:
         assert (refused.status, refused.content_type) == (503, "application/json")
         assert (await refused.json(), refused.headers["Retry-After"]) == ({"error": "busy"}, "1")
 
 
-async def test_several_addresses_each_with_a_free_port(program: Program) -> None:
+async def test_several_addresses(program: Program) -> None:
     async with AsyncExitStack() as stack:
         addresses = ["127.0.0.1:0", "127.0.0.2:0"]
         bound = await stack.enter_async_context(
@@ -299,7 +299,7 @@ async def test_several_addresses_each_with_a_free_port(program: Program) -> None
             assert (await session.get(f"http://{host}:{port}/-/healthy")).status == 200
 
 
-async def test_a_port_that_is_taken_is_a_sentence(program: Program) -> None:
+async def test_port_in_use(program: Program) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -309,20 +309,20 @@ async def test_a_port_that_is_taken_is_a_sentence(program: Program) -> None:
                 pass
 
 
-async def test_a_name_that_nobody_has_is_a_sentence(program: Program) -> None:
+async def test_unknown_host(program: Program) -> None:
     with pytest.raises(OSError, match=r"^cannot listen on no-such-host\.invalid:0: \w"):
         async with toolkit_web.serve(program.application(), ["no-such-host.invalid:0"], WebConfig.load(None)):
             pass
 
 
-async def test_leaving_stops_listening(program: Program) -> None:
+async def test_end_stops_listening(program: Program) -> None:
     async with toolkit_web.serve(program.application(), ["127.0.0.1:0"], WebConfig.load(None)) as [(host, port)]:
         pass
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(host, port)
 
 
-async def test_connections_without_a_request_lock_out_nobody(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_idle_connections_lock_out_nobody(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toolkit_web, "MOST_CONNECTIONS", 20)
     async with program.client() as session, AsyncExitStack() as stack:
         host, port = session._base_url.host, session._base_url.port  # type: ignore[union-attr]
@@ -338,7 +338,7 @@ async def test_connections_without_a_request_lock_out_nobody(program: Program, m
                 assert response.status == 200
 
 
-async def test_a_connection_that_asks_for_nothing_is_closed(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_idle_connection_is_closed(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toolkit_web, "IDLE_SECONDS", 0.2)
     async with program.client() as session:
         reader, writer = await asyncio.open_connection(session._base_url.host, session._base_url.port)  # type: ignore[union-attr]

@@ -22,7 +22,7 @@ from toolkit import web as toolkit_web
 from toolkit.config import ConfigError
 from toolkit.webconfig import WebConfig, passwords
 
-REFUSALS = [
+ERRORS = [
     (text, message.rstrip("\n"))
     for block in (Path(__file__).parent / "web_config_errors.txt").read_text().split("\n\n")
     for text, _, message in [block.rpartition("=> ")]
@@ -55,7 +55,7 @@ def write(text: str) -> WebConfig:
 
 
 def change(text: str | None) -> None:
-    """Change the file the way a careful editor does, so that no reader sees half of it; None removes it."""
+    """Replace the file atomically; None removes it."""
     if text is None:
         Path("web.yml").unlink()
         return
@@ -100,8 +100,8 @@ async def status(session: ClientSession, auth: Headers | None = None, path: str 
 # The format
 
 
-@pytest.mark.parametrize(("text", "message"), REFUSALS, ids=[message[:50] for _, message in REFUSALS])
-def test_what_cannot_be_is_refused_with_its_place(text: str, message: str) -> None:
+@pytest.mark.parametrize(("text", "message"), ERRORS, ids=[message[:50] for _, message in ERRORS])
+def test_error_is_one_line_with_its_place(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         write(text)
     assert str(caught.value) == message
@@ -110,26 +110,26 @@ def test_what_cannot_be_is_refused_with_its_place(text: str, message: str) -> No
 @pytest.mark.parametrize(
     "text", ["", "# nothing\n", "{}", "basic_auth_users: {}", "http_server_config: {http2: false}"]
 )
-def test_a_file_that_asks_for_nothing(text: str) -> None:
+def test_file_without_settings(text: str) -> None:
     web_config = write(text)
     assert not web_config.has_users
     assert web_config.ssl_context() is None
     assert web_config.headers == {}
 
 
-def test_no_file_is_nothing() -> None:
+def test_no_file() -> None:
     web_config = WebConfig.load(None)
     assert not web_config.has_users
     assert web_config.ssl_context() is None
 
 
-def test_a_file_that_is_not_there() -> None:
+def test_missing_file() -> None:
     with pytest.raises(ConfigError, match=r"none\.yml: no such file"):
         WebConfig.load(Path("none.yml"))
 
 
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed: deploy/fetch-prometheus")
-def test_prometheus_takes_the_same_file(certificates: Path) -> None:
+def test_prometheus_accepts_the_same_file(certificates: Path) -> None:
     text = users(anne=hashed("right", b"2y")) + (
         f"http_server_config: {{headers: {{X-Frame-Options: deny, Strict-Transport-Security: max-age=3600}}}}\n"
         f"tls_server_config: {{cert_file: {certificates}/a.crt, key_file: {certificates}/a.key, min_version: TLS13}}\n"
@@ -142,7 +142,7 @@ def test_prometheus_takes_the_same_file(certificates: Path) -> None:
 # Users
 
 
-async def test_who_brings_user_and_password_comes_in() -> None:
+async def test_user_and_password() -> None:
     web_config = write(users(anne=hashed("right"), bob=hashed("pässwörd:with colon", b"2y")))
     assert web_config.has_users
     async with served(web_config) as session:
@@ -160,7 +160,7 @@ async def test_who_brings_user_and_password_comes_in() -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready", "/-/reload", "/none"])
-async def test_every_path_asks(path: str) -> None:
+async def test_every_path_needs_a_password(path: str) -> None:
     async with served(write(users(anne=hashed("right")))) as session, session.get(path) as refused:
         assert refused.status == 401
         assert refused.headers["WWW-Authenticate"].startswith('Basic realm="')
@@ -173,18 +173,18 @@ async def test_every_path_asks(path: str) -> None:
         "Basic YW5uZTpyaWdodA",
     ],
 )
-async def test_a_header_that_is_no_credentials(header: str) -> None:
+async def test_invalid_authorization_header(header: str) -> None:
     async with served(write(users(anne=hashed("right")))) as session:
         assert await status(session, {"Authorization": header}) == 401
 
 
-async def test_a_password_longer_than_bcrypt_takes() -> None:
+async def test_password_longer_than_72_bytes() -> None:
     async with served(write(users(anne=hashed("x" * 100)))) as session:
         assert await status(session, basic("anne", "x" * 100)) == 200
         assert await status(session, basic("anne", "y" * 100)) == 401
 
 
-async def test_a_request_is_refused_before_its_body_is_read() -> None:
+async def test_rejected_before_the_body_is_read() -> None:
     async with served(write(users(anne=hashed("right")))) as session, asyncio.timeout(5):
         url = session._base_url
         assert url is not None
@@ -196,7 +196,7 @@ async def test_a_request_is_refused_before_its_body_is_read() -> None:
 
 
 class Counted:
-    """bcrypt, counted, and held up while the gate is closed."""
+    """Counts the calls of bcrypt; they wait while the gate is closed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[bytes] = []
@@ -211,7 +211,7 @@ class Counted:
         return self._check(password, written)
 
 
-async def test_what_matched_is_remembered_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_matches_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = Counted(monkeypatch)
     async with served(write(users(anne=hashed("right")))) as session:
         for _ in range(3):
@@ -222,7 +222,7 @@ async def test_what_matched_is_remembered_and_nothing_else(monkeypatch: pytest.M
         assert len(counted.calls) == 4
 
 
-async def test_an_unknown_user_takes_the_same_work(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unknown_user_takes_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = Counted(monkeypatch)
     written = hashed("right")
     async with served(write(users(anne=written))) as session:
@@ -233,7 +233,7 @@ async def test_an_unknown_user_takes_the_same_work(monkeypatch: pytest.MonkeyPat
         assert counted.calls == [written.encode()] * 4
 
 
-async def test_a_check_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_check_blocks_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = Counted(monkeypatch)
     async with served(write(users(anne=hashed("right")))) as session, asyncio.timeout(10):
         assert await status(session, ANNE) == 200
@@ -251,7 +251,7 @@ async def test_a_check_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> 
         assert sorted(answers) == [401] * (passwords.EACH + 1) + [503] * 3
 
 
-async def test_a_flood_keeps_nobody_else_out(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_flood_locks_out_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = Counted(monkeypatch)
     counted.gate.clear()
     checked = passwords.Passwords()
@@ -278,7 +278,7 @@ async def test_a_flood_keeps_nobody_else_out(monkeypatch: pytest.MonkeyPatch) ->
     assert len(counted.calls) <= 1 + passwords.QUEUE + passwords.EACH + 1
 
 
-async def test_the_addresses_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_addresses_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = Counted(monkeypatch)
     counted.gate.clear()
     checked = passwords.Passwords()
@@ -297,7 +297,7 @@ async def test_the_addresses_take_turns(monkeypatch: pytest.MonkeyPatch) -> None
     assert order == ["a", "a", "b", "a"]
 
 
-async def test_every_user_known_or_not_takes_the_work_of_the_costliest(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_user_takes_the_highest_cost(monkeypatch: pytest.MonkeyPatch) -> None:
     work = 0
 
     def spend(_: bytes, written: bytes) -> bool:
@@ -317,7 +317,7 @@ async def test_every_user_known_or_not_takes_the_work_of_the_costliest(monkeypat
     assert set(spent.values()) == {2**9}
 
 
-async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "REMEMBERED", 2)
     checked = passwords.Passwords()
     written = {user: hashed(user).encode() for user in "abc"}
@@ -326,7 +326,7 @@ async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
     assert len(checked._matched) == 2
 
 
-async def test_only_a_wrong_password_is_said_and_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_wrong_password_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     async with served(write(users(anne=hashed("right")))) as session:
         await status(session)
         assert not caplog.records
@@ -339,7 +339,7 @@ async def test_only_a_wrong_password_is_said_and_once(caplog: pytest.LogCaptureF
 # Headers
 
 
-async def test_headers_are_on_every_response() -> None:
+async def test_headers_on_every_response() -> None:
     text = users(anne=hashed("right")) + "http_server_config:\n  headers:\n    X-Frame-Options: DENY\n"
     text += "    X-Content-Type-Options: nosniff\n    Content-Security-Policy: default-src 'self'\n"
     async with served(write(text)) as session:
@@ -352,7 +352,7 @@ async def test_headers_are_on_every_response() -> None:
 # Changes
 
 
-async def test_a_change_is_taken_at_the_next_request() -> None:
+async def test_change_applies_at_the_next_request() -> None:
     web_config = write(users(anne=hashed("right")))
     async with served(web_config) as session:
         assert await status(session, ANNE) == 200
@@ -377,9 +377,7 @@ async def test_a_change_is_taken_at_the_next_request() -> None:
         (None, "no such file"),
     ],
 )
-async def test_a_broken_edit_leaves_everything_and_is_said_once(
-    edit: str | None, reason: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_invalid_edit_is_logged_once(edit: str | None, reason: str, caplog: pytest.LogCaptureFixture) -> None:
     good = users(anne=hashed("right"))
     web_config = write(good)
     async with served(web_config) as session:
@@ -394,7 +392,7 @@ async def test_a_broken_edit_leaves_everything_and_is_said_once(
         assert len(caplog.records) == 1
 
 
-async def test_users_may_be_added_to_an_open_server() -> None:
+async def test_users_added_to_an_open_server() -> None:
     web_config = write("")
     async with served(web_config) as session:
         assert await status(session) == 200
@@ -439,7 +437,7 @@ def trusting(certificates: Path, name: str, client: str | None = None) -> ssl.SS
 
 
 def tls(certificates: Path, name: str, more: str = "") -> str:
-    """Return a configuration that names copies beside it, by relative paths."""
+    """Return a configuration that names copies in the same folder, by relative paths."""
     folder = Path("tls")
     folder.mkdir(exist_ok=True)
     for end in ("crt", "key"):
@@ -461,9 +459,7 @@ async def test_tls(certificates: Path) -> None:
             await session.get(f"{plain}metrics")
 
 
-async def test_a_renewed_certificate_is_used_at_the_next_handshake(
-    certificates: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_renewed_certificate(certificates: Path, caplog: pytest.LogCaptureFixture) -> None:
     web_config = write(tls(certificates, "a"))
     old, new = trusting(certificates, "a"), trusting(certificates, "b")
     async with served(web_config) as session:
@@ -534,7 +530,7 @@ async def test_versions(certificates: Path, bounds: str, version: ssl.TLSVersion
                 await session.get("/metrics", ssl=context)
 
 
-async def test_tls_is_not_turned_off_by_an_edit(certificates: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_edit_does_not_turn_tls_off(certificates: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with served(write(tls(certificates, "a"))) as session:
         change("")
         assert (await session.get("/metrics", ssl=trusting(certificates, "a"))).status == 200
@@ -551,7 +547,7 @@ async def test_tls_is_not_turned_off_by_an_edit(certificates: Path, caplog: pyte
         ("client_ca_file: web.yml", "got web.yml, which OpenSSL rejects"),
     ],
 )
-def test_files_that_cannot_be_used(certificates: Path, line: str, message: str) -> None:
+def test_unusable_files(certificates: Path, line: str, message: str) -> None:
     for name in ("locked.key", "b.key"):
         shutil.copy(certificates / name, name)
     key = line.partition(":")[0]
@@ -566,7 +562,7 @@ def test_files_that_cannot_be_used(certificates: Path, line: str, message: str) 
     assert str(caught.value).startswith("web.yml:")
 
 
-def test_a_key_that_may_not_be_read(certificates: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_key(certificates: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change(tls(certificates, "a"))
     Path("tls/server.key").chmod(0o000)
     if os.access("tls/server.key", os.R_OK):
