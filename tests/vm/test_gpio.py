@@ -12,7 +12,7 @@ import pytest
 from tests.support import ROOT, wait_until
 from tests.vm.harness.boards import GPIO_CHIP as CHIP
 from tests.vm.harness.boards import GpioChip
-from tests.vm.harness.installation import ACTUATOR, main_process, running_actuator
+from tests.vm.harness.installation import ACTUATOR, SPAN, main_process, running_actuator
 from tests.vm.harness.machine import Machine
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(1800)]
@@ -97,7 +97,7 @@ def test_a_killed_holder_leaves_its_contact_closed_and_release_opens_it(machine:
     machine.check(
         f"systemd-run --quiet --collect --unit=holder --setenv=PYTHONPATH={ROOT} {sys.executable} /tmp/holder.py"
     )
-    wait_until(lambda: chip.pin(1) == "01", 300, "the holder closes the contact")
+    wait_until(lambda: chip.pin(1) == "01", SPAN, "the holder closes the contact")
     process = machine.check("systemctl show --property=MainPID --value holder").strip()
     said = python(
         machine, f'contact = GpioRelay(chip="{CHIP}", line=1).make_relay(); print(tried(contact.open_contact))'
@@ -149,13 +149,13 @@ def test_the_service_has_the_line_and_a_kill_leaves_it_open(installed: Machine, 
     machine.check("udevadm trigger --settle --subsystem-match=gpio")
     assert machine.check(f"stat -c '%G %a' {CHIP}").split() == ["gpio", "660"]
     with running_actuator(machine, f"{{type: gpio, chip: {CHIP}, line: 1}}"):
-        machine.check(f"{ACTUATOR} mode on --for 30m", deadline_seconds=300)
-        wait_until(lambda: chip.pin(1) == "01", 300, "the contact to close")
+        machine.check(f"{ACTUATOR} mode on --for 30m", deadline_seconds=SPAN)
+        wait_until(lambda: chip.pin(1) == "01", SPAN, "the contact to close")
         main = main_process(machine)
         assert machine.check(f"stat -c %U /proc/{main}").strip() == "generator-actuator"
         machine.check(f"kill -9 {main}")
-        wait_until(lambda: chip.pin(1) == "010", 300, "the service manager's release to open the contact")
-        machine.check("systemctl stop generator-actuator", deadline_seconds=300)
+        wait_until(lambda: chip.pin(1) == "010", SPAN, "the service manager's release to open the contact")
+        machine.check("systemctl stop generator-actuator", deadline_seconds=SPAN)
         assert chip.pin(1) == "010"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import wait_until
 from tests.vm.harness.boards import HIDRAW, PYTHON, UsbRelay
-from tests.vm.harness.installation import ACTUATOR, main_process, running_actuator
+from tests.vm.harness.installation import ACTUATOR, SPAN, main_process, running_actuator
 from tests.vm.harness.machine import Machine
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(1800)]
@@ -20,8 +20,8 @@ def closed_board(installed: Machine, board: UsbRelay) -> Iterator[UsbRelay]:
     board.unplug()
     board.plug()
     with running_actuator(installed, "{type: hid, channel: 1}"):
-        installed.check(f"{ACTUATOR} mode on --for 30m", deadline_seconds=300)
-        wait_until(lambda: board.contacts == 1, 300, "the contact to close")
+        installed.check(f"{ACTUATOR} mode on --for 30m", deadline_seconds=SPAN)
+        wait_until(lambda: board.contacts == 1, SPAN, "the contact to close")
         yield board
 
 
@@ -32,7 +32,7 @@ def test_the_board_belongs_to_the_service(machine: Machine, closed_board: UsbRel
 
 
 def test_stopping_the_service_opens(machine: Machine, closed_board: UsbRelay) -> None:
-    machine.check("systemctl stop generator-actuator", deadline_seconds=300)
+    machine.check("systemctl stop generator-actuator", deadline_seconds=SPAN)
     assert closed_board.contacts == 0
     assert machine.check("systemctl show --property=Result --value generator-actuator").strip() == "success"
 
@@ -40,14 +40,14 @@ def test_stopping_the_service_opens(machine: Machine, closed_board: UsbRelay) ->
 def test_a_killed_actuator_leaves_the_contact_open(machine: Machine, closed_board: UsbRelay) -> None:
     before = main_process(machine)
     machine.check(f"kill -9 {before}")
-    wait_until(lambda: closed_board.contacts == 0, 300, "the service manager's release opens the contact")
-    wait_until(lambda: main_process(machine) not in (0, before), 300, "the service is started again")
+    wait_until(lambda: closed_board.contacts == 0, SPAN, "the service manager's release opens the contact")
+    wait_until(lambda: main_process(machine) not in (0, before), SPAN, "the service is started again")
     assert closed_board.contacts == 0, "not proven to run before: nothing is resumed"
 
 
 def test_a_hung_actuator_is_killed_and_the_contact_opens(machine: Machine, closed_board: UsbRelay) -> None:
     machine.check(f"kill -STOP {main_process(machine)}")
-    wait_until(lambda: closed_board.contacts == 0, 300, "the watchdog kills it and the contact opens")
+    wait_until(lambda: closed_board.contacts == 0, SPAN, "the watchdog kills it and the contact opens")
     assert (
         "watchdog"
         in machine.check(
@@ -61,7 +61,7 @@ def test_a_board_that_drops_out_comes_back_open(machine: Machine, closed_board: 
     closed_board.unplug()
     closed_board.plug()
     said = "journalctl --no-pager --output=cat -u generator-actuator"
-    wait_until(lambda: "msg=relay_recovered" in machine.check(said), 300, "the board is found again and reads open")
+    wait_until(lambda: "msg=relay_recovered" in machine.check(said), SPAN, "the board is found again and reads open")
     assert "reason=relay_fault" in machine.check(said), "the run ended for that reason"
     assert closed_board.contacts == 0
     assert main_process(machine) == before, "a board that drops out is no reason to die"
@@ -69,7 +69,7 @@ def test_a_board_that_drops_out_comes_back_open(machine: Machine, closed_board: 
 
 def test_the_exporter_waits_for_its_port(installed: Machine) -> None:
     machine = installed
-    machine.check("systemctl start magnum-exporter", deadline_seconds=300)
+    machine.check("systemctl start magnum-exporter", deadline_seconds=SPAN)
     try:
         page = machine.check(
             f"{PYTHON} -c 'import urllib.request as u; print(u.urlopen(\"http://127.0.0.1:10048/metrics\").read().decode())'"

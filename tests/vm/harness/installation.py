@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ACTUATOR = "/opt/magnum-exporter/bin/generator-actuator"
 _CONFIG_FILE = "/etc/magnum-exporter/actuator.yml"
 _STATE = "/var/lib/generator-actuator"
+SPAN = 400
+"""Seconds for the service to start, or to open the contact after its end, on an emulated processor."""
 _PYTHON = f"/opt/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
 _INSTALL = f"""set -e
 mkdir -p /opt/python /opt/packages /opt/source /opt/magnum-exporter/bin /etc/magnum-exporter
@@ -35,6 +37,13 @@ PROGRAM
 done
 chmod +x /opt/magnum-exporter/bin/*
 cp deploy/systemd/*.service /etc/systemd/system/
+mkdir -p /etc/systemd/system/generator-actuator.service.d
+cat >/etc/systemd/system/generator-actuator.service.d/emulated.conf <<UNIT
+[Service]
+TimeoutStartSec={SPAN}s
+TimeoutStopSec={SPAN}s
+WatchdogSec=60s
+UNIT
 cp deploy/udev/*.rules /etc/udev/rules.d/
 systemd-sysusers $PWD/deploy/sysusers/magnum-exporter.conf
 udevadm control --reload
@@ -54,7 +63,7 @@ def install(machine: Machine) -> None:
     """Install in the guest; compiled beforehand, which an emulated processor is slow at."""
     for package in ("actuator", "exporter", "toolkit"):
         compileall.compile_dir(ROOT / package, quiet=1)
-    machine.check(_INSTALL, deadline_seconds=300)
+    machine.check(_INSTALL, deadline_seconds=SPAN)
 
 
 @contextlib.contextmanager
@@ -62,7 +71,7 @@ def running_actuator(machine: Machine, relay: str) -> Iterator[None]:
     """Run the actuator's service with a relay; leave nothing of it behind, and print its journal if the test fails."""
     machine.check(f"cat >{_CONFIG_FILE} <<YAML{_CONFIG}relay: {relay}\nYAML")
     try:
-        machine.check("systemctl start generator-actuator", deadline_seconds=300)
+        machine.check("systemctl start generator-actuator", deadline_seconds=SPAN)
         yield
     except BaseException:
         sys.stderr.write(machine.run("journalctl --no-pager -u generator-actuator | tail -60").output)

@@ -152,6 +152,7 @@ class Machine:
         (kernel,) = KERNEL.glob("boot/vmlinuz-*")
         self._qemu = subprocess.Popen(
             [
+                *("setpriv", "--pdeathsig", "KILL"),  # a worker of pytest-xdist may end without leaving the context
                 qemu,
                 *("-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", "1536"),
                 *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
