@@ -130,7 +130,7 @@ class Process:
 
 
 def run_command(
-    *words: str | Path, env: Mapping[str, str] | None = None, deadline_seconds: float = 30
+    *words: str | Path, env: Mapping[str, str] | None = None, deadline_seconds: float = 100
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; return its exit status and what it printed."""
     return subprocess.run(
