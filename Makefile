@@ -1,15 +1,17 @@
 # A new user needs only make run and make test. Each installs what it needs in .venv and .local, as any user.
 # PYTEST= adds options for pytest (make test PYTEST="-k framing -x"), DEMO= for the demo (make run DEMO=--once),
-# DAYS= and SEED= for the simulated years of the controller (make soak DAYS=500 SEED=7).
+# DAYS= and SEED= for the simulated years of the controller (make soak DAYS=500 SEED=7), SAMPLE= and SEED= for the
+# mutants of its core (make mutations SAMPLE=100 SEED=7; SAMPLE=0 runs all).
 
 PYTEST =
 DEMO =
 DAYS = 10000
 SEED = 1
+SAMPLE = 250
 python = .venv/bin/python
 pytest = $(python) -m pytest $(PYTEST)
 
-.PHONY: run test lint tools test-slow test-browser test-vm bench soak clean
+.PHONY: run test lint tools test-slow test-browser test-vm bench soak mutations clean
 
 run: .venv/base.stamp
 	@deploy/fetch-prometheus || true
@@ -27,7 +29,7 @@ lint: .venv/dev.stamp
 tools: .venv/dev.stamp
 	@deploy/fetch-prometheus
 
-test-slow: .venv/slow.stamp tools
+test-slow: .venv/slow.stamp .venv/mutation.stamp tools
 	$(pytest) -n 4 --dist loadscope -p no:benchmark --timeout 600 -m "slow and not browser and not vm"
 
 test-browser: .venv/browser.stamp tools
@@ -44,7 +46,11 @@ bench: tools
 soak: .venv/dev.stamp
 	$(python) -m tests.actuator.harness.soak --days $(DAYS) --seed $(SEED)
 
-# The environments: base to run; dev to check and test; browser for the panel's tests; slow for comparisons and fuzzing.
+mutations: .venv/mutation.stamp
+	$(python) -m tests.actuator.harness.mutations --sample $(SAMPLE) --seed $(SEED)
+
+# The environments: base to run; dev to check and test; browser for the panel's tests; slow for comparisons and fuzzing;
+# mutation for mutants.
 .venv/base.stamp: pyproject.toml deploy/make-environment
 	@deploy/make-environment
 	@touch $@
@@ -59,6 +65,10 @@ soak: .venv/dev.stamp
 
 .venv/slow.stamp: pyproject.toml deploy/make-environment
 	@deploy/make-environment dev,slow
+	@touch .venv/base.stamp .venv/dev.stamp $@
+
+.venv/mutation.stamp: pyproject.toml deploy/make-environment
+	@deploy/make-environment dev,mutation
 	@touch .venv/base.stamp .venv/dev.stamp $@
 
 clean:
