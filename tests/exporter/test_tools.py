@@ -116,7 +116,8 @@ def test_listen_on_a_port(tmp_path: Path) -> None:
     port = MagnumPort(tmp_path / "port")
     port.plug()
     with Process([command("magnum-exporter"), "listen", port.name, "--seconds=4"]) as listener:
-        wait_until(lambda: listener.popen.poll() is None, 5, "it runs")
+        device, opened = port.name.resolve(), Path(f"/proc/{listener.popen.pid}/fd")
+        wait_until(lambda: any(file.resolve() == device for file in opened.iterdir()), 30, "the port is open")
         port.write([line.data for line in captures.lines(captures.INVERTING)])
         wait_until(lambda: "Present: MS4448PAE" in listener.output, 15, "who is there")
         assert listener.wait(10) == 0
