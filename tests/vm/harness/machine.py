@@ -158,7 +158,7 @@ class Machine:
                 *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
                 *("-kernel", kernel, "-initrd", initrd),
                 "-append",
-                # On a busy machine the emulated timer may miss the moment in which the kernel checks it, which is a panic.
+                # A busy machine is late with the timer that the kernel checks at its start, and panics about.
                 "console=ttyS0 panic=-1 loglevel=1 mitigations=off no_timer_check",
                 *("-serial", f"file:{self.console}", "-serial", f"unix:{address},server=on,wait=off"),
                 "-virtfs",
