@@ -7,8 +7,7 @@ from pathlib import Path
 import msgspec
 
 from actuator.core.settings import Settings
-from actuator.core.signals import SAMPLES
-from actuator.core.state import BUS_FRESH
+from actuator.core.signals import BUS_FRESH, SAMPLES
 from actuator.relay import AnyRelay, RelayConfig
 from toolkit.config import ConfigError, Duration, decode, read
 from toolkit.config import load as load_struct

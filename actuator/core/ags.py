@@ -1,11 +1,19 @@
-"""What the ME-AGS-N's status code means for a run of ours.
+"""The generator starter (ME-AGS-N): what its status code means for a run of ours, and what is known of it.
 
 Source: Magnum networking protocol of 2009-10-15, AGS status; codes 20 and 23 by the ME-ARC's owner's manual.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+from actuator.core.settings import AGS_MARGIN
+from actuator.core.signals import BUS_FRESH, Settled, Watch
+
+if TYPE_CHECKING:
+    from actuator.core.inputs import Page
 
 READY: Final = 2
 AC_IN: Final = 4
@@ -24,47 +32,115 @@ RUNNING: Final = FOREIGN | TAILS | {OURS}
 
 _PERMITTING: Final = TAILS | {READY, OURS}
 
-Standing = Literal["permits", "refuses", "foreign"]
+Response = Literal["permits", "refuses", "foreign"]
 """It would run the engine for us · it would not · it runs the engine for something else, and then ignores us."""
 
-WORDS: Final = {
-    0: "not connected",
-    1: "off",
-    3: "manual run",
-    4: "AC in",
-    5: "quiet time",
-    6: "start test",
-    8: "start voltage",
-    9: "fault start test",
-    10: "fault start temperature",
-    11: "fault start voltage",
-    12: "start time of day",
-    13: "start SOC",
-    14: "start exercise",
-    15: "fault start time of day",
-    16: "fault start SOC",
-    17: "fault start exercise",
-    18: "start amps",
-    19: "start top-off",
-    20: "start 100 % SOC",
-    21: "fault start amps",
-    22: "fault top-off",
-    23: "fault 100 % SOC",
-    24: "fault max run",
-    25: "generator run fault",
-    26: "warm up",
-    27: "cool down",
-}
-"""Codes that refuse or are another's run, in the words of the remote's own display."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ags:
+    """The AGS as the exporter's page shows it.
+
+    Attributes:
+        status: its status code.
+        packet_stamp: what the last page had to tell one packet of the AGS from the next.
+        packets_counted: that has been seen to change.
+        response: how it would answer, or answers, our contact.
+        last_start: the last code that began a run, to which warm-up and cool-down belong.
+        cap: its own max run in seconds, as last seen on the bus; 0: it has none.
+    """
+
+    status: Watch = field(default_factory=Watch)
+    packet_stamp: float | None = None
+    packets_counted: bool = False
+    response: Settled[str] = field(default_factory=Settled)
+    last_start: int | None = None
+    cap: Settled[float] = field(default_factory=Settled)
+
+    def code(self, now: float) -> int | None:
+        """Return the status code, or None when it is absent."""
+        code = self.status.fresh(now, BUS_FRESH)
+        return None if code is None else int(code)
+
+    @property
+    def longest_run(self) -> float:
+        """How long a run may last for the AGS not to end it, seconds; it latches its own cap as a fault."""
+        cap = self.cap.verdict
+        return max(cap - AGS_MARGIN, cap / 2) if cap else math.inf
 
 
-def word(code: int) -> str:
-    """Return what the remote calls a code."""
-    return WORDS.get(code, f"unknown code {code}")
+def observe(ags: Ags, page: Page | None, now: float) -> Ags:
+    """Return the AGS with what a page shows, not yet judged."""
+    if page is None:
+        status = ags.status.idle()
+        if status is ags.status:
+            return ags
+        return Ags(
+            status=status,
+            packet_stamp=ags.packet_stamp,
+            packets_counted=ags.packets_counted,
+            response=ags.response,
+            last_start=ags.last_start,
+            cap=ags.cap,
+        )
+    # A count that has never changed counts nothing: then the timestamp beside the code has to do.
+    stamps = {page.ags_stamp, ags.packet_stamp}
+    counted = ags.packets_counted or (None not in stamps and len(stamps) > 1)
+    code = None if page.ags_code is None else float(page.ags_code)
+    stamp = page.ags_stamp if counted and page.ags_stamp is not None else page.device_stamp
+    return Ags(
+        status=ags.status.observe(code, stamp, now),
+        packet_stamp=page.ags_stamp,
+        packets_counted=counted,
+        response=ags.response,
+        last_start=ags.last_start,
+        cap=ags.cap.update(page.ags_max_run, sampled=True, now=now, memory=math.inf),
+    )
 
 
-def stands(code: int, *, last_start: int | None, closed: bool, ours: bool) -> Standing:
-    """Return how the AGS stands to a run of ours; an unknown code refuses.
+def stamp_of(ags: Ags, page: Page | None) -> float | None:
+    """Return what tells this page's packet of the AGS from the next, once the page has been observed."""
+    if page is None:
+        return None
+    return page.ags_stamp if ags.packets_counted and page.ags_stamp is not None else page.device_stamp
+
+
+def judge(ags: Ags, now: float, *, closed: bool, ours: bool) -> Ags:
+    """Return the AGS with its response judged.
+
+    Args:
+        ags: as observed in this step.
+        now: monotonic seconds.
+        closed: our contact is closed.
+        ours: a run of ours is in progress, may be resumed, or has not yet stopped.
+    """
+    code = ags.code(now)
+    if not ags.status.sampled and code is not None:
+        return ags
+    if code is None:
+        # One missing packet does not make a refusing AGS an absent one.
+        silent = ags.response.update(None, sampled=False, now=now, memory=BUS_FRESH)
+        first = ags.status.possibly_fresh(now, BUS_FRESH) if ags.status.changed_at is None else None
+        silent = silent.observe_unsampled(
+            None if first is None else response(int(first), last_start=ags.last_start, closed=closed, ours=ours)
+        )
+        return ags if silent is ags.response else replace(ags, response=silent)
+    last_start = code if code in FOREIGN or code == OURS else ags.last_start
+    if code in TAILS and last_start is None and ours:
+        # One that came unannounced in a run of ours is ours for as long as it lasts.
+        last_start = OURS
+    reading = response(code, last_start=last_start, closed=closed, ours=ours)
+    return Ags(
+        status=ags.status,
+        packet_stamp=ags.packet_stamp,
+        packets_counted=ags.packets_counted,
+        response=ags.response.update(reading, sampled=True, now=now),
+        last_start=last_start if code in RUNNING else None,
+        cap=ags.cap,
+    )
+
+
+def response(code: int, *, last_start: int | None, closed: bool, ours: bool) -> Response:
+    """Return how the AGS answers our contact; an unknown code refuses.
 
     Args:
         code: the status.

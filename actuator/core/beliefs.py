@@ -1,4 +1,4 @@
-"""What the alerts have us believe, by fingerprint: pure.
+"""Which start and stop alerts are believed firing, by fingerprint: pure.
 
 `firing` makes a belief and leases it. `resolved` clears that alert's own belief and means nothing else: it also comes
 when Prometheus, the exporter or the rule goes away.
@@ -7,106 +7,106 @@ when Prometheus, the exporter or the rule goes away.
 from __future__ import annotations
 
 import math
-from typing import Literal, TypeVar
-
-import msgspec
-from msgspec.structs import replace
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal, TypeVar
 
 Value = TypeVar("Value")
 
-MOST = 64
-"""More alerts than this are not ours; the one heard of longest ago goes first."""
+MOST: Final = 64
+"""More alerts than this are not ours; the one received longest ago goes first."""
 
 
-class Belief(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Belief:
     """One alert believed firing.
 
     Attributes:
         kind: whether it starts or stops.
         starts_at: Unix time of its beginning as the sender says.
-        heard_at: when it was last heard of.
-        until: when the belief lapses unless it is heard of again.
+        received_at: when it was last received.
+        until: when the belief lapses unless it is received again.
     """
 
     kind: Literal["start", "stop"]
     starts_at: float
-    heard_at: float
+    received_at: float
     until: float
 
 
-class Beliefs(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Beliefs:
     """All that is believed.
 
     Attributes:
-        held: beliefs by fingerprint.
-        spent: beginnings of start alerts by fingerprint, Unix time: a stop has answered what began then or before. It
-            counts again only once it has resolved and fired anew, which a later beginning says as well. A lapse of the
-            belief does not renew it.
+        alerts: beliefs by fingerprint.
+        answered: beginnings of start alerts by fingerprint, Unix time: a stop has answered what began then or before.
+            It counts again only once it has resolved and fired anew, which a later beginning shows as well. A lapse of
+            the belief does not renew it.
     """
 
-    held: dict[str, Belief] = {}
-    spent: dict[str, float] = {}
+    alerts: dict[str, Belief] = field(default_factory=dict)
+    answered: dict[str, float] = field(default_factory=dict)
 
     def fire(
         self, fingerprint: str, kind: Literal["start", "stop"], starts_at: float, *, now: float, lease: float
     ) -> Beliefs:
-        """Make or renew a belief."""
-        before = self.held.get(fingerprint)
+        """Return them with a belief made or renewed."""
+        before = self.alerts.get(fingerprint)
         belief = Belief(
             kind=kind,
             starts_at=starts_at if before is None else max(starts_at, before.starts_at),
-            heard_at=now,
+            received_at=now,
             until=now + lease,
         )
-        held = {**self.held, fingerprint: belief}
-        if len(held) > MOST:
-            del held[min(held, key=lambda key: held[key].heard_at)]
-        return replace(self, held=held)
+        alerts = {**self.alerts, fingerprint: belief}
+        if len(alerts) > MOST:
+            del alerts[min(alerts, key=lambda key: alerts[key].received_at)]
+        return replace(self, alerts=alerts)
 
     def resolve(self, fingerprint: str, starts_at: float) -> Beliefs:
-        """Clear a belief, unless the news is older than it."""
-        before, spent = self.held.get(fingerprint), self.spent.get(fingerprint)
+        """Return them without a belief, unless the news is older than it."""
+        before, answered = self.alerts.get(fingerprint), self.answered.get(fingerprint)
         if before is not None and starts_at < before.starts_at:
             return self
-        if before is None and (spent is None or starts_at < spent):
+        if before is None and (answered is None or starts_at < answered):
             return self
-        return Beliefs(held=_without(self.held, fingerprint), spent=_without(self.spent, fingerprint))
+        return Beliefs(alerts=_without(self.alerts, fingerprint), answered=_without(self.answered, fingerprint))
 
     def lapse(self, now: float) -> Beliefs:
-        """Drop what has not been heard of within its lease."""
-        if all(now < belief.until for belief in self.held.values()):
+        """Return them without those not received within their lease."""
+        if all(now < belief.until for belief in self.alerts.values()):
             return self
-        return replace(self, held={key: belief for key, belief in self.held.items() if now < belief.until})
+        return replace(self, alerts={key: belief for key, belief in self.alerts.items() if now < belief.until})
 
-    def spend(self) -> Beliefs:
-        """Let a stop answer every start alert that is believed."""
-        answered = {key: belief.starts_at for key, belief in self.held.items() if belief.kind == "start"}
-        if not answered:
+    def answer(self) -> Beliefs:
+        """Return them with every believed start alert answered by a stop."""
+        started = {key: belief.starts_at for key, belief in self.alerts.items() if belief.kind == "start"}
+        if not started:
             return self
-        spent = {**_without(self.spent, *answered), **answered}
-        return replace(self, spent=dict(list(spent.items())[-MOST:]))
+        answered = {**_without(self.answered, *started), **started}
+        return replace(self, answered=dict(list(answered.items())[-MOST:]))
 
-    def restore(self) -> Beliefs:
-        """Let every start alert count again."""
-        return replace(self, spent={}) if self.spent else self
+    def count_again(self) -> Beliefs:
+        """Return them with no start alert answered."""
+        return replace(self, answered={}) if self.answered else self
 
     @property
     def start(self) -> bool:
         """Whether a start alert is believed firing."""
-        return any(belief.kind == "start" for belief in self.held.values())
+        return any(belief.kind == "start" for belief in self.alerts.values())
 
     @property
     def start_counts(self) -> bool:
         """Whether one of them has not been answered by a stop."""
         return any(
-            belief.kind == "start" and belief.starts_at > self.spent.get(key, -math.inf)
-            for key, belief in self.held.items()
+            belief.kind == "start" and belief.starts_at > self.answered.get(key, -math.inf)
+            for key, belief in self.alerts.items()
         )
 
     def stop(self, since: float | None = None) -> bool:
-        """Return whether a stop alert is believed firing, and heard of at or after `since`."""
+        """Return whether a stop alert is believed firing, and received at or after `since`."""
         return any(
-            belief.kind == "stop" and (since is None or belief.heard_at >= since) for belief in self.held.values()
+            belief.kind == "stop" and (since is None or belief.received_at >= since) for belief in self.alerts.values()
         )
 
 

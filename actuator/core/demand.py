@@ -1,4 +1,4 @@
-"""Why the engine is wanted. Pure.
+"""What requests the engine: one table of the causes. Pure.
 
 With the contact open a cause is what holds at this moment; it becomes a cause of the run when the contact closes, and
 from then on lasts until its own end. So `resolved` ends nothing, and a value between the thresholds keeps a run going
@@ -7,41 +7,126 @@ but never begins one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
 
-from actuator.core.state import BUS_FRESH, CAUSES, SOC_FRESH, Cause, Run, evidence_lost
-from toolkit.formatting import percent, span
+from actuator.core.alert_path import PATHS, Path
+from actuator.core.battery import SOC_FRESH
+from actuator.core.events import Note, Value
+from actuator.core.settings import HOUR
+from actuator.core.signals import BUS_FRESH
 
 if TYPE_CHECKING:
     from actuator.core.inputs import Inputs
-    from actuator.core.state import State
+    from actuator.core.settings import Settings
+    from actuator.core.state import Cause, Durable, Run, State
 
-LASTING: Final = frozenset({"alert", "fallback", "emergency"})
-"""Causes whose end is a recovered battery; the others end by their own clock, and then at once."""
+EXERCISE_RETRY: Final = 12 * HOUR
+"""Seconds after which an exercise that could not be confirmed is due again."""
+EXERCISE_WINDOW: Final = 60
+"""Minutes from its hour in which an exercise begins."""
 
-HALF_A_DAY: Final = 43200.0
-
-FIRST: Final[tuple[Cause, ...]] = ("manual", "emergency", "alert", "fallback", "exercise", "blind")
-"""Which of several causes a run is recorded for."""
-
-
-def causes(state: State, inputs: Inputs, now: float) -> tuple[tuple[Cause, ...], tuple[str, ...]]:
-    """Return what wants the engine now, and in words what holds a demand back, or a run that nothing wants going."""
-    run = state.durable.run or state.durable.candidate
-    begun, notes = _begun(state, inputs, now)
-    if run is not None:
-        begun = {cause for cause in begun | {*run.causes} if not _ended(cause, run, state, inputs, now)}
-        min_run = inputs.settings.limits.min_run
-        goes_on = not begun and run.lasting and now - run.closed_at < min_run
-        notes = (f"Nothing wants the engine any more: it runs its shortest, {span(min_run)}.",) if goes_on else ()
-    elif begun and not looked(state, inputs, now):
-        notes = (*notes, f"No start before the exporter's page has been read once, or for {span(BUS_FRESH)}.")
-    return tuple(cause for cause in CAUSES if cause in begun), notes
+Lack = Literal["no_path", "no_evidence"]
+"""What an ordinary run lacks: anything to decide by, or anything to confirm the engine by."""
 
 
-def looked(state: State, inputs: Inputs, now: float) -> bool:
-    """Return whether the page has been looked at once for what forbids a start, or cannot be had."""
-    return state.page_at is not None or inputs.page_fault or now - state.started_at >= BUS_FRESH
+def _by_charge(_run: Run, _durable: Durable, _settings: Settings) -> float:
+    return math.inf
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CauseRule:
+    """The rule of one cause.
+
+    Attributes:
+        rank: a run is recorded for the cause of the lowest one.
+        paths: those on which it can begin.
+        begins: whether it is there now.
+        ended: whether it is over, for the run that it holds.
+        lasting: it ends with a recovered battery, and such an end waits for min run; others end by their own clock,
+            and then at once.
+        bound: when it ends by its own clock, monotonic; infinity: the battery's charge ends it.
+        informed: it begins and goes on only with something to decide by, where the owner wants that (`on_blind: stop`).
+        fruitless: its own end counts as a failed attempt when the engine has not run.
+    """
+
+    rank: int
+    paths: frozenset[Path] = frozenset(PATHS)
+    begins: Callable[[State, Inputs, float], bool]
+    ended: Callable[[Run, State, Inputs, float], bool]
+    lasting: bool = False
+    bound: Callable[[Run, Durable, Settings], float] = _by_charge
+    informed: bool = True
+    fruitless: bool = False
+
+
+# --- alert and fallback
+
+
+def _recovered(state: State, inputs: Inputs) -> bool:
+    return state.battery.high.holds(inputs.settings.debounce.stop)
+
+
+def _low(state: State, inputs: Inputs, *, longer: float = 0.0) -> bool:
+    return state.battery.low.holds(inputs.settings.debounce.start + longer)
+
+
+def _alert_begins(state: State, inputs: Inputs, now: float) -> bool:
+    return _on_alerts(state, inputs, now)[0] == "alert"
+
+
+def _fallback_begins(state: State, inputs: Inputs, now: float) -> bool:
+    if state.alerts.path == "fallback":
+        return _low(state, inputs)
+    return _on_alerts(state, inputs, now)[0] == "fallback"
+
+
+def _on_alerts(state: State, inputs: Inputs, now: float) -> tuple[Cause | None, Note | None]:
+    """Return what the alerts request, or the page in their stead, on path `alerts`, and what speaks against it."""
+    settings, beliefs = inputs.settings, state.alerts.beliefs
+    alert, grace = settings.alerts.start, settings.alerts.alert_grace
+    if not beliefs.start:
+        if not _low(state, inputs):
+            return None, None
+        if not _low(state, inputs, longer=grace):
+            return None, Note(kind="start_alert_awaited", values={"alert": alert, "grace": grace})
+        return "fallback", Note(kind="start_alert_absent", values={"alert": alert})
+    if beliefs.stop():
+        return None, Note(kind="both_alerts", values={"start": alert, "stop": settings.alerts.stop})
+    if not beliefs.start_counts:
+        values: dict[str, Value] = {
+            "alert": alert,
+            "start_soc": settings.start_soc,
+            "debounce": settings.debounce.start,
+        }
+        return None, Note(kind="alert_answered", values=values)
+    contradiction = _contradiction(state, inputs, now)
+    return ("alert", None) if contradiction is None else (None, contradiction)
+
+
+def _contradiction(state: State, inputs: Inputs, now: float) -> Note | None:
+    """Return what the exporter's own page holds against a start alert; a page that cannot be read holds nothing."""
+    settings, battery = inputs.settings, state.battery
+    soc = battery.soc.possibly_fresh(now, SOC_FRESH)
+    if soc is not None and soc >= settings.stop_soc:
+        return Note(kind="soc_contradicts", values={"alert": settings.alerts.start, "stop_soc": settings.stop_soc})
+    if soc is None and battery.soc_refused and state.page_at is not None and now - state.page_at < SOC_FRESH:
+        return Note(kind="soc_refused", values={"alert": settings.alerts.start})
+    return None
+
+
+def _alert_ended(_run: Run, state: State, inputs: Inputs, _now: float) -> bool:
+    return _recovered(state, inputs) or state.alerts.beliefs.stop()
+
+
+def _fallback_ended(run: Run, state: State, inputs: Inputs, _now: float) -> bool:
+    # A stop alert from before the run is the last word of alerts that have gone silent since.
+    return _recovered(state, inputs) or state.alerts.beliefs.stop(since=run.closed_at)
+
+
+# --- emergency
 
 
 def emergencies(state: State, inputs: Inputs) -> tuple[bool, bool]:
@@ -49,108 +134,140 @@ def emergencies(state: State, inputs: Inputs) -> tuple[bool, bool]:
     if state.durable.mode == "off":
         return False, False
     debounce = inputs.settings.debounce.emergency
-    return state.soc_emergency.holds(debounce), state.volts_emergency.holds(debounce)
+    return state.battery.soc_emergency.holds(debounce), state.battery.volts_emergency.holds(debounce)
 
 
-def undecidable(state: State, inputs: Inputs, now: float) -> str:
-    """Return what an ordinary run lacks where the owner wants none without it (`on_blind: stop`); empty: nothing."""
-    settings = inputs.settings
-    if settings.on_blind != "stop":
-        return ""
-    if state.path == "blind":
-        return "Neither alerts nor a state of charge are left to decide by."
-    if (settings.evidence.ac_input or settings.evidence.ags) and evidence_lost(state, now):
-        return "Nothing is left to prove the engine by."
-    return ""
+def _emergency_begins(state: State, inputs: Inputs, _now: float) -> bool:
+    return any(emergencies(state, inputs))
 
 
-def _begun(state: State, inputs: Inputs, now: float) -> tuple[set[Cause], tuple[str, ...]]:
-    settings, durable = inputs.settings, state.durable
-    begun: set[Cause] = set()
-    notes: tuple[str, ...] = ()
-    if state.path == "alerts":
-        begun, notes = _by_alerts(state, inputs, now)
-    if state.path == "fallback" and state.low.holds(settings.debounce.start):
-        begun.add("fallback")
-    if state.path == "blind" and settings.on_blind == "start" and _due(durable.blind_at, settings.blind.every, now):
-        begun.add("blind")
-    if state.path != "waiting" and _exercise_due(state, inputs, now):
-        begun.add("exercise")
-    if begun and (lack := undecidable(state, inputs, now)):
-        begun, notes = set(), (f"{lack} No start, by on_blind: stop.",)
-    if durable.mode == "on":
-        begun.add("manual")
-    if any(emergencies(state, inputs)):
-        begun.add("emergency")
-    return begun, notes
+def _emergency_ended(run: Run, state: State, inputs: Inputs, now: float) -> bool:
+    by_volts = run.volts_until is not None and now < run.volts_until
+    by_soc = run.soc_emergency and not _recovered(state, inputs)
+    return not (by_volts or by_soc or any(emergencies(state, inputs)))
+
+
+def _emergency_bound(run: Run, _durable: Durable, _settings: Settings) -> float:
+    return math.inf if run.soc_emergency or run.volts_until is None else run.volts_until
+
+
+# --- by the clock
 
 
 def _due(last: float | None, every: float, now: float) -> bool:
     return last is None or now - last >= every
 
 
-def _by_alerts(state: State, inputs: Inputs, now: float) -> tuple[set[Cause], tuple[str, ...]]:
-    settings, beliefs = inputs.settings, state.beliefs
-    start, grace = settings.alerts.start, settings.alerts.alert_grace
-    if not beliefs.start:
-        if not state.low.holds(settings.debounce.start):
-            return set(), ()
-        note = f"The state of charge is low and heartbeats arrive, but {start} does not: "
-        if not state.low.holds(settings.debounce.start + grace):
-            return set(), (f"{note}it is waited for, and after {span(grace)} the engine starts without it.",)
-        return {"fallback"}, (f"{note}is the rule renamed, or the alert silenced?",)
-    if beliefs.stop():
-        return set(), (f"{start} and {settings.alerts.stop} both fire: the stop wins.",)
-    if not beliefs.start_counts:
-        note = (
-            f"{settings.alerts.start} still fires from before the last stop: no start until it has resolved and "
-            f"fired anew, or the state of charge has been at {percent(settings.start_soc)} or less for "
-            f"{span(settings.debounce.start)}."
-        )
-        return set(), (note,)
-    contradiction = _contradiction(state, inputs, now)
-    return (set(), (contradiction,)) if contradiction else ({"alert"}, ())
+def _blind_begins(state: State, inputs: Inputs, now: float) -> bool:
+    settings = inputs.settings
+    return settings.on_blind == "start" and _due(state.durable.blind_at, settings.blind.every, now)
 
 
-def _contradiction(state: State, inputs: Inputs, now: float) -> str:
-    """Return what the exporter's own page says against a start alert; a page that cannot be reached says nothing."""
-    settings, soc = inputs.settings, state.soc.standing(now, SOC_FRESH)
-    if soc is not None and soc >= settings.stop_soc:
-        return (
-            f"{settings.alerts.start} fires, but the exporter's page has a state of charge "
-            f"not under the stop at {percent(settings.stop_soc)}: no start."
-        )
-    if soc is None and state.soc_refused and state.page_at is not None and now - state.page_at < SOC_FRESH:
-        return f"{settings.alerts.start} fires, but the exporter refuses the state of charge it has: no start."
-    return ""
+def _blind_bound(run: Run, _durable: Durable, settings: Settings) -> float:
+    return run.closed_at + settings.blind.run
 
 
-def _exercise_due(state: State, inputs: Inputs, now: float) -> bool:
+def _exercise_begins(state: State, inputs: Inputs, now: float) -> bool:
     exercise, last = inputs.settings.exercise, state.durable.exercised_wall
     if exercise is None or not inputs.wall_sane or last is None or inputs.wall - last < exercise.every:
         return False
-    # One that could not be proven is due again, but not at once.
-    at_its_hour = (inputs.minute_of_day - exercise.at) % 1440 < 60
-    return at_its_hour and _due(state.durable.exercise_at, HALF_A_DAY, now)
+    at_its_hour = (inputs.minute_of_day - exercise.at) % 1440 < EXERCISE_WINDOW
+    return at_its_hour and _due(state.durable.exercise_at, EXERCISE_RETRY, now)
 
 
-def _ended(cause: Cause, run: Run, state: State, inputs: Inputs, now: float) -> bool:
+def _exercise_bound(run: Run, _durable: Durable, settings: Settings) -> float:
+    length = 0.0 if settings.exercise is None else settings.exercise.for_
+    return (run.proven_at or run.closed_at) + length
+
+
+def _manual_bound(_run: Run, durable: Durable, _settings: Settings) -> float:
+    return math.inf if durable.manual_until is None else durable.manual_until
+
+
+CAUSES: Final[dict[Cause, CauseRule]] = {
+    "alert": CauseRule(rank=3, paths=frozenset({"alerts"}), begins=_alert_begins, ended=_alert_ended, lasting=True),
+    "fallback": CauseRule(
+        rank=4, paths=frozenset({"alerts", "fallback"}), begins=_fallback_begins, ended=_fallback_ended, lasting=True
+    ),
+    "emergency": CauseRule(
+        rank=2,
+        begins=_emergency_begins,
+        ended=_emergency_ended,
+        lasting=True,
+        bound=_emergency_bound,
+        informed=False,
+    ),
+    "blind": CauseRule(
+        rank=6,
+        paths=frozenset({"blind"}),
+        begins=_blind_begins,
+        ended=lambda run, state, inputs, now: now >= _blind_bound(run, state.durable, inputs.settings),
+        bound=_blind_bound,
+        fruitless=True,
+    ),
+    "exercise": CauseRule(
+        rank=5,
+        paths=frozenset({"alerts", "fallback", "blind"}),
+        begins=_exercise_begins,
+        ended=lambda run, state, inputs, now: now >= _exercise_bound(run, state.durable, inputs.settings),
+        bound=_exercise_bound,
+        fruitless=True,
+    ),
+    "manual": CauseRule(
+        rank=1,
+        begins=lambda state, _inputs, _now: state.durable.mode == "on",
+        ended=lambda _run, state, _inputs, _now: state.durable.mode != "on",
+        bound=_manual_bound,
+        informed=False,
+    ),
+}
+"""In the order in which they are shown."""
+
+LASTING: Final = frozenset(cause for cause, rule in CAUSES.items() if rule.lasting)
+
+
+def first(causes: tuple[Cause, ...]) -> Cause:
+    """Return which of several causes a run is recorded for."""
+    return min(causes, key=lambda cause: CAUSES[cause].rank)
+
+
+def causes(state: State, inputs: Inputs, now: float) -> tuple[tuple[Cause, ...], tuple[Note, ...]]:
+    """Return what requests the engine now, and what blocks a demand beside the inhibitors, or keeps a run going."""
+    run = state.durable.run or state.durable.candidate
+    begun, notes = _begun(state, inputs, now)
+    if run is not None:
+        begun = {cause for cause in begun | {*run.causes} if not CAUSES[cause].ended(run, state, inputs, now)}
+        min_run = inputs.settings.limits.min_run
+        goes_on = not begun and run.lasting and now - run.closed_at < min_run
+        notes = (Note(kind="min_run", values={"min_run": min_run}),) if goes_on else ()
+    elif begun and not has_data(state, inputs, now):
+        notes = (*notes, Note(kind="first_page", values={"seconds": BUS_FRESH}))
+    return (tuple(cause for cause in CAUSES if cause in begun) if begun else ()), notes
+
+
+def has_data(state: State, inputs: Inputs, now: float) -> bool:
+    """Return whether the page has been read once for what blocks a start, or cannot be had."""
+    return state.page_at is not None or inputs.page_fault or now - state.started_at >= BUS_FRESH
+
+
+def lack(state: State, inputs: Inputs, now: float) -> Lack | None:
+    """Return what an ordinary run lacks where the owner wants none without it (`on_blind: stop`); None: nothing."""
     settings = inputs.settings
-    recovered = state.high.holds(settings.debounce.stop)
-    match cause:
-        case "alert":
-            return recovered or state.beliefs.stop()
-        case "fallback":
-            # A stop believed since before the run is what the alerts last said, not what they say of this battery.
-            return recovered or state.beliefs.stop(since=run.closed_at)
-        case "emergency":
-            by_volts = run.volts_until is not None and now < run.volts_until
-            by_soc = run.soc_emergency and not recovered
-            return not (by_volts or by_soc or any(emergencies(state, inputs)))
-        case "blind":
-            return now >= run.closed_at + settings.blind.run
-        case "exercise":
-            length = settings.exercise.for_ if settings.exercise is not None else 0.0
-            return now >= (run.proven_at or run.closed_at) + length
-        case "manual":
-            return state.durable.mode != "on"
+    if settings.on_blind != "stop":
+        return None
+    if state.alerts.path == "blind":
+        return "no_path"
+    has_evidence = settings.evidence.ac_input or settings.evidence.ags
+    if has_evidence and state.engine.evidence_lost(now, started_at=state.started_at):
+        return "no_evidence"
+    return None
+
+
+def _begun(state: State, inputs: Inputs, now: float) -> tuple[set[Cause], tuple[Note, ...]]:
+    path = state.alerts.path
+    begun = {cause for cause, rule in CAUSES.items() if path in rule.paths and rule.begins(state, inputs, now)}
+    note = _on_alerts(state, inputs, now)[1] if path == "alerts" else None
+    informed = {cause for cause in begun if CAUSES[cause].informed}
+    if informed and (lacking := lack(state, inputs, now)):
+        return begun - informed, (Note(kind=lacking),)
+    return begun, () if note is None else (note,)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
-
-import msgspec
 
 from actuator.core.settings import Settings
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
     """What one reading of the exporter's page says; None is absent.
 
     Attributes:
@@ -41,7 +41,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     ags_max_run: float | None = None
 
 
-class Notice(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
     """One alert of a notification, already found to be one of ours.
 
     Attributes:
@@ -59,14 +60,30 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     summary: str = ""
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Command:
     """What an authorised operator asks: a mode (`on` with its seconds), or to acknowledge."""
 
     action: Literal["auto", "on", "off", "acknowledge"]
     seconds: float | None = None
 
 
-class Inputs(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadBack:
+    """A reading of the relay board.
+
+    Attributes:
+        closed: where the contact is; None: the board could not be read. Of a board that cannot be read back: what was
+            last written without an error.
+        at: when it was taken; only a new reading is a sample.
+    """
+
+    closed: bool | None
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inputs:
     """What has happened since the last step, and what is so now.
 
     Attributes:
@@ -76,9 +93,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
         notices: taken in since the last step, in the order of arrival.
         beats: notifications with a firing heartbeat since the last step.
         commands: of the operator since the last step.
-        board_asked: the board has been read since the last step; `read_back` is its new answer.
-        read_back: what the board says of the contact, True closed; None: it could not be read. Of a board that cannot
-            be read back: what was last written without an error.
+        read_back: the board's last reading; None: none was taken yet.
         relay_error: a write failed since the last step.
         journal_ok: the journal takes rows.
         wall: Unix time.
@@ -92,8 +107,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     notices: tuple[Notice, ...] = ()
     beats: int = 0
     commands: tuple[Command, ...] = ()
-    board_asked: bool = True
-    read_back: bool | None = None
+    read_back: ReadBack | None = None
     relay_error: bool = False
     journal_ok: bool = True
     wall: float = 0.0

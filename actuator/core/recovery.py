@@ -1,15 +1,15 @@
-"""What a controller knows when it begins: the journal's last word, carried over a death or a reboot. Pure."""
+"""What a controller knows when it starts: the journal's last record, carried over a death or a reboot. Pure."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from msgspec.structs import replace
-
+from actuator.core.alert_path import AlertPath
 from actuator.core.beliefs import Beliefs
+from actuator.core.events import Event, Level
 from actuator.core.limits import budget_left
-from actuator.core.state import Anchor, Closure, Durable, Event, Level, State
-from toolkit.formatting import span
+from actuator.core.state import Anchor, Closure, Durable, State
 
 if TYPE_CHECKING:
     from actuator.core.settings import Settings
@@ -22,7 +22,7 @@ DURABLE_TICK: Final = 10.0
 def restore(
     saved: Saved | None, here: Moment, settings: Settings, *, torn: bool = False, found: bool | None = None
 ) -> tuple[State, tuple[Event, ...]]:
-    """Return the first state, with the contact taken to be open, and what to tell.
+    """Return the first state, with the contact taken to be open, and what to report.
 
     Args:
         saved: the journal's last snapshot; None: there is none to be read.
@@ -43,7 +43,7 @@ def restore(
         # An engine that runs on after its tail was started by somebody else since.
         ours = run.proven_at is not None and here.now - held_until < settings.limits.tail
         if same_boot and not torn and ours and not run.resumed and here.now < run.deadline:
-            # Marked at once: a second death finds it used up, whether or not it was taken up again in between.
+            # Marked at once: a second death finds it used up, whether or not it was resumed in between.
             durable = replace(durable, run=None, candidate=replace(run, resumed=True))
         else:
             opened_at = run.opened_at
@@ -75,12 +75,9 @@ def restore(
             torn=True,
             anchor=None,  # what was made up here did not happen before the machine was off
         )
-        text = (
-            f"The journal is torn: at most {span(most)} of the daily budget are left until the day has passed, and "
-            "nothing is resumed. `acknowledge` ends the alarm."
-        )
-        events.append(Event(kind="journal_torn", text=text, level=Level.ERROR))
-    return State(started_at=here.now, durable=durable, beliefs=Beliefs(spent=durable.spent)), tuple(events)
+        events.append(Event(kind="journal_torn", level=Level.ERROR, values={"budget": most}))
+    alerts = AlertPath(beliefs=Beliefs(answered=durable.spent))
+    return State(started_at=here.now, durable=durable, alerts=alerts), tuple(events)
 
 
 def _ended(durable: Durable, past: Closure) -> Durable:
@@ -110,14 +107,11 @@ def _held_until(run: Run, saved: Saved | None, here: Moment, *, found: bool | No
 
 
 def _broken_off(run: Run, *, same_boot: bool, found: bool | None) -> Event:
-    how = "a death" if run.opened_at is None else "an end"
-    when = "in this boot of the machine" if same_boot else "before this boot of the machine"
-    contact = {True: "was found closed, and opened", False: "was found open", None: "was told to open"}[found]
     return Event(
         kind="contact_opened" if found else "run_broken_off",
-        text=f"Run {run.number} was broken off by {how} of this program, {when}; the contact {contact}.",
         level=Level.WARNING,
         fields={"reason": "restart", "run": run.number, "cause": run.cause, "found_closed": found},
+        values={"orderly": run.opened_at is not None, "same_boot": same_boot},
     )
 
 

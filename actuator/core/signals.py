@@ -1,4 +1,4 @@
-"""Whether a value is fresh, has held, and what proves an engine: pure, on one monotonic clock.
+"""Whether a value is fresh, how long it has held, and what samples in a row confirm: pure, on one monotonic clock.
 
 A value is fresh while the exporter's timestamp beside it keeps changing. The timestamp itself is never compared with
 our clock: either machine's wall clock may be hours off.
@@ -6,18 +6,26 @@ our clock: either machine's wall clock may be hours off.
 
 from __future__ import annotations
 
-from typing import Generic, Self, TypeVar
+from dataclasses import dataclass, replace
+from typing import Final, Generic, TypeVar
 
-import msgspec
-from msgspec.structs import replace
+Reading = TypeVar("Reading", bool, float, str)
 
-Said = TypeVar("Said", bool, float, str)
-
-SAMPLES = 3
+SAMPLES: Final = 3
 """So many samples in a row make a fact: one spike changes nothing."""
+BUS_FRESH: Final = 30.0
+"""Seconds without a changed timestamp after which a value of the bus (inverter, AGS, volts) is absent."""
+LOST: Final = 300.0
+"""Seconds without a fresh value after which it is lost."""
 
 
-class Watch(msgspec.Struct, frozen=True, kw_only=True):
+def lost(fresh_at: float | None, now: float, *, started_at: float) -> bool:
+    """Return whether a value has not been fresh for so long, since the program started, that it is lost."""
+    return now - max(started_at, fresh_at or started_at) >= LOST
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watch:
     """A value from the page with the timestamp beside it.
 
     Attributes:
@@ -35,11 +43,11 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     sampled: bool = False
 
     def observe(self, value: float | None, stamp: float | None, now: float) -> Watch:
-        """Take in what a page says."""
+        """Return the watch after a page."""
         if stamp is None:
             return Watch(stamp=self.stamp, changed_at=self.changed_at, seen_at=self.seen_at)
         if self.stamp is None:
-            # A first sight may be the last word of an exporter that hangs: fresh only once it moves.
+            # A first reading may be the last one of an exporter that hangs: fresh only once it changes.
             return Watch(value=value, stamp=stamp, seen_at=now)
         if stamp == self.stamp:
             return Watch(value=value, stamp=stamp, changed_at=self.changed_at, seen_at=self.seen_at)
@@ -47,10 +55,12 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
 
     def idle(self) -> Watch:
         """Return the same without a new sample: no page has been read."""
-        return self if not self.sampled else replace(self, sampled=False)
+        if not self.sampled:
+            return self
+        return Watch(value=self.value, stamp=self.stamp, changed_at=self.changed_at, seen_at=self.seen_at)
 
-    def standing(self, now: float, limit: float) -> float | None:
-        """Return the value while it may be fresh: good enough to hold back by, never to act on."""
+    def possibly_fresh(self, now: float, limit: float) -> float | None:
+        """Return the value while it may be fresh: good enough to block a start, never to act on."""
         return None if self.seen_at is None or now - self.seen_at >= limit else self.value
 
     def fresh(self, now: float, limit: float) -> float | None:
@@ -60,7 +70,8 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
         return self.value
 
 
-class Debounced(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Debounced:
     """For how long a condition has held over how many samples.
 
     A contrary sample resets it. An absence shorter than `limit` pauses it: the time without a value does not count.
@@ -78,23 +89,24 @@ class Debounced(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool = False
 
     def update(self, *, agrees: bool | None, sampled: bool, now: float, limit: float, share: float) -> Debounced:
-        """Take in a step.
+        """Return the condition after one step.
 
         Args:
-            agrees: what the value says; None while it is absent.
+            agrees: whether the value fulfils the condition; None while it is absent.
             sampled: it is a new sample.
             now: monotonic seconds.
             limit: seconds without a sample after which it begins anew.
             share: seconds that one sample may stand for, so that missing pages pause it too.
         """
         if self.last is not None and now - self.last >= limit:
-            self = Debounced()  # noqa: PLW0642 - too long a gap is a beginning
+            self = NEVER  # noqa: PLW0642 - too long a gap is a beginning
         if agrees is None:
             if self.last is None or self.paused:
                 return self
-            return replace(self, elapsed=self.elapsed + min(now - self.last, share), paused=True)
+            elapsed = self.elapsed + min(now - self.last, share)
+            return Debounced(samples=self.samples, elapsed=elapsed, last=self.last, paused=True)
         if not agrees:
-            return Debounced()
+            return NEVER
         if not sampled:
             return self
         held = 0.0 if self.last is None or self.paused else min(now - self.last, share)
@@ -105,47 +117,52 @@ class Debounced(msgspec.Struct, frozen=True, kw_only=True):
         return self.samples >= SAMPLES and self.elapsed >= seconds - 1e-9 and not self.paused
 
 
-class Settled(msgspec.Struct, Generic[Said], frozen=True, kw_only=True):
-    """What samples say, believed once `SAMPLES` of them in a row have said the same.
+NEVER: Final = Debounced()
+"""A condition that no sample has fulfilled."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settled(Generic[Reading]):
+    """What samples read, believed once `SAMPLES` of them in a row have agreed.
 
     Attributes:
-        verdict: what they have said; None: nothing yet, or nothing any more.
+        verdict: what they have agreed on; None: nothing yet, or nothing any more.
         since: when the verdict became what it is.
-        last: what the last sample said.
-        count: how many in a row have said so.
-        at: when that one came.
+        last: the last sample.
+        count: how many in a row have been like it.
+        at: when it came.
     """
 
-    verdict: Said | None = None
+    verdict: Reading | None = None
     since: float = 0.0
-    last: Said | None = None
+    last: Reading | None = None
     count: int = 0
     at: float = 0.0
 
     @property
-    def sure(self) -> Said | None:
-        """The verdict while the newest samples bear it out, else None."""
+    def certain(self) -> Reading | None:
+        """The verdict while the newest samples agree with it, else None."""
         return self.verdict if self.count >= SAMPLES else None
 
-    def glimpse(self, said: Said | None) -> Self:
-        """Take in what may or may not be so, before there is any sample: it counts for nothing but `last`."""
-        return self if self.count or said == self.last else replace(self, last=said)
+    def observe_unsampled(self, reading: Reading | None) -> Settled[Reading]:
+        """Return it after a reading that may be old, before there is any sample: it changes nothing but `last`."""
+        return self if self.count or reading == self.last else replace(self, last=reading)
 
-    def update(self, said: Said | None, *, sampled: bool, now: float, memory: float = 0.0) -> Self:
-        """Take in a step.
+    def update(self, reading: Reading | None, *, sampled: bool, now: float, memory: float = 0.0) -> Settled[Reading]:
+        """Return it after one step.
 
         Args:
-            said: what the value says; None while it is absent.
+            reading: the value; None while it is absent.
             sampled: it is a new sample, not the old one read again.
             now: monotonic seconds.
             memory: seconds of absence after which everything is forgotten.
         """
-        if said is None:
+        if reading is None:
             forgets = self.count > 0 and now - self.at >= memory
-            return replace(self, verdict=None, since=now, last=None, count=0) if forgets else self
+            return Settled(since=now, at=self.at) if forgets else self
         if not sampled:
             return self
-        count = min(self.count + 1, SAMPLES) if said == self.last else 1
-        verdict = said if count >= SAMPLES else self.verdict
+        count = min(self.count + 1, SAMPLES) if reading == self.last else 1
+        verdict = reading if count >= SAMPLES else self.verdict
         since = self.since if verdict == self.verdict else now
-        return replace(self, verdict=verdict, since=since, last=said, count=count, at=now)
+        return Settled(verdict=verdict, since=since, last=reading, count=count, at=now)

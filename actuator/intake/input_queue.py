@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Sequence
-
-from msgspec.structs import replace
+from dataclasses import replace
 
 from actuator.core.inputs import Command, Inputs, Notice, Page
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 
 from actuator.core.state import Durable, Mode, Moment, Saved
@@ -51,13 +53,12 @@ def merged(content: Content | None, side: Sidecar | None, moment: Moment) -> Sav
     modes = {lasting_mode(durable)} if saved else set[Mode]()
     if side is not None:
         modes.add(side.mode)
-        durable = msgspec.structs.replace(
+        durable = replace(
             durable,
             inhibits=side.inhibits | durable.inhibits,
             attempts=max(side.attempts, durable.attempts),
             locked_out=side.locked_out or durable.locked_out,
         )
     mode = modes.pop() if len(modes) == 1 else "off"
-    return Saved(
-        durable=msgspec.structs.replace(durable, mode=mode, manual_until=None), moment=saved.moment if saved else moment
-    )
+    durable = replace(durable, mode=mode, manual_until=None)
+    return Saved(durable=durable, moment=saved.moment if saved else moment)

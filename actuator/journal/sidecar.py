@@ -8,7 +8,8 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from actuator.core.state import Durable, Inhibit, Mode
+from actuator.core.alert_path import Inhibit
+from actuator.core.state import Durable, Mode
 from actuator.journal.checksum import add_checksum, remove_checksum
 from actuator.journal.rows import encode
 from actuator.relay import AnyRelay, RelayConfig

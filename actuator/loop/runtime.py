@@ -9,17 +9,17 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-
-from msgspec.structs import replace
 
 from actuator import config as configuration
 from actuator.config import Config
 from actuator.config_warnings import warnings
 from actuator.core import controller, recovery
-from actuator.core.inputs import Inputs
-from actuator.core.state import Event, Level, Moment, Saved, State, Step
+from actuator.core.events import Event, Level
+from actuator.core.inputs import Inputs, ReadBack
+from actuator.core.state import Moment, Saved, State, Step
 from actuator.intake.input_queue import InputQueue, Outcome
 from actuator.intake.page_reader import PageReader
 from actuator.journal import AsyncJournal, Row
@@ -27,6 +27,7 @@ from actuator.loop.clock import Clock
 from actuator.loop.contact import Contact
 from actuator.relay.async_relay import AsyncRelay
 from actuator.relay.opening import Opening
+from actuator.report import wording
 from actuator.report.snapshot import Snapshot
 from toolkit import log
 from toolkit.config import ConfigError
@@ -37,8 +38,6 @@ TICK = 1.0
 
 OPEN_TICK = 600.0
 """Seconds between two writes of the durable state while the contact is open."""
-
-_POSITION = {True: "closed", False: "open", None: "nothing that can be read"}
 
 _log = log.get(__name__)
 
@@ -90,7 +89,6 @@ class Runtime:
         read_back = self._contact.read_back
         started = Event(
             kind="started",
-            text=f"The actuator has started; the contact reads {_POSITION[read_back]}.",
             fields={
                 "closed": read_back,
                 "found_closed": found_closed,
@@ -151,7 +149,7 @@ class Runtime:
         return Inputs(
             settings=self.config,
             page_fault=bool(self.page_reader.fault),
-            read_back=self._contact.read_back,
+            read_back=ReadBack(closed=self._contact.read_back, at=self._contact.read_at),
             relay_error=self._contact.command_failed,
             journal_ok=not self.journal.lasting_fault,
             wall=moment.wall,
@@ -218,7 +216,7 @@ class Runtime:
                 sane=moment.wall_sane,
                 kind=event.kind,
                 level=str(event.level),
-                text=event.text,
+                text=wording.event(event),
                 fields=event.fields,
             )
             for event in events
@@ -236,7 +234,7 @@ class Runtime:
     def _log_events(events: Sequence[Event]) -> None:
         emit = {Level.INFO: _log.info, Level.WARNING: _log.warning, Level.ERROR: _log.error}
         for event in events:
-            emit[event.level](event.kind, text=event.text, **event.fields)
+            emit[event.level](event.kind, text=wording.event(event), **event.fields)
 
     # --- show
 
@@ -326,15 +324,14 @@ class Runtime:
 
     def _end_event(self, reason: str, opening: Opening, *, was_closed: bool) -> Event:
         if opening.confirmed:
-            level, outcome = Level.INFO, "is open"
+            level, is_open = Level.INFO, True
         elif opening.done:
-            level, outcome = Level.WARNING, "was commanded to open, and this board cannot be read back"
+            level, is_open = Level.WARNING, None
         else:
-            level, outcome = Level.ERROR, "could not be confirmed open"
+            level, is_open = Level.ERROR, False
         run = self._state.durable.run
         return Event(
             kind="contact_opened" if was_closed and opening.confirmed else "ended",
-            text=f"The actuator ends ({reason}); the contact {outcome}.",
             level=level,
             fields={
                 "reason": "end",
@@ -342,4 +339,5 @@ class Runtime:
                 "run": None if run is None else run.number,
                 "cause": None if run is None else run.cause,
             },
+            values={"why": reason, "contact_open": is_open},
         )

@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from actuator.core.limits import allowed_by_ags, budget_left
-from actuator.core.state import CAUSES, MODES, PATHS, PHASES, REASONS
+from actuator.core.alert_path import PATHS
+from actuator.core.demand import CAUSES
+from actuator.core.inhibitors import INHIBITORS
+from actuator.core.limits import budget_left
+from actuator.core.state import MODES, PHASES
 from actuator.report.snapshot import Snapshot
 
 STATUSES = ("firing", "resolved")
@@ -94,20 +97,21 @@ _DESCRIBED: tuple[Metric, ...] = (
 def _families(snapshot: Snapshot) -> Iterator[Metric]:
     state, config = snapshot.state, snapshot.config
     durable, ends_at = state.durable, snapshot.ends_at
+    beat = state.alerts.last_beat
     # One that is being looked at after a restart has not ended.
     run = durable.run or durable.candidate
     yield _single(_START_SOC, config.start_soc)
     yield _single(_STOP_SOC, config.stop_soc)
     yield _single(_COMMANDED, snapshot.wanted)
     yield _single(_CLOSED, snapshot.read_back)
-    yield _single(_RUNNING, state.proof.verdict)
+    yield _single(_RUNNING, state.engine.proof.verdict)
     yield _one_of(_PHASE, "phase", PHASES, (state.phase,))
     yield _one_of(_MODE, "mode", MODES, (durable.mode,))
-    yield _one_of(_PATH, "path", PATHS, (state.path,))
+    yield _one_of(_PATH, "path", PATHS, (state.alerts.path,))
     yield _one_of(_DEMAND, "cause", CAUSES, state.causes)
-    yield _one_of(_INHIBITED, "reason", REASONS, state.inhibitors)
+    yield _one_of(_INHIBITED, "reason", INHIBITORS, state.inhibitors)
     yield _single(_DEADLINE, None if ends_at is None else snapshot.wall_of(ends_at))
-    yield _single(_HEARTBEAT, None if state.last_beat is None else snapshot.wall_of(state.last_beat))
+    yield _single(_HEARTBEAT, None if beat is None else snapshot.wall_of(beat))
     yield _labelled(_STARTS, "cause", {cause: durable.starts.get(cause, 0) for cause in CAUSES})
     yield _single(_START_FAILURES, durable.start_failures)
     yield _single(_STOP_FAILURES, durable.stop_failures)
@@ -119,7 +123,7 @@ def _families(snapshot: Snapshot) -> Iterator[Metric]:
     yield _single(_JOURNAL, not snapshot.journal_fault)
     yield _single(_TORN, durable.torn)
     yield _single(_PAGE, not snapshot.feedback_fault)
-    yield _single(_SHORTENS, allowed_by_ags(state) < config.limits.max_run)
+    yield _single(_SHORTENS, state.ags.longest_run < config.limits.max_run)
 
 
 def _copy(family: Metric) -> Metric:

@@ -1,26 +1,17 @@
 """What is going on, why, why not, and until when, in one sentence: pure, from a snapshot.
 
-It comes first everywhere: on the panel, on the command line, in the status document.
+It comes first everywhere: on the panel, on the command line, in the status document. Its words are in `wording`.
 """
 
 from __future__ import annotations
 
 import time
 
-from actuator.core.limits import by_charge
-from actuator.core.state import Cause, fresh_soc
+from actuator.core.forecast import by_charge
+from actuator.report import wording
 from actuator.report.reasons import why_not
 from actuator.report.snapshot import Snapshot
 from toolkit.formatting import percent, span
-
-_WANTED: dict[Cause, str] = {
-    "alert": "the alert",
-    "fallback": "a low state of charge, decided here",
-    "emergency": "an emergency of the battery",
-    "blind": "its turn without any information",
-    "exercise": "its exercise",
-    "manual": "the operator",
-}
 
 
 def sentence(snapshot: Snapshot) -> str:
@@ -28,15 +19,10 @@ def sentence(snapshot: Snapshot) -> str:
     state = snapshot.state
     if state.durable.run is not None:
         return _closed(snapshot)
-    if state.relay_fault:
-        said = {True: "reads closed", False: "read wrong a moment ago", None: "cannot be read"}[snapshot.read_back]
-        return (
-            f"Unknown: the contact should be open and {said}. Opening is tried every second; "
-            "stop the engine at its remote if it runs."
-        )
+    if state.board.fault:
+        return wording.relay_unknown(snapshot.read_back)
     if state.durable.candidate is not None:
-        run = state.durable.candidate
-        return f"Started again during run {run.number}: looking whether its engine still runs before going on with it."
+        return wording.resuming(state.durable.candidate.number)
     if state.phase == "stopping":
         return _stopping(snapshot)
     return _open(snapshot)
@@ -45,20 +31,15 @@ def sentence(snapshot: Snapshot) -> str:
 def _closed(snapshot: Snapshot) -> str:
     state, run = snapshot.state, snapshot.state.durable.run
     assert run is not None  # noqa: S101 - `sentence` asks only then
-    wanted = " and ".join(state.causes or (run.cause,))
-    end = _end(snapshot)
+    causes, soc, end = state.causes or (run.cause,), _soc(snapshot), _end(snapshot)
+    since = _since(snapshot, run.closed_at)
     if state.phase == "running":
-        return f"Running for {wanted} {_since(snapshot, run.closed_at)}, {_proof(snapshot)}, {_soc(snapshot)}, {end}."
+        proof = wording.proof_text(state.engine.proof.verdict, by_ac=snapshot.config.evidence.ac_input)
+        return wording.running(causes, since, proof, soc, end)
     if state.phase == "starting":
-        confirm = run.closed_at + snapshot.config.limits.start_confirm
-        return (
-            f"Starting for {wanted}: contact closed {_since(snapshot, run.closed_at)}, the engine is not proven to run "
-            f"yet and has {_given(snapshot, confirm)}; {_soc(snapshot)}, {end}."
-        )
-    return (
-        f"Contact closed for {wanted} {_since(snapshot, run.closed_at)}; whether the engine runs is unknown, "
-        f"for nothing is heard of it; {_soc(snapshot)}, {end}."
-    )
+        given = _given(snapshot, run.closed_at + snapshot.config.limits.start_confirm)
+        return wording.starting(causes, since, given, soc, end)
+    return wording.running_unknown(causes, since, soc, end)
 
 
 def _end(snapshot: Snapshot) -> str:
@@ -67,85 +48,59 @@ def _end(snapshot: Snapshot) -> str:
     assert run is not None  # noqa: S101 - asked only during a run
     ends = _clock(snapshot, snapshot.now if snapshot.ends_at is None else snapshot.ends_at)
     if not state.causes:
-        at = "at " if snapshot.wall_sane else ""
-        return f"nothing wants it any more, and after its shortest run it stops {at}{ends}"
-    if by_charge(run) and state.path != "blind":
+        return wording.min_run_end(f"at {ends}" if snapshot.wall_sane else ends)
+    if by_charge(run) and state.alerts.path != "blind":
         return f"stops at {percent(config.stop_soc)} or {ends}"
     return f"stops at {ends}" if snapshot.wall_sane else f"stops {ends}"
 
 
 def _stopping(snapshot: Snapshot) -> str:
-    state, limits = snapshot.state, snapshot.config.limits
+    state = snapshot.state
     released = state.durable.released_at or snapshot.now
-    since = f"the contact has been open {_since(snapshot, released)}"
-    if state.stop_alarms:
-        return f"Failed to stop: {since} and the engine is still proven to run. Stop it at the remote or at the engine."
-    if state.proof.verdict:
-        return (
-            f"Stopping: {since}, the engine still runs; it is given {_given(snapshot, released + limits.stop_confirm)}."
-        )
-    return f"Stopping: {since}, waiting for the proof that the engine has stopped."
+    given = _given(snapshot, released + snapshot.config.limits.stop_confirm) if state.engine.proof.verdict else None
+    return wording.stopping(_since(snapshot, released), given=given, failed=bool(state.engine.stop_reports))
 
 
 def _open(snapshot: Snapshot) -> str:
-    state = snapshot.state
-    reasons = why_not(snapshot)
-    wanted = " and ".join(_WANTED[cause] for cause in state.causes)
-    forbidden = "; ".join(
+    state, soc = snapshot.state, _soc(snapshot)
+    blocking = "; ".join(
         reason.text + (f" ({_until(snapshot, snapshot.now + reason.until - snapshot.wall)})" if reason.until else "")
-        for reason in reasons
+        for reason in why_not(snapshot)
     )
-    level = _soc(snapshot)
-    off = {
-        True: "The engine runs, but not for us",
-        False: "Off",
-        None: "Contact open, and whether the engine runs is unknown",
-    }[state.proof.verdict]
-    if wanted and forbidden:
-        known = "" if state.proof.verdict is False else f" {off}."
-        return f"Wanted by {wanted}, but held back: {forbidden}; {level}.{known}"
-    if wanted:
-        return f"Wanted by {wanted}: about to start; {level}."
-    if forbidden:
-        return f"{off}, and held off: {forbidden}; {level}."
-    return f"{off}: {level}, {_outlook(snapshot)}."
+    runs = state.engine.proof.verdict
+    if state.causes and blocking:
+        engine = None if runs is False else wording.idle(runs)
+        return wording.requested_but_blocked(state.causes, blocking, soc, engine)
+    if state.causes:
+        return wording.about_to_start(state.causes, soc)
+    if blocking:
+        return wording.idle_blocked(wording.idle(runs), blocking, soc)
+    return wording.idle_waiting(wording.idle(runs), soc, _outlook(snapshot))
 
 
 def _outlook(snapshot: Snapshot) -> str:
-    """Return what would start the engine, when nothing does and nothing forbids it."""
+    """Return what would start the engine, when nothing does and nothing blocks it."""
     state, config = snapshot.state, snapshot.config
-    silent = "no heartbeat yet" if state.last_beat is None else f"no heartbeat {_since(snapshot, state.last_beat)}"
-    starts = f"starts at {percent(config.start_soc)}"
+    last_beat = None if state.alerts.last_beat is None else _since(snapshot, state.alerts.last_beat)
     if state.notes:
-        return " ".join(state.notes).rstrip(".")
-    match state.path:
+        return " ".join(wording.note(note) for note in state.notes).rstrip(".")
+    match state.alerts.path:
         case "alerts":
-            return f"{starts}, the alerts decide"
+            return wording.outlook_alerts(config.start_soc)
         case "waiting":
             timeout = state.started_at + config.alerts.heartbeat_timeout
-            return f"waiting for two heartbeats of the alerts, {_until(snapshot, timeout)} at the latest"
+            return wording.outlook_waiting(_until(snapshot, timeout))
         case "fallback":
-            if state.low.samples:
-                starts = f"{starts} once that has held for {span(config.debounce.start)}"
-            return f"{starts} by its own judgement, for the alerts are silent ({silent})"
+            debounce = config.debounce.start if state.battery.low.samples else None
+            return wording.outlook_fallback(config.start_soc, debounce, last_beat)
         case "blind":
-            turn = f"the engine runs {span(config.blind.run)} every {span(config.blind.every)}"
-            return f"the alerts are silent too ({silent}): {turn if config.on_blind == 'start' else 'nothing starts'}"
-
-
-def _proof(snapshot: Snapshot) -> str:
-    return {
-        True: "AC proven" if snapshot.config.evidence.ac_input else "AGS proven",
-        False: "no AC",
-        None: "proof unknown",
-    }[snapshot.state.proof.verdict]
+            turn = (config.blind.run, config.blind.every) if config.on_blind == "start" else None
+            return wording.outlook_blind(turn, last_beat)
 
 
 def _soc(snapshot: Snapshot) -> str:
-    soc = fresh_soc(snapshot.state, snapshot.now)
-    if soc is not None:
-        return f"SOC {percent(soc)}"
-    return "SOC refused by the exporter" if snapshot.state.soc_refused else "SOC unknown"
+    battery = snapshot.state.battery
+    return wording.soc_text(battery.fresh_soc(snapshot.now), refused=battery.soc_refused)
 
 
 def _since(snapshot: Snapshot, moment: float) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 import time
 
 from actuator.config import Config
-from actuator.core.limits import latest, quiet_in
+from actuator.core.forecast import latest, quiet_in
 from actuator.core.state import State
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from actuator.core import ags
-from actuator.core.limits import allowed_by_ags, budget_left
-from actuator.core.state import SOC_FRESH, fresh_ags, fresh_soc
+from actuator.core.battery import SOC_FRESH
+from actuator.core.limits import budget_left
+from actuator.report import wording
 from actuator.report.reasons import WhyNot, why_not
 from actuator.report.sentence import sentence
 from actuator.report.snapshot import Snapshot
-from toolkit.formatting import span
 
 _PERMITTING = {ags.READY: "ready", ags.OURS: "start temperature"}
 
@@ -101,16 +101,16 @@ def status(snapshot: Snapshot) -> Status:
     """Return the document of `GET /api/v1/status`."""
     state, config = snapshot.state, snapshot.config
     durable, run, ends_at = state.durable, state.durable.run, snapshot.ends_at
-    code = fresh_ags(state, snapshot.now)
+    code = state.ags.code(snapshot.now)
     return Status(
         sentence=sentence(snapshot),
         mode=durable.mode,
-        path=state.path,
+        path=state.alerts.path,
         phase=state.phase,
         causes=state.causes,
         inhibitors=state.inhibitors,
         why_not=why_not(snapshot),
-        notes=state.notes,
+        notes=tuple(wording.note(note) for note in state.notes),
         contact=Contact(
             wanted=snapshot.wanted,
             read_back=snapshot.read_back,
@@ -118,16 +118,16 @@ def status(snapshot: Snapshot) -> Status:
             can_read_back=snapshot.can_read_back,
             fault=snapshot.relay_fault,
         ),
-        proof={True: "running", False: "stopped", None: "unknown"}[state.proof.verdict],
-        soc=fresh_soc(state, snapshot.now),
+        proof={True: "running", False: "stopped", None: "unknown"}[state.engine.proof.verdict],
+        soc=state.battery.fresh_soc(snapshot.now),
         start_soc=float(config.start_soc),
         stop_soc=float(config.stop_soc),
-        ags=None if code is None else _PERMITTING.get(code) or ags.word(code),
+        ags=None if code is None else _PERMITTING.get(code) or wording.ags_code(code),
         run=None if run is None else run.number,
         since=None if run is None else snapshot.wall_of(run.closed_at),
         deadline=None if ends_at is None else snapshot.wall_of(ends_at),
         manual_until=None if durable.manual_until is None else snapshot.wall_of(durable.manual_until),
-        last_beat=None if state.last_beat is None else snapshot.wall_of(state.last_beat),
+        last_beat=None if state.alerts.last_beat is None else snapshot.wall_of(state.alerts.last_beat),
         attempts=durable.attempts,
         attempts_allowed=config.limits.attempts,
         locked_out=durable.locked_out,
@@ -148,41 +148,38 @@ def document(snapshot: Snapshot) -> bytes:
 def _faults(snapshot: Snapshot) -> list[str]:
     faults = []
     if snapshot.relay_fault:
-        faults.append(f"The relay: {snapshot.relay_fault}")
+        faults.append(wording.relay_failed(snapshot.relay_fault))
     if not snapshot.can_read_back:
-        faults.append("This relay cannot be read back: whether its contact moved is taken on trust.")
+        faults.append(wording.NO_READ_BACK)
     if snapshot.feedback_fault:
-        faults.append(f"The exporter's page cannot be read: {snapshot.feedback_fault}")
+        faults.append(wording.page_unreadable(snapshot.feedback_fault))
     if snapshot.journal_fault:
-        faults.append(f"The journal cannot be written, control goes on with memory: {snapshot.journal_fault}")
+        faults.append(wording.journal_unwritable(snapshot.journal_fault))
     if snapshot.state.durable.torn:
-        faults.append(
-            "The journal was found torn: the budget is short until a day has passed. `acknowledge` ends this alarm."
-        )
-    return [*faults, *_unheard(snapshot)]
+        faults.append(wording.TORN)
+    return [*faults, *_absent(snapshot)]
 
 
-def _unheard(snapshot: Snapshot) -> list[str]:
-    """Return what cannot be judged because nothing has been heard of it for a while."""
+def _absent(snapshot: Snapshot) -> list[str]:
+    """Return what cannot be judged because it has been absent for a while."""
     state, config = snapshot.state, snapshot.config
     faults = []
 
-    def silent(heard_at: float | None) -> bool:
-        return snapshot.now - max(state.started_at, heard_at or state.started_at) >= SOC_FRESH
+    def silent(fresh_at: float | None) -> bool:
+        return snapshot.now - max(state.started_at, fresh_at or state.started_at) >= SOC_FRESH
 
     if not (config.evidence.ac_input or config.evidence.ags):
-        faults.append("No proof of the engine can be had: the configuration switches off both kinds of evidence.")
-    elif silent(state.evidence_at):
-        device = config.evidence.device or "the Magnum inverter"
-        faults.append(f"Nothing on the exporter's page tells whether the engine runs: is {device} heard on its bus?")
-    if config.evidence.ags and silent(state.ags.changed_at):
-        faults.append("The AGS is not heard: what it would refuse is tried. If there is none, set evidence.ags: false.")
-    if config.emergency_volts != "none" and silent(None if state.volts_threshold is None else state.volts.changed_at):
-        faults.append("The battery's volts cannot be judged: there is no emergency by volts.")
-    allowed = allowed_by_ags(state)
+        faults.append(wording.NO_PROOF)
+    elif silent(state.engine.evidence_at):
+        faults.append(wording.no_evidence(config.evidence.device))
+    if config.evidence.ags and silent(state.ags.status.changed_at):
+        faults.append(wording.NO_AGS)
+    battery = state.battery
+    if config.emergency_volts != "none" and silent(
+        None if battery.volts_threshold is None else battery.volts.changed_at
+    ):
+        faults.append(wording.NO_VOLTS)
+    allowed = state.ags.longest_run
     if allowed < config.limits.max_run:
-        faults.append(
-            f"The AGS ends runs after {span(state.ags_cap.verdict or 0)} by itself, and as a fault: ours end after "
-            f"{span(allowed)}. Raise Max Gen Run Time at the remote, or lower limits.max_run."
-        )
+        faults.append(wording.ags_cap(state.ags.cap.verdict or 0.0, allowed))
     return faults

@@ -33,7 +33,7 @@ def test_firing_again_renews_the_lease() -> None:
 def test_resolved_clears_its_own_and_nothing_else() -> None:
     beliefs = fired().fire("b", "start", 10.0, now=0, lease=LEASE).fire("c", "stop", 10.0, now=0, lease=LEASE)
     beliefs = beliefs.resolve("a", 10.0)
-    assert set(beliefs.held) == {"b", "c"}
+    assert set(beliefs.alerts) == {"b", "c"}
     assert beliefs.resolve("z", 10.0) is beliefs
 
 
@@ -48,7 +48,7 @@ def test_an_older_firing_does_not_make_the_belief_older() -> None:
 
 
 def test_a_stop_spends_every_start_until_it_resolves_and_fires_anew() -> None:
-    beliefs = fired().fire("b", "start", 10.0, now=0, lease=LEASE).spend()
+    beliefs = fired().fire("b", "start", 10.0, now=0, lease=LEASE).answer()
     assert beliefs.start
     assert not beliefs.start_counts
     beliefs = beliefs.fire("a", "start", 10.0, now=5, lease=LEASE)
@@ -58,13 +58,13 @@ def test_a_stop_spends_every_start_until_it_resolves_and_fires_anew() -> None:
 
 
 def test_a_later_beginning_says_that_it_has_fired_anew_and_an_earlier_one_does_not() -> None:
-    beliefs = fired(starts_at=10).spend()
+    beliefs = fired(starts_at=10).answer()
     assert not beliefs.fire("a", "start", 9.0, now=1, lease=LEASE).start_counts
     assert beliefs.fire("a", "start", 11.0, now=1, lease=LEASE).start_counts
 
 
 def test_a_lapse_does_not_renew_what_is_spent() -> None:
-    beliefs = fired(starts_at=10).spend().lapse(5000)
+    beliefs = fired(starts_at=10).answer().lapse(5000)
     assert not beliefs.start
     beliefs = beliefs.fire("a", "start", 10.0, now=5001, lease=LEASE)
     assert beliefs.start
@@ -72,15 +72,15 @@ def test_a_lapse_does_not_renew_what_is_spent() -> None:
 
 
 def test_a_resolve_after_the_lapse_clears_what_is_spent_unless_it_is_older() -> None:
-    beliefs = fired(starts_at=10).spend().lapse(5000)
+    beliefs = fired(starts_at=10).answer().lapse(5000)
     assert not beliefs.resolve("a", 9.0).fire("a", "start", 10.0, now=1, lease=LEASE).start_counts
     assert beliefs.resolve("a", 10.0).fire("a", "start", 10.0, now=1, lease=LEASE).start_counts
 
 
 def test_a_low_state_of_charge_restores_what_is_spent() -> None:
-    assert fired().spend().restore().start_counts
+    assert fired().answer().count_again().start_counts
     beliefs = fired()
-    assert beliefs.restore() is beliefs
+    assert beliefs.count_again() is beliefs
 
 
 def test_a_stop_belief_may_be_asked_for_by_its_age() -> None:
@@ -89,7 +89,7 @@ def test_a_stop_belief_may_be_asked_for_by_its_age() -> None:
     assert beliefs.stop(since=100)
     assert not beliefs.stop(since=100.1)
     assert beliefs.fire("a", "stop", 10.0, now=200, lease=LEASE).stop(since=150)
-    assert beliefs.spend() is beliefs
+    assert beliefs.answer() is beliefs
 
 
 def test_a_flood_keeps_the_newest() -> None:
@@ -97,10 +97,10 @@ def test_a_flood_keeps_the_newest() -> None:
     for number in range(3 * MOST):
         beliefs = beliefs.fire(str(number), "start", 1.0, now=number, lease=LEASE)
         if number % 7 == 0:
-            beliefs = beliefs.spend()
-    assert len(beliefs.held) == MOST
-    assert len(beliefs.spent) <= MOST
-    assert str(3 * MOST - 1) in beliefs.held
+            beliefs = beliefs.answer()
+    assert len(beliefs.alerts) == MOST
+    assert len(beliefs.answered) <= MOST
+    assert str(3 * MOST - 1) in beliefs.alerts
 
 
 @given(
@@ -123,7 +123,7 @@ def test_only_resolved_anew_or_later_makes_a_spent_start_count(steps: list[tuple
                 held.pop(key, None)
                 spent.pop(key, None)
         elif what == "spend":
-            beliefs = beliefs.spend()
+            beliefs = beliefs.answer()
             spent |= held
         else:
             beliefs = beliefs.lapse(2e9)

@@ -66,7 +66,7 @@ def test_before_the_first_page_nothing_starts_but_a_page_that_cannot_be_had_is_n
     world.operator("on", HOUR)
     world.run(28)
     assert not world.closed()
-    assert "has been read once" in world.state.notes[0]
+    assert "has been read once" in world.notes()[0]
     assert world.run(5, until=World.closed)
 
 
@@ -110,13 +110,13 @@ def test_both_alerts_believed_is_said() -> None:
     world.fire("stop")
     world.fire("start")
     assert not world.closed()
-    assert "the stop wins" in world.state.notes[0]
+    assert "the stop wins" in world.notes()[0]
 
 
 def test_a_low_battery_without_its_alert_is_said_before_the_grace_is_over() -> None:
     world = World(soc=0.2).on_alerts()
     assert world.run(5 * MINUTE, until=lambda it: bool(it.state.notes))
-    assert "after 10 min the engine starts without it" in world.state.notes[0]
+    assert "after 10 min the engine starts without it" in world.notes()[0]
     assert world.kinds().count("held_back") == 1
     assert world.run(11 * MINUTE, until=World.closed)
 
@@ -128,7 +128,7 @@ def test_a_run_that_nothing_wants_any_more_says_that_it_runs_its_shortest() -> N
     world.soc = 0.9
     world.run(2 * MINUTE)
     assert world.closed()
-    assert world.state.notes == ("Nothing wants the engine any more: it runs its shortest, 15 min.",)
+    assert world.notes() == ["Nothing wants the engine any more: it runs its shortest, 15 min."]
     assert world.kinds().count("note") == 1
     assert world.run(15 * MINUTE, until=lambda it: not it.closed())
     assert not world.state.notes
@@ -138,11 +138,10 @@ def test_what_holds_a_demand_back_is_a_row_when_it_changes_and_no_more() -> None
     world = World(soc=0.2, ags=1).on_alerts()
     world.fire("start")
     world.run(5 * MINUTE)
-    told = [event for event in world.events if event.kind == "held_back"]
-    assert [event.text for event in told] == ["Wanted for alert, held back by ags refuses."]
+    assert world.texts("held_back") == ["Wanted for alert, held back by ags refuses."]
     world.operator("off")
     world.run(MINUTE)
-    assert world.events[-1].text == "Wanted for alert, held back by mode off, ags refuses."
+    assert world.texts("held_back")[-1] == "Wanted for alert, held back by mode off, ags refuses."
     for _ in range(300):
         world.ags = 3 - (world.ags or 0)
         world.run(5)
@@ -156,8 +155,7 @@ def test_a_note_that_flickers_is_a_row_once_a_minute_at_most() -> None:
         world.fire("start")
         world.soc = 0.9 if world.soc == 0.5 else 0.5
         world.run(5)
-    told = [event for event in world.events if event.kind == "held_back" and "no start" in event.text]
-    assert 2 <= len(told) <= 11
+    assert 2 <= len([text for text in world.texts("held_back") if "no start" in text]) <= 11
 
 
 def test_a_restart_does_not_call_the_engine_unheard_of_before_it_could_be_heard() -> None:
@@ -186,8 +184,8 @@ def test_a_note_that_begins_with_the_end_of_a_run_is_a_row_too() -> None:
     world.fire("stop")
     world.run(20 * MINUTE, until=lambda it: not it.closed())
     world.run(5)
-    assert "the stop wins" in world.state.notes[0]
-    assert [event.text for event in world.events if event.kind == "held_back"][-1] == world.state.notes[0]
+    assert "the stop wins" in world.notes()[0]
+    assert world.texts("held_back")[-1] == world.notes()[0]
 
 
 def test_an_exercise_too_short_to_be_judged_counts_when_its_engine_is_dead() -> None:
@@ -260,7 +258,7 @@ def test_a_start_alert_without_a_trusted_path_is_not_acted_on() -> None:
     world = fallback()
     world.fire("start")
     world.run(5 * MINUTE)
-    assert world.state.beliefs.start
+    assert world.state.alerts.beliefs.start
     assert not world.closed()
 
 
@@ -310,7 +308,7 @@ def test_resolved_ends_nothing() -> None:
     world.fire("start")
     world.run(20 * MINUTE)
     world.fire("start", firing=False)
-    assert not world.state.beliefs.start
+    assert not world.state.alerts.beliefs.start
     world.run(HOUR)
     assert world.closed()
 
@@ -328,7 +326,7 @@ def test_after_a_stop_a_start_still_believed_waits_until_it_has_fired_anew() -> 
     world.fire("start")
     world.run(60)
     assert not world.closed()
-    assert "fires from before the last stop" in world.state.notes[0]
+    assert "fires from before the last stop" in world.notes()[0]
     world.fire("start", firing=False)
     world.fire("start", starts_at=2.0)
     assert world.closed()
@@ -381,7 +379,7 @@ def test_on_path_alerts_a_low_state_of_charge_starts_after_the_grace_and_says_so
     assert world.run(15 * MINUTE, until=World.closed)
     assert world.now - began >= 12 * MINUTE
     assert world.causes() == ("fallback",)
-    assert "renamed" in " ".join(event.text for event in world.events)
+    assert "renamed" in " ".join(world.texts("held_back") + world.texts("note"))
 
 
 def test_on_path_alerts_a_low_state_of_charge_with_a_start_alert_is_no_fallback() -> None:
@@ -409,7 +407,7 @@ def test_a_stop_alert_from_before_a_fallback_does_not_end_it_but_one_heard_in_it
     assert world.run(400, until=lambda it: it.path() == "fallback")
     world.soc = 0.2
     assert closed_within(world, 200)
-    assert world.state.beliefs.stop(), "the belief is still leased"
+    assert world.state.alerts.beliefs.stop(), "the belief is still leased"
     world.run(20 * MINUTE)
     assert world.closed()
     world.fire("stop")
@@ -569,7 +567,7 @@ def test_on_blind_stop_neither_begins_nor_goes_on_without_anything_to_prove_the_
     world.fire("start", starts_at=5)
     world.run(HOUR)
     assert not world.closed(), "it would be cut off again at once"
-    assert "prove" in " ".join(world.state.notes) or not world.state.beliefs.start
+    assert "prove" in " ".join(world.notes()) or not world.state.alerts.beliefs.start
 
 
 def test_on_blind_stop_asks_for_no_proof_where_none_is_configured() -> None:

@@ -710,7 +710,7 @@ def test_an_ags_fault_ends_the_attempt_counts_and_says_reset(code: int) -> None:
     assert world.state.durable.attempts == 1
     assert "back_off" in world.inhibitors()
     assert "ags_refuses" in world.inhibitors()
-    assert "eset it at the remote" in next(e.text for e in world.events if e.kind == "contact_opened")
+    assert "eset it at the remote" in world.texts("contact_opened")[0]
 
 
 # --- AC live

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from actuator.core.limits import DAY, bound, budget_left
+from actuator.core.limits import bound, budget_left
+from actuator.core.settings import DAY
 from actuator.core.state import Closure, Durable, Run
 from tests.actuator.harness.simulated_site import settings
 

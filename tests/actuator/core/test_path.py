@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from msgspec.structs import replace
 
+from actuator.core.alert_path import Inhibit
 from actuator.core.signals import Debounced, Settled
-from actuator.core.state import Closure, Inhibit, State
+from actuator.core.state import Closure, Durable, State
 from tests.actuator.harness.simulated_site import World
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -85,25 +86,32 @@ def test_waiting_starts_nothing_but_an_emergency_or_the_operator() -> None:
     assert world.closed()
 
 
-def durably(**changes: object) -> Callable[[State], State]:
-    return lambda state: replace(state, durable=replace(state.durable, **changes))
+def durably(change: Callable[[Durable], Durable]) -> Callable[[State], State]:
+    return lambda state: replace(state, durable=change(state.durable))
 
 
 def deadline_passed(state: State) -> State:
     assert state.durable.run is not None
-    return durably(run=replace(state.durable.run, deadline=state.started_at))(state)
+    run = replace(state.durable.run, deadline=state.started_at)
+    return replace(state, durable=replace(state.durable, run=run))
 
 
 STOPS: dict[str, Callable[[State], State]] = {
-    "mode_off": durably(mode="off"),
-    "inhibit_alert": durably(inhibits={"co": Inhibit(summary="CO", starts_at=1.0)}),
-    "relay_fault": lambda state: replace(state, relay_fault=True),
-    "locked_out": durably(locked_out=True),
+    "mode_off": durably(lambda durable: replace(durable, mode="off")),
+    "inhibit_alert": durably(lambda durable: replace(durable, inhibits={"co": Inhibit(summary="CO", starts_at=1.0)})),
+    "relay_fault": lambda state: replace(state, board=replace(state.board, fault=True)),
+    "locked_out": durably(lambda durable: replace(durable, locked_out=True)),
     "max_run": deadline_passed,
-    "budget": durably(closures=(Closure(start=0.0, end=36_000.0),)),
-    "ags_refuses": lambda state: replace(state, ags_stands=Settled(verdict="refuses", last="refuses", count=3)),
-    "died": lambda state: replace(state, proof=Settled(verdict=False, last=False, count=3)),
-    "demand_gone": lambda state: replace(state, high=Debounced(samples=9, elapsed=90.0, last=1e9)),
+    "budget": durably(lambda durable: replace(durable, closures=(Closure(start=0.0, end=36_000.0),))),
+    "ags_refuses": lambda state: replace(
+        state, ags=replace(state.ags, response=Settled(verdict="refuses", last="refuses", count=3))
+    ),
+    "died": lambda state: replace(
+        state, engine=replace(state.engine, proof=Settled(verdict=False, last=False, count=3))
+    ),
+    "demand_gone": lambda state: replace(
+        state, battery=replace(state.battery, high=Debounced(samples=9, elapsed=90.0, last=1e9))
+    ),
 }
 """In their order, each made true by itself."""
 

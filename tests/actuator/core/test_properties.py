@@ -6,6 +6,7 @@ alone and are shown in test_process; of 14, 15, 30, 31 and 32 the core's part is
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
 from actuator.core import controller, recovery
-from actuator.core.inputs import Inputs
+from actuator.core.inputs import Inputs, ReadBack
 from actuator.core.limits import budget_left
 from actuator.core.settings import AlertSettings
 from actuator.core.state import Closure, Durable, Moment, Run, Saved, State
@@ -621,8 +622,11 @@ def test_the_whole_alphabet_under_the_law_for_long() -> None:
 
 
 def test_a_step_changes_none_of_its_inputs() -> None:
-    state, inputs = State(started_at=0.0), Inputs(settings=settings(), read_back=False, beats=1)
-    frozen = msgspec.structs.asdict(state)
+    state, inputs = (
+        State(started_at=0.0),
+        Inputs(settings=settings(), read_back=ReadBack(closed=False, at=0.5), beats=1),
+    )
+    frozen = dataclasses.asdict(state)
     first = controller.step(state, inputs, 1.0)
-    assert msgspec.structs.asdict(state) == frozen
+    assert dataclasses.asdict(state) == frozen
     assert controller.step(state, inputs, 1.0) == first, "the same again gives the same"

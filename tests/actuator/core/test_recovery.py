@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import replace
+
 import pytest
-from msgspec.structs import replace
 
 from actuator.core import recovery
+from actuator.core.alert_path import Inhibit
 from actuator.core.limits import budget_left
-from actuator.core.state import Anchor, Closure, Durable, Inhibit, Moment, Run, Saved
+from actuator.core.state import Anchor, Closure, Durable, Moment, Run, Saved
 from tests.actuator.harness.simulated_site import World, settings
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -369,7 +370,7 @@ def test_an_engine_that_runs_after_the_tail_is_somebody_elses_where_the_contact_
     run = world.state.durable.run
     assert run is not None
     if orderly:
-        durable = msgspec.structs.replace(world.state.durable, run=msgspec.structs.replace(run, opened_at=world.now))
+        durable = replace(world.state.durable, run=replace(run, opened_at=world.now))
         world.saved = Saved(durable=durable, moment=world.moment())
     world.move(closed=False)
     world.ac = True
@@ -384,8 +385,8 @@ def test_a_run_taken_up_after_an_orderly_end_is_closed_again_for_the_budget() ->
     world = proven()
     run = world.state.durable.run
     assert run is not None
-    ended = msgspec.structs.replace(run, opened_at=world.now)
-    world.saved = Saved(durable=msgspec.structs.replace(world.state.durable, run=ended), moment=world.moment())
+    ended = replace(run, opened_at=world.now)
+    world.saved = Saved(durable=replace(world.state.durable, run=ended), moment=world.moment())
     world.move(closed=False)
     world.die(dead_for=10)
     assert world.run(40, until=World.closed)
@@ -406,8 +407,8 @@ def test_a_contact_that_somebody_closed_after_an_orderly_end_holds_no_run_of_our
     world = proven()
     run = world.state.durable.run
     assert run is not None
-    ended = msgspec.structs.replace(run, opened_at=world.now)
-    world.saved = Saved(durable=msgspec.structs.replace(world.state.durable, run=ended), moment=world.moment())
+    ended = replace(run, opened_at=world.now)
+    world.saved = Saved(durable=replace(world.state.durable, run=ended), moment=world.moment())
     world.die(dead_for=20 * MINUTE)
     assert world.state.durable.candidate is None
 
@@ -487,7 +488,7 @@ def test_a_contact_that_was_found_closed_is_a_row_of_its_own() -> None:
     world.die(dead_for=20)
     opened = [event for event in world.events if event.kind == "contact_opened"]
     assert [event.fields["reason"] for event in opened] == ["restart"]
-    assert "found closed" in opened[0].text
+    assert "found closed" in world.texts("contact_opened")[0]
     world = proven()
     world.move(closed=False)
     world.die(dead_for=20)
@@ -595,7 +596,7 @@ def test_an_orderly_end_is_closed_no_longer_than_until_it_opened() -> None:
     run = world.state.durable.run
     assert run is not None
     opened_at = world.now
-    durable = msgspec.structs.replace(world.state.durable, run=msgspec.structs.replace(run, opened_at=opened_at))
+    durable = replace(world.state.durable, run=replace(run, opened_at=opened_at))
     later = Moment(boot=world.boot, now=opened_at + 6 * HOUR, wall=0.0, wall_sane=False)
     state, _ = recovery.restore(Saved(durable=durable, moment=world.moment()), later, world.settings)
     assert state.durable.closures[-1] == Closure(start=run.closed_at, end=opened_at)

@@ -55,10 +55,10 @@ def test_between_pages_there_is_no_sample() -> None:
 def test_a_first_sight_stands_but_is_not_fresh() -> None:
     watch = Watch().observe(0.9, 1.0, now=0).observe(0.9, 1.0, now=5)
     assert watch.fresh(5, 60) is None
-    assert watch.standing(59, 60) == 0.9
-    assert watch.standing(60, 60) is None, "it has not moved for so long that it may be anybody's"
-    assert watch.observe(0.8, 2.0, now=61).standing(100, 60) == 0.8
-    assert watch.observe(None, None, now=30).standing(30, 60) is None
+    assert watch.possibly_fresh(59, 60) == 0.9
+    assert watch.possibly_fresh(60, 60) is None, "it has not moved for so long that it may be anybody's"
+    assert watch.observe(0.8, 2.0, now=61).possibly_fresh(100, 60) == 0.8
+    assert watch.observe(None, None, now=30).possibly_fresh(30, 60) is None
 
 
 # --- Debounced
@@ -160,7 +160,7 @@ def test_a_verdict_is_sure_while_the_newest_three_samples_bear_it_out() -> None:
     sure = []
     for now, said in enumerate((False, False, False, True, True, False, False, False)):
         fact = fact.update(said, sampled=True, now=now)
-        sure.append(fact.sure)
+        sure.append(fact.certain)
     assert sure == [None, None, False, None, None, None, None, False]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actuator.core import controller
-from actuator.core.inputs import Inputs
+from actuator.core.inputs import Inputs, ReadBack
 from tests.actuator.harness.simulated_site import World
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.bench
 
 def test_a_step_in_which_nothing_happens(benchmark: BenchmarkFixture) -> None:
     world = World().on_alerts()
-    inputs = Inputs(settings=world.settings, read_back=False)
+    inputs = Inputs(settings=world.settings, read_back=ReadBack(closed=False, at=world.now + 1))
     benchmark(controller.step, world.state, inputs, world.now + 1)
 
 
@@ -26,5 +26,5 @@ def test_a_step_with_a_page_in_a_run(benchmark: BenchmarkFixture) -> None:
     world = World(soc=0.3).on_alerts()
     world.fire("start")
     world.run(60)
-    inputs = Inputs(settings=world.settings, page=world.page(), read_back=True)
+    inputs = Inputs(settings=world.settings, page=world.page(), read_back=ReadBack(closed=True, at=world.now + 1))
     benchmark(controller.step, world.state, inputs, world.now + 1)

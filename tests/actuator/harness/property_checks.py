@@ -32,6 +32,11 @@ class Broken(AssertionError):  # noqa: N818 - a law is broken
     """A property does not hold."""
 
 
+def _reading(inputs: Inputs) -> bool | None:
+    """Return where the board says the contact is."""
+    return None if inputs.read_back is None else inputs.read_back.closed
+
+
 @dataclass
 class History:
     """Samples of one value: a new one whenever the timestamp beside it has changed; None is absent."""
@@ -224,7 +229,9 @@ class Law:
         settings = inputs.settings
         if inputs.page is not None:
             self._read(inputs.page, settings, true)
-        trusted = before.path == "alerts" and bool(self.beats) and true - self.beats[-1] < self._timeout(settings)
+        trusted = (
+            before.alerts.path == "alerts" and bool(self.beats) and true - self.beats[-1] < self._timeout(settings)
+        )
         for key, (began, left) in list(self.inhibits.items()):
             if left is None:
                 continue
@@ -250,9 +257,9 @@ class Law:
             self._order(command.action, command.seconds, settings, true)
         if before.durable.mode == "on" and true >= self.manual_until and self.manual_until > -math.inf:
             self.mode_off, self.manual_until = before.durable.mode_before == "off", -math.inf
-        agrees = inputs.read_back is self.wanted and not inputs.relay_error
+        agrees = _reading(inputs) is self.wanted and not inputs.relay_error
         self.bad_reads = 0 if agrees else self.bad_reads + 1
-        if inputs.relay_error or self.bad_reads >= 3 or (before.relay_fault and not agrees):
+        if inputs.relay_error or self.bad_reads >= 3 or (before.board.fault and not agrees):
             self.relay_bad_at = true
 
     def _order(self, action: str, seconds: float | None, settings: Settings, true: float) -> None:
@@ -301,7 +308,7 @@ class Law:
     def _newly_closed(self, inputs: Inputs, step: Step, true: float) -> None:
         settings, run = inputs.settings, step.state.durable.run
         assert run is not None
-        self.require(inputs.read_back is False and not inputs.relay_error, 15, "closed from an unknown contact")
+        self.require(_reading(inputs) is False and not inputs.relay_error, 15, "closed from an unknown contact")
         resumed = run.number == self.run
         if resumed:
             self._count("resumes")
@@ -407,7 +414,7 @@ class Law:
     def _live(self, inputs: Inputs, step: Step, true: float) -> None:
         """What must start, once everything that may forbid it does not, with room to spare."""
         soc, settings = self.soc.fresh(true), inputs.settings
-        wanted = step.state.path == "alerts" and (self.starts or soc is not None)
+        wanted = step.state.alerts.path == "alerts" and (self.starts or soc is not None)
         if (soc is None or soc > settings.start_soc) and not (wanted and self.starts):
             return
         if not self._permitted(inputs, step, true):
@@ -419,19 +426,19 @@ class Law:
         if settings.on_blind == "stop" or self._quiet(inputs):
             return
         grace = settings.debounce.start + settings.alerts.alert_grace
-        low = settings.debounce.start if step.state.path == "fallback" else grace
+        low = settings.debounce.start if step.state.alerts.path == "fallback" else grace
         stopped = any(true - at <= settings.alerts.lease + self.tick for at in self.stops.values())
-        if step.state.path == "fallback" or (step.state.path == "alerts" and not stopped):
+        if step.state.alerts.path == "fallback" or (step.state.alerts.path == "alerts" and not stopped):
             share = settings.debounce.start / 3
             is_low = self.soc.held(lambda level: level <= settings.start_soc, low, true, self.edited_at, share)
-            self.require(not is_low, 21, f"low on path {step.state.path} without a start")
+            self.require(not is_low, 21, f"low on path {step.state.alerts.path} without a start")
         told = any(true - at < settings.alerts.lease - self.tick for at in self.starts.values())
         shown = None if self.page is None else self.page.soc
         contradicted = (shown is not None and shown >= settings.stop_soc) or (
             self.page is not None and self.page.soc_refused
         )
-        if step.state.path == "alerts" and told and not stopped and not contradicted:
-            self.require(bool(step.state.beliefs.spent), 21, "a believed start alert without a start")
+        if step.state.alerts.path == "alerts" and told and not stopped and not contradicted:
+            self.require(bool(step.state.alerts.beliefs.answered), 21, "a believed start alert without a start")
 
     def _permitted(self, inputs: Inputs, step: Step, true: float) -> bool:
         limits = inputs.settings.limits
@@ -446,7 +453,7 @@ class Law:
             and not self.inhibits
             and self.failures == 0
             and step.state.durable.candidate is None
-            and inputs.read_back is False
+            and _reading(inputs) is False
             and true - self.relay_bad_at >= rest
             and open_for >= rest
             and true - self.born >= rest
@@ -458,20 +465,20 @@ class Law:
 
     def _claims(self, inputs: Inputs, step: Step, true: float) -> None:
         state = step.state
-        if state.proof.verdict is not None:
+        if state.engine.proof.verdict is not None:
             self.require(self.evidence.fresh(true) is not None, 17, "a proof without fresh evidence")
         if state.phase == "running":
             self.require(self.evidence.fresh(true) is not None, 17, "running without fresh evidence")
         if state.phase == "off":
             self.require(self.stop_seen, 17, "stopped without fresh evidence")
-        if state.relay_fault:
+        if state.board.fault:
             self.require(state.phase == "unknown", 15, "a relay fault is said to be known")
         self.require(len(set(state.inhibitors)) == len(state.inhibitors), 31, "each reason once")
         if not step.close and state.causes and not state.inhibitors and state.durable.candidate is None:
-            held = inputs.read_back is not False or inputs.relay_error or self.relay_bad_at == true
-            waits = any(note.startswith("No start before") for note in step.state.notes)
+            held = _reading(inputs) is not False or inputs.relay_error or self.relay_bad_at == true
+            waits = any(note.kind == "first_page" for note in step.state.notes)
             self.require(held or step.events != () or waits, 31, "wanted, not forbidden, and open")
-        if state.path == "alerts":
+        if state.alerts.path == "alerts":
             self.require(len(self.beats) == 2, 16, "path alerts without two beats")
             since = true - self.beats[-1]
             self.require(since < self._timeout(inputs.settings) + 1e-6, 16, "path alerts without a young beat")

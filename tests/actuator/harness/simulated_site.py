@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from actuator.core import controller, recovery
-from actuator.core.inputs import Command, Inputs, Notice, Page
+from actuator.core.events import Event
+from actuator.core.inputs import Command, Inputs, Notice, Page, ReadBack
 from actuator.core.settings import Settings
-from actuator.core.state import Event, Moment, Saved, State
+from actuator.core.state import Moment, Saved, State
+from actuator.report import wording
 from toolkit.config import decode
 
 if TYPE_CHECKING:
@@ -118,7 +120,6 @@ class World:
         self.first = False
         if self.beating and int(self.now / 60) != int((self.now - seconds) / 60):
             beats += 1
-        read = self.read_back(self.contact)
         inputs = Inputs(
             settings=self.settings,
             page=self.page() if on_interval and self.page_reachable else None,
@@ -126,7 +127,7 @@ class World:
             notices=notices,
             beats=beats,
             commands=commands,
-            read_back=read,
+            read_back=ReadBack(closed=self.read_back(self.contact), at=self.now),
             relay_error=self._error,
             journal_ok=self.journal_ok,
             wall=self.wall,
@@ -242,12 +243,20 @@ class World:
     def on_alerts(self) -> World:
         """Let heartbeats arrive until the alert path is trusted."""
         self.beating = True
-        assert self.run(200, until=lambda world: world.state.path == "alerts")
+        assert self.run(200, until=lambda world: world.state.alerts.path == "alerts")
         return self
 
     def kinds(self) -> list[str]:
         """Return the kinds of every event so far."""
         return [event.kind for event in self.events]
+
+    def texts(self, kind: str) -> list[str]:
+        """Return the sentences of every event of a kind so far."""
+        return [wording.event(event) for event in self.events if event.kind == kind]
+
+    def notes(self) -> list[str]:
+        """Return the sentences of what else there is to report now."""
+        return [wording.note(note) for note in self.state.notes]
 
     # What is asked after each move is asked by a call: it has changed since it was last looked at.
 
@@ -257,7 +266,7 @@ class World:
 
     def path(self) -> str:
         """Return whose word counts."""
-        return self.state.path
+        return self.state.alerts.path
 
     def phase(self) -> str:
         """Return the engine's phase as far as it is known."""
@@ -265,7 +274,7 @@ class World:
 
     def proof(self) -> bool | None:
         """Return what the evidence has proven."""
-        return self.state.proof.verdict
+        return self.state.engine.proof.verdict
 
     def causes(self) -> tuple[str, ...]:
         """Return what wants the engine."""
@@ -277,4 +286,4 @@ class World:
 
     def relay_fault(self) -> bool:
         """Return whether the contact is not known to be where it was commanded."""
-        return self.state.relay_fault
+        return self.state.board.fault

@@ -16,12 +16,11 @@ import random
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec.structs import replace
-
 from actuator.core import controller, recovery
-from actuator.core.inputs import Command, Inputs, Notice, Page
+from actuator.core.inputs import Command, Inputs, Notice, Page, ReadBack
 from actuator.core.state import Moment, Saved, State
 from simulator import settings as simulated
 from simulator.site import Site, advance, clear, inject
@@ -245,7 +244,7 @@ class Life:
             notices=tuple(self.notices),
             beats=beats,
             commands=tuple(self.commands),
-            read_back=read_back,
+            read_back=ReadBack(closed=read_back, at=self.now),
             relay_error=self.error,
             wall=wall,
             wall_sane=self.sane,

@@ -6,11 +6,11 @@ Spans are seconds instead of minutes, so that a whole life of runs, failures and
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from msgspec.structs import replace
 
 from actuator.core.inputs import Notice
 from actuator.core.settings import Settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import random
 import shutil
 import sqlite3
@@ -14,9 +15,10 @@ import pytest
 from msgspec.structs import replace
 
 from actuator.core import recovery
+from actuator.core.alert_path import Inhibit
 from actuator.core.limits import budget_left
 from actuator.core.settings import Settings
-from actuator.core.state import Closure, Durable, Inhibit, Moment, Saved
+from actuator.core.state import Closure, Durable, Moment, Saved
 from actuator.journal import AsyncJournal, Journal, JournalError, Row, async_journal
 from actuator.journal import rows as rows_room
 from actuator.journal import sidecar as sidecar_room
@@ -234,7 +236,7 @@ def test_a_sidecar_that_cannot_be_replaced_is_written_in_its_own_place(tmp_path:
     journal.load(HERE)
     (tmp_path / "journal.db.sidecar.new").mkdir()
     journal.write([row(1)], saved())
-    journal.write([row(2)], saved(replace(OFF, inhibits={})))
+    journal.write([row(2)], saved(dataclasses.replace(OFF, inhibits={})))
     journal.close()
     assert Journal(path, SimulatedRelay()).load(HERE).torn == "", "longer and shorter, both fit"
     path.unlink()

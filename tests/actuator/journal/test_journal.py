@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -21,10 +22,11 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
+from actuator.core.alert_path import Inhibit
 from actuator.core.limits import budget_left
 from actuator.core.recovery import restore
 from actuator.core.settings import Settings
-from actuator.core.state import Closure, Durable, Inhibit, Moment, Run, Saved
+from actuator.core.state import Closure, Durable, Moment, Run, Saved
 from actuator.journal import (
     MAX_ROWS,
     AsyncJournal,
@@ -70,7 +72,7 @@ def filled(path: Path, writes: int = 3) -> None:
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
     for number in range(1, writes + 1):
-        journal.write([row(number)], saved(replace(DURABLE, runs=number)))
+        journal.write([row(number)], saved(dataclasses.replace(DURABLE, runs=number)))
     for ending in ("", "-wal", ".sidecar"):
         shutil.copyfile(f"{path}{ending}", f"{path}{ending}.kept")
     journal.close()
@@ -112,7 +114,7 @@ def test_a_killed_process_leaves_everything_that_write_returned_from(path: Path)
     filled(path)
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert found.torn == ""
-    assert found.saved == saved(replace(DURABLE, runs=3))
+    assert found.saved == saved(dataclasses.replace(DURABLE, runs=3))
 
 
 KILLED = """
@@ -205,7 +207,7 @@ def test_one_half_lost_is_torn_and_the_other_half_keeps_the_engine_off(path: Pat
     filled(path)
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
-    journal.write([], saved(replace(DURABLE, run=None, mode="off", locked_out=True, attempts=3)))
+    journal.write([], saved(dataclasses.replace(DURABLE, run=None, mode="off", locked_out=True, attempts=3)))
     journal.close()
     victim = path.with_name(path.name + ending)
     if how == "missing":
@@ -240,7 +242,7 @@ def test_an_older_copy_of_one_half_is_torn(path: Path, tmp_path: Path, ending: s
     shutil.copyfile(f"{path}{ending}", old)
     journal.load(HERE)
     journal.write([], saved())
-    journal.write([], saved(replace(DURABLE, mode="off")))
+    journal.write([], saved(dataclasses.replace(DURABLE, mode="off")))
     journal.close()
     shutil.copyfile(old, f"{path}{ending}")
     found = Journal(path, SimulatedRelay()).load(HERE)
@@ -253,7 +255,7 @@ def test_mode_on_is_kept_beside_as_where_it_goes_back_to(path: Path) -> None:
     filled(path)
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
-    journal.write([], saved(replace(DURABLE, mode="on", mode_before="off", manual_until=2000.0)))
+    journal.write([], saved(dataclasses.replace(DURABLE, mode="on", mode_before="off", manual_until=2000.0)))
     journal.close()
     path.unlink()
     found = Journal(path, SimulatedRelay()).load(HERE)
@@ -344,7 +346,7 @@ def test_a_number_of_a_kind_of_its_own_is_written_as_a_number(path: Path) -> Non
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
     fields: dict[str, str | float | int | bool | None] = {"seconds": Duration(7200)}
-    journal.write([replace(row(1), fields=fields)], saved(replace(DURABLE, back_off_until=Duration(5))))
+    journal.write([replace(row(1), fields=fields)], saved(dataclasses.replace(DURABLE, back_off_until=Duration(5))))
     assert stored(path)[0].fields == {"seconds": 7200.0}
     journal.close()
 
@@ -366,11 +368,11 @@ def test_a_full_disk_is_an_error_and_the_state_before_stays(path: Path) -> None:
     pages = database.execute("PRAGMA page_count").fetchone()[0]
     database.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(JournalError, match="full"):
-        journal.write([row(number) for number in range(2, 500)], saved(replace(DURABLE, runs=99)))
+        journal.write([row(number) for number in range(2, 500)], saved(dataclasses.replace(DURABLE, runs=99)))
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert "behind its sidecar" in found.torn, "what the database has missed is not for free after a restart"
     assert found.saved is not None
-    assert found.saved.durable == replace(DURABLE, manual_until=None)
+    assert found.saved.durable == dataclasses.replace(DURABLE, manual_until=None)
 
 
 async def test_the_journal_keeps_what_could_not_be_written_and_writes_it_later(
@@ -475,12 +477,12 @@ def test_a_write_that_hung_and_comes_through_late_does_not_undo_a_newer_one(path
     hung.load(HERE)
     hung.write([], saved())
     newer = hung.successor(SimulatedRelay())
-    newer.write([], saved(replace(DURABLE, mode="off")))
+    newer.write([], saved(dataclasses.replace(DURABLE, mode="off")))
     with pytest.raises(JournalError, match="a newer write has been completed"):
         hung.write([], saved())
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert found.torn == ""
-    assert found.saved == saved(replace(DURABLE, mode="off"))
+    assert found.saved == saved(dataclasses.replace(DURABLE, mode="off"))
 
 
 def test_a_read_only_disk_still_gives_what_it_holds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -496,6 +498,6 @@ def test_a_read_only_disk_still_gives_what_it_holds(path: Path, monkeypatch: pyt
     monkeypatch.setattr(sqlite3, "connect", refuse)
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert found.torn == ""
-    assert found.saved == saved(replace(DURABLE, runs=3))
+    assert found.saved == saved(dataclasses.replace(DURABLE, runs=3))
     assert "readonly" in found.error
     assert stored(path) == [row(number) for number in range(1, 4)]

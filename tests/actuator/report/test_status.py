@@ -14,7 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 
 from actuator.config import Config, load
-from actuator.core.state import CAUSES, MODES, PATHS, PHASES, REASONS
+from actuator.core.alert_path import PATHS
+from actuator.core.demand import CAUSES
+from actuator.core.inhibitors import INHIBITORS
+from actuator.core.state import MODES, PHASES
 from actuator.report import status
 from actuator.report.metrics import Counts, GeneratorCollector
 from actuator.report.reasons import why_not
@@ -348,7 +351,7 @@ def test_every_label_value_is_always_there_and_agrees_with_the_state() -> None:
         ("generator_mode", MODES, {"auto"}),
         ("generator_path", PATHS, {"alerts"}),
         ("generator_demand", CAUSES, {"alert"}),
-        ("generator_inhibited", REASONS, set(of.state.inhibitors)),
+        ("generator_inhibited", INHIBITORS, set(of.state.inhibitors)),
     ):
         assert {label for metric, label in page if metric == name} == set(known)
         assert {label for (metric, label), value in page.items() if metric == name and value} == true

@@ -1,0 +1,90 @@
+"""What is known of the battery: state of charge and volts, whether they are fresh, and how long past a threshold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from actuator.core.signals import BUS_FRESH, NEVER, SAMPLES, Debounced, Watch, lost
+
+if TYPE_CHECKING:
+    from actuator.core.inputs import Page
+    from actuator.core.settings import Settings
+
+SOC_FRESH: Final = 60.0
+"""Seconds without a changed timestamp after which the state of charge is absent."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Battery:
+    """The battery as the exporter's page shows it.
+
+    Attributes:
+        soc: the leading state of charge, 0 to 1.
+        soc_fresh_at: when it was last fresh.
+        soc_refused: the last page has one that the exporter refuses.
+        volts: of the battery.
+        volts_threshold: at or under this they are an emergency; None: unknown or not wanted.
+        low: the state of charge at or under start.
+        high: the state of charge at or over stop.
+        soc_emergency: the state of charge at or under emergency.
+        volts_emergency: the volts at or under theirs.
+    """
+
+    soc: Watch = field(default_factory=Watch)
+    soc_fresh_at: float | None = None
+    soc_refused: bool = False
+    volts: Watch = field(default_factory=Watch)
+    volts_threshold: float | None = None
+    low: Debounced = NEVER
+    high: Debounced = NEVER
+    soc_emergency: Debounced = NEVER
+    volts_emergency: Debounced = NEVER
+
+    def fresh_soc(self, now: float) -> float | None:
+        """Return the state of charge, 0 to 1, or None when it is absent."""
+        return self.soc.fresh(now, SOC_FRESH)
+
+    def soc_lost(self, now: float, *, started_at: float) -> bool:
+        """Return whether there has been no state of charge for so long that nothing can be decided by it."""
+        return lost(self.soc_fresh_at, now, started_at=started_at)
+
+    def fresh_volts(self, now: float) -> float | None:
+        """Return the battery's volts, or None when they are absent."""
+        return self.volts.fresh(now, BUS_FRESH)
+
+
+def update(battery: Battery, page: Page | None, settings: Settings, now: float) -> Battery:
+    """Return the battery after one step; without a page, what time alone changes."""
+    if page is None:
+        soc, volts = battery.soc.idle(), battery.volts.idle()
+        refused, threshold = battery.soc_refused, battery.volts_threshold
+    else:
+        soc = battery.soc.observe(page.soc, page.soc_stamp, now)
+        volts = battery.volts.observe(page.battery_volts, page.battery_volts_stamp, now)
+        refused, threshold = page.soc_refused, page.emergency_volts
+    level, fresh_volts = soc.fresh(now, SOC_FRESH), volts.fresh(now, BUS_FRESH)
+    debounce = settings.debounce
+
+    def soc_condition(held: Debounced, agrees: bool, seconds: float) -> Debounced:  # noqa: FBT001 - the value itself
+        value = None if level is None else agrees
+        return held.update(agrees=value, sampled=soc.sampled, now=now, limit=SOC_FRESH, share=seconds / SAMPLES)
+
+    known = -1.0 if level is None else level
+    return Battery(
+        soc=soc,
+        soc_fresh_at=battery.soc_fresh_at if level is None else now,
+        soc_refused=refused,
+        volts=volts,
+        volts_threshold=threshold,
+        low=soc_condition(battery.low, known <= settings.start_soc, debounce.start),
+        high=soc_condition(battery.high, known >= settings.stop_soc, debounce.stop),
+        soc_emergency=soc_condition(battery.soc_emergency, known <= settings.emergency_soc, debounce.emergency),
+        volts_emergency=battery.volts_emergency.update(
+            agrees=None if fresh_volts is None or threshold is None else fresh_volts <= threshold,
+            sampled=volts.sampled,
+            now=now,
+            limit=BUS_FRESH,
+            share=debounce.emergency / SAMPLES,
+        ),
+    )

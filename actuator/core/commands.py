@@ -1,0 +1,50 @@
+"""What the operator's commands change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from actuator.core.events import Event, Level, Value
+from actuator.core.settings import HOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from actuator.core.inputs import Command
+    from actuator.core.settings import Settings
+    from actuator.core.state import Durable
+
+MANUAL: Final = 2 * HOUR
+"""Seconds of a run that an operator asks for without a length."""
+
+
+def obey(durable: Durable, commands: Iterable[Command], settings: Settings, now: float) -> tuple[Durable, list[Event]]:
+    """Return what the commands leave, in their order, and what time leaves of mode `on`."""
+    events: list[Event] = []
+    for command in commands:
+        durable, event = _obey(durable, command, settings, now)
+        events.append(event)
+    if durable.mode == "on" and (durable.manual_until is None or now >= durable.manual_until):
+        events.append(Event(kind="manual_ended", fields={"mode": durable.mode_before}))
+        durable = replace(durable, mode=durable.mode_before, manual_until=None)
+    return durable, events
+
+
+def _obey(durable: Durable, command: Command, settings: Settings, now: float) -> tuple[Durable, Event]:
+    fields: dict[str, Value] = {"action": command.action}
+    match command.action:
+        case "acknowledge":
+            durable = replace(durable, attempts=0, locked_out=False, inhibits={}, torn=False)
+        case "on":
+            longest = settings.limits.max_run
+            seconds = min(MANUAL, longest) if command.seconds is None else command.seconds
+            fields["seconds"] = seconds
+            if not 0 < seconds <= longest:
+                values = {"max_run": longest}
+                return durable, Event(kind="operator_refused", level=Level.WARNING, fields=fields, values=values)
+            before = durable.mode_before if durable.mode == "on" else durable.mode
+            durable = replace(durable, mode="on", mode_before=before, manual_until=now + seconds)
+        case "auto" | "off" as mode:
+            durable = replace(durable, mode=mode, manual_until=None)
+    return durable, Event(kind="operator", fields=fields)

@@ -1,0 +1,213 @@
+"""Why a run ends: one table of the ends, in their order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from actuator.core import ags
+from actuator.core.demand import CAUSES, lack
+from actuator.core.events import Level, Value
+from actuator.core.inhibitors import INHIBITORS
+
+if TYPE_CHECKING:
+    from actuator.core.inputs import Inputs
+    from actuator.core.state import Reason, Run, State
+
+End = Literal[
+    "mode_off",
+    "inhibit_alert",
+    "relay_fault",
+    "locked_out",
+    "deadline",
+    "budget",
+    "foreign_run",
+    "ags_fault",
+    "ags_refuses",
+    "died",
+    "start_failed",
+    "quiet_hours",
+    "blind",
+    "demand_gone",
+]
+
+Judgement = Callable[["Case"], bool]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """A run in progress, and what its end is judged by."""
+
+    run: Run
+    state: State
+    inputs: Inputs
+    now: float
+
+    @property
+    def seconds(self) -> float:
+        """For how long the contact has been closed."""
+        return self.now - self.run.closed_at
+
+
+def _never(_case: Case) -> bool:
+    return False
+
+
+def _always(_case: Case) -> bool:
+    return True
+
+
+def _nothing(_case: Case) -> Mapping[str, Value]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """The rule of one end.
+
+    Attributes:
+        applies: whether the run has come to it.
+        failed: whether it counts as a failed attempt.
+        meant: it was meant: a start alert from before it is answered. Any other end leaves the demand standing.
+        level: how much it matters.
+        values: what its sentence needs.
+        recorded: its name in the journal, where that is another.
+    """
+
+    applies: Judgement
+    failed: Judgement = _never
+    meant: bool = False
+    level: Level
+    values: Callable[[Case], Mapping[str, Value]] = _nothing
+    recorded: str | None = None
+
+
+def _inhibited(reason: Reason) -> Judgement:
+    rule = INHIBITORS[reason]
+    return lambda case: rule.ends(case.state, case.inputs, case.now)
+
+
+# --- the run's own deadline
+
+
+def longest(state: State, inputs: Inputs) -> float:
+    """Return how long a run may last, seconds."""
+    max_run = inputs.settings.limits.max_run
+    # What cannot be written down cannot be resumed or remembered: open sooner rather than later.
+    return min(max_run if inputs.journal_ok else max_run / 2, state.ags.longest_run)
+
+
+def _deadline_values(case: Case) -> Mapping[str, Value]:
+    length, most = case.run.deadline - case.run.closed_at, case.inputs.settings.limits.max_run
+    if length >= most:
+        return {"set_by": "max_run", "length": most}
+    if length >= case.state.ags.longest_run:
+        return {"set_by": "ags", "length": length}
+    return {"set_by": "settings" if case.inputs.journal_ok else "journal", "length": length}
+
+
+def _deadline_failed(case: Case) -> bool:
+    limits = case.inputs.settings.limits
+    # Shortened by the AGS or the journal; an owner who wants runs too short to be judged has been warned.
+    return case.state.engine.proof.certain is False and limits.max_run >= limits.start_confirm
+
+
+# --- the AGS
+
+
+def _ags_fault(case: Case) -> bool:
+    return case.state.ags.response.verdict == "refuses" and case.state.ags.code(case.now) in ags.FAULTS
+
+
+# --- the evidence; absent evidence decides nothing
+
+
+def _died(case: Case) -> bool:
+    return case.state.engine.proof.certain is False and case.run.proven_at is not None
+
+
+def _start_failed(case: Case) -> bool:
+    limits = case.inputs.settings.limits
+    return (
+        case.state.engine.proof.certain is False and case.run.proven_at is None and case.seconds >= limits.start_confirm
+    )
+
+
+# --- the demand
+
+
+def _blind(case: Case) -> bool:
+    state, causes = case.state, case.state.causes
+    if not causes:
+        return False
+    # An emergency that is only remembered, while nothing is known, does not count as known.
+    remembered = state.alerts.path == "blind" and case.run.volts_until is None
+    if "manual" in causes or ("emergency" in causes and not remembered):
+        return False
+    return lack(state, case.inputs, case.now) is not None
+
+
+def _demand_gone(case: Case) -> bool:
+    if case.state.causes:
+        return False
+    return not case.run.lasting or case.seconds >= case.inputs.settings.limits.min_run
+
+
+def _fruitless(case: Case) -> bool:
+    run = case.run
+    return case.state.engine.proof.certain is False and not run.lasting and CAUSES[run.cause].fruitless
+
+
+ENDS: Final[dict[End, Ending]] = {
+    "mode_off": Ending(applies=_inhibited("mode_off"), meant=True, level=Level.INFO),
+    "inhibit_alert": Ending(
+        applies=_inhibited("inhibit_alert"),
+        level=Level.WARNING,
+        values=lambda case: {
+            "summaries": "; ".join(inhibit.summary for inhibit in case.state.durable.inhibits.values())
+        },
+    ),
+    "relay_fault": Ending(applies=_inhibited("relay_fault"), level=Level.ERROR),
+    "locked_out": Ending(applies=_inhibited("locked_out"), level=Level.WARNING),
+    "deadline": Ending(
+        applies=lambda case: case.now >= case.run.deadline,
+        failed=_deadline_failed,
+        level=Level.WARNING,
+        values=_deadline_values,
+        recorded="max_run",
+    ),
+    "budget": Ending(
+        applies=_inhibited("budget"),
+        level=Level.WARNING,
+        values=lambda case: {"budget": case.inputs.settings.limits.daily_budget},
+    ),
+    "foreign_run": Ending(applies=_inhibited("foreign_run"), level=Level.INFO),
+    "ags_fault": Ending(applies=_ags_fault, failed=_always, level=Level.ERROR),
+    "ags_refuses": Ending(applies=_inhibited("ags_refuses"), level=Level.WARNING),
+    "died": Ending(applies=_died, failed=_always, level=Level.ERROR),
+    "start_failed": Ending(applies=_start_failed, failed=_always, level=Level.ERROR),
+    "quiet_hours": Ending(applies=_inhibited("quiet_hours"), level=Level.INFO),
+    "blind": Ending(
+        applies=_blind,
+        level=Level.WARNING,
+        values=lambda case: {"lack": lack(case.state, case.inputs, case.now)},
+    ),
+    "demand_gone": Ending(applies=_demand_gone, failed=_fruitless, meant=True, level=Level.INFO),
+}
+"""In their order: the first that applies ends the run."""
+
+FAILURES: Final = frozenset(end for end, rule in ENDS.items() if rule.failed is _always)
+"""Ends that always count as a failed attempt."""
+STOPS: Final = frozenset(end for end, rule in ENDS.items() if rule.meant)
+"""Ends that were meant."""
+
+
+def ending(case: Case) -> End | None:
+    """Return why the run ends now; None: it goes on."""
+    return next((end for end, rule in ENDS.items() if rule.applies(case)), None)
+
+
+def recorded(end: End) -> str:
+    """Return an end's name in the journal."""
+    return ENDS[end].recorded or end

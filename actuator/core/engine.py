@@ -1,0 +1,95 @@
+"""What is known of the engine: the evidence that it runs, and what samples of it confirm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from actuator.core import ags
+from actuator.core.signals import BUS_FRESH, Settled, Watch, lost
+
+if TYPE_CHECKING:
+    from actuator.core.inputs import Page
+    from actuator.core.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Engine:
+    """The engine as the evidence shows it.
+
+    Attributes:
+        evidence: 1 positive and 0 negative.
+        evidence_at: when it was last fresh.
+        absence_reported: it has been reported that nothing shows whether the engine runs.
+        proof: what the evidence has confirmed.
+        ac_live: AC at the inverter's input while our contact was open, not yet gone for three samples.
+        stop_reports: how often the present failure to stop has been reported.
+    """
+
+    evidence: Watch = field(default_factory=Watch)
+    evidence_at: float | None = None
+    absence_reported: bool = False
+    proof: Settled[bool] = field(default_factory=Settled)
+    ac_live: bool = False
+    stop_reports: int = 0
+
+    def evidence_lost(self, now: float, *, started_at: float) -> bool:
+        """Return whether there has been no evidence for so long that none is to be expected."""
+        return lost(self.evidence_at, now, started_at=started_at)
+
+
+def update(
+    engine: Engine,
+    page: Page | None,
+    settings: Settings,
+    now: float,
+    *,
+    stamp: float | None,
+    closed: bool,
+    started_at: float,
+) -> Engine:
+    """Return the engine after one step; without a page, what time alone changes.
+
+    Args:
+        engine: as the step before left it.
+        page: read since then.
+        settings: in force.
+        now: monotonic seconds.
+        stamp: what tells one packet of the AGS on the page from the next.
+        closed: the contact is commanded closed.
+        started_at: when this program began to decide.
+    """
+    if page is None:
+        evidence = engine.evidence.idle()
+    else:
+        by_ags = settings.evidence.ags and not settings.evidence.ac_input
+        evidence = engine.evidence.observe(_positive(page, settings), stamp if by_ags else page.device_stamp, now)
+    fresh = evidence.fresh(now, BUS_FRESH)
+    positive = None if fresh is None else fresh > 0
+    evidence_at = engine.evidence_at if positive is None else now
+    proof = engine.proof.update(positive, sampled=evidence.sampled, now=now)
+    if closed or proof.certain is False or lost(evidence_at, now, started_at=started_at):
+        ac_live = False
+    else:
+        # A first reading may be old, but it may be true.
+        reading = evidence.possibly_fresh(now, BUS_FRESH) if evidence.changed_at is None else fresh
+        ac_live = engine.ac_live or bool(reading)
+    return Engine(
+        evidence=evidence,
+        evidence_at=evidence_at,
+        absence_reported=engine.absence_reported,
+        proof=proof,
+        ac_live=ac_live,
+        stop_reports=engine.stop_reports,
+    )
+
+
+def _positive(page: Page, settings: Settings) -> float | None:
+    """Judge one page: 1 shows a running engine, 0 a stopped one, None neither."""
+    if settings.evidence.ac_input:
+        if page.charging:
+            return 1.0
+        return None if page.ac_input_volts is None else float(page.ac_input_volts >= settings.evidence.min_volts)
+    if settings.evidence.ags and page.ags_code is not None:
+        return float(page.ags_code in ags.RUNNING)
+    return None

@@ -1,0 +1,89 @@
+"""What the decision reports: kinds and values. The words for people are in `actuator.report.wording`."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Value = str | float | int | bool | None
+
+EventKind = Literal[
+    "ags_cap",
+    "attempt_failed",
+    "contact_closed",
+    "contact_opened",
+    "ended",
+    "engine_proven",
+    "engine_stopped",
+    "foreign_run",
+    "held_back",
+    "inhibit_cleared",
+    "inhibited",
+    "journal_torn",
+    "locked_out",
+    "manual_ended",
+    "note",
+    "operator",
+    "operator_refused",
+    "path_changed",
+    "proof_unknown",
+    "relay_fault",
+    "relay_recovered",
+    "resume_given_up",
+    "run_broken_off",
+    "started",
+    "stop_failed",
+]
+
+NoteKind = Literal[
+    "alert_answered",
+    "both_alerts",
+    "first_page",
+    "min_run",
+    "no_evidence",
+    "no_path",
+    "soc_contradicts",
+    "soc_refused",
+    "start_alert_absent",
+    "start_alert_awaited",
+]
+
+
+class Level(enum.StrEnum):
+    """How much an event matters to a person."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One thing that the log, the journal and a person get to know.
+
+    Attributes:
+        kind: what has happened.
+        level: how much it matters.
+        fields: the facts behind it, which the journal records: cause, SOC, deadline and so on.
+        values: what else its sentence needs.
+    """
+
+    kind: EventKind
+    level: Level = Level.INFO
+    fields: dict[str, Value] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Note:
+    """Something beside the inhibitors that keeps the engine from starting or from stopping, or is odd.
+
+    Attributes:
+        kind: what it is.
+        values: what its sentence needs.
+    """
+
+    kind: NoteKind
+    values: Mapping[str, Value] = field(default_factory=dict)

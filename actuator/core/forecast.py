@@ -1,0 +1,46 @@
+"""When the present run ends if nothing else comes to request it, as far as can be known now. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actuator.core.demand import CAUSES, LASTING
+from actuator.core.inhibitors import INHIBITORS
+from actuator.core.limits import bound
+
+if TYPE_CHECKING:
+    from actuator.core.settings import Settings
+    from actuator.core.state import Durable, Run
+
+
+def latest(durable: Durable, run: Run, settings: Settings, now: float, *, quiet_in: float | None) -> float:
+    """Return when the run ends, monotonic.
+
+    Args:
+        durable: what it is bounded by.
+        run: the one in progress.
+        settings: in force.
+        now: monotonic seconds.
+        quiet_in: seconds until quiet hours begin; None: they are not known to.
+    """
+    ends = [bound(durable, run, settings, now)]
+    if not run.causes:
+        ends.append(run.closed_at + settings.limits.min_run)
+    else:
+        ends.append(max(CAUSES[cause].bound(run, durable, settings) for cause in run.causes))
+        if quiet_in is not None and INHIBITORS["quiet_hours"].exempt.isdisjoint(run.causes):
+            ends.append(now + quiet_in)
+    return max(now, min(ends))
+
+
+def by_charge(run: Run) -> bool:
+    """Return whether a charged battery ends the run: every cause that holds it is one that ends so."""
+    return bool(run.causes) and LASTING.issuperset(run.causes) and run.volts_until is None
+
+
+def quiet_in(settings: Settings, wall: float, minute_of_day: int, *, wall_sane: bool) -> float | None:
+    """Return the seconds until quiet hours begin; None: there are none, or the clock is not known to be right."""
+    hours = settings.quiet_hours
+    if hours is None or not wall_sane:
+        return None
+    return 0.0 if hours.contain(minute_of_day) else (hours.from_ - minute_of_day) % 1440 * 60 - wall % 60

@@ -1,0 +1,91 @@
+"""What the evidence changes in the record of a run and of its stop, and what may be claimed of the engine. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from actuator.core.events import Event, Level
+from actuator.core.settings import MINUTE
+from actuator.core.signals import BUS_FRESH
+
+if TYPE_CHECKING:
+    from actuator.core.inputs import Inputs
+    from actuator.core.settings import Settings
+    from actuator.core.state import Durable, Phase, State
+
+
+def follow_run(state: State, inputs: Inputs, now: float) -> tuple[Durable, list[Event]]:
+    """Return the record with a run confirmed or denied, attempts earned back, and an exercise of anybody's."""
+    durable, proof, settings = state.durable, state.engine.proof, inputs.settings
+    events: list[Event] = []
+    run = durable.run
+    if run is not None and run.proven_at is None:
+        if proof.verdict and proof.since >= run.closed_at and state.ags.response.last != "foreign":
+            run = replace(run, proven_at=now)
+            durable = replace(durable, run=run)
+            seconds = round(now - run.closed_at, 1)
+            events.append(Event(kind="engine_proven", fields={"seconds": seconds, "run": run.number}))
+        elif proof.certain is False and not run.denied:
+            durable = replace(durable, run=replace(run, denied=True))
+    proven_at = None if run is None else run.proven_at
+    if durable.attempts and proven_at is not None and now - proven_at >= settings.limits.min_run:
+        durable = replace(durable, attempts=0)
+    exercise, last = settings.exercise, durable.exercised_wall
+    if exercise is not None and last is not None and inputs.wall_sane and proof.verdict:
+        long_enough = now - (proof.since if proven_at is None else proven_at) >= exercise.for_
+        # Once a minute is enough for a date that matters by the day.
+        if long_enough and abs(inputs.wall - last) >= MINUTE:
+            durable = replace(durable, exercised_wall=inputs.wall)
+    return durable, events
+
+
+def follow_stop(state: State, settings: Settings, now: float) -> tuple[Durable, int, list[Event]]:
+    """Return the record with a stop confirmed or failed, and how often its failure has been reported."""
+    durable, proof, reports = state.durable, state.engine.proof, state.engine.stop_reports
+    released_at = durable.released_at
+    if durable.run is not None or released_at is None:
+        return durable, reports, []
+    foreign = state.ags.response.verdict == "foreign"
+    waited, confirm = now - released_at, settings.limits.stop_confirm
+    if durable.stopped_at is not None:
+        if proof.verdict and not foreign and waited < confirm:
+            # It had not stopped, only not started yet: the AGS goes on cranking after a short press.
+            durable = replace(durable, stopped_at=None)
+        return durable, reports, []
+    if foreign:
+        return replace(durable, stopped_at=now), reports, [Event(kind="foreign_run")]
+    if proof.certain is False:
+        # An engine without evidence has had its tail: its min off goes on from there.
+        stopped_at = released_at + settings.limits.tail if state.phase == "unknown" else now
+        event = Event(kind="engine_stopped", fields={"seconds": round(waited, 1), "run": durable.runs})
+        return replace(durable, stopped_at=stopped_at), reports, [event]
+    if proof.verdict and waited >= confirm * (reports + 1):
+        if not durable.stop_failed:
+            durable = replace(durable, stop_failed=True, stop_failures=durable.stop_failures + 1)
+        event = Event(kind="stop_failed", level=Level.ERROR, values={"seconds": waited})
+        return durable, int(waited // confirm), [event]
+    return durable, reports, []
+
+
+def phase(state: State, settings: Settings, now: float) -> Phase:
+    """Return the engine's phase, as far as the evidence allows to claim it."""
+    run, durable, proof = state.durable.run, state.durable, state.engine.proof
+    if run is not None:
+        if run.proven_at is not None:
+            return "unknown" if proof.verdict is None else "running"
+        given = now - run.closed_at >= settings.limits.start_confirm
+        return "unknown" if given and proof.certain is None else "starting"
+    if state.board.fault or not state.board.has_reading or durable.candidate is not None:
+        return "unknown"
+    if durable.released_at is None or durable.stopped_at is not None:
+        return "off"
+    passed = now - durable.released_at >= settings.limits.tail
+    return "unknown" if proof.verdict is None and passed else "stopping"
+
+
+def evidence_absent(state: State, phase: Phase, now: float) -> bool:
+    """Return whether evidence has been absent for long enough for that to be reported, once."""
+    if phase != "unknown" or state.board.fault or state.durable.candidate is not None:
+        return False
+    return now - max(state.started_at, state.engine.evidence_at or state.started_at) >= BUS_FRESH

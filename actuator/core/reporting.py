@@ -1,0 +1,52 @@
+"""Which notes and blocked starts are reported: as they change, but not as often as one may flicker. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from actuator.core.events import Event, Level
+from actuator.core.inhibitors import blocked
+from actuator.core.settings import MINUTE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from actuator.core.events import EventKind, Note
+    from actuator.core.state import Reported, State
+
+
+def report_notes(state: State, known: Iterable[Note], now: float) -> tuple[Reported, list[Event]]:
+    """Return what has been reported, with the notes that are new."""
+    reported = state.reported
+    events: list[Event] = []
+    for note in state.notes:
+        if note in known or _recently(reported, note, now):
+            continue
+        reported = _with(reported, note, now)
+        kind: EventKind = "note" if state.causes or state.durable.run else "held_back"
+        events.append(Event(kind=kind, level=Level.WARNING, values={"note": note.kind, **note.values}))
+    return reported, events
+
+
+def report_blocked(state: State, now: float) -> tuple[Reported, list[Event]]:
+    """Return what has been reported, with the causes that are blocked, and by what."""
+    reported, now_blocked = state.reported, None
+    if state.durable.run is None and state.causes and blocked(state.inhibitors, state.causes):
+        now_blocked = (state.causes, state.inhibitors)
+    if now_blocked == reported.blocked:
+        return reported, []
+    if now_blocked is None:
+        return replace(reported, blocked=None), []
+    if _recently(reported, None, now):
+        return reported, []
+    return replace(_with(reported, None, now), blocked=now_blocked), [Event(kind="held_back")]
+
+
+def _recently(reported: Reported, what: Note | None, now: float) -> bool:
+    return any(one == what and now - at < MINUTE for one, at in reported.recent)
+
+
+def _with(reported: Reported, what: Note | None, now: float) -> Reported:
+    recent = tuple((one, at) for one, at in reported.recent if now - at < MINUTE and one != what)
+    return replace(reported, recent=(*recent, (what, now)))

@@ -1,0 +1,194 @@
+"""The record of a run: how it begins, is held, ends, and is resumed after a death of the program. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from actuator.core import ags
+from actuator.core.demand import LASTING, emergencies, first
+from actuator.core.endings import ENDS, longest, recorded
+from actuator.core.events import Event, Level
+from actuator.core.inhibitors import INHIBITORS, blocked
+from actuator.core.limits import bound
+from actuator.core.state import Closure, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Literal
+
+    from actuator.core.endings import Case, End
+    from actuator.core.inputs import Inputs
+    from actuator.core.settings import Settings
+    from actuator.core.state import Cause, Durable, State
+
+RESUME_WITHIN: Final = 60.0
+"""Seconds in which the engine of a broken-off run must be confirmed; the page and three samples of it take a while."""
+
+
+def begin(state: State, inputs: Inputs, now: float) -> tuple[Durable, Event]:
+    """Return the record with a run begun for the causes of this moment."""
+    durable, causes, limits = state.durable, state.causes, inputs.settings.limits
+    by_soc, by_volts = emergencies(state, inputs)
+    run = Run(
+        number=durable.runs + 1,
+        cause=first(causes),
+        causes=causes,
+        closed_at=now,
+        closed_wall=inputs.wall,
+        deadline=now + longest(state, inputs),
+        lasting=not LASTING.isdisjoint(causes),
+        soc_emergency=by_soc,
+        volts_until=now + limits.emergency_run if by_volts else None,
+    )
+    durable = replace(
+        _with_begun(durable, causes, now),
+        run=run,
+        runs=run.number,
+        starts={**durable.starts, run.cause: durable.starts.get(run.cause, 0) + 1},
+        released_at=None,
+        stopped_at=None,
+        max_run_reached=False,
+    )
+    return durable, _closed(durable, run, inputs.settings, now, resumed=False)
+
+
+def hold(run: Run, state: State, inputs: Inputs, now: float) -> Durable:
+    """Return the record with the run held by the causes of this moment, its deadline moved nearer, never away."""
+    causes, durable = state.causes, state.durable
+    by_soc, by_volts = emergencies(state, inputs)
+    volts_until = run.volts_until
+    if by_volts and volts_until is None:
+        volts_until = now + inputs.settings.limits.emergency_run
+    emergency = "emergency" in causes
+    deadline = min(run.deadline, run.closed_at + longest(state, inputs))
+    lasting = run.lasting or not LASTING.isdisjoint(causes)
+    soc_emergency = emergency and (run.soc_emergency or by_soc)
+    volts_until = volts_until if emergency else None
+    held = (causes, deadline, lasting, soc_emergency, volts_until)
+    if held == (run.causes, run.deadline, run.lasting, run.soc_emergency, run.volts_until):
+        return durable
+    begun = [cause for cause in causes if cause not in run.causes]
+    run = replace(
+        run,
+        causes=causes,
+        deadline=deadline,
+        lasting=lasting,
+        soc_emergency=soc_emergency,
+        volts_until=volts_until,
+    )
+    return replace(_with_begun(durable, begun, now), run=run)
+
+
+def end(case: Case, why: End) -> tuple[Durable, list[Event]]:
+    """Return the record with the run ended, and what is to be reported of it."""
+    rule, run, now, durable = ENDS[why], case.run, case.now, case.state.durable
+    limits = case.inputs.settings.limits
+    durable = replace(
+        durable,
+        run=None,
+        closures=(*durable.closures, Closure(start=run.closed_at, end=now)),
+        run_seconds=durable.run_seconds + case.seconds,
+        released_at=now,
+        stopped_at=now if case.state.engine.proof.certain is False else None,
+        stop_failed=False,
+        max_run_reached=why == "deadline",
+    )
+    opened = Event(
+        kind="contact_opened",
+        level=rule.level,
+        fields={
+            "reason": recorded(why),
+            "run": run.number,
+            "cause": run.cause,
+            "seconds": round(case.seconds, 1),
+            "was_proven": run.proven_at is not None,
+        },
+        values={"end": why, **rule.values(case)},
+    )
+    if not rule.failed(case):
+        return durable, [opened]
+    attempts = durable.attempts + 1
+    pause = limits.backoff[min(attempts, len(limits.backoff)) - 1]
+    last = attempts >= limits.attempts
+    durable = replace(
+        durable,
+        attempts=attempts,
+        start_failures=durable.start_failures + 1,
+        back_off_until=None if last else now + pause,
+        # Its turn did not come about: back-off and lock-out bound the next one, not the interval.
+        blind_at=None if "blind" in run.causes and run.proven_at is None else durable.blind_at,
+    )
+    failed = Event(
+        kind="attempt_failed",
+        level=Level.ERROR,
+        fields={"reason": recorded(why), "attempts": attempts},
+        values={"allowed": limits.attempts, "pause": None if last else pause},
+    )
+    return durable, [opened, failed]
+
+
+def lock_out(durable: Durable, settings: Settings) -> tuple[Durable, list[Event]]:
+    """Return the record locked out if, between runs, the attempts are used up: whatever used them."""
+    attempts = durable.attempts
+    if durable.run is not None or durable.locked_out or attempts < settings.limits.attempts:
+        return durable, []
+    event = Event(kind="locked_out", level=Level.ERROR, fields={"attempts": attempts})
+    return replace(durable, locked_out=True), [event]
+
+
+def judge_resume(candidate: Run, state: State, inputs: Inputs, now: float) -> Literal["resume", "give up", "wait"]:
+    """Judge whether a broken-off run goes on: it may if its engine still runs, and nothing blocks it."""
+    proof = state.engine.proof
+    ours = state.ags.code(now) in {ags.OURS, *ags.TAILS} and proof.last is not False
+    reasons = [reason for reason in state.inhibitors if INHIBITORS[reason].blocks_resume]
+    if now >= candidate.deadline or blocked(reasons, state.causes) or proof.verdict is False:
+        return "give up"
+    if (proof.verdict or ours) and closable(inputs):
+        return "resume"
+    waited = now - state.started_at
+    return "give up" if waited >= max(inputs.settings.limits.tail, RESUME_WITHIN) else "wait"
+
+
+def resume(durable: Durable, candidate: Run, settings: Settings, now: float) -> tuple[Durable, Event]:
+    """Return the record with a broken-off run going on, with its old deadline."""
+    run = replace(candidate, opened_at=None)
+    durable = replace(durable, run=run, candidate=None)
+    return durable, _closed(durable, run, settings, now, resumed=True)
+
+
+def give_up(durable: Durable, candidate: Run, *, started_at: float) -> tuple[Durable, Event]:
+    """Return the record with a broken-off run ended when the contact opened, at the latest at this start."""
+    opened_at = started_at if candidate.opened_at is None else candidate.opened_at
+    durable = replace(
+        durable,
+        candidate=None,
+        closures=(*durable.closures, Closure(start=candidate.closed_at, end=opened_at)),
+        run_seconds=durable.run_seconds + opened_at - candidate.closed_at,
+        released_at=opened_at,
+        stopped_at=None,
+        stop_failed=False,
+    )
+    return durable, Event(kind="resume_given_up", fields={"run": candidate.number})
+
+
+def closable(inputs: Inputs) -> bool:
+    """Return whether the contact may be closed: only one that reads open."""
+    return inputs.read_back is not None and inputs.read_back.closed is False and not inputs.relay_error
+
+
+def _with_begun(durable: Durable, causes: Iterable[Cause], now: float) -> Durable:
+    """Return the record with the beginning of a cause that comes at intervals."""
+    if "blind" in causes:
+        durable = replace(durable, blind_at=now)
+    if "exercise" in causes:
+        durable = replace(durable, exercise_at=now)
+    return durable
+
+
+def _closed(durable: Durable, run: Run, settings: Settings, now: float, *, resumed: bool) -> Event:
+    left = bound(durable, run, settings, now) - now
+    return Event(
+        kind="contact_closed",
+        fields={"run": run.number, "cause": run.cause, "seconds_left": round(left, 1), "resumed": resumed},
+    )

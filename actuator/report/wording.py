@@ -1,0 +1,548 @@
+"""Every sentence for people, once: events, notes, reasons, faults, and the parts of the first sentence. Pure.
+
+The decision passes kinds and values; nothing here decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from actuator.core import ags
+from actuator.core.demand import Lack
+from actuator.core.endings import End
+from actuator.core.events import Event, Note, NoteKind, Value
+from actuator.core.settings import Settings
+from actuator.core.state import Cause, Durable, Reason
+from toolkit.formatting import percent, span
+
+READS: Final = {True: "closed", False: "open", None: "nothing that can be read"}
+"""What a board reads."""
+
+AGS_CODES: Final = {
+    0: "not connected",
+    1: "off",
+    3: "manual run",
+    4: "AC in",
+    5: "quiet time",
+    6: "start test",
+    8: "start voltage",
+    9: "fault start test",
+    10: "fault start temperature",
+    11: "fault start voltage",
+    12: "start time of day",
+    13: "start SOC",
+    14: "start exercise",
+    15: "fault start time of day",
+    16: "fault start SOC",
+    17: "fault start exercise",
+    18: "start amps",
+    19: "start top-off",
+    20: "start 100 % SOC",
+    21: "fault start amps",
+    22: "fault top-off",
+    23: "fault 100 % SOC",
+    24: "fault max run",
+    25: "generator run fault",
+    26: "warm up",
+    27: "cool down",
+}
+"""Codes that refuse or are another's run, in the words of the remote's own display."""
+
+
+def ags_code(code: Value) -> str:
+    """Return what the remote calls a code of the AGS; None is absent."""
+    if code is None:
+        return "silent"
+    return AGS_CODES.get(int(code), f"unknown code {code}")
+
+
+# --- events
+
+
+def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
+    """Return an event in one or two sentences."""
+    values = {**it.fields, **it.values}
+    match it.kind:
+        case "started":
+            return f"The actuator has started; the contact reads {READS[_flag(values['closed'])]}."
+        case "ended":
+            return _ended(values)
+        case "contact_closed":
+            return _contact_closed(values)
+        case "contact_opened":
+            if values["reason"] == "end":
+                return _ended(values)
+            return _broken_off(values) if values["reason"] == "restart" else _contact_opened(values)
+        case "run_broken_off":
+            return _broken_off(values)
+        case "resume_given_up":
+            return "The run that was broken off is not taken up again."
+        case "journal_torn":
+            return (
+                f"The journal is torn: at most {_span(values['budget'])} of the daily budget are left until the day "
+                "has passed, and nothing is resumed. `acknowledge` ends the alarm."
+            )
+        case "attempt_failed":
+            pause = values["pause"]
+            then = "." if pause is None else f"; the next not before {_span(pause)}."
+            return f"Failed attempt {values['attempts']} of {values['allowed']}{then}"
+        case "locked_out":
+            return "All attempts have failed: locked out, no start until somebody acknowledges."
+        case "engine_proven":
+            return f"The engine runs: proven {_span(values['seconds'])} after the contact closed."
+        case "engine_stopped":
+            return f"The engine has stopped: proven {_span(values['seconds'])} after the contact opened."
+        case "stop_failed":
+            return (
+                f"The engine has failed to stop: AC is still proven {_span(values['seconds'])} after the contact "
+                "opened. Stop it at the remote or at the engine."
+            )
+        case "proof_unknown":
+            rest = "the run goes on, and no attempt is counted" if values["in_run"] else "its tail has passed"
+            return f"Nothing proves whether the engine runs: {rest}."
+        case "foreign_run":
+            return "The AGS goes on with a run of its own: that is not ours to stop."
+        case "ags_cap":
+            return ags_cap(_number(values["cap"]), _number(values["allowed"]))
+        case "note":
+            return _note(values)
+        case "held_back":
+            return _note(values) if "note" in values else _blocked(values)
+        case "path_changed":
+            return _path_changed(values)
+        case "inhibited":
+            return f"An alert forbids the engine to run: {values['summary']}"
+        case "inhibit_cleared":
+            return f"The inhibit has resolved and two heartbeats have followed: {values['summary']}"
+        case "operator":
+            return _operator(values)
+        case "operator_refused":
+            return (
+                f"A run of {_number(values['seconds']):g} s was asked for and refused: more than 0 s, at most max_run "
+                f"{_span(values['max_run'])}."
+            )
+        case "manual_ended":
+            return f"The time of mode on is over: mode {values['mode']} again."
+        case "relay_fault":
+            failed = ", and a write failed" if values["write_failed"] else ""
+            return (
+                f"The relay is not where it was commanded: wanted {'closed' if values['wanted'] else 'open'}, "
+                f"the board says {values['read_back']}{failed}. Opening is tried until it obeys."
+            )
+        case "relay_recovered":
+            return "The relay obeys again; starts are held for min off."
+
+
+Values = Mapping[str, Value]
+
+
+def _contact_closed(values: Values) -> str:
+    left = _span(values["seconds_left"])
+    if values["resumed"]:
+        return f"Contact closed again: run {values['run']} goes on, its engine still runs; it ends within {left}."
+    return f"Contact closed for {values['cause']}; whatever happens, it opens within {left}."
+
+
+def _contact_opened(values: Values) -> str:
+    return f"Contact open after {_span(values['seconds'])}. {ending(_end(values['end']), values)}"
+
+
+def _broken_off(values: Values) -> str:
+    how = "an end" if values["orderly"] else "a death"
+    when = "in this boot of the machine" if values["same_boot"] else "before this boot of the machine"
+    contact = {True: "was found closed, and opened", False: "was found open", None: "was told to open"}
+    return (
+        f"Run {values['run']} was broken off by {how} of this program, {when}; "
+        f"the contact {contact[_flag(values['found_closed'])]}."
+    )
+
+
+def _ended(values: Values) -> str:
+    contact = {
+        True: "is open",
+        None: "was told to open, and this board cannot be read back",
+        False: "could not be proven open",
+    }[_flag(values["contact_open"])]
+    return f"The actuator ends ({values['why']}); the contact {contact}."
+
+
+def _blocked(values: Values) -> str:
+    causes = str(values["causes"]).replace(" ", ", ")
+    reasons = str(values["inhibitors"]).replace(" ", ", ").replace("_", " ")
+    return f"Wanted for {causes}, held back by {reasons}."
+
+
+def _path_changed(values: Values) -> str:
+    silence = values["silence"]
+    silent = "no heartbeat has come" if silence is None else f"the last heartbeat is {_span(silence)} old"
+    if values["path"] == "alerts":
+        return "Heartbeats arrive: the alerts decide."
+    if values["path"] == "fallback":
+        return f"The alerts are silent ({silent}): the state of charge on the exporter's page decides."
+    then = {
+        "finish": "a run in progress goes on to its deadline, none begins.",
+        "stop": "a run in progress stops, none begins.",
+        "start": f"the engine runs {_span(values['blind_run'])} every {_span(values['blind_every'])}.",
+    }[str(values["on_blind"])]
+    return f"The alerts are silent ({silent}) and no state of charge is known: {then}"
+
+
+def _operator(values: Values) -> str:
+    match values["action"]:
+        case "acknowledge":
+            return "The operator acknowledged: lock-out, failed attempts and inhibits are cleared."
+        case "on":
+            return f"The operator wants the engine to run for {_span(values['seconds'])}."
+        case "off":
+            return "The operator switched off: nothing starts the engine until the mode is changed."
+        case _:
+            return "The operator switched to automatic."
+
+
+# --- ends
+
+
+def ending(end: End, values: Values) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch an end
+    """Return what ended a run."""
+    code = ags_code(values.get("ags"))
+    match end:
+        case "mode_off":
+            return "The operator switched off."
+        case "inhibit_alert":
+            return f"An alert forbids the engine to run: {values['summaries']}."
+        case "relay_fault":
+            return "The relay is not where it was commanded."
+        case "locked_out":
+            return "Locked out."
+        case "deadline":
+            return f"The run has reached {_deadline(values)}."
+        case "budget":
+            return f"The {_span(values['budget'])} that are allowed within 24 h are used up."
+        case "foreign_run":
+            return f"The AGS runs the engine for something else: {code}."
+        case "ags_fault":
+            return f"The AGS has latched a fault ({code}). Reset it at the remote: OFF, then AUTO."
+        case "ags_refuses":
+            return f"The AGS refuses: {code}."
+        case "died":
+            return "The engine ran and has died: no AC any more."
+        case "start_failed":
+            return f"The engine has not started: no AC {_span(values['seconds'])} after closing."
+        case "quiet_hours":
+            return "Quiet hours have begun."
+        case "blind":
+            return lack("no_path" if values["lack"] == "no_path" else "no_evidence")
+        case "demand_gone":
+            soc = values["soc"]
+            return f"Nothing wants the engine any more{'' if soc is None else f', at {percent(_number(soc))}'}."
+
+
+def _deadline(values: Values) -> str:
+    length = _span(values["length"])
+    return {
+        "max_run": f"its longest, {length}",
+        "ags": f"{length}, the longest that the AGS's own cap leaves",
+        "journal": f"{length}, the longest while the journal cannot be written",
+        "settings": f"{length}, the longest that was allowed while it ran",
+    }[str(values["set_by"])]
+
+
+def lack(what: Lack) -> str:
+    """Return what an ordinary run lacks."""
+    return {
+        "no_path": "Neither alerts nor a state of charge are left to decide by.",
+        "no_evidence": "Nothing is left to prove the engine by.",
+    }[what]
+
+
+# --- notes
+
+
+def note(it: Note) -> str:
+    """Return a note as a sentence."""
+    return _note_text(it.kind, it.values)
+
+
+def _note(values: Values) -> str:
+    kind: NoteKind = values["note"]  # type: ignore[assignment] # what `report_notes` has put there
+    return _note_text(kind, values)
+
+
+def _note_text(kind: NoteKind, values: Values) -> str:  # noqa: PLR0911 - one branch a kind
+    alert = values.get("alert")
+    absent = f"The state of charge is low and heartbeats arrive, but {alert} does not: "
+    match kind:
+        case "min_run":
+            return f"Nothing wants the engine any more: it runs its shortest, {_span(values['min_run'])}."
+        case "first_page":
+            return f"No start before the exporter's page has been read once, or for {_span(values['seconds'])}."
+        case "no_path" | "no_evidence":
+            return f"{lack(kind)} No start, by on_blind: stop."
+        case "start_alert_awaited":
+            grace = _span(values["grace"])
+            return f"{absent}it is waited for, and after {grace} the engine starts without it."
+        case "start_alert_absent":
+            return f"{absent}is the rule renamed, or the alert silenced?"
+        case "both_alerts":
+            return f"{values['start']} and {values['stop']} both fire: the stop wins."
+        case "alert_answered":
+            return (
+                f"{alert} still fires from before the last stop: no start until it has resolved and fired anew, or the "
+                f"state of charge has been at {percent(_number(values['start_soc']))} or less for "
+                f"{_span(values['debounce'])}."
+            )
+        case "soc_contradicts":
+            return (
+                f"{alert} fires, but the exporter's page has a state of charge "
+                f"not under the stop at {percent(_number(values['stop_soc']))}: no start."
+            )
+        case "soc_refused":
+            return f"{alert} fires, but the exporter refuses the state of charge it has: no start."
+
+
+# --- reasons
+
+
+def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -> str:  # noqa: C901, PLR0911 - one branch a reason
+    """Return what blocks the engine, as a part of a sentence.
+
+    Args:
+        it: the reason.
+        durable: what it is judged by.
+        settings: in force.
+        code: the AGS's fresh status.
+    """
+    limits, word = settings.limits, ags_code(code)
+    match it:
+        case "mode_off":
+            return "switched off by the operator"
+        case "locked_out":
+            failed = "a failed attempt" if durable.attempts == 1 else f"{durable.attempts} failed attempts"
+            return f"locked out after {failed}, until somebody acknowledges"
+        case "inhibit_alert":
+            return "forbidden by an alert: " + ", ".join(inhibit.summary for inhibit in durable.inhibits.values())
+        case "relay_fault":
+            return "the relay is not where it was commanded"
+        case "max_run":
+            return "the last run reached its longest"
+        case "budget":
+            return f"the {span(limits.daily_budget)} of 24 hours are used up"
+        case "min_off":
+            return f"at least {span(limits.min_off)} between two runs"
+        case "back_off":
+            which = f" {durable.attempts} of {limits.attempts}" if durable.attempts else ""
+            return f"a pause after failed attempt{which}"
+        case "quiet_hours":
+            return "quiet hours" + (f" until {settings.quiet_hours.to}" if settings.quiet_hours else "")
+        case "ags_refuses":
+            reset = ", reset it at the remote: OFF, then AUTO" if code in ags.FAULTS else ""
+            return f"the AGS refuses ({word}{reset})"
+        case "foreign_run":
+            return f"the AGS runs the engine for something else ({word})"
+        case "ac_live":
+            return "there is AC at the inverter's input already"
+
+
+# --- faults
+
+
+def ags_cap(cap: float, allowed: float) -> str:
+    """Return that the AGS's own cap shortens runs; both in seconds."""
+    return (
+        f"The AGS ends runs after {span(cap)} by itself, and as a fault: ours end after {span(allowed)}. "
+        "Raise Max Gen Run Time at the remote, or lower limits.max_run."
+    )
+
+
+NO_READ_BACK: Final = "This relay cannot be read back: whether its contact moved is taken on trust."
+TORN: Final = "The journal was found torn: the budget is short until a day has passed. `acknowledge` ends this alarm."
+NO_PROOF: Final = "No proof of the engine can be had: the configuration switches off both kinds of evidence."
+NO_AGS: Final = "The AGS is not heard: what it would refuse is tried. If there is none, set evidence.ags: false."
+NO_VOLTS: Final = "The battery's volts cannot be judged: there is no emergency by volts."
+
+
+def relay_failed(error: str) -> str:
+    """Return what the last command to the relay failed with."""
+    return f"The relay: {error}"
+
+
+def page_unreadable(error: str) -> str:
+    """Return why the exporter's page cannot be read."""
+    return f"The exporter's page cannot be read: {error}"
+
+
+def journal_unwritable(error: str) -> str:
+    """Return why the journal cannot be written."""
+    return f"The journal cannot be written, control goes on with memory: {error}"
+
+
+def no_evidence(device: str | None) -> str:
+    """Return that nothing shows whether the engine runs; the device that should is as configured."""
+    heard = device or "the Magnum inverter"
+    return f"Nothing on the exporter's page tells whether the engine runs: is {heard} heard on its bus?"
+
+
+# --- the first sentence
+
+REQUESTED: Final[dict[Cause, str]] = {
+    "alert": "the alert",
+    "fallback": "a low state of charge, decided here",
+    "emergency": "an emergency of the battery",
+    "blind": "its turn without any information",
+    "exercise": "its exercise",
+    "manual": "the operator",
+}
+"""What requests the engine."""
+
+
+def relay_unknown(read_back: bool | None) -> str:  # noqa: FBT001 - the reading itself
+    """Return that the contact is not known to be open."""
+    reads = {True: "reads closed", False: "read wrong a moment ago", None: "cannot be read"}[read_back]
+    return (
+        f"Unknown: the contact should be open and {reads}. Opening is tried every second; "
+        "stop the engine at its remote if it runs."
+    )
+
+
+def resuming(run: int) -> str:
+    """Return that a broken-off run may be resumed."""
+    return f"Started again during run {run}: looking whether its engine still runs before going on with it."
+
+
+def running(causes: Iterable[str], since: str, proof: str, soc: str, end: str) -> str:
+    """Return that the engine runs for us."""
+    return f"Running for {' and '.join(causes)} {since}, {proof}, {soc}, {end}."
+
+
+def starting(causes: Iterable[str], since: str, given: str, soc: str, end: str) -> str:
+    """Return that the engine should start."""
+    return (
+        f"Starting for {' and '.join(causes)}: contact closed {since}, the engine is not proven to run "
+        f"yet and has {given}; {soc}, {end}."
+    )
+
+
+def running_unknown(causes: Iterable[str], since: str, soc: str, end: str) -> str:
+    """Return that the contact is closed, and that nothing shows whether the engine runs."""
+    return (
+        f"Contact closed for {' and '.join(causes)} {since}; whether the engine runs is unknown, "
+        f"for nothing is heard of it; {soc}, {end}."
+    )
+
+
+def min_run_end(at: str) -> str:
+    """Return when a run ends that nothing requests any more."""
+    return f"nothing wants it any more, and after its shortest run it stops {at}"
+
+
+def stopping(since: str, *, given: str | None, failed: bool) -> str:
+    """Return that the contact is open, and the engine not known to have stopped.
+
+    Args:
+        since: since when.
+        given: for how long it may still run; None: it is not known to run.
+        failed: it has been given long enough.
+    """
+    opened = f"the contact has been open {since}"
+    if failed:
+        return (
+            f"Failed to stop: {opened} and the engine is still proven to run. Stop it at the remote or at the engine."
+        )
+    if given is not None:
+        return f"Stopping: {opened}, the engine still runs; it is given {given}."
+    return f"Stopping: {opened}, waiting for the proof that the engine has stopped."
+
+
+def idle(runs: bool | None) -> str:  # noqa: FBT001 - the verdict itself
+    """Return what the engine does while our contact is open."""
+    return {
+        True: "The engine runs, but not for us",
+        False: "Off",
+        None: "Contact open, and whether the engine runs is unknown",
+    }[runs]
+
+
+def requested_but_blocked(causes: Iterable[Cause], reasons: str, soc: str, engine: str | None) -> str:
+    """Return what requests the engine, and what blocks it; `engine` where that is not plainly off."""
+    rest = "" if engine is None else f" {engine}."
+    return f"Wanted by {_requested(causes)}, but held back: {reasons}; {soc}.{rest}"
+
+
+def about_to_start(causes: Iterable[Cause], soc: str) -> str:
+    """Return what requests the engine, with nothing to block it."""
+    return f"Wanted by {_requested(causes)}: about to start; {soc}."
+
+
+def idle_blocked(engine: str, reasons: str, soc: str) -> str:
+    """Return what would block a start that nothing requests."""
+    return f"{engine}, and held off: {reasons}; {soc}."
+
+
+def idle_waiting(engine: str, soc: str, outlook: str) -> str:
+    """Return what would start the engine."""
+    return f"{engine}: {soc}, {outlook}."
+
+
+def outlook_waiting(until: str) -> str:
+    """Return what comes next on path `waiting`."""
+    return f"waiting for two heartbeats of the alerts, {until} at the latest"
+
+
+def outlook_alerts(start_soc: float) -> str:
+    """Return what would start the engine on path `alerts`."""
+    return f"starts at {percent(start_soc)}, the alerts decide"
+
+
+def outlook_fallback(start_soc: float, debounce: float | None, last_beat: str | None) -> str:
+    """Return what would start the engine on path `fallback`; with the debounce while it runs."""
+    held = "" if debounce is None else f" once that has held for {span(debounce)}"
+    return (
+        f"starts at {percent(start_soc)}{held} by its own judgement, for the alerts are silent ({_silent(last_beat)})"
+    )
+
+
+def outlook_blind(turn: tuple[float, float] | None, last_beat: str | None) -> str:
+    """Return what would start the engine on path `blind`: a run of so many seconds every so many, or nothing."""
+    then = "nothing starts" if turn is None else f"the engine runs {span(turn[0])} every {span(turn[1])}"
+    return f"the alerts are silent too ({_silent(last_beat)}): {then}"
+
+
+def soc_text(soc: float | None, *, refused: bool) -> str:
+    """Return the state of charge."""
+    if soc is not None:
+        return f"SOC {percent(soc)}"
+    return "SOC refused by the exporter" if refused else "SOC unknown"
+
+
+def proof_text(runs: bool | None, *, by_ac: bool) -> str:  # noqa: FBT001 - the verdict itself
+    """Return what the evidence confirms."""
+    return {True: "AC proven" if by_ac else "AGS proven", False: "no AC", None: "proof unknown"}[runs]
+
+
+def _silent(last_beat: str | None) -> str:
+    return "no heartbeat yet" if last_beat is None else f"no heartbeat {last_beat}"
+
+
+def _requested(causes: Iterable[Cause]) -> str:
+    return " and ".join(REQUESTED[cause] for cause in causes)
+
+
+# --- values
+
+
+def _number(value: Value) -> float:
+    return 0.0 if value is None else float(value)
+
+
+def _span(value: Value) -> str:
+    return span(_number(value))
+
+
+def _flag(value: Value) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def _end(value: Value) -> End:
+    end: End = value  # type: ignore[assignment] # what `runs.end` has put there
+    return end
