@@ -32,7 +32,8 @@ Lack = Literal["no_path", "no_evidence"]
 """What an ordinary run lacks: anything to decide by, or anything to confirm the engine by."""
 
 
-def _by_charge(_run: Run, _durable: Durable, _settings: Settings) -> float:
+def no_clock(_run: Run, _durable: Durable, _settings: Settings) -> float:
+    """Return infinity: no clock ends the cause."""
     return math.inf
 
 
@@ -57,7 +58,7 @@ class CauseRule:
     begins: Callable[[State, Inputs, float], bool]
     ended: Callable[[Run, State, Inputs, float], bool]
     lasting: bool = False
-    bound: Callable[[Run, Durable, Settings], float] = _by_charge
+    bound: Callable[[Run, Durable, Settings], float] = no_clock
     informed: bool = True
     fruitless: bool = False
 

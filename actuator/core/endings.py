@@ -50,11 +50,13 @@ class Case:
         return self.now - self.run.closed_at
 
 
-def _never(_case: Case) -> bool:
+def never(_case: Case) -> bool:
+    """Return False."""
     return False
 
 
-def _always(_case: Case) -> bool:
+def always(_case: Case) -> bool:
+    """Return True."""
     return True
 
 
@@ -76,7 +78,7 @@ class Ending:
     """
 
     applies: Judgement
-    failed: Judgement = _never
+    failed: Judgement = never
     meant: bool = False
     level: Level
     values: Callable[[Case], Mapping[str, Value]] = _nothing
@@ -183,10 +185,10 @@ ENDS: Final[dict[End, Ending]] = {
         values=lambda case: {"budget": case.inputs.settings.limits.daily_budget},
     ),
     "foreign_run": Ending(applies=_inhibited("foreign_run"), level=Level.INFO),
-    "ags_fault": Ending(applies=_ags_fault, failed=_always, level=Level.ERROR),
+    "ags_fault": Ending(applies=_ags_fault, failed=always, level=Level.ERROR),
     "ags_refuses": Ending(applies=_inhibited("ags_refuses"), level=Level.WARNING),
-    "died": Ending(applies=_died, failed=_always, level=Level.ERROR),
-    "start_failed": Ending(applies=_start_failed, failed=_always, level=Level.ERROR),
+    "died": Ending(applies=_died, failed=always, level=Level.ERROR),
+    "start_failed": Ending(applies=_start_failed, failed=always, level=Level.ERROR),
     "quiet_hours": Ending(applies=_inhibited("quiet_hours"), level=Level.INFO),
     "blind": Ending(
         applies=_blind,
@@ -197,7 +199,7 @@ ENDS: Final[dict[End, Ending]] = {
 }
 """In their order: the first that applies ends the run."""
 
-FAILURES: Final = frozenset(end for end, rule in ENDS.items() if rule.failed is _always)
+FAILURES: Final = frozenset(end for end, rule in ENDS.items() if rule.failed is always)
 """Ends that always count as a failed attempt."""
 STOPS: Final = frozenset(end for end, rule in ENDS.items() if rule.meant)
 """Ends that were meant."""

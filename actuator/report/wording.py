@@ -65,7 +65,7 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
     values = {**it.fields, **it.values}
     match it.kind:
         case "started":
-            return f"The actuator has started; the contact reads {READS[_flag(values['closed'])]}."
+            return f"The actuator has started. The contact reads {READS[_flag(values['closed'])]}."
         case "ended":
             return _ended(values)
         case "contact_closed":
@@ -77,32 +77,32 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
         case "run_broken_off":
             return _broken_off(values)
         case "resume_given_up":
-            return "The run that was broken off is not taken up again."
+            return "The interrupted run is not resumed."
         case "journal_torn":
             return (
-                f"The journal is torn: at most {_span(values['budget'])} of the daily budget are left until the day "
-                "has passed, and nothing is resumed. `acknowledge` ends the alarm."
+                f"The journal is torn: at most {_span(values['budget'])} of the daily budget are left for 24 h, "
+                "and no run is resumed. `acknowledge` ends the alarm."
             )
         case "attempt_failed":
             pause = values["pause"]
-            then = "." if pause is None else f"; the next not before {_span(pause)}."
+            then = "." if pause is None else f". Next start in {_span(pause)} at the earliest."
             return f"Failed attempt {values['attempts']} of {values['allowed']}{then}"
         case "locked_out":
-            return "All attempts have failed: locked out, no start until somebody acknowledges."
+            return "Locked out: all attempts have failed. No start until somebody acknowledges."
         case "engine_proven":
-            return f"The engine runs: proven {_span(values['seconds'])} after the contact closed."
+            return f"The engine runs: confirmed {_span(values['seconds'])} after the contact closed."
         case "engine_stopped":
-            return f"The engine has stopped: proven {_span(values['seconds'])} after the contact opened."
+            return f"The engine has stopped: confirmed {_span(values['seconds'])} after the contact opened."
         case "stop_failed":
             return (
-                f"The engine has failed to stop: AC is still proven {_span(values['seconds'])} after the contact "
+                f"The engine has failed to stop: it still runs {_span(values['seconds'])} after the contact "
                 "opened. Stop it at the remote or at the engine."
             )
         case "proof_unknown":
             rest = "the run goes on, and no attempt is counted" if values["in_run"] else "its tail has passed"
-            return f"Nothing proves whether the engine runs: {rest}."
+            return f"No evidence shows whether the engine runs: {rest}."
         case "foreign_run":
-            return "The AGS goes on with a run of its own: that is not ours to stop."
+            return "The AGS goes on with a run of its own, which is not ours to stop."
         case "ags_cap":
             return ags_cap(_number(values["cap"]), _number(values["allowed"]))
         case "note":
@@ -112,26 +112,26 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
         case "path_changed":
             return _path_changed(values)
         case "inhibited":
-            return f"An alert forbids the engine to run: {values['summary']}"
+            return f"An alert blocks the engine: {values['summary']}"
         case "inhibit_cleared":
-            return f"The inhibit has resolved and two heartbeats have followed: {values['summary']}"
+            return f"An alert has resolved, with two heartbeats since, and blocks no more: {values['summary']}"
         case "operator":
             return _operator(values)
         case "operator_refused":
             return (
-                f"A run of {_number(values['seconds']):g} s was asked for and refused: more than 0 s, at most max_run "
-                f"{_span(values['max_run'])}."
+                f"A run of {_number(values['seconds']):g} s is refused: expected more than 0 s, at most "
+                f"{_span(values['max_run'])} (limits.max_run)."
             )
         case "manual_ended":
-            return f"The time of mode on is over: mode {values['mode']} again."
+            return f"Mode on has ended: mode {values['mode']} again."
         case "relay_fault":
             failed = ", and a write failed" if values["write_failed"] else ""
             return (
-                f"The relay is not where it was commanded: wanted {'closed' if values['wanted'] else 'open'}, "
-                f"the board says {values['read_back']}{failed}. Opening is tried until it obeys."
+                f"The relay is not where it was commanded: commanded {'closed' if values['wanted'] else 'open'}, "
+                f"read back {values['read_back']}{failed}. Opening is retried until it reads open."
             )
         case "relay_recovered":
-            return "The relay obeys again; starts are held for min off."
+            return "The relay works again. Starts are blocked for min off."
 
 
 Values = Mapping[str, Value]
@@ -140,8 +140,8 @@ Values = Mapping[str, Value]
 def _contact_closed(values: Values) -> str:
     left = _span(values["seconds_left"])
     if values["resumed"]:
-        return f"Contact closed again: run {values['run']} goes on, its engine still runs; it ends within {left}."
-    return f"Contact closed for {values['cause']}; whatever happens, it opens within {left}."
+        return f"Contact closed again: run {values['run']} is resumed, its engine still runs; hard limit {left}."
+    return f"Contact closed for {values['cause']}; hard limit {left}."
 
 
 def _contact_opened(values: Values) -> str:
@@ -149,11 +149,11 @@ def _contact_opened(values: Values) -> str:
 
 
 def _broken_off(values: Values) -> str:
-    how = "an end" if values["orderly"] else "a death"
+    how = "ended" if values["orderly"] else "died"
     when = "in this boot of the machine" if values["same_boot"] else "before this boot of the machine"
-    contact = {True: "was found closed, and opened", False: "was found open", None: "was told to open"}
+    contact = {True: "was found closed, and opened", False: "was found open", None: "was commanded to open"}
     return (
-        f"Run {values['run']} was broken off by {how} of this program, {when}; "
+        f"Run {values['run']} was interrupted when this program {how}, {when}; "
         f"the contact {contact[_flag(values['found_closed'])]}."
     )
 
@@ -161,8 +161,8 @@ def _broken_off(values: Values) -> str:
 def _ended(values: Values) -> str:
     contact = {
         True: "is open",
-        None: "was told to open, and this board cannot be read back",
-        False: "could not be proven open",
+        None: "was commanded to open, and this board cannot be read back",
+        False: "could not be confirmed open",
     }[_flag(values["contact_open"])]
     return f"The actuator ends ({values['why']}); the contact {contact}."
 
@@ -170,22 +170,22 @@ def _ended(values: Values) -> str:
 def _blocked(values: Values) -> str:
     causes = str(values["causes"]).replace(" ", ", ")
     reasons = str(values["inhibitors"]).replace(" ", ", ").replace("_", " ")
-    return f"Wanted for {causes}, held back by {reasons}."
+    return f"Requested by {causes}, blocked by {reasons}."
 
 
 def _path_changed(values: Values) -> str:
     silence = values["silence"]
-    silent = "no heartbeat has come" if silence is None else f"the last heartbeat is {_span(silence)} old"
+    silent = "none has come" if silence is None else f"the last one is {_span(silence)} old"
     if values["path"] == "alerts":
         return "Heartbeats arrive: the alerts decide."
     if values["path"] == "fallback":
-        return f"The alerts are silent ({silent}): the state of charge on the exporter's page decides."
+        return f"No heartbeat arrives ({silent}): the state of charge on the exporter's page decides."
     then = {
         "finish": "a run in progress goes on to its deadline, none begins.",
         "stop": "a run in progress stops, none begins.",
         "start": f"the engine runs {_span(values['blind_run'])} every {_span(values['blind_every'])}.",
     }[str(values["on_blind"])]
-    return f"The alerts are silent ({silent}) and no state of charge is known: {then}"
+    return f"No heartbeat arrives ({silent}), and there is no state of charge: {then}"
 
 
 def _operator(values: Values) -> str:
@@ -193,7 +193,7 @@ def _operator(values: Values) -> str:
         case "acknowledge":
             return "The operator acknowledged: lock-out, failed attempts and inhibits are cleared."
         case "on":
-            return f"The operator wants the engine to run for {_span(values['seconds'])}."
+            return f"The operator requests the engine for {_span(values['seconds'])}."
         case "off":
             return "The operator switched off: nothing starts the engine until the mode is changed."
         case _:
@@ -210,7 +210,7 @@ def ending(end: End, values: Values) -> str:  # noqa: C901, PLR0911, PLR0912 - o
         case "mode_off":
             return "The operator switched off."
         case "inhibit_alert":
-            return f"An alert forbids the engine to run: {values['summaries']}."
+            return f"An alert blocks the engine: {values['summaries']}."
         case "relay_fault":
             return "The relay is not where it was commanded."
         case "locked_out":
@@ -218,15 +218,15 @@ def ending(end: End, values: Values) -> str:  # noqa: C901, PLR0911, PLR0912 - o
         case "deadline":
             return f"The run has reached {_deadline(values)}."
         case "budget":
-            return f"The {_span(values['budget'])} that are allowed within 24 h are used up."
+            return f"The daily budget of {_span(values['budget'])} is used up."
         case "foreign_run":
-            return f"The AGS runs the engine for something else: {code}."
+            return f"The AGS runs the engine for another reason: {code}."
         case "ags_fault":
             return f"The AGS has latched a fault ({code}). Reset it at the remote: OFF, then AUTO."
         case "ags_refuses":
             return f"The AGS refuses: {code}."
         case "died":
-            return "The engine ran and has died: no AC any more."
+            return "The engine has died: no AC any more."
         case "start_failed":
             return f"The engine has not started: no AC {_span(values['seconds'])} after closing."
         case "quiet_hours":
@@ -235,24 +235,24 @@ def ending(end: End, values: Values) -> str:  # noqa: C901, PLR0911, PLR0912 - o
             return lack("no_path" if values["lack"] == "no_path" else "no_evidence")
         case "demand_gone":
             soc = values["soc"]
-            return f"Nothing wants the engine any more{'' if soc is None else f', at {percent(_number(soc))}'}."
+            return f"Nothing requests the engine any more{'' if soc is None else f', at {percent(_number(soc))}'}."
 
 
 def _deadline(values: Values) -> str:
     length = _span(values["length"])
     return {
-        "max_run": f"its longest, {length}",
-        "ags": f"{length}, the longest that the AGS's own cap leaves",
-        "journal": f"{length}, the longest while the journal cannot be written",
-        "settings": f"{length}, the longest that was allowed while it ran",
+        "max_run": f"max_run, {length}",
+        "ags": f"{length}, all that the AGS's own cap leaves",
+        "journal": f"{length}, the limit while the journal cannot be written",
+        "settings": f"{length}, the lowest limit while it ran",
     }[str(values["set_by"])]
 
 
 def lack(what: Lack) -> str:
     """Return what an ordinary run lacks."""
     return {
-        "no_path": "Neither alerts nor a state of charge are left to decide by.",
-        "no_evidence": "Nothing is left to prove the engine by.",
+        "no_path": "There are neither alerts nor a state of charge to decide by.",
+        "no_evidence": "There is no evidence to confirm the engine by.",
     }[what]
 
 
@@ -274,31 +274,31 @@ def _note_text(kind: NoteKind, values: Values) -> str:  # noqa: PLR0911 - one br
     absent = f"The state of charge is low and heartbeats arrive, but {alert} does not: "
     match kind:
         case "min_run":
-            return f"Nothing wants the engine any more: it runs its shortest, {_span(values['min_run'])}."
+            return f"Nothing requests the engine any more: it runs for min_run, {_span(values['min_run'])}."
         case "first_page":
-            return f"No start before the exporter's page has been read once, or for {_span(values['seconds'])}."
+            return f"No start before the exporter's page has been read once, or {_span(values['seconds'])} have passed."
         case "no_path" | "no_evidence":
-            return f"{lack(kind)} No start, by on_blind: stop."
+            return f"{lack(kind)} No start (on_blind: stop)."
         case "start_alert_awaited":
             grace = _span(values["grace"])
-            return f"{absent}it is waited for, and after {grace} the engine starts without it."
+            return f"{absent}after {grace} the engine starts without it."
         case "start_alert_absent":
             return f"{absent}is the rule renamed, or the alert silenced?"
         case "both_alerts":
             return f"{values['start']} and {values['stop']} both fire: the stop wins."
         case "alert_answered":
             return (
-                f"{alert} still fires from before the last stop: no start until it has resolved and fired anew, or the "
+                f"{alert} fires from before the last stop: no start until it has resolved and fired again, or the "
                 f"state of charge has been at {percent(_number(values['start_soc']))} or less for "
                 f"{_span(values['debounce'])}."
             )
         case "soc_contradicts":
             return (
-                f"{alert} fires, but the exporter's page has a state of charge "
-                f"not under the stop at {percent(_number(values['stop_soc']))}: no start."
+                f"{alert} fires, but the state of charge on the exporter's page is at or over the stop at "
+                f"{percent(_number(values['stop_soc']))}: no start."
             )
         case "soc_refused":
-            return f"{alert} fires, but the exporter refuses the state of charge it has: no start."
+            return f"{alert} fires, but the exporter refuses the state of charge: no start."
 
 
 # --- reasons
@@ -321,13 +321,13 @@ def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -
             failed = "a failed attempt" if durable.attempts == 1 else f"{durable.attempts} failed attempts"
             return f"locked out after {failed}, until somebody acknowledges"
         case "inhibit_alert":
-            return "forbidden by an alert: " + ", ".join(inhibit.summary for inhibit in durable.inhibits.values())
+            return "inhibited by an alert: " + ", ".join(inhibit.summary for inhibit in durable.inhibits.values())
         case "relay_fault":
             return "the relay is not where it was commanded"
         case "max_run":
-            return "the last run reached its longest"
+            return "the last run reached its limit"
         case "budget":
-            return f"the {span(limits.daily_budget)} of 24 hours are used up"
+            return f"the daily budget of {span(limits.daily_budget)} is used up"
         case "min_off":
             return f"at least {span(limits.min_off)} between two runs"
         case "back_off":
@@ -339,9 +339,9 @@ def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -
             reset = ", reset it at the remote: OFF, then AUTO" if code in ags.FAULTS else ""
             return f"the AGS refuses ({word}{reset})"
         case "foreign_run":
-            return f"the AGS runs the engine for something else ({word})"
+            return f"the AGS runs the engine for another reason ({word})"
         case "ac_live":
-            return "there is AC at the inverter's input already"
+            return "AC at the inverter's input already"
 
 
 # --- faults
@@ -350,16 +350,18 @@ def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -
 def ags_cap(cap: float, allowed: float) -> str:
     """Return that the AGS's own cap shortens runs; both in seconds."""
     return (
-        f"The AGS ends runs after {span(cap)} by itself, and as a fault: ours end after {span(allowed)}. "
+        f"The AGS ends every run after {span(cap)}, with a fault: ours end after {span(allowed)}. "
         "Raise Max Gen Run Time at the remote, or lower limits.max_run."
     )
 
 
-NO_READ_BACK: Final = "This relay cannot be read back: whether its contact moved is taken on trust."
-TORN: Final = "The journal was found torn: the budget is short until a day has passed. `acknowledge` ends this alarm."
-NO_PROOF: Final = "No proof of the engine can be had: the configuration switches off both kinds of evidence."
-NO_AGS: Final = "The AGS is not heard: what it would refuse is tried. If there is none, set evidence.ags: false."
-NO_VOLTS: Final = "The battery's volts cannot be judged: there is no emergency by volts."
+NO_READ_BACK: Final = "This relay cannot be read back: its position is assumed."
+TORN: Final = "The journal was found torn: the budget is short for 24 h. `acknowledge` ends this alarm."
+NO_PROOF: Final = "Nothing can confirm the engine: the configuration switches off both kinds of evidence."
+NO_AGS: Final = (
+    "No data from the generator starter (AGS); starts are attempted anyway. If there is none, set evidence.ags: false."
+)
+NO_VOLTS: Final = "No battery volts: there is no emergency by volts."
 
 
 def relay_failed(error: str) -> str:
@@ -374,23 +376,23 @@ def page_unreadable(error: str) -> str:
 
 def journal_unwritable(error: str) -> str:
     """Return why the journal cannot be written."""
-    return f"The journal cannot be written, control goes on with memory: {error}"
+    return f"The journal cannot be written; control goes on from memory: {error}"
 
 
 def no_evidence(device: str | None) -> str:
     """Return that nothing shows whether the engine runs; the device that should is as configured."""
-    heard = device or "the Magnum inverter"
-    return f"Nothing on the exporter's page tells whether the engine runs: is {heard} heard on its bus?"
+    source = device or "the Magnum inverter"
+    return f"Nothing on the exporter's page shows whether the engine runs: is {source} on its bus?"
 
 
 # --- the first sentence
 
 REQUESTED: Final[dict[Cause, str]] = {
     "alert": "the alert",
-    "fallback": "a low state of charge, decided here",
+    "fallback": "a low state of charge, without the alerts",
     "emergency": "an emergency of the battery",
-    "blind": "its turn without any information",
-    "exercise": "its exercise",
+    "blind": "the schedule for a site without data",
+    "exercise": "the exercise",
     "manual": "the operator",
 }
 """What requests the engine."""
@@ -400,14 +402,14 @@ def relay_unknown(read_back: bool | None) -> str:  # noqa: FBT001 - the reading 
     """Return that the contact is not known to be open."""
     reads = {True: "reads closed", False: "read wrong a moment ago", None: "cannot be read"}[read_back]
     return (
-        f"Unknown: the contact should be open and {reads}. Opening is tried every second; "
+        f"Unknown: the contact should be open and {reads}. Opening is retried every second; "
         "stop the engine at its remote if it runs."
     )
 
 
 def resuming(run: int) -> str:
     """Return that a broken-off run may be resumed."""
-    return f"Started again during run {run}: looking whether its engine still runs before going on with it."
+    return f"Restarted during run {run}: checking whether its engine still runs before resuming it."
 
 
 def running(causes: Iterable[str], since: str, proof: str, soc: str, end: str) -> str:
@@ -418,22 +420,22 @@ def running(causes: Iterable[str], since: str, proof: str, soc: str, end: str) -
 def starting(causes: Iterable[str], since: str, given: str, soc: str, end: str) -> str:
     """Return that the engine should start."""
     return (
-        f"Starting for {' and '.join(causes)}: contact closed {since}, the engine is not proven to run "
-        f"yet and has {given}; {soc}, {end}."
+        f"Starting for {' and '.join(causes)}: contact closed {since}, the engine is not confirmed yet and has "
+        f"{given}; {soc}, {end}."
     )
 
 
 def running_unknown(causes: Iterable[str], since: str, soc: str, end: str) -> str:
     """Return that the contact is closed, and that nothing shows whether the engine runs."""
     return (
-        f"Contact closed for {' and '.join(causes)} {since}; whether the engine runs is unknown, "
-        f"for nothing is heard of it; {soc}, {end}."
+        f"Contact closed for {' and '.join(causes)} {since}; whether the engine runs is unknown "
+        f"(no data); {soc}, {end}."
     )
 
 
 def min_run_end(at: str) -> str:
     """Return when a run ends that nothing requests any more."""
-    return f"nothing wants it any more, and after its shortest run it stops {at}"
+    return f"nothing requests it any more, it stops after min_run, {at}"
 
 
 def stopping(since: str, *, given: str | None, failed: bool) -> str:
@@ -446,37 +448,35 @@ def stopping(since: str, *, given: str | None, failed: bool) -> str:
     """
     opened = f"the contact has been open {since}"
     if failed:
-        return (
-            f"Failed to stop: {opened} and the engine is still proven to run. Stop it at the remote or at the engine."
-        )
+        return f"Failed to stop: {opened} and the engine still runs. Stop it at the remote or at the engine."
     if given is not None:
-        return f"Stopping: {opened}, the engine still runs; it is given {given}."
-    return f"Stopping: {opened}, waiting for the proof that the engine has stopped."
+        return f"Stopping: {opened}, the engine still runs and has {given}."
+    return f"Stopping: {opened}, waiting for evidence that the engine has stopped."
 
 
 def idle(runs: bool | None) -> str:  # noqa: FBT001 - the verdict itself
     """Return what the engine does while our contact is open."""
     return {
-        True: "The engine runs, but not for us",
+        True: "The engine runs for another reason",
         False: "Off",
-        None: "Contact open, and whether the engine runs is unknown",
+        None: "Contact open, whether the engine runs is unknown",
     }[runs]
 
 
 def requested_but_blocked(causes: Iterable[Cause], reasons: str, soc: str, engine: str | None) -> str:
     """Return what requests the engine, and what blocks it; `engine` where that is not plainly off."""
     rest = "" if engine is None else f" {engine}."
-    return f"Wanted by {_requested(causes)}, but held back: {reasons}; {soc}.{rest}"
+    return f"Requested by {_requested(causes)}, but blocked: {reasons}; {soc}.{rest}"
 
 
 def about_to_start(causes: Iterable[Cause], soc: str) -> str:
     """Return what requests the engine, with nothing to block it."""
-    return f"Wanted by {_requested(causes)}: about to start; {soc}."
+    return f"Requested by {_requested(causes)}: about to start; {soc}."
 
 
 def idle_blocked(engine: str, reasons: str, soc: str) -> str:
     """Return what would block a start that nothing requests."""
-    return f"{engine}, and held off: {reasons}; {soc}."
+    return f"{engine}, and a start is blocked: {reasons}; {soc}."
 
 
 def idle_waiting(engine: str, soc: str, outlook: str) -> str:
@@ -486,7 +486,7 @@ def idle_waiting(engine: str, soc: str, outlook: str) -> str:
 
 def outlook_waiting(until: str) -> str:
     """Return what comes next on path `waiting`."""
-    return f"waiting for two heartbeats of the alerts, {until} at the latest"
+    return f"waiting for two heartbeats, {until} at the latest"
 
 
 def outlook_alerts(start_soc: float) -> str:
@@ -497,15 +497,13 @@ def outlook_alerts(start_soc: float) -> str:
 def outlook_fallback(start_soc: float, debounce: float | None, last_beat: str | None) -> str:
     """Return what would start the engine on path `fallback`; with the debounce while it runs."""
     held = "" if debounce is None else f" once that has held for {span(debounce)}"
-    return (
-        f"starts at {percent(start_soc)}{held} by its own judgement, for the alerts are silent ({_silent(last_beat)})"
-    )
+    return f"starts at {percent(start_soc)}{held}, without the alerts ({_silent(last_beat)})"
 
 
 def outlook_blind(turn: tuple[float, float] | None, last_beat: str | None) -> str:
     """Return what would start the engine on path `blind`: a run of so many seconds every so many, or nothing."""
     then = "nothing starts" if turn is None else f"the engine runs {span(turn[0])} every {span(turn[1])}"
-    return f"the alerts are silent too ({_silent(last_beat)}): {then}"
+    return f"no alerts ({_silent(last_beat)}): {then}"
 
 
 def soc_text(soc: float | None, *, refused: bool) -> str:
@@ -517,7 +515,7 @@ def soc_text(soc: float | None, *, refused: bool) -> str:
 
 def proof_text(runs: bool | None, *, by_ac: bool) -> str:  # noqa: FBT001 - the verdict itself
     """Return what the evidence confirms."""
-    return {True: "AC proven" if by_ac else "AGS proven", False: "no AC", None: "proof unknown"}[runs]
+    return {True: "AC confirmed" if by_ac else "AGS confirmed", False: "no AC", None: "no data"}[runs]
 
 
 def _silent(last_beat: str | None) -> str:

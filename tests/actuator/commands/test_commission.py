@@ -81,7 +81,7 @@ def test_a_measure_missing_in_the_journal_is_reported(missing: str) -> None:
 
 
 def test_an_engine_that_dies_is_reported_and_not_measured() -> None:
-    died = "Contact open after 45 s. The engine ran and has died: no AC any more."
+    died = "Contact open after 45 s. The engine has died: no AC any more."
     story = [
         row(43, "engine_proven", 0.0, run=7, seconds=30.0),
         row(44, "contact_opened", 0.0, died, run=7, reason="died"),

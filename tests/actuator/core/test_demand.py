@@ -128,7 +128,7 @@ def test_a_run_that_nothing_wants_any_more_says_that_it_runs_its_shortest() -> N
     world.soc = 0.9
     world.run(2 * MINUTE)
     assert world.closed()
-    assert world.notes() == ["Nothing wants the engine any more: it runs its shortest, 15 min."]
+    assert world.notes() == ["Nothing requests the engine any more: it runs for min_run, 15 min."]
     assert world.kinds().count("note") == 1
     assert world.run(15 * MINUTE, until=lambda it: not it.closed())
     assert not world.state.notes
@@ -138,10 +138,10 @@ def test_what_holds_a_demand_back_is_a_row_when_it_changes_and_no_more() -> None
     world = World(soc=0.2, ags=1).on_alerts()
     world.fire("start")
     world.run(5 * MINUTE)
-    assert world.texts("held_back") == ["Wanted for alert, held back by ags refuses."]
+    assert world.texts("held_back") == ["Requested by alert, blocked by ags refuses."]
     world.operator("off")
     world.run(MINUTE)
-    assert world.texts("held_back")[-1] == "Wanted for alert, held back by mode off, ags refuses."
+    assert world.texts("held_back")[-1] == "Requested by alert, blocked by mode off, ags refuses."
     for _ in range(300):
         world.ags = 3 - (world.ags or 0)
         world.run(5)
@@ -567,7 +567,7 @@ def test_on_blind_stop_neither_begins_nor_goes_on_without_anything_to_prove_the_
     world.fire("start", starts_at=5)
     world.run(HOUR)
     assert not world.closed(), "it would be cut off again at once"
-    assert "prove" in " ".join(world.notes()) or not world.state.alerts.beliefs.start
+    assert "confirm" in " ".join(world.notes()) or not world.state.alerts.beliefs.start
 
 
 def test_on_blind_stop_asks_for_no_proof_where_none_is_configured() -> None:

@@ -1,4 +1,4 @@
-"""What must never happen, and what must: control.md §4 by its numbers, as far as the pure core can show it.
+"""What must never happen, and what must: the properties of docs/control.md, as far as the pure core can show them.
 
 The machine at the end plays the whole alphabet under an independent law. Properties 11, 13 and 26 belong to the process
 alone and are shown in test_process; of 14, 15, 30, 31 and 32 the core's part is here.

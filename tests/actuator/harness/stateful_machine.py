@@ -1,4 +1,4 @@
-"""The stateful machine over the whole alphabet of control.md §4: a world that lies, dies and loops, under the law.
+"""The stateful machine over all that can happen (docs/control.md, section 4), under the law of the properties.
 
 Spans are seconds instead of minutes, so that a whole life of runs, failures and lock-outs fits into one sequence.
 """

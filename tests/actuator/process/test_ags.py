@@ -20,7 +20,7 @@ def test_an_ags_that_refuses_keeps_the_contact_open_and_is_named(tmp_path: Path)
         wait_until(lambda: it.status()["causes"] == ["alert", "emergency"], 10, "alert and battery to want it")
 
         def said(words: str) -> bool:
-            return f"held back: the AGS refuses ({words}" in it.status()["sentence"]
+            return f"blocked: the AGS refuses ({words}" in it.status()["sentence"]
 
         for code, words in (
             (4, "AC in)"),

@@ -37,7 +37,7 @@ def test_an_inhibit_outlives_its_dead_alert_path_and_a_kill(tmp_path: Path, ende
             pages(it, 5)
             assert inhibited(it) == ["inhibit_alert"]
             assert not closings(it)
-            assert "held back: forbidden by an alert: GeneratorInhibit for people" in it.status()["sentence"]
+            assert "blocked: inhibited by an alert: GeneratorInhibit for people" in it.status()["sentence"]
             print(it.status()["sentence"])
 
         with it.running() as process:

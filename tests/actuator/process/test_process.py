@@ -38,7 +38,7 @@ def test_a_start_alert_closes_a_resolved_one_does_not_open_a_stop_alert_does(tmp
         assert status["contact"]["wanted"] is status["contact"]["read_back"] is True
         assert status["proof"] == "running"
         assert status["sentence"].startswith("Running for alert ")
-        assert "AC proven, SOC 22 %" in status["sentence"]
+        assert "AC confirmed, SOC 22 %" in status["sentence"]
         assert it.notify("BatterySocLow", "resolved") == 200
         wait_until(lambda: it.page.asked > 20 and it.status()["phase"] == "running", 10, "min run to pass")
         assert it.board.closed(), "resolved is never a stop"

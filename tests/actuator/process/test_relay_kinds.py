@@ -59,7 +59,7 @@ def test_a_board_that_cannot_be_read_back_is_obeyed_on_trust_and_nothing_else_is
         assert contact["read_back"] is None, "what is not known is not shown"
         assert contact["can_read_back"] is False
         assert contact["relay"] == f"channel 1 of the LCUS board at {board.path}"
-        assert any("taken on trust" in fault for fault in it.status()["faults"])
+        assert any("position is assumed" in fault for fault in it.status()["faults"])
         assert it.metric("generator_relay_commanded") == 1
         assert it.metric("generator_relay_closed") is None
         assert it.metric("generator_running") == 1

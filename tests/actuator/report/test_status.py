@@ -74,7 +74,7 @@ def test_running_for_an_alert_says_since_when_what_is_proven_and_what_ends_it() 
     run = of.state.durable.run
     assert run is not None
     assert sentence(snapshot(of)) == (
-        f"Running for alert since {clock(of, run.closed_at)}, AC proven, SOC 31 %, "
+        f"Running for alert since {clock(of, run.closed_at)}, AC confirmed, SOC 31 %, "
         f"stops at 60 % or {clock(of, run.deadline)}."
     )
 
@@ -83,7 +83,7 @@ def test_with_a_wrong_clock_it_speaks_in_spans() -> None:
     of = running()
     said = sentence(snapshot(of, wall_sane=False))
     assert said.startswith("Running for alert for the last ")
-    assert " s, AC proven, SOC 20 %, stops at 60 % or in 3 h 59 min." in said
+    assert " s, AC confirmed, SOC 20 %, stops at 60 % or in 3 h 59 min." in said
 
 
 def test_starting_says_until_when_it_is_given() -> None:
@@ -97,8 +97,8 @@ def test_starting_says_until_when_it_is_given() -> None:
     run = of.state.durable.run
     assert run is not None
     assert sentence(snapshot(of)).startswith(
-        f"Starting for alert: contact closed since {clock(of, run.closed_at)}, the engine is not proven to run yet and "
-        f"has until {clock(of, run.closed_at + 600)}; SOC 20 %"
+        f"Starting for alert: contact closed since {clock(of, run.closed_at)}, the engine is not confirmed yet and has "
+        f"until {clock(of, run.closed_at + 600)}; SOC 20 %"
     )
 
 
@@ -126,16 +126,12 @@ def test_off_says_what_would_start_it_on_each_path() -> None:
     of = world()
     of.run(30)
     latest = clock(of, of.state.started_at + 300)
-    assert sentence(snapshot(of)) == (
-        f"Off: SOC 50 %, waiting for two heartbeats of the alerts, until {latest} at the latest."
-    )
+    assert sentence(snapshot(of)) == (f"Off: SOC 50 %, waiting for two heartbeats, until {latest} at the latest.")
     of.run(300)
-    assert sentence(snapshot(of)) == (
-        "Off: SOC 50 %, starts at 25 % by its own judgement, for the alerts are silent (no heartbeat yet)."
-    )
+    assert sentence(snapshot(of)) == ("Off: SOC 50 %, starts at 25 %, without the alerts (no heartbeat yet).")
     of.soc = None
     of.run(400)
-    assert sentence(snapshot(of)) == ("Off: SOC unknown, the alerts are silent too (no heartbeat yet): nothing starts.")
+    assert sentence(snapshot(of)) == ("Off: SOC unknown, no alerts (no heartbeat yet): nothing starts.")
     of = world().on_alerts()
     assert sentence(snapshot(of)) == "Off: SOC 50 %, starts at 25 %, the alerts decide."
 
@@ -172,7 +168,7 @@ def test_an_end_that_is_known_is_said() -> None:
     of.run(70)
     closed_at = of.state.durable.run.closed_at  # type: ignore[union-attr]
     assert sentence(snapshot(of)).endswith(
-        f"nothing wants it any more, and after its shortest run it stops at {clock(of, closed_at + 900)}."
+        f"nothing requests it any more, it stops after min_run, at {clock(of, closed_at + 900)}."
     )
 
 
@@ -204,16 +200,16 @@ def test_an_engine_of_somebody_elses_is_not_called_off() -> None:
     of = world().on_alerts()
     of.ac = True
     of.run(30)
-    assert sentence(snapshot(of)).startswith("The engine runs, but not for us, and held off: there is AC")
+    assert sentence(snapshot(of)).startswith("The engine runs for another reason, and a start is blocked: AC at")
     of = world().on_alerts()
     of.bus_alive = False
     of.run(40)
-    assert sentence(snapshot(of)).startswith("Contact open, and whether the engine runs is unknown: SOC 50 %")
+    assert sentence(snapshot(of)).startswith("Contact open, whether the engine runs is unknown: SOC 50 %")
     of.operator("off")
     of.soc = 0.2
     of.run(10)
     of.fire("start")
-    assert sentence(snapshot(of)).endswith("SOC 20 %. Contact open, and whether the engine runs is unknown.")
+    assert sentence(snapshot(of)).endswith("SOC 20 %. Contact open, whether the engine runs is unknown.")
 
 
 def test_what_has_not_been_heard_of_for_a_while_is_a_fault() -> None:
@@ -223,7 +219,7 @@ def test_what_has_not_been_heard_of_for_a_while_is_a_fault() -> None:
     assert not status.status(snapshot(of)).faults
     of.run(10)
     told = " ".join(status.status(snapshot(of)).faults)
-    for words in ("tells whether the engine runs", "The AGS is not heard", "no emergency by volts"):
+    for words in ("shows whether the engine runs", "No data from the generator starter", "no emergency by volts"):
         assert words in told
     of.bus_alive, of.volts, of.volts_threshold = True, 48.0, 46.0
     of.run(20)
@@ -249,7 +245,7 @@ def test_what_is_wanted_but_held_back_says_why_and_until_when() -> None:
     of = running()
     of.operator("off")
     assert of.run(400, until=lambda it: it.state.phase == "off")
-    assert "held back: switched off by the operator" in sentence(snapshot(of))
+    assert "blocked: switched off by the operator" in sentence(snapshot(of))
     of.operator("auto")
     of.fire("start", firing=False)
     of.fire("start", starts_at=5.0)
@@ -257,7 +253,7 @@ def test_what_is_wanted_but_held_back_says_why_and_until_when() -> None:
     stopped = of.state.durable.stopped_at
     assert stopped is not None
     assert sentence(snapshot(of)) == (
-        f"Wanted by the alert, but held back: at least 15 min between two runs (until {clock(of, stopped + 900)}); "
+        f"Requested by the alert, but blocked: at least 15 min between two runs (until {clock(of, stopped + 900)}); "
         "SOC 20 %."
     )
     (reason,) = why_not(snapshot(of))
@@ -270,7 +266,7 @@ def test_what_is_wanted_but_held_back_says_why_and_until_when() -> None:
     [
         (5, "the AGS refuses (quiet time)"),
         (9, "reset it at the remote: OFF, then AUTO"),
-        (8, "for something else (start v"),
+        (8, "for another reason (start v"),
     ],
 )
 def test_the_ags_in_its_own_words(code: int, said: str) -> None:
@@ -318,7 +314,7 @@ def test_faults_are_told() -> None:
     told = status.status(
         snapshot(of, relay_fault="cable out", can_read_back=False, journal_fault="disk full", feedback_fault="refused")
     ).faults
-    for words in ("cable out", "cannot be read back", "disk full", "refused", "No proof of the engine"):
+    for words in ("cable out", "cannot be read back", "disk full", "refused", "Nothing can confirm the engine"):
         assert any(words in fault for fault in told), words
 
 

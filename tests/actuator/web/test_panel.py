@@ -139,8 +139,8 @@ def test_what_forbids_and_what_is_out_of_order_is_said(tmp_path: Path, page: Pag
         assert it.notify("GeneratorInhibit", reason="fuel") == 200
         it.notify("BatterySocLow")
         page.goto(it.url)
-        expect(page.locator("#why")).to_contain_text("Forbidden by an alert: GeneratorInhibit for people")
-        expect(page.locator("#sentence")).to_contain_text("held back")
+        expect(page.locator("#why")).to_contain_text("Inhibited by an alert: GeneratorInhibit for people")
+        expect(page.locator("#sentence")).to_contain_text("but blocked")
         shot(page, "inhibited")
         it.board.refuses_writes = True
         it.board.set(0, closed=True)

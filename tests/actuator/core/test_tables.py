@@ -1,0 +1,73 @@
+"""The tables of causes, inhibitors and ends: whole, consistent, and what docs/control.md shows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+
+from actuator.core.demand import CAUSES
+from actuator.core.endings import ENDS, FAILURES, STOPS, End, recorded
+from actuator.core.inhibitors import INHIBITORS
+from actuator.core.state import Cause, Reason
+from tests.actuator.harness import control_tables
+from tests.actuator.harness.control_tables import CLEARS
+from tests.actuator.harness.simulated_site import World
+
+MINUTE = 60.0
+
+
+def test_every_name_has_its_rule() -> None:
+    assert tuple(CAUSES) == get_args(Cause)
+    assert tuple(INHIBITORS) == get_args(Reason)
+    assert tuple(ENDS) == get_args(End)
+
+
+def test_ranks_are_a_total_order() -> None:
+    assert sorted(rule.rank for rule in CAUSES.values()) == list(range(1, len(CAUSES) + 1))
+
+
+def test_what_ends_a_run_by_a_reason_has_that_end() -> None:
+    ending = {reason for reason, rule in INHIBITORS.items() if rule.ends_run != "never"}
+    assert ending <= set(ENDS)
+    assert {"max_run", "min_off", "back_off", "ac_live"} == set(INHIBITORS) - ending
+
+
+def test_the_sets_come_from_the_table() -> None:
+    assert {"start_failed", "died", "ags_fault"} == FAILURES
+    assert {"mode_off", "demand_gone"} == STOPS
+
+
+def test_the_deadline_is_recorded_under_the_contracts_name() -> None:
+    assert recorded("deadline") == "max_run"
+    assert all(recorded(end) == end for end in ENDS if end != "deadline")
+
+
+def test_acknowledge_clears_what_the_table_says_and_nothing_else() -> None:
+    world = World(soc=0.2, obeys=False).on_alerts()
+    world.fire("inhibit")
+    world.ags = 1
+    world.run(MINUTE)
+    world.operator("off")
+    world.state = replace(world.state, durable=replace(world.state.durable, locked_out=True, attempts=3))
+    world.step()
+    before = set(world.state.inhibitors)
+    assert {"mode_off", "locked_out", "inhibit_alert", "ags_refuses"} <= before
+    world.operator("acknowledge")
+    by_operator = {reason for reason in before if "acknowledge" in INHIBITORS[reason].clears}
+    assert before - set(world.state.inhibitors) == by_operator == {"locked_out", "inhibit_alert"}
+
+
+def test_every_way_to_clear_has_its_words() -> None:
+    assert {rule.clears for rule in INHIBITORS.values()} == set(CLEARS)
+
+
+def test_the_page_shows_the_tables_of_the_code() -> None:
+    page = control_tables.PAGE.read_text()
+    assert control_tables.render(page) == page, "python -m tests.actuator.harness.control_tables writes it"
+
+
+@pytest.mark.parametrize("number", range(1, 34))
+def test_the_page_names_every_property(number: int) -> None:
+    assert f"\n{number}. " in control_tables.PAGE.read_text()

@@ -1,0 +1,166 @@
+"""The controller's tables and default numbers as Markdown, for docs/control.md.
+
+    python -m tests.actuator.harness.control_tables
+
+writes them into the page, between its markers; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from actuator.core.alert_path import PATHS
+from actuator.core.demand import CAUSES, no_clock
+from actuator.core.endings import ENDS, Judgement, always, never
+from actuator.core.inhibitors import INHIBITORS, Clearing
+from actuator.core.settings import Settings
+from toolkit.config import Duration, Ratio
+from toolkit.formatting import percent, span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+PAGE: Final = Path(__file__).parents[3] / "docs" / "control.md"
+
+CLEARS: Final[dict[Clearing, str]] = {
+    "ac_gone": "no AC in 3 samples, or no evidence for 5 min",
+    "acknowledge": "`acknowledge`",
+    "ags_ready": "the AGS ready in 3 samples, or silent for 30 s",
+    "budget": "the sliding 24 h",
+    "min_off": "min off has passed",
+    "mode": "the operator; survives restarts",
+    "read_backs": "3 readings *open*, then min off",
+    "resolve_or_acknowledge": "`resolved` and then 2 beats, or `acknowledge`",
+    "quiet_hours_end": "the hour; a clock that is not known to be right",
+    "time": "its time",
+}
+
+
+def render(page: str) -> str:
+    """Return the page with its generated parts made anew."""
+    for name, lines in PARTS.items():
+        body = "\n".join(lines())
+        before, begin, rest = page.partition(f"<!-- generated: {name} -->\n")
+        _, end, after = rest.partition("<!-- end -->")
+        page = f"{before}{begin}{body}\n{end}{after}"
+    return page
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    head = list(head)
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _yes(value: bool) -> str:  # noqa: FBT001 - the value itself
+    return "yes" if value else "no"
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names)) or "none"
+
+
+def causes() -> Iterator[str]:
+    """Yield the table of what requests the engine."""
+    return _table(
+        ("cause", "on paths", "rank", "lasting", "own clock", "needs information", "fruitless run counts"),
+        (
+            (
+                f"`{cause}`",
+                "any" if rule.paths == frozenset(PATHS) else ", ".join(path for path in PATHS if path in rule.paths),
+                str(rule.rank),
+                _yes(rule.lasting),
+                _yes(rule.bound is not no_clock),
+                _yes(rule.informed),
+                _yes(rule.fruitless),
+            )
+            for cause, rule in CAUSES.items()
+        ),
+    )
+
+
+def inhibitors() -> Iterator[str]:
+    """Yield the table of what blocks it."""
+    return _table(
+        ("reason", "blocks", "ends a run", "exempt", "clears"),
+        (
+            (
+                f"`{reason}`",
+                "start and resume" if rule.blocks_resume else "start",
+                {"never": "no", "at once": "at once", "once confirmed": "after 3 samples"}[rule.ends_run],
+                _names(rule.exempt),
+                CLEARS[rule.clears],
+            )
+            for reason, rule in INHIBITORS.items()
+        ),
+    )
+
+
+def ends() -> Iterator[str]:
+    """Yield the table of what ends a run, in order."""
+    return _table(
+        ("order", "end", "failed attempt", "answers the start alert", "level"),
+        (
+            (
+                str(order),
+                f"`{end}`" + (f" (journal: `{rule.recorded}`)" if rule.recorded else ""),
+                _failed(rule.failed),
+                _yes(rule.meant),
+                str(rule.level),
+            )
+            for order, (end, rule) in enumerate(ENDS.items(), 1)
+        ),
+    )
+
+
+def _failed(rule: Judgement) -> str:
+    if rule is never:
+        return "no"
+    return "yes" if rule is always else "if the evidence denies the engine"
+
+
+def numbers() -> Iterator[str]:
+    """Yield the table of the settings and their defaults."""
+    return _table(("setting", "default"), ((f"`{name}`", value) for name, value in _defaults("", Settings())))
+
+
+def _defaults(prefix: str, part: msgspec.Struct) -> Iterator[tuple[str, str]]:
+    for field in msgspec.structs.fields(part):
+        value, name = getattr(part, field.name), f"{prefix}{field.encode_name}"
+        if isinstance(value, msgspec.Struct):
+            yield from _defaults(f"{name}.", value)
+        else:
+            yield name, _value(value)
+
+
+def _value(value: object) -> str:
+    match value:
+        case None | {}:
+            text = "none"
+        case bool():
+            text = str(value).lower()
+        case Duration():
+            text = span(value)
+        case Ratio():
+            text = percent(value)
+        case tuple():
+            text = ", ".join(map(_value, value))
+        case _:
+            text = str(value)
+    return text
+
+
+PARTS: Final[dict[str, Callable[[], Iterable[str]]]] = {
+    "causes": causes,
+    "inhibitors": inhibitors,
+    "ends": ends,
+    "numbers": numbers,
+}
+
+if __name__ == "__main__":
+    PAGE.write_text(render(PAGE.read_text()))
