@@ -22,8 +22,10 @@ from exporter.sources.modbus.protocol import READ_HOLDING
 from exporter.sources.modbus.registers import Registers, needed
 from tests.exporter.sources.modbus_servers import TcpDevice, from_registers, pymodbus_server, slowly
 from tests.exporter.sources.vectors import vector
-from tests.exporter.sources.watching import Watch, approximately, running
+from tests.exporter.sources.watching import approximately, running
 from tests.support import wait_until
+from tests.support.metrics_page import Samples
+from tests.support.metrics_page import value as shown
 
 KILOWATT_HOUR = 3_600_000
 
@@ -111,21 +113,21 @@ def source(port: int, **options: object) -> dict[str, Any]:
     return {"type": "classic", "host": "127.0.0.1", "port": port, "interval": "200ms", **options}
 
 
-def compare(watch: Watch, expect: Mapping[str, Any]) -> None:
+def compare(page: Samples, expect: Mapping[str, Any]) -> None:
     for name, value in expect.items():
         if name in EXPECTED:
-            found = watch.value(EXPECTED[name], "classic")
+            found = shown(page, EXPECTED[name], device="classic")
             assert approximately(found, value), f"{name}: {found} is not {value}"
         elif name in SCALED:
             metric, factor = SCALED[name]
-            found = watch.value(metric, "classic")
+            found = shown(page, metric, device="classic")
             assert approximately(found, value * factor), f"{name}: {found} is not {value} x {factor}"
         else:
             assert name in OTHERWISE, f"{name} is not compared"
 
 
-def info(watch: Watch) -> Mapping[str, str]:
-    return next(dict(labels) for name, labels in watch.page() if name == "classic_info")
+def info(page: Samples) -> Mapping[str, str]:
+    return next(dict(labels) for name, labels in page if name == "classic_info")
 
 
 def test_dump_of_2020() -> None:
@@ -133,20 +135,22 @@ def test_dump_of_2020() -> None:
     expect = vector("classic_dump_2020")["expect"]
     with pymodbus_server(dump_2020(), 10) as port, running({"classic": source(port)}) as watch:
         watch.until("classic_up", "classic", lambda value: value == 1)
-        compare(watch, {key: value for key, value in expect.items() if key != "nothing"})
-        compare(watch, expect["more_registers"])
-        told = info(watch)
+        # One page: the registers stand still, so the controller counts as frozen after three seconds.
+        page = watch.page()
+        compare(page, {key: value for key, value in expect.items() if key != "nothing"})
+        compare(page, expect["more_registers"])
+        told = info(page)
         assert told["model"] == "Classic 200"
         assert told["pcb_revision"] == "4"
         assert told["firmware_date"] == expect["firmware_date"]
         assert told["mac"] == expect["mac"]
         assert told["device_id"] == str(expect["device_id_4111"])
-        assert watch.value("classic_charge_stage", "classic", stage="bulk") == 1
-        assert watch.value("classic_whizbang_present", "classic") == 0
-        assert watch.value("classic_whizbang_soc_ratio", "classic") is None
+        assert shown(page, "classic_charge_stage", device="classic", stage="bulk") == 1
+        assert shown(page, "classic_whizbang_present", device="classic") == 0
+        assert shown(page, "classic_whizbang_soc_ratio", device="classic") is None
         flags = expect["info_flags"]
         for bit, name in registers.FLAGS.items():
-            assert watch.value("classic_flags", "classic", flag=name) == bool(flags & bit)
+            assert shown(page, "classic_flags", device="classic", flag=name) == bool(flags & bit)
 
 
 def test_readme_of_2025_with_whizbang() -> None:
@@ -156,17 +160,19 @@ def test_readme_of_2025_with_whizbang() -> None:
         running({"classic": source(port)}, judged=["classic"]) as watch,
     ):
         watch.until("classic_up", "classic", lambda value: value == 1)
+        # One page: the registers stand still, so the controller counts as frozen after three seconds.
+        page = watch.page()
         for block in vector("classic_readme_2025")["blocks"]:
-            compare(watch, block["expect"])
-        told = info(watch)
+            compare(page, block["expect"])
+        told = info(page)
         assert (told["name"], told["firmware"], told["network_firmware"]) == ("CLASSIC1", "2193", "2122")
         decoded = vector("classic_readme_2025")["decoded_by_source"]
-        assert watch.value("classic_target_volts", "classic") == decoded["VbattRegSetPTmpComp"]
-        assert watch.value("classic_nominal_volts", "classic") == decoded["nominalBatteryVoltage"]
-        assert watch.value("classic_ending_amperes", "classic") == decoded["endingAmps"]
-        assert watch.value("classic_resting_reason", "classic", reason="unknown") == 1
-        assert watch.value("classic_resting_reason_code", "classic") == 38
-        assert watch.page()["battery_soc_ratio", ()] == 1
+        assert shown(page, "classic_target_volts", device="classic") == decoded["VbattRegSetPTmpComp"]
+        assert shown(page, "classic_nominal_volts", device="classic") == decoded["nominalBatteryVoltage"]
+        assert shown(page, "classic_ending_amperes", device="classic") == decoded["endingAmps"]
+        assert shown(page, "classic_resting_reason", device="classic", reason="unknown") == 1
+        assert shown(page, "classic_resting_reason_code", device="classic") == 38
+        assert page["battery_soc_ratio", ()] == 1
 
 
 def test_log_of_2017() -> None:
@@ -300,7 +306,7 @@ def test_missing_block_is_absent(caplog: pytest.LogCaptureFixture) -> None:
     with TcpDevice(from_registers(wire)) as device, running({"classic": source(device.port)}) as watch:
         watch.until("classic_up", "classic", lambda value: value == 1)
         assert watch.value("classic_battery_volts", "classic") == 55.1
-        assert info(watch)["firmware"] == ""
+        assert info(watch.page())["firmware"] == ""
         assert watch.value("classic_whizbang_net_amphours", "classic") is None
     assert not [line for line in caplog.messages if "source is lost" in line]
 
