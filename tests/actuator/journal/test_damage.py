@@ -1,4 +1,4 @@
-"""The journal after damage: flipped bits, files that vanish while in use, a database that takes nothing."""
+"""The journal after damage: flipped bits, files that vanish while in use, a database that cannot be written."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def flipped(content: bytes, byte: int, bit: int) -> bytes:
 
 
 def safe(path: Path, journal: Journal, what: str) -> bool:
-    """Load and judge; return whether it was found torn."""
+    """Load the journal; return whether it is torn."""
     found = journal.load(HERE)
     state, _ = recovery.restore(found.saved, HERE, SETTINGS, torn=bool(found.torn))
     durable = state.durable
@@ -107,7 +107,7 @@ def safe(path: Path, journal: Journal, what: str) -> bool:
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 42))])
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_one_flipped_bit_never_starts_an_engine(tmp_path: Path, ending: str, seed: int) -> None:
+def test_flipped_bit_never_starts_an_engine(tmp_path: Path, ending: str, seed: int) -> None:
     origin = tmp_path / "origin"
     origin.mkdir()
     files = killed(origin, checkpointed=ending == "")
@@ -121,7 +121,7 @@ def test_one_flipped_bit_never_starts_an_engine(tmp_path: Path, ending: str, see
         journal.close()
 
 
-def test_every_bit_of_the_saved_state_is_noticed(tmp_path: Path) -> None:
+def test_every_flipped_bit_of_the_state_is_noticed(tmp_path: Path) -> None:
     origin = tmp_path / "origin"
     origin.mkdir()
     files = killed(origin, checkpointed=True)
@@ -135,7 +135,7 @@ def test_every_bit_of_the_saved_state_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("victim", "bit"), [("The operator switched", 7), ('{"soc"', 0), ("operator", 1)])
-async def test_a_damaged_row_is_left_out_and_said_and_costs_nothing_else(
+async def test_damaged_row_is_left_out_and_logged(
     tmp_path: Path, victim: str, bit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
@@ -157,9 +157,7 @@ async def test_a_damaged_row_is_left_out_and_said_and_costs_nothing_else(
     await journal.close()
 
 
-async def test_a_database_that_hangs_leaves_the_word_to_the_sidecar(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_hanging_database_leaves_the_sidecar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(async_journal, "DEADLINE", 0.2)
     path = laid(tmp_path / "hung", killed(tmp_path, checkpointed=True))
     journal, free = AsyncJournal(path, SimulatedRelay()), threading.Event()
@@ -175,7 +173,7 @@ async def test_a_database_that_hangs_leaves_the_word_to_the_sidecar(
         await journal.close()
 
 
-async def test_a_disk_that_hangs_altogether_begins_in_mode_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hanging_disk_starts_in_mode_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(async_journal, "DEADLINE", 0.2)
     journal, free = AsyncJournal(tmp_path / "journal.db", SimulatedRelay()), threading.Event()
     monkeypatch.setattr(journal._journal, "load", lambda *_: free.wait(30))
@@ -190,14 +188,14 @@ async def test_a_disk_that_hangs_altogether_begins_in_mode_off(tmp_path: Path, m
         await journal.close()
 
 
-def test_nothing_known_of_a_torn_journal_is_mode_off() -> None:
+def test_torn_without_content_is_mode_off() -> None:
     state, _ = recovery.restore(None, HERE, SETTINGS, torn=True)
     assert state.durable.mode == "off"
     state, _ = recovery.restore(None, HERE, SETTINGS)
     assert state.durable.mode == "auto"
 
 
-def test_what_differs_at_the_same_number_is_torn(tmp_path: Path) -> None:
+def test_different_content_at_one_sequence_is_torn(tmp_path: Path) -> None:
     path = laid(tmp_path / "swapped", killed(tmp_path, checkpointed=True))
     side, _ = sidecar_room.read(path)
     assert side is not None
@@ -210,7 +208,7 @@ def test_what_differs_at_the_same_number_is_torn(tmp_path: Path) -> None:
         assert (found.saved.durable.mode, found.saved.durable.inhibits) == ("off", OFF.inhibits)
 
 
-def test_a_database_that_takes_nothing_leaves_the_order_in_the_sidecar(tmp_path: Path) -> None:
+def test_read_only_database_leaves_the_state_in_the_sidecar(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
@@ -230,7 +228,7 @@ def test_a_database_that_takes_nothing_leaves_the_order_in_the_sidecar(tmp_path:
     assert (found.torn, found.saved) == ("", saved()), "once the database takes it, nothing is torn"
 
 
-def test_a_sidecar_that_cannot_be_replaced_is_written_in_its_own_place(tmp_path: Path) -> None:
+def test_sidecar_is_written_in_place_on_a_full_disk(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
@@ -245,9 +243,7 @@ def test_a_sidecar_that_cannot_be_replaced_is_written_in_its_own_place(tmp_path:
     assert found.saved.durable.mode == "off"
 
 
-def test_a_sidecar_that_cannot_be_written_does_not_stop_the_database(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_sidecar_does_not_stop_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sidecar_room, "_fits", lambda *_: False)
     path = tmp_path / "journal.db"
     journal = Journal(path, SimulatedRelay())
@@ -263,7 +259,7 @@ def test_a_sidecar_that_cannot_be_written_does_not_stop_the_database(
     assert (found.torn, found.saved) == ("", saved())
 
 
-async def test_a_sidecar_that_became_a_folder_does_not_keep_the_database_from_being_written(tmp_path: Path) -> None:
+async def test_sidecar_that_became_a_folder(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     journal = AsyncJournal(path, SimulatedRelay())
     await journal.load(HERE)
@@ -282,7 +278,7 @@ async def test_a_sidecar_that_became_a_folder_does_not_keep_the_database_from_be
 
 @pytest.mark.parametrize("lost", [("",), (".sidecar",), ("", "-wal", "-shm", ".sidecar"), ("replaced",)])
 @pytest.mark.parametrize("when", ["idle", "writing"])
-async def test_files_that_vanish_in_use_are_noticed_and_written_anew(
+async def test_files_that_vanish_in_use_are_written_again(
     tmp_path: Path, lost: tuple[str, ...], when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(async_journal, "RETRY", 0.0)
@@ -327,7 +323,7 @@ ALTER TABLE other RENAME TO event;
 @pytest.mark.parametrize(
     "script", ["ALTER TABLE event ADD COLUMN more TEXT", "ALTER TABLE state ADD COLUMN more TEXT NOT NULL DEFAULT 1"]
 )
-async def test_a_journal_with_more_columns_is_written_on(tmp_path: Path, script: str) -> None:
+async def test_journal_with_more_columns(tmp_path: Path, script: str) -> None:
     path = laid(tmp_path / "newer", killed(tmp_path, checkpointed=True))
     altered(path, script)
     journal = AsyncJournal(path, SimulatedRelay())
@@ -340,7 +336,7 @@ async def test_a_journal_with_more_columns_is_written_on(tmp_path: Path, script:
 
 
 @pytest.mark.parametrize("how", ["needs more", "refuses", "garbage in use"])
-async def test_a_database_that_can_never_be_written_gives_way_to_one_that_can(tmp_path: Path, how: str) -> None:
+async def test_unwritable_database_is_replaced(tmp_path: Path, how: str) -> None:
     path = laid(tmp_path / "foreign", killed(tmp_path, checkpointed=True))
     if how == "needs more":
         altered(path, NEEDS_MORE)

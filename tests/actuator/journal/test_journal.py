@@ -1,4 +1,4 @@
-"""What the journal keeps over a death, a cut at any byte, and a disk that does not take it."""
+"""The journal after a kill, a cut at any byte, and on a disk that cannot be written."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.db"
 
 
-def test_a_first_start_is_fresh_and_what_is_saved_comes_back(path: Path) -> None:
+def test_first_start_is_fresh_and_saved_state_comes_back(path: Path) -> None:
     journal = Journal(path, SimulatedRelay())
     found = journal.load(HERE)
     assert (found.saved, found.torn, found.error) == (None, "", "")
@@ -102,7 +102,7 @@ def test_a_first_start_is_fresh_and_what_is_saved_comes_back(path: Path) -> None
     again.close()
 
 
-def test_a_start_that_saved_nothing_is_not_torn(path: Path) -> None:
+def test_start_without_a_save_is_not_torn(path: Path) -> None:
     for _ in range(2):
         journal = Journal(path, SimulatedRelay())
         found = journal.load(HERE)
@@ -110,7 +110,7 @@ def test_a_start_that_saved_nothing_is_not_torn(path: Path) -> None:
         journal.close()
 
 
-def test_a_killed_process_leaves_everything_that_write_returned_from(path: Path) -> None:
+def test_kill_keeps_what_was_written(path: Path) -> None:
     filled(path)
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert found.torn == ""
@@ -134,7 +134,7 @@ while True:
 """
 
 
-def test_kill_at_any_moment_is_never_torn_and_loses_nothing_that_was_said(path: Path) -> None:
+def test_kill_at_any_moment_is_never_torn(path: Path) -> None:
     chance = random.Random(1)  # noqa: S311 - no secret
     for _ in range(5):
         process = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True)
@@ -182,9 +182,7 @@ def cut_and_load(path: Path, victim: Path, size: int) -> None:
 
 @pytest.mark.parametrize("step", [1024, pytest.param(64, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("ending", ["", "checkpointed", "-wal", ".sidecar"])
-def test_cut_at_any_byte_it_starts_open_and_is_whole_or_says_that_it_is_torn(
-    tmp_path: Path, ending: str, step: int
-) -> None:
+def test_cut_at_any_byte_is_whole_or_torn(tmp_path: Path, ending: str, step: int) -> None:
     origin = tmp_path / "origin" / "journal.db"
     origin.parent.mkdir()
     filled(origin)
@@ -203,7 +201,7 @@ def test_cut_at_any_byte_it_starts_open_and_is_whole_or_says_that_it_is_torn(
 
 @pytest.mark.parametrize("ending", ["", ".sidecar"])
 @pytest.mark.parametrize("how", ["missing", "empty", "garbage"])
-def test_one_half_lost_is_torn_and_the_other_half_keeps_the_engine_off(path: Path, ending: str, how: str) -> None:
+def test_one_half_lost_is_torn_and_keeps_the_engine_off(path: Path, ending: str, how: str) -> None:
     filled(path)
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
@@ -222,7 +220,7 @@ def test_one_half_lost_is_torn_and_the_other_half_keeps_the_engine_off(path: Pat
     assert durable.inhibits == {"a": INHIBIT}
 
 
-def test_both_lost_in_content_means_mode_off(path: Path) -> None:
+def test_both_empty_means_mode_off(path: Path) -> None:
     filled(path)
     path.write_bytes(b"")
     path.with_name("journal.db.sidecar").write_bytes(b"")
@@ -233,7 +231,7 @@ def test_both_lost_in_content_means_mode_off(path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["", ".sidecar"])
-def test_an_older_copy_of_one_half_is_torn(path: Path, tmp_path: Path, ending: str) -> None:
+def test_older_copy_of_one_half_is_torn(path: Path, tmp_path: Path, ending: str) -> None:
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
     journal.write([], saved())
@@ -251,7 +249,7 @@ def test_an_older_copy_of_one_half_is_torn(path: Path, tmp_path: Path, ending: s
     assert found.saved.durable.mode == "off", "off wins when they differ"
 
 
-def test_mode_on_is_kept_beside_as_where_it_goes_back_to(path: Path) -> None:
+def test_sidecar_keeps_the_mode_that_on_returns_to(path: Path) -> None:
     filled(path)
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
@@ -263,7 +261,7 @@ def test_mode_on_is_kept_beside_as_where_it_goes_back_to(path: Path) -> None:
     assert found.saved.durable.mode == "off"
 
 
-def test_the_last_good_relay_is_kept_beside(path: Path) -> None:
+def test_sidecar_keeps_the_last_valid_relay(path: Path) -> None:
     relay = ModbusRelay(url="tcp://127.0.0.1:5020", coil=3, lease=Duration(30))
     journal = Journal(path, relay)
     journal.load(HERE)
@@ -281,7 +279,7 @@ def test_the_last_good_relay_is_kept_beside(path: Path) -> None:
     assert last_relay(second) == HidRelay(channel=2, serial="BITFT")
 
 
-def test_the_size_is_bounded(path: Path) -> None:
+def test_size_is_bounded(path: Path) -> None:
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
     most, step = MAX_ROWS + 5_000, 1_000
@@ -295,7 +293,7 @@ def test_the_size_is_bounded(path: Path) -> None:
     assert path.stat().st_size < 10_000_000
 
 
-def test_a_flood_of_other_rows_pushes_out_no_row_of_a_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flood_pushes_out_no_row_of_a_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "MAX_RUN_ROWS", 30)
     monkeypatch.setattr(store_module, "MAX_OTHER_ROWS", 20)
     monkeypatch.setattr(store_module, "_PRUNE_EVERY", 10)
@@ -316,7 +314,7 @@ def test_a_flood_of_other_rows_pushes_out_no_row_of_a_run(path: Path, monkeypatc
     journal.close()
 
 
-def test_starts_over_and_over_leave_a_bounded_journal_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repeated_starts_leave_a_bounded_journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "MAX_OTHER_ROWS", 20)
     monkeypatch.setattr(store_module, "_PRUNE_EVERY", 10)
     for number in range(1, 61):
@@ -327,7 +325,7 @@ def test_starts_over_and_over_leave_a_bounded_journal_too(path: Path, monkeypatc
     assert [one.id for one in stored(path)] == list(range(41, 61))
 
 
-def test_rows_come_out_as_json_and_csv(path: Path) -> None:
+def test_rows_as_json_and_csv(path: Path) -> None:
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
     journal.write([row(1, wall=100.0), row(2, wall=200.0), row(3, wall=300.0)], None)
@@ -342,7 +340,7 @@ def test_rows_come_out_as_json_and_csv(path: Path) -> None:
     journal.close()
 
 
-def test_a_number_of_a_kind_of_its_own_is_written_as_a_number(path: Path) -> None:
+def test_subclass_of_float_is_written_as_a_number(path: Path) -> None:
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
     fields: dict[str, str | float | int | bool | None] = {"seconds": Duration(7200)}
@@ -351,7 +349,7 @@ def test_a_number_of_a_kind_of_its_own_is_written_as_a_number(path: Path) -> Non
     journal.close()
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_in_words_and_no_crash(tmp_path: Path) -> None:
+def test_folder_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     journal = Journal(tmp_path / "file" / "journal.db", SimulatedRelay())
     found = journal.load(HERE)
@@ -360,7 +358,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_in_words_and_no_crash(tmp_path
         journal.write([row(1)], None)
 
 
-def test_a_full_disk_is_an_error_and_the_state_before_stays(path: Path) -> None:
+def test_full_disk_keeps_the_state_before(path: Path) -> None:
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
     journal.write([row(1)], saved())
@@ -375,9 +373,7 @@ def test_a_full_disk_is_an_error_and_the_state_before_stays(path: Path) -> None:
     assert found.saved.durable == dataclasses.replace(DURABLE, manual_until=None)
 
 
-async def test_the_journal_keeps_what_could_not_be_written_and_writes_it_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_unwritten_rows_are_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(async_journal, "RETRY", 0.0)
     folder = tmp_path / "later"
     folder.write_text("in the way")
@@ -399,9 +395,7 @@ async def test_the_journal_keeps_what_could_not_be_written_and_writes_it_later(
     await again.close()
 
 
-async def test_a_journal_that_is_lost_again_and_again_is_begun_anew_once_a_write(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_journal_lost_repeatedly_is_created_once_a_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = AsyncJournal(path, SimulatedRelay())
     await journal.load(HERE)
     tries = 0
@@ -418,7 +412,7 @@ async def test_a_journal_that_is_lost_again_and_again_is_begun_anew_once_a_write
     await journal.close()
 
 
-async def test_a_disk_that_hangs_stalls_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hanging_disk_stalls_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(async_journal, "DEADLINE", 0.3)
     monkeypatch.setattr(async_journal, "RETRY", 0.0)
     journal = AsyncJournal(path, SimulatedRelay())
@@ -437,9 +431,7 @@ async def test_a_disk_that_hangs_stalls_nothing(path: Path, monkeypatch: pytest.
         await journal.close()
 
 
-async def test_a_write_that_fails_once_is_tried_again_and_only_long_failing_counts(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_only_lasting_failures_count(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(async_journal, "time", SimpleNamespace(monotonic=lambda: clock.now, time=lambda: 1.0))
     journal = AsyncJournal(path, SimulatedRelay())
@@ -464,7 +456,7 @@ async def test_a_write_that_fails_once_is_tried_again_and_only_long_failing_coun
     await journal.close()
 
 
-async def test_what_cannot_be_written_at_the_start_counts_at_once(tmp_path: Path) -> None:
+async def test_failure_at_the_start_counts_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     journal = AsyncJournal(tmp_path / "file" / "journal.db", SimulatedRelay())
     await journal.load(HERE)
@@ -472,7 +464,7 @@ async def test_what_cannot_be_written_at_the_start_counts_at_once(tmp_path: Path
     await journal.close()
 
 
-def test_a_write_that_hung_and_comes_through_late_does_not_undo_a_newer_one(path: Path) -> None:
+def test_late_write_does_not_undo_a_newer_one(path: Path) -> None:
     hung = Journal(path, SimulatedRelay())
     hung.load(HERE)
     hung.write([], saved())
@@ -485,7 +477,7 @@ def test_a_write_that_hung_and_comes_through_late_does_not_undo_a_newer_one(path
     assert found.saved == saved(dataclasses.replace(DURABLE, mode="off"))
 
 
-def test_a_read_only_disk_still_gives_what_it_holds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_only_disk_can_be_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(path)
     monkeypatch.setattr(os, "access", lambda *_: False)
     connect = sqlite3.connect

@@ -1,4 +1,4 @@
-"""Who reads the journal delays nobody who writes it, and gets all rows or the reason why not."""
+"""Reading the journal delays no write, and gives all rows or the reason why not."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def fill(path: Path, *rows: Row) -> None:
 
 
 class Held:
-    """Holds whoever checks a row that says "held"."""
+    """Delays the reader of a row with the text "held"."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.begun, self.free = threading.Event(), threading.Event()
@@ -54,7 +54,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.db"
 
 
-async def test_a_slow_read_makes_no_write_late(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_read_delays_no_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(async_journal, "DEADLINE", 0.5)
     fill(path, row(1))
     journal = AsyncJournal(path, SimulatedRelay())
@@ -74,7 +74,7 @@ async def test_a_slow_read_makes_no_write_late(path: Path, monkeypatch: pytest.M
     await journal.close()
 
 
-async def test_a_relay_edited_in_use_hides_no_row(path: Path) -> None:
+async def test_changed_relay_hides_no_row(path: Path) -> None:
     fill(path, row(1), row(2))
     journal = AsyncJournal(path, SimulatedRelay())
     await journal.load(HERE)
@@ -84,7 +84,7 @@ async def test_a_relay_edited_in_use_hides_no_row(path: Path) -> None:
     await journal.close()
 
 
-async def test_a_database_that_is_gone_is_no_empty_journal(path: Path) -> None:
+async def test_missing_database_is_no_empty_journal(path: Path) -> None:
     fill(path, row(1))
     journal = AsyncJournal(path, SimulatedRelay())
     await journal.load(HERE)
@@ -94,9 +94,7 @@ async def test_a_database_that_is_gone_is_no_empty_journal(path: Path) -> None:
     await journal.close()
 
 
-async def test_one_reads_at_a_time_and_others_wait_for_a_bounded_time(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_one_reader_at_a_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader_module, "PATIENCE", 0.2)
     fill(path, row(1))
     journal = AsyncJournal(path, SimulatedRelay())
@@ -114,9 +112,7 @@ async def test_one_reads_at_a_time_and_others_wait_for_a_bounded_time(
     await journal.close()
 
 
-async def test_a_read_that_hangs_is_given_up_and_the_next_one_is_served(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_hanging_read_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader_module, "DEADLINE", 0.2)
     fill(path, row(1))
     journal = AsyncJournal(path, SimulatedRelay())
@@ -133,7 +129,7 @@ async def test_a_read_that_hangs_is_given_up_and_the_next_one_is_served(
     await journal.close()
 
 
-def test_what_cannot_be_read_is_answered_503_with_the_reason(tmp_path: Path) -> None:
+def test_unreadable_journal_is_answered_503(tmp_path: Path) -> None:
     with site(tmp_path) as it:
         fill(it.journal, row(1))
         with it.running():
@@ -162,14 +158,14 @@ def events(response: http.client.HTTPResponse, until: str) -> list[str]:
     return seen
 
 
-def test_who_has_seen_more_rows_than_there_are_gets_those_that_come(tmp_path: Path) -> None:
+def test_client_ahead_of_the_rows_gets_new_ones(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running(), stream(it, 5000) as response:
         assert events(response, "status") == ["status"]
         assert it.request("POST", "/api/v1/mode", {"mode": "off"})[0] == 200
         assert "operator" in events(response, "operator")
 
 
-def test_who_has_missed_many_rows_gets_the_newest_of_them(tmp_path: Path) -> None:
+def test_client_far_behind_gets_the_newest_rows(tmp_path: Path) -> None:
     with site(tmp_path) as it:
         fill(it.journal, *map(row, range(1, 3001)))
         with it.running(), stream(it, 0) as response:
@@ -181,7 +177,7 @@ def test_who_has_missed_many_rows_gets_the_newest_of_them(tmp_path: Path) -> Non
             assert numbers[-1] > 3000
 
 
-def test_missed_rows_that_cannot_be_read_do_not_end_the_stream(tmp_path: Path) -> None:
+def test_unreadable_missed_rows_do_not_end_the_stream(tmp_path: Path) -> None:
     with site(tmp_path) as it:
         fill(it.journal, row(1))
         with it.running():

@@ -1,4 +1,4 @@
-"""The machine's clocks, as far as they can be known here."""
+"""The machine's clocks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from actuator.loop import clock
 from actuator.loop.clock import Clock
 
 
-def test_a_later_moment_opens_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_later_moment_opens_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     here = Clock()
     first = here.moment()
     assert first.boot == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -19,7 +19,7 @@ def test_a_later_moment_opens_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert Clock().moment(not_before=first.wall + 3600).wall_sane is False
 
 
-def test_the_hour_is_kept_when_the_time_source_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wall_time_goes_on_without_time_source(monkeypatch: pytest.MonkeyPatch) -> None:
     now, wall, synchronised = 1000.0, 5e8, False
     monkeypatch.setattr("actuator.loop.clock.time.clock_gettime", lambda _: now)
     monkeypatch.setattr("actuator.loop.clock.time.time", lambda: wall)

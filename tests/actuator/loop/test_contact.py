@@ -60,7 +60,7 @@ def contact_of(board: Board) -> Contact:
     return Contact(AsyncRelay(lambda: board))
 
 
-async def test_it_closes_opens_and_knows_its_position_and_when_it_was_read() -> None:
+async def test_position_and_time_of_reading() -> None:
     board = Board()
     contact = contact_of(board)
     seen: list[tuple[bool, list[str]]] = []
@@ -77,7 +77,7 @@ async def test_it_closes_opens_and_knows_its_position_and_when_it_was_read() -> 
     assert board.commands == ["close", "open"], "what reads open is not commanded again"
 
 
-async def test_a_command_that_fails_is_a_fault_until_the_board_answers_and_obeys() -> None:
+async def test_failed_command_is_a_fault_until_the_board_answers() -> None:
     board = Board()
     contact = contact_of(board)
     board.fails = True
@@ -93,7 +93,7 @@ async def test_a_command_that_fails_is_a_fault_until_the_board_answers_and_obeys
     assert (contact.read_back, contact.fault, contact.obeys) == (False, "", True)
 
 
-async def test_a_contact_that_reads_closed_is_opened_every_time() -> None:
+async def test_contact_that_reads_closed_is_opened_each_turn() -> None:
     board = Board()
     contact = contact_of(board)
     await contact.close(nothing)
@@ -105,7 +105,7 @@ async def test_a_contact_that_reads_closed_is_opened_every_time() -> None:
     assert contact.fault.endswith("still reads closed")
 
 
-async def test_a_board_that_cannot_be_read_back_is_commanded_to_open_again_from_time_to_time() -> None:
+async def test_open_is_repeated_without_read_back() -> None:
     board = Board(can_read_back=False)
     contact = contact_of(board)
     now = 1000.0
@@ -121,7 +121,7 @@ async def test_a_board_that_cannot_be_read_back_is_commanded_to_open_again_from_
     assert contact.read_back is None
 
 
-async def test_a_lease_is_renewed_after_a_third_of_it_and_only_while_it_reads_closed() -> None:
+async def test_lease_is_renewed_while_it_reads_closed() -> None:
     board = Board(lease=9.0)
     contact = contact_of(board)
     await contact.close(nothing)
@@ -144,7 +144,7 @@ class NewRelay(RelayConfig, frozen=True, kw_only=True, tag="new"):
         return self.board
 
 
-async def test_another_relay_is_open_before_the_old_one_is_released() -> None:
+async def test_new_relay_opens_before_the_old_one_is_released() -> None:
     log: list[str] = []
     old, new = Board(log=log, name="old"), Board(log=log, name="new")
     contact = contact_of(old)
@@ -155,7 +155,7 @@ async def test_another_relay_is_open_before_the_old_one_is_released() -> None:
 
 
 @pytest.mark.parametrize("fault", ["fails", "stuck"])
-async def test_a_new_relay_that_cannot_be_opened_leaves_the_old_one(fault: str) -> None:
+async def test_failed_new_relay_leaves_the_old_one(fault: str) -> None:
     old, new = Board(), Board()
     contact = contact_of(old)
     new.close_contact()
@@ -168,7 +168,7 @@ async def test_a_new_relay_that_cannot_be_opened_leaves_the_old_one(fault: str) 
     assert contact.read_back is True
 
 
-async def test_the_last_opening_tells_whether_it_is_confirmed() -> None:
+async def test_last_opening() -> None:
     board = Board()
     contact = contact_of(board)
     await contact.close(nothing)

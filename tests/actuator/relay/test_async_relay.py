@@ -34,7 +34,7 @@ async def test_commands_reach_the_relay() -> None:
     await relay.dispose()
 
 
-async def test_a_hang_is_an_error_and_the_next_command_gets_a_new_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hang_is_an_error_and_gets_a_new_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(async_relay, "DEADLINE", 0.2)
     free = threading.Event()
     made: list[Simulated] = []
@@ -65,7 +65,7 @@ async def test_a_hang_is_an_error_and_the_next_command_gets_a_new_thread(monkeyp
         await relay.dispose()
 
 
-async def test_threads_that_hang_for_ever_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hanging_threads_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(async_relay, "DEADLINE", 0.02)
     free = threading.Event()
     relay = AsyncRelay(lambda: Hanging(free))
@@ -92,7 +92,7 @@ class Defective(Simulated):
         raise ValueError
 
 
-async def test_whatever_a_driver_raises_is_an_error_of_the_relay() -> None:
+async def test_any_exception_of_a_driver_is_a_relay_error() -> None:
     relay = AsyncRelay(Defective)
     with pytest.raises(RelayError, match=r"simulated contact .*: TypeError: no port"):
         await relay.open_contact()

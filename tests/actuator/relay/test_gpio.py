@@ -1,4 +1,4 @@
-"""The GPIO contact against a fake of libgpiod's chip that keeps lines as the kernel does; tests/vm has the real one."""
+"""The GPIO contact against a fake of libgpiod's chip that keeps lines as the kernel does; tests/vm uses a real one."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def contact_on(kernel: FakeGpio, line: int | str = 17, *, active_low: bool = Fal
 
 
 @pytest.mark.parametrize(("active_low", "levels"), [(False, [0, 0, 1, 0]), (True, [1, 1, 0, 1])])
-def test_closes_opens_and_reads_back_and_begins_open(kernel: FakeGpio, levels: list[int], *, active_low: bool) -> None:
+def test_closes_opens_and_reads_back(kernel: FakeGpio, levels: list[int], *, active_low: bool) -> None:
     contact = contact_on(kernel, active_low=active_low)
     assert contact.can_read_back
     assert contact.lease is None
@@ -167,7 +167,7 @@ def test_closes_opens_and_reads_back_and_begins_open(kernel: FakeGpio, levels: l
 
 
 @pytest.mark.parametrize("active_low", [False, True])
-def test_the_first_reading_tells_what_was_left_behind_and_moves_nothing(kernel: FakeGpio, *, active_low: bool) -> None:
+def test_first_reading_moves_nothing(kernel: FakeGpio, *, active_low: bool) -> None:
     line = kernel.lines[17]
     line.level = int(not active_low)
     contact = contact_on(kernel, active_low=active_low)
@@ -179,18 +179,18 @@ def test_the_first_reading_tells_what_was_left_behind_and_moves_nothing(kernel: 
     contact.dispose()
 
 
-def test_active_low_is_off_unless_asked_for() -> None:
+def test_active_low_is_off_by_default() -> None:
     assert GpioRelay(chip=CHIP, line=17).active_low is False
 
 
-def test_a_line_may_be_named(kernel: FakeGpio) -> None:
+def test_line_by_name(kernel: FakeGpio) -> None:
     contact = contact_on(kernel, "GPIO5")
     contact.close_contact()
     assert kernel.lines[5].levels == [0, 1]
     contact.dispose()
 
 
-def test_a_pin_that_does_not_follow_is_read_as_it_is(kernel: FakeGpio) -> None:
+def test_pin_that_does_not_follow(kernel: FakeGpio) -> None:
     contact = contact_on(kernel)
     kernel.lines[17].shorted = 1
     contact.open_contact()
@@ -198,7 +198,7 @@ def test_a_pin_that_does_not_follow_is_read_as_it_is(kernel: FakeGpio) -> None:
     contact.dispose()
 
 
-def test_the_line_is_kept_from_one_order_to_the_next_under_a_name_that_says_whose_it_is(kernel: FakeGpio) -> None:
+def test_line_is_kept_between_commands_under_our_name(kernel: FakeGpio) -> None:
     contact = contact_on(kernel)
     contact.open_contact()
     assert kernel.lines[17].consumer == f"generator-actuator {os.getpid()}"
@@ -209,7 +209,7 @@ def test_the_line_is_kept_from_one_order_to_the_next_under_a_name_that_says_whos
     contact.dispose()
 
 
-def test_a_chip_that_is_unplugged_is_an_error_and_found_again_open(kernel: FakeGpio) -> None:
+def test_unplugged_chip_is_found_again_open(kernel: FakeGpio) -> None:
     contact = contact_on(kernel)
     contact.close_contact()
     kernel.unplug()
@@ -241,7 +241,7 @@ def test_a_chip_that_is_unplugged_is_an_error_and_found_again_open(kernel: FakeG
         ("spi0 CS0", r'is held by "spi0 CS0"'),
     ],
 )
-def test_a_line_that_is_held_is_refused_and_not_moved(kernel: FakeGpio, consumer: str, said: str) -> None:
+def test_line_held_by_another_is_not_moved(kernel: FakeGpio, consumer: str, said: str) -> None:
     line = kernel.lines[17]
     line.consumer, line.level = consumer, 1
     contact = contact_on(kernel)
@@ -253,14 +253,14 @@ def test_a_line_that_is_held_is_refused_and_not_moved(kernel: FakeGpio, consumer
     assert line.consumer == consumer
 
 
-def test_a_line_held_by_this_process_itself_is_no_other_controller(kernel: FakeGpio) -> None:
+def test_line_held_by_this_process(kernel: FakeGpio) -> None:
     kernel.lines[17].consumer = f"generator-actuator {os.getpid()}"
     with pytest.raises(RelayError, match="an earlier command of this process") as refused:
         contact_on(kernel).open_contact()
     assert not isinstance(refused.value, RelayHeldError)
 
 
-def test_a_controller_holds_its_line_by_name_also_while_it_has_it_not(kernel: FakeGpio) -> None:
+def test_lock_lasts_while_the_line_is_not_requested(kernel: FakeGpio) -> None:
     contact = contact_on(kernel, exclusive=True)
     contact.open_contact()
     contact.disconnect()
@@ -274,14 +274,14 @@ Lock().acquire("gpio {os.path.realpath(CHIP)} line 17")
     assert subprocess.run([sys.executable, "-c", script], timeout=20, check=False).returncode == 0
 
 
-def test_wrong_lines_are_said_in_words(kernel: FakeGpio) -> None:
+def test_wrong_lines_are_explained(kernel: FakeGpio) -> None:
     with pytest.raises(RelayError, match="the chip has lines 0 to 27"):
         contact_on(kernel, 28).open_contact()
     with pytest.raises(RelayError, match="the chip has no line of that name"):
         contact_on(kernel, "GPIO99").open_contact()
 
 
-def test_what_is_no_chip_is_said_by_the_real_module(tmp_path: Path) -> None:
+def test_real_module_refuses_what_is_no_chip(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path, said in (
         ("/dev/null", "/dev/null is not a GPIO chip"),
@@ -292,7 +292,7 @@ def test_what_is_no_chip_is_said_by_the_real_module(tmp_path: Path) -> None:
             Gpio(GpioRelay(chip=path, line=1), exclusive=False).open_contact()
 
 
-async def test_release_opens_what_a_dead_holder_left_closed(kernel: FakeGpio, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_release_opens_after_a_dead_holder(kernel: FakeGpio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(libgpiod, "load", lambda: kernel.open)
     monkeypatch.setattr("actuator.relay.opening.SECONDS", 0.3)
     config = GpioRelay(chip=CHIP, line=17)
@@ -321,15 +321,13 @@ async def test_release_opens_what_a_dead_holder_left_closed(kernel: FakeGpio, mo
         ({"chip": CHIP, "line": 17, "active_low": 1}, "active_low"),
     ],
 )
-def test_a_wrong_configuration_is_refused_with_a_sentence(document: dict[str, object], sentence: str) -> None:
+def test_wrong_configuration_is_refused(document: dict[str, object], sentence: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(sentence)):
         decode({"type": "gpio", **document}, GpioRelay)
 
 
 @pytest.mark.parametrize("found", [None, ModuleType("gpiod")])
-def test_a_missing_package_or_that_of_libgpiod_1_is_refused_at_load(
-    found: ModuleType | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_or_old_package_is_refused_at_load(found: ModuleType | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gpiod", found)
     with pytest.raises(
         ConfigError, match=r"expected it for a relay of type gpio: pip install 'magnum-exporter\[gpio\]'"
@@ -337,13 +335,13 @@ def test_a_missing_package_or_that_of_libgpiod_1_is_refused_at_load(
         decode({"type": "gpio", "chip": CHIP, "line": 17}, GpioRelay)
 
 
-def test_it_is_read_alone_from_a_file_that_is_wrong_elsewhere(tmp_path: Path) -> None:
+def test_relay_of_a_file_that_is_wrong_elsewhere(tmp_path: Path) -> None:
     file = tmp_path / "actuator.yml"
     file.write_text(f"relay: {{type: gpio, chip: {CHIP}, line: 17, active_low: true}}\nstart_soc: nonsense\n")
     assert relay_only(file) == GpioRelay(chip=CHIP, line=17, active_low=True)
 
 
-def test_chips_are_found_and_their_lines_left_alone(kernel: FakeGpio, tmp_path: Path) -> None:
+def test_chips_are_listed_and_not_touched(kernel: FakeGpio, tmp_path: Path) -> None:
     assert list(gpio_chips(tmp_path)) == []
     (tmp_path / "gpiochip0").touch()
     found = list(gpio_chips(tmp_path, lambda _: kernel.open(CHIP)))
@@ -358,6 +356,6 @@ def test_chips_are_found_and_their_lines_left_alone(kernel: FakeGpio, tmp_path: 
     assert said.startswith(f"GPIO chip {tmp_path}/gpiochip0: "), "one that cannot be opened is said, not left out"
 
 
-def test_the_real_module_has_what_is_used_of_it() -> None:
+def test_real_module_has_what_is_used() -> None:
     assert {"get_info", "get_line_info", "request_lines", "__enter__"} <= set(dir(gpiod.Chip))
     assert {"set_value", "get_value", "release"} <= set(dir(gpiod.LineRequest))

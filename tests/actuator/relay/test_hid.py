@@ -76,7 +76,7 @@ def hid(usb: FakeUsb, channel: int = 1, serial: str | None = None) -> Hid:
     return Hid(HidRelay(channel=channel, serial=serial), exclusive=False, backend=usb)
 
 
-def test_closes_opens_and_reads_back_its_channel_alone() -> None:
+def test_moves_its_channel_alone() -> None:
     usb = FakeUsb(FakeBoard(b"/dev/hidraw3"))
     contact = hid(usb, channel=2)
     assert contact.read_back() is False
@@ -91,7 +91,7 @@ def test_closes_opens_and_reads_back_its_channel_alone() -> None:
     assert usb.opened == 0
 
 
-def test_a_write_that_returns_minus_one_is_an_error() -> None:
+def test_write_that_returns_minus_one() -> None:
     usb = FakeUsb(FakeBoard(b"/dev/hidraw3"))
     contact = hid(usb)
     usb.boards[0].lame = True
@@ -99,7 +99,7 @@ def test_a_write_that_returns_minus_one_is_an_error() -> None:
         contact.open_contact()
 
 
-def test_a_board_that_dropped_off_is_found_again_under_another_name() -> None:
+def test_board_found_again_under_another_path() -> None:
     usb = FakeUsb(FakeBoard(b"/dev/hidraw3"))
     contact = hid(usb)
     contact.close_contact()
@@ -114,7 +114,7 @@ def test_a_board_that_dropped_off_is_found_again_under_another_name() -> None:
     assert usb.opened == 0
 
 
-def test_several_boards_need_a_serial_and_are_named() -> None:
+def test_several_boards_need_a_serial() -> None:
     usb = FakeUsb(FakeBoard(b"/dev/hidraw3"), FakeBoard(b"/dev/hidraw4", serial=b"OTHER"))
     with pytest.raises(RelayError, match=r"serial BITFT at /dev/hidraw3, serial OTHER at /dev/hidraw4.*serial:"):
         hid(usb).open_contact()
@@ -130,7 +130,7 @@ def test_several_boards_need_a_serial_and_are_named() -> None:
     assert usb.opened == 0
 
 
-def test_a_path_selects_a_board_whose_serial_is_garbage() -> None:
+def test_path_selects_a_board_with_a_damaged_serial() -> None:
     usb = FakeUsb(FakeBoard(b"/dev/hidraw3", serial=b"\xff" * 5), FakeBoard(b"/dev/hidraw4", serial=b"\xff" * 5))
     with pytest.raises(RelayError, match=r"serial \?\?\?\?\? at /dev/hidraw3"):
         hid(usb).open_contact()
@@ -138,13 +138,13 @@ def test_a_path_selects_a_board_whose_serial_is_garbage() -> None:
     assert (usb.boards[0].bits, usb.boards[1].bits) == (0, 1)
 
 
-def test_a_hobby_device_with_the_same_numbers_is_no_board() -> None:
+def test_hobby_device_with_the_same_usb_numbers() -> None:
     usb = FakeUsb(FakeBoard(b"/dev/hidraw1", product="DigiUSB"))
     with pytest.raises(RelayError, match="no USB relay board"):
         hid(usb).open_contact()
 
 
-def test_the_name_says_how_many_channels_there_are() -> None:
+def test_product_name_gives_the_channels() -> None:
     usb = FakeUsb(FakeBoard(b"/dev/hidraw3", product="USBRelay1"))
     assert boards(usb) == [(b"/dev/hidraw3", 1)]
     with pytest.raises(RelayError, match="has 1 channels, the configuration asks for channel 2"):
@@ -152,6 +152,6 @@ def test_the_name_says_how_many_channels_there_are() -> None:
     assert usb.boards[0].bits == 0
 
 
-def test_the_real_module_has_what_is_used_of_it() -> None:
+def test_real_module_has_what_is_used() -> None:
     assert isinstance(hidraw.enumerate(0x16C0, 0x05DF), list)
     assert {"open_path", "send_feature_report", "get_feature_report", "close"} <= set(dir(hidraw.device()))

@@ -37,7 +37,7 @@ def relay(board: LcusBoard, channel: int = 1) -> SerialRelay:
     return SerialRelay(port=str(board.path), channel=channel)
 
 
-def test_closes_and_opens_with_the_bytes_of_the_makers_protocol(board: LcusBoard) -> None:
+def test_bytes_of_the_makers_protocol(board: LcusBoard) -> None:
     contact = relay(board).make_relay()
     contact.close_contact()
     wait_until(board.closed, 2, "the contact to close")
@@ -47,7 +47,7 @@ def test_closes_and_opens_with_the_bytes_of_the_makers_protocol(board: LcusBoard
     contact.dispose()
 
 
-def test_the_second_channel_of_a_larger_board(board: LcusBoard) -> None:
+def test_second_channel(board: LcusBoard) -> None:
     contact = relay(board, channel=2).make_relay()
     contact.close_contact()
     wait_until(lambda: board.closed(2), 2, "the contact to close")
@@ -58,7 +58,7 @@ def test_the_second_channel_of_a_larger_board(board: LcusBoard) -> None:
     contact.dispose()
 
 
-def test_it_says_that_it_cannot_be_read_back(board: LcusBoard) -> None:
+def test_cannot_be_read_back(board: LcusBoard) -> None:
     contact = relay(board).make_relay()
     assert not contact.can_read_back
     assert contact.lease is None
@@ -70,7 +70,7 @@ def test_it_says_that_it_cannot_be_read_back(board: LcusBoard) -> None:
     contact.dispose()
 
 
-def test_a_port_that_is_unplugged_is_an_error_and_found_again(board: LcusBoard) -> None:
+def test_unplugged_port_is_found_again(board: LcusBoard) -> None:
     contact = relay(board).make_relay()
     try:
         contact.close_contact()
@@ -87,7 +87,7 @@ def test_a_port_that_is_unplugged_is_an_error_and_found_again(board: LcusBoard) 
         contact.dispose()
 
 
-def test_a_port_that_takes_nothing_is_an_error_in_time_and_sends_nothing_later() -> None:
+def test_blocked_port_fails_in_time_and_sends_nothing_later() -> None:
     ours, theirs = pty.openpty()
     tty.setraw(theirs)
     contact = SerialRelay(port=os.ttyname(theirs)).make_relay()
@@ -130,7 +130,7 @@ class StuckPort:
         assert not self.waiting, "what has not been sent moves the contact later"
 
 
-def test_what_the_adapter_does_not_send_is_an_error_in_time_and_is_thrown_away(
+def test_unsent_bytes_fail_in_time_and_are_discarded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lcus.serial, "Serial", StuckPort)  # type: ignore[attr-defined]
@@ -168,7 +168,7 @@ class BufferingPort:
         BufferingPort.delivered += self.held
 
 
-def test_a_command_that_was_sent_is_not_discarded_when_the_port_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sent_command_survives_closing_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lcus.serial, "Serial", BufferingPort)  # type: ignore[attr-defined]
     monkeypatch.setattr(lcus, "_keep_modem_lines", lambda _: None)
     monkeypatch.setattr(BufferingPort, "delivered", b"")
@@ -178,7 +178,7 @@ def test_a_command_that_was_sent_is_not_discarded_when_the_port_is_closed(monkey
     assert BufferingPort.delivered == OPEN
 
 
-def test_the_modem_lines_are_left_as_they_are_when_the_port_is_closed(board: LcusBoard) -> None:
+def test_modem_lines_keep_their_level(board: LcusBoard) -> None:
     contact = relay(board).make_relay()
     descriptor = os.open(board.path, os.O_RDWR | os.O_NOCTTY)
     try:
@@ -195,7 +195,7 @@ def test_the_modem_lines_are_left_as_they_are_when_the_port_is_closed(board: Lcu
     contact.dispose()
 
 
-def test_another_program_on_the_port_is_an_error(board: LcusBoard) -> None:
+def test_another_program_on_the_port(board: LcusBoard) -> None:
     contact = relay(board).make_relay()
     with board.path.open("rb+", buffering=0) as other:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -215,9 +215,7 @@ sys.stdin.read()
 """
 
 
-async def test_two_controllers_cannot_hold_one_board_and_release_opens_beside_one(
-    board: LcusBoard, tmp_path: Path
-) -> None:
+async def test_second_controller_is_refused_and_release_works(board: LcusBoard, tmp_path: Path) -> None:
     alias = tmp_path / "alias"
     alias.symlink_to(board.path)
     other = subprocess.Popen(  # noqa: ASYNC220
@@ -257,12 +255,12 @@ async def test_two_controllers_cannot_hold_one_board_and_release_opens_beside_on
         ({}, "port"),
     ],
 )
-def test_a_wrong_configuration_is_refused_with_a_sentence(document: dict[str, object], sentence: str) -> None:
+def test_wrong_configuration_is_refused(document: dict[str, object], sentence: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(sentence)):
         decode({"type": "serial", **document}, SerialRelay)
 
 
-def test_it_is_read_alone_from_a_file_that_is_wrong_elsewhere(tmp_path: Path) -> None:
+def test_relay_of_a_file_that_is_wrong_elsewhere(tmp_path: Path) -> None:
     file = tmp_path / "actuator.yml"
     file.write_text("relay: {type: serial, port: /dev/ttyUSB3, channel: 2}\nstart_soc: nonsense\n")
     assert relay_only(file) == SerialRelay(port="/dev/ttyUSB3", channel=2)

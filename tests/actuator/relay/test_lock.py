@@ -30,7 +30,7 @@ def free(name: str) -> bool:
     return done.returncode == 0
 
 
-def test_a_name_is_held_until_it_is_released_however_often_it_was_acquired(name: str) -> None:
+def test_held_until_released(name: str) -> None:
     lock = Lock()
     lock.acquire(name)
     lock.acquire(name)
@@ -41,7 +41,7 @@ def test_a_name_is_held_until_it_is_released_however_often_it_was_acquired(name:
     assert lock.names == ()
 
 
-def test_another_name_replaces_the_old_one_and_several_are_held_together(name: str) -> None:
+def test_new_names_replace_old_ones(name: str) -> None:
     first, second, third = f"{name} first", f"{name} second", f"{name} third"
     lock = Lock()
     lock.acquire(first, second)
@@ -51,7 +51,7 @@ def test_another_name_replaces_the_old_one_and_several_are_held_together(name: s
     assert all(map(free, (first, second, third)))
 
 
-def test_a_second_lock_of_this_process_gets_the_name_that_a_driver_which_hangs_still_holds(name: str) -> None:
+def test_second_lock_of_this_process_gets_the_name(name: str) -> None:
     Lock().acquire(name)
     second = Lock()
     second.acquire(name)
@@ -60,13 +60,13 @@ def test_a_second_lock_of_this_process_gets_the_name_that_a_driver_which_hangs_s
     assert free(name)
 
 
-def test_without_exclusive_nothing_is_held(name: str) -> None:
+def test_not_exclusive_holds_nothing(name: str) -> None:
     lock = Lock(exclusive=False)
     lock.acquire(name)
     assert (lock.names, free(name)) == ((), True)
 
 
-def test_a_name_longer_than_the_kernel_takes_is_held_too(name: str) -> None:
+def test_long_name(name: str) -> None:
     lock = Lock()
     lock.acquire(name * 10)
     assert not free(name * 10)

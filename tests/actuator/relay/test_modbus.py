@@ -25,7 +25,7 @@ def relay(url: str, **more: object) -> ModbusRelay:
 
 
 @pytest.mark.parametrize("kind", [TcpBoard, RtuBoard])
-def test_closes_opens_and_reads_back_with_two_functions(kind: type[TcpBoard | RtuBoard]) -> None:
+def test_moves_its_coil_with_two_functions(kind: type[TcpBoard | RtuBoard]) -> None:
     with kind(unit=3) as served:
         contact = relay(served.url, unit_id=3, coil=2).make_relay()
         assert contact.read_back() is False
@@ -41,7 +41,7 @@ def test_closes_opens_and_reads_back_with_two_functions(kind: type[TcpBoard | Rt
 
 
 @pytest.mark.parametrize("kind", [TcpBoard, RtuBoard])
-def test_a_lease_drops_the_contact_unless_it_is_renewed(kind: type[TcpBoard | RtuBoard]) -> None:
+def test_lease_opens_the_contact_unless_renewed(kind: type[TcpBoard | RtuBoard]) -> None:
     with kind(Board(timed=True)) as served:
         contact = relay(served.url, lease="3s").make_relay()
         assert contact.lease == 3.0
@@ -56,7 +56,7 @@ def test_a_lease_drops_the_contact_unless_it_is_renewed(kind: type[TcpBoard | Rt
         contact.dispose()
 
 
-def test_a_board_that_refuses_says_so() -> None:
+def test_board_that_refuses() -> None:
     with TcpBoard() as served:
         contact = relay(served.url, coil=9).make_relay()
         with pytest.raises(RelayError, match="refuses function 5 with exception 2"):
@@ -69,7 +69,7 @@ def test_a_board_that_refuses_says_so() -> None:
         contact.dispose()
 
 
-def test_a_dead_board_is_an_error_and_a_board_that_comes_back_is_found() -> None:
+def test_board_that_comes_back_is_found() -> None:
     port = free_port()
     contact = relay(f"tcp://127.0.0.1:{port}").make_relay()
     with pytest.raises(RelayError, match=f"no answer from tcp://127.0.0.1:{port}"):
@@ -81,7 +81,7 @@ def test_a_dead_board_is_an_error_and_a_board_that_comes_back_is_found() -> None
         contact.dispose()
 
 
-def test_a_serial_adapter_that_is_unplugged_is_an_error_and_found_again(tmp_path: Path) -> None:
+def test_unplugged_adapter_is_found_again(tmp_path: Path) -> None:
     port = tmp_path / "relay"
     contact = relay(f"rtu://{port}?baudrate=9600").make_relay()
     try:
@@ -102,7 +102,7 @@ def test_a_serial_adapter_that_is_unplugged_is_an_error_and_found_again(tmp_path
 
 
 @pytest.mark.parametrize("kind", [TcpBoard, RtuBoard])
-def test_a_silent_board_is_an_error_in_time(kind: type[TcpBoard | RtuBoard]) -> None:
+def test_silent_board_fails_in_time(kind: type[TcpBoard | RtuBoard]) -> None:
     with kind() as served:
         contact = relay(served.url).make_relay()
         served.board.silent = True
@@ -113,7 +113,7 @@ def test_a_silent_board_is_an_error_in_time(kind: type[TcpBoard | RtuBoard]) -> 
         contact.dispose()
 
 
-def test_an_rtu_reply_that_comes_late_is_not_taken_for_the_next_answer() -> None:
+def test_late_rtu_reply_is_not_the_next_answer() -> None:
     with RtuBoard() as served:
         contact = relay(served.url).make_relay()
         served.board.delay = 0.8
@@ -130,7 +130,7 @@ def test_an_rtu_reply_that_comes_late_is_not_taken_for_the_next_answer() -> None
 
 
 @pytest.mark.parametrize("junk", [b"\x00", b"\xff\x01", b"\x01\x05"])
-def test_an_adapter_may_add_bytes_at_the_seams(junk: bytes) -> None:
+def test_adapter_that_adds_bytes_between_frames(junk: bytes) -> None:
     with RtuBoard(junk=junk) as served:
         contact = relay(served.url).make_relay()
         contact.close_contact()
@@ -138,7 +138,7 @@ def test_an_adapter_may_add_bytes_at_the_seams(junk: bytes) -> None:
         contact.dispose()
 
 
-def test_a_welded_contact_reads_closed() -> None:
+def test_welded_contact_reads_closed() -> None:
     with TcpBoard() as served:
         contact = relay(served.url).make_relay()
         served.board.set(0, closed=True)
@@ -159,9 +159,7 @@ sys.stdin.read()
 
 
 @pytest.mark.parametrize("kind", [TcpBoard, RtuBoard])
-def test_two_controllers_cannot_hold_one_relay_and_the_hold_dies_with_its_holder(
-    kind: type[TcpBoard | RtuBoard], tmp_path: Path
-) -> None:
+def test_second_controller_is_refused_until_the_first_dies(kind: type[TcpBoard | RtuBoard], tmp_path: Path) -> None:
     with kind() as served:
         alias = served.url.replace("127.0.0.1", "localhost")
         if isinstance(served, RtuBoard):
@@ -209,7 +207,7 @@ def test_two_controllers_cannot_hold_one_relay_and_the_hold_dies_with_its_holder
         ({"url": "tcp://host", "lease": "30s", "coil": 300}, "got coil 300 with lease"),
     ],
 )
-def test_a_wrong_address_is_refused_with_a_sentence(document: dict[str, object], sentence: str) -> None:
+def test_wrong_address_is_refused(document: dict[str, object], sentence: str) -> None:
     with pytest.raises(ConfigError) as refused:
         decode({"type": "modbus", **document}, ModbusRelay)
     assert sentence in str(refused.value)
@@ -226,7 +224,7 @@ def test_a_wrong_address_is_refused_with_a_sentence(document: dict[str, object],
         {"type": "simulated"},
     ],
 )
-def test_a_plain_copy_reads_back_as_the_same_relay(document: dict[str, object]) -> None:
+def test_plain_copy_is_read_as_the_same_relay(document: dict[str, object]) -> None:
     union: Any = AnyRelay
     config = decode(document, union)
     copy = json.loads(msgspec.json.encode(config.plain()))

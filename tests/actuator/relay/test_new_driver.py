@@ -115,7 +115,7 @@ def configured(board: Contacts, **more: object) -> RelayConfig:
     return decoded({"type": "file", "path": str(board), "channel": 2, **more})
 
 
-async def test_it_is_configured_driven_and_opened(board: Contacts) -> None:
+async def test_configured_driven_and_opened(board: Contacts) -> None:
     config = configured(board)
     relay = AsyncRelay(config.make_relay)
     opening = Opening(relay)
@@ -133,7 +133,7 @@ async def test_it_is_configured_driven_and_opened(board: Contacts) -> None:
     await relay.dispose()
 
 
-async def test_release_opens_it_and_tells_if_it_could_not(board: Contacts) -> None:
+async def test_release(board: Contacts) -> None:
     assert await release(configured(board)) == (CONFIRMED, f"channel 2 of {board}: open, read back.")
     board.unplug()
     status, sentence = await release(configured(board))
@@ -141,7 +141,7 @@ async def test_release_opens_it_and_tells_if_it_could_not(board: Contacts) -> No
     assert sentence.startswith(f"channel 2 of {board}: NOT opened: {board} cannot be read: ")
 
 
-def test_a_copy_of_its_configuration_is_read_again_as_the_same_relay(board: Contacts) -> None:
+def test_copy_of_its_configuration(board: Contacts) -> None:
     config = configured(board)
     document: object = msgspec.json.decode(msgspec.json.encode(config.plain()))
     assert document == {"type": "file", "path": str(board), "channel": 2}
@@ -149,7 +149,7 @@ def test_a_copy_of_its_configuration_is_read_again_as_the_same_relay(board: Cont
     assert config.contact() == config
 
 
-def test_its_configuration_is_refused_with_a_sentence(board: Contacts) -> None:
+def test_wrong_configuration_is_refused(board: Contacts) -> None:
     with pytest.raises(ConfigError, match=r"^channel: .* 9 .*, expected a whole number from 0 to 3"):
         configured(board, channel=9)
     with pytest.raises(ConfigError, match=r"^path: .*nothing, expected a path such as"):
@@ -165,7 +165,7 @@ sys.stdin.read()
 """
 
 
-def test_two_controllers_cannot_hold_it(board: Contacts) -> None:
+def test_second_controller_is_refused(board: Contacts) -> None:
     other = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(board)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

@@ -49,7 +49,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "COMMAND_PAUSE", 0.01)
 
 
-async def test_a_write_that_fails_is_written_again_on_a_reopened_device() -> None:
+async def test_failed_write_is_repeated_on_a_reopened_device() -> None:
     board = Failing(RelayError("unplugged"))
     it = Opening(AsyncRelay(lambda: board))
     assert await it.attempt()
@@ -57,7 +57,7 @@ async def test_a_write_that_fails_is_written_again_on_a_reopened_device() -> Non
     assert (it.sent, it.confirmed, it.done, it.fault) == (True, True, True, "")
 
 
-async def test_an_attempt_writes_at_most_twice() -> None:
+async def test_attempt_writes_at_most_twice() -> None:
     board = Failing(RelayError("unplugged"), RelayError("still unplugged"))
     it = Opening(AsyncRelay(lambda: board))
     with pytest.raises(RelayError, match="still unplugged"):
@@ -66,7 +66,7 @@ async def test_an_attempt_writes_at_most_twice() -> None:
     assert (it.sent, it.confirmed, it.done) == (False, False, False)
 
 
-async def test_it_is_repeated_until_it_reads_open_and_each_failure_is_given_on() -> None:
+async def test_repeats_until_it_reads_open() -> None:
     board = Failing(*[RelayError("unplugged")] * 4)
     failures: list[str] = []
     it = Opening(AsyncRelay(lambda: board))
@@ -75,7 +75,7 @@ async def test_it_is_repeated_until_it_reads_open_and_each_failure_is_given_on()
     assert it.confirmed
 
 
-async def test_a_contact_that_reads_closed_is_given_up_in_time() -> None:
+async def test_contact_that_stays_closed_is_given_up_in_time() -> None:
     board = Failing(welded=True)
     it = Opening(AsyncRelay(lambda: board))
     began = asyncio.get_running_loop().time()
@@ -85,7 +85,7 @@ async def test_a_contact_that_reads_closed_is_given_up_in_time() -> None:
     assert (it.sent, it.closed, it.done, it.fault) == (True, True, False, "it still reads closed")
 
 
-async def test_a_board_that_hangs_is_given_up_in_time() -> None:
+async def test_hanging_board_is_given_up_in_time() -> None:
     free = threading.Event()
     relay = AsyncRelay(lambda: Hanging(free))
     it = Opening(relay)
@@ -100,7 +100,7 @@ async def test_a_board_that_hangs_is_given_up_in_time() -> None:
 
 
 @pytest.mark.parametrize("commands", [1, 3])
-async def test_a_board_that_cannot_be_read_back_is_sent_so_many_commands(commands: int) -> None:
+async def test_commands_to_a_board_without_read_back(commands: int) -> None:
     board = Failing(can_read_back=False)
     it = Opening(AsyncRelay(lambda: board), commands=commands)
     assert await it.repeat()
@@ -108,14 +108,14 @@ async def test_a_board_that_cannot_be_read_back_is_sent_so_many_commands(command
     assert (it.sent, it.confirmed, it.done) == (True, False, True)
 
 
-async def test_a_later_command_that_fails_begins_the_attempt_again() -> None:
+async def test_failed_later_command_restarts_the_attempt() -> None:
     board = Failing(None, RelayError("unplugged"), RelayError("unplugged"), can_read_back=False)
     it = Opening(AsyncRelay(lambda: board), commands=2)
     assert await it.repeat()
     assert board.calls == ["open", "open", "disconnect", "open", "open", "open"]
 
 
-async def test_a_relay_that_another_controller_holds_is_left_alone_unless_it_is_waited_for() -> None:
+async def test_held_relay_is_refused_or_waited_for() -> None:
     def held() -> Failing:
         return Failing(*[RelayHeldError("held by another controller")] * 4)
 
