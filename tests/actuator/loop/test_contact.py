@@ -93,6 +93,29 @@ async def test_failed_command_is_a_fault_until_the_board_answers() -> None:
     assert (contact.read_back, contact.fault, contact.obeys) == (False, "", True)
 
 
+async def test_contact_opened_by_somebody_else() -> None:
+    board = Board()
+    contact = contact_of(board)
+    await contact.close(nothing)
+    Simulated.open_contact(board)
+    await contact.read()
+    assert (contact.commanded_closed, contact.read_back, contact.obeys) == (True, False, False)
+    await contact.keep_open(time.monotonic())
+    assert (contact.commanded_closed, contact.read_back, contact.obeys) == (False, False, True)
+
+
+async def test_old_reading_does_not_outlive_a_failed_one() -> None:
+    board = Board()
+    contact = contact_of(board)
+    await contact.close(nothing)
+    board.fails = True
+    await contact.read()
+    assert (contact.read_back, contact.fault, contact.obeys) == (None, "no answer", False)
+    board.fails = False
+    await contact.read()
+    assert (contact.read_back, contact.fault, contact.obeys) == (True, "", True)
+
+
 async def test_contact_that_reads_closed_is_opened_each_turn() -> None:
     board = Board()
     contact = contact_of(board)
