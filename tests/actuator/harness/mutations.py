@@ -53,8 +53,8 @@ TYPES: Final = (
     m.If(test=m.Name("TYPE_CHECKING") | m.Attribute(attr=m.Name("TYPE_CHECKING")))
     | m.Subscript(value=m.Name("Literal"))
     | m.AnnAssign(annotation=m.Annotation(m.Name("TypeAlias")))
-    | m.Arg(keyword=m.Name(value=m.MatchRegex("frozen|kw_only|slots|eq|order|gc")))
 )
+FORM_OF_CLASS: Final = m.Arg(keyword=m.Name(value=m.MatchRegex("frozen|kw_only|slots|eq|order|gc")))
 
 Outcomes = Counter[tuple[Path, str]]
 
@@ -93,7 +93,9 @@ def with_decorators(source: str) -> str:
 def list_mutants(path: Path) -> Iterator[Mutant]:
     """Yield the mutants of a module, always in the same order."""
     module, mutations, *_ = create_mutations(str(path), without_decorators(path.read_text()))
-    unread = {child for node in m.findall(module, SENTENCE | TYPES) for child in walk(node)}
+    classes = [cst.ensure_type(node, cst.ClassDef) for node in m.findall(module, m.ClassDef())]
+    forms = [keyword for node in classes for keyword in node.keywords if m.matches(keyword, FORM_OF_CLASS)]
+    unread = {child for node in [*m.findall(module, SENTENCE | TYPES), *forms] for child in walk(node)}
     strings = set()
     for mutation in mutations:
         original, mutated = mutation.original_node, mutation.mutated_node
