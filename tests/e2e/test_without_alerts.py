@@ -116,21 +116,26 @@ def test_endless_alert_ends_at_max_run(tmp_path: Path) -> None:
     with Loop(tmp_path, prometheus=False, simulator=site, actuator=limits) as loop:
         loop.change(charger=False)
         beat_twice(loop)
-        moves: list[tuple[float, bool]] = [(time.monotonic(), False)]
+        # Each move of the contact comes after one look and before the end of the next one.
+        moves: list[tuple[float, float, bool]] = [(0.0, 0.0, False)]
+        looked = time.monotonic()
         beaten = 0.0
 
         def watch() -> bool:
-            nonlocal beaten
+            nonlocal beaten, looked
             if time.monotonic() - beaten > 2:
                 beaten = time.monotonic()
                 loop.notify("GeneratorHeartbeat", "firing")
                 loop.notify("BatterySocLow", "firing")
+            before, looked = looked, time.monotonic()
             now_closed = loop.closed()
-            if now_closed != moves[-1][1]:
-                moves.append((time.monotonic(), now_closed))
+            if now_closed != moves[-1][2]:
+                moves.append((before, time.monotonic(), now_closed))
             return len(moves) >= 6
 
         loop.wait(watch, 150, "closed, open, closed, open, closed")
-        spans = [(state, later - earlier) for (earlier, state), (later, _) in itertools.pairwise(moves[1:])]
-        assert all(length <= 21 for state, length in spans if state), spans
-        assert all(length >= 8 for state, length in spans if not state), spans
+        pairs = list(itertools.pairwise(moves[1:]))
+        at_least = [after - latest for (_, latest, closed), (after, _, _) in pairs if closed]
+        at_most = [latest - after for (after, _, closed), (_, latest, _) in pairs if not closed]
+        assert max(at_least) <= 21, f"closed for {at_least}"
+        assert min(at_most) >= 8, f"open for {at_most}"
