@@ -42,7 +42,7 @@ class Ags:
 
     Attributes:
         status: its status code.
-        packet_stamp: what the last page had to tell one packet of the AGS from the next.
+        packet_stamp: what distinguishes the AGS's last packet on the page from the next.
         packets_counted: that has been seen to change.
         response: how it would answer, or answers, our contact.
         last_start: the last code that began a run, to which warm-up and cool-down belong.
@@ -98,7 +98,7 @@ def observe(ags: Ags, page: Page | None, now: float) -> Ags:
 
 
 def stamp_of(ags: Ags, page: Page | None) -> float | None:
-    """Return what tells this page's packet of the AGS from the next, once the page has been observed."""
+    """Return what distinguishes the AGS's packet on this page from the next; the page has been observed."""
     if page is None:
         return None
     return page.ags_stamp if ags.packets_counted and page.ags_stamp is not None else page.device_stamp

@@ -1,4 +1,4 @@
-"""What is known from Alertmanager: whether its alerts decide, which are believed, and which forbid a run."""
+"""What is known from Alertmanager: whether its alerts decide, which are believed, and which block a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATHS: Final[tuple[Path, ...]] = get_args(Path)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inhibit:
-    """An alert that forbids a run, until it resolves and two beats follow, or an operator acknowledges.
+    """An alert that blocks every run, until it resolves and two beats follow, or an operator acknowledges.
 
     Attributes:
         summary: its words for people.
@@ -139,7 +139,7 @@ def _update_inhibits(
 def _count_beats(inhibits: dict[str, Inhibit], beats: int | None) -> tuple[dict[str, Inhibit], list[Event]]:
     """Count the beats that have followed a `resolved`; None: the alert path is not trusted.
 
-    A path that dies may have resolved the alert by its death: that `resolved` proves nothing, the count begins anew.
+    A path that fails may have resolved the alert by failing: that `resolved` means nothing, and the count begins anew.
     """
     left: dict[str, Inhibit] = {}
     events: list[Event] = []

@@ -22,7 +22,7 @@ class Belief:
 
     Attributes:
         kind: whether it starts or stops.
-        starts_at: Unix time of its beginning as the sender says.
+        starts_at: Unix time of its beginning by the sender's clock.
         received_at: when it was last received.
         until: when the belief lapses unless it is received again.
     """

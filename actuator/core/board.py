@@ -52,11 +52,11 @@ def update(board: Board, inputs: Inputs, *, commanded: bool) -> tuple[Board, Eve
     event: Event | None = None
     if not fault and (inputs.relay_error or contrary >= SAMPLES):
         fault, good = True, 0
-        said = {True: "closed", False: "open", None: "nothing"}[closed]
+        reading = {True: "closed", False: "open", None: "nothing"}[closed]
         event = Event(
             kind="relay_fault",
             level=Level.ERROR,
-            fields={"wanted": commanded, "read_back": said},
+            fields={"wanted": commanded, "read_back": reading},
             values={"write_failed": inputs.relay_error},
         )
     elif fault and good >= SAMPLES:

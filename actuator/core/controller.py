@@ -142,9 +142,9 @@ class _Turn:
 
     def judge(self) -> None:
         """Find what requests the engine, what blocks it, and what else there is to report."""
-        wanted, notes = causes(self.state, self.inputs, self.now)
-        if (wanted, notes) != (self.state.causes, self.state.notes):
-            self.state = replace(self.state, causes=wanted, notes=notes)
+        requested, notes = causes(self.state, self.inputs, self.now)
+        if (requested, notes) != (self.state.causes, self.state.notes):
+            self.state = replace(self.state, causes=requested, notes=notes)
         reasons = standing(self.state, self.inputs, self.now)
         if reasons != self.state.inhibitors:
             self.state = replace(self.state, inhibitors=reasons)

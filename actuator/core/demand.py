@@ -85,7 +85,7 @@ def _fallback_begins(state: State, inputs: Inputs, now: float) -> bool:
 
 
 def _on_alerts(state: State, inputs: Inputs, now: float) -> tuple[Cause | None, Note | None]:
-    """Return what the alerts request, or the page in their stead, on path `alerts`, and what speaks against it."""
+    """Return what the alerts request, or the page instead, on path `alerts`, and a note on it."""
     settings, beliefs = inputs.settings, state.alerts.beliefs
     alert, grace = settings.alerts.start, settings.alerts.alert_grace
     if not beliefs.start:

@@ -55,7 +55,7 @@ def update(
         page: read since then.
         settings: in force.
         now: monotonic seconds.
-        stamp: what tells one packet of the AGS on the page from the next.
+        stamp: what distinguishes the AGS's packet on the page from the next.
         closed: the contact is commanded closed.
         started_at: when this program began to decide.
     """

@@ -10,7 +10,7 @@ from actuator.core.settings import Settings
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
-    """What one reading of the exporter's page says; None is absent.
+    """One reading of the exporter's page; None is absent.
 
     Attributes:
         soc: the leading state of charge, 0 to 1.
@@ -49,7 +49,7 @@ class Notice:
         kind: what the alert's name means here.
         firing: else it is resolved.
         fingerprint: Alertmanager's key of the alert's labels.
-        starts_at: Unix time of the alert's beginning as its sender says.
+        starts_at: Unix time of the alert's beginning by its sender's clock.
         summary: the alert's words for people, may be empty.
     """
 

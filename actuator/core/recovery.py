@@ -29,7 +29,7 @@ def restore(
         here: this moment, on every clock.
         settings: the configuration in force.
         torn: journal and sidecar do not agree: at most one max run of budget is left.
-        found: where the contact was before this start opened it, True closed; None: the board could not say.
+        found: where the contact was before this start opened it, True closed; None: it could not be read.
     """
     durable = Durable(mode="off" if torn else "auto") if saved is None else saved.durable
     same_boot = saved is not None and saved.moment.boot == here.boot
@@ -92,7 +92,8 @@ def _ended(durable: Durable, past: Closure) -> Durable:
 
 
 def _counted(durable: Durable, run: Run) -> Durable:
-    """Count an attempt that could be judged and was never proven: an engine whose cranking kills us is not for ever."""
+    """Return the record with an attempt counted that could be judged and was never confirmed."""
+    # Cranking may pull the supply down and so kill this program: such attempts have to be used up as well.
     failed = run.denied and run.proven_at is None
     return replace(durable, attempts=durable.attempts + 1) if failed else durable
 

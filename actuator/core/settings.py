@@ -23,7 +23,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class EmergencyVolts(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Battery volts at or under which the engine is wanted whatever the state of charge says.
+    """Battery volts at or under which the engine is requested at any state of charge.
 
     Attributes:
         per_12v: volts for each 12 V of the inverter's nominal voltage; excludes `value`.
@@ -66,7 +66,7 @@ class AlertSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def inhibits(self) -> tuple[str, ...]:
-        """The names of the alerts that forbid a run."""
+        """The names of the alerts that block a run."""
         return (self.inhibit,) if isinstance(self.inhibit, str) else self.inhibit
 
     def __post_init__(self) -> None:
@@ -93,7 +93,7 @@ class Debounce(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What bounds a run, in seconds unless said otherwise; `attempts` is a count."""
+    """What bounds a run, in seconds; `attempts` is a count."""
 
     max_run: Duration = Duration(4 * HOUR)
     ags_max_run: Duration = Duration(12 * HOUR)
@@ -122,7 +122,7 @@ class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Evidence(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What proves that the engine runs; both false: no proof can be had."""
+    """What confirms that the engine runs; both false: nothing does."""
 
     ac_input: bool = True
     ags: bool = True
@@ -181,7 +181,7 @@ class QuietHours(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Exercise(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A run to keep the engine well, `every` so often without a proven run of that length."""
+    """A run to keep the engine well, `every` so often without a confirmed run of that length."""
 
     every: Duration = Duration(28 * DAY)
     at: TimeOfDay = TimeOfDay(10 * 60)

@@ -52,10 +52,10 @@ class Run:
         closed_at: when the contact first closed.
         closed_wall: the same, Unix time.
         deadline: no later than this does the contact open; only ever moved earlier.
-        proven_at: when evidence first proved the engine; None: not yet.
-        denied: evidence has said in it that the engine does not run: it could be judged.
+        proven_at: when evidence first confirmed the engine; None: not yet.
+        denied: during it, evidence has shown that the engine does not run: it could be judged.
         opened_at: when an orderly end of the program opened the contact, and read it open; None: there was none.
-        resumed: it has been taken up again after a death of ours; happens once.
+        resumed: it has been resumed after a death of this program; happens once.
         lasting: a cause without a bound of its own has held it, so min run delays its end.
         soc_emergency: the state of charge is among its emergencies.
         volts_until: when the emergency of the battery's volts ends; None: there is none.
@@ -103,22 +103,22 @@ class Durable:
 
     Attributes:
         run: the closure in progress: the contact is commanded closed as long as there is one.
-        candidate: a proven run that a death of ours broke off, until it is resumed or given up.
+        candidate: a confirmed run that a death of this program interrupted, until it is resumed or given up.
         runs: how many there have been.
         closures: of the last 24 hours, for the budget.
         attempts: consecutive failed ones.
         locked_out: until acknowledged.
         back_off_until: no start before, save a manual one.
         released_at: when the contact last opened.
-        stopped_at: when the engine's stop was proven after that; None: not yet.
+        stopped_at: when the engine's stop was confirmed after that; None: not yet.
         stop_failed: that stop has been counted as a failed one.
         max_run_reached: the last run ended at its deadline; until min off has passed.
         mode: what the operator chose.
         mode_before: where mode `on` goes back to.
         manual_until: when mode `on` ends.
         inhibits: by fingerprint.
-        spent: start alerts that a stop has answered, by fingerprint: their beginnings, Unix time.
-        exercised_wall: Unix time of the last proven run long enough to be an exercise, or of the first start ever.
+        spent: `Beliefs.answered`; the name is that of earlier versions on the disk.
+        exercised_wall: Unix time of the last confirmed run long enough to be an exercise, or of the first start ever.
         blind_at: when the last run for `blind` began.
         exercise_at: when the last run for `exercise` began.
         starts: by cause, for the counter.

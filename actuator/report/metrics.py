@@ -57,26 +57,26 @@ _NOTIFICATIONS = _counter("notifications", "Alerts of ours in accepted notificat
 _REJECTED = _counter(
     "notifications_rejected", "Notifications refused, and alerts in accepted ones that are not ours.", "reason"
 )
-_START_SOC = _gauge("start_soc_ratio", "State of charge at or under which the engine is wanted, 0 to 1.")
-_STOP_SOC = _gauge("stop_soc_ratio", "State of charge at or over which it is not wanted any more, 0 to 1.")
+_START_SOC = _gauge("start_soc_ratio", "State of charge at or under which the engine is requested, 0 to 1.")
+_STOP_SOC = _gauge("stop_soc_ratio", "State of charge at or over which it is no longer requested, 0 to 1.")
 _COMMANDED = _gauge("relay_commanded", "1 while the contact is commanded closed.")
-_CLOSED = _gauge("relay_closed", "1 while the board says that the contact is closed; absent when it cannot say.")
+_CLOSED = _gauge("relay_closed", "1 while the board reads back a closed contact; absent when it cannot be read back.")
 _RUNNING = _gauge(
-    "running", "1 while evidence proves that the engine runs, 0 while it proves that it does not; absent without any."
+    "running", "1 while evidence shows that the engine runs, 0 while it shows that it does not; absent without any."
 )
 _PHASE = _gauge("phase", "The engine as far as it is known.", "phase")
 _MODE = _gauge("mode", "What the operator chose.", "mode")
-_PATH = _gauge("path", "By whose word the engine is run.", "path")
-_DEMAND = _gauge("demand", "1 while this cause wants the engine.", "cause")
-_INHIBITED = _gauge("inhibited", "1 while this reason forbids a start, or a run.", "reason")
+_PATH = _gauge("path", "What decides: the alerts, the exporter's page, or nothing.", "path")
+_DEMAND = _gauge("demand", "1 while this cause requests the engine.", "cause")
+_INHIBITED = _gauge("inhibited", "1 while this reason blocks a start, or a run.", "reason")
 _DEADLINE = _gauge(
     "run_deadline_timestamp_seconds",
-    "Unix time at which the present run ends unless something else comes to want it; absent without one.",
+    "Unix time at which the present run ends unless something else requests it; absent without one.",
 )
 _HEARTBEAT = _gauge("heartbeat_timestamp_seconds", "Unix time of the last heartbeat; absent before the first.")
 _STARTS = _counter("starts", "Runs begun, by their first cause.", "cause")
 _START_FAILURES = _counter("start_failures", "Runs that failed: the engine did not start, died, or its AGS faulted.")
-_STOP_FAILURES = _counter("stop_failures", "Stops after which the engine was still proven to run.")
+_STOP_FAILURES = _counter("stop_failures", "Stops after which the engine still ran.")
 _RUN_SECONDS = _counter("run_seconds", "Seconds for which the contact was commanded closed.")
 _RELAY_ERRORS = _counter("relay_errors", "Failed writes to the relay, and read-backs that contradicted the command.")
 _BUDGET = _gauge("budget_remaining_seconds", "Seconds that the contact may still be closed, of the sliding 24 hours.")
@@ -98,7 +98,7 @@ def _families(snapshot: Snapshot) -> Iterator[Metric]:
     state, config = snapshot.state, snapshot.config
     durable, ends_at = state.durable, snapshot.ends_at
     beat = state.alerts.last_beat
-    # One that is being looked at after a restart has not ended.
+    # One that may be resumed after a restart has not ended.
     run = durable.run or durable.candidate
     yield _single(_START_SOC, config.start_soc)
     yield _single(_STOP_SOC, config.stop_soc)

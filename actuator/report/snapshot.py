@@ -21,9 +21,9 @@ class Snapshot:
         wall: Unix time of the same moment.
         wall_sane: whether that clock is known to be right.
         wanted: the contact is commanded closed.
-        read_back: what the board says of it, True closed; None: it could not say.
+        read_back: its last reading, True closed; None: it could not be read.
         relay: the contact's name.
-        can_read_back: the board is able to say where its contact is.
+        can_read_back: the board can be read back.
         relay_fault: the last order's error in words, empty when it was obeyed.
         journal_fault: why the journal cannot be written, empty when it can.
         feedback_fault: why the exporter's page cannot be read, empty when it can.
@@ -44,7 +44,7 @@ class Snapshot:
 
     @property
     def ends_at(self) -> float | None:
-        """When the present run ends if nothing else comes to want it, monotonic; None without a run."""
+        """When the present run ends if nothing else requests it, monotonic; None without a run."""
         run = self.state.durable.run
         if run is None:
             return None

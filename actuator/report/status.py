@@ -20,9 +20,9 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         wanted: as commanded.
-        read_back: as the board says; None: it could not say.
+        read_back: as read back; None: it could not be read.
         relay: its name.
-        can_read_back: the board is able to say.
+        can_read_back: the board can be read back.
         fault: the last order's error in words, empty when it was obeyed.
     """
 
@@ -39,16 +39,16 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         sentence: all of it in one sentence.
         mode: what the operator chose: auto, on or off.
-        path: by whose word: waiting, alerts, fallback or blind.
+        path: what decides: waiting, alerts, fallback or blind.
         phase: off, starting, running, stopping or unknown.
-        causes: why the engine is wanted.
-        inhibitors: why it may not run.
+        causes: what requests the engine.
+        inhibitors: what blocks it.
         why_not: the same in words.
         notes: what else keeps it from starting, or is odd, in words.
         contact: commanded and read back.
-        proof: what the evidence proves of the engine: running, stopped, or unknown without any.
+        proof: what the evidence shows of the engine: running, stopped, or unknown without any.
         soc: the fresh state of charge; None: absent.
-        start_soc: at or under which the engine is wanted.
+        start_soc: at or under which the engine is requested.
         stop_soc: at or over which it is not.
         ags: the AGS's status in the remote's words; None: silent.
         run: number of the present run.
