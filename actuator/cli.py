@@ -30,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     flags = read_flags(arguments)
+    log.setup("warn", "logfmt")  # for the commands; the service has flags for it
     match arguments.command:
         case None:
             return _serve(flags)

@@ -21,7 +21,7 @@ settings.load_profile("project")
 def _to_caplog(_logger: object, method: str, event: EventDict) -> NoReturn:
     """Pass an event on to the standard library's logging, which pytest captures; the last processor."""
     level = logging.getLevelNamesMapping()[method.upper()]
-    logging.getLogger("events").log(level, "%s", event.pop("event"), extra={"fields": event})
+    logging.getLogger("events").log(level, "%s", event["event"], extra={"fields": event["fields"]})
     raise structlog.DropEvent
 
 

@@ -1,4 +1,4 @@
-"""At most one line per cause and period, its recovery aside; pure: the time comes from the caller."""
+"""At most one line per cause and period, its recovery aside; pure: the time (monotonic seconds) is an argument."""
 
 from __future__ import annotations
 
@@ -11,23 +11,12 @@ Line = TypeVar("Line")
 
 @dataclasses.dataclass
 class _Cause(Generic[Line]):
-    """A cause.
-
-    Attributes:
-        since: when the event of its last line happened; the period counts from here.
-        period: seconds.
-        failing: whether it has failed and not recovered since.
-        unanswered: whether its last line is a failure whose recovery has not been logged.
-        left_out: events since its last line.
-        last: the last one of those, and when it happened.
-    """
-
-    since: float
+    since: float  # when the event of its last line happened; the period counts from here
     period: float
-    failing: bool = True
-    unanswered: bool = True
-    left_out: int = 0
-    last: tuple[float, Line] | None = None
+    failing: bool = True  # it has failed and not recovered since
+    unanswered: bool = True  # its last line is a failure whose recovery has not been logged
+    left_out: int = 0  # events since its last line
+    last: tuple[float, Line] | None = None  # the last one of those, and when it happened
 
     def leave_out(self, now: float, line: Line) -> None:
         self.left_out += 1
@@ -38,10 +27,8 @@ class Limiter(Generic[Line]):
     """Decides which failures and recoveries of a cause are logged.
 
     The first failure is logged at once, and so is its recovery. Later ones within the period are left out and counted;
-    the last of them is logged when the period is over. All times are monotonic seconds.
-
-    Args:
-        capacity: how many causes are remembered; beyond that, the ones that failed the longest ago are forgotten.
+    the last of them is logged when the period is over. Beyond `capacity` causes, the one that failed the longest ago is
+    forgotten.
     """
 
     def __init__(self, capacity: int = 1024) -> None:
@@ -52,9 +39,8 @@ class Limiter(Generic[Line]):
 
     def failing(self, name: str) -> bool:
         """Return whether a cause has failed and not recovered since."""
-        with self._lock:
-            cause = self._causes.get(name)
-            return cause is not None and cause.failing
+        cause = self._causes.get(name)
+        return cause is not None and cause.failing
 
     def failed(self, name: str, now: float, line: Line, period: float) -> int | None:
         """Return how many events were left out since the cause's last line, or None when this one is left out too."""

@@ -15,6 +15,9 @@ from toolkit import log
 
 Connection = TypeVar("Connection")
 
+ABSENT = "absent"  # the cause of a port that is not there
+GONE = "gone"  # the cause of a port that fails while open
+
 _log = log.get("source")
 
 
@@ -128,8 +131,10 @@ class Source(ABC, Generic[Connection]):
             except SourceError as error:
                 if self.stopped():
                     return
-                self._causes.add(error.cause)
-                _log.limited(f"{self.name} {error.cause}", "source is lost", device=self.name, reason=str(error))
+                # A port that is gone is absent until it is back: this is one loss, with one line and one recovery.
+                cause = GONE if error.cause == ABSENT and GONE in self._causes else error.cause
+                self._causes.add(cause)
+                _log.limited(f"{self.name} {cause}", "source is lost", device=self.name, reason=str(error))
                 self._failed()
             except Exception as error:  # noqa: BLE001 - a defect in one family must not end its thread unnoticed
                 _log.limited(

@@ -9,9 +9,7 @@ from contextlib import contextmanager
 
 import serial
 
-from exporter.sources.base import SourceError
-
-ABSENT = "absent"
+from exporter.sources.base import ABSENT, SourceError
 
 
 @contextmanager

@@ -150,6 +150,28 @@ def test_adapter_unplugged_and_back(port: MagnumPort, config: Path) -> None:
         assert said.count("is gone") == 1
 
 
+def test_replug_is_one_loss_and_one_recovery(port: MagnumPort, config: Path) -> None:
+    def failures() -> float:
+        return exporter.value("magnum_read_failures_total", device="main") or 0
+
+    port.plug()
+    with Exporter(config) as exporter:
+        wait_until(lambda: "magnum_frames_total" in exporter.get()[1], 15, "the port is open")
+        port.unplug()
+        wait_until(lambda: failures() >= 3, 15, "attempts without the port")
+        port.plug()
+        silence = threading.Event()
+        thread = port.repeat(packets(captures.INVERTING), silence)
+        try:
+            wait_until(lambda: "source is back" in exporter.process.output, 15, "the recovery")
+        finally:
+            silence.set()
+            thread.join()
+    lines = exporter.process.output.splitlines()
+    assert ["is gone" in line for line in lines if "source is lost" in line] == [True]
+    assert len([line for line in lines if "source is back" in line]) == 1
+
+
 def test_port_without_permission(port: MagnumPort, config: Path) -> None:
     port.plug()
     port.name.resolve().chmod(0)

@@ -99,6 +99,14 @@ def test_fields_of_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert (fields["level"], fields["msg"], fields["port"]) == ("info", "port opened", "/dev/ttyUSB0")
 
 
+@pytest.mark.parametrize("name", ["event", "self", "fields", "method_name", "cause", "period"])
+def test_field_of_any_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    log.setup("info", "logfmt")
+    fields: dict[str, object] = {name: "x"}
+    log.get("a").info("set", **fields)
+    assert read(logged(capsys).rstrip("\n"))[name] == "x"
+
+
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("debug", "json")
     log.get("a").debug("read\n", volts=12.5, closed=None, nan=math.nan, path=Path("/a"), many=[1, {"a": 2}])

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 import serial
 
 from exporter.sources import serial_port
-from exporter.sources.base import SourceError
+from exporter.sources.base import GONE, SourceError
 
 BAUD = 19200
 SILENCE = 0.03
@@ -35,5 +35,5 @@ def read(connection: serial.Serial) -> tuple[bytes, float]:
             while len(data) < _MOST_AT_ONCE and (waiting := connection.in_waiting):
                 data += connection.read(waiting)
     except OSError as error:
-        raise SourceError(f"{connection.name} is gone: {error}", cause="gone") from error
+        raise SourceError(f"{connection.name} is gone: {error}", cause=GONE) from error
     return bytes(data), at
