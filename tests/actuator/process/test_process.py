@@ -576,8 +576,8 @@ def test_commission_measures_start_and_stop_and_proposes_limits(tmp_path: Path) 
         assert it.status()["mode"] == "auto"
         kinds = [row["kind"] for row in it.rows()]
         assert {"engine_proven", "engine_stopped"} <= set(kinds)
-        held_back = run("commission", "--yes", "--url", it.url)
-        assert (held_back.returncode, "A start is held back" in held_back.stderr) == (1, True)
+        blocked = run("commission", "--yes", "--url", it.url)
+        assert (blocked.returncode, "A start is blocked" in blocked.stderr) == (1, True)
 
 
 def test_the_service_manager_is_told(tmp_path: Path) -> None:

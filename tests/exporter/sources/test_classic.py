@@ -269,7 +269,7 @@ def test_soc_needs_a_whizbang(change: dict[int, int]) -> None:
         running({"classic": source(device.port)}, judged=["classic"]) as watch,
     ):
         wait_until(lambda: device.connections >= 3, 10, "three readings")
-        assert watch.value("classic_up", "classic") == 1
+        watch.until("classic_up", "classic", lambda value: value == 1)
         assert watch.value("classic_whizbang_soc_ratio", "classic") is None
         assert not [name for name, _ in watch.page() if name.startswith("battery_soc_ratio")]
 
