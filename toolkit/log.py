@@ -248,7 +248,8 @@ class _Foreign(logging.Handler):
         try:
             event, error = record.getMessage(), record.exc_info and record.exc_info[1]
             fields: dict[str, Any] = {"logger": record.name} | ({"error": error} if error else {})
-            level = record.levelname.lower()
+            # A library may have levels of its own between these.
+            level = logging.getLevelName(min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)).lower()
             # The same words with other numbers are the same cause.
             cause = f"{level} {_NUMBERS.sub('0', event)} {type(error).__name__}"
             get(record.name).limited(cause, event, level=level, period=0 if _debugging() else HOUR, **fields)

@@ -14,6 +14,9 @@ from tests.support import ROOT
 EXPORTER = """
 import asyncio, pathlib, sys
 from exporter import app, config
+from toolkit import log
+
+log.setup("error", "logfmt")
 
 async def run():
     exporter = app.Exporter()
