@@ -145,7 +145,7 @@ def test_what_forbids_and_what_is_out_of_order_is_said(tmp_path: Path, page: Pag
         it.board.refuses_writes = True
         it.board.set(0, closed=True)
         expect(page.locator("#contact .big")).to_have_text("Closed", timeout=10_000)
-        expect(page.locator("#contact .under")).to_have_text("commanded open, but the board says closed")
+        expect(page.locator("#contact .under")).to_have_text("commanded open, but the board reads closed")
         expect(page.locator("#sentence")).to_contain_text("Unknown: the contact should be open")
         expect(page.locator("#faults")).to_contain_text("The relay: ")
         shot(page, "fault")
