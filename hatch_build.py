@@ -10,10 +10,12 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
-    """Adds `extra_metadata/revision`; without git, or outside a checkout, adds nothing."""
+    """Adds `extra_metadata/revision`; without git, outside a checkout, or to an editable installation, adds nothing."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling passes it
-        """Write the commit to a file that the wheel takes in."""
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Write the commit to a file that the wheel includes."""
+        if version == "editable":  # its code moves on, and the commit would soon be wrong
+            return
         root = Path(self.root)
         # An unpacked sdist may lie inside another project's checkout, whose commit is not ours.
         if not (root / ".git").exists():

@@ -42,14 +42,12 @@ class EmergencyVolts(_Part, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         if (self.per_12v is None) == (self.value is None):
             raise ValueError("expected either per_12v, such as {per_12v: 11.5}, or value with metric")
         if self.value is not None and self.metric is None:
-            raise ValueError("found value without metric, expected the metric's name, such as classic_battery_volts")
+            raise ValueError("got value without metric, expected the metric's name, such as classic_battery_volts")
         if self.per_12v is not None and self.metric is not None:
-            raise ValueError(
-                "found per_12v with metric, expected value with metric: only the inverter knows its voltage"
-            )
+            raise ValueError("got per_12v with metric, expected value with metric: only the inverter knows its voltage")
         volts = self.per_12v if self.per_12v is not None else self.value
         if volts is not None and not 0 < volts < math.inf:
-            raise ValueError(f"found {volts:g} V, expected more than zero")
+            raise ValueError(f"got {volts:g} V, expected more than zero")
 
 
 class AlertSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,7 +79,7 @@ class AlertSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True
         names = [self.start, self.stop, self.heartbeat, *self.inhibits]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"found the alert name {twice[0]} for two purposes, expected a name of its own for each")
+            raise ValueError(f"got the alert name {twice[0]} for two purposes, expected a name of its own for each")
 
 
 class Debounce(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -26,7 +26,7 @@ class Contact:
         commanded_closed: the position of the last command.
         read_back: what the board reported last, True closed; None: it could not be read. Of a board that cannot be read
             back: its last command, if the board accepted it.
-        read_at: monotonic time at which `read_back` was asked for.
+        read_at: monotonic time of that reading.
         command_failed: a command of this turn failed; the loop clears it at the beginning of each.
         fault: the last failure, until the board answers and obeys; empty: none.
     """

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hatch_build import CustomBuildHook
 from tests.support import ROOT
 
 
@@ -68,3 +69,16 @@ def test_wheel_without_git(tree: Path, tmp_path: Path, monkeypatch: pytest.Monke
     git(tree, "init", "--quiet")
     monkeypatch.setenv("PATH", "")
     assert version(tree, tmp_path / "out") == "magnum-exporter, version 0.1.0"
+
+
+def test_editable_installation_has_no_revision(tree: Path) -> None:
+    git(tree, "init", "--quiet")
+    git(tree, "add", ".")
+    git(tree, "commit", "--quiet", "--message=x")
+    hook = CustomBuildHook(str(tree), {}, None, None, str(tree / "dist"), "wheel")  # type: ignore[arg-type]
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for kind in ("standard", "editable"):
+        found[kind] = {"extra_metadata": {}}
+        hook.initialize(kind, found[kind])
+    assert found["standard"]["extra_metadata"]
+    assert not found["editable"]["extra_metadata"]

@@ -38,6 +38,8 @@ _EXCEPTION_BYTES = 2
 _FOREIGN = -1
 """Instead of a unit: pymodbus passes over a frame with another unit than it has asked."""
 
+_TCP_LENGTHS = range(3, 255)
+"""Bytes of unit and reply, as the head of a frame counts them."""
 _RTU_OVERHEAD = 3
 """Bytes of unit and checksum around a reply."""
 
@@ -144,9 +146,11 @@ class _Framer(FramerBase):
 class _TcpFramer(_Framer, FramerSocket):
     def decode(self, data: bytes) -> tuple[int, int, int, bytes]:
         """Return the length, unit, number and reply of the first frame; length 0 while it is not whole."""
-        used, unit, number, self.reply = super().decode(data)
-        if not used and len(data) >= self.MAX_SIZE:
+        # A web server, or another protocol: no more bytes would make a frame of these.
+        protocol, length = data[2:4], data[4:6]
+        if any(protocol) or (len(length) == 2 and int.from_bytes(length) not in _TCP_LENGTHS):
             raise WrongReplyError("bytes that are not Modbus TCP")
+        used, unit, number, self.reply = super().decode(data)
         if unit == self.shape.answers_as:
             return used, self.shape.unit, number, self.reply
         if self.reply:

@@ -291,3 +291,14 @@ def test_a_second_reply_of_a_serial_adapter_on_the_network_is_thrown_away() -> N
     with NetworkWire(answer) as device, source(device) as ask:
         for _ in range(3):
             assert ask() == RIGHT["source"]
+
+
+@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize(
+    "reply", [b"HTTP/1.1 400\r\n", b"\0\1\0\0\0\0\0", b"\0\1\0\0\7\0\1"], ids=["text", "nothing", "too long"]
+)
+def test_other_protocols_over_tcp_are_refused_at_once(reply: bytes, user: str) -> None:
+    use, _ = USERS[user]
+    refused = pytest.raises((SourceError, RelayError), match="bytes that are not Modbus TCP")
+    with TcpWire(lambda _asked: iter((reply,))) as wire, use(wire) as ask, refused:
+        ask()
