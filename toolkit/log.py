@@ -15,6 +15,7 @@ import math
 import os
 import queue
 import re
+import select
 import sys
 import threading
 import time
@@ -238,7 +239,10 @@ def _write(stream: TextIO, line: str) -> None:
         return
     rest = line.encode(stream.encoding or "utf-8", "backslashreplace")
     while rest:
-        rest = rest[os.write(file, rest) :]
+        try:
+            rest = rest[os.write(file, rest) :]
+        except BlockingIOError:  # full, and another holder of the same file has made it non-blocking
+            select.select([], [file], [])
 
 
 class _Foreign(logging.Handler):

@@ -256,6 +256,27 @@ def test_stalled_standard_error_blocks_nobody(monkeypatch: pytest.MonkeyPatch) -
     assert len(numbers) < 2000
 
 
+def test_full_non_blocking_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard error is non-blocking when another holder of the same file has made it so."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    log.setup("info", "logfmt")
+    with os.fdopen(reading, encoding="utf-8") as pipe, os.fdopen(writing, "w", encoding="utf-8") as full:
+        monkeypatch.setattr("sys.stderr", full)
+        for number in range(100):
+            log.get("a").info("x" * 2000, number=number)
+        assert not log.flush(0.05)
+        written: list[str] = []
+        reader = threading.Thread(target=written.extend, args=(pipe,), daemon=True)
+        reader.start()
+        assert log.flush(10)
+        full.close()
+        reader.join(10)
+    lines = [read(line.rstrip("\n")) for line in written]
+    assert [line["number"] for line in lines] == [str(number) for number in range(100)], "none is lost or cut"
+    assert not any("dropped" in line for line in lines)
+
+
 def test_cause_is_one_line_an_hour(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("info", "logfmt")
     bus = log.get("bus")
