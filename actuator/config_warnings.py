@@ -16,7 +16,7 @@ _REAL_RUN = HOUR / 2
 """Seconds of max_run from which the configuration is for a real engine, not for a test."""
 _BEAT = MINUTE
 """Seconds between two heartbeats as the sample Alertmanager configuration sends them (group_interval)."""
-_LIVING = (9.0, 13.0)
+_RESTING_VOLTS = (9.0, 13.0)
 """Volts per 12 V nominal of an empty and of a full resting battery."""
 _NOMINAL = (12, 24, 36, 48)
 
@@ -50,7 +50,7 @@ def _thresholds(config: Config) -> Iterator[str]:
 
 
 def _volts(volts: EmergencyVolts) -> Iterator[str]:
-    low, high = _LIVING
+    low, high = _RESTING_VOLTS
     if volts.per_12v is not None and not low <= volts.per_12v <= high:
         why = "which damages a battery" if volts.per_12v < low else "which a healthy resting battery may have"
         yield f"emergency_volts.per_12v: got {volts.per_12v:g} V, {why}; 11.5 is usual"

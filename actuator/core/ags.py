@@ -1,4 +1,4 @@
-"""The generator starter (ME-AGS-N): what its status code means for a run of ours, and what is known of it.
+"""The generator starter (ME-AGS-N): what its status code means for our run, and what the page shows of it. Pure.
 
 Source: Magnum networking protocol of 2009-10-15, AGS status; codes 20 and 23 by the ME-ARC's owner's manual.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from actuator.core.settings import AGS_MARGIN
-from actuator.core.signals import BUS_FRESH, Settled, Watch
+from actuator.core.signals import BUS_FRESH, ConfirmedValue, Watch
 
 if TYPE_CHECKING:
     from actuator.core.inputs import Page
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 READY: Final = 2
 AC_IN: Final = 4
 OURS: Final = 7
-"""*Start temperature*: what the external input, on which our contact is, starts as."""
+"""*Start temperature*: what the AGS reports when its external input, our contact, starts the engine."""
 WARM_UP: Final = 26
 COOL_DOWN: Final = 27
 TAILS: Final = frozenset({WARM_UP, COOL_DOWN})
-"""They belong to whatever began the run."""
+"""They belong to the run that they begin or end, whoever started it."""
 FOREIGN: Final = frozenset({3, 6, 8, 12, 13, 14, 18, 19, 20})
-"""Runs that something else began: while one lasts our contact means nothing to the AGS."""
+"""Runs that something else started: the AGS then ignores our contact."""
 FAULTS: Final = frozenset({9, 10, 11, 15, 16, 17, 21, 22, 23, 24, 25})
 """Latched until somebody sets OFF and AUTO at the remote."""
 RUNNING: Final = FOREIGN | TAILS | {OURS}
-"""Told to run, which is not yet running."""
+"""The AGS has commanded the engine to run; that does not confirm that it runs."""
 
 _PERMITTING: Final = TAILS | {READY, OURS}
 
 Response = Literal["permits", "refuses", "foreign"]
-"""It would run the engine for us · it would not · it runs the engine for something else, and then ignores us."""
+"""The AGS would run the engine for us; it would not; or it runs the engine for something else and ignores us."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,19 +42,19 @@ class Ags:
 
     Attributes:
         status: its status code.
-        packet_stamp: what distinguishes the AGS's last packet on the page from the next.
-        packets_counted: that has been seen to change.
-        response: how it would answer, or answers, our contact.
-        last_start: the last code that began a run, to which warm-up and cool-down belong.
-        cap: its own max run in seconds, as last seen on the bus; 0: it has none.
+        packet_stamp: a number on the page that changes with each packet of the AGS.
+        packets_counted: `packet_stamp` has changed at least once, so it can be relied on.
+        response: how it answers, or would answer, our contact.
+        last_start: the last code that began a run; warm-up and cool-down belong to it.
+        cap: its own max run in seconds, as last received on the bus; 0: it has none.
     """
 
     status: Watch = field(default_factory=Watch)
     packet_stamp: float | None = None
     packets_counted: bool = False
-    response: Settled[str] = field(default_factory=Settled)
+    response: ConfirmedValue[str] = field(default_factory=ConfirmedValue)
     last_start: int | None = None
-    cap: Settled[float] = field(default_factory=Settled)
+    cap: ConfirmedValue[float] = field(default_factory=ConfirmedValue)
 
     def code(self, now: float) -> int | None:
         """Return the status code, or None when it is absent."""
@@ -63,7 +63,7 @@ class Ags:
 
     @property
     def longest_run(self) -> float:
-        """How long a run may last for the AGS not to end it, seconds; it latches its own cap as a fault."""
+        """Seconds that a run may last before the AGS ends it by its own cap, which it then reports as a fault."""
         cap = self.cap.verdict
         return max(cap - AGS_MARGIN, cap / 2) if cap else math.inf
 
@@ -82,7 +82,7 @@ def observe(ags: Ags, page: Page | None, now: float) -> Ags:
             last_start=ags.last_start,
             cap=ags.cap,
         )
-    # A count that has never changed counts nothing: then the timestamp beside the code has to do.
+    # An exporter without a packet count never changes the stamp: then the device's timestamp is used.
     stamps = {page.ags_stamp, ags.packet_stamp}
     counted = ags.packets_counted or (None not in stamps and len(stamps) > 1)
     code = None if page.ags_code is None else float(page.ags_code)
@@ -98,7 +98,7 @@ def observe(ags: Ags, page: Page | None, now: float) -> Ags:
 
 
 def stamp_of(ags: Ags, page: Page | None) -> float | None:
-    """Return what distinguishes the AGS's packet on this page from the next; the page has been observed."""
+    """Return the number that changes with each packet of the AGS; call it after `observe`."""
     if page is None:
         return None
     return page.ags_stamp if ags.packets_counted and page.ags_stamp is not None else page.device_stamp
@@ -111,13 +111,13 @@ def judge(ags: Ags, now: float, *, closed: bool, ours: bool) -> Ags:
         ags: as observed in this step.
         now: monotonic seconds.
         closed: our contact is closed.
-        ours: a run of ours is in progress, may be resumed, or has not yet stopped.
+        ours: our run is in progress, may be resumed, or has not yet stopped.
     """
     code = ags.code(now)
     if not ags.status.sampled and code is not None:
         return ags
     if code is None:
-        # One missing packet does not make a refusing AGS an absent one.
+        # A refusing AGS does not become an absent one by a single missing packet.
         silent = ags.response.update(None, sampled=False, now=now, memory=BUS_FRESH)
         first = ags.status.possibly_fresh(now, BUS_FRESH) if ags.status.changed_at is None else None
         silent = silent.observe_unsampled(
@@ -126,7 +126,7 @@ def judge(ags: Ags, now: float, *, closed: bool, ours: bool) -> Ags:
         return ags if silent is ags.response else replace(ags, response=silent)
     last_start = code if code in FOREIGN or code == OURS else ags.last_start
     if code in TAILS and last_start is None and ours:
-        # One that came unannounced in a run of ours is ours for as long as it lasts.
+        # A warm-up or cool-down without a start code before it, during our run, belongs to our run.
         last_start = OURS
     reading = response(code, last_start=last_start, closed=closed, ours=ours)
     return Ags(
@@ -145,8 +145,8 @@ def response(code: int, *, last_start: int | None, closed: bool, ours: bool) -> 
     Args:
         code: the status.
         last_start: the last code seen that began a run.
-        closed: our contact is closed: *AC in* is then the AC that we asked for.
-        ours: a run of ours is in progress or has just ended; decides for a warm-up or cool-down that came unannounced.
+        closed: our contact is closed; *AC in* then comes from our own run.
+        ours: our run is in progress or has just ended; a warm-up or cool-down without a start code is then ours.
     """
     if code in FOREIGN or (code in TAILS and (last_start in FOREIGN or (last_start is None and not ours))):
         return "foreign"

@@ -1,4 +1,4 @@
-"""What is known from Alertmanager: whether its alerts decide, which are believed, and which block a run."""
+"""The state of the alert path: whether alerts decide, which are believed, and which inhibit every run. Pure."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ PATHS: Final[tuple[Path, ...]] = get_args(Path)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inhibit:
-    """An alert that blocks every run, until it resolves and two beats follow, or an operator acknowledges.
+    """An alert that blocks every run until it has resolved and two beats have followed, or an operator acknowledges.
 
     Attributes:
-        summary: its words for people.
+        summary: its text for people.
         starts_at: Unix time of its beginning by the sender's clock.
-        beats_left: it has resolved, and so many beats are to come; None: it fires.
+        beats_left: beats still needed after it has resolved; None: it fires.
     """
 
     summary: str
@@ -36,12 +36,12 @@ class Inhibit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AlertPath:
-    """What has come from Alertmanager.
+    """What has been received from Alertmanager.
 
     Attributes:
         beliefs: the start and stop alerts that are believed.
-        last_beat: when the last heartbeat notification came.
-        beats: how many have come, each before the one before had timed out.
+        last_beat: when the last heartbeat was received.
+        beats: heartbeats in a row without a timeout between them, at most `BEATS_TO_TRUST`.
         path: what decides: the alerts, the exporter's page, or nothing.
     """
 
@@ -54,7 +54,7 @@ class AlertPath:
 def update(
     alerts: AlertPath, inhibits: dict[str, Inhibit], battery: Battery, inputs: Inputs, now: float, *, started_at: float
 ) -> tuple[AlertPath, dict[str, Inhibit], list[Event]]:
-    """Return the alert path and the inhibits after one step, and what is to be reported of them.
+    """Return the alert path and the inhibits after one step, and the events to report.
 
     Args:
         alerts: as the step before left it.
@@ -76,7 +76,7 @@ def update(
     else:
         path = "blind" if battery.soc_lost(now, started_at=started_at) else "fallback"
     events = [] if path == alerts.path else [_path_changed(path, alerts, inputs, now)]
-    # A beat that brings the path back is not yet one that came on it.
+    # The beat that restores the path does not count for an inhibit.
     trusted = alerts.path == path == "alerts"
     inhibits, reported = _update_inhibits(inhibits, inputs, beats=inputs.beats if trusted else None)
     beliefs = _update_beliefs(alerts.beliefs, inputs, now)
@@ -119,7 +119,7 @@ def _update_inhibits(
 ) -> tuple[dict[str, Inhibit], list[Event]]:
     events: list[Event] = []
     if inhibits:
-        # Beats first: one that came with a `resolved` is not one that followed it.
+        # Beats are counted before notices: a beat in the same turn as `resolved` did not follow it.
         inhibits, events = _count_beats(inhibits, beats)
     for notice in inputs.notices:
         if notice.kind != "inhibit":
@@ -128,7 +128,7 @@ def _update_inhibits(
         if notice.firing:
             if before is None:
                 events.append(Event(kind="inhibited", level=Level.WARNING, values={"summary": notice.summary}))
-            # The beginning that was received last, not the latest: one from a wrong clock would never resolve.
+            # The last received beginning, not the latest one: a beginning from a wrong clock would never resolve.
             inhibit = Inhibit(summary=notice.summary, starts_at=notice.starts_at)
             inhibits = {**inhibits, notice.fingerprint: inhibit}
         elif before is not None and before.beats_left is None and notice.starts_at >= before.starts_at:
@@ -139,7 +139,7 @@ def _update_inhibits(
 def _count_beats(inhibits: dict[str, Inhibit], beats: int | None) -> tuple[dict[str, Inhibit], list[Event]]:
     """Count the beats that have followed a `resolved`; None: the alert path is not trusted.
 
-    A path that fails may have resolved the alert by failing: that `resolved` means nothing, and the count begins anew.
+    An alert path that fails also resolves its alerts. So while it is not trusted, the count begins again.
     """
     left: dict[str, Inhibit] = {}
     events: list[Event] = []

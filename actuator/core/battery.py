@@ -1,4 +1,4 @@
-"""What is known of the battery: state of charge and volts, whether they are fresh, and how long past a threshold."""
+"""The battery: state of charge and volts, whether they are fresh, and how long they are past a threshold. Pure."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Battery:
     Attributes:
         soc: the leading state of charge, 0 to 1.
         soc_fresh_at: when it was last fresh.
-        soc_refused: the last page has one that the exporter refuses.
+        soc_refused: the last page has a state of charge that the exporter refuses.
         volts: of the battery.
-        volts_threshold: at or under this they are an emergency; None: unknown or not wanted.
-        low: the state of charge at or under start.
-        high: the state of charge at or over stop.
+        volts_threshold: volts at or under this are an emergency; None: unknown, or not configured.
+        low: how long the state of charge has been at or under start.
+        high: how long it has been at or over stop.
         soc_emergency: the state of charge at or under emergency.
-        volts_emergency: the volts at or under theirs.
+        volts_emergency: the volts at or under `volts_threshold`.
     """
 
     soc: Watch = field(default_factory=Watch)
@@ -46,7 +46,7 @@ class Battery:
         return self.soc.fresh(now, SOC_FRESH)
 
     def soc_lost(self, now: float, *, started_at: float) -> bool:
-        """Return whether there has been no state of charge for so long that nothing can be decided by it."""
+        """Return whether there has been no fresh state of charge for so long that it counts as lost."""
         return lost(self.soc_fresh_at, now, started_at=started_at)
 
     def fresh_volts(self, now: float) -> float | None:
@@ -55,7 +55,7 @@ class Battery:
 
 
 def update(battery: Battery, page: Page | None, settings: Settings, now: float) -> Battery:
-    """Return the battery after one step; without a page, what time alone changes."""
+    """Return the battery after one step; without a page, only time has passed."""
     if page is None:
         soc, volts = battery.soc.idle(), battery.volts.idle()
         refused, threshold = battery.soc_refused, battery.volts_threshold

@@ -1,7 +1,7 @@
-"""Which start and stop alerts are believed firing, by fingerprint: pure.
+"""Which start and stop alerts are believed firing, by fingerprint. Pure.
 
-`firing` makes a belief and leases it. `resolved` clears that alert's own belief and means nothing else: it also comes
-when Prometheus, the exporter or the rule goes away.
+`firing` makes a belief, which holds for a lease. `resolved` only clears the belief in that alert: Alertmanager also
+sends it when Prometheus, the exporter or the rule goes away.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeVar
 Value = TypeVar("Value")
 
 MOST: Final = 64
-"""More alerts than this are not ours; the one received longest ago goes first."""
+"""Most beliefs that are kept; beyond that, the one received longest ago is dropped."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,10 +21,10 @@ class Belief:
     """One alert believed firing.
 
     Attributes:
-        kind: whether it starts or stops.
+        kind: whether it is the start or the stop alert.
         starts_at: Unix time of its beginning by the sender's clock.
         received_at: when it was last received.
-        until: when the belief lapses unless it is received again.
+        until: when the belief ends, unless the alert is received again.
     """
 
     kind: Literal["start", "stop"]
@@ -35,13 +35,12 @@ class Belief:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Beliefs:
-    """All that is believed.
+    """All beliefs.
 
     Attributes:
         alerts: beliefs by fingerprint.
-        answered: beginnings of start alerts by fingerprint, Unix time: a stop has answered what began then or before.
-            It counts again only once it has resolved and fired anew, which a later beginning shows as well. A lapse of
-            the belief does not renew it.
+        answered: by fingerprint of a start alert, the Unix time of its beginning when a stop answered it. The alert
+            counts again once it has resolved and fired again, or has a later beginning; not when its belief only ends.
     """
 
     alerts: dict[str, Belief] = field(default_factory=dict)
@@ -64,7 +63,7 @@ class Beliefs:
         return replace(self, alerts=alerts)
 
     def resolve(self, fingerprint: str, starts_at: float) -> Beliefs:
-        """Return them without a belief, unless the news is older than it."""
+        """Return them without the belief in a resolved alert, unless `starts_at` is older than the belief."""
         before, answered = self.alerts.get(fingerprint), self.answered.get(fingerprint)
         if before is not None and starts_at < before.starts_at:
             return self
@@ -73,7 +72,7 @@ class Beliefs:
         return Beliefs(alerts=_without(self.alerts, fingerprint), answered=_without(self.answered, fingerprint))
 
     def lapse(self, now: float) -> Beliefs:
-        """Return them without those not received within their lease."""
+        """Return them without those whose lease has ended."""
         if all(now < belief.until for belief in self.alerts.values()):
             return self
         return replace(self, alerts={key: belief for key, belief in self.alerts.items() if now < belief.until})
@@ -87,7 +86,7 @@ class Beliefs:
         return replace(self, answered=dict(list(answered.items())[-MOST:]))
 
     def count_again(self) -> Beliefs:
-        """Return them with no start alert answered."""
+        """Return them with every start alert counting again."""
         return replace(self, answered={}) if self.answered else self
 
     @property
@@ -97,7 +96,7 @@ class Beliefs:
 
     @property
     def start_counts(self) -> bool:
-        """Whether one of them has not been answered by a stop."""
+        """Whether a start alert is believed firing that no stop has answered."""
         return any(
             belief.kind == "start" and belief.starts_at > self.answered.get(key, -math.inf)
             for key, belief in self.alerts.items()

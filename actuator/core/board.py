@@ -1,4 +1,4 @@
-"""What is known of the relay board: whether its contact is where it was commanded."""
+"""The relay board: whether its contact is in the commanded position. Pure."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Board:
     """The board as its readings show it.
 
     Attributes:
-        read_at: when the last reading was taken; None: none yet.
+        read_at: when the last reading was taken; None: there is none.
         has_reading: it has read open or closed once since the start.
-        fault: the contact is not known to be where it was commanded.
-        contrary_reads: readings in a row that are not what was commanded.
+        fault: the contact may not be in the commanded position.
+        contrary_reads: readings in a row that differ from the command.
         good_reads: readings *open* in a row since the fault.
     """
 
@@ -32,7 +32,7 @@ class Board:
 
 
 def update(board: Board, inputs: Inputs, *, commanded: bool) -> tuple[Board, Event | None]:
-    """Return the board after one step, and what is to be reported of it.
+    """Return the board after one step, and the event to report.
 
     Args:
         board: as the step before left it.

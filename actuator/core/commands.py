@@ -1,4 +1,4 @@
-"""What the operator's commands change."""
+"""How the operator's commands change the durable state. Pure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from actuator.core.state import Durable
 
 MANUAL: Final = 2 * HOUR
-"""Seconds of a run that an operator asks for without a length."""
+"""Seconds of a manual run without a length."""
 
 
 def obey(durable: Durable, commands: Iterable[Command], settings: Settings, now: float) -> tuple[Durable, list[Event]]:
-    """Return what the commands leave, in their order, and what time leaves of mode `on`."""
+    """Return the durable state after the commands, in order, with mode `on` ended if its time is over."""
     events: list[Event] = []
     for command in commands:
         durable, event = _obey(durable, command, settings, now)

@@ -1,8 +1,8 @@
 """The decision: (state, inputs, now) to (state, contact, events). Pure: no clock, no I/O.
 
-Read it from `step` down. What came in is judged in `perception`. What requests the engine is in the table of `demand`,
-what blocks it in that of `inhibitors`, what ends a run in that of `endings`; `proof` follows the evidence, and `runs`
-keeps the record.
+Read it from `step` down. `perception` takes the inputs into the state. Three modules have a table each: `demand` of
+what requests the engine, `inhibitors` of what blocks it, `endings` of what ends a run. `proof` follows the evidence,
+and `runs` keeps the record.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from actuator.core import proof, reporting, runs
 from actuator.core.demand import causes, has_data
 from actuator.core.endings import ENDS, Case, ending
 from actuator.core.events import Event, Level, Value
-from actuator.core.inhibitors import blocked, has_rested, standing
+from actuator.core.inhibitors import active_reasons, blocked, has_rested
 from actuator.core.perception import perceive
 from actuator.core.recovery import credited
 from actuator.core.settings import DAY
@@ -76,13 +76,13 @@ class _Turn:
         return self.inputs.settings
 
     def keep(self, durable: Durable, *events: Event) -> None:
-        """Change what must outlive the process, and report why."""
+        """Replace the durable state, and report events."""
         if durable is not self.durable:
             self.state = replace(self.state, durable=durable)
         self.report(events)
 
     def report(self, events: Iterable[Event]) -> None:
-        """Report events with what the decision was made on, for the record."""
+        """Report events, each with the facts of this step for the journal."""
         for event in events:
             fields = {**self.facts(), **event.fields}
             self.events.append(Event(kind=event.kind, level=event.level, fields=fields, values=event.values))
@@ -99,7 +99,7 @@ class _Turn:
             "inhibitors": " ".join(self.state.inhibitors),
         }
 
-    # --- what is known
+    # --- observe and judge
 
     def observe(self) -> None:
         before, wall = self.state.ags, self.inputs.wall
@@ -114,7 +114,7 @@ class _Turn:
             self.keep(replace(self.durable, closures=closures))
         run = self.durable.run
         if run is not None and run.volts_until is not None and self.now >= run.volts_until:
-            # The emergency by volts is over; it is judged again, with a debounce from the beginning.
+            # The emergency by volts is over; the volts are judged again, with a new debounce.
             battery = replace(self.state.battery, volts_emergency=NEVER)
             durable = replace(self.durable, run=replace(run, volts_until=None))
             self.state = replace(self.state, battery=battery, durable=durable)
@@ -141,11 +141,11 @@ class _Turn:
         self.keep(durable, *events)
 
     def judge(self) -> None:
-        """Find what requests the engine, what blocks it, and what else there is to report."""
+        """Find the causes, the inhibitors and the notes, and report new notes."""
         requested, notes = causes(self.state, self.inputs, self.now)
         if (requested, notes) != (self.state.causes, self.state.notes):
             self.state = replace(self.state, causes=requested, notes=notes)
-        reasons = standing(self.state, self.inputs, self.now)
+        reasons = active_reasons(self.state, self.inputs, self.now)
         if reasons != self.state.inhibitors:
             self.state = replace(self.state, inhibitors=reasons)
         self.judged = self.durable
@@ -155,10 +155,10 @@ class _Turn:
             self.report(events)
             self.known_notes = (*self.known_notes, *notes)
 
-    # --- what is done
+    # --- act
 
     def go_on(self) -> None:
-        """Hold the run in progress, or end it."""
+        """Continue the run in progress, or end it."""
         run = self.durable.run
         assert run is not None  # noqa: S101 - `step` asks only then
         self.keep(runs.hold(run, self.state, self.inputs, self.now))
@@ -178,7 +178,7 @@ class _Turn:
             self.lock_out()
 
     def resume(self) -> None:
-        """Go on with a run that a death of the program broke off, wait, or give it up."""
+        """Resume the run that a crash of the program interrupted, wait, or give it up."""
         candidate = self.durable.candidate
         assert candidate is not None  # noqa: S101 - `step` asks only then
         match runs.judge_resume(candidate, self.state, self.inputs, self.now):
@@ -190,17 +190,17 @@ class _Turn:
                 pass
 
     def start(self) -> None:
-        """Begin a run if one is requested, and nothing blocks it."""
+        """Begin a run if a cause holds that nothing blocks."""
         state = self.state
         if not state.causes or blocked(state.inhibitors, state.causes):
             return
         if runs.closable(self.inputs) and has_data(state, self.inputs, self.now):
             self.keep(*runs.begin(state, self.inputs, self.now))
 
-    # --- what is shown
+    # --- report
 
     def conclude(self) -> None:
-        """Let what is shown agree with what was done."""
+        """Judge again if the durable state has changed, and report blocked starts, absent evidence and the phase."""
         if self.durable is not self.judged:
             self.judge()
         answered = self.state.alerts.beliefs.answered

@@ -1,8 +1,8 @@
 """What requests the engine: one table of the causes. Pure.
 
-With the contact open a cause is what holds at this moment; it becomes a cause of the run when the contact closes, and
-from then on lasts until its own end. So `resolved` ends nothing, and a value between the thresholds keeps a run going
-but never begins one.
+While the contact is open, a cause holds only as long as its condition does. When the contact closes, each cause becomes
+a cause of the run and lasts until its own end. So `resolved` ends nothing, and a state of charge between the thresholds
+keeps a run going but never begins one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EXERCISE_WINDOW: Final = 60
 """Minutes from its hour in which an exercise begins."""
 
 Lack = Literal["no_path", "no_evidence"]
-"""What an ordinary run lacks: anything to decide by, or anything to confirm the engine by."""
+"""What information is missing: everything to decide by, or everything to confirm the engine by."""
 
 
 def no_clock(_run: Run, _durable: Durable, _settings: Settings) -> float:
@@ -42,15 +42,15 @@ class CauseRule:
     """The rule of one cause.
 
     Attributes:
-        rank: a run is recorded for the cause of the lowest one.
-        paths: those on which it can begin.
-        begins: whether it is there now.
-        ended: whether it is over, for the run that it holds.
-        lasting: it ends with a recovered battery, and such an end waits for min run; others end by their own clock,
-            and then at once.
-        bound: when it ends by its own clock, monotonic; infinity: the battery's charge ends it.
-        informed: it begins and goes on only with something to decide by, where the owner wants that (`on_blind: stop`).
-        fruitless: its own end counts as a failed attempt when the engine has not run.
+        rank: a run with several causes is recorded for the one with the lowest rank.
+        paths: the alert paths on which it can begin.
+        begins: returns whether it requests the engine now.
+        ended: returns whether it is over, for a run that it holds.
+        lasting: it ends when the battery has recovered, and then the run goes on until min run. Other causes end by
+            their own clock, and the run ends at once.
+        bound: returns when it ends by its own clock, monotonic; infinity: the state of charge ends it.
+        needs_information: with `on_blind: stop` it begins and goes on only while there is something to decide by.
+        fruitless: its own end counts as a failed attempt if the engine has not run.
     """
 
     rank: int
@@ -59,7 +59,7 @@ class CauseRule:
     ended: Callable[[Run, State, Inputs, float], bool]
     lasting: bool = False
     bound: Callable[[Run, Durable, Settings], float] = no_clock
-    informed: bool = True
+    needs_information: bool = True
     fruitless: bool = False
 
 
@@ -75,17 +75,17 @@ def _low(state: State, inputs: Inputs, *, longer: float = 0.0) -> bool:
 
 
 def _alert_begins(state: State, inputs: Inputs, now: float) -> bool:
-    return _on_alerts(state, inputs, now)[0] == "alert"
+    return _alert_cause_and_note(state, inputs, now)[0] == "alert"
 
 
 def _fallback_begins(state: State, inputs: Inputs, now: float) -> bool:
     if state.alerts.path == "fallback":
         return _low(state, inputs)
-    return _on_alerts(state, inputs, now)[0] == "fallback"
+    return _alert_cause_and_note(state, inputs, now)[0] == "fallback"
 
 
-def _on_alerts(state: State, inputs: Inputs, now: float) -> tuple[Cause | None, Note | None]:
-    """Return what the alerts request, or the page instead, on path `alerts`, and a note on it."""
+def _alert_cause_and_note(state: State, inputs: Inputs, now: float) -> tuple[Cause | None, Note | None]:
+    """Return the cause that holds on path `alerts`, `alert` or `fallback`, and the note that explains the result."""
     settings, beliefs = inputs.settings, state.alerts.beliefs
     alert, grace = settings.alerts.start, settings.alerts.alert_grace
     if not beliefs.start:
@@ -108,7 +108,7 @@ def _on_alerts(state: State, inputs: Inputs, now: float) -> tuple[Cause | None, 
 
 
 def _contradiction(state: State, inputs: Inputs, now: float) -> Note | None:
-    """Return what the exporter's own page holds against a start alert; a page that cannot be read holds nothing."""
+    """Return how the exporter's page contradicts a start alert; a page that cannot be read contradicts nothing."""
     settings, battery = inputs.settings, state.battery
     soc = battery.soc.possibly_fresh(now, SOC_FRESH)
     if soc is not None and soc >= settings.stop_soc:
@@ -123,7 +123,7 @@ def _alert_ended(_run: Run, state: State, inputs: Inputs, _now: float) -> bool:
 
 
 def _fallback_ended(run: Run, state: State, inputs: Inputs, _now: float) -> bool:
-    # A stop alert from before the run is the last word of alerts that have gone silent since.
+    # The alerts have failed since: a stop alert from before the run shows an older state of the battery.
     return _recovered(state, inputs) or state.alerts.beliefs.stop(since=run.closed_at)
 
 
@@ -196,7 +196,7 @@ CAUSES: Final[dict[Cause, CauseRule]] = {
         ended=_emergency_ended,
         lasting=True,
         bound=_emergency_bound,
-        informed=False,
+        needs_information=False,
     ),
     "blind": CauseRule(
         rank=6,
@@ -219,7 +219,7 @@ CAUSES: Final[dict[Cause, CauseRule]] = {
         begins=lambda state, _inputs, _now: state.durable.mode == "on",
         ended=lambda _run, state, _inputs, _now: state.durable.mode != "on",
         bound=_manual_bound,
-        informed=False,
+        needs_information=False,
     ),
 }
 """In the order in which they are shown."""
@@ -233,7 +233,7 @@ def first(causes: tuple[Cause, ...]) -> Cause:
 
 
 def causes(state: State, inputs: Inputs, now: float) -> tuple[tuple[Cause, ...], tuple[Note, ...]]:
-    """Return what requests the engine now, and what blocks a demand beside the inhibitors, or keeps a run going."""
+    """Return the causes that hold now, and notes: what else delays a start, or keeps a run going without a cause."""
     run = state.durable.run or state.durable.candidate
     begun, notes = _begun(state, inputs, now)
     if run is not None:
@@ -247,12 +247,12 @@ def causes(state: State, inputs: Inputs, now: float) -> tuple[tuple[Cause, ...],
 
 
 def has_data(state: State, inputs: Inputs, now: float) -> bool:
-    """Return whether the page has been read once for what blocks a start, or cannot be had."""
+    """Return whether a start may be judged: the page has been read once, cannot be read, or 30 s have passed."""
     return state.page_at is not None or inputs.page_fault or now - state.started_at >= BUS_FRESH
 
 
 def lack(state: State, inputs: Inputs, now: float) -> Lack | None:
-    """Return what an ordinary run lacks where the owner wants none without it (`on_blind: stop`); None: nothing."""
+    """Return what information is missing for an ordinary run with `on_blind: stop`; None: nothing."""
     settings = inputs.settings
     if settings.on_blind != "stop":
         return None
@@ -267,8 +267,8 @@ def lack(state: State, inputs: Inputs, now: float) -> Lack | None:
 def _begun(state: State, inputs: Inputs, now: float) -> tuple[set[Cause], tuple[Note, ...]]:
     path = state.alerts.path
     begun = {cause for cause, rule in CAUSES.items() if path in rule.paths and rule.begins(state, inputs, now)}
-    note = _on_alerts(state, inputs, now)[1] if path == "alerts" else None
-    informed = {cause for cause in begun if CAUSES[cause].informed}
-    if informed and (lacking := lack(state, inputs, now)):
-        return begun - informed, (Note(kind=lacking),)
+    note = _alert_cause_and_note(state, inputs, now)[1] if path == "alerts" else None
+    uninformed = {cause for cause in begun if CAUSES[cause].needs_information}
+    if uninformed and (lacking := lack(state, inputs, now)):
+        return begun - uninformed, (Note(kind=lacking),)
     return begun, () if note is None else (note,)

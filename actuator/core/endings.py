@@ -37,7 +37,7 @@ Judgement = Callable[["Case"], bool]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """A run in progress, and what its end is judged by."""
+    """A run in progress, with everything that decides whether it ends."""
 
     run: Run
     state: State
@@ -46,7 +46,7 @@ class Case:
 
     @property
     def seconds(self) -> float:
-        """For how long the contact has been closed."""
+        """Seconds since the contact closed."""
         return self.now - self.run.closed_at
 
 
@@ -69,12 +69,13 @@ class Ending:
     """The rule of one end.
 
     Attributes:
-        applies: whether the run has come to it.
-        failed: whether it counts as a failed attempt.
-        meant: it was meant: a start alert from before it is answered. Any other end leaves the demand standing.
-        level: how much it matters.
-        values: what its sentence needs.
-        recorded: its name in the journal, where that is another.
+        applies: returns whether it ends the run now.
+        failed: returns whether it counts as a failed attempt.
+        meant: somebody or something wanted the run to end, so a start alert that still fires is answered. After any
+            other end it requests the engine again.
+        level: how much it matters to a person.
+        values: returns what its sentence needs.
+        recorded: its name in the journal, if that differs.
     """
 
     applies: Judgement
@@ -96,7 +97,7 @@ def _inhibited(reason: Reason) -> Judgement:
 def longest(state: State, inputs: Inputs) -> float:
     """Return how long a run may last, seconds."""
     max_run = inputs.settings.limits.max_run
-    # What cannot be written down cannot be resumed or remembered: open sooner rather than later.
+    # Without a journal nothing limits the run after a crash, so it may last half as long.
     return min(max_run if inputs.journal_ok else max_run / 2, state.ags.longest_run)
 
 
@@ -111,7 +112,8 @@ def _deadline_values(case: Case) -> Mapping[str, Value]:
 
 def _deadline_failed(case: Case) -> bool:
     limits = case.inputs.settings.limits
-    # Shortened by the AGS or the journal; an owner who wants runs too short to be judged has been warned.
+    # A deadline before start_confirm fails only if the AGS or the journal shortened it. If max_run itself is so short,
+    # the owner has been warned, and the attempt is not counted.
     return case.state.engine.proof.certain is False and limits.max_run >= limits.start_confirm
 
 
@@ -122,7 +124,7 @@ def _ags_fault(case: Case) -> bool:
     return case.state.ags.response.verdict == "refuses" and case.state.ags.code(case.now) in ags.FAULTS
 
 
-# --- the evidence; absent evidence decides nothing
+# --- the evidence; absent evidence ends nothing
 
 
 def _died(case: Case) -> bool:
@@ -143,7 +145,7 @@ def _blind(case: Case) -> bool:
     state, causes = case.state, case.state.causes
     if not causes:
         return False
-    # An emergency that is only remembered, while nothing is known, does not count as known.
+    # On path blind, an emergency by the state of charge is only remembered; it does not justify the run.
     remembered = state.alerts.path == "blind" and case.run.volts_until is None
     if "manual" in causes or ("emergency" in causes and not remembered):
         return False
@@ -197,7 +199,7 @@ ENDS: Final[dict[End, Ending]] = {
     ),
     "demand_gone": Ending(applies=_demand_gone, failed=_fruitless, meant=True, level=Level.INFO),
 }
-"""In their order: the first that applies ends the run."""
+"""In order: the first that applies ends the run."""
 
 FAILURES: Final = frozenset(end for end, rule in ENDS.items() if rule.failed is always)
 """Ends that always count as a failed attempt."""
@@ -206,7 +208,7 @@ STOPS: Final = frozenset(end for end, rule in ENDS.items() if rule.meant)
 
 
 def ending(case: Case) -> End | None:
-    """Return why the run ends now; None: it goes on."""
+    """Return the end that applies now; None: the run goes on."""
     return next((end for end, rule in ENDS.items() if rule.applies(case)), None)
 
 

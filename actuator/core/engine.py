@@ -1,4 +1,4 @@
-"""What is known of the engine: the evidence that it runs, and what samples of it confirm."""
+"""The engine: the evidence that it runs, and what three samples of it confirm. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from actuator.core import ags
-from actuator.core.signals import BUS_FRESH, Settled, Watch, lost
+from actuator.core.signals import BUS_FRESH, ConfirmedValue, Watch, lost
 
 if TYPE_CHECKING:
     from actuator.core.inputs import Page
@@ -18,23 +18,23 @@ class Engine:
     """The engine as the evidence shows it.
 
     Attributes:
-        evidence: 1 positive and 0 negative.
-        evidence_at: when it was last fresh.
-        absence_reported: it has been reported that nothing shows whether the engine runs.
-        proof: what the evidence has confirmed.
-        ac_live: AC at the inverter's input while our contact was open, not yet gone for three samples.
+        evidence: 1: the engine runs; 0: it does not.
+        evidence_at: when evidence was last fresh.
+        absence_reported: the absence of evidence has been reported.
+        proof: what three samples of the evidence have confirmed: True: it runs.
+        ac_live: AC was at the inverter's input while our contact was open, and three samples without it have not come.
         stop_reports: how often the present failure to stop has been reported.
     """
 
     evidence: Watch = field(default_factory=Watch)
     evidence_at: float | None = None
     absence_reported: bool = False
-    proof: Settled[bool] = field(default_factory=Settled)
+    proof: ConfirmedValue[bool] = field(default_factory=ConfirmedValue)
     ac_live: bool = False
     stop_reports: int = 0
 
     def evidence_lost(self, now: float, *, started_at: float) -> bool:
-        """Return whether there has been no evidence for so long that none is to be expected."""
+        """Return whether there has been no fresh evidence for so long that it counts as lost."""
         return lost(self.evidence_at, now, started_at=started_at)
 
 
@@ -48,14 +48,14 @@ def update(
     closed: bool,
     started_at: float,
 ) -> Engine:
-    """Return the engine after one step; without a page, what time alone changes.
+    """Return the engine after one step; without a page, only time has passed.
 
     Args:
         engine: as the step before left it.
-        page: read since then.
+        page: read since the step before; None: none was.
         settings: in force.
         now: monotonic seconds.
-        stamp: what distinguishes the AGS's packet on the page from the next.
+        stamp: a number that changes with each packet of the AGS.
         closed: the contact is commanded closed.
         started_at: when this program began to decide.
     """
@@ -71,7 +71,7 @@ def update(
     if closed or proof.certain is False or lost(evidence_at, now, started_at=started_at):
         ac_live = False
     else:
-        # A first reading may be old, but it may be true.
+        # A first reading may be old. It is good enough to block a start.
         reading = evidence.possibly_fresh(now, BUS_FRESH) if evidence.changed_at is None else fresh
         ac_live = engine.ac_live or bool(reading)
     return Engine(
@@ -85,7 +85,7 @@ def update(
 
 
 def _positive(page: Page, settings: Settings) -> float | None:
-    """Judge one page: 1 shows a running engine, 0 a stopped one, None neither."""
+    """Return what one page shows: 1: the engine runs; 0: it does not; None: neither."""
     if settings.evidence.ac_input:
         if page.charging:
             return 1.0

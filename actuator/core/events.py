@@ -1,4 +1,4 @@
-"""What the decision reports: kinds and values. The words for people are in `actuator.report.wording`."""
+"""What the decision reports: kinds and values. The sentences for people are in `actuator.report.wording`."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ class Level(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """One thing that the log, the journal and a person get to know.
+    """Something that has happened, for the log, the journal and people.
 
     Attributes:
         kind: what has happened.
         level: how much it matters.
-        fields: the facts behind it, which the journal records: cause, SOC, deadline and so on.
-        values: what else its sentence needs.
+        fields: the facts that the journal records: cause, SOC, deadline and so on.
+        values: other values that its sentence needs.
     """
 
     kind: EventKind
@@ -78,11 +78,11 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Note:
-    """Something beside the inhibitors that keeps the engine from starting or from stopping, or is odd.
+    """Something other than an inhibitor that delays a start or an end, or is unusual.
 
     Attributes:
         kind: what it is.
-        values: what its sentence needs.
+        values: the values that its sentence needs.
     """
 
     kind: NoteKind

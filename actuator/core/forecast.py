@@ -1,4 +1,4 @@
-"""When the present run ends if nothing else comes to request it, as far as can be known now. Pure."""
+"""When the run in progress ends at the latest, if no other cause begins. Pure."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def latest(durable: Durable, run: Run, settings: Settings, now: float, *, quiet_
     """Return when the run ends, monotonic.
 
     Args:
-        durable: what it is bounded by.
-        run: the one in progress.
+        durable: with the closures that use up the budget.
+        run: the run in progress.
         settings: in force.
         now: monotonic seconds.
-        quiet_in: seconds until quiet hours begin; None: they are not known to.
+        quiet_in: seconds until quiet hours begin; None: there are none, or the clock may be wrong.
     """
     ends = [bound(durable, run, settings, now)]
     if not run.causes:
@@ -34,12 +34,12 @@ def latest(durable: Durable, run: Run, settings: Settings, now: float, *, quiet_
 
 
 def by_charge(run: Run) -> bool:
-    """Return whether a charged battery ends the run: every cause that holds it is one that ends so."""
+    """Return whether a charged battery ends the run: all its causes end that way."""
     return bool(run.causes) and LASTING.issuperset(run.causes) and run.volts_until is None
 
 
 def quiet_in(settings: Settings, wall: float, minute_of_day: int, *, wall_sane: bool) -> float | None:
-    """Return the seconds until quiet hours begin; None: there are none, or the clock is not known to be right."""
+    """Return the seconds until quiet hours begin; None: there are none, or the clock may be wrong."""
     hours = settings.quiet_hours
     if hours is None or not wall_sane:
         return None

@@ -42,14 +42,14 @@ class Inhibitor:
     """The rule of one reason.
 
     Attributes:
-        holds: whether it is there now, and with that blocks a start.
+        holds: returns whether it holds now; it then blocks a start.
         exempt: the causes that it neither blocks nor ends.
-        blocks_resume: whether it blocks going on with a broken-off run as well.
-        ends_run: whether it ends a run: never, as soon as it is there, or once `confirmed`. One with exempt causes
-            leaves a run alone that nothing requests any more: that ends by its min run.
-        confirmed: for what one sample blocks but only three end.
+        blocks_resume: whether it also blocks the resumption of an interrupted run.
+        ends_run: whether it ends a run: never, as soon as it holds, or once `confirmed`. A reason with exempt causes
+            does not end a run that has no cause any more: min run ends that one.
+        confirmed: returns whether three samples agree; a start is blocked by one, a run is ended by three.
         clears: what ends it.
-        until: when it ends by itself, monotonic, as far as that is known.
+        until: returns when it ends by itself, monotonic; None: not by time, or not known.
     """
 
     holds: Callable[[State, Inputs, float], bool]
@@ -83,13 +83,13 @@ def _back_off(state: State, _inputs: Inputs, now: float) -> bool:
 
 
 def _quiet_hours(_state: State, inputs: Inputs, _now: float) -> bool:
-    # A clock that is not known to be right knows of no quiet hours.
+    # A clock that may be wrong must not block a start.
     hours = inputs.settings.quiet_hours
     return hours is not None and inputs.wall_sane and hours.contain(inputs.minute_of_day)
 
 
 def _response(response: str) -> Callable[[State, Inputs, float], bool]:
-    # What blocks a start clears by three samples in a row; the newest one blocks by itself.
+    # One sample is enough to block a start; three in a row are needed to clear it.
     return lambda state, _inputs, _now: response in (state.ags.response.verdict, state.ags.response.last)
 
 
@@ -110,7 +110,7 @@ INHIBITORS: Final[dict[Reason, Inhibitor]] = {
     ),
     "max_run": Inhibitor(
         holds=lambda state, _inputs, _now: state.durable.max_run_reached,
-        ends_run="never",  # it is there because a run has ended
+        ends_run="never",  # it holds because a run has ended
         clears="min_off",
         until=lambda durable, settings, _now: rest_until(durable, settings),
     ),
@@ -155,19 +155,19 @@ INHIBITORS: Final[dict[Reason, Inhibitor]] = {
         clears="ac_gone",
     ),
 }
-"""In the order in which people should read them."""
+"""In the order in which they are shown."""
 
 
-def standing(state: State, inputs: Inputs, now: float) -> tuple[Reason, ...]:
-    """Return every reason that is there now."""
+def active_reasons(state: State, inputs: Inputs, now: float) -> tuple[Reason, ...]:
+    """Return every reason that holds now."""
     return tuple(reason for reason, rule in INHIBITORS.items() if rule.holds(state, inputs, now))
 
 
 def blocked(reasons: Iterable[Reason], causes: Iterable[Cause]) -> bool:
-    """Return whether the reasons block every one of the causes."""
+    """Return whether each cause is blocked by at least one of the reasons."""
     return all(any(cause not in INHIBITORS[reason].exempt for reason in reasons) for cause in causes)
 
 
 def has_rested(state: State, settings: Settings, now: float) -> bool:
-    """Return whether the engine has stopped, and for min off."""
+    """Return whether the engine has been stopped for min off."""
     return rested(state.durable, settings, now, runs_on=state.engine.proof.verdict is True)

@@ -1,4 +1,4 @@
-"""What the controller is given at each step."""
+"""The inputs of one step."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ class Page:
 
     Attributes:
         soc: the leading state of charge, 0 to 1.
-        soc_stamp: the exporter's timestamp of it; only its changing counts, never its value.
-        soc_refused: there is a state of charge, and it is refused as wrong: by the exporter, or for being out of range.
+        soc_stamp: the exporter's timestamp of it; only its changes count, never its value.
+        soc_refused: a state of charge is there, but the exporter refuses it, or it is out of range.
         device_stamp: the timestamp of the evidence device's last success.
         ac_input_volts: at the inverter's input.
         charging: the inverter is in a charging state with DC amperes into the battery.
         ags_code: the AGS's raw status.
-        ags_stamp: what changes with each packet of the AGS; None: nothing on the page does, `device_stamp` has to do.
+        ags_stamp: a number that changes with each packet of the AGS; None: the page has none, use `device_stamp`.
         battery_volts: of the metric that `emergency_volts` names.
         battery_volts_stamp: the timestamp of its device's last success.
         emergency_volts: the threshold for them, scaled by the inverter's nominal voltage.
-        ags_max_run: the AGS's own cap in seconds as the remote broadcasts it.
+        ags_max_run: the AGS's own cap in seconds, as the remote sends it.
     """
 
     soc: float | None = None
@@ -43,14 +43,14 @@ class Page:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notice:
-    """One alert of a notification, already found to be one of ours.
+    """One alert of a notification; only alerts for this actuator become notices.
 
     Attributes:
-        kind: what the alert's name means here.
-        firing: else it is resolved.
+        kind: what the alert's name means in the configuration.
+        firing: True: it fires; False: it has resolved.
         fingerprint: Alertmanager's key of the alert's labels.
         starts_at: Unix time of the alert's beginning by its sender's clock.
-        summary: the alert's words for people, may be empty.
+        summary: the alert's text for people; may be empty.
     """
 
     kind: Literal["start", "stop", "heartbeat", "inhibit"]
@@ -62,7 +62,7 @@ class Notice:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """What an authorised operator asks: a mode (`on` with its seconds), or to acknowledge."""
+    """A command of an authorised operator: a mode (`on` with its seconds), or an acknowledgement."""
 
     action: Literal["auto", "on", "off", "acknowledge"]
     seconds: float | None = None
@@ -73,9 +73,9 @@ class ReadBack:
     """A reading of the relay board.
 
     Attributes:
-        closed: where the contact is; None: the board could not be read. Of a board that cannot be read back: what was
-            last written without an error.
-        at: when it was taken; only a new reading is a sample.
+        closed: whether the contact is closed; None: the board could not be read. For a board without read-back: the
+            last position written without an error.
+        at: monotonic time of the reading; only a new reading is a sample.
     """
 
     closed: bool | None
@@ -84,20 +84,20 @@ class ReadBack:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inputs:
-    """What has happened since the last step, and what is so now.
+    """What has happened since the last step, and what holds now.
 
     Attributes:
         settings: the configuration in force.
         page: a page read since the last step; None: none was.
-        page_fault: the last page that was asked for could not be had.
-        notices: taken in since the last step, in the order of arrival.
+        page_fault: the last request for the page failed.
+        notices: alerts received since the last step, in order.
         beats: notifications with a firing heartbeat since the last step.
-        commands: of the operator since the last step.
+        commands: of the operator since the last step, in order.
         read_back: the board's last reading; None: none was taken yet.
         relay_error: a write failed since the last step.
-        journal_ok: the journal takes rows.
+        journal_ok: the journal can be written.
         wall: Unix time.
-        wall_sane: the kernel calls the clock synchronised, and it is not before the journal's last row.
+        wall_sane: the kernel reports that the clock is synchronised, and it is not before the journal's last row.
         minute_of_day: local wall time, 0 to 1439.
     """
 

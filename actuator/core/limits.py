@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def budget_left(durable: Durable, settings: Settings, now: float) -> float:
-    """Return how many seconds the contact may still be closed, of the budget of any sliding 24 hours."""
+    """Return the seconds of the budget of the sliding 24 hours that are left."""
     used = sum(max(0.0, closure.end - max(closure.start, now - DAY)) for closure in durable.closures)
     open_run = durable.run or durable.candidate
     if open_run is not None:
@@ -21,7 +21,7 @@ def budget_left(durable: Durable, settings: Settings, now: float) -> float:
 
 
 def budget_until(durable: Durable, settings: Settings, now: float) -> float | None:
-    """Return when enough of the past has left the sliding window for the budget to be more than zero."""
+    """Return when past closures have left the sliding window so far that budget is left again."""
     excess = -budget_left(durable, settings, now)
     for closure in sorted(durable.closures, key=lambda closure: closure.start):
         start = max(closure.start, now - DAY)
@@ -41,18 +41,18 @@ def rest_until(durable: Durable, settings: Settings) -> float | None:
 
 
 def rested(durable: Durable, settings: Settings, now: float, *, runs_on: bool) -> bool:
-    """Return whether the engine has stopped, and for min off; one that is confirmed to run on has not."""
+    """Return whether min off has passed since the stop; it has not if the engine is confirmed to run on."""
     until = rest_until(durable, settings)
     return until is None or (now >= until and not (runs_on and durable.stopped_at is None))
 
 
 def bound(durable: Durable, run: Run, settings: Settings, now: float) -> float:
-    """Return when a run ends whatever happens, monotonic: its deadline, or before that its budget's end."""
+    """Return when a run ends at the latest, monotonic: its deadline, or before that the end of the budget."""
     end = now + budget_left(durable, settings, now)
     for closure in sorted(durable.closures, key=lambda closure: closure.start):
         leaves = max(closure.start + DAY, now)
         if leaves >= end:
             break
-        # While a closure leaves the sliding window, nothing is used up.
+        # While an old closure leaves the sliding window, the budget does not decrease.
         end += max(0.0, closure.end + DAY - leaves)
     return min(end, run.deadline)

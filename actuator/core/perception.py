@@ -1,6 +1,6 @@
-"""From what came in to what is known: page, alerts, operator and board, each into its part of the state. Pure.
+"""Takes the inputs into the state: page, alerts, commands and board, each into its part. Pure.
 
-Loss is judged here as well: a value that stops being fresh becomes absent by the clock alone.
+Time alone changes the state too: a value that is no longer fresh becomes absent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def perceive(state: State, inputs: Inputs, now: float) -> tuple[State, list[Event]]:
-    """Return the state with everything that came since the last step, and without what time has ended."""
+    """Return the state after the inputs of this step, and the events to report."""
     page, settings, durable, started_at = inputs.page, inputs.settings, state.durable, state.started_at
     closed = durable.run is not None
     known_battery = battery.update(state.battery, page, settings, now)
@@ -65,7 +65,7 @@ def perceive(state: State, inputs: Inputs, now: float) -> tuple[State, list[Even
 
 
 def _ours(durable: Durable, known: Engine, settings: Settings, now: float) -> bool:
-    """Return whether a run of ours is in progress, may be resumed, or has not yet come to its stop."""
+    """Return whether our run is in progress, may be resumed, or has not yet stopped."""
     if durable.run is not None or durable.candidate is not None:
         return True
     if durable.released_at is None or durable.stopped_at is not None:

@@ -1,4 +1,4 @@
-"""What the evidence changes in the record of a run and of its stop, and what may be claimed of the engine. Pure."""
+"""How the evidence confirms or denies a run and its stop, and which phase of the engine it shows. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def follow_run(state: State, inputs: Inputs, now: float) -> tuple[Durable, list[Event]]:
-    """Return the record with a run confirmed or denied, attempts earned back, and an exercise of anybody's."""
+    """Return the record with the run confirmed or denied, the attempts reset, and the exercise satisfied."""
     durable, proof, settings = state.durable, state.engine.proof, inputs.settings
     events: list[Event] = []
     run = durable.run
@@ -34,7 +34,7 @@ def follow_run(state: State, inputs: Inputs, now: float) -> tuple[Durable, list[
     exercise, last = settings.exercise, durable.exercised_wall
     if exercise is not None and last is not None and inputs.wall_sane and proof.verdict:
         long_enough = now - (proof.since if proven_at is None else proven_at) >= exercise.for_
-        # Once a minute is enough for a date that matters by the day.
+        # The interval is in days, so one update a minute is enough.
         if long_enough and abs(inputs.wall - last) >= MINUTE:
             durable = replace(durable, exercised_wall=inputs.wall)
     return durable, events
@@ -50,13 +50,13 @@ def follow_stop(state: State, settings: Settings, now: float) -> tuple[Durable, 
     waited, confirm = now - released_at, settings.limits.stop_confirm
     if durable.stopped_at is not None:
         if proof.verdict and not foreign and waited < confirm:
-            # It had not stopped, only not started yet: the AGS goes on cranking after a short press.
+            # The engine had not yet started when its stop was confirmed: the AGS goes on cranking after a short run.
             durable = replace(durable, stopped_at=None)
         return durable, reports, []
     if foreign:
         return replace(durable, stopped_at=now), reports, [Event(kind="foreign_run")]
     if proof.certain is False:
-        # An engine without evidence has had its tail: its min off goes on from there.
+        # Without evidence the stop is assumed at the end of the tail, and min off counts from there.
         stopped_at = released_at + settings.limits.tail if state.phase == "unknown" else now
         event = Event(kind="engine_stopped", fields={"seconds": round(waited, 1), "run": durable.runs})
         return replace(durable, stopped_at=stopped_at), reports, [event]
@@ -69,13 +69,13 @@ def follow_stop(state: State, settings: Settings, now: float) -> tuple[Durable, 
 
 
 def phase(state: State, settings: Settings, now: float) -> Phase:
-    """Return the engine's phase, as far as the evidence allows to claim it."""
+    """Return the engine's phase as the evidence shows it."""
     run, durable, proof = state.durable.run, state.durable, state.engine.proof
     if run is not None:
         if run.proven_at is not None:
             return "unknown" if proof.verdict is None else "running"
-        given = now - run.closed_at >= settings.limits.start_confirm
-        return "unknown" if given and proof.certain is None else "starting"
+        overdue = now - run.closed_at >= settings.limits.start_confirm
+        return "unknown" if overdue and proof.certain is None else "starting"
     if state.board.fault or not state.board.has_reading or durable.candidate is not None:
         return "unknown"
     if durable.released_at is None or durable.stopped_at is not None:
@@ -85,7 +85,7 @@ def phase(state: State, settings: Settings, now: float) -> Phase:
 
 
 def evidence_absent(state: State, phase: Phase, now: float) -> bool:
-    """Return whether evidence has been absent for long enough for that to be reported, once."""
+    """Return whether evidence has been absent for so long that it is reported."""
     if phase != "unknown" or state.board.fault or state.durable.candidate is not None:
         return False
     return now - max(state.started_at, state.engine.evidence_at or state.started_at) >= BUS_FRESH

@@ -1,4 +1,4 @@
-"""What a controller knows when it starts: the journal's last record, carried over a death or a reboot. Pure."""
+"""The first state of a controller: the journal's last record, adapted after a crash or a reboot. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from actuator.core.state import Moment, Run, Saved
 
 DURABLE_TICK: Final = 10.0
-"""Seconds between two snapshots while the contact is closed; so much of a run a power cut may keep from the journal."""
+"""Seconds between two snapshots while the contact is closed; a power cut may lose so much of a run."""
 
 
 def restore(
@@ -28,8 +28,8 @@ def restore(
         saved: the journal's last snapshot; None: there is none to be read.
         here: this moment, on every clock.
         settings: the configuration in force.
-        torn: journal and sidecar do not agree: at most one max run of budget is left.
-        found: where the contact was before this start opened it, True closed; None: it could not be read.
+        torn: journal and sidecar disagree: at most one max run of budget is left.
+        found: the contact was closed before this start opened it; None: it could not be read.
     """
     durable = Durable(mode="off" if torn else "auto") if saved is None else saved.durable
     same_boot = saved is not None and saved.moment.boot == here.boot
@@ -40,10 +40,10 @@ def restore(
     if run is not None:
         events.append(_broken_off(run, same_boot=same_boot, found=found))
         held_until = _held_until(run, saved, here, found=found)
-        # An engine that runs on after its tail was started by somebody else since.
+        # An engine that still runs after the tail has been started by somebody else.
         ours = run.proven_at is not None and here.now - held_until < settings.limits.tail
         if same_boot and not torn and ours and not run.resumed and here.now < run.deadline:
-            # Marked at once: a second death finds it used up, whether or not it was resumed in between.
+            # Marked now: a run is resumed once only, even if this process also dies before it resumes the run.
             durable = replace(durable, run=None, candidate=replace(run, resumed=True))
         else:
             opened_at = run.opened_at
@@ -53,12 +53,12 @@ def restore(
                 # The contact may have stayed closed until now.
                 past = Closure(start=run.closed_at, end=here.now)
             elif found:
-                # The board kept its power: the contact opens only now, after who knows how long.
+                # The board kept its power and the contact stayed closed until now, for an unknown time.
                 longest = here.now - (run.deadline - run.closed_at)
                 past = Closure(start=min(run.closed_at - DURABLE_TICK, longest), end=here.now)
                 durable = replace(durable, anchor=None)
             else:
-                # No longer than it was meant to, but for what the journal has not seen of it.
+                # It lasted until its deadline at most. The journal may lack its last seconds, so they are added.
                 past = Closure(start=run.closed_at - DURABLE_TICK, end=min(here.now, run.deadline))
             durable = _ended(durable, past)
             released_at = here.now if opened_at is None else opened_at
@@ -73,7 +73,7 @@ def restore(
             released_at=here.now,
             stopped_at=None,
             torn=True,
-            anchor=None,  # what was made up here did not happen before the machine was off
+            anchor=None,  # the closure above is an assumption and must not be moved back in time
         )
         events.append(Event(kind="journal_torn", level=Level.ERROR, values={"budget": most}))
     alerts = AlertPath(beliefs=Beliefs(answered=durable.spent))
@@ -92,8 +92,8 @@ def _ended(durable: Durable, past: Closure) -> Durable:
 
 
 def _counted(durable: Durable, run: Run) -> Durable:
-    """Return the record with an attempt counted that could be judged and was never confirmed."""
-    # Cranking may pull the supply down and so kill this program: such attempts have to be used up as well.
+    """Return the record with a failed attempt counted if the evidence denied the run and never confirmed it."""
+    # Cranking may pull the supply voltage down and kill this program: such attempts count too.
     failed = run.denied and run.proven_at is None
     return replace(durable, attempts=durable.attempts + 1) if failed else durable
 
@@ -117,11 +117,11 @@ def _broken_off(run: Run, *, same_boot: bool, found: bool | None) -> Event:
 
 
 def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
-    """Return the durable state of another boot with its times on this boot's clock.
+    """Return the durable state of another boot with its times converted to this boot's clock.
 
     Args:
         durable: as it was saved.
-        moment: when, on every clock of then.
+        moment: when it was saved, on every clock of that boot.
         here: this moment, on every clock of this boot.
     """
     passed = max(0.0, here.wall - moment.wall) if moment.wall_sane and here.wall_sane else 0.0
@@ -154,7 +154,7 @@ def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
         back_off_until=moved(durable.back_off_until),
         released_at=moved(durable.released_at),
         stopped_at=moved(durable.stopped_at),
-        # An order to run for a while was given to another boot; nobody may remember it.
+        # Mode `on` ends with the boot: the operator may not remember it.
         mode=durable.mode_before if manual_over else durable.mode,
         manual_until=None if manual_over else durable.manual_until,
         blind_at=moved(durable.blind_at),
@@ -164,9 +164,9 @@ def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
 
 
 def credited(durable: Durable, *, wall: float, now: float) -> Durable:
-    """Return the durable state with the time powered off counted: the wall clock has come to be known right.
+    """Return the durable state with the time powered off counted, now that the wall clock is right.
 
-    Only what lies before the boot that began without knowing the hour moves: what came since is no older than it seems.
+    Only times before this boot move: the monotonic clock has counted everything since.
     """
     anchor = durable.anchor
     if anchor is None:

@@ -1,4 +1,4 @@
-"""Which notes and blocked starts are reported: as they change, but not as often as one may flicker. Pure."""
+"""Reports notes and blocked starts when they change, each once a minute at most. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def report_notes(state: State, known: Iterable[Note], now: float) -> tuple[Reported, list[Event]]:
-    """Return what has been reported, with the notes that are new."""
+    """Return what has been reported, and an event for each new note."""
     reported = state.reported
     events: list[Event] = []
     for note in state.notes:
@@ -30,7 +30,7 @@ def report_notes(state: State, known: Iterable[Note], now: float) -> tuple[Repor
 
 
 def report_blocked(state: State, now: float) -> tuple[Reported, list[Event]]:
-    """Return what has been reported, with the causes that are blocked, and by what."""
+    """Return what has been reported, and an event if the blocked causes or their reasons have changed."""
     reported, now_blocked = state.reported, None
     if state.durable.run is None and state.causes and blocked(state.inhibitors, state.causes):
         now_blocked = (state.causes, state.inhibitors)

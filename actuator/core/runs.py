@@ -1,4 +1,4 @@
-"""The record of a run: how it begins, is held, ends, and is resumed after a death of the program. Pure."""
+"""The record of a run: how it begins, continues, ends, and is resumed after a crash of the program. Pure."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from actuator.core.state import Cause, Durable, State
 
 RESUME_WITHIN: Final = 60.0
-"""Seconds in which the engine of a broken-off run must be confirmed; the page and three samples of it take a while."""
+"""Seconds in which the engine of an interrupted run must be confirmed: enough for three samples of the page."""
 
 
 def begin(state: State, inputs: Inputs, now: float) -> tuple[Durable, Event]:
-    """Return the record with a run begun for the causes of this moment."""
+    """Return the record with a run begun for the causes that hold now."""
     durable, causes, limits = state.durable, state.causes, inputs.settings.limits
     by_soc, by_volts = emergencies(state, inputs)
     run = Run(
@@ -54,7 +54,7 @@ def begin(state: State, inputs: Inputs, now: float) -> tuple[Durable, Event]:
 
 
 def hold(run: Run, state: State, inputs: Inputs, now: float) -> Durable:
-    """Return the record with the run held by the causes of this moment, its deadline moved nearer, never away."""
+    """Return the record with the run held by the causes that hold now; its deadline may move earlier, never later."""
     causes, durable = state.causes, state.durable
     by_soc, by_volts = emergencies(state, inputs)
     volts_until = run.volts_until
@@ -81,7 +81,7 @@ def hold(run: Run, state: State, inputs: Inputs, now: float) -> Durable:
 
 
 def end(case: Case, why: End) -> tuple[Durable, list[Event]]:
-    """Return the record with the run ended, and what is to be reported of it."""
+    """Return the record with the run ended, and the events to report."""
     rule, run, now, durable = ENDS[why], case.run, case.now, case.state.durable
     limits = case.inputs.settings.limits
     durable = replace(
@@ -116,7 +116,7 @@ def end(case: Case, why: End) -> tuple[Durable, list[Event]]:
         attempts=attempts,
         start_failures=durable.start_failures + 1,
         back_off_until=None if last else now + pause,
-        # Its turn did not come about: back-off and lock-out bound the next one, not the interval.
+        # A blind run that was not confirmed does not wait for `blind.every`: back-off and lock-out limit the next one.
         blind_at=None if "blind" in run.causes and run.proven_at is None else durable.blind_at,
     )
     failed = Event(
@@ -129,7 +129,7 @@ def end(case: Case, why: End) -> tuple[Durable, list[Event]]:
 
 
 def lock_out(durable: Durable, settings: Settings) -> tuple[Durable, list[Event]]:
-    """Return the record locked out if, between runs, the attempts are used up: whatever used them."""
+    """Return the record locked out if the attempts are used up and there is no run."""
     attempts = durable.attempts
     if durable.run is not None or durable.locked_out or attempts < settings.limits.attempts:
         return durable, []
@@ -138,7 +138,7 @@ def lock_out(durable: Durable, settings: Settings) -> tuple[Durable, list[Event]
 
 
 def judge_resume(candidate: Run, state: State, inputs: Inputs, now: float) -> Literal["resume", "give up", "wait"]:
-    """Judge whether a broken-off run goes on: it may if its engine still runs, and nothing blocks it."""
+    """Return whether to resume an interrupted run: its engine must still run, and nothing may block it."""
     proof = state.engine.proof
     ours = state.ags.code(now) in {ags.OURS, *ags.TAILS} and proof.last is not False
     reasons = [reason for reason in state.inhibitors if INHIBITORS[reason].blocks_resume]
@@ -151,14 +151,14 @@ def judge_resume(candidate: Run, state: State, inputs: Inputs, now: float) -> Li
 
 
 def resume(durable: Durable, candidate: Run, settings: Settings, now: float) -> tuple[Durable, Event]:
-    """Return the record with a broken-off run going on, with its old deadline."""
+    """Return the record with an interrupted run resumed, with its old deadline."""
     run = replace(candidate, opened_at=None)
     durable = replace(durable, run=run, candidate=None)
     return durable, _closed(durable, run, settings, now, resumed=True)
 
 
 def give_up(durable: Durable, candidate: Run, *, started_at: float) -> tuple[Durable, Event]:
-    """Return the record with a broken-off run ended when the contact opened, at the latest at this start."""
+    """Return the record with an interrupted run ended when the contact opened, at this start at the latest."""
     opened_at = started_at if candidate.opened_at is None else candidate.opened_at
     durable = replace(
         durable,
@@ -173,12 +173,12 @@ def give_up(durable: Durable, candidate: Run, *, started_at: float) -> tuple[Dur
 
 
 def closable(inputs: Inputs) -> bool:
-    """Return whether the contact may be closed: only one that reads open."""
+    """Return whether the contact may be closed: it must read open first."""
     return inputs.read_back is not None and inputs.read_back.closed is False and not inputs.relay_error
 
 
 def _with_begun(durable: Durable, causes: Iterable[Cause], now: float) -> Durable:
-    """Return the record with the beginning of a cause that comes at intervals."""
+    """Return the record with the time at which a `blind` or `exercise` cause began."""
     if "blind" in causes:
         durable = replace(durable, blind_at=now)
     if "exercise" in causes:

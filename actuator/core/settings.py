@@ -1,4 +1,4 @@
-"""Every number that the decision depends on, with its default and its bounds."""
+"""The settings of the decision, with their defaults and bounds."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
 
     def __post_init__(self) -> None:
-        """Refuse a cap that the AGS would reach first: it latches a fault that only its remote clears."""
+        """Refuse a max run that the AGS would end first: it then reports a fault that only its remote clears."""
         if self.max_run + AGS_MARGIN > self.ags_max_run:
             raise ConfigError(
                 "max_run",
@@ -120,7 +120,7 @@ class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Evidence(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What confirms that the engine runs; both false: nothing does."""
+    """What confirms that the engine runs; both False: nothing does."""
 
     ac_input: bool = True
     ags: bool = True
@@ -135,7 +135,7 @@ class TimeOfDay(int):
 
     @classmethod
     def parse(cls, value: object) -> Self:
-        """Return the minute that "21:00" stands for; a number is what YAML makes of an unquoted time."""
+        """Return the minute of a time such as "21:00"; refuse a number, which YAML makes of an unquoted time."""
         if isinstance(value, int) and not isinstance(value, bool):
             raise ConfigError(
                 "", f"the number {value}", f"{cls.EXPECTED}: YAML reads it as a number otherwise, quote it"
@@ -157,14 +157,14 @@ _NIGHTFALL, _MORNING = TimeOfDay(21 * 60), TimeOfDay(6 * 60)
 
 
 class QuietHours(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Local hours without an ordinary start; `to` may lie after midnight."""
+    """Local hours without an ordinary start; `to` may be on the next day."""
 
     from_: TimeOfDay = msgspec.field(name="from", default=_NIGHTFALL)
     to: TimeOfDay = _MORNING
 
     def __post_init__(self) -> None:
         """Refuse one of the two without the other, and a quiet day of 24 hours."""
-        # The default itself is there only where nothing was written.
+        # The value is the default object itself only if the file does not set it.
         if (self.from_ is _NIGHTFALL) != (self.to is _MORNING):
             missing, written = ("from", "to") if self.from_ is _NIGHTFALL else ("to", "from")
             raise ConfigError(missing, f"nothing beside {written}", 'both, such as {from: "21:00", to: "06:00"}')
@@ -179,7 +179,7 @@ class QuietHours(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Exercise(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A run to keep the engine well, `every` so often without a confirmed run of that length."""
+    """A run that exercises the engine when it has had no confirmed run of that length for `every`."""
 
     every: Duration = Duration(28 * DAY)
     at: TimeOfDay = TimeOfDay(10 * 60)
@@ -194,7 +194,7 @@ class Blind(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything the decision depends on; ratios 0 to 1, durations in seconds."""
+    """All settings of the decision; ratios 0 to 1, durations in seconds."""
 
     start_soc: Ratio = Ratio(0.25)
     stop_soc: Ratio = Ratio(0.60)

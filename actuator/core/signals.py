@@ -1,7 +1,7 @@
-"""Whether a value is fresh, how long it has held, and what samples in a row confirm: pure, on one monotonic clock.
+"""Freshness, debounce, and confirmation by several samples, on one monotonic clock. Pure.
 
-A value is fresh while the exporter's timestamp beside it keeps changing. The timestamp itself is never compared with
-our clock: either machine's wall clock may be hours off.
+A value is fresh while the exporter's timestamp of it keeps changing. The timestamp is never compared with the clock of
+this machine: the wall clock of either machine may be hours off.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, Generic, TypeVar
 Reading = TypeVar("Reading", bool, float, str)
 
 SAMPLES: Final = 3
-"""So many samples in a row make a fact: one spike changes nothing."""
+"""Samples in a row that confirm a value, so that one spike changes nothing."""
 BUS_FRESH: Final = 30.0
 """Seconds without a changed timestamp after which a value of the bus (inverter, AGS, volts) is absent."""
 LOST: Final = 300.0
@@ -20,19 +20,19 @@ LOST: Final = 300.0
 
 
 def lost(fresh_at: float | None, now: float, *, started_at: float) -> bool:
-    """Return whether a value has not been fresh for so long, since the program started, that it is lost."""
+    """Return whether a value has not been fresh for 5 min, counted from the start of the program at the earliest."""
     return now - max(started_at, fresh_at or started_at) >= LOST
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Watch:
-    """A value from the page with the timestamp beside it.
+    """A value from the page with its timestamp.
 
     Attributes:
-        value: as the last page had it; None: absent.
-        stamp: the timestamp as it was last seen.
-        changed_at: monotonic time at which the timestamp was last seen to change; None: never yet.
-        seen_at: monotonic time at which this timestamp was first seen.
+        value: on the last page; None: absent.
+        stamp: its timestamp on the last page that had one.
+        changed_at: monotonic time of the last change of the timestamp; None: it has not changed yet.
+        seen_at: monotonic time at which this timestamp was first on a page.
         sampled: the last observation was a new sample, not the old one read again.
     """
 
@@ -47,20 +47,20 @@ class Watch:
         if stamp is None:
             return Watch(stamp=self.stamp, changed_at=self.changed_at, seen_at=self.seen_at)
         if self.stamp is None:
-            # A first reading may be the last one of an exporter that hangs: fresh only once it changes.
+            # The exporter may hang, and its page may be old: the value is fresh only after the timestamp changes.
             return Watch(value=value, stamp=stamp, seen_at=now)
         if stamp == self.stamp:
             return Watch(value=value, stamp=stamp, changed_at=self.changed_at, seen_at=self.seen_at)
         return Watch(value=value, stamp=stamp, changed_at=now, seen_at=now, sampled=value is not None)
 
     def idle(self) -> Watch:
-        """Return the same without a new sample: no page has been read."""
+        """Return the watch without a new sample: no page has been read."""
         if not self.sampled:
             return self
         return Watch(value=self.value, stamp=self.stamp, changed_at=self.changed_at, seen_at=self.seen_at)
 
     def possibly_fresh(self, now: float, limit: float) -> float | None:
-        """Return the value while it may be fresh: good enough to block a start, never to act on."""
+        """Return the value while it may be fresh; it may block a start, but never cause one."""
         return None if self.seen_at is None or now - self.seen_at >= limit else self.value
 
     def fresh(self, now: float, limit: float) -> float | None:
@@ -72,14 +72,14 @@ class Watch:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Debounced:
-    """For how long a condition has held over how many samples.
+    """How long a condition has held, and over how many samples.
 
     A contrary sample resets it. An absence shorter than `limit` pauses it: the time without a value does not count.
 
     Attributes:
         samples: how many have agreed.
-        elapsed: seconds from sample to sample, absences left out.
-        last: when the last one came; None: none has.
+        elapsed: seconds from sample to sample, without absences.
+        last: monotonic time of the last sample; None: there is none.
         paused: the value is absent.
     """
 
@@ -95,11 +95,11 @@ class Debounced:
             agrees: whether the value fulfils the condition; None while it is absent.
             sampled: it is a new sample.
             now: monotonic seconds.
-            limit: seconds without a sample after which it begins anew.
-            share: seconds that one sample may stand for, so that missing pages pause it too.
+            limit: seconds without a sample after which it begins again.
+            share: most seconds that one sample may count for, so that missing pages pause it too.
         """
         if self.last is not None and now - self.last >= limit:
-            self = NEVER  # noqa: PLW0642 - too long a gap is a beginning
+            self = NEVER  # noqa: PLW0642 - after too long a gap it begins again
         if agrees is None:
             if self.last is None or self.paused:
                 return self
@@ -122,14 +122,14 @@ NEVER: Final = Debounced()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Settled(Generic[Reading]):
-    """What samples read, believed once `SAMPLES` of them in a row have agreed.
+class ConfirmedValue(Generic[Reading]):
+    """A value that is believed once `SAMPLES` samples in a row have agreed on it.
 
     Attributes:
-        verdict: what they have agreed on; None: nothing yet, or nothing any more.
-        since: when the verdict became what it is.
+        verdict: the value that they agreed on last; None: there is none, or it has been forgotten.
+        since: when the verdict last changed.
         last: the last sample.
-        count: how many in a row have been like it.
+        count: how many samples in a row have equalled it, at most `SAMPLES`.
         at: when it came.
     """
 
@@ -144,25 +144,27 @@ class Settled(Generic[Reading]):
         """The verdict while the newest samples agree with it, else None."""
         return self.verdict if self.count >= SAMPLES else None
 
-    def observe_unsampled(self, reading: Reading | None) -> Settled[Reading]:
-        """Return it after a reading that may be old, before there is any sample: it changes nothing but `last`."""
+    def observe_unsampled(self, reading: Reading | None) -> ConfirmedValue[Reading]:
+        """Return it after a reading that may be old; before the first sample this sets `last`, and nothing else."""
         return self if self.count or reading == self.last else replace(self, last=reading)
 
-    def update(self, reading: Reading | None, *, sampled: bool, now: float, memory: float = 0.0) -> Settled[Reading]:
+    def update(
+        self, reading: Reading | None, *, sampled: bool, now: float, memory: float = 0.0
+    ) -> ConfirmedValue[Reading]:
         """Return it after one step.
 
         Args:
             reading: the value; None while it is absent.
             sampled: it is a new sample, not the old one read again.
             now: monotonic seconds.
-            memory: seconds of absence after which everything is forgotten.
+            memory: seconds of absence after which the verdict is forgotten.
         """
         if reading is None:
             forgets = self.count > 0 and now - self.at >= memory
-            return Settled(since=now, at=self.at) if forgets else self
+            return ConfirmedValue(since=now, at=self.at) if forgets else self
         if not sampled:
             return self
         count = min(self.count + 1, SAMPLES) if reading == self.last else 1
         verdict = reading if count >= SAMPLES else self.verdict
         since = self.since if verdict == self.verdict else now
-        return Settled(verdict=verdict, since=since, last=reading, count=count, at=now)
+        return ConfirmedValue(verdict=verdict, since=since, last=reading, count=count, at=now)

@@ -1,7 +1,7 @@
-"""What is remembered from step to step, and what of it outlives the process.
+"""The memory of the controller from step to step, and the part of it that outlives the process.
 
-Every time is in seconds. `now`, and every field that names a moment without the word *wall*, is monotonic within one
-boot; wall times are Unix time and serve people, quiet hours and the exercise only.
+All times are seconds. `now` and all moments are on the monotonic clock of one boot. Fields with *wall* in their name
+are Unix time; they are for people, quiet hours and the exercise only.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ class Run:
     Attributes:
         number: counts runs, never reused.
         cause: the first one, for the record.
-        causes: all that hold it now.
+        causes: all that hold the run now.
         closed_at: when the contact first closed.
         closed_wall: the same, Unix time.
-        deadline: no later than this does the contact open; only ever moved earlier.
+        deadline: the contact opens then at the latest; it may move earlier, never later.
         proven_at: when evidence first confirmed the engine; None: not yet.
-        denied: during it, evidence has shown that the engine does not run: it could be judged.
-        opened_at: when an orderly end of the program opened the contact, and read it open; None: there was none.
-        resumed: it has been resumed after a death of this program; happens once.
-        lasting: a cause without a bound of its own has held it, so min run delays its end.
-        soc_emergency: the state of charge is among its emergencies.
-        volts_until: when the emergency of the battery's volts ends; None: there is none.
+        denied: during the run, evidence has shown that the engine did not run.
+        opened_at: when an orderly end of the program opened the contact, confirmed by read-back; None: none has.
+        resumed: it has been marked for resumption after a crash of this program, which happens once.
+        lasting: a lasting cause has held it, so it goes on until min run.
+        soc_emergency: an emergency of the state of charge holds it.
+        volts_until: when the emergency by battery volts ends; None: there is none.
     """
 
     number: int
@@ -86,11 +86,11 @@ class Closure:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Anchor:
-    """The last moment at which the wall clock was known to be right, before time passed that nobody has counted.
+    """The last moment with a right wall clock, before the machine was off for an unknown time.
 
     Attributes:
-        wall: Unix time of it.
-        now: monotonic seconds of it, as far as time was counted.
+        wall: Unix time of that moment.
+        now: the same moment on the monotonic clock, without the time powered off.
     """
 
     wall: float
@@ -102,22 +102,22 @@ class Durable:
     """What must outlive the process; the journal keeps it, and writes it before the contact closes.
 
     Attributes:
-        run: the closure in progress: the contact is commanded closed as long as there is one.
-        candidate: a confirmed run that a death of this program interrupted, until it is resumed or given up.
-        runs: how many there have been.
+        run: the run in progress; while there is one, the contact is commanded closed.
+        candidate: a confirmed run that a crash of this program interrupted, until it is resumed or given up.
+        runs: how many runs there have been.
         closures: of the last 24 hours, for the budget.
         attempts: consecutive failed ones.
         locked_out: until acknowledged.
-        back_off_until: no start before, save a manual one.
+        back_off_until: no start before then, except a manual one.
         released_at: when the contact last opened.
         stopped_at: when the engine's stop was confirmed after that; None: not yet.
-        stop_failed: that stop has been counted as a failed one.
+        stop_failed: the engine went on running, and that has been counted.
         max_run_reached: the last run ended at its deadline; until min off has passed.
         mode: what the operator chose.
         mode_before: where mode `on` goes back to.
         manual_until: when mode `on` ends.
         inhibits: by fingerprint.
-        spent: `Beliefs.answered`; the name is that of earlier versions on the disk.
+        spent: the same as `Beliefs.answered`; journals of earlier versions have this name.
         exercised_wall: Unix time of the last confirmed run long enough to be an exercise, or of the first start ever.
         blind_at: when the last run for `blind` began.
         exercise_at: when the last run for `exercise` began.
@@ -126,8 +126,8 @@ class Durable:
         stop_failures: for the counter.
         run_seconds: of closures that have ended, for the counter.
         relay_errors: for the counter.
-        torn: the journal was found torn; until acknowledged.
-        anchor: before a boot that did not know how long the machine was off; None: that is known, or never will be.
+        torn: the journal was torn at a start; until acknowledged.
+        anchor: set while it is unknown how long the machine was off; None: that is known, or will never be.
     """
 
     run: Run | None = None
@@ -160,13 +160,13 @@ class Durable:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Moment:
-    """One moment on every clock there is: what is needed to carry times over a death or a reboot.
+    """One moment on every clock; converts times after a crash or a reboot.
 
     Attributes:
         boot: the kernel's boot id.
         now: monotonic seconds of that boot.
         wall: Unix time.
-        wall_sane: the kernel calls the clock synchronised.
+        wall_sane: the kernel reports that the clock is synchronised.
     """
 
     boot: str
@@ -177,7 +177,7 @@ class Moment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Saved:
-    """What the journal keeps beside its rows: the durable state and when it was written."""
+    """The durable state as the journal keeps it, with the moment of writing."""
 
     durable: Durable
     moment: Moment
@@ -185,11 +185,11 @@ class Saved:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reported:
-    """What has been reported of notes and blocked starts, so that one which flickers is not reported each time.
+    """Which notes and blocked starts have been reported, so that each is reported once a minute at most.
 
     Attributes:
-        blocked: the causes that were last reported as blocked, and the reasons; None: nothing is.
-        recent: the notes that have been reported within the last minute, and when; None stands for what is blocked.
+        blocked: the causes last reported as blocked, and the reasons; None: no start is blocked.
+        recent: notes reported within the last minute, and when; None instead of a note: a blocked start.
     """
 
     blocked: tuple[tuple[Cause, ...], tuple[Reason, ...]] | None = None
@@ -200,23 +200,23 @@ class Reported:
 class State:
     """The controller's whole memory; `durable` is the part that outlives the process.
 
-    The rest is judged anew from what comes in. `causes`, `inhibitors` and `notes` are the step's answer to "why" and
-    "why not": the panel, the metrics and the journal show these.
+    The rest is built again from the inputs after each start of the program. `causes`, `inhibitors` and `notes` explain
+    the step's decision in the panel, the metrics and the journal.
 
     Attributes:
         started_at: when this process began to decide.
         durable: what the journal keeps.
         page_at: when the last page was read.
         battery: state of charge and volts.
-        engine: evidence, and what it confirms.
+        engine: the evidence, and what it confirms.
         ags: the generator starter.
-        alerts: heartbeats and what the alerts have us believe.
+        alerts: heartbeats, and the alerts that are believed.
         board: the relay.
-        phase: of the engine as far as it is known.
+        phase: of the engine, as the evidence shows it.
         causes: what requests the engine.
         inhibitors: what blocks it.
-        notes: what else keeps it from running or from stopping.
-        reported: what has been reported of these.
+        notes: what else delays a start or an end, or is unusual.
+        reported: which notes and blocked starts have been reported.
     """
 
     started_at: float
@@ -236,7 +236,7 @@ class State:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One step's result: what to remember, where the contact belongs, and what to report."""
+    """One step's result: the next state, whether the contact is to be closed, and the events to report."""
 
     state: State
     close: bool

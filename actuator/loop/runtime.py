@@ -246,13 +246,13 @@ class Runtime:
             now=moment.now,
             wall=moment.wall,
             wall_sane=moment.wall_sane,
-            wanted=contact.commanded_closed,
+            commanded_closed=contact.commanded_closed,
             read_back=contact.read_back if contact.can_read_back else None,
             relay=contact.description,
             can_read_back=contact.can_read_back,
             relay_fault=contact.fault,
             journal_fault=self.journal.lasting_fault,
-            feedback_fault=self.page_reader.fault,
+            page_fault=self.page_reader.fault,
         )
         self._wake_watchers()
 

@@ -1,4 +1,4 @@
-"""Every `generator_` metric: pure, from the last snapshot. All known label values are always there, as 0 or 1."""
+"""Every `generator_` metric, from the last snapshot. Pure. All known label values are always there, as 0 or 1."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REJECTIONS = ("malformed", "unauthenticated", "too_large", "content_type", "unkn
 
 
 class Counts:
-    """Notifications taken in, by status of each alert, and rejected, by reason; since this process began."""
+    """Counts since the start of this process: alerts accepted, by status, and rejected, by reason."""
 
     def __init__(self) -> None:
         self.notifications = dict.fromkeys(STATUSES, 0)
@@ -33,7 +33,7 @@ class GeneratorCollector(Collector):
         self._snapshot, self._counts = snapshot, counts
 
     def describe(self) -> Iterable[Metric]:
-        """Return the families without samples, so that a name can be asked for before there is a snapshot."""
+        """Return the families without samples, for the registry."""
         return [_copy(family) for family in _DESCRIBED]
 
     def collect(self) -> Iterator[Metric]:
@@ -53,37 +53,48 @@ def _counter(name: str, text: str, *labels: str) -> CounterMetricFamily:
     return CounterMetricFamily(f"generator_{name}", text, labels=labels)
 
 
-_NOTIFICATIONS = _counter("notifications", "Alerts of ours in accepted notifications, heartbeats included.", "status")
+_NOTIFICATIONS = _counter(
+    "notifications", "Alerts for this actuator in accepted notifications, heartbeats included.", "status"
+)
 _REJECTED = _counter(
-    "notifications_rejected", "Notifications refused, and alerts in accepted ones that are not ours.", "reason"
+    "notifications_rejected",
+    "Notifications refused, and alerts in accepted ones that are not for this actuator.",
+    "reason",
 )
 _START_SOC = _gauge("start_soc_ratio", "State of charge at or under which the engine is requested, 0 to 1.")
-_STOP_SOC = _gauge("stop_soc_ratio", "State of charge at or over which it is no longer requested, 0 to 1.")
+_STOP_SOC = _gauge("stop_soc_ratio", "State of charge at or over which the engine is no longer requested, 0 to 1.")
 _COMMANDED = _gauge("relay_commanded", "1 while the contact is commanded closed.")
 _CLOSED = _gauge("relay_closed", "1 while the board reads back a closed contact; absent when it cannot be read back.")
 _RUNNING = _gauge(
-    "running", "1 while evidence shows that the engine runs, 0 while it shows that it does not; absent without any."
+    "running",
+    "1 while evidence shows that the engine runs, 0 while it shows that it does not; absent without evidence.",
 )
-_PHASE = _gauge("phase", "The engine as far as it is known.", "phase")
-_MODE = _gauge("mode", "What the operator chose.", "mode")
-_PATH = _gauge("path", "What decides: the alerts, the exporter's page, or nothing.", "path")
+_PHASE = _gauge("phase", "1 for the phase of the engine, as the evidence shows it.", "phase")
+_MODE = _gauge("mode", "1 for the mode that the operator chose.", "mode")
+_PATH = _gauge(
+    "path",
+    "1 for the alert path: alerts decide, the exporter's page (fallback), nothing (blind), or not yet known (waiting).",
+    "path",
+)
 _DEMAND = _gauge("demand", "1 while this cause requests the engine.", "cause")
 _INHIBITED = _gauge("inhibited", "1 while this reason blocks a start, or a run.", "reason")
 _DEADLINE = _gauge(
     "run_deadline_timestamp_seconds",
-    "Unix time at which the present run ends unless something else requests it; absent without one.",
+    "Unix time at which the run ends at the latest, if no other cause begins; absent without a run.",
 )
 _HEARTBEAT = _gauge("heartbeat_timestamp_seconds", "Unix time of the last heartbeat; absent before the first.")
 _STARTS = _counter("starts", "Runs begun, by their first cause.", "cause")
-_START_FAILURES = _counter("start_failures", "Runs that failed: the engine did not start, died, or its AGS faulted.")
-_STOP_FAILURES = _counter("stop_failures", "Stops after which the engine still ran.")
+_START_FAILURES = _counter(
+    "start_failures", "Failed attempts: the engine did not start, it died, or the AGS reported a fault."
+)
+_STOP_FAILURES = _counter("stop_failures", "Stops after which the engine went on running.")
 _RUN_SECONDS = _counter("run_seconds", "Seconds for which the contact was commanded closed.")
 _RELAY_ERRORS = _counter("relay_errors", "Failed writes to the relay, and read-backs that contradicted the command.")
-_BUDGET = _gauge("budget_remaining_seconds", "Seconds that the contact may still be closed, of the sliding 24 hours.")
+_BUDGET = _gauge("budget_remaining_seconds", "Seconds of the budget of the sliding 24 hours that are left.")
 _LOCKOUT = _gauge("lockout", "1 while starts are locked out until somebody acknowledges.")
 _ATTEMPTS = _gauge("attempts", "Consecutive failed attempts.")
-_JOURNAL = _gauge("journal_writable", "1 while the journal takes what is written to it.")
-_TORN = _gauge("journal_torn", "1 when the journal was found torn at the start, until somebody acknowledges.")
+_JOURNAL = _gauge("journal_writable", "1 while the journal can be written.")
+_TORN = _gauge("journal_torn", "1 when the journal was torn at the start, until somebody acknowledges.")
 _SHORTENS = _gauge("ags_cap_shortens", "1 while the AGS's own cap, seen on the bus, makes runs shorter than max_run.")
 _PAGE = _gauge("exporter_reachable", "1 while the exporter's page can be read.")
 
@@ -98,11 +109,11 @@ def _families(snapshot: Snapshot) -> Iterator[Metric]:
     state, config = snapshot.state, snapshot.config
     durable, ends_at = state.durable, snapshot.ends_at
     beat = state.alerts.last_beat
-    # One that may be resumed after a restart has not ended.
+    # A run that may be resumed after a restart has not ended.
     run = durable.run or durable.candidate
     yield _single(_START_SOC, config.start_soc)
     yield _single(_STOP_SOC, config.stop_soc)
-    yield _single(_COMMANDED, snapshot.wanted)
+    yield _single(_COMMANDED, snapshot.commanded_closed)
     yield _single(_CLOSED, snapshot.read_back)
     yield _single(_RUNNING, state.engine.proof.verdict)
     yield _one_of(_PHASE, "phase", PHASES, (state.phase,))
@@ -122,7 +133,7 @@ def _families(snapshot: Snapshot) -> Iterator[Metric]:
     yield _single(_ATTEMPTS, durable.attempts)
     yield _single(_JOURNAL, not snapshot.journal_fault)
     yield _single(_TORN, durable.torn)
-    yield _single(_PAGE, not snapshot.feedback_fault)
+    yield _single(_PAGE, not snapshot.page_fault)
     yield _single(_SHORTENS, state.ags.longest_run < config.limits.max_run)
 
 

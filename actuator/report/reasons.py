@@ -1,4 +1,4 @@
-"""What blocks the engine, in words, and until when: pure, from a snapshot."""
+"""What blocks the engine, in words, and until when, from a snapshot. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class WhyNot(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         reason: as in `generator_inhibited`.
         text: for people, a part of a sentence.
-        until: Unix time at which it clears by itself; None: not by time, or not known.
+        until: Unix time at which it ends by itself; None: not by time, or not known.
     """
 
     reason: Reason
@@ -25,7 +25,7 @@ class WhyNot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def why_not(snapshot: Snapshot) -> tuple[WhyNot, ...]:
-    """Return each reason that blocks the engine, in words, with the time at which it clears by itself."""
+    """Return each reason that blocks the engine, in words, with the time at which it ends by itself."""
     durable, config, now = snapshot.state.durable, snapshot.config, snapshot.now
     code = snapshot.state.ags.code(now)
     reasons = []

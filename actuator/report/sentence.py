@@ -1,6 +1,6 @@
-"""What is going on, why, why not, and until when, in one sentence: pure, from a snapshot.
+"""The state of the engine, the reasons, and what happens next, in one sentence, from a snapshot. Pure.
 
-It comes first everywhere: on the panel, on the command line, in the status document. Its words are in `wording`.
+The panel, the command line and the status document show it first. Its words are in `wording`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from toolkit.formatting import percent, span
 
 
 def sentence(snapshot: Snapshot) -> str:
-    """Return what is going on, why, why not, and until when."""
+    """Return the state of the engine, the reasons, and what happens next, in one sentence."""
     state = snapshot.state
     if state.durable.run is not None:
         return _closed(snapshot)
@@ -43,7 +43,7 @@ def _closed(snapshot: Snapshot) -> str:
 
 
 def _end(snapshot: Snapshot) -> str:
-    """Return what ends the present run, and when at the latest."""
+    """Return what ends the run in progress, and when at the latest."""
     state, config, run = snapshot.state, snapshot.config, snapshot.state.durable.run
     assert run is not None  # noqa: S101 - asked only during a run
     ends = _clock(snapshot, snapshot.now if snapshot.ends_at is None else snapshot.ends_at)
@@ -79,7 +79,7 @@ def _open(snapshot: Snapshot) -> str:
 
 
 def _outlook(snapshot: Snapshot) -> str:
-    """Return what would start the engine, when nothing does and nothing blocks it."""
+    """Return what would start the engine; call it when nothing requests and nothing blocks a start."""
     state, config = snapshot.state, snapshot.config
     last_beat = None if state.alerts.last_beat is None else _since(snapshot, state.alerts.last_beat)
     if state.notes:
@@ -126,7 +126,7 @@ def _given(snapshot: Snapshot, moment: float) -> str:
 
 
 def _clock(snapshot: Snapshot, moment: float) -> str:
-    """Return a monotonic moment as local time, with the day when it is not today; as a span when the clock is wrong."""
+    """Return a monotonic moment as local time, with the day if it is not today; as a span if the clock may be wrong."""
     if not snapshot.wall_sane:
         return f"in {span(max(0, round(moment - snapshot.now)))}"
     then, today = time.localtime(snapshot.wall_of(moment)), time.localtime(snapshot.wall)

@@ -1,4 +1,4 @@
-"""One moment of the actuator as people and Prometheus are shown it; the loop makes one at each turn."""
+"""The state of the actuator that people and Prometheus see; the loop makes a new one in each turn."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from actuator.core.state import State
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
-    """What a turn ended with.
+    """The state at the end of a turn.
 
     Attributes:
-        state: the controller's.
+        state: of the controller.
         config: in force.
         now: monotonic seconds.
         wall: Unix time of the same moment.
-        wall_sane: whether that clock is known to be right.
-        wanted: the contact is commanded closed.
-        read_back: its last reading, True closed; None: it could not be read.
+        wall_sane: the kernel reports that the wall clock is synchronised.
+        commanded_closed: the contact is commanded closed.
+        read_back: the contact is closed, by the last reading; None: it could not be read.
         relay: the contact's name.
         can_read_back: the board can be read back.
-        relay_fault: the last order's error in words, empty when it was obeyed.
+        relay_fault: the error of the last command to the board, in words; empty when it was carried out.
         journal_fault: why the journal cannot be written, empty when it can.
-        feedback_fault: why the exporter's page cannot be read, empty when it can.
+        page_fault: why the exporter's page cannot be read, empty when it can.
     """
 
     state: State
@@ -34,17 +34,17 @@ class Snapshot:
     now: float
     wall: float
     wall_sane: bool
-    wanted: bool
+    commanded_closed: bool
     read_back: bool | None
     relay: str
     can_read_back: bool
     relay_fault: str = ""
     journal_fault: str = ""
-    feedback_fault: str = ""
+    page_fault: str = ""
 
     @property
     def ends_at(self) -> float | None:
-        """When the present run ends if nothing else requests it, monotonic; None without a run."""
+        """When the run ends at the latest if no other cause begins, monotonic; None without a run."""
         run = self.state.durable.run
         if run is None:
             return None

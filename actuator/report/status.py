@@ -1,4 +1,4 @@
-"""The document of `GET /api/v1/status`, with everything that the panel shows: pure, from a snapshot."""
+"""The document of `GET /api/v1/status`, with everything that the panel shows, from a snapshot. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
         read_back: as read back; None: it could not be read.
         relay: its name.
         can_read_back: the board can be read back.
-        fault: the last order's error in words, empty when it was obeyed.
+        fault: the error of the last command to the board, in words; empty when it was carried out.
     """
 
     wanted: bool
@@ -37,34 +37,34 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the panel shows; times are Unix, seconds are seconds, ratios 0 to 1.
 
     Attributes:
-        sentence: all of it in one sentence.
+        sentence: the state in one sentence.
         mode: what the operator chose: auto, on or off.
         path: what decides: waiting, alerts, fallback or blind.
         phase: off, starting, running, stopping or unknown.
         causes: what requests the engine.
         inhibitors: what blocks it.
-        why_not: the same in words.
-        notes: what else keeps it from starting, or is odd, in words.
+        why_not: the inhibitors in words.
+        notes: what else delays a start or an end, or is unusual, in words.
         contact: commanded and read back.
-        proof: what the evidence shows of the engine: running, stopped, or unknown without any.
+        proof: what the evidence shows: running, stopped, or unknown.
         soc: the fresh state of charge; None: absent.
-        start_soc: at or under which the engine is requested.
-        stop_soc: at or over which it is not.
-        ags: the AGS's status in the remote's words; None: silent.
-        run: number of the present run.
+        start_soc: the engine is requested at or under this.
+        stop_soc: the engine is no longer requested at or over this.
+        ags: the AGS's status in the remote's words; None: no data.
+        run: number of the run in progress; None: there is none.
         since: when its contact closed.
-        deadline: when it opens at the latest, as far as is known now.
+        deadline: when it ends at the latest, if no other cause begins.
         manual_until: when mode `on` ends.
         last_beat: when the last heartbeat came.
         attempts: consecutive failed ones.
-        attempts_allowed: so many lock out.
+        attempts_allowed: so many failed attempts in a row lock out.
         locked_out: until acknowledged.
-        torn: the journal was found torn, until acknowledged.
-        budget_remaining: seconds of the sliding 24 hours.
-        max_run: seconds that a run may last, and that an operator may ask for.
-        faults: what of the actuator itself is out of order, in words.
-        time: when all this was so.
-        clock_sane: the wall clock is known to be right.
+        torn: the journal was torn at the start, until acknowledged.
+        budget_remaining: seconds of the budget of the sliding 24 hours that are left.
+        max_run: seconds that a run may last, and most that an operator may request.
+        faults: problems of the actuator itself, in words.
+        time: the moment of this status.
+        clock_sane: the kernel reports that the wall clock is synchronised.
     """
 
     sentence: str
@@ -112,7 +112,7 @@ def status(snapshot: Snapshot) -> Status:
         why_not=why_not(snapshot),
         notes=tuple(wording.note(note) for note in state.notes),
         contact=Contact(
-            wanted=snapshot.wanted,
+            wanted=snapshot.commanded_closed,
             read_back=snapshot.read_back,
             relay=snapshot.relay,
             can_read_back=snapshot.can_read_back,
@@ -151,8 +151,8 @@ def _faults(snapshot: Snapshot) -> list[str]:
         faults.append(wording.relay_failed(snapshot.relay_fault))
     if not snapshot.can_read_back:
         faults.append(wording.NO_READ_BACK)
-    if snapshot.feedback_fault:
-        faults.append(wording.page_unreadable(snapshot.feedback_fault))
+    if snapshot.page_fault:
+        faults.append(wording.page_unreadable(snapshot.page_fault))
     if snapshot.journal_fault:
         faults.append(wording.journal_unwritable(snapshot.journal_fault))
     if snapshot.state.durable.torn:
@@ -161,7 +161,7 @@ def _faults(snapshot: Snapshot) -> list[str]:
 
 
 def _absent(snapshot: Snapshot) -> list[str]:
-    """Return what cannot be judged because it has been absent for a while."""
+    """Return a sentence for each value that has been absent for so long that it is a problem."""
     state, config = snapshot.state, snapshot.config
     faults = []
 

@@ -47,7 +47,7 @@ AGS_CODES: Final = {
     26: "warm up",
     27: "cool down",
 }
-"""Codes that refuse or are another's run, in the words of the remote's own display."""
+"""Codes of an AGS that refuses, or runs the engine for something else, in the words of the remote's display."""
 
 
 def ags_code(code: Value) -> str:
@@ -249,7 +249,7 @@ def _deadline(values: Values) -> str:
 
 
 def lack(what: Lack) -> str:
-    """Return what an ordinary run lacks."""
+    """Return what information is missing for an ordinary run."""
     return {
         "no_path": "There are neither alerts nor a state of charge to decide by.",
         "no_evidence": "There is no evidence to confirm the engine by.",
@@ -408,7 +408,7 @@ def relay_unknown(read_back: bool | None) -> str:  # noqa: FBT001 - the reading 
 
 
 def resuming(run: int) -> str:
-    """Return that a broken-off run may be resumed."""
+    """Return that an interrupted run may be resumed."""
     return f"Restarted during run {run}: checking whether its engine still runs before resuming it."
 
 

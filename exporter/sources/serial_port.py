@@ -49,7 +49,7 @@ def opened(
         connection.rts = rts
         connection.open()
     except (OSError, ValueError) as error:
-        raise why(port, error) from error
+        raise open_error(port, error) from error
     with connection:
         yield connection
 
@@ -62,12 +62,12 @@ def drain(connection: serial.Serial) -> None:
         raise OSError(*error.args) from error
 
 
-def gone(port: str, error: OSError) -> SourceError:
+def lost_error(port: str, error: OSError) -> SourceError:
     """Return the error of a port that fails while open; its cause is the same as that of an absent port."""
     return SourceError(f"{port} is gone: {error}", cause=ABSENT)
 
 
-def why(port: str, error: Exception) -> SourceError:
+def open_error(port: str, error: Exception) -> SourceError:
     """Return the error of a port that cannot be opened; its text says what to do."""
     number = getattr(error, "errno", None)
     if number == errno.ENOENT:

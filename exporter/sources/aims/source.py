@@ -114,4 +114,4 @@ class AimsSource(PolledSource[serial.Serial]):
                         if refuses(line):
                             return
         except OSError as error:
-            raise serial_port.gone(self._port, error) from error
+            raise serial_port.lost_error(self._port, error) from error

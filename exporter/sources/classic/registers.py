@@ -13,7 +13,7 @@ from functools import partial
 
 from exporter.fields import Confidence, Field, Flags, Info, Kind, States, quantity
 from exporter.sources.modbus.protocol import READ_HOLDING
-from exporter.sources.modbus.registers import S16, U32, At, Registers, Worked
+from exporter.sources.modbus.registers import S16, U32, At, ComputedFromRegisters, Registers
 
 SPEC = "MidNite Classic Modbus specification, revision C"
 CAPTURE = "captures"
@@ -225,10 +225,10 @@ FIELDS: tuple[Field[Registers], ...] = (
     _number(
         "battery_celsius",
         "Battery temperature; absent without a sensor",
-        Worked(
+        ComputedFromRegisters(
             how="register 4132, signed; 25.0 without the sensor's flag means none",
-            of=(_battery_temperature, _info_flags),
-            work=_battery_celsius,
+            registers=(_battery_temperature, _info_flags),
+            compute=_battery_celsius,
         ),
         TENTH,
         source=f"{SPEC}; {CAPTURE}",

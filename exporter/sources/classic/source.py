@@ -45,12 +45,12 @@ class ClassicSource(PolledSource[None]):
         at, wall = time.monotonic(), time.time()
         with tcp.connected(self._address) as line:
             record = self._read(line)
-        self._feel_pulse(record, at)
+        self._check_not_frozen(record, at)
         yield Reading("registers", at, wall, self.stale_after, decode(FIELDS, record), full=registers.full(record))
-        if whizbang.heard(record):
+        if whizbang.is_present(record):
             samples, charge = decode(whizbang.FIELDS, record), whizbang.charge(record)
             yield Reading("whizbang", at, wall, self.stale_after, samples, charge=charge)
-        elif not whizbang.wired(record):
+        elif not whizbang.is_configured(record):
             yield Reading("whizbang", at, wall, self.stale_after, (), charge=Charge(None))
 
     def _read(self, line: tcp.TcpLine) -> Registers:
@@ -75,7 +75,7 @@ class ClassicSource(PolledSource[None]):
             words.update({(READ_HOLDING, first + offset): word for offset, word in enumerate(answer)})
         return Registers(words)
 
-    def _feel_pulse(self, record: Registers, at: float) -> None:
+    def _check_not_frozen(self, record: Registers, at: float) -> None:
         """See the status roll or the clock move; raises SourceError when both stand still although it answers."""
         pulse = registers.STATUS_ROLL.read(record), registers.CLOCK.read(record)
         if pulse != self._pulse:

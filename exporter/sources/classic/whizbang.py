@@ -15,7 +15,7 @@ from functools import partial
 from exporter.fields import Field, Kind, quantity
 from exporter.readings import Charge
 from exporter.sources.classic.registers import CAPTURE, SPEC, TENTH
-from exporter.sources.modbus.registers import S16, S32, U32, At, Registers, Worked
+from exporter.sources.modbus.registers import S16, S32, U32, At, ComputedFromRegisters, Registers
 
 AUX2_FUNCTION = At(4165, mask=0x3F00, shift=8)
 WHIZBANG_FUNCTION = 18
@@ -27,14 +27,14 @@ _ABOUT_EMPTY = 0.02
 _remaining, _total, _percent = At(4377), At(4381, absent=frozenset({0})), At(4373)
 
 
-def wired(record: Registers) -> bool:
-    """Say whether the Classic's second auxiliary port is set to be the monitor's."""
+def is_configured(record: Registers) -> bool:
+    """Return whether the Classic's second auxiliary port is set up for the monitor."""
     return AUX2_FUNCTION.read(record) == WHIZBANG_FUNCTION
 
 
-def heard(record: Registers) -> bool:
-    """Say whether the monitor is there and its last message had a good checksum."""
-    return wired(record) and bool(CRC_GOOD.read(record))
+def is_present(record: Registers) -> bool:
+    """Return whether the monitor is connected and its last message had a good checksum."""
+    return is_configured(record) and bool(CRC_GOOD.read(record))
 
 
 def _soc(record: Registers) -> float | None:
@@ -44,11 +44,11 @@ def _soc(record: Registers) -> float | None:
     return percent if percent or 0 < remaining < _ABOUT_EMPTY * total else None
 
 
-def _with_capacity(place: At) -> Worked:
-    return Worked(
+def _with_capacity(place: At) -> ComputedFromRegisters:
+    return ComputedFromRegisters(
         how=f"{place}, while {_total} is not 0",
-        of=(place, _total),
-        work=lambda record: place.read(record) if _total.read(record) else None,
+        registers=(place, _total),
+        compute=lambda record: place.read(record) if _total.read(record) else None,
     )
 
 
@@ -60,10 +60,10 @@ _seen = partial(_number, source=CAPTURE)
 SOC = _seen(
     "soc_ratio",
     "State of charge by the Whizbang Jr, in whole percent; absent without one",
-    Worked(
+    ComputedFromRegisters(
         how=f"{_percent}, while {_total} is not 0; its 0 counts only beside a remainder of nearly nothing",
-        of=(_percent, _remaining, _total),
-        work=_soc,
+        registers=(_percent, _remaining, _total),
+        compute=_soc,
     ),
     PERCENT,
 )
@@ -74,10 +74,10 @@ AMPERES = _number(
 PRESENT = _number(
     "present",
     "1 with a Whizbang Jr on the second auxiliary port whose last message was whole",
-    Worked(
+    ComputedFromRegisters(
         how=f"{AUX2_FUNCTION} is {WHIZBANG_FUNCTION}, {CRC_GOOD} is 1",
-        of=(AUX2_FUNCTION, CRC_GOOD),
-        work=lambda record: None if AUX2_FUNCTION.read(record) is None else float(heard(record)),
+        registers=(AUX2_FUNCTION, CRC_GOOD),
+        compute=lambda record: None if AUX2_FUNCTION.read(record) is None else float(is_present(record)),
     ),
 )
 

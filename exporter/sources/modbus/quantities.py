@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import partial
 
 from exporter.fields import ONE, Confidence, Kind, Metric, Number, Place, Sample, States
-from exporter.sources.modbus.registers import At, Registers, Worked
+from exporter.sources.modbus.registers import At, ComputedFromRegisters, Registers
 
 TENTH = Fraction(1, 10)
 HUNDREDTH = Fraction(1, 100)
@@ -140,28 +140,30 @@ def battery_state(place: At, names: dict[int, str], *, source: str) -> BatterySt
     )
 
 
-def percent(soc: At, remaining: At, full: At) -> Worked:
+def percent(soc: At, remaining: At, full: At) -> ComputedFromRegisters:
     """Return the state of charge in percent, whose 0 counts only beside a remainder of nearly nothing.
 
     Several devices say 0 when they do not know.
     """
 
-    def work(record: Registers) -> float | None:
-        told, left, whole = soc.read(record), remaining.read(record), full.read(record)
-        if told == 0 and not (left and whole and 0 < left < ABOUT_EMPTY * whole):
+    def compute(record: Registers) -> float | None:
+        reading, left, whole = soc.read(record), remaining.read(record), full.read(record)
+        if reading == 0 and not (left and whole and 0 < left < ABOUT_EMPTY * whole):
             return None
-        return told
+        return reading
 
-    return Worked(
-        how=f"{soc}; its 0 counts only beside a remainder of nearly nothing", of=(soc, remaining, full), work=work
+    return ComputedFromRegisters(
+        how=f"{soc}; its 0 counts only beside a remainder of nearly nothing",
+        registers=(soc, remaining, full),
+        compute=compute,
     )
 
 
-def share(remaining: At, full: At) -> Worked:
+def share(remaining: At, full: At) -> ComputedFromRegisters:
     """Return the state of charge in percent as what remains over what the battery holds; 0 means unknown in either."""
 
-    def work(record: Registers) -> float | None:
+    def compute(record: Registers) -> float | None:
         left, whole = remaining.read(record), full.read(record)
         return 100 * left / whole if left and whole and left > 0 and whole > 0 else None
 
-    return Worked(how=f"{remaining} over {full}", of=(remaining, full), work=work)
+    return ComputedFromRegisters(how=f"{remaining} over {full}", registers=(remaining, full), compute=compute)

@@ -1,14 +1,14 @@
-"""What registers said, and the place of a number in them."""
+"""The values of registers, and the place of a number in them."""
 
 from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from exporter.fields import Place
+from exporter.fields import Computed, Place
 from exporter.sources.modbus.protocol import READ_HOLDING, READ_INPUT
 
 
@@ -92,7 +92,7 @@ class At:
         return None if outside or raw in self.absent else raw
 
     def __str__(self) -> str:
-        """Say where this is."""
+        """Return where this is, in the words of the document."""
         kind = "input register" if self.function == READ_INPUT else "register"
         where = f"{kind} {self.address if self.decimal else hex(self.address)}"
         if self.type.words > 1:
@@ -102,32 +102,20 @@ class At:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Worked:
-    """A number that takes more than one place, or a rule, to work out.
+class ComputedFromRegisters(Computed[Registers]):
+    """A place whose number is computed from several registers, or by a rule.
 
     Attributes:
-        how: the rule in words.
-        of: the places that it reads.
-        work: the rule.
+        registers: those that the rule reads.
     """
 
-    how: str
-    of: tuple[At, ...]
-    work: Callable[[Registers], float | None]
-
-    def read(self, record: Registers, /) -> float | None:
-        """Return what the rule gives, or None."""
-        return self.work(record)
-
-    def __str__(self) -> str:
-        """Say how this is worked out."""
-        return self.how
+    registers: tuple[At, ...]
 
 
 def needed(place: Place[Registers]) -> tuple[At, ...]:
     """Return the registers that must be read for a place."""
     if isinstance(place, At):
         return (place,)
-    if isinstance(place, Worked):
-        return place.of
+    if isinstance(place, ComputedFromRegisters):
+        return place.registers
     raise TypeError(f"{place} does not say which registers it needs")

@@ -74,7 +74,7 @@ class SerialLine:
                 return self._read(request)
             except OSError as error:
                 self._close()
-                raise serial_port.gone(self.address.port, error) from error
+                raise serial_port.lost_error(self.address.port, error) from error
             finally:
                 if not self._users:
                     self._close()
@@ -90,7 +90,7 @@ class SerialLine:
     def _exchange(self, request: Request, *, fence: bool = False) -> tuple[int, ...]:
         client = self._opened()
         outstanding = self._unanswered[request.unit]
-        self._settle(client, heard=bool(outstanding))
+        self._settle(client, late_reply_possible=bool(outstanding))
         outstanding.append((request.function, request.count))
         try:
             words = request.ask(client)
@@ -106,9 +106,9 @@ class SerialLine:
         outstanding.clear()
         return words
 
-    def _settle(self, client: Client, *, heard: bool) -> None:
+    def _settle(self, client: Client, *, late_reply_possible: bool) -> None:
         """Wait until the line has been silent for the gap; after a request without an answer, throw away what comes."""
-        if heard:
+        if late_reply_possible:
             client.settle(_SILENCE, TIMEOUT)
         time.sleep(max(0.0, self._last + GAP - time.monotonic()))
 
@@ -120,7 +120,7 @@ class SerialLine:
         try:
             self._client.connect()
         except (OSError, ValueError) as error:
-            raise serial_port.why(address.port, error) from error
+            raise serial_port.open_error(address.port, error) from error
         return self._client
 
     def _close(self) -> None:

@@ -50,7 +50,7 @@ class PylontechSource(PolledSource[serial.Serial]):
         except (FrameError, ContentError) as error:
             raise SourceError(f"address {self._request.address} on {self._port} answers {error}") from error
         except OSError as error:
-            raise serial_port.gone(self._port, error) from error
+            raise serial_port.lost_error(self._port, error) from error
         yield Reading("modules", at, wall, self.stale_after, modules.samples(found), charge=modules.charge(found))
 
     def _ask(self, connection: serial.Serial) -> bytes:

@@ -45,7 +45,7 @@ class VeDirectSource(Source[serial.Serial]):
             try:
                 data = connection.read(max(1, connection.in_waiting))
             except OSError as error:
-                raise serial_port.gone(self._port, error) from error
+                raise serial_port.lost_error(self._port, error) from error
             at, wall = time.monotonic(), time.time()
             received += len(data)
             readings = [reading for block in framer.feed(data) for reading in self._readings(block, at, wall)]

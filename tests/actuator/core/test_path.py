@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from actuator.core.alert_path import Inhibit
-from actuator.core.signals import Debounced, Settled
+from actuator.core.signals import ConfirmedValue, Debounced
 from actuator.core.state import Closure, Durable, State
 from tests.actuator.harness.simulated_site import World
 
@@ -104,10 +104,10 @@ STOPS: dict[str, Callable[[State], State]] = {
     "max_run": deadline_passed,
     "budget": durably(lambda durable: replace(durable, closures=(Closure(start=0.0, end=36_000.0),))),
     "ags_refuses": lambda state: replace(
-        state, ags=replace(state.ags, response=Settled(verdict="refuses", last="refuses", count=3))
+        state, ags=replace(state.ags, response=ConfirmedValue(verdict="refuses", last="refuses", count=3))
     ),
     "died": lambda state: replace(
-        state, engine=replace(state.engine, proof=Settled(verdict=False, last=False, count=3))
+        state, engine=replace(state.engine, proof=ConfirmedValue(verdict=False, last=False, count=3))
     ),
     "demand_gone": lambda state: replace(
         state, battery=replace(state.battery, high=Debounced(samples=9, elapsed=90.0, last=1e9))

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actuator.core.signals import SAMPLES, Debounced, Settled, Watch
+from actuator.core.signals import SAMPLES, ConfirmedValue, Debounced, Watch
 
 # --- Watch
 
@@ -134,11 +134,11 @@ def test_it_never_holds_for_longer_than_time_has_passed_since_a_contrary_sample(
         assert not (held.holds(0.0) and count < SAMPLES)
 
 
-# --- Settled
+# --- ConfirmedValue
 
 
 def test_three_equal_samples_in_a_row_make_a_verdict_and_fewer_do_not_unmake_it() -> None:
-    fact: Settled[bool] = Settled()
+    fact: ConfirmedValue[bool] = ConfirmedValue()
     for now, said, verdict in [
         (1, True, None),
         (2, True, None),
@@ -156,7 +156,7 @@ def test_three_equal_samples_in_a_row_make_a_verdict_and_fewer_do_not_unmake_it(
 
 
 def test_a_verdict_is_sure_while_the_newest_three_samples_bear_it_out() -> None:
-    fact: Settled[bool] = Settled()
+    fact: ConfirmedValue[bool] = ConfirmedValue()
     sure = []
     for now, said in enumerate((False, False, False, True, True, False, False, False)):
         fact = fact.update(said, sampled=True, now=now)
@@ -165,7 +165,7 @@ def test_a_verdict_is_sure_while_the_newest_three_samples_bear_it_out() -> None:
 
 
 def test_absence_forgets_at_once_or_after_the_memory() -> None:
-    fact: Settled[str] = Settled()
+    fact: ConfirmedValue[str] = ConfirmedValue()
     for now in (1, 2, 3):
         fact = fact.update("x", sampled=True, now=now)
     assert fact.update(None, sampled=False, now=4).verdict is None
@@ -176,7 +176,7 @@ def test_absence_forgets_at_once_or_after_the_memory() -> None:
 
 
 def test_a_sample_read_again_is_none() -> None:
-    fact: Settled[bool] = Settled()
+    fact: ConfirmedValue[bool] = ConfirmedValue()
     for now in range(9):
         fact = fact.update(True, sampled=now == 0, now=now)
     assert fact.verdict is None

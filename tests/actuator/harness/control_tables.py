@@ -76,7 +76,7 @@ def causes() -> Iterator[str]:
                 str(rule.rank),
                 _yes(rule.lasting),
                 _yes(rule.bound is not no_clock),
-                _yes(rule.informed),
+                _yes(rule.needs_information),
                 _yes(rule.fruitless),
             )
             for cause, rule in CAUSES.items()

@@ -46,7 +46,7 @@ def snapshot(of: World, **over: object) -> Snapshot:
         "now": of.now,
         "wall": of.wall,
         "wall_sane": of.wall_sane,
-        "wanted": of.contact,
+        "commanded_closed": of.contact,
         "read_back": of.contact,
         "relay": "coil 0",
         "can_read_back": True,
@@ -312,7 +312,7 @@ def test_faults_are_told() -> None:
     of = world(evidence={"ac_input": False, "ags": False})
     of.step()
     told = status.status(
-        snapshot(of, relay_fault="cable out", can_read_back=False, journal_fault="disk full", feedback_fault="refused")
+        snapshot(of, relay_fault="cable out", can_read_back=False, journal_fault="disk full", page_fault="refused")
     ).faults
     for words in ("cable out", "cannot be read back", "disk full", "refused", "Nothing can confirm the engine"):
         assert any(words in fault for fault in told), words

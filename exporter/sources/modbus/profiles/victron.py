@@ -14,7 +14,7 @@ from fractions import Fraction
 from exporter.fields import Confidence, Metric
 from exporter.sources.modbus import quantities as q
 from exporter.sources.modbus.profiles.profile import Profile
-from exporter.sources.modbus.registers import S16, S32, At, Registers, Worked
+from exporter.sources.modbus.registers import S16, S32, At, ComputedFromRegisters, Registers
 
 _SOURCE = "victronenergy/dbus_modbustcp"
 _UNKNOWN = frozenset({0, 0xFFFF})
@@ -22,30 +22,32 @@ _STATES: Mapping[int, str] = {0: "idle", 1: "charging", 2: "discharging"}
 _HUNDRED_SECONDS = Fraction(100)
 
 
-def _while_there(volts: At, place: At) -> Worked:
+def _while_there(volts: At, place: At) -> ComputedFromRegisters:
     """Return a place that counts only while the battery's volts are there."""
-    return Worked(
+    return ComputedFromRegisters(
         how=f"{place}, while {volts} is not 0",
-        of=(volts, place),
-        work=lambda record: place.read(record) if volts.read(record) else None,
+        registers=(volts, place),
+        compute=lambda record: place.read(record) if volts.read(record) else None,
     )
 
 
-def _soc(soc: At, volts: At, consumed: At) -> Worked:
+def _soc(soc: At, volts: At, consumed: At) -> ComputedFromRegisters:
     """Return a state of charge whose 0 counts only while the monitor knows how much was taken out."""
 
-    def work(record: Registers) -> float | None:
+    def compute(record: Registers) -> float | None:
         percent = soc.read(record)
         if not volts.read(record) or percent is None:
             return None
         return percent if percent or consumed.read(record) else None
 
-    return Worked(
-        how=f"{soc}; its 0 counts only while {volts} and {consumed} are not 0", of=(soc, volts, consumed), work=work
+    return ComputedFromRegisters(
+        how=f"{soc}; its 0 counts only while {volts} and {consumed} are not 0",
+        registers=(soc, volts, consumed),
+        compute=compute,
     )
 
 
-def _quantity(meaning: Metric, place: At | Worked, scale: Fraction = Fraction(1)) -> q.Quantity:
+def _quantity(meaning: Metric, place: At | ComputedFromRegisters, scale: Fraction = Fraction(1)) -> q.Quantity:
     return q.quantity(meaning, place, scale, source=_SOURCE, confidence=Confidence.PROVEN)
 
 
