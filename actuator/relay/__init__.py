@@ -13,8 +13,9 @@ To add a kind of relay:
    a person. After an error close the device, so that the next call opens it again. `can_read_back = False` if the
    board cannot report its contact; `lease` and `renew` if the board opens the contact by itself.
 4. Hold the relay before the first byte is sent: `self._lock.acquire(name)` where the device is opened, with a name that
-   is the same in every process. `release` works without the lock.
-5. Add the struct to `AnyRelay` below.
+   is the same in every process. So every method that asks the board holds it, `read_back` too. `release` works without
+   the lock.
+5. Below, import the struct, and add it to `AnyRelay` and to `__all__`.
 
 Configuration, `release`, start-up, the loop and the copy beside the journal then know it. `discover` lists what can be
 found on a machine without asking the boards; add a paragraph there if the new one can be found.
