@@ -1,1 +1,1 @@
-"""Receives alerts, decides whether the generator is wanted, and drives the relay that starts it."""
+"""Receives alerts, decides whether the generator is requested, and drives the relay that starts it."""

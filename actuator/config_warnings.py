@@ -76,7 +76,7 @@ def _alerts(config: Config) -> Iterator[str]:
             "expires before the loss of its path is noticed"
         )
     if not alerts.inhibits:
-        yield "alerts.inhibit: got no name: no alert can forbid a run"
+        yield "alerts.inhibit: got no name: no alert can block a run"
 
 
 def _limits(config: Config) -> Iterator[str]:

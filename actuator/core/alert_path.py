@@ -21,7 +21,7 @@ PATHS: Final[tuple[Path, ...]] = get_args(Path)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inhibit:
-    """An alert that blocks every run until it has resolved and two beats have followed, or an operator acknowledges.
+    """An alert that blocks every run until it has resolved and two beats have followed, or an operator clears it.
 
     Attributes:
         summary: its text for people.

@@ -107,7 +107,7 @@ class Durable:
         runs: how many runs there have been.
         closures: of the last 24 hours, for the budget.
         attempts: consecutive failed ones.
-        locked_out: until acknowledged.
+        locked_out: until the operator resets it.
         back_off_until: no start before then, except a manual one.
         released_at: when the contact last opened.
         stopped_at: when the engine's stop was confirmed after that; None: not yet.
@@ -126,7 +126,7 @@ class Durable:
         stop_failures: for the counter.
         run_seconds: of closures that have ended, for the counter.
         relay_errors: for the counter.
-        torn: the journal was torn at a start; until acknowledged.
+        torn: the journal was torn at a start; until the operator resets it.
         anchor: set while it is unknown how long the machine was off; None: that is known, or will never be.
     """
 

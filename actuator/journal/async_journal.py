@@ -46,7 +46,7 @@ class AsyncJournal:
         ok: the last write succeeded.
         fault: why it did not; empty when it did.
         lasting_fault: why writes have failed for LASTING or since the start; empty when the last one succeeded.
-        in_sidecar: the newest durable state is at least in the sidecar: what forbids a run survives a restart.
+        in_sidecar: the newest durable state is at least in the sidecar: what blocks a run survives a restart.
     """
 
     def __init__(self, path: Path, relay: RelayConfig) -> None:

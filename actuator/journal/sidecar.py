@@ -25,7 +25,7 @@ class Sidecar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     Attributes:
         sequence: of the durable state that was saved last; the fields below are from it.
         mode: the operator's choice; for mode `on` the one that it returns to.
-        inhibits: alerts that forbid a run.
+        inhibits: alerts that block a run.
         attempts: consecutive failed starts.
         locked_out: until the lock-out is reset.
         relay: the last valid relay configuration, as it would be written in the file.

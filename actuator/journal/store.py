@@ -60,7 +60,7 @@ class JournalError(Exception):
 class LostError(JournalError):
     """Database or sidecar was removed or replaced in use, or can never be written again.
 
-    The next write creates it anew, and has to contain everything.
+    The next write creates it again, and has to contain everything.
     """
 
 
@@ -162,7 +162,7 @@ class Journal:
             fault = str(error)
             if not self._abandoned and getattr(error, "sqlite_errorcode", 0) & 0xFF in _PERMANENT:
                 fault = self._replace_database(fault)
-        # Also when the database could not be written, and then a number ahead of it: what forbids a run survives a
+        # Also when the database could not be written, and then a number ahead of it: what blocks a run survives a
         # restart if either of the two can be written.
         in_sidecar = saved is not None and not self._abandoned
         if saved is not None and in_sidecar:

@@ -174,7 +174,7 @@ class Runtime:
         self._state = step.state
         if not step.close:
             return
-        # Shown before the contact moves: whoever sees it move finds the reason.
+        # The reason is shown before the contact moves.
         await self._contact.close(before_it_moves=partial(self._show, moment))
         if self._contact.command_failed:
             self.input_queue.arrived.set()

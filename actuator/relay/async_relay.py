@@ -24,7 +24,7 @@ class AsyncRelay:
     ExhaustedError is not such a failure: this object can do nothing any more, not even open the contact.
 
     Args:
-        make: returns the driver, anew after each call that hangs.
+        make: returns a driver; called again after each call that hangs.
     """
 
     def __init__(self, make: Callable[[], Relay]) -> None:

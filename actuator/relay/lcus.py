@@ -36,7 +36,7 @@ class SerialRelay(RelayConfig, frozen=True, kw_only=True, forbid_unknown_fields=
     """A channel of an LCUS board on a serial port; it cannot be read back.
 
     Attributes:
-        port: path of the port; one of /dev/serial/by-id or by-path stays the same when ports are numbered anew.
+        port: path of the port; one of /dev/serial/by-id or by-path stays the same when the ports get other numbers.
         channel: counted from one.
     """
 

@@ -31,9 +31,9 @@ async def release(config: RelayConfig) -> tuple[int, str]:
     finally:
         await relay.dispose()  # another relay may be on the same line
     if opening.confirmed:
-        return CONFIRMED, f"{relay.description}: open, read back."
+        return CONFIRMED, f"{relay.description}: confirmed open."
     if opening.done:
         return NOT_CONFIRMED, f"{relay.description}: open command sent; this board cannot be read back."
     if opening.sent and not opening.closed:
         return NOT_CONFIRMED, f"{relay.description}: open command sent, but not confirmed open: {opening.fault}."
-    return FAILED, f"{relay.description}: NOT opened: {opening.fault}. Stop the engine at its remote."
+    return FAILED, f"{relay.description}: NOT opened: {opening.fault}. Use the remote or the generator's own switch."

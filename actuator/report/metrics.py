@@ -91,10 +91,10 @@ _STOP_FAILURES = _counter("stop_failures", "Stops after which the engine went on
 _RUN_SECONDS = _counter("run_seconds", "Seconds for which the contact was commanded closed.")
 _RELAY_ERRORS = _counter("relay_errors", "Failed writes to the relay, and read-backs that contradicted the command.")
 _BUDGET = _gauge("budget_remaining_seconds", "Seconds of the budget of the sliding 24 hours that are left.")
-_LOCKOUT = _gauge("lockout", "1 while starts are locked out until somebody acknowledges.")
+_LOCKOUT = _gauge("lockout", "1 while starts are locked out, until the lock-out is reset.")
 _ATTEMPTS = _gauge("attempts", "Consecutive failed attempts.")
 _JOURNAL = _gauge("journal_writable", "1 while the journal can be written.")
-_TORN = _gauge("journal_torn", "1 when the journal was torn at the start, until somebody acknowledges.")
+_TORN = _gauge("journal_torn", "1 when the journal was torn at the start, until that is acknowledged.")
 _SHORTENS = _gauge("ags_cap_shortens", "1 while the AGS's own cap, seen on the bus, makes runs shorter than max_run.")
 _PAGE = _gauge("exporter_reachable", "1 while the exporter's page can be read.")
 

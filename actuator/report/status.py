@@ -58,8 +58,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         last_beat: when the last heartbeat came.
         attempts: consecutive failed ones.
         attempts_allowed: so many failed attempts in a row lock out.
-        locked_out: until acknowledged.
-        torn: the journal was torn at the start, until acknowledged.
+        locked_out: until the lock-out is reset.
+        torn: the journal was torn at the start, until the lock-out is reset.
         budget_remaining: seconds of the budget of the sliding 24 hours that are left.
         max_run: seconds that a run may last, and most that an operator may request.
         faults: problems of the actuator itself, in words.

@@ -81,14 +81,14 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
         case "journal_torn":
             return (
                 f"The journal is torn: at most {_span(values['budget'])} of the daily budget are left for 24 h, "
-                "and no run is resumed. `acknowledge` ends the alarm."
+                "and no run is resumed. Reset lock-out ends the alarm."
             )
         case "attempt_failed":
             pause = values["pause"]
             then = "." if pause is None else f". Next start in {_span(pause)} at the earliest."
             return f"Failed attempt {values['attempts']} of {values['allowed']}{then}"
         case "locked_out":
-            return "Locked out: all attempts have failed. No start until somebody acknowledges."
+            return "Locked out: all attempts have failed. Check the engine, then press Reset lock-out."
         case "engine_proven":
             return f"The engine runs: confirmed {_span(values['seconds'])} after the contact closed."
         case "engine_stopped":
@@ -175,7 +175,7 @@ def _blocked(values: Values) -> str:
 
 def _path_changed(values: Values) -> str:
     silence = values["silence"]
-    silent = "none has come" if silence is None else f"the last one is {_span(silence)} old"
+    silent = "none received" if silence is None else f"the last one is {_span(silence)} old"
     if values["path"] == "alerts":
         return "Heartbeats arrive: the alerts decide."
     if values["path"] == "fallback":
@@ -191,7 +191,7 @@ def _path_changed(values: Values) -> str:
 def _operator(values: Values) -> str:
     match values["action"]:
         case "acknowledge":
-            return "The operator acknowledged: lock-out, failed attempts and inhibits are cleared."
+            return "The operator reset the lock-out: failed attempts and inhibits are cleared too."
         case "on":
             return f"The operator requests the engine for {_span(values['seconds'])}."
         case "off":
@@ -319,7 +319,7 @@ def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -
             return "switched off by the operator"
         case "locked_out":
             failed = "a failed attempt" if durable.attempts == 1 else f"{durable.attempts} failed attempts"
-            return f"locked out after {failed}, until somebody acknowledges"
+            return f"locked out after {failed}, until the lock-out is reset"
         case "inhibit_alert":
             return "inhibited by an alert: " + ", ".join(inhibit.summary for inhibit in durable.inhibits.values())
         case "relay_fault":
@@ -356,7 +356,7 @@ def ags_cap(cap: float, allowed: float) -> str:
 
 
 NO_READ_BACK: Final = "This relay cannot be read back: its position is assumed."
-TORN: Final = "The journal was found torn: the budget is short for 24 h. `acknowledge` ends this alarm."
+TORN: Final = "The journal was found torn: the budget is short for 24 h. Reset lock-out ends this alarm."
 NO_PROOF: Final = "Nothing can confirm the engine: the configuration switches off both kinds of evidence."
 NO_AGS: Final = (
     "No data from the generator starter (AGS); starts are attempted anyway. If there is none, set evidence.ags: false."

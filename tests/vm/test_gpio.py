@@ -116,7 +116,7 @@ def test_a_killed_holder_leaves_its_contact_closed_and_release_opens_it(machine:
     assert chip.pin(1) == "01", "the line keeps its level, also through that reading"
     released = machine.run(release)
     assert released.code == 0, released
-    assert "open, read back." in released.output
+    assert "confirmed open." in released.output
     assert chip.pin(1) == "010", "and after release has ended it keeps that one"
 
 

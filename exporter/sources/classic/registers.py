@@ -260,7 +260,7 @@ FIELDS: tuple[Field[Registers], ...] = (
     _number("setting_equalize_volts", "Equalize volts as they are set", At(4151), TENTH),
     _number("setting_current_limit_amperes", "Most amperes that it may charge with", At(4148), TENTH),
     _number("setting_absorb_seconds", "Absorb time as it is set", At(4154)),
-    _likely("reset_reason_code", "Why it last started anew, as a raw code", At(4142)),
+    _likely("reset_reason_code", "Why it last restarted, as a raw code", At(4142)),
     States(
         metric="classic_mppt_mode",
         help="How it looks for the array's best point",

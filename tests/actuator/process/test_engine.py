@@ -34,7 +34,7 @@ def test_an_engine_that_never_starts_is_tried_three_times_and_then_locked_out_un
         assert it.metric("generator_attempts") == it.metric("generator_start_failures_total") == 3
         assert it.metric("generator_running") == 0
         wait_until(lambda: inhibited(it) == ["locked_out"], 10, "min off to pass")
-        assert "locked out after 3 failed attempts, until somebody acknowledges" in it.status()["sentence"]
+        assert "locked out after 3 failed attempts, until the lock-out is reset" in it.status()["sentence"]
         alarms = [row["kind"] for row in it.rows() if row["level"] == "error"]
         assert alarms.count("attempt_failed") == 3
         assert "locked_out" in alarms

@@ -71,8 +71,8 @@ def test_release_opens_both_and_says_so_of_each(tmp_path: Path) -> None:
         done = release(it)
         assert done.returncode == 0, done.stderr
         assert done.stdout == (
-            f"last in force: coil 0 of unit 1 at {it.served.url}: open, read back.\n"
-            f"coil 0 of unit 1 at {other.url}: open, read back.\n"
+            f"last in force: coil 0 of unit 1 at {it.served.url}: confirmed open.\n"
+            f"coil 0 of unit 1 at {other.url}: confirmed open.\n"
         )
         assert not it.board.closed()
         assert not other.board.closed()
@@ -87,7 +87,7 @@ def test_release_is_as_bad_as_the_worse_of_both(tmp_path: Path, fault: str) -> N
         assert done.returncode == 1
         assert "NOT opened" in done.stderr
         assert done.stderr.startswith(f"last in force: coil 0 of unit 1 at {it.served.url}: ")
-        assert done.stdout == f"coil 0 of unit 1 at {other.url}: open, read back.\n"
+        assert done.stdout == f"coil 0 of unit 1 at {other.url}: confirmed open.\n"
         assert not other.board.closed()
 
 

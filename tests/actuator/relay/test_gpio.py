@@ -305,7 +305,7 @@ async def test_release_opens_after_a_dead_holder(kernel: FakeGpio, monkeypatch: 
     line.consumer = ""
     status, sentence = await release(config)
     assert status == CONFIRMED == 0
-    assert sentence == f"GPIO line 17 of {CHIP} (its pin is read back, not its contact): open, read back."
+    assert sentence == f"GPIO line 17 of {CHIP} (its pin is read back, not its contact): confirmed open."
     assert line.level == 0
 
 

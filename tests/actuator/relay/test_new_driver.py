@@ -134,7 +134,7 @@ async def test_configured_driven_and_opened(board: Contacts) -> None:
 
 
 async def test_release(board: Contacts) -> None:
-    assert await release(configured(board)) == (CONFIRMED, f"channel 2 of {board}: open, read back.")
+    assert await release(configured(board)) == (CONFIRMED, f"channel 2 of {board}: confirmed open.")
     board.unplug()
     status, sentence = await release(configured(board))
     assert status == FAILED
