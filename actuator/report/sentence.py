@@ -11,7 +11,6 @@ from actuator.core.forecast import by_charge
 from actuator.report import wording
 from actuator.report.reasons import why_not
 from actuator.report.snapshot import Snapshot
-from toolkit.formatting import percent, span
 
 
 def sentence(snapshot: Snapshot) -> str:
@@ -46,12 +45,10 @@ def _end(snapshot: Snapshot) -> str:
     """Return what ends the run in progress, and when at the latest."""
     state, config, run = snapshot.state, snapshot.config, snapshot.state.durable.run
     assert run is not None  # noqa: S101 - asked only during a run
-    ends = _clock(snapshot, snapshot.now if snapshot.ends_at is None else snapshot.ends_at)
-    if not state.causes:
-        return wording.min_run_end(f"at {ends}" if snapshot.wall_sane else ends)
-    if by_charge(run) and state.alerts.path != "blind":
-        return f"stops at {percent(config.stop_soc)} or {ends}"
-    return f"stops at {ends}" if snapshot.wall_sane else f"stops {ends}"
+    moment = snapshot.now if snapshot.ends_at is None else snapshot.ends_at
+    charged = config.stop_soc if by_charge(run) and state.alerts.path != "blind" else None
+    clock, seconds = _clock(snapshot, moment), moment - snapshot.now
+    return wording.run_end(clock, seconds, stop_soc=charged, requested=bool(state.causes))
 
 
 def _stopping(snapshot: Snapshot) -> str:
@@ -104,31 +101,21 @@ def _soc(snapshot: Snapshot) -> str:
 
 
 def _since(snapshot: Snapshot, moment: float) -> str:
-    if snapshot.wall_sane:
-        return f"since {_clock(snapshot, moment)}"
-    return f"for the last {span(max(1, round(snapshot.now - moment)))}"
+    return wording.since(_clock(snapshot, moment), snapshot.now - moment)
 
 
 def _until(snapshot: Snapshot, moment: float) -> str:
-    return (
-        f"until {_clock(snapshot, moment)}"
-        if snapshot.wall_sane
-        else f"for another {span(max(0, round(moment - snapshot.now)))}"
-    )
+    return wording.until(_clock(snapshot, moment), moment - snapshot.now)
 
 
 def _given(snapshot: Snapshot, moment: float) -> str:
-    return (
-        f"until {_clock(snapshot, moment)}"
-        if snapshot.wall_sane
-        else f"another {span(max(1, round(moment - snapshot.now)))}"
-    )
+    return wording.given(_clock(snapshot, moment), moment - snapshot.now)
 
 
-def _clock(snapshot: Snapshot, moment: float) -> str:
-    """Return a monotonic moment as local time, with the day if it is not today; as a span if the clock may be wrong."""
+def _clock(snapshot: Snapshot, moment: float) -> str | None:
+    """Return a monotonic moment as local time, with the day if it is not today; None while the clock may be wrong."""
     if not snapshot.wall_sane:
-        return f"in {span(max(0, round(moment - snapshot.now)))}"
+        return None
     then, today = time.localtime(snapshot.wall_of(moment)), time.localtime(snapshot.wall)
     clock = time.strftime("%H:%M", then)
     return clock if then[:3] == today[:3] else f"{time.strftime('%a', then)} {clock}"

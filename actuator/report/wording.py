@@ -433,9 +433,43 @@ def running_unknown(causes: Iterable[str], since: str, soc: str, end: str) -> st
     )
 
 
-def min_run_end(at: str) -> str:
-    """Return when a run ends that nothing requests any more."""
-    return f"nothing requests it any more, it stops after min_run, {at}"
+def run_end(clock: str | None, seconds: float, *, stop_soc: float | None, requested: bool) -> str:
+    """Return what ends the run in progress, and when at the latest.
+
+    Args:
+        clock: that time, as a clock shows it; None: the clock may be wrong.
+        seconds: until then.
+        stop_soc: the state of charge that ends it before; None: none does.
+        requested: whether something still requests it.
+    """
+    ends = _at(clock, seconds)
+    if not requested:
+        return f"nothing requests it any more, it stops after min_run, {ends}"
+    if stop_soc is not None:
+        return f"stops at {percent(stop_soc)} or {ends.removeprefix('at ')}"
+    return f"stops {ends}"
+
+
+# --- times: by the clock, or as spans while it may be wrong
+
+
+def _at(clock: str | None, seconds: float) -> str:
+    return f"in {span(max(0, round(seconds)))}" if clock is None else f"at {clock}"
+
+
+def since(clock: str | None, seconds: float) -> str:
+    """Return since when something has lasted that began so many seconds ago."""
+    return f"for the last {span(max(1, round(seconds)))}" if clock is None else f"since {clock}"
+
+
+def until(clock: str | None, seconds: float) -> str:
+    """Return until when something lasts that ends in so many seconds."""
+    return f"for another {span(max(0, round(seconds)))}" if clock is None else f"until {clock}"
+
+
+def given(clock: str | None, seconds: float) -> str:
+    """Return how much time something has that must happen within so many seconds."""
+    return f"another {span(max(1, round(seconds)))}" if clock is None else f"until {clock}"
 
 
 def stopping(since: str, *, given: str | None, failed: bool) -> str:
