@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from exporter.readings import Charge
 from exporter.soc import Judge, Lead, Reason
-from tests.exporter.test_soc import HOUR, Bench, refused
+from tests.exporter.harness.soc_bench import HOUR, Bench, refused
 
 
 def test_refused_source_stays_refused_alone() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -146,3 +147,9 @@ def kill(process: Process) -> None:
 
 def host_of(url: str) -> str:
     return urllib.parse.urlsplit(url).netloc
+
+
+def no_room(process: Process, size: int) -> None:
+    """Let the process write no file beyond this size, as on a full disk."""
+    _, most = resource.prlimit(process.popen.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(process.popen.pid, resource.RLIMIT_FSIZE, (size, most))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.actuator.harness.process import kill, site
-from tests.support import Process, wait_until
+from tests.actuator.harness.process import kill, no_room, site
+from tests.support import wait_until
 
 QUICK = {"alerts": {"heartbeat_timeout": "2s"}}
 
@@ -33,12 +33,6 @@ def flip(journal: Path, column: str, table: str, offset: int, bit: int) -> None:
     content = bytearray(journal.read_bytes())
     content[content.rindex(value) + offset % len(value)] ^= 1 << bit
     journal.write_bytes(content)
-
-
-def no_room(process: Process, size: int) -> None:
-    """Let the process write no file beyond this size, as on a full disk."""
-    _, most = resource.prlimit(process.popen.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(process.popen.pid, resource.RLIMIT_FSIZE, (size, most))
 
 
 @pytest.mark.parametrize(("column", "table", "offset", "bit"), [("text", "event", 3, 7), ("fields", "event", 0, 0)])

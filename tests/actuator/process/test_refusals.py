@@ -7,8 +7,7 @@ import signal
 import sqlite3
 from pathlib import Path
 
-from tests.actuator.harness.process import kill, site
-from tests.actuator.process.test_journal_faults import no_room
+from tests.actuator.harness.process import kill, no_room, site
 from tests.support import wait_until
 from tests.support.alertmanager import notification
 

@@ -10,19 +10,8 @@ import pytest
 from actuator.relay import RelayError, SimulatedRelay, async_relay
 from actuator.relay.async_relay import AsyncRelay
 from actuator.relay.simulated import Simulated
+from tests.actuator.harness.hanging_relay import Hanging
 from toolkit.worker_thread import ExhaustedError
-
-
-class Hanging(Simulated):
-    """Synthetic: hangs for as long as `free` is not set."""
-
-    def __init__(self, free: threading.Event) -> None:
-        super().__init__()
-        self._free = free
-
-    def open_contact(self) -> None:
-        self._free.wait(30)
-        super().open_contact()
 
 
 async def test_commands_reach_the_relay() -> None:

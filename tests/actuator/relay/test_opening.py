@@ -12,7 +12,7 @@ from actuator.relay import RelayError, RelayHeldError, opening
 from actuator.relay.async_relay import AsyncRelay
 from actuator.relay.opening import Opening
 from actuator.relay.simulated import Simulated
-from tests.actuator.relay.test_async_relay import Hanging
+from tests.actuator.harness.hanging_relay import Hanging
 
 
 class Failing(Simulated):

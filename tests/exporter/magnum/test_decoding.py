@@ -13,6 +13,7 @@ from exporter.sources.magnum import packet_kinds
 from exporter.sources.magnum.devices import generator_starter, inverter, inverter_models, remote, solar_controller
 from exporter.sources.magnum.packet import Packet
 from tests.exporter.harness import captures
+from tests.exporter.harness.decoding import page
 
 KINDS = {
     "INV21": "inverter",
@@ -24,19 +25,6 @@ KINDS = {
     "RTR_91": "rtr",
     "PT_C1": "pt100_c1",
 }
-
-
-def page(kind: str, packet: Packet) -> dict[str, float | str]:
-    """Return what a packet says by metric name: a number, or the name of the present state."""
-    told: dict[str, float | str] = {}
-    for metric, value, labels in decode(packet_kinds.KINDS[kind].fields, packet):
-        if not labels:
-            told[metric] = value
-        elif value == 1 and len(labels) == 1:
-            told[metric] = labels[0]
-        elif value == 1:
-            told[metric] = " ".join(labels)
-    return told
 
 
 def hours(text: str) -> float:

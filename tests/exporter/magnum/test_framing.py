@@ -16,21 +16,11 @@ from hypothesis import strategies as st
 from exporter.sources.magnum.devices.inverter import Identity
 from exporter.sources.magnum.framing import Frame, Framer
 from tests.exporter.harness import captures
+from tests.exporter.harness.framing import INVERTER_48, frames
 from tests.support import ROOT
 
-INVERTER_48 = bytes.fromhex("400001EC000976B6010033152C1F73010003025800")
 INVERTER_12_CLASSIC = bytes.fromhex("02000082000066B3008022232E292323")
 REMOTE_CLASSIC = bytes.fromhex("000A1404641E0C00006E6E0000001123")
-
-
-def frames(data: bytes, size: int = 0, *, flush: bool = True) -> tuple[list[tuple[str, bytes]], Framer]:
-    framer = Framer()
-    found: list[Frame] = []
-    for chunk in captures.chunks(data, size):
-        found += framer.feed(chunk, 0.0)
-    if flush:
-        found += framer.flush()
-    return [(frame.kind, frame.payload) for frame in found], framer
 
 
 def inverter(**changes: int) -> bytes:

@@ -12,7 +12,7 @@ from exporter.sources.magnum.framing import Framer
 from exporter.sources.magnum.packet import At
 from exporter.sources.magnum.packet_kinds import KINDS, Device, PacketKind, metrics
 from exporter.tools.listen import Listener
-from tests.exporter.magnum.test_framing import INVERTER_48
+from tests.exporter.harness.framing import INVERTER_48
 
 REMOTE = bytes.fromhex("0005DA8A643C200600D2FF880014011311007300A0")
 TURBINE = PacketKind(

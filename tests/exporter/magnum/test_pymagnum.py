@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from exporter.sources.magnum.devices import generator_starter, inverter, inverter_models, remote
 from exporter.sources.magnum.packet import Packet
-from tests.exporter.magnum.test_decoding import page
+from tests.exporter.harness.decoding import page
 
 pytestmark = pytest.mark.slow
 

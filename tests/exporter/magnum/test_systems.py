@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
+from tests.exporter.harness.framing import frames
 from tests.exporter.harness.synthetic_systems import System
-from tests.exporter.magnum.test_framing import frames
 
 
 @pytest.mark.parametrize("steady", [False, True], ids=["changing", "steady"])

@@ -13,9 +13,9 @@ from exporter.fields import decode
 from exporter.sources.aims import fields
 from exporter.sources.aims.fields import RATINGS, STATE, STATUS, cells
 from exporter.sources.aims.reply import Reply, ratings, refuses, state
-from tests.exporter.sources.serial_devices import ByteServer, Hear, SerialDevice
-from tests.exporter.sources.vectors import every, vector
-from tests.exporter.sources.watching import running
+from tests.exporter.harness.device_captures import every, vector
+from tests.exporter.harness.running_sources import running
+from tests.exporter.harness.serial_devices import ByteServer, Hear, SerialDevice
 from tests.support import wait_until
 
 METRIC = {

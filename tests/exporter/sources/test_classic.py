@@ -20,9 +20,9 @@ from exporter.sources.classic import registers, whizbang
 from exporter.sources.classic.source import FIELDS
 from exporter.sources.modbus.protocol import READ_HOLDING
 from exporter.sources.modbus.registers import Registers, needed
-from tests.exporter.sources.modbus_servers import TcpDevice, from_registers, pymodbus_server, slowly
-from tests.exporter.sources.vectors import vector
-from tests.exporter.sources.watching import approximately, running
+from tests.exporter.harness.device_captures import vector
+from tests.exporter.harness.modbus_servers import TcpDevice, from_registers, pymodbus_server, slowly
+from tests.exporter.harness.running_sources import approximately, running
 from tests.support import wait_until
 from tests.support.metrics_page import Samples
 from tests.support.metrics_page import value as shown

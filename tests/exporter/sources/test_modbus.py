@@ -15,7 +15,8 @@ from exporter.sources.modbus import rtu
 from exporter.sources.modbus.protocol import RefusedError, Request
 from exporter.sources.modbus.rtu import SerialLine
 from exporter.sources.modbus.tcp import connected
-from tests.exporter.sources.modbus_servers import (
+from tests.exporter.harness.device_captures import vector
+from tests.exporter.harness.modbus_servers import (
     Answer,
     RtuDevice,
     TcpDevice,
@@ -23,9 +24,8 @@ from tests.exporter.sources.modbus_servers import (
     pymodbus_server,
     slowly,
 )
-from tests.exporter.sources.serial_devices import ByteServer
-from tests.exporter.sources.vectors import vector
-from tests.exporter.sources.watching import running
+from tests.exporter.harness.running_sources import running
+from tests.exporter.harness.serial_devices import ByteServer
 from tests.support import wait_until
 from tests.toolkit.modbus.lines import crc
 from tests.toolkit.modbus.wires import TcpWire

@@ -18,8 +18,8 @@ from exporter.sources.modbus.plan import blocks
 from exporter.sources.modbus.profiles import PROFILES, Profile, daly, jk, pace, profile, renogy, seplos, victron
 from exporter.sources.modbus.protocol import READ_HOLDING, READ_INPUT, RefusedError, Request
 from exporter.sources.modbus.registers import Registers
-from tests.exporter.sources.vectors import every, vector
-from tests.exporter.sources.watching import approximately
+from tests.exporter.harness.device_captures import every, vector
+from tests.exporter.harness.running_sources import approximately
 from tests.toolkit.modbus.lines import Port, answered, crc, on
 from toolkit.modbus import NoReplyError
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.exporter.sources.watching import Watch, running
+from tests.exporter.harness.running_sources import Watch, running
 from tests.support import wait_until
 from tests.support.simulator import Simulator
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from exporter.fields import decode
 from exporter.sources.vedirect import fields, source
 from exporter.sources.vedirect.framing import Block, Framer
-from tests.exporter.sources.serial_devices import SerialDevice
-from tests.exporter.sources.vectors import vector
-from tests.exporter.sources.watching import running
+from tests.exporter.harness.device_captures import vector
+from tests.exporter.harness.running_sources import running
+from tests.exporter.harness.serial_devices import SerialDevice
 from tests.support import wait_until
 
 LIVE = bytes.fromhex(vector("vedirect_bmv702_block1")["response_hex"])
