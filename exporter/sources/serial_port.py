@@ -63,12 +63,12 @@ def drain(connection: serial.Serial) -> None:
 
 
 def lost_error(port: str, error: OSError) -> SourceError:
-    """Return the error of a port that fails while open; its cause is the same as that of an absent port."""
+    """Return the error of a port that fails while open; its cause is that of an absent port."""
     return SourceError(f"{port} is gone: {error}", cause=ABSENT)
 
 
 def open_error(port: str, error: Exception) -> SourceError:
-    """Return the error of a port that cannot be opened; its text says what to do."""
+    """Return the error of a port that cannot be opened; its text names the remedy."""
     number = getattr(error, "errno", None)
     if number == errno.ENOENT:
         return SourceError(f"{port} is not there; is the adapter plugged in?", cause=ABSENT)

@@ -19,8 +19,8 @@ class ClassicConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_fiel
     Attributes:
         host: its name or address.
         port: of Modbus TCP.
-        unit_id: 10 as delivered; a Classic passes requests for other units on to its serial ports.
-        interval: seconds from one reading to the next.
+        unit_id: 10 when delivered; a Classic forwards requests for other units to its serial ports.
+        interval: seconds from one poll to the next.
     """
 
     host: str
@@ -29,13 +29,13 @@ class ClassicConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_fiel
     interval: Duration = Duration(5)
 
     def __post_init__(self) -> None:
-        """Refuse a host of nothing, and an interval of nothing."""
+        """Refuse an empty host and an interval of 0."""
         if not self.host:
             raise ConfigError("host", "nothing", "a name or an address such as 192.168.1.20")
         if self.interval <= 0:
-            raise ConfigError("interval", "0s", "a span longer than nothing, such as 5s")
+            raise ConfigError("interval", "0s", "a duration above 0s, such as 5s")
 
     def open(self, name: str, publish: Publish) -> ClassicSource:
-        """Make the source."""
+        """Return the source, not yet started."""
         address = TcpAddress(self.host, self.port)
         return ClassicSource(name, publish, address=address, unit_id=self.unit_id, interval=self.interval)

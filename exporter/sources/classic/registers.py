@@ -1,8 +1,8 @@
-"""The Classic's registers. They are counted from 1: register 4101 is address 4100 on the wire. Every field, once.
+"""The Classic's registers and fields. Registers are counted from 1: register 4101 is address 4100 on the wire.
 
 Source: MidNite Solar, Classic Modbus specification, revision C; ClassicDIY/ClassicMQTT; captures. Where the
-specification and captures disagree the captures win: lifetime energy counts tenths of a kWh (8713 Ah at 13.5 V were
-1177 counts), and the first register of a 32-bit number is the low word.
+specification and the captures disagree, the captures count: lifetime energy is in tenths of a kWh (8713 Ah at 13.5 V
+were 1177 counts), and the first register of a 32-bit number is the low word.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CAPTURE = "captures"
 
 VERSIONS = 16387
 BLOCKS = ((4101, 44), (4145, 21), (4210, 10), (4244, 32), (4361, 22), (VERSIONS, 4))
-"""First register and count of each request; none is longer than the 44 that are known to work."""
+"""First register and count of each request; at most 44, which are known to work."""
 
 TENTH = Fraction(1, 10)
 TENTH_KILOWATT_HOUR = Fraction(360_000)
@@ -138,12 +138,12 @@ def model(record: Registers) -> str:
 
 
 def is_kid(record: Registers) -> bool:
-    """Say whether this is the small model, which has no registers of its firmware's versions."""
+    """Return whether this is the small model, which has no registers for its firmware versions."""
     return _type.read(record) == KID
 
 
 def full(record: Registers) -> bool | None:
-    """Return the charger's word on whether the battery is full; None while it rests, which it does every night."""
+    """Return whether the charger reports a full battery; None while it rests, as it does every night."""
     stage = _stage.read(record)
     if stage in FULL_STAGES:
         return True
@@ -213,14 +213,14 @@ FIELDS: tuple[Field[Registers], ...] = (
         names=STAGES,
         source=f"{SPEC}; {CAPTURE}",
     ),
-    States(metric="classic_state", help="What the power stage does", place=_state, names=STATES, source=SPEC),
+    States(metric="classic_state", help="State of the power stage", place=_state, names=STATES, source=SPEC),
     States(
         metric="classic_resting_reason",
-        help="Why it last rested; the reason stays while it runs again",
+        help="The reason for its last rest; it stays while the charger runs again",
         place=At(4275),
         label="reason",
         names=RESTING_REASONS,
-        source=f"{SPEC}; 38, 104 and 111 were seen and mean nothing known",
+        source=f"{SPEC}; 38, 104 and 111 were received; their meaning is unknown",
     ),
     _number(
         "battery_celsius",
@@ -237,33 +237,33 @@ FIELDS: tuple[Field[Registers], ...] = (
     _number("pcb_celsius", "Temperature of the board", At(4134, S16), TENTH),
     _number(
         "energy_joules_total",
-        "Energy that it has charged in its life, in steps of 0.1 kWh",
+        "Energy charged since it was new, in steps of 0.1 kWh",
         _long(4126),
         TENTH_KILOWATT_HOUR,
         kind=Kind.COUNTER,
         source=CAPTURE,
     ),
-    _number("amphours_total", "Ampere-hours that it has charged in its life", _long(4128), kind=Kind.COUNTER),
-    _number("energy_today_joules", "Energy of this day, in steps of 0.1 kWh", At(4118), TENTH_KILOWATT_HOUR),
-    _number("amphours_today", "Ampere-hours of this day", At(4125)),
-    _number("last_open_circuit_volts", "Volts of the array when it was last without load", At(4122), TENTH),
-    _number("highest_pv_volts", "Highest volts of the array that it has ever seen", At(4123), TENTH),
-    _number("float_today_seconds", "Time in float on this day", At(4138)),
+    _number("amphours_total", "Ampere-hours charged since it was new", _long(4128), kind=Kind.COUNTER),
+    _number("energy_today_joules", "Energy charged today, in steps of 0.1 kWh", At(4118), TENTH_KILOWATT_HOUR),
+    _number("amphours_today", "Ampere-hours charged today", At(4125)),
+    _number("last_open_circuit_volts", "Volts of the array when it last had no load", At(4122), TENTH),
+    _number("highest_pv_volts", "Highest volts of the array since it was new", At(4123), TENTH),
+    _number("float_today_seconds", "Time in float today", At(4138)),
     _number("absorb_timer_seconds", "The absorb timer, which counts down", At(4139)),
     _number("equalize_timer_seconds", "The equalize timer, which counts down", At(4143)),
-    _number("without_power_seconds", "Time since the array last gave power", At(4135), MINUTE),
-    _number("target_volts", "Battery volts that it aims at now, corrected for temperature", At(4244, S16), TENTH),
+    _number("without_power_seconds", "Time since the array last delivered power", At(4135), MINUTE),
+    _number("target_volts", "Present target of battery volts, corrected for temperature", At(4244, S16), TENTH),
     _number("nominal_volts", "Nominal battery volts", At(4245)),
     _number("ending_amperes", "Amperes at which absorb ends", At(4246, S16), TENTH),
-    _number("setting_absorb_volts", "Absorb volts as they are set", At(4149), TENTH),
-    _number("setting_float_volts", "Float volts as they are set", At(4150), TENTH),
-    _number("setting_equalize_volts", "Equalize volts as they are set", At(4151), TENTH),
-    _number("setting_current_limit_amperes", "Most amperes that it may charge with", At(4148), TENTH),
-    _number("setting_absorb_seconds", "Absorb time as it is set", At(4154)),
-    _likely("reset_reason_code", "Why it last restarted, as a raw code", At(4142)),
+    _number("setting_absorb_volts", "Setting: absorb volts", At(4149), TENTH),
+    _number("setting_float_volts", "Setting: float volts", At(4150), TENTH),
+    _number("setting_equalize_volts", "Setting: equalize volts", At(4151), TENTH),
+    _number("setting_current_limit_amperes", "Setting: highest charging amperes", At(4148), TENTH),
+    _number("setting_absorb_seconds", "Setting: absorb time", At(4154)),
+    _likely("reset_reason_code", "The reason for its last restart, as a raw code", At(4142)),
     States(
         metric="classic_mppt_mode",
-        help="How it looks for the array's best point",
+        help="How it finds the array's maximum power point",
         place=At(4164),
         label="mode",
         names=MPPT_MODES,
@@ -271,7 +271,7 @@ FIELDS: tuple[Field[Registers], ...] = (
     ),
     Flags(
         metric="classic_flags",
-        help="What it reports; the sensor's flag is not to be relied on",
+        help="Its status flags; the sensor's flag is not reliable",
         place=_info_flags,
         bits=FLAGS,
         source=f"{SPEC}; {CAPTURE}",

@@ -1,4 +1,4 @@
-"""A Classic as a source. It is asked and let go: it takes few clients, and its owner has other programs too."""
+"""A Classic as a source. Each poll has its own connection: a Classic accepts few clients, and others need it too."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from toolkit.modbus import TcpAddress
 
 FIELDS = (*registers.FIELDS, whizbang.PRESENT)
 FROZEN_AFTER = 3.0
-"""Seconds; the status roll changes every second."""
+"""Seconds without a change after which the values count as old; the status roll changes every second."""
 
 _log = log.get("classic")
 
 
 class ClassicSource(PolledSource[None]):
-    """Reads one Classic; has no means to write to it."""
+    """Polls one Classic; it has no means to write to it."""
 
     family = Family("classic", tuple(metric for field in (*FIELDS, *whizbang.FIELDS) for metric in field.metrics))
 
@@ -33,11 +33,11 @@ class ClassicSource(PolledSource[None]):
         self.retry = min(5.0, interval)
         self._address = address
         self._unit = unit_id
-        self._pulse: tuple[float | None, float | None] | None = None
-        self._pulse_at = 0.0
+        self._status: tuple[float | None, float | None] | None = None
+        self._changed_at = 0.0
 
     def connect(self) -> AbstractContextManager[None]:
-        """Connect to nothing: each poll has a connection of its own."""
+        """Do nothing: each poll has a connection of its own."""
         return nullcontext()
 
     def poll(self, connection: None) -> Iterator[Reading]:  # noqa: ARG002 - there is none between polls
@@ -54,7 +54,7 @@ class ClassicSource(PolledSource[None]):
             yield Reading("whizbang", at, wall, self.stale_after, (), charge=Charge(None))
 
     def _read(self, line: tcp.TcpLine) -> Registers:
-        """Read the first block, then what else this model has; raises SourceError."""
+        """Read all blocks that this model has; raises SourceError."""
         words: dict[tuple[int, int], int] = {}
         for index, (first, count) in enumerate(registers.BLOCKS):
             if first == registers.VERSIONS and registers.is_kid(Registers(words)):
@@ -76,13 +76,13 @@ class ClassicSource(PolledSource[None]):
         return Registers(words)
 
     def _check_not_frozen(self, record: Registers, at: float) -> None:
-        """See the status roll or the clock move; raises SourceError when both stand still although it answers."""
-        pulse = registers.STATUS_ROLL.read(record), registers.CLOCK.read(record)
-        if pulse != self._pulse:
-            self._pulse, self._pulse_at = pulse, at
-        elif at - self._pulse_at > FROZEN_AFTER:
+        """Raise SourceError if neither the status roll nor the clock has changed for a while."""
+        status = registers.STATUS_ROLL.read(record), registers.CLOCK.read(record)
+        if status != self._status:
+            self._status, self._changed_at = status, at
+        elif at - self._changed_at > FROZEN_AFTER:
             raise SourceError(
-                f"{self._address} answers, but its status roll (register 4113) and clock (4214) have stood still for "
-                f"{at - self._pulse_at:.0f} s: what it says is old; does its own display still change?",
+                f"{self._address} answers, but its status roll (register 4113) and clock (4214) have not changed for "
+                f"{at - self._changed_at:.0f} s: its values are old; does its own display still change?",
                 cause="frozen",
             )

@@ -1,8 +1,8 @@
-"""The Whizbang Jr battery monitor, whose numbers the Classic shows. Every field, once.
+"""The fields of the Whizbang Jr battery monitor, whose values the Classic shows.
 
-Registers 4373 to 4384 are reserved in the specification; what they hold is known from the owners' own programs and
-from captures, where the state of charge is always what remains over the total. A Classic without the monitor has
-numbers there all the same, so none of them counts before all signs of it are there.
+Registers 4373 to 4384 are reserved in the specification. Their meaning is known from programs of owners and from
+captures, in which the state of charge is always the remaining over the total ampere-hours. A Classic without the
+monitor has numbers there too, so they count only when `is_present` returns True.
 
 Source: MidNite Solar, Classic Modbus specification, revision C; ClassicDIY/ClassicMQTT; captures.
 """
@@ -61,19 +61,19 @@ SOC = _seen(
     "soc_ratio",
     "State of charge by the Whizbang Jr, in whole percent; absent without one",
     ComputedFromRegisters(
-        how=f"{_percent}, while {_total} is not 0; its 0 counts only beside a remainder of nearly nothing",
+        how=f"{_percent}, while {_total} is not 0; its 0 counts only when hardly any ampere-hours remain",
         registers=(_percent, _remaining, _total),
         compute=_soc,
     ),
     PERCENT,
 )
 AMPERES = _number(
-    "amperes", "Battery amperes, + into the battery unless the owner has reversed it", At(4371, S16), TENTH
+    "amperes", "Battery amperes, + into the battery unless the owner has reversed the sign", At(4371, S16), TENTH
 )
 
 PRESENT = _number(
     "present",
-    "1 with a Whizbang Jr on the second auxiliary port whose last message was whole",
+    "1 while a Whizbang Jr is on the second auxiliary port and its last message was whole",
     ComputedFromRegisters(
         how=f"{AUX2_FUNCTION} is {WHIZBANG_FUNCTION}, {CRC_GOOD} is 1",
         registers=(AUX2_FUNCTION, CRC_GOOD),
@@ -85,10 +85,10 @@ FIELDS: tuple[Field[Registers], ...] = (
     SOC,
     AMPERES,
     _seen("remaining_amphours", "Ampere-hours left in the battery", _with_capacity(_remaining)),
-    _seen("capacity_amphours", "Ampere-hours that the battery holds, as the owner has set it", _total),
+    _seen("capacity_amphours", "Capacity of the battery in ampere-hours, as set by the owner", _total),
     _number(
         "net_amphours",
-        "Ampere-hours in or out since its own reset; not the two totals' difference",
+        "Net ampere-hours since its own reset; not the difference of the two totals",
         At(4369, S32, low_word_first=True),
     ),
     _number(
@@ -109,5 +109,5 @@ FIELDS: tuple[Field[Registers], ...] = (
 
 
 def charge(record: Registers) -> Charge:
-    """Return the monitor's account of the battery."""
+    """Return the monitor's state of charge and current."""
     return Charge(SOC.value(record), AMPERES.value(record))

@@ -1,6 +1,11 @@
 """Batteries and monitors that answer Modbus, over TCP or a serial line (RTU), by profile or by the owner's own list.
 
-A register becomes a metric in these steps, one module each: `source` asks, `plan` says which registers in how few
-requests, `tcp` and `rtu` send a request and return its reply, `protocol` declares a request, `registers` where a
-number is, and `profiles` what it means. Only reading functions exist here: nothing in this room can write a register.
+How a register becomes a metric, one module each step:
+
+1. `source` polls the device.
+2. `plan` decides which registers to read in how few requests.
+3. `tcp` and `rtu` send a request and return its reply; `protocol` declares a request.
+4. `registers` is where a number is in the registers; `profiles` is what it means, with the metrics of `quantities`.
+
+`config` has the options of a `modbus` source. There are only reading functions here: no code can write a register.
 """

@@ -53,14 +53,14 @@ class RegisterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """One number in a device's registers, and the metric that it becomes: (raw - zero) x scale.
 
     Attributes:
-        address: of the first register, as it goes over the wire.
-        metric: begins with modbus_ and ends with its unit; one of the shared names has its meaning and help already.
+        address: of the first register, as sent on the wire.
+        metric: its name: begins with modbus_ and ends with the unit; a shared name has its help already.
         function: 3 (holding registers) or 4 (input registers).
-        type: how many registers, and of what kind.
-        word_order: which word of several comes first: big (the most significant) or little.
-        scale: what one count is worth in the metric's unit.
-        zero: the raw number that stands for zero.
-        unknown: raw numbers that mean that the device does not know; for modbus_soc_ratio 0 is one unless said here.
+        type: the number of registers, and how they make a number.
+        word_order: which of several words comes first: big (the most significant) or little.
+        scale: the value of one count in the metric's unit.
+        zero: the raw number of the value 0.
+        unknown: raw numbers that mean unknown; by default 0 for modbus_soc_ratio, and none for other metrics.
         help: what the number means.
         labels: labels besides `device`, where several registers share a metric.
     """
@@ -77,15 +77,15 @@ class RegisterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     labels: dict[str, str] = {}
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be a metric of this family."""
+        """Refuse a name that is no metric of this family, a scale of 0, an address out of range, and wrong labels."""
         if not _METRIC.fullmatch(self.metric):
             raise ConfigError("metric", f'"{self.metric}"', "modbus_ and small letters, such as modbus_tank_volts")
         if self.metric in _RESERVED | _ALSO_RESERVED:
-            raise ConfigError("metric", f'"{self.metric}"', "a name that is not in use already")
+            raise ConfigError("metric", f'"{self.metric}"', "a name that is not already in use")
         if self.scale == 0:
-            raise ConfigError("scale", "0", "what one count is worth, such as 0.1")
+            raise ConfigError("scale", "0", "the value of one count, such as 0.1")
         if self.address + _TYPES[self.type].words - 1 > 0xFFFF:
-            raise ConfigError("address", str(self.address), "an address from which all registers are below 65536")
+            raise ConfigError("address", str(self.address), "an address whose registers are all below 65536")
         wrong = next((label for label in self.labels if not _LABEL.fullmatch(label) or label == "device"), None)
         if wrong is not None:
             raise ConfigError("labels", f'"{wrong}"', "small letters, and not device")
@@ -99,9 +99,9 @@ class RegisterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     @property
     def meaning(self) -> Metric:
-        """The metric that this becomes."""
+        """The metric of this register."""
         kind = Kind.COUNTER if self.metric.endswith("_total") else Kind.GAUGE
-        own = Metric(self.metric, self.help or "As the configuration names it.", kind, tuple(sorted(self.labels)))
+        own = Metric(self.metric, self.help or "As named in the configuration.", kind, tuple(sorted(self.labels)))
         return self._shared or own
 
     def field(self) -> Field[Registers]:
@@ -129,17 +129,17 @@ class RegisterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="modbus"):
-    """A battery or monitor that answers Modbus; either `profile` or `registers`.
+    """A battery or monitor that answers Modbus; set either `profile` or `registers`.
 
     Attributes:
         url: tcp://HOST:502, rtu:///dev/ttyUSB1?baudrate=9600, or rtu://HOST:4001 for a serial adapter on the network.
         profile: a known device.
         registers: the owner's own list.
-        unit_id: the device's address; without it, the one that devices of this profile have as delivered.
-        interval: seconds from one reading to the next.
-        soc: where the state of charge comes from: the profile's register for it, or what remains over what the battery
-            holds, for a device whose register does not tell.
-        current_scale: amperes of one count of the profile's current, where it differs; negative when it is reversed.
+        unit_id: the device's address; by default the one that devices of this profile have when delivered.
+        interval: seconds from one poll to the next.
+        soc: the source of the state of charge: the profile's register, or remaining over full ampere-hours where that
+            register is wrong.
+        current_scale: amperes of one count of the profile's current, if it differs; negative if the sign is reversed.
     """
 
     url: str
@@ -151,17 +151,17 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
     current_scale: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an address that is none, and a device that is told twice or not at all."""
+        """Refuse a wrong URL, an interval of 0, and a device without exactly one of `profile` and `registers`."""
         self.address()
         if self.interval <= 0:
-            raise ConfigError("interval", "0s", "a span longer than nothing, such as 5s")
+            raise ConfigError("interval", "0s", "a duration above 0s, such as 5s")
         if (self.profile is None) == (not self.registers):
-            found = "neither profile nor registers" if self.profile is None else "both profile and registers"
-            raise ConfigError("", found, "one of them")
+            got = "neither profile nor registers" if self.profile is None else "both profile and registers"
+            raise ConfigError("", got, "one of them")
         if self.current_scale is not None and (self.profile is None or self.current_scale == 0):
-            raise ConfigError("current_scale", f"{self.current_scale:g}", "amperes of one count, beside a profile")
+            raise ConfigError("current_scale", f"{self.current_scale:g}", "amperes of one count, with a profile")
         if self.soc == "amphours" and (self.profile is None or not profile(self.profile, self.unit_id).counts_amphours):
-            raise ConfigError("soc", '"amphours"', "a profile that tells what remains and what the battery holds")
+            raise ConfigError("soc", '"amphours"', "a profile with remaining and full ampere-hours")
         meanings: dict[str, Metric] = {}
         places: set[tuple[str, tuple[str, ...]]] = set()
         for index, register in enumerate(self.registers):
@@ -170,25 +170,25 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
                 raise ConfigError(f"registers[{index}]", f"another help or labels for {meaning.name}", "the same")
             place = (meaning.name, tuple(register.labels[label] for label in meaning.labels))
             if place in places:
-                raise ConfigError(f"registers[{index}].metric", f"{meaning.name} twice", "labels that tell them apart")
+                raise ConfigError(f"registers[{index}].metric", f"{meaning.name} twice", "different labels for each")
             places.add(place)
 
     def address(self) -> TcpAddress | SerialAddress:
-        """Return where the device is."""
+        """Return the device's address."""
         return parse(self.url)
 
     def device(self) -> Profile:
-        """Return what is read."""
+        """Return the profile to read by."""
         if self.profile is None:
             fields = tuple(register.field() for register in self.registers)
-            return Profile(name="registers", device="as the configuration lists it", unit_id=1, fields=fields)
+            return Profile(name="registers", device="as listed in the configuration", unit_id=1, fields=fields)
         known = profile(self.profile, self.unit_id)
         if self.current_scale is not None:
             known = known.changed(quantities.AMPERES, scale=Fraction(str(self.current_scale)))
         return known.soc_by_amphours() if self.soc == "amphours" else known
 
     def open(self, name: str, publish: Publish) -> ModbusSource:
-        """Make the source."""
+        """Return the source, not yet started."""
         device = self.device()
         return ModbusSource(
             name,

@@ -1,4 +1,4 @@
-"""Which registers to read in how few requests, and what to do when a device refuses one of them."""
+"""Decides which registers to read in how few requests, and splits a request that the device refuses. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from exporter.sources.modbus.protocol import ILLEGAL_ADDRESS, ILLEGAL_VALUE, MOS
 from exporter.sources.modbus.registers import At, Registers
 
 LARGEST_GAP = 16
-"""Registers that nobody wants but that are read along: at 9600 baud as many take as long as one more request."""
+"""Most unwanted registers in a row that one request may include: at 9600 baud they take as long as another request."""
 
 
 class Span(NamedTuple):
-    """Registers that belong together; `first` and `last` are addresses on the wire, both included."""
+    """The registers of one number; `first` and `last` are addresses on the wire, both included."""
 
     function: int
     first: int
@@ -24,13 +24,13 @@ class Span(NamedTuple):
 
 
 class Block(NamedTuple):
-    """One request's worth of spans, in ascending order."""
+    """The spans that one request reads, in ascending order."""
 
     spans: tuple[Span, ...]
 
     @property
     def function(self) -> int:
-        """The function that reads them."""
+        """The function code that reads them."""
         return self.spans[0].function
 
     @property
@@ -39,23 +39,23 @@ class Block(NamedTuple):
         return self.spans[0].first
 
     def count(self, step: int) -> int:
-        """How many registers from the first to the last."""
+        """Return how many registers there are from the first to the last."""
         return (self.spans[-1].last - self.first) // step + 1
 
 
 MOST_TRIES = 4
-"""Requests in one reading that look for what a refused one can still give; the rest waits, so that none takes long."""
+"""Most requests in one poll that try parts of a refused one; other parts wait for the next poll."""
 
 Ask = Callable[[int, int, int], tuple[int, ...]]
-"""From function, address and count to the registers; raises SourceError."""
+"""Takes function code, address and count, and returns the registers; raises SourceError."""
 
 
 def blocks(
     places: Iterable[At], *, step: int = 1, gap: int = LARGEST_GAP, longest: int = MOST_REGISTERS
 ) -> list[Block]:
-    """Return the fewest requests that read all places, with no more than `gap` unwanted registers in a row.
+    """Return the fewest requests that read all places, with at most `gap` unwanted registers in a row.
 
-    A number of several registers is never torn apart: its words must come from one reply.
+    The words of one number always come from the same reply.
     """
     spans = sorted({Span(at.function, at.address, at.address + step * (at.type.words - 1)) for at in places})
     found: list[Block] = []
@@ -81,7 +81,7 @@ def _joins(block: Block, span: Span, step: int, gap: int, longest: int) -> bool:
 
 
 class Reader:
-    """Reads blocks; remembers which a device refuses and reads around them.
+    """Reads blocks; remembers what the device refuses, and does not request it again.
 
     Attributes:
         missing: spans that the device does not have; their fields are absent.
@@ -93,7 +93,7 @@ class Reader:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was refused: the device may be another one by now."""
+        """Forget what was refused: another device may have been connected."""
         self._blocks = list(self._wanted)
         self._doubtful: deque[Block] = deque()
         self.missing: list[Span] = []
@@ -102,7 +102,7 @@ class Reader:
         """Return every register that the device has.
 
         Raises:
-            SourceError: it does not answer, answers wrongly, or has none of the registers.
+            SourceError: it gives no answer or a wrong one, or has none of the registers.
         """
         words: dict[tuple[int, int], int] = {}
         refusal: SourceError | None = None
@@ -130,7 +130,7 @@ class Reader:
         return Registers(words, self._step)
 
     def _split(self, block: Block) -> None:
-        """Part a refused block at its widest gap; what cannot be parted is missing."""
+        """Split a refused block at its widest gap; a single span that is refused is missing."""
         if len(block.spans) == 1:
             self.missing.append(block.spans[0])
             return

@@ -1,4 +1,4 @@
-"""A request to read registers, and why a device refuses it.
+"""A request to read registers, and the exceptions with which a device refuses it.
 
 Source: MODBUS Application Protocol V1.1b3, sections 6.3, 6.4 and 7.
 """
@@ -22,18 +22,18 @@ MOST_REGISTERS = 125
 ILLEGAL_ADDRESS = 2
 ILLEGAL_VALUE = 3
 _EXCEPTIONS: Mapping[int, str] = {
-    1: "it does not know the function",
+    1: "it does not support the function",
     ILLEGAL_ADDRESS: "it has no such register",
-    ILLEGAL_VALUE: "it does not like the number of registers",
+    ILLEGAL_VALUE: "it refuses this number of registers",
     4: "it has failed",
     6: "it is busy",
-    10: "the device behind it is gone",
-    11: "the device behind it does not answer",
+    10: "the gateway has no path to the device",
+    11: "the device behind the gateway does not answer",
 }
 
 
 class RefusedError(SourceError):
-    """The device answers a request with an exception; `code` says which."""
+    """The device answers a request with the exception `code`."""
 
     def __init__(self, request: Request, code: int) -> None:
         super().__init__(f"{request} is refused with exception {code}: {_EXCEPTIONS.get(code, 'unknown')}")
@@ -47,9 +47,9 @@ class Request:
     Attributes:
         unit: the device's address on its line.
         function: READ_HOLDING or READ_INPUT.
-        address: of the first register, as it goes over the wire.
+        address: of the first register, as sent on the wire.
         count: 1 to 125.
-        reply_unit: the address that the device answers with, when that is not its own.
+        reply_unit: the address in the device's reply, if it differs from `unit`.
     """
 
     unit: int
@@ -64,7 +64,7 @@ class Request:
         return f"unit {self.unit}: reading {self.address}-{last} (function {self.function})"
 
     def ask(self, client: Client) -> tuple[int, ...]:
-        """Return the registers; raises RefusedError, and else what the client raises."""
+        """Return the registers; raises RefusedError, and the other errors of the client."""
         try:
             return client.read_registers(self.unit, self.function, self.address, self.count, answers_as=self.reply_unit)
         except modbus.RefusedError as error:

@@ -1,4 +1,4 @@
-"""The metrics that profiles share: one name, one meaning, whatever register it comes from."""
+"""The metrics that all profiles share, and the constructors of their fields."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ TENTH_PERCENT = Fraction(1, 1000)
 
 ABOUT_EMPTY = 0.02
 
-_metric = partial(Metric, source="each profile's own", confidence=Confidence.LIKELY)
+_metric = partial(Metric, source="see each profile", confidence=Confidence.LIKELY)
 
 VOLTS = _metric("modbus_battery_volts", "Battery volts.")
 AMPERES = _metric("modbus_battery_amperes", "Battery amperes, + into the battery, - out of it.")
 WATTS = _metric("modbus_battery_watts", "Battery power, + into the battery, - out of it.")
-SOC = _metric("modbus_soc_ratio", "State of charge, 0 to 1; absent where the device's 0 means that it does not know.")
+SOC = _metric("modbus_soc_ratio", "State of charge, 0 to 1; absent when the device's 0 means unknown.")
 SOH = _metric("modbus_soh_ratio", "State of health, 0 to 1.")
 REMAINING = _metric("modbus_remaining_amphours", "Ampere-hours left in the battery.")
 FULL = _metric("modbus_full_amphours", "Ampere-hours in the battery when full.")
 DESIGN = _metric("modbus_design_amphours", "Ampere-hours in the battery when it was new.")
 CONSUMED = _metric("modbus_consumed_amphours", "Ampere-hours taken out since the battery was last full.")
-TIME_TO_GO = _metric("modbus_time_to_go_seconds", "Time until the battery is empty, as the device reckons it.")
-CYCLES = _metric("modbus_cycles_total", "Charge cycles in the battery's life.", Kind.COUNTER)
+TIME_TO_GO = _metric("modbus_time_to_go_seconds", "Time until the battery is empty, as estimated by the device.")
+CYCLES = _metric("modbus_cycles_total", "Charge cycles since the battery was new.", Kind.COUNTER)
 CELL_VOLTS = _metric("modbus_cell_volts", "Volts of each cell.", labels=("cell",))
 CELSIUS = _metric("modbus_celsius", "Temperature at each sensor.", labels=("sensor",))
-STATE = _metric("modbus_battery_state", "What the battery does; 1 for the present one.", labels=("state",))
+STATE = _metric("modbus_battery_state", "State of the battery; 1 for the present one.", labels=("state",))
 STATE_CODE = _metric("modbus_battery_state_code", "The raw code of modbus_battery_state.")
 
 METRICS = (
@@ -57,10 +57,10 @@ METRICS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Quantity(Number[Registers]):
-    """A number under a shared metric.
+    """A number with a shared metric.
 
     Attributes:
-        meaning: the metric; its help names no register, as each profile has another.
+        meaning: the metric; its help names no register, because each profile has another one.
         labels: values of the metric's labels besides `device`.
     """
 
@@ -81,7 +81,7 @@ class Quantity(Number[Registers]):
 
 @dataclass(frozen=True, kw_only=True)
 class BatteryState(States[Registers]):
-    """What the battery does, with codes that each profile has of its own."""
+    """The state of the battery; each profile has its own codes."""
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -99,7 +99,7 @@ def quantity(
     labels: tuple[str, ...] = (),
     confidence: Confidence = Confidence.LIKELY,
 ) -> Quantity:
-    """Return (raw - zero) x scale under a shared metric."""
+    """Return the field (raw - zero) x scale of a shared metric."""
     return Quantity(
         metric=meaning.name,
         help=meaning.help.removesuffix("."),
@@ -115,7 +115,7 @@ def quantity(
 
 
 def cells(first: At, count: int, *, source: str, step: int = 1, scale: Fraction = THOUSANDTH) -> tuple[Quantity, ...]:
-    """Return the volts of `count` cells in consecutive registers; a cell that the battery does not have reads 0."""
+    """Return the fields of the volts of `count` cells in consecutive registers; a missing cell reads 0."""
     return tuple(
         quantity(
             CELL_VOLTS,
@@ -129,7 +129,7 @@ def cells(first: At, count: int, *, source: str, step: int = 1, scale: Fraction 
 
 
 def battery_state(place: At, names: dict[int, str], *, source: str) -> BatteryState:
-    """Return the battery's state by this profile's codes."""
+    """Return the field of the battery's state, by the codes of a profile."""
     return BatteryState(
         metric=STATE.name,
         help=STATE.help,
@@ -141,9 +141,9 @@ def battery_state(place: At, names: dict[int, str], *, source: str) -> BatterySt
 
 
 def percent(soc: At, remaining: At, full: At) -> ComputedFromRegisters:
-    """Return the state of charge in percent, whose 0 counts only beside a remainder of nearly nothing.
+    """Return the place of a state of charge in percent; its 0 counts only when hardly any ampere-hours remain.
 
-    Several devices say 0 when they do not know.
+    Several devices report 0 when they do not know it.
     """
 
     def compute(record: Registers) -> float | None:
@@ -153,14 +153,14 @@ def percent(soc: At, remaining: At, full: At) -> ComputedFromRegisters:
         return reading
 
     return ComputedFromRegisters(
-        how=f"{soc}; its 0 counts only beside a remainder of nearly nothing",
+        how=f"{soc}; its 0 counts only when hardly any ampere-hours remain",
         registers=(soc, remaining, full),
         compute=compute,
     )
 
 
 def share(remaining: At, full: At) -> ComputedFromRegisters:
-    """Return the state of charge in percent as what remains over what the battery holds; 0 means unknown in either."""
+    """Return the place of a state of charge in percent: remaining over full ampere-hours; 0 means unknown in both."""
 
     def compute(record: Registers) -> float | None:
         left, whole = remaining.read(record), full.read(record)

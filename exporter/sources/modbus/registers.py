@@ -18,21 +18,21 @@ class Registers:
 
     Attributes:
         words: 16-bit numbers by function and address.
-        step: how far the address of the next register is; 2 on a device that counts bytes.
+        step: distance from the address of one register to the next; 2 on a device that counts bytes.
     """
 
     words: Mapping[tuple[int, int], int]
     step: int = 1
 
     def take(self, function: int, address: int, count: int) -> tuple[int, ...] | None:
-        """Return consecutive words, or None when one of them was not read."""
+        """Return consecutive words, or None if one of them was not read."""
         taken = tuple(self.words.get((function, address + self.step * index)) for index in range(count))
         known = tuple(word for word in taken if word is not None)
         return known if len(known) == count else None
 
 
 class Type(NamedTuple):
-    """How registers make a number: how many, and of what kind."""
+    """How registers make a number."""
 
     words: int
     signed: bool = False
@@ -53,15 +53,15 @@ class At:
     """A number in consecutive registers.
 
     Attributes:
-        address: of the first, as the device's own document counts.
-        type: how many registers, and of what kind.
+        address: of the first register, as the device's document counts.
+        type: how many registers, and how they make a number.
         function: READ_HOLDING or READ_INPUT.
         low_word_first: whether the word at the lowest address is the least significant one.
         mask: bits that belong to the number, before `shift`.
-        shift: how far they are moved to the right.
+        shift: bits by which they are shifted to the right.
         absent: raw numbers that mean unknown.
-        low: smallest raw number that means something; below it the field is absent.
-        high: largest raw number that means something; above it the field is absent.
+        low: smallest valid raw number; below it the field is absent.
+        high: largest valid raw number; above it the field is absent.
         decimal: whether the document writes addresses in decimal.
     """
 
@@ -113,7 +113,7 @@ class ComputedFromRegisters(Computed[Registers]):
 
 
 def needed(place: Place[Registers]) -> tuple[At, ...]:
-    """Return the registers that must be read for a place."""
+    """Return the registers to read for a place."""
     if isinstance(place, At):
         return (place,)
     if isinstance(place, ComputedFromRegisters):

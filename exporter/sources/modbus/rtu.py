@@ -1,9 +1,9 @@
 """Modbus RTU on a serial line that several sources may share.
 
-A reply carries no number: one that comes late looks like the answer to the next request of the same length, and from
-then on every answer would be one request old. So nothing is asked twice in one go, what lies in the input is thrown
-away before a request, and after a request without an answer the same unit is first asked for a number of registers
-for which no answer is outstanding: a device answers in order, so the reply to that proves that no older one will come.
+A reply carries no request number. A late reply looks like the answer to the next request of the same length, and from
+then on every answer would be one request old. So a request is not repeated at once, and received bytes are discarded
+before a request. If a request has had no answer, the same unit is first asked for a number of registers for which no
+answer is outstanding. Devices answer in order, so the reply to that request proves that no older one will follow.
 
 Source: MODBUS over Serial Line V1.02, sections 2.5.1 and 6.2.2.
 """
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from toolkit.modbus.client import Client
 
 TIMEOUT = 1.0
-"""Seconds for a reply to be there whole; 125 registers take 0.27 s at 9600 baud."""
+"""Seconds for a whole reply; that of 125 registers takes 0.27 s at 9600 baud."""
 
 GAP = 0.1
 """Seconds of silence before a request (Pace, Modbus protocol V1.3: at least 100 ms between frames)."""
 
 _SILENCE = 0.05
-"""Seconds without a byte after which nothing more of a late reply comes."""
+"""Seconds without a byte after which a late reply has ended."""
 
 _OUTSTANDING = 16
 
 
 class SerialLine:
-    """One serial line, opened with the first request and closed when its last user has left."""
+    """One serial line; it opens with the first request and closes when its last user has left."""
 
     def __init__(self, address: SerialAddress) -> None:
         self.address = address
@@ -52,14 +52,16 @@ class SerialLine:
         self._unanswered: defaultdict[int, deque[tuple[int, int]]] = defaultdict(lambda: deque(maxlen=_OUTSTANDING))
 
     def join(self, user: object, address: SerialAddress) -> None:
-        """Begin to use the line; raises SourceError when others use it with other settings."""
+        """Begin to use the line; raises SourceError if others use it with other settings."""
         if self.address != address and self._users - {user}:
-            raise SourceError(f"{address.port} is already in use here at {self.address.baudrate} baud, or other parity")
+            raise SourceError(
+                f"{address.port} is already in use here at {self.address.baudrate} baud, or with another parity"
+            )
         self.address = address
         self._users.add(user)
 
     def leave(self, user: object) -> None:
-        """End using the line; never waits: a request under way closes the port when it ends."""
+        """End using the line without waiting: a request in progress closes the port when it ends."""
         self._users.discard(user)
         if not self._users and self._lock.acquire(blocking=False):
             try:
@@ -68,7 +70,7 @@ class SerialLine:
                 self._lock.release()
 
     def read(self, request: Request) -> tuple[int, ...]:
-        """Return the registers; raises RefusedError, or SourceError when no whole reply comes in time."""
+        """Return the registers; raises RefusedError, or SourceError without a whole reply in time."""
         with self._lock:
             try:
                 return self._read(request)
@@ -96,7 +98,9 @@ class SerialLine:
             words = request.ask(client)
         except RefusedError as error:
             if len(outstanding) > 1 and not fence:
-                raise SourceError(f"{request} on {self.address.port} is refused, or an earlier one late") from error
+                raise SourceError(
+                    f"{request} on {self.address.port} is refused, or the reply to an earlier request came late"
+                ) from error
             outstanding.clear()
             raise
         except modbus.ModbusError as error:
@@ -107,7 +111,7 @@ class SerialLine:
         return words
 
     def _settle(self, client: Client, *, late_reply_possible: bool) -> None:
-        """Wait until the line has been silent for the gap; after a request without an answer, throw away what comes."""
+        """Wait until the line has been silent for the gap; discard a late reply to an earlier request."""
         if late_reply_possible:
             client.settle(_SILENCE, TIMEOUT)
         time.sleep(max(0.0, self._last + GAP - time.monotonic()))
@@ -134,7 +138,7 @@ _lines_lock = threading.Lock()
 
 
 def line(address: SerialAddress, user: object) -> SerialLine:
-    """Return the one object for this serial line, joined by `user`, who leaves it at the end."""
+    """Return the shared line of this port, joined by `user`, who must leave it at the end."""
     with _lines_lock:
         shared = _lines.setdefault(os.path.realpath(address.port), SerialLine(address))
         shared.join(user, address)

@@ -23,18 +23,18 @@ _log = log.get("modbus")
 
 
 class Line(Protocol):
-    """Carries a request and brings its reply."""
+    """Sends a request and returns its reply."""
 
     def read(self, request: Request) -> tuple[int, ...]:
         """Return the registers; raises SourceError."""
 
 
 Dial = Callable[[], AbstractContextManager[Line]]
-"""Returns the line for one reading."""
+"""Returns the line for one poll."""
 
 
 class ModbusSource(PolledSource[Dial]):
-    """Reads one unit, by a profile, on a connection of its own or a serial line that others may use too."""
+    """Polls one unit by a profile, on its own TCP connection or on a serial line that others may share."""
 
     family = FAMILY
     retry = 5.0
@@ -60,7 +60,7 @@ class ModbusSource(PolledSource[Dial]):
         self.family = FAMILY._replace(metrics=(*METRICS, *own))
 
     def connect(self) -> AbstractContextManager[Dial]:
-        """Join the serial line, which stays open however often a device fails to answer; on TCP do nothing yet."""
+        """Join the serial line, which stays open if the device does not answer; on TCP each poll connects."""
         address = self._address
         if isinstance(address, SerialAddress):
             return self._joined(address)
@@ -79,17 +79,17 @@ class ModbusSource(PolledSource[Dial]):
                 line.leave(self)
 
     def stop(self) -> None:
-        """End, and leave the serial line."""
+        """Ask the thread to end, and leave the serial line."""
         super().stop()
         if self._line:
             self._line.leave(self)
 
     def lost(self) -> None:
-        """Forget which registers the device lacked: what comes back may be another one."""
+        """Forget which registers the device lacked: another device may have been connected."""
         self._reader.reset()
 
     def poll(self, connection: Dial) -> Iterator[Reading]:
-        """Read every register of the profile; on TCP with a connection for this once, as gateways take few clients."""
+        """Read every register of the profile; on TCP connect for this poll only: gateways accept few clients."""
         at, wall = time.monotonic(), time.time()
         unit, profile = self._unit, self._profile
         with connection() as line:

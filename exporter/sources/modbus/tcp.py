@@ -1,4 +1,4 @@
-"""Modbus TCP, with a connection for a few requests: gateways and controllers take few clients."""
+"""Modbus TCP. A connection lasts for one poll: gateways and controllers accept few clients."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from toolkit.modbus.client import Client
 
 TIMEOUT = 3.0
-"""Seconds to connect, and as many for each reply."""
+"""Seconds to connect, and for each reply."""
 
 
 @contextmanager
 def connected(address: TcpAddress, timeout: float = TIMEOUT) -> Iterator[TcpLine]:
-    """Connect, and close at the end; raises SourceError when nobody is there."""
+    """Connect, and close at the end; raises SourceError without a connection."""
     client = modbus.new_client(address, timeout=timeout)
     try:
         client.connect()
@@ -40,7 +40,7 @@ class TcpLine:
         self._address = address
 
     def read(self, request: Request) -> tuple[int, ...]:
-        """Return the registers; raises RefusedError, or SourceError when the connection is of no more use."""
+        """Return the registers; raises RefusedError, or SourceError when the connection can no longer be used."""
         try:
             return request.ask(self._client)
         except modbus.WrongReplyError as error:

@@ -310,7 +310,7 @@ def test_late_refusal_is_not_taken_for_one_of_another_request() -> None:
         try:
             with pytest.raises(SourceError, match="has no answer: nothing whole within 1 s"):
                 line.read(Request(1, 3, 100, 4))
-            with pytest.raises(SourceError, match="refused, or an earlier one late") as unsure:
+            with pytest.raises(SourceError, match="refused, or the reply to an earlier request came late") as unsure:
                 line.read(Request(1, 3, 200, 1))
             assert not isinstance(unsure.value, RefusedError)
         finally:
@@ -391,9 +391,9 @@ def test_tcp_passes_over_a_reply_that_is_late() -> None:
         ({"url": "tcp://x"}, "", "neither profile nor registers"),
         ({"url": "tcp://x", "profile": "daly", **OWN}, "", "both profile and registers"),
         ({"url": "tcp://x", "profile": "dali"}, "profile", "daly"),
-        ({"url": "tcp://x", "profile": "daly", "interval": "0s"}, "interval", "longer than nothing"),
-        ({"url": "tcp://x", "profile": "daly", "soc": "amphours"}, "soc", "a profile that tells"),
-        ({"url": "tcp://x", "current_scale": 0.1, **OWN}, "current_scale", "beside a profile"),
+        ({"url": "tcp://x", "profile": "daly", "interval": "0s"}, "interval", "a duration above 0s"),
+        ({"url": "tcp://x", "profile": "daly", "soc": "amphours"}, "soc", "a profile with remaining and full"),
+        ({"url": "tcp://x", "current_scale": 0.1, **OWN}, "current_scale", "with a profile"),
         ({"url": "tcp://x", "profile": "daly", "unit_id": 256}, "unit_id", "255"),
         ({"url": "tcp://x", "registers": [{"address": 1, "metric": "volts"}]}, "registers[0].metric", "modbus_"),
         ({"url": "tcp://x", "registers": [{"address": 1, "metric": "modbus_up"}]}, "registers[0].metric", "in use"),

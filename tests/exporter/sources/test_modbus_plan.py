@@ -80,7 +80,7 @@ def test_device_that_lacks_everything_is_no_device() -> None:
 
 def test_device_that_fails_is_not_searched() -> None:
     asked: list[tuple[int, int]] = []
-    with pytest.raises(SourceError, match="the device behind it is gone"):
+    with pytest.raises(SourceError, match="the gateway has no path to the device"):
         Reader(blocks([At(0), At(1)])).read(device(set(), asked, code=10))
     assert len(asked) == 1
 

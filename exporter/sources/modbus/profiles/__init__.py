@@ -1,4 +1,4 @@
-"""The batteries and monitors that are known, one module each. To add one: a module with a `Profile`, a line here."""
+"""The known batteries and monitors, one module each. To add one, write a module with a `Profile` and add it here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROFILES: Mapping[str, Profile] = {
 
 
 def profile(name: str, unit_id: int | None) -> Profile:
-    """Return a profile by its name; on a Victron GX the unit says whether it is the system or a battery monitor."""
+    """Return a profile by its name; on a Victron GX the unit decides between the system and a battery monitor."""
     if name == victron.SYSTEM.name and unit_id is not None and unit_id not in victron.SYSTEM_UNITS:
         return victron.BATTERY
     return PROFILES[name]

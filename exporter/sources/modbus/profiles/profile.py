@@ -1,4 +1,4 @@
-"""What a profile says about a device."""
+"""A profile: what is known of a device."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from exporter.sources.modbus.registers import At, Registers, needed
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """A device: its fields, and how it differs from what Modbus devices commonly do.
+    """A device: its fields, and how it differs from other Modbus devices.
 
     Attributes:
-        name: as it is written in the configuration.
+        name: as written in the configuration.
         device: what it is, in words.
-        unit_id: the address that the device has when nobody has changed it.
+        unit_id: the device's address when delivered.
         fields: what its registers mean.
-        step: how far the address of the next register is; 2 on a device that counts bytes.
-        reply_unit: the address that it answers with, when that is not its own.
+        step: distance from the address of one register to the next; 2 on a device that counts bytes.
+        reply_unit: the address in its replies, if it differs from its own.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Profile:
         return tuple(at for field in self.fields for at in needed(field.place))
 
     def charge(self, record: Registers) -> Charge | None:
-        """Return the account of the battery, None on a device that keeps none."""
+        """Return the state of charge and current; None for a device without a state of charge."""
         if self._soc is None:
             return None
         amperes = self._amperes.value(record) if self._amperes else None
@@ -58,11 +58,11 @@ class Profile:
 
     @property
     def counts_amphours(self) -> bool:
-        """Whether the device tells what remains and what the battery holds, at a place each."""
+        """Whether the device reports remaining and full ampere-hours, each at a place of its own."""
         return isinstance(self._place(REMAINING), At) and isinstance(self._place(FULL), At)
 
     def soc_by_amphours(self) -> Profile:
-        """Return this profile with the state of charge as what remains over what the battery holds."""
+        """Return this profile with the state of charge as remaining over full ampere-hours."""
         remaining, full = self._place(REMAINING), self._place(FULL)
         if not (isinstance(remaining, At) and isinstance(full, At)):
             raise TypeError(f"{self.name} does not count ampere-hours")

@@ -1,6 +1,6 @@
 """Renogy smart lithium batteries on RS-485 at 9600 baud; the address is 0x30 or, assigned by the battery, 0xF7.
 
-The state of charge is worked out: the battery tells what is left and what it holds.
+The state of charge is computed: the battery reports remaining and full ampere-hours.
 
 Source: cyrils/renogy-bt; mr-manuel/venus-os_dbus-serialbattery, renogy.py.
 """

@@ -1,7 +1,7 @@
 """Victron GX over Modbus TCP: the battery monitor's own unit, and the system's.
 
-A GX answers 0 for whatever the device behind it does not know, and 0xFFFF for what is reserved. Where 0 can also be
-true, something else that the same device says must bear it out.
+A GX answers 0 for a value that the device behind it does not know, and 0xFFFF for a reserved one. Where 0 can also be a
+true value, another value of the same device must support it.
 
 Source: victronenergy/dbus_modbustcp, attributes.csv and mappings.cpp; its registertest.py.
 """
@@ -23,7 +23,7 @@ _HUNDRED_SECONDS = Fraction(100)
 
 
 def _while_there(volts: At, place: At) -> ComputedFromRegisters:
-    """Return a place that counts only while the battery's volts are there."""
+    """Return a place that is absent without battery volts."""
     return ComputedFromRegisters(
         how=f"{place}, while {volts} is not 0",
         registers=(volts, place),
@@ -32,7 +32,7 @@ def _while_there(volts: At, place: At) -> ComputedFromRegisters:
 
 
 def _soc(soc: At, volts: At, consumed: At) -> ComputedFromRegisters:
-    """Return a state of charge whose 0 counts only while the monitor knows how much was taken out."""
+    """Return the place of a state of charge; its 0 counts only if the monitor knows how much was taken out."""
 
     def compute(record: Registers) -> float | None:
         percent = soc.read(record)
@@ -91,7 +91,7 @@ _SYSTEM = (
 )
 
 SYSTEM_UNITS = frozenset({0, 100})
-"""Unit ids that are the system itself; every other one is a device behind it."""
+"""Unit ids of the system itself; every other one is a device behind it."""
 
 SYSTEM = Profile(name="victron-gx", device="Victron GX, service system", unit_id=100, fields=_SYSTEM)
 BATTERY = Profile(name="victron-gx", device="Victron GX, a battery monitor behind it", unit_id=225, fields=_BATTERY)
