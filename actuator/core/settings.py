@@ -224,7 +224,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 "at least 5 points more",
             )
         if self.stop_soc > 0.98:
-            raise ConfigError("stop_soc", percent(self.stop_soc), "98 % or less: many monitors never say more")
+            raise ConfigError("stop_soc", percent(self.stop_soc), "98 % or less: many monitors never report more")
         if self.emergency_soc >= self.start_soc:
             raise ConfigError(
                 "emergency_soc",

@@ -399,7 +399,7 @@ REQUESTED: Final[dict[Cause, str]] = {
 
 
 def relay_unknown(read_back: bool | None) -> str:  # noqa: FBT001 - the reading itself
-    """Return that the contact is not known to be open."""
+    """Return that the position of the relay's contact is unknown."""
     reads = {True: "reads closed", False: "read wrong a moment ago", None: "cannot be read"}[read_back]
     return (
         f"Unknown: the contact should be open and {reads}. Opening is retried every second; "
@@ -413,7 +413,7 @@ def resuming(run: int) -> str:
 
 
 def running(causes: Iterable[str], since: str, proof: str, soc: str, end: str) -> str:
-    """Return that the engine runs for us."""
+    """Return that the engine runs in our run."""
     return f"Running for {' and '.join(causes)} {since}, {proof}, {soc}, {end}."
 
 
@@ -473,11 +473,11 @@ def given(clock: str | None, seconds: float) -> str:
 
 
 def stopping(since: str, *, given: str | None, failed: bool) -> str:
-    """Return that the contact is open, and the engine not known to have stopped.
+    """Return that the contact is open and the engine's stop is not yet confirmed.
 
     Args:
         since: since when.
-        given: for how long it may still run; None: it is not known to run.
+        given: how long it may still run; None: the evidence does not show that it runs.
         failed: it has been given long enough.
     """
     opened = f"the contact has been open {since}"
@@ -498,18 +498,18 @@ def idle(runs: bool | None) -> str:  # noqa: FBT001 - the verdict itself
 
 
 def requested_but_blocked(causes: Iterable[Cause], reasons: str, soc: str, engine: str | None) -> str:
-    """Return what requests the engine, and what blocks it; `engine` where that is not plainly off."""
+    """Return what requests the engine, and what blocks it; `engine`: its state, if it is not off."""
     rest = "" if engine is None else f" {engine}."
     return f"Requested by {_requested(causes)}, but blocked: {reasons}; {soc}.{rest}"
 
 
 def about_to_start(causes: Iterable[Cause], soc: str) -> str:
-    """Return what requests the engine, with nothing to block it."""
+    """Return what requests the engine, when nothing blocks it."""
     return f"Requested by {_requested(causes)}: about to start; {soc}."
 
 
 def idle_blocked(engine: str, reasons: str, soc: str) -> str:
-    """Return what would block a start that nothing requests."""
+    """Return what would block a start, while nothing requests one."""
     return f"{engine}, and a start is blocked: {reasons}; {soc}."
 
 

@@ -118,4 +118,4 @@ def needed(place: Place[Registers]) -> tuple[At, ...]:
         return (place,)
     if isinstance(place, ComputedFromRegisters):
         return place.registers
-    raise TypeError(f"{place} does not say which registers it needs")
+    raise TypeError(f"{place} does not list its registers")

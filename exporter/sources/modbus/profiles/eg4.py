@@ -1,7 +1,7 @@
 """EG4-LL batteries on RS-485 at 9600 or 19200 baud, register map V01.06; 16 is the master's address as delivered.
 
 Two sources disagree on the current: 10 mA a count (the protocol, wombatt, eg4_ll.py) or 100 mA (aiobmsble, by the
-battery's own app); `current_scale` says which, after a look at a shunt. Other EG4 models use the same register numbers
+battery's own app); set `current_scale` after a comparison with a shunt. Other EG4 models use the same register numbers
 for other things.
 
 Source: EG4-LL Modbus communication protocol V01.06; gonzalop/wombatt; patman15/aiobmsble.

@@ -1,7 +1,7 @@
 """JK BMS, PB series, on its RS-485 port at 115200 baud.
 
-Its addresses count bytes: the next register is two further, and what is read is without gaps. Firmware 15.38 always
-answers 0 for the state of charge; its owner can have it worked out of the ampere-hours with `soc: amphours`.
+Its addresses count bytes: the next register is two addresses further, and a reply has the registers without gaps.
+Firmware 15.38 always answers 0 for the state of charge; `soc: amphours` computes it from the ampere-hours instead.
 
 Source: syssi/esphome-jk-bms, documents on the PB models and issue 763; mr-manuel/venus-os_dbus-serialbattery.
 """
