@@ -249,7 +249,7 @@ def test_release_opens_beside_a_running_server_which_ends_its_run(tmp_path: Path
     with site(tmp_path) as it, it.running():
         it.close_for_an_alert()
         released = run("release", f"--config.file={it.config_file}")
-        assert (released.returncode, "open, read back" in released.stdout) == (0, True)
+        assert (released.returncode, "confirmed open" in released.stdout) == (0, True)
         assert not it.board.closed()
         wait_until(lambda: it.status()["contact"]["wanted"] is False, 10, "the run to end")
         assert not it.board.closed()

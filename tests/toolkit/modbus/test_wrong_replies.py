@@ -250,6 +250,7 @@ FLOODS: dict[str, Callable[[Asked], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flood", FLOODS)
 @each_wire
 @each_user
