@@ -144,6 +144,7 @@ class Law:
     failed_at: float = -math.inf
     pause: float = 0.0
     bad_reads: int = 0
+    read_at: float | None = None
     relay_bad_at: float = -math.inf
     born: float = 0.0
     clean_since: float = 0.0
@@ -167,7 +168,7 @@ class Law:
         self.page = self.negative_since = None
         self.starts, self.stops = {}, {}
         self.beats.clear()
-        self.bad_reads, self.wanted, self.born = 0, False, true
+        self.bad_reads, self.read_at, self.wanted, self.born = 0, None, False, true
         self.inhibits = {key: (began, None if left is None else 2) for key, (began, left) in self.inhibits.items()}
         if reboot:
             self.manual_until = -math.inf
@@ -258,7 +259,11 @@ class Law:
         if before.durable.mode == "on" and true >= self.manual_until and self.manual_until > -math.inf:
             self.mode_off, self.manual_until = before.durable.mode_before == "off", -math.inf
         agrees = _reading(inputs) is self.wanted and not inputs.relay_error
-        self.bad_reads = 0 if agrees else self.bad_reads + 1
+        read_at = None if inputs.read_back is None else inputs.read_back.at
+        if inputs.relay_error or read_at != self.read_at:
+            # The same reading given twice is one reading.
+            self.bad_reads = 0 if agrees else self.bad_reads + 1
+        self.read_at = read_at
         if inputs.relay_error or self.bad_reads >= 3 or (before.board.fault and not agrees):
             self.relay_bad_at = true
 

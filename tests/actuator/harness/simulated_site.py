@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from actuator.core import controller, recovery
 from actuator.core.events import Event
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from actuator.core.state import Durable
     from tests.actuator.harness.property_checks import Law
+
+
+MOMENT: Final = 0.125
+"""Seconds of a step for one message. Every span is a binary fraction, so that sums of them are exact on each clock."""
 
 
 def settings(**parts: object) -> Settings:
@@ -230,7 +234,7 @@ class World:
 
     def fire(self, kind: str, *, firing: bool = True, starts_at: float = 1.0, fingerprint: str | None = None) -> None:
         """Deliver one alert now."""
-        self.step(self.notice(kind, firing=firing, starts_at=starts_at, fingerprint=fingerprint), seconds=0.1)
+        self.step(self.notice(kind, firing=firing, starts_at=starts_at, fingerprint=fingerprint), seconds=MOMENT)
 
     def command(self, action: str, seconds: float | None = None) -> tuple[Command, ...]:
         """Return an operator's command as the interface would hand it over."""
@@ -238,7 +242,7 @@ class World:
 
     def operator(self, action: str, seconds: float | None = None) -> None:
         """Give a command now."""
-        self.step(commands=self.command(action, seconds), seconds=0.1)
+        self.step(commands=self.command(action, seconds), seconds=MOMENT)
 
     def on_alerts(self) -> World:
         """Let heartbeats arrive until the alert path is trusted."""

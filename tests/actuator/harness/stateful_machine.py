@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from actuator.core.inputs import Notice
 from actuator.core.settings import Settings
 from tests.actuator.harness.property_checks import Law
-from tests.actuator.harness.simulated_site import World, settings
+from tests.actuator.harness.simulated_site import MOMENT, World, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +95,7 @@ class ControllerMachine(RuleBasedStateMachine):
     def wait(self, seconds: int) -> None:
         self.world.run(seconds)
 
-    @rule(seconds=st.sampled_from([0.0, 0.05, 0.5]))
+    @rule(seconds=st.sampled_from([0.0, 0.0625, 0.5]))
     def soon(self, seconds: float) -> None:
         self.world.step(seconds=seconds)
 
@@ -182,7 +182,7 @@ class ControllerMachine(RuleBasedStateMachine):
             )
             for notice in notices
         )
-        self.world.step(*named, beats=beats, seconds=0.1)
+        self.world.step(*named, beats=beats, seconds=MOMENT)
 
     # --- clocks, configuration, operator
 
