@@ -615,7 +615,7 @@ def test_the_whole_alphabet_under_the_law() -> None:
 @pytest.mark.timeout(1800)
 def test_the_whole_alphabet_under_the_law_for_long() -> None:
     ControllerMachine.met.clear()
-    explore(2000, 80, anew=True)
+    explore(2000, 80, anew=False)
     met = ControllerMachine.met
     for what in ("lock-outs", "resumes", "ends by died", "ends by budget", "ends by quiet_hours", "ends by blind"):
         assert met[what] > 0, what

@@ -191,7 +191,10 @@ class ControllerMachine(RuleBasedStateMachine):
         self.world.wall += seconds
         self.offset += seconds
         # Called right though it is not, it may move nothing; but it is by a right one that time powered off is counted.
-        self.world.wall_sane = sane and (self.offset == 0 or self.world.state.durable.anchor is None)
+        self.world.wall_sane = sane and self._may_be_called_right()
+
+    def _may_be_called_right(self) -> bool:
+        return self.offset == 0 or self.world.state.durable.anchor is None
 
     @rule(minute=st.sampled_from([0, 359, 360, 725, 1259, 1260]))
     def time_of_day(self, minute: int) -> None:
@@ -266,6 +269,33 @@ class ControllerMachine(RuleBasedStateMachine):
         self.good_start()
         self.world.obeys = False
         self.world.run(60)
+
+    @precondition(lambda self: self.world.state.durable.run is None)
+    @rule()
+    def blind_in_a_run(self) -> None:
+        """A start alert fires while the page is lost, and then the evidence counts as lost."""
+        world = self.world
+        self.page_is_well()
+        self.board_is_well()
+        world.ags, world.ac, world.ac_volts, world.obeys, world.soc = 2, None, 120.0, True, 0.3
+        world.operator("auto")
+        world.operator("acknowledge")
+        world.minute_of_day, world.settings, world.beating = 720, CONFIGS[1], True
+        assert world.law is not None
+        world.tick = world.law.tick = 5.0
+        world.run(180)
+        world.page_reachable = False
+        world.run(200)
+        world.step(world.notice("start", starts_at=4.0, fingerprint="sa"), seconds=MOMENT)
+        world.run(150)
+        world.tick = world.law.tick = 1.0
+
+    @precondition(lambda self: self.world.state.durable.run is not None)
+    @rule()
+    def quiet_hours_begin_in_a_run(self) -> None:
+        world = self.world
+        world.settings, world.minute_of_day, world.wall_sane = CONFIGS[3], 1260, self._may_be_called_right()
+        world.run(3)
 
     @precondition(lambda self: self.world.state.durable.run is not None)
     @rule(seconds=st.sampled_from([5.0, 20.0]))
