@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from actuator.core import runs
 from actuator.core.alert_path import AlertPath
 from actuator.core.beliefs import Beliefs
 from actuator.core.events import Event, Level
@@ -62,7 +63,10 @@ def restore(
                 past = Closure(start=run.closed_at - DURABLE_TICK, end=min(here.now, run.deadline))
             durable = _ended(durable, past)
             released_at = here.now if opened_at is None else opened_at
-            durable = replace(_counted(durable, run), released_at=released_at, stopped_at=None)
+            durable = replace(durable, released_at=released_at, stopped_at=None)
+            if run.denied and run.proven_at is None and opened_at is None:
+                durable, failed = runs.fail(durable, run, settings, here.now, reason="restart")
+                events.append(failed)
     if torn:
         most = settings.limits.max_run
         missing = budget_left(durable, settings, here.now) - most
@@ -89,13 +93,6 @@ def _ended(durable: Durable, past: Closure) -> Durable:
         closures=(*durable.closures, past),
         run_seconds=durable.run_seconds + past.end - past.start,
     )
-
-
-def _counted(durable: Durable, run: Run) -> Durable:
-    """Return the record with a failed attempt counted if the evidence denied the run and never confirmed it."""
-    # Cranking may pull the supply voltage down and kill this program: such attempts count too.
-    failed = run.denied and run.proven_at is None
-    return replace(durable, attempts=durable.attempts + 1) if failed else durable
 
 
 def _held_until(run: Run, saved: Saved | None, here: Moment, *, found: bool | None) -> float:

@@ -37,6 +37,8 @@ def begin(state: State, inputs: Inputs, now: float) -> tuple[Durable, Event]:
         closed_at=now,
         closed_wall=inputs.wall,
         deadline=now + longest(state, inputs),
+        # Already now: cranking may pull the supply voltage down and end this program before its next step.
+        denied=state.engine.proof.certain is False,
         lasting=not LASTING.isdisjoint(causes),
         soc_emergency=by_soc,
         volts_until=now + limits.emergency_run if by_volts else None,
@@ -83,7 +85,6 @@ def hold(run: Run, state: State, inputs: Inputs, now: float) -> Durable:
 def end(case: Case, why: End) -> tuple[Durable, list[Event]]:
     """Return the record with the run ended, and the events to report."""
     rule, run, now, durable = ENDS[why], case.run, case.now, case.state.durable
-    limits = case.inputs.settings.limits
     durable = replace(
         durable,
         run=None,
@@ -108,7 +109,13 @@ def end(case: Case, why: End) -> tuple[Durable, list[Event]]:
     )
     if not rule.failed(case):
         return durable, [opened]
-    attempts = durable.attempts + 1
+    durable, failed = fail(durable, run, case.inputs.settings, now, reason=recorded(why))
+    return durable, [opened, failed]
+
+
+def fail(durable: Durable, run: Run, settings: Settings, now: float, *, reason: str) -> tuple[Durable, Event]:
+    """Return the record with a run counted as a failed attempt, with its back-off from now on, and the event."""
+    limits, attempts = settings.limits, durable.attempts + 1
     pause = limits.backoff[min(attempts, len(limits.backoff)) - 1]
     last = attempts >= limits.attempts
     durable = replace(
@@ -122,10 +129,10 @@ def end(case: Case, why: End) -> tuple[Durable, list[Event]]:
     failed = Event(
         kind="attempt_failed",
         level=Level.ERROR,
-        fields={"reason": recorded(why), "attempts": attempts},
+        fields={"reason": reason, "attempts": attempts},
         values={"allowed": limits.attempts, "pause": None if last else pause},
     )
-    return durable, [opened, failed]
+    return durable, failed
 
 
 def lock_out(durable: Durable, settings: Settings) -> tuple[Durable, list[Event]]:

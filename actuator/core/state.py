@@ -53,7 +53,7 @@ class Run:
         closed_wall: the same, Unix time.
         deadline: the contact opens then at the latest; it may move earlier, never later.
         proven_at: when evidence first confirmed the engine; None: not yet.
-        denied: during the run, evidence has shown that the engine did not run.
+        denied: at its start or since then, evidence has shown that the engine did not run.
         opened_at: when an orderly end of the program opened the contact, confirmed by read-back; None: none has.
         resumed: it has been marked for resumption after a crash of this program, which happens once.
         lasting: a lasting cause has held it, so it goes on until min run.

@@ -90,6 +90,28 @@ def test_an_engine_whose_cranking_kills_us_is_locked_out() -> None:
     assert not world.closed()
 
 
+def test_an_orderly_end_before_start_confirm_has_used_no_attempt() -> None:
+    world = World(soc=0.05, obeys=False)
+    assert world.run(HOUR, until=World.closed)
+    world.run(40)
+    run = world.state.durable.run
+    assert run is not None
+    assert run.denied
+    ended = replace(run, opened_at=world.now)
+    world.saved = Saved(durable=replace(world.state.durable, run=ended), moment=world.moment())
+    world.move(closed=False)
+    world.die(dead_for=5)
+    assert (world.state.durable.attempts, world.state.durable.back_off_until) == (0, None)
+
+
+def test_a_death_in_an_attempt_is_reported_as_a_failed_one() -> None:
+    world = World(soc=0.05, obeys=False)
+    assert world.run(HOUR, until=World.closed)
+    world.die(dead_for=1)
+    assert world.texts("attempt_failed") == ["Failed attempt 1 of 3. Next start in 15 min at the earliest."]
+    assert world.state.durable.start_failures == 1
+
+
 def test_deaths_without_evidence_lock_nothing_out() -> None:
     world = World(soc=0.1, bus_alive=False)
     for _ in range(5):

@@ -80,3 +80,19 @@ def test_killed_when_a_third_of_the_budget_is_used_two_thirds_are_left(tmp_path:
             print(f"opened {late:.2f} s after the budget was used up")
             assert end_of_run(it)["fields"]["reason"] == "budget"
             wait_until(lambda: "budget" in inhibited(it), 5, "the budget to be named")
+
+
+def test_a_brown_out_in_each_start_locks_out(tmp_path: Path) -> None:
+    with site(tmp_path, {"limits": {"backoff": ["2s"]}}) as it:
+        it.page.soc = 0.05
+        for attempt in range(3):
+            with it.running() as process:
+                assert it.metric("generator_attempts") == attempt
+                wait_until(it.board.closed, 20, "the contact to close")
+                kill(process)
+        moves = len(it.board.writes)
+        with it.running():
+            wait_until(lambda: "emergency" in it.status()["causes"], 20, "the battery to request a fourth")
+            wait_until(lambda: it.status()["locked_out"], 5, "the lock-out")
+            pages(it, 20)
+            assert not closings(it, moves)
