@@ -97,7 +97,7 @@ def _inhibited(reason: Reason) -> Judgement:
 def longest(state: State, inputs: Inputs) -> float:
     """Return how long a run may last, seconds."""
     max_run = inputs.settings.limits.max_run
-    # Without a journal nothing limits the run after a crash, so it may last half as long.
+    # Without journal and mirror nothing limits the run after a crash, so it may last half as long.
     return min(max_run if inputs.journal_ok else max_run / 2, state.ags.longest_run)
 
 

@@ -20,6 +20,7 @@ Clearing = Literal[
     "acknowledge",
     "ags_ready",
     "budget",
+    "journal_written",
     "min_off",
     "mode",
     "read_backs",
@@ -104,6 +105,13 @@ INHIBITORS: Final[dict[Reason, Inhibitor]] = {
         holds=lambda state, _inputs, _now: bool(state.durable.inhibits),
         ends_run="at once",
         clears="resolve_or_acknowledge",
+    ),
+    "journal": Inhibitor(
+        holds=lambda _state, inputs, _now: not inputs.journal_ok,
+        exempt=frozenset({"emergency"}),
+        blocks_resume=False,  # its record was written when it began
+        ends_run="never",
+        clears="journal_written",
     ),
     "relay_fault": Inhibitor(
         holds=lambda state, _inputs, _now: state.board.fault, ends_run="at once", clears="read_backs"

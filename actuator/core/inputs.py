@@ -95,7 +95,7 @@ class Inputs:
         commands: of the operator since the last step, in order.
         read_back: the board's last reading; None: none was taken yet.
         relay_error: a write failed since the last step.
-        journal_ok: the journal can be written.
+        journal_ok: the journal or its mirror can be written.
         wall: Unix time.
         wall_sane: the kernel reports that the clock is synchronised, and it is not before the journal's last row.
         minute_of_day: local wall time, 0 to 1439.

@@ -243,7 +243,7 @@ def _deadline(values: Values) -> str:
     return {
         "max_run": f"max_run, {length}",
         "ags": f"{length}, all that the AGS's own cap leaves",
-        "journal": f"{length}, the limit while the journal cannot be written",
+        "journal": f"{length}, the limit while neither the journal nor its mirror can be written",
         "settings": f"{length}, the lowest limit while it ran",
     }[str(values["set_by"])]
 
@@ -304,7 +304,7 @@ def _note_text(kind: NoteKind, values: Values) -> str:  # noqa: PLR0911 - one br
 # --- reasons
 
 
-def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -> str:  # noqa: C901, PLR0911 - one branch a reason
+def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a reason
     """Return what blocks the engine, as a part of a sentence.
 
     Args:
@@ -322,6 +322,8 @@ def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -
             return f"locked out after {failed}, until the lock-out is reset"
         case "inhibit_alert":
             return "inhibited by an alert: " + ", ".join(inhibit.summary for inhibit in durable.inhibits.values())
+        case "journal":
+            return "neither the journal nor its mirror can be written, so only an emergency starts the engine"
         case "relay_fault":
             return "the relay is not where it was commanded"
         case "max_run":

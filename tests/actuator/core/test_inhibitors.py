@@ -454,6 +454,35 @@ def test_one_odd_cap_changes_nothing() -> None:
     assert "ags_cap" not in world.kinds()
 
 
+@pytest.mark.parametrize(("soc", "action"), [(0.2, None), (0.3, "on")])
+def test_without_journal_and_mirror_nothing_but_an_emergency_starts(soc: float, action: str | None) -> None:
+    world = World(soc=soc, journal_ok=False).on_alerts()
+    if action is None:
+        world.fire("start")
+    else:
+        world.operator(action, HOUR)
+    world.run(5 * MINUTE)
+    assert world.inhibitors() == ("journal",)
+    assert not world.closed()
+    world.soc = 0.1
+    assert world.run(5 * MINUTE, until=World.closed)
+    run = world.state.durable.run
+    assert run is not None
+    assert "emergency" in run.causes
+    assert run.deadline - run.closed_at == 2 * HOUR
+    world.run(HOUR)
+    assert world.closed(), "it holds starts and ends nothing"
+
+
+def test_a_journal_that_is_written_again_lets_the_start_go() -> None:
+    world = World(soc=0.2, journal_ok=False).on_alerts()
+    world.fire("start")
+    assert not world.closed()
+    world.journal_ok = True
+    world.step()
+    assert world.closed()
+
+
 def test_a_journal_that_takes_nothing_halves_a_run() -> None:
     world = running()
     world.journal_ok = False

@@ -355,6 +355,7 @@ class Law:
             self.require(true < self.manual_until + 1e-6, 12, "manual without an order")
         if not {"emergency", "manual"} & set(causes):
             self.require(not self._quiet(inputs), 10, "an ordinary start in quiet hours")
+        self.require(inputs.journal_ok or "emergency" in causes, 35, "a start without a record of it")
         if "manual" not in causes:
             self.require(true - self.failed_at >= self.pause - 1e-6, 6, "an attempt before its back-off")
 
@@ -428,7 +429,7 @@ class Law:
             lambda level: level <= settings.emergency_soc, settings.debounce.emergency, true, self.edited_at
         ):
             raise Broken("property 21: an emergency without a start")
-        if settings.on_blind == "stop" or self._quiet(inputs):
+        if settings.on_blind == "stop" or self._quiet(inputs) or not inputs.journal_ok:
             return
         grace = settings.debounce.start + settings.alerts.alert_grace
         low = settings.debounce.start if step.state.alerts.path == "fallback" else grace

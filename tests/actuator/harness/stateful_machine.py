@@ -256,6 +256,7 @@ class ControllerMachine(RuleBasedStateMachine):
         world = self.world
         self.page_is_well()
         self.board_is_well()
+        world.journal_ok = True
         world.ags, world.ac, world.ac_volts, world.obeys, world.soc = 2, None, 120.0, True, 0.2
         world.operator("auto")
         world.operator("acknowledge")
