@@ -27,9 +27,9 @@ End = Literal[
     "ags_refuses",
     "died",
     "start_failed",
-    "quiet_hours",
     "blind",
     "demand_gone",
+    "quiet_hours",
 ]
 
 Judgement = Callable[["Case"], bool]
@@ -191,13 +191,14 @@ ENDS: Final[dict[End, Ending]] = {
     "ags_refuses": Ending(applies=_inhibited("ags_refuses"), level=Level.WARNING),
     "died": Ending(applies=_died, failed=always, level=Level.ERROR),
     "start_failed": Ending(applies=_start_failed, failed=always, level=Level.ERROR),
-    "quiet_hours": Ending(applies=_inhibited("quiet_hours"), level=Level.INFO),
     "blind": Ending(
         applies=_blind,
         level=Level.WARNING,
         values=lambda case: {"lack": lack(case.state, case.inputs, case.now)},
     ),
     "demand_gone": Ending(applies=_demand_gone, failed=_fruitless, meant=True, level=Level.INFO),
+    # Last, so that a run that is over anyway is not said to have been cut off.
+    "quiet_hours": Ending(applies=_inhibited("quiet_hours"), level=Level.INFO),
 }
 """In order: the first that applies ends the run."""
 

@@ -28,8 +28,8 @@ def latest(durable: Durable, run: Run, settings: Settings, now: float, *, quiet_
         ends.append(run.closed_at + settings.limits.min_run)
     else:
         ends.append(max(CAUSES[cause].bound(run, durable, settings) for cause in run.causes))
-        if quiet_in is not None and INHIBITORS["quiet_hours"].exempt.isdisjoint(run.causes):
-            ends.append(now + quiet_in)
+    if quiet_in is not None and INHIBITORS["quiet_hours"].exempt.isdisjoint(run.causes):
+        ends.append(now + quiet_in)
     return max(now, min(ends))
 
 
@@ -43,4 +43,4 @@ def quiet_in(settings: Settings, wall: float, minute_of_day: int, *, wall_sane: 
     hours = settings.quiet_hours
     if hours is None or not wall_sane:
         return None
-    return 0.0 if hours.contain(minute_of_day) else (hours.from_ - minute_of_day) % 1440 * 60 - wall % 60
+    return hours.begin_in(minute_of_day, wall)

@@ -46,8 +46,7 @@ class Inhibitor:
         holds: returns whether it holds now; it then blocks a start.
         exempt: the causes that it neither blocks nor ends.
         blocks_resume: whether it also blocks the resumption of an interrupted run.
-        ends_run: whether it ends a run: never, as soon as it holds, or once `confirmed`. A reason with exempt causes
-            does not end a run that has no cause any more: min run ends that one.
+        ends_run: whether it ends a run: never, as soon as it holds, or once `confirmed`.
         confirmed: returns whether three samples agree; a start is blocked by one, a run is ended by three.
         clears: what ends it.
         until: returns when it ends by itself, monotonic; None: not by time, or not known.
@@ -69,9 +68,7 @@ class Inhibitor:
             case "once confirmed":
                 return self.confirmed(state)
             case "at once":
-                if self.exempt and (not state.causes or not self.exempt.isdisjoint(state.causes)):
-                    return False
-                return self.holds(state, inputs, now)
+                return self.exempt.isdisjoint(state.causes) and self.holds(state, inputs, now)
 
 
 def _min_off(state: State, inputs: Inputs, now: float) -> bool:
@@ -83,10 +80,15 @@ def _back_off(state: State, _inputs: Inputs, now: float) -> bool:
     return durable.run is None and durable.back_off_until is not None and now < durable.back_off_until
 
 
-def _quiet_hours(_state: State, inputs: Inputs, _now: float) -> bool:
+def _quiet_hours(state: State, inputs: Inputs, _now: float) -> bool:
     # A clock that may be wrong must not block a start.
     hours = inputs.settings.quiet_hours
-    return hours is not None and inputs.wall_sane and hours.contain(inputs.minute_of_day)
+    if hours is None or not inputs.wall_sane:
+        return False
+    begin_in = hours.begin_in(inputs.minute_of_day, inputs.wall)
+    # A run that they would cut off is not begun; one in progress, or to be resumed, lasts until they begin.
+    lead = 0.0 if state.durable.run or state.durable.candidate else inputs.settings.limits.useful_run
+    return begin_in <= lead
 
 
 def _response(response: str) -> Callable[[State, Inputs, float], bool]:

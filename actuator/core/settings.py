@@ -108,6 +108,11 @@ class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Duration(30 * MINUTE),
     )
 
+    @property
+    def useful_run(self) -> float:
+        """Seconds that a run must be able to last to be worth a start: to be confirmed, and then to run for min run."""
+        return self.start_confirm + self.min_run
+
     def __post_init__(self) -> None:
         """Refuse a max run that the AGS would end first: it then reports a fault that only its remote clears."""
         if self.max_run + AGS_MARGIN > self.ags_max_run:
@@ -176,6 +181,10 @@ class QuietHours(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.from_ < self.to:
             return self.from_ <= minute < self.to
         return minute >= self.from_ or minute < self.to
+
+    def begin_in(self, minute: int, wall: float) -> float:
+        """Return the seconds until they begin, 0 during them, at a Unix time in a local minute of the day."""
+        return 0.0 if self.contain(minute) else (self.from_ - minute) % 1440 * MINUTE - wall % MINUTE
 
 
 class Exercise(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -230,7 +230,7 @@ def ending(end: End, values: Values) -> str:  # noqa: C901, PLR0911, PLR0912 - o
         case "start_failed":
             return f"The engine has not started: no AC {_span(values['seconds'])} after closing."
         case "quiet_hours":
-            return "Quiet hours have begun."
+            return "Quiet hours: only an emergency or the operator keeps the engine running."
         case "blind":
             return lack("no_path" if values["lack"] == "no_path" else "no_evidence")
         case "demand_gone":
@@ -336,7 +336,8 @@ def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -
             which = f" {durable.attempts} of {limits.attempts}" if durable.attempts else ""
             return f"a pause after failed attempt{which}"
         case "quiet_hours":
-            return "quiet hours" + (f" until {settings.quiet_hours.to}" if settings.quiet_hours else "")
+            hours = settings.quiet_hours
+            return "" if hours is None else f"quiet hours from {hours.from_} to {hours.to}"
         case "ags_refuses":
             reset = ", reset it at the remote: OFF, then AUTO" if code in ags.FAULTS else ""
             return f"the AGS refuses ({word}{reset})"

@@ -585,7 +585,7 @@ def test_a_backoff_shorter_than_attempts_repeats_its_last() -> None:
 QUIET = {"from": "21:00", "to": "06:00"}
 
 
-@pytest.mark.parametrize(("minute", "sane", "starts"), [(1259, True, True), (1260, True, False), (1260, False, True)])
+@pytest.mark.parametrize(("minute", "sane", "starts"), [(1230, True, True), (1260, True, False), (1260, False, True)])
 def test_quiet_hours_hold_an_ordinary_start(minute: int, *, sane: bool, starts: bool) -> None:
     world = World(settings=settings(quiet_hours=QUIET), soc=0.3, wall_sane=sane, minute_of_day=minute).on_alerts()
     world.fire("start")
@@ -604,9 +604,13 @@ def test_an_emergency_and_the_operator_are_exempt_from_quiet_hours(cause: str) -
 
 
 def test_quiet_hours_end_an_ordinary_run_when_they_begin_and_it_comes_back_after_them() -> None:
-    world = World(settings=settings(quiet_hours=QUIET), soc=0.3, wall_sane=True, minute_of_day=1259).on_alerts()
+    world = World(settings=settings(quiet_hours=QUIET), soc=0.3, wall_sane=True, minute_of_day=1200).on_alerts()
     world.fire("start")
     world.run(60)
+    world.minute_of_day = 1259
+    world.step()
+    assert world.closed()
+    assert not world.inhibitors(), "what blocks a start alone says nothing of a run"
     world.minute_of_day = 1260
     world.step()
     assert not world.closed()
@@ -617,6 +621,43 @@ def test_quiet_hours_end_an_ordinary_run_when_they_begin_and_it_comes_back_after
     assert not world.closed()
     world.minute_of_day = 360
     world.step()
+    assert world.closed()
+
+
+def test_quiet_hours_end_a_run_that_nothing_wants_any_more() -> None:
+    world = World(settings=settings(quiet_hours=QUIET), soc=0.3, wall_sane=True, minute_of_day=1200).on_alerts()
+    world.fire("start")
+    world.soc = 0.9
+    world.run(2 * MINUTE)
+    assert not world.causes()
+    assert world.closed(), "for min run"
+    world.minute_of_day = 1260
+    world.step()
+    assert reason_of_the_last_end(world) == "quiet_hours"
+
+
+def test_a_run_that_is_over_in_quiet_hours_has_not_been_cut_off_by_them() -> None:
+    world = World(settings=settings(quiet_hours=QUIET), soc=0.1, wall_sane=True, minute_of_day=0)
+    assert world.run(2 * MINUTE, until=World.closed)
+    world.run(20 * MINUTE)
+    world.soc = 0.9
+    world.run(2 * MINUTE)
+    assert reason_of_the_last_end(world) == "demand_gone"
+
+
+@pytest.mark.parametrize(("minutes_before", "starts"), [(26, True), (25, False)])
+def test_quiet_hours_hold_an_ordinary_start_that_they_would_cut_off(minutes_before: int, *, starts: bool) -> None:
+    world = World(settings=settings(quiet_hours=QUIET), soc=0.3, minute_of_day=21 * 60 - minutes_before).on_alerts()
+    world.wall_sane, world.wall = True, world.wall // 60 * 60
+    world.fire("start")
+    assert world.closed() is starts
+    assert ("quiet_hours" in world.inhibitors()) is not starts
+
+
+@pytest.mark.parametrize("cause", ["emergency", "manual"])
+def test_an_emergency_and_the_operator_start_just_before_quiet_hours(cause: str) -> None:
+    world = World(settings=settings(quiet_hours=QUIET), soc=0.3, wall_sane=True, minute_of_day=1259).on_alerts()
+    begin(world, cause)
     assert world.closed()
 
 

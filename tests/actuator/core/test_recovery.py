@@ -176,6 +176,17 @@ def test_a_run_is_not_resumed_against_what_forbids_it(reason: str) -> None:
     assert "resume_given_up" in world.kinds()
 
 
+def test_a_run_is_resumed_just_before_quiet_hours() -> None:
+    quiet = settings(quiet_hours={"from": "21:00", "to": "06:00"})
+    world = World(settings=quiet, soc=0.3, wall_sane=True, minute_of_day=720).on_alerts()
+    world.fire("start")
+    world.run(2 * MINUTE)
+    world.die(dead_for=20)
+    world.minute_of_day = 1259
+    assert world.run(MINUTE, until=World.closed)
+    assert world.state.durable.runs == 1
+
+
 def test_a_restart_after_the_deadline_stays_open() -> None:
     world = proven(limits={"max_run": "30m"})
     world.ac = True

@@ -354,7 +354,8 @@ class Law:
         if "manual" in causes:
             self.require(true < self.manual_until + 1e-6, 12, "manual without an order")
         if not {"emergency", "manual"} & set(causes):
-            self.require(not self._quiet(inputs), 10, "an ordinary start in quiet hours")
+            lead = settings.limits.start_confirm + settings.limits.min_run
+            self.require(not self._quiet(inputs, lead), 10, "an ordinary start in quiet hours, or too soon before them")
         self.require(inputs.journal_ok or "emergency" in causes, 35, "a start without a record of it")
         if "manual" not in causes:
             self.require(true - self.failed_at >= self.pause - 1e-6, 6, "an attempt before its back-off")
@@ -414,7 +415,7 @@ class Law:
         if only and true - self.run_began >= limits.min_run + self.tick:
             full = self.soc.held(lambda soc: soc >= settings.stop_soc, settings.debounce.stop, true, self.edited_at)
             self.require(not full, 22, "full and still closed")
-        if not {"emergency", "manual"} & set(step.state.causes) and step.state.causes:
+        if not {"emergency", "manual"} & set(step.state.causes):
             self.require(not self._quiet(inputs), 10, "an ordinary run in quiet hours")
 
     def _live(self, inputs: Inputs, step: Step, true: float) -> None:
@@ -429,7 +430,8 @@ class Law:
             lambda level: level <= settings.emergency_soc, settings.debounce.emergency, true, self.edited_at
         ):
             raise Broken("property 21: an emergency without a start")
-        if settings.on_blind == "stop" or self._quiet(inputs) or not inputs.journal_ok:
+        lead = settings.limits.start_confirm + settings.limits.min_run
+        if settings.on_blind == "stop" or self._quiet(inputs, lead) or not inputs.journal_ok:
             return
         grace = settings.debounce.start + settings.alerts.alert_grace
         low = settings.debounce.start if step.state.alerts.path == "fallback" else grace
@@ -494,12 +496,14 @@ class Law:
     def _timeout(self, settings: Settings) -> float:
         return settings.alerts.heartbeat_timeout
 
-    def _quiet(self, inputs: Inputs) -> bool:
+    def _quiet(self, inputs: Inputs, lead: float = 0.0) -> bool:
+        """Return whether there are quiet hours now, or within so many seconds."""
         hours = inputs.settings.quiet_hours
         if hours is None or not inputs.wall_sane:
             return False
         begin, end, minute = int(hours.from_), int(hours.to), inputs.minute_of_day
-        return begin <= minute < end if begin < end else minute >= begin or minute < end
+        quiet = begin <= minute < end if begin < end else minute >= begin or minute < end
+        return quiet or (begin - minute) % 1440 * 60 - inputs.wall % 60 <= lead
 
     def _denied(self, true: float) -> bool:
         return self.evidence.last(3, true) == [0.0] * 3
