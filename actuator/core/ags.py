@@ -47,6 +47,8 @@ class Ags:
         response: how it answers, or would answer, our contact.
         last_start: the last code that began a run; warm-up and cool-down belong to it.
         cap: its own max run in seconds, as last received on the bus; 0: it has none.
+        warm_up_from: when a warm-up of our run was first received; None: none has been.
+        warm_up_at: when it was last received.
     """
 
     status: Watch = field(default_factory=Watch)
@@ -55,6 +57,8 @@ class Ags:
     response: ConfirmedValue[str] = field(default_factory=ConfirmedValue)
     last_start: int | None = None
     cap: ConfirmedValue[float] = field(default_factory=ConfirmedValue)
+    warm_up_from: float | None = None
+    warm_up_at: float = 0.0
 
     def code(self, now: float) -> int | None:
         """Return the status code, or None when it is absent."""
@@ -66,6 +70,12 @@ class Ags:
         """Seconds that a run may last before the AGS ends it by its own cap, which it then reports as a fault."""
         cap = self.cap.verdict
         return max(cap - AGS_MARGIN, cap / 2) if cap else math.inf
+
+    def warmed_up(self, now: float, *, since: float) -> float:
+        """Return the seconds of the warm-up of our run that closed at `since`, up to now while it lasts."""
+        if self.warm_up_from is None or self.warm_up_from < since:
+            return 0.0
+        return (now if self.code(now) == WARM_UP else self.warm_up_at) - self.warm_up_from
 
 
 def observe(ags: Ags, page: Page | None, now: float) -> Ags:
@@ -81,6 +91,8 @@ def observe(ags: Ags, page: Page | None, now: float) -> Ags:
             response=ags.response,
             last_start=ags.last_start,
             cap=ags.cap,
+            warm_up_from=ags.warm_up_from,
+            warm_up_at=ags.warm_up_at,
         )
     # An exporter without a packet count never changes the stamp: then the device's timestamp is used.
     stamps = {page.ags_stamp, ags.packet_stamp}
@@ -94,6 +106,8 @@ def observe(ags: Ags, page: Page | None, now: float) -> Ags:
         response=ags.response,
         last_start=ags.last_start,
         cap=ags.cap.update(page.ags_max_run, sampled=True, now=now, memory=math.inf),
+        warm_up_from=ags.warm_up_from,
+        warm_up_at=ags.warm_up_at,
     )
 
 
@@ -129,6 +143,7 @@ def judge(ags: Ags, now: float, *, closed: bool, ours: bool) -> Ags:
         # A warm-up or cool-down without a start code before it, during our run, belongs to our run.
         last_start = OURS
     reading = response(code, last_start=last_start, closed=closed, ours=ours)
+    warms_up = closed and code == WARM_UP and reading == "permits"
     return Ags(
         status=ags.status,
         packet_stamp=ags.packet_stamp,
@@ -136,6 +151,8 @@ def judge(ags: Ags, now: float, *, closed: bool, ours: bool) -> Ags:
         response=ags.response.update(reading, sampled=True, now=now),
         last_start=last_start if code in RUNNING else None,
         cap=ags.cap,
+        warm_up_from=(ags.warm_up_from or now) if warms_up else ags.warm_up_from if closed else None,
+        warm_up_at=now if warms_up else ags.warm_up_at,
     )
 
 

@@ -10,6 +10,7 @@ from actuator.core import ags
 from actuator.core.demand import CAUSES, lack
 from actuator.core.events import Level, Value
 from actuator.core.inhibitors import INHIBITORS
+from actuator.core.proof import confirm_by
 
 if TYPE_CHECKING:
     from actuator.core.inputs import Inputs
@@ -132,10 +133,9 @@ def _died(case: Case) -> bool:
 
 
 def _start_failed(case: Case) -> bool:
-    limits = case.inputs.settings.limits
-    return (
-        case.state.engine.proof.certain is False and case.run.proven_at is None and case.seconds >= limits.start_confirm
-    )
+    if case.state.engine.proof.certain is not False or case.run.proven_at is not None:
+        return False
+    return case.now >= confirm_by(case.run, case.state, case.inputs.settings, case.now)
 
 
 # --- the demand

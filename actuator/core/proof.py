@@ -12,7 +12,7 @@ from actuator.core.signals import BUS_FRESH
 if TYPE_CHECKING:
     from actuator.core.inputs import Inputs
     from actuator.core.settings import Settings
-    from actuator.core.state import Durable, Phase, State
+    from actuator.core.state import Durable, Phase, Run, State
 
 
 def follow_run(state: State, inputs: Inputs, now: float) -> tuple[Durable, list[Event]]:
@@ -68,13 +68,20 @@ def follow_stop(state: State, settings: Settings, now: float) -> tuple[Durable, 
     return durable, reports, []
 
 
+def confirm_by(run: Run, state: State, settings: Settings, now: float) -> float:
+    """Return when a start that the evidence denies has failed, monotonic; the AGS's warm-up delays it."""
+    # The AGS connects the engine's AC only after the warm-up: until then the evidence is negative.
+    limits = settings.limits
+    return run.closed_at + limits.start_confirm + min(limits.warm_up, state.ags.warmed_up(now, since=run.closed_at))
+
+
 def phase(state: State, settings: Settings, now: float) -> Phase:
     """Return the engine's phase as the evidence shows it."""
     run, durable, proof = state.durable.run, state.durable, state.engine.proof
     if run is not None:
         if run.proven_at is not None:
             return "unknown" if proof.verdict is None else "running"
-        overdue = now - run.closed_at >= settings.limits.start_confirm
+        overdue = now >= confirm_by(run, state, settings, now)
         return "unknown" if overdue and proof.certain is None else "starting"
     if state.board.fault or not state.board.has_reading or durable.candidate is not None:
         return "unknown"

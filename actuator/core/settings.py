@@ -102,6 +102,7 @@ class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     start_confirm: Duration = Duration(10 * MINUTE)
     stop_confirm: Duration = Duration(5 * MINUTE)
     emergency_run: Duration = Duration(1 * HOUR)
+    warm_up: Duration = Duration(15 * MINUTE)
     attempts: Annotated[int, msgspec.Meta(ge=1)] = 3
     backoff: Annotated[tuple[Duration, ...], msgspec.Meta(min_length=1)] = (
         Duration(15 * MINUTE),

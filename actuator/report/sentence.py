@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import time
 
+from actuator.core.ags import WARM_UP
 from actuator.core.forecast import by_charge
+from actuator.core.proof import confirm_by
 from actuator.report import wording
 from actuator.report.reasons import why_not
 from actuator.report.snapshot import Snapshot
@@ -36,8 +38,9 @@ def _closed(snapshot: Snapshot) -> str:
         proof = wording.proof_text(state.engine.proof.verdict, by_ac=snapshot.config.evidence.ac_input)
         return wording.running(causes, since, proof, soc, end)
     if state.phase == "starting":
-        given = _given(snapshot, run.closed_at + snapshot.config.limits.start_confirm)
-        return wording.starting(causes, since, given, soc, end)
+        given = _given(snapshot, confirm_by(run, state, snapshot.config, snapshot.now))
+        warms_up = state.ags.code(snapshot.now) == WARM_UP
+        return wording.starting(causes, since, given, soc, end, warms_up=warms_up)
     return wording.running_unknown(causes, since, soc, end)
 
 

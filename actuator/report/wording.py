@@ -420,10 +420,11 @@ def running(causes: Iterable[str], since: str, proof: str, soc: str, end: str) -
     return f"Running for {' and '.join(causes)} {since}, {proof}, {soc}, {end}."
 
 
-def starting(causes: Iterable[str], since: str, given: str, soc: str, end: str) -> str:
+def starting(causes: Iterable[str], since: str, given: str, soc: str, end: str, *, warms_up: bool) -> str:
     """Return that the engine should start."""
+    engine = "warms up, is" if warms_up else "is"
     return (
-        f"Starting for {' and '.join(causes)}: contact closed {since}, the engine is not confirmed yet and has "
+        f"Starting for {' and '.join(causes)}: contact closed {since}, the engine {engine} not confirmed yet and has "
         f"{given}; {soc}, {end}."
     )
 

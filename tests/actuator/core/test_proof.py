@@ -84,6 +84,57 @@ def test_fresh_negative_evidence_at_start_confirm_ends_the_attempt_and_not_befor
     assert world.state.durable.back_off_until == pytest.approx(world.now + 15 * MINUTE, abs=3)
 
 
+def warming_up(minutes: float, **world: object) -> World:
+    """A run whose AGS has said *warm up* for so long, from half a minute after closing."""
+    it = started(ac=False, **world)
+    it.run(MINUTE / 2)
+    it.ags = 26
+    it.run(minutes * MINUTE)
+    return it
+
+
+def test_a_warm_up_longer_than_start_confirm_is_waited_for() -> None:
+    world = warming_up(14)
+    assert world.closed()
+    assert world.phase() == "starting"
+    world.ags = 7
+    world.run(9 * MINUTE)
+    assert world.closed(), "the time before and after the warm-up is not yet start_confirm"
+    world.ac = True
+    world.run(30)
+    assert world.phase() == "running"
+    assert world.state.durable.attempts == 0
+
+
+def test_an_engine_without_ac_after_its_warm_up_has_what_start_confirm_leaves() -> None:
+    world = warming_up(5)
+    world.ags = 7
+    assert world.run(HOUR, until=lambda it: not it.closed())
+    assert world.now - world.moves[0][0] == pytest.approx(15 * MINUTE, abs=10)
+    assert ends(world) == ["start_failed"]
+
+
+def test_a_warm_up_is_waited_for_no_longer_than_warm_up() -> None:
+    world = warming_up(24)
+    assert world.closed()
+    world.run(2 * MINUTE)
+    assert ends(world) == ["start_failed"]
+    assert world.moves[1][0] - world.moves[0][0] == pytest.approx(25 * MINUTE, abs=2)
+
+
+def test_a_warm_up_of_another_run_delays_nothing() -> None:
+    world = warming_up(5)
+    world.operator("off")
+    world.bus_alive = False  # the AGS is not received any more, and says neither that it has stopped
+    world.run(20 * MINUTE)
+    world.operator("on", HOUR)
+    world.bus_alive = True
+    world.ags = 7
+    assert world.closed()
+    assert world.run(HOUR, until=lambda it: not it.closed())
+    assert world.moves[3][0] - world.moves[2][0] == pytest.approx(10 * MINUTE, abs=2)
+
+
 def test_evidence_that_comes_back_negative_after_start_confirm_fails_then() -> None:
     world = started(bus_alive=False, obeys=False)
     world.run(30 * MINUTE)

@@ -310,6 +310,13 @@ def test_property_18_negative_fails_positive_fails_to_stop_and_absent_is_neither
     dead, deaf, unheard = watched(soc=0.1, obeys=False), low(), watched(soc=0.1, bus_alive=False)
     dead.run(15 * MINUTE)
     assert reasons(dead) == ["start_failed"]
+    warm = watched(soc=0.1, obeys=False)
+    assert warm.run(5 * MINUTE, until=World.closed)
+    warm.ags = 26
+    warm.run(24 * MINUTE)
+    assert warm.closed()
+    warm.run(2 * MINUTE)
+    assert reasons(warm) == ["start_failed"]
     deaf.tail = 1e9
     deaf.operator("off")
     deaf.run(6 * MINUTE)

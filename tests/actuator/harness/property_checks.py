@@ -408,7 +408,8 @@ class Law:
             self.failures = 0
         if self._denied(true):
             self.require(self.run_proven is None, 18, "died and still closed")
-            self.require(true - self.run_began < limits.start_confirm + slack, 18, "not started and still closed")
+            waits = limits.start_confirm + min(limits.warm_up, self._warmed_up(true))
+            self.require(true - self.run_began < waits + slack, 18, "not started and still closed")
         only = set(step.state.causes) <= {"alert", "fallback"} or (
             set(step.state.causes) <= {"alert", "fallback", "emergency"} and run.volts_until is None
         )
@@ -520,6 +521,11 @@ class Law:
             return True
         begun = next((code for _, code in reversed(self.ags.samples) if code is not None and code not in TAILS), None)
         return begun in FOREIGN
+
+    def _warmed_up(self, true: float) -> float:
+        """Return how long the AGS has said *warm up* in this run, from its first to its last word of it."""
+        warm = [at for at, code in self.ags.samples if code == 26 and at >= self.run_began]
+        return ((true if self.ags.fresh(true) == 26 else warm[-1]) - warm[0]) if warm else 0.0
 
     def _used(self, true: float) -> float:
         return sum(max(0.0, min(end, true) - max(began, true - DAY)) for began, end in self.closures)

@@ -29,6 +29,7 @@ LIMITS: dict[str, object] = {
     "start_confirm": "45s",
     "stop_confirm": "30s",
     "emergency_run": "90s",
+    "warm_up": "40s",
     "attempts": 3,
     "backoff": ["60s", "2m"],
 }

@@ -102,6 +102,21 @@ def test_starting_says_until_when_it_is_given() -> None:
     )
 
 
+def test_a_warm_up_is_reported_with_the_time_that_it_adds() -> None:
+    of = world(limits={"start_confirm": "3m"}).on_alerts()
+    of.ac = False
+    of.fire("start")
+    of.ags = 26
+    of.run(120)
+    said = sentence(snapshot(of))
+    assert ", the engine warms up, is not confirmed yet and has until " in said
+    run = of.state.durable.run
+    assert run is not None
+    begun = of.state.ags.warm_up_from
+    assert begun is not None
+    assert f"until {clock(of, run.closed_at + 180 + of.now - begun)};" in said
+
+
 def test_a_run_without_evidence_is_unknown_and_never_called_running() -> None:
     of = running()
     of.bus_alive = False
