@@ -111,7 +111,7 @@ def _limits(config: Config) -> Iterator[str]:
 
 def _evidence(config: Config) -> Iterator[str]:
     evidence = config.evidence
-    if not (evidence.ac_input or evidence.ags):
+    if not evidence.configured:
         yield "evidence: got ac_input and ags both false: nothing can confirm that the engine runs or has stopped"
     elif evidence.ac_input and not 40 <= evidence.min_volts <= 200:
         why = "which a dead line may have" if evidence.min_volts < 40 else "which a line of 120 V never has"

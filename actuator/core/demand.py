@@ -258,8 +258,7 @@ def lack(state: State, inputs: Inputs, now: float) -> Lack | None:
         return None
     if state.alerts.path == "blind":
         return "no_path"
-    has_evidence = settings.evidence.ac_input or settings.evidence.ags
-    if has_evidence and state.engine.evidence_lost(now, started_at=state.started_at):
+    if settings.evidence.configured and state.engine.evidence_lost(now, started_at=state.started_at):
         return "no_evidence"
     return None
 

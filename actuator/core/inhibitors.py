@@ -20,6 +20,7 @@ Clearing = Literal[
     "acknowledge",
     "ags_ready",
     "budget",
+    "evidence_back",
     "journal_written",
     "min_off",
     "mode",
@@ -71,6 +72,15 @@ class Inhibitor:
                 return self.exempt.isdisjoint(state.causes) and self.holds(state, inputs, now)
 
 
+def _no_evidence(state: State, inputs: Inputs, now: float) -> bool:
+    # With a state of charge but no evidence, only the bus that shows the engine is missing: an engine that fails to
+    # start, or dies, would be noticed at the deadline.
+    if state.durable.run is not None or not inputs.settings.evidence.configured:
+        return False
+    absent = state.engine.evidence_lost(now, started_at=state.started_at)
+    return absent and state.battery.fresh_soc(now) is not None
+
+
 def _min_off(state: State, inputs: Inputs, now: float) -> bool:
     return state.durable.run is None and not has_rested(state, inputs.settings, now)
 
@@ -107,6 +117,13 @@ INHIBITORS: Final[dict[Reason, Inhibitor]] = {
         holds=lambda state, _inputs, _now: bool(state.durable.inhibits),
         ends_run="at once",
         clears="resolve_or_acknowledge",
+    ),
+    "no_evidence": Inhibitor(
+        holds=_no_evidence,
+        exempt=frozenset({"emergency", "manual", "blind"}),
+        blocks_resume=False,
+        ends_run="never",
+        clears="evidence_back",
     ),
     "journal": Inhibitor(
         holds=lambda _state, inputs, _now: not inputs.journal_ok,

@@ -133,6 +133,11 @@ class Evidence(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     device: str | None = None
     min_volts: Annotated[float, msgspec.Meta(gt=0)] = 80.0
 
+    @property
+    def configured(self) -> bool:
+        """Whether anything can confirm the engine."""
+        return self.ac_input or self.ags
+
 
 class TimeOfDay(int):
     """Minutes after local midnight, 0 to 1439, written "21:00" in quotes."""

@@ -23,6 +23,7 @@ Reason = Literal[
     "mode_off",
     "locked_out",
     "inhibit_alert",
+    "no_evidence",
     "journal",
     "relay_fault",
     "max_run",

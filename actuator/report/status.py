@@ -168,10 +168,10 @@ def _absent(snapshot: Snapshot) -> list[str]:
     def silent(fresh_at: float | None) -> bool:
         return snapshot.now - max(state.started_at, fresh_at or state.started_at) >= SOC_FRESH
 
-    if not (config.evidence.ac_input or config.evidence.ags):
+    if not config.evidence.configured:
         faults.append(wording.NO_PROOF)
     elif silent(state.engine.evidence_at):
-        faults.append(wording.no_evidence(config.evidence.device))
+        faults.append(wording.no_evidence(config))
     if config.evidence.ags and silent(state.ags.status.changed_at):
         faults.append(wording.NO_AGS)
     battery = state.battery

@@ -322,6 +322,8 @@ def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -
             return f"locked out after {failed}, until the lock-out is reset"
         case "inhibit_alert":
             return "inhibited by an alert: " + ", ".join(inhibit.summary for inhibit in durable.inhibits.values())
+        case "no_evidence":
+            return f"no data that would show whether the engine runs (is {inverter(settings)} on its bus?)"
         case "journal":
             return "neither the journal nor its mirror can be written, so only an emergency starts the engine"
         case "relay_fault":
@@ -382,10 +384,14 @@ def journal_unwritable(error: str) -> str:
     return f"The journal cannot be written; control goes on from memory: {error}"
 
 
-def no_evidence(device: str | None) -> str:
-    """Return that nothing shows whether the engine runs; the device that should is as configured."""
-    source = device or "the Magnum inverter"
-    return f"Nothing on the exporter's page shows whether the engine runs: is {source} on its bus?"
+def no_evidence(settings: Settings) -> str:
+    """Return that nothing shows whether the engine runs."""
+    return f"Nothing on the exporter's page shows whether the engine runs: is {inverter(settings)} on its bus?"
+
+
+def inverter(settings: Settings) -> str:
+    """Return the name of the device that gives the evidence."""
+    return settings.evidence.device or "the Magnum inverter"
 
 
 # --- the first sentence

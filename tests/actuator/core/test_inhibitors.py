@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from actuator.core import ags
+from actuator.core.inputs import Inputs, ReadBack
+from actuator.core.runs import judge_resume
+from actuator.core.signals import ConfirmedValue
 from tests.actuator.harness.simulated_site import World, settings
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -100,6 +104,80 @@ def test_mode_off_survives_a_restart_and_clears_by_the_operator_alone() -> None:
     assert not world.moves
     world.operator("auto")
     world.step()
+    assert world.closed()
+
+
+# --- no evidence
+
+
+def unseen(**world: object) -> World:
+    """A world whose bus has been silent for longer than evidence may be absent, with a state of charge."""
+    it = World(soc=0.3, bus_alive=False, **world).on_alerts()  # type: ignore[arg-type]
+    it.run(5 * MINUTE)
+    return it
+
+
+def test_no_evidence_holds_a_start_until_evidence_is_back() -> None:
+    world = unseen()
+    assert "no_evidence" in world.inhibitors()
+    world.fire("start")
+    world.run(HOUR)
+    assert not world.moves
+    world.fire("start")
+    world.bus_alive = True
+    world.run(15)
+    assert world.closed()
+
+
+def test_no_evidence_holds_only_after_five_minutes_of_absence() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.bus_alive = False
+    world.run(4 * MINUTE)
+    assert "no_evidence" not in world.inhibitors()
+    world.fire("start")
+    assert world.closed()
+
+
+def test_no_evidence_neither_ends_a_run_nor_shows_in_one() -> None:
+    world = running()
+    world.bus_alive = False
+    world.run(HOUR)
+    assert world.closed()
+    assert "no_evidence" not in world.inhibitors()
+
+
+def test_no_evidence_does_not_hold_a_resume() -> None:
+    world = running()
+    world.run(20 * MINUTE)
+    world.die()
+    world.run(2)
+    state = replace(world.state, inhibitors=("no_evidence",))
+    candidate = state.durable.candidate
+    assert candidate is not None
+    inputs = Inputs(settings=world.settings, read_back=ReadBack(closed=False, at=world.now))
+    proven = replace(state, engine=replace(state.engine, proof=ConfirmedValue(verdict=True, count=3, last=True)))
+    assert judge_resume(candidate, proven, inputs, world.now) == "resume"
+
+
+@pytest.mark.parametrize("cause", ["emergency", "manual"])
+def test_no_evidence_exempts_an_emergency_and_the_operator(cause: str) -> None:
+    world = unseen()
+    begin(world, cause)
+    assert world.closed()
+
+
+def test_no_evidence_holds_only_beside_a_fresh_state_of_charge() -> None:
+    world = World(settings=settings(on_blind="start"), soc=None, bus_alive=False)
+    assert world.run(HOUR, until=World.closed), "blind"
+    world = unseen()
+    world.soc = None
+    world.fire("start")
+    assert world.run(2 * MINUTE, until=World.closed), "the page is gone, and the alert is not"
+
+
+def test_no_evidence_holds_nothing_where_none_is_configured() -> None:
+    world = unseen(settings=settings(evidence={"ac_input": False, "ags": False}))
+    world.fire("start")
     assert world.closed()
 
 
@@ -525,7 +603,7 @@ def test_min_off_counts_from_the_tail_without_evidence() -> None:
     assert world.run(HOUR, until=lambda it: not it.closed())
     released = world.now
     world.run(10 * MINUTE)
-    world.fire("start")
+    begin(world, "emergency")
     assert world.run(HOUR, until=World.closed)
     assert world.now - released == pytest.approx(18 * MINUTE, abs=1.1)
 
@@ -805,7 +883,7 @@ def test_ac_live_is_forgotten_once_its_evidence_is_lost() -> None:
     world = World(soc=0.3, ac=True).on_alerts()
     world.bus_alive = False
     world.run(4 * MINUTE)
-    world.fire("start")
+    begin(world, "manual")
     assert not world.closed()
     world.run(3 * MINUTE)
     assert world.closed()

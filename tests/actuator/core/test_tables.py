@@ -31,7 +31,7 @@ def test_ranks_are_a_total_order() -> None:
 def test_what_ends_a_run_by_a_reason_has_that_end() -> None:
     ending = {reason for reason, rule in INHIBITORS.items() if rule.ends_run != "never"}
     assert ending <= set(ENDS)
-    assert {"journal", "max_run", "min_off", "back_off", "ac_live"} == set(INHIBITORS) - ending
+    assert {"no_evidence", "journal", "max_run", "min_off", "back_off", "ac_live"} == set(INHIBITORS) - ending
 
 
 def test_the_sets_come_from_the_table() -> None:

@@ -30,6 +30,7 @@ CLEARS: Final[dict[Clearing, str]] = {
     "acknowledge": "`acknowledge`",
     "ags_ready": "the AGS ready in 3 samples, or silent for 30 s",
     "budget": "the sliding 24 h",
+    "evidence_back": "evidence in one sample, or no fresh SOC",
     "journal_written": "the journal or its mirror can be written",
     "min_off": "min off has passed",
     "mode": "the operator; survives restarts",

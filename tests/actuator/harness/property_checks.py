@@ -356,6 +356,8 @@ class Law:
         if not {"emergency", "manual"} & set(causes):
             lead = settings.limits.start_confirm + settings.limits.min_run
             self.require(not self._quiet(inputs, lead), 10, "an ordinary start in quiet hours, or too soon before them")
+        if not {"emergency", "manual", "blind"} & set(causes) and self.soc.fresh(true) is not None:
+            self.require(self._unseen(settings, true) < 330 + self.tick, 18, "a start without possible proof")
         self.require(inputs.journal_ok or "emergency" in causes, 35, "a start without a record of it")
         if "manual" not in causes:
             self.require(true - self.failed_at >= self.pause - 1e-6, 6, "an attempt before its back-off")
@@ -433,6 +435,8 @@ class Law:
             raise Broken("property 21: an emergency without a start")
         lead = settings.limits.start_confirm + settings.limits.min_run
         if settings.on_blind == "stop" or self._quiet(inputs, lead) or not inputs.journal_ok:
+            return
+        if soc is not None and self._unseen(settings, true) >= 300:
             return
         grace = settings.debounce.start + settings.alerts.alert_grace
         low = settings.debounce.start if step.state.alerts.path == "fallback" else grace
@@ -526,6 +530,13 @@ class Law:
         """Return how long the AGS has said *warm up* in this run, from its first to its last word of it."""
         warm = [at for at, code in self.ags.samples if code == 26 and at >= self.run_began]
         return ((true if self.ags.fresh(true) == 26 else warm[-1]) - warm[0]) if warm else 0.0
+
+    def _unseen(self, settings: Settings, true: float) -> float:
+        """Return for how long nothing has shown whether the engine runs, where something should; 0: nothing should."""
+        if not (settings.evidence.ac_input or settings.evidence.ags):
+            return 0.0
+        seen = max((at for at, value in self.evidence.samples if value is not None), default=self.born)
+        return true - max(self.born, seen)
 
     def _used(self, true: float) -> float:
         return sum(max(0.0, min(end, true) - max(began, true - DAY)) for began, end in self.closures)

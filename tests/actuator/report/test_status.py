@@ -117,6 +117,14 @@ def test_a_warm_up_is_reported_with_the_time_that_it_adds() -> None:
     assert f"until {clock(of, run.closed_at + 180 + of.now - begun)};" in said
 
 
+def test_a_start_without_evidence_says_what_to_check() -> None:
+    of = world(evidence={"device": "roof"}).on_alerts()
+    of.bus_alive = False
+    of.run(400)
+    of.fire("start")
+    assert "blocked: no data that would show whether the engine runs (is roof on its bus?)" in sentence(snapshot(of))
+
+
 def test_a_run_without_evidence_is_unknown_and_never_called_running() -> None:
     of = running()
     of.bus_alive = False
