@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from actuator.core.beliefs import Beliefs
-from actuator.core.events import Event, Level
+from actuator.core.events import Event, Level, Value
 
 if TYPE_CHECKING:
     from actuator.core.battery import Battery
@@ -82,6 +82,17 @@ def update(
     beliefs = _update_beliefs(alerts.beliefs, inputs, now)
     if battery.low.holds(settings.debounce.start):
         beliefs = beliefs.count_again()
+    if battery.high.holds(settings.debounce.stop):
+        beliefs = beliefs.release()
+    if beliefs.start and battery.low.holds(settings.alerts.alert_grace):
+        beliefs = beliefs.stick()
+    if beliefs.stop_stuck and not alerts.beliefs.stop_stuck:
+        values: dict[str, Value] = {
+            "alert": settings.alerts.stop,
+            "start_soc": settings.start_soc,
+            "stop_soc": settings.stop_soc,
+        }
+        events.append(Event(kind="stop_alert_stuck", level=Level.WARNING, values=values))
     last_beat = now if inputs.beats else alerts.last_beat
     if path != alerts.path or beats != alerts.beats or last_beat != alerts.last_beat or beliefs is not alerts.beliefs:
         alerts = AlertPath(beliefs=beliefs, last_beat=last_beat, beats=beats, path=path)

@@ -41,10 +41,13 @@ class Beliefs:
         alerts: beliefs by fingerprint.
         answered: by fingerprint of a start alert, the Unix time of its beginning when a stop answered it. The alert
             counts again once it has resolved and fired again, or has a later beginning; not when its belief only ends.
+        stuck: by fingerprint of a stop alert that the state of charge has disproved, the Unix time of its beginning.
+            It counts for nothing until it has resolved; not when its belief only ends.
     """
 
     alerts: dict[str, Belief] = field(default_factory=dict)
     answered: dict[str, float] = field(default_factory=dict)
+    stuck: dict[str, float] = field(default_factory=dict)
 
     def fire(
         self, fingerprint: str, kind: Literal["start", "stop"], starts_at: float, *, now: float, lease: float
@@ -64,12 +67,16 @@ class Beliefs:
 
     def resolve(self, fingerprint: str, starts_at: float) -> Beliefs:
         """Return them without the belief in a resolved alert, unless `starts_at` is older than the belief."""
-        before, answered = self.alerts.get(fingerprint), self.answered.get(fingerprint)
-        if before is not None and starts_at < before.starts_at:
+        before = self.alerts.get(fingerprint)
+        known = self.answered.get(fingerprint, self.stuck.get(fingerprint)) if before is None else before.starts_at
+        if known is None or starts_at < known:
             return self
-        if before is None and (answered is None or starts_at < answered):
-            return self
-        return Beliefs(alerts=_without(self.alerts, fingerprint), answered=_without(self.answered, fingerprint))
+        return replace(
+            self,
+            alerts=_without(self.alerts, fingerprint),
+            answered=_without(self.answered, fingerprint),
+            stuck=_without(self.stuck, fingerprint),
+        )
 
     def lapse(self, now: float) -> Beliefs:
         """Return them without those whose lease has ended."""
@@ -89,6 +96,18 @@ class Beliefs:
         """Return them with every start alert counting again."""
         return replace(self, answered={}) if self.answered else self
 
+    def stick(self) -> Beliefs:
+        """Return them with every believed stop alert stuck."""
+        stopped = {key: belief.starts_at for key, belief in self.alerts.items() if belief.kind == "stop"}
+        if stopped.keys() <= self.stuck.keys():
+            return self
+        stuck = {**_without(self.stuck, *stopped), **stopped}
+        return replace(self, stuck=dict(list(stuck.items())[-MOST:]))
+
+    def release(self) -> Beliefs:
+        """Return them with no stop alert stuck."""
+        return replace(self, stuck={}) if self.stuck else self
+
     @property
     def start(self) -> bool:
         """Whether a start alert is believed firing."""
@@ -103,10 +122,16 @@ class Beliefs:
         )
 
     def stop(self, since: float | None = None) -> bool:
-        """Return whether a stop alert is believed firing, and received at or after `since`."""
+        """Return whether a stop alert that is not stuck is believed firing, and received at or after `since`."""
         return any(
-            belief.kind == "stop" and (since is None or belief.received_at >= since) for belief in self.alerts.values()
+            belief.kind == "stop" and key not in self.stuck and (since is None or belief.received_at >= since)
+            for key, belief in self.alerts.items()
         )
+
+    @property
+    def stop_stuck(self) -> bool:
+        """Whether a stop alert is believed firing that is stuck."""
+        return not self.stuck.keys().isdisjoint(self.alerts)
 
 
 def _without(by_fingerprint: dict[str, Value], *fingerprints: str) -> dict[str, Value]:

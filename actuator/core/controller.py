@@ -203,9 +203,9 @@ class _Turn:
         """Judge again if the durable state has changed, and report blocked starts, absent evidence and the phase."""
         if self.durable is not self.judged:
             self.judge()
-        answered = self.state.alerts.beliefs.answered
-        if answered is not self.durable.spent and answered != self.durable.spent:
-            self.keep(replace(self.durable, spent=answered))
+        beliefs = self.state.alerts.beliefs
+        if (beliefs.answered, beliefs.stuck) != (self.durable.spent, self.durable.stuck_stops):
+            self.keep(replace(self.durable, spent=beliefs.answered, stuck_stops=beliefs.stuck))
         reported, events = reporting.report_blocked(self.state, self.now)
         if reported is not self.state.reported:
             self.state = replace(self.state, reported=reported)

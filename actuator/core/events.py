@@ -34,6 +34,7 @@ EventKind = Literal[
     "resume_given_up",
     "run_broken_off",
     "started",
+    "stop_alert_stuck",
     "stop_failed",
 ]
 

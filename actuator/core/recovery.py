@@ -80,7 +80,7 @@ def restore(
             anchor=None,  # the closure above is an assumption and must not be moved back in time
         )
         events.append(Event(kind="journal_torn", level=Level.ERROR, values={"budget": most}))
-    alerts = AlertPath(beliefs=Beliefs(answered=durable.spent))
+    alerts = AlertPath(beliefs=Beliefs(answered=durable.spent, stuck=durable.stuck_stops))
     return State(started_at=here.now, durable=durable, alerts=alerts), tuple(events)
 
 

@@ -120,6 +120,7 @@ class Durable:
         manual_until: when mode `on` ends.
         inhibits: by fingerprint.
         spent: the same as `Beliefs.answered`; journals of earlier versions have this name.
+        stuck_stops: the same as `Beliefs.stuck`.
         exercised_wall: Unix time of the last confirmed run long enough to be an exercise, or of the first start ever.
         blind_at: when the last run for `blind` began.
         exercise_at: when the last run for `exercise` began.
@@ -158,6 +159,7 @@ class Durable:
     relay_errors: int = 0
     torn: bool = False
     anchor: Anchor | None = None
+    stuck_stops: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

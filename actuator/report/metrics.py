@@ -96,12 +96,13 @@ _ATTEMPTS = _gauge("attempts", "Consecutive failed attempts.")
 _JOURNAL = _gauge("journal_writable", "1 while the journal can be written.")
 _TORN = _gauge("journal_torn", "1 when the journal was torn at the start, until that is acknowledged.")
 _SHORTENS = _gauge("ags_cap_shortens", "1 while the AGS's own cap, seen on the bus, makes runs shorter than max_run.")
+_STUCK = _gauge("stop_alert_stuck", "1 while the stop alert fires and the state of charge disproves it: it is ignored.")
 _PAGE = _gauge("exporter_reachable", "1 while the exporter's page can be read.")
 
 _DESCRIBED: tuple[Metric, ...] = (
     *(_NOTIFICATIONS, _REJECTED, _START_SOC, _STOP_SOC, _COMMANDED, _CLOSED, _RUNNING, _PHASE, _MODE, _PATH, _DEMAND),
     *(_INHIBITED, _DEADLINE, _HEARTBEAT, _STARTS, _START_FAILURES, _STOP_FAILURES, _RUN_SECONDS, _RELAY_ERRORS),
-    *(_BUDGET, _LOCKOUT, _ATTEMPTS, _JOURNAL, _TORN, _PAGE, _SHORTENS),
+    *(_BUDGET, _LOCKOUT, _ATTEMPTS, _JOURNAL, _TORN, _PAGE, _SHORTENS, _STUCK),
 )
 
 
@@ -134,6 +135,7 @@ def _families(snapshot: Snapshot) -> Iterator[Metric]:
     yield _single(_JOURNAL, not snapshot.journal_fault)
     yield _single(_TORN, durable.torn)
     yield _single(_PAGE, not snapshot.page_fault)
+    yield _single(_STUCK, state.alerts.beliefs.stop_stuck)
     yield _single(_SHORTENS, state.ags.longest_run < config.limits.max_run)
 
 

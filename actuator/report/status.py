@@ -157,6 +157,9 @@ def _faults(snapshot: Snapshot) -> list[str]:
         faults.append(wording.journal_unwritable(snapshot.journal_fault))
     if snapshot.state.durable.torn:
         faults.append(wording.TORN)
+    if snapshot.state.alerts.beliefs.stop_stuck:
+        config = snapshot.config
+        faults.append(wording.stop_alert_stuck(config.alerts.stop, config.start_soc, config.stop_soc))
     return [*faults, *_absent(snapshot)]
 
 

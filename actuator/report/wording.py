@@ -89,6 +89,8 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
             return f"Failed attempt {values['attempts']} of {values['allowed']}{then}"
         case "locked_out":
             return "Locked out: all attempts have failed. Check the engine, then press Reset lock-out."
+        case "stop_alert_stuck":
+            return stop_alert_stuck(str(values["alert"]), _number(values["start_soc"]), _number(values["stop_soc"]))
         case "engine_proven":
             return f"The engine runs: confirmed {_span(values['seconds'])} after the contact closed."
         case "engine_stopped":
@@ -357,6 +359,14 @@ def ags_cap(cap: float, allowed: float) -> str:
     return (
         f"The AGS ends every run after {span(cap)}, with a fault: ours end after {span(allowed)}. "
         "Raise Max Gen Run Time at the remote, or lower limits.max_run."
+    )
+
+
+def stop_alert_stuck(alert: str, start_soc: float, stop_soc: float) -> str:
+    """Return that the stop alert is ignored, why, until when, and what to do."""
+    return (
+        f"{alert} fires although the state of charge is at {percent(start_soc)} or less: it is ignored until it has "
+        f"resolved, or the state of charge is at {percent(stop_soc)}. Check its rule and Alertmanager."
     )
 
 

@@ -92,6 +92,27 @@ def test_a_stop_belief_may_be_asked_for_by_its_age() -> None:
     assert beliefs.answer() is beliefs
 
 
+def test_a_stuck_stop_counts_again_once_it_has_resolved_and_not_when_its_belief_ends() -> None:
+    beliefs = fired("stop", starts_at=10).stick()
+    assert beliefs.stop_stuck
+    assert not beliefs.stop()
+    beliefs = beliefs.fire("b", "stop", 10.0, now=0, lease=LEASE)
+    assert beliefs.stop(), "the other one is not stuck"
+    beliefs = beliefs.lapse(5000)
+    assert not beliefs.stop_stuck
+    assert not beliefs.resolve("a", 9.0).fire("a", "stop", 10.0, now=1, lease=LEASE).stop()
+    assert beliefs.resolve("a", 10.0).fire("a", "stop", 10.0, now=1, lease=LEASE).stop()
+    assert beliefs.release().fire("a", "stop", 10.0, now=1, lease=LEASE).stop()
+
+
+def test_a_flood_of_stuck_stops_keeps_the_newest() -> None:
+    beliefs = Beliefs()
+    for number in range(3 * MOST):
+        beliefs = beliefs.fire(str(number), "stop", 1.0, now=number, lease=LEASE).stick()
+    assert len(beliefs.stuck) == MOST
+    assert not beliefs.stop()
+
+
 def test_a_flood_keeps_the_newest() -> None:
     beliefs = Beliefs()
     for number in range(3 * MOST):

@@ -177,7 +177,7 @@ def test_a_run_for_blind_whose_engine_dies_has_had_its_turn() -> None:
 
 
 def test_a_note_that_begins_with_the_end_of_a_run_is_a_row_too() -> None:
-    world = World(soc=0.2).on_alerts()
+    world = World(soc=0.5).on_alerts()
     world.fire("start")
     world.run(20 * MINUTE, until=lambda it: it.now > 2500)
     world.fire("start")
@@ -357,6 +357,90 @@ def test_a_start_belief_survives_an_end_that_was_no_stop() -> None:
         world.run(MINUTE)
         world.fire("start")
     assert len([move for move in world.moves if move[1]]) == 2, "the alert starts again once min off has passed"
+
+
+# --- a stop alert that is stuck
+
+
+def keep_firing(world: World, *kinds: str, minutes: int, until: bool | None = None) -> bool:
+    """Deliver the alerts once a minute, as Alertmanager does; return whether the contact came to be `until`."""
+    for _ in range(minutes):
+        for kind in kinds:
+            world.fire(kind)
+        if world.run(MINUTE, until=lambda it: it.closed() is until):
+            return True
+    return False
+
+
+def stuck_stop(soc: float = 0.2) -> World:
+    """A world in which both alerts fire, and the state of charge has disproved the stop alert."""
+    world = World(soc=soc).on_alerts()
+    assert keep_firing(world, "stop", "start", minutes=12, until=True)
+    return world
+
+
+def test_a_stop_alert_that_a_low_state_of_charge_disproves_for_the_grace_starves_no_start() -> None:
+    world = World(soc=0.5).on_alerts()
+    world.soc = 0.2
+    began = world.now
+    assert keep_firing(world, "stop", "start", minutes=12, until=True)
+    assert world.now - began == pytest.approx(10 * MINUTE, abs=10), "until then stop wins"
+    assert world.causes() == ("alert",)
+    assert len(world.texts("stop_alert_stuck")) == 1, "reported once"
+    assert world.state.alerts.beliefs.stop_stuck
+
+
+def test_without_a_low_state_of_charge_stop_wins_for_ever() -> None:
+    world = World(soc=0.26).on_alerts()
+    assert not keep_firing(world, "stop", "start", minutes=40, until=True)
+
+
+def test_a_stuck_stop_alert_ends_no_run() -> None:
+    world = stuck_stop()
+    world.soc = 0.4
+    assert not keep_firing(world, "stop", minutes=30, until=False)
+
+
+def test_a_stuck_stop_alert_counts_again_once_it_has_resolved() -> None:
+    world = stuck_stop()
+    world.soc = 0.4
+    world.run(16 * MINUTE)
+    world.fire("stop")
+    assert world.closed(), "its belief had ended, but it had not resolved"
+    world.fire("stop", firing=False)
+    world.fire("stop", starts_at=2.0)
+    assert not world.closed()
+
+
+def test_a_stuck_stop_alert_counts_again_once_the_battery_has_been_at_stop() -> None:
+    world = stuck_stop()
+    world.run(16 * MINUTE)
+    world.soc = 0.6
+    assert world.run(2 * MINUTE, until=lambda it: not it.closed())
+    world.soc = 0.4
+    world.fire("stop")
+    assert not world.state.alerts.beliefs.stop_stuck
+    assert world.state.alerts.beliefs.stop()
+
+
+def test_a_stuck_stop_alert_ends_no_run_for_fallback_either() -> None:
+    world = stuck_stop()
+    world.operator("off")
+    world.operator("auto")
+    world.beating = False
+    assert world.run(30 * MINUTE, until=World.closed)
+    assert world.causes() == ("fallback",)
+    world.soc = 0.4
+    assert not keep_firing(world, "stop", minutes=30, until=False)
+
+
+def test_a_stuck_stop_alert_is_stuck_after_a_restart_too() -> None:
+    world = stuck_stop()
+    world.soc = 0.4
+    world.run(5 * MINUTE)
+    world.die(dead_for=5.0)
+    assert world.run(MINUTE, until=World.closed), "resumed"
+    assert not keep_firing(world, "stop", minutes=30, until=False)
 
 
 # --- fallback

@@ -253,6 +253,22 @@ def test_what_has_not_been_heard_of_for_a_while_is_a_fault() -> None:
     assert samples(snapshot(of))["generator_ags_cap_shortens", ""] == 1
 
 
+def test_a_stuck_stop_alert_is_shown_until_it_resolves() -> None:
+    of = world(alerts={"alert_grace": "1m"})
+    of.soc = 0.2
+    of.on_alerts()
+    of.fire("stop")
+    assert samples(snapshot(of))["generator_stop_alert_stuck", ""] == 0
+    of.fire("start")
+    of.run(5)
+    told = "BatterySocRecovered fires although the state of charge is at 25 % or less: it is ignored until"
+    assert told in " ".join(status.status(snapshot(of)).faults)
+    assert samples(snapshot(of))["generator_stop_alert_stuck", ""] == 1
+    of.fire("stop", firing=False)
+    assert told not in " ".join(status.status(snapshot(of)).faults)
+    assert samples(snapshot(of))["generator_stop_alert_stuck", ""] == 0
+
+
 def test_seconds_of_a_run_do_not_go_back_while_a_restart_looks_whether_it_goes_on() -> None:
     def seconds(of: World) -> float:
         return samples(snapshot(of))["generator_run_seconds_total", ""]
