@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def follow_run(state: State, inputs: Inputs, now: float) -> tuple[Durable, list[Event]]:
-    """Return the record with the run confirmed or denied, the attempts reset, and the exercise satisfied."""
+    """Return the record with the run confirmed or denied, and the exercise satisfied."""
     durable, proof, settings = state.durable, state.engine.proof, inputs.settings
     events: list[Event] = []
     run = durable.run
@@ -29,8 +29,6 @@ def follow_run(state: State, inputs: Inputs, now: float) -> tuple[Durable, list[
         elif proof.certain is False and not run.denied:
             durable = replace(durable, run=replace(run, denied=True))
     proven_at = None if run is None else run.proven_at
-    if durable.attempts and proven_at is not None and now - proven_at >= settings.limits.min_run:
-        durable = replace(durable, attempts=0)
     exercise, last = settings.exercise, durable.exercised_wall
     if exercise is not None and last is not None and inputs.wall_sane and proof.verdict:
         long_enough = now - (proof.since if proven_at is None else proven_at) >= exercise.for_

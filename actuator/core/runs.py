@@ -108,6 +108,9 @@ def end(case: Case, why: End) -> tuple[Durable, list[Event]]:
         values={"end": why, **rule.values(case)},
     )
     if not rule.failed(case):
+        # Only at the end: an engine that dies after twenty minutes each time is locked out too.
+        if run.proven_at is not None and now - run.proven_at >= case.inputs.settings.limits.min_run:
+            durable = replace(durable, attempts=0)
         return durable, [opened]
     durable, failed = fail(durable, run, case.inputs.settings, now, reason=recorded(why))
     return durable, [opened, failed]

@@ -199,17 +199,46 @@ def test_an_unreachable_page_leaves_evidence_fresh_for_half_a_minute() -> None:
     assert world.proof() is None
 
 
-def test_a_run_proven_for_min_run_earns_its_attempts_back() -> None:
+def started_at_the_second_attempt() -> World:
     world = started(obeys=False)
     world.run(20 * MINUTE)
     world.fire("start")
     world.obeys = True
-    world.run(5 * MINUTE, until=World.closed)
-    world.run(15 * MINUTE)
+    assert world.run(5 * MINUTE, until=World.closed)
     assert world.state.durable.attempts == 1
-    world.run(MINUTE)
+    return world
+
+
+@pytest.mark.parametrize("end", ["off", "inhibit", "ags_refuses"])
+def test_a_run_proven_for_min_run_resets_the_attempts_at_its_end(end: str) -> None:
+    world = started_at_the_second_attempt()
+    world.run(16 * MINUTE)
+    assert world.state.durable.attempts == 1
+    if end == "off":
+        world.operator("off")
+    elif end == "inhibit":
+        world.fire("inhibit")
+    else:
+        world.ags = 1
+        world.run(20)
+    assert not world.closed()
     assert world.state.durable.attempts == 0
-    assert world.closed()
+
+
+def test_a_run_not_proven_for_min_run_resets_nothing_at_its_end() -> None:
+    world = started_at_the_second_attempt()
+    world.run(14 * MINUTE)
+    world.operator("off")
+    assert world.state.durable.attempts == 1
+
+
+def test_a_long_run_that_the_engine_ends_by_dying_resets_nothing() -> None:
+    world = started_at_the_second_attempt()
+    world.run(20 * MINUTE)
+    world.obeys = False
+    world.run(30)
+    assert ends(world)[-1] == "died"
+    assert world.state.durable.attempts == 2
 
 
 def test_a_shorter_run_does_not() -> None:

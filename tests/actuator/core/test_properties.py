@@ -642,6 +642,21 @@ def test_the_whole_alphabet_under_the_law_for_long() -> None:
         assert met[what] > 0, what
 
 
+# --- what was added when the rules themselves were wrong
+
+
+def test_property_38_an_engine_that_dies_in_every_run_however_late_is_locked_out() -> None:
+    world = watched(soc=0.1, tick=5.0)
+    while not world.state.durable.locked_out and world.now < DAY:
+        world.obeys = True
+        if world.run(2 * HOUR, until=World.closed):
+            world.run(20 * MINUTE)
+            world.obeys = False
+            world.run(MINUTE)
+    assert reasons(world) == ["died"] * 3
+    assert world.state.durable.locked_out
+
+
 def test_a_step_changes_none_of_its_inputs() -> None:
     state, inputs = (
         State(started_at=0.0),

@@ -369,8 +369,6 @@ class Law:
         if reason in FAILED:
             self._count("failures")
             self.require(denied, 18, f"{reason} without fresh evidence")
-            if self.run_proven is not None and true - self.run_proven >= limits.min_run:
-                self.failures = 0
             self.failures += 1
             self.failed_at = true
             locked = self.failures >= limits.attempts
@@ -378,7 +376,9 @@ class Law:
             if locked:
                 self.locked_out = True
                 self._count("lock-outs")
-                self.require(step.state.durable.locked_out, 6, "attempts used up without a lock-out")
+                self.require(step.state.durable.locked_out, 38, "attempts used up without a lock-out")
+        elif self.run_proven is not None and true - self.run_proven >= limits.min_run:
+            self.failures = 0
         if reason == "demand_gone" and {"alert", "fallback"} & set(step.state.durable.starts):
             self.starts.clear()
         if reason == "mode_off":
@@ -406,8 +406,6 @@ class Law:
         if self.run_proven is None and run.proven_at is not None:
             self.require(self._affirmed(true), 17, "proven without fresh evidence")
             self.run_proven = true
-        if self.run_proven is not None and true - self.run_proven >= limits.min_run:
-            self.failures = 0
         if self._denied(true):
             self.require(self.run_proven is None, 18, "died and still closed")
             waits = limits.start_confirm + min(limits.warm_up, self._warmed_up(true))
