@@ -42,12 +42,14 @@ class AlertPath:
         beliefs: the start and stop alerts that are believed.
         last_beat: when the last heartbeat was received.
         beats: heartbeats in a row without a timeout between them, at most `BEATS_TO_TRUST`.
+        late: how many late copies of a start alert this process has received, for the counter.
         path: what decides: the alerts, the exporter's page, or nothing.
     """
 
     beliefs: Beliefs = field(default_factory=Beliefs)
     last_beat: float | None = None
     beats: int = 0
+    late: int = 0
     path: Path = "waiting"
 
 
@@ -79,7 +81,7 @@ def update(
     # The beat that restores the path does not count for an inhibit.
     trusted = alerts.path == path == "alerts"
     inhibits, reported = _update_inhibits(inhibits, inputs, beats=inputs.beats if trusted else None)
-    beliefs = _update_beliefs(alerts.beliefs, inputs, now)
+    beliefs, late = _update_beliefs(alerts.beliefs, inputs, now, over_start=battery.over_start(now))
     if battery.low.holds(settings.debounce.start):
         beliefs = beliefs.count_again()
     if battery.high.holds(settings.debounce.stop):
@@ -95,7 +97,7 @@ def update(
         events.append(Event(kind="stop_alert_stuck", level=Level.WARNING, values=values))
     last_beat = now if inputs.beats else alerts.last_beat
     if path != alerts.path or beats != alerts.beats or last_beat != alerts.last_beat or beliefs is not alerts.beliefs:
-        alerts = AlertPath(beliefs=beliefs, last_beat=last_beat, beats=beats, path=path)
+        alerts = AlertPath(beliefs=beliefs, last_beat=last_beat, beats=beats, late=alerts.late + late, path=path)
     return alerts, inhibits, events + reported
 
 
@@ -114,15 +116,17 @@ def _path_changed(path: Path, alerts: AlertPath, inputs: Inputs, now: float) -> 
     )
 
 
-def _update_beliefs(beliefs: Beliefs, inputs: Inputs, now: float) -> Beliefs:
-    lease = inputs.settings.alerts.lease
+def _update_beliefs(beliefs: Beliefs, inputs: Inputs, now: float, *, over_start: bool) -> tuple[Beliefs, int]:
+    """Return the beliefs after this step's alerts, and how many of them are late copies that start nothing."""
+    lease, late = inputs.settings.alerts.lease, 0
     for notice in inputs.notices:
         match notice.kind, notice.firing:
             case ("start" | "stop") as kind, True:
+                late += kind == "start" and over_start and beliefs.late(notice.fingerprint, notice.starts_at)
                 beliefs = beliefs.fire(notice.fingerprint, kind, notice.starts_at, now=now, lease=lease)
             case "start" | "stop", False:
                 beliefs = beliefs.resolve(notice.fingerprint, notice.starts_at)
-    return beliefs.lapse(now)
+    return beliefs.lapse(now), late
 
 
 def _update_inhibits(

@@ -22,6 +22,7 @@ class Battery:
     Attributes:
         soc: the leading state of charge, 0 to 1.
         soc_fresh_at: when it was last fresh.
+        over_start_at: when it was last fresh and over start.
         soc_refused: the last page has a state of charge that the exporter refuses.
         volts: of the battery.
         volts_threshold: volts at or under this are an emergency; None: unknown, or not configured.
@@ -33,6 +34,7 @@ class Battery:
 
     soc: Watch = field(default_factory=Watch)
     soc_fresh_at: float | None = None
+    over_start_at: float | None = None
     soc_refused: bool = False
     volts: Watch = field(default_factory=Watch)
     volts_threshold: float | None = None
@@ -44,6 +46,10 @@ class Battery:
     def fresh_soc(self, now: float) -> float | None:
         """Return the state of charge, 0 to 1, or None when it is absent."""
         return self.soc.fresh(now, SOC_FRESH)
+
+    def over_start(self, now: float) -> bool:
+        """Return whether a fresh state of charge is over start; one low or absent sample does not change that."""
+        return self.over_start_at is not None and now - self.over_start_at < SOC_FRESH
 
     def soc_lost(self, now: float, *, started_at: float) -> bool:
         """Return whether there has been no fresh state of charge for so long that it counts as lost."""
@@ -74,6 +80,7 @@ def update(battery: Battery, page: Page | None, settings: Settings, now: float) 
     return Battery(
         soc=soc,
         soc_fresh_at=battery.soc_fresh_at if level is None else now,
+        over_start_at=now if known > settings.start_soc else battery.over_start_at,
         soc_refused=refused,
         volts=volts,
         volts_threshold=threshold,

@@ -43,11 +43,14 @@ class Beliefs:
             counts again once it has resolved and fired again, or has a later beginning; not when its belief only ends.
         stuck: by fingerprint of a stop alert that the state of charge has disproved, the Unix time of its beginning.
             It counts for nothing until it has resolved; not when its belief only ends.
+        resolved: by fingerprint, the Unix time of the latest beginning that has resolved. A firing that begins no later
+            is a late copy.
     """
 
     alerts: dict[str, Belief] = field(default_factory=dict)
     answered: dict[str, float] = field(default_factory=dict)
     stuck: dict[str, float] = field(default_factory=dict)
+    resolved: dict[str, float] = field(default_factory=dict)
 
     def fire(
         self, fingerprint: str, kind: Literal["start", "stop"], starts_at: float, *, now: float, lease: float
@@ -69,10 +72,14 @@ class Beliefs:
         """Return them without the belief in a resolved alert, unless `starts_at` is older than the belief."""
         before = self.alerts.get(fingerprint)
         known = self.answered.get(fingerprint, self.stuck.get(fingerprint)) if before is None else before.starts_at
+        beliefs = self
+        if starts_at > self.resolved.get(fingerprint, -math.inf):
+            resolved = {**_without(self.resolved, fingerprint), fingerprint: starts_at}
+            beliefs = replace(self, resolved=dict(list(resolved.items())[-MOST:]))
         if known is None or starts_at < known:
-            return self
+            return beliefs
         return replace(
-            self,
+            beliefs,
             alerts=_without(self.alerts, fingerprint),
             answered=_without(self.answered, fingerprint),
             stuck=_without(self.stuck, fingerprint),
@@ -116,10 +123,23 @@ class Beliefs:
     @property
     def start_counts(self) -> bool:
         """Whether a start alert is believed firing that no stop has answered."""
-        return any(
-            belief.kind == "start" and belief.starts_at > self.answered.get(key, -math.inf)
+        return bool(self._counting())
+
+    @property
+    def start_late(self) -> bool:
+        """Whether each start alert that counts is a late copy of one that has resolved."""
+        return all(self.late(key, belief.starts_at) for key, belief in self._counting().items())
+
+    def late(self, fingerprint: str, starts_at: float) -> bool:
+        """Return whether an alert with this beginning is a late copy: it has resolved since."""
+        return starts_at <= self.resolved.get(fingerprint, -math.inf)
+
+    def _counting(self) -> dict[str, Belief]:
+        return {
+            key: belief
             for key, belief in self.alerts.items()
-        )
+            if belief.kind == "start" and belief.starts_at > self.answered.get(key, -math.inf)
+        }
 
     def stop(self, since: float | None = None) -> bool:
         """Return whether a stop alert that is not stuck is believed firing, and received at or after `since`."""

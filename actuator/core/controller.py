@@ -204,8 +204,11 @@ class _Turn:
         if self.durable is not self.judged:
             self.judge()
         beliefs = self.state.alerts.beliefs
-        if (beliefs.answered, beliefs.stuck) != (self.durable.spent, self.durable.stuck_stops):
-            self.keep(replace(self.durable, spent=beliefs.answered, stuck_stops=beliefs.stuck))
+        known = (self.durable.spent, self.durable.stuck_stops, self.durable.resolved)
+        if (beliefs.answered, beliefs.stuck, beliefs.resolved) != known:
+            self.keep(
+                replace(self.durable, spent=beliefs.answered, stuck_stops=beliefs.stuck, resolved=beliefs.resolved)
+            )
         reported, events = reporting.report_blocked(self.state, self.now)
         if reported is not self.state.reported:
             self.state = replace(self.state, reported=reported)

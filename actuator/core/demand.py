@@ -110,6 +110,8 @@ def _alert_cause_and_note(state: State, inputs: Inputs, now: float) -> tuple[Cau
 def _contradiction(state: State, inputs: Inputs, now: float) -> Note | None:
     """Return how the exporter's page contradicts a start alert; a page that cannot be read contradicts nothing."""
     settings, battery = inputs.settings, state.battery
+    if state.alerts.beliefs.start_late and battery.over_start(now):
+        return Note(kind="alert_late", values={"alert": settings.alerts.start, "start_soc": settings.start_soc})
     soc = battery.soc.possibly_fresh(now, SOC_FRESH)
     if soc is not None and soc >= settings.stop_soc:
         return Note(kind="soc_contradicts", values={"alert": settings.alerts.start, "stop_soc": settings.stop_soc})

@@ -40,6 +40,7 @@ EventKind = Literal[
 
 NoteKind = Literal[
     "alert_answered",
+    "alert_late",
     "both_alerts",
     "first_page",
     "min_run",

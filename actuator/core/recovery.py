@@ -80,8 +80,8 @@ def restore(
             anchor=None,  # the closure above is an assumption and must not be moved back in time
         )
         events.append(Event(kind="journal_torn", level=Level.ERROR, values={"budget": most}))
-    alerts = AlertPath(beliefs=Beliefs(answered=durable.spent, stuck=durable.stuck_stops))
-    return State(started_at=here.now, durable=durable, alerts=alerts), tuple(events)
+    beliefs = Beliefs(answered=durable.spent, stuck=durable.stuck_stops, resolved=durable.resolved)
+    return State(started_at=here.now, durable=durable, alerts=AlertPath(beliefs=beliefs)), tuple(events)
 
 
 def _ended(durable: Durable, past: Closure) -> Durable:

@@ -121,6 +121,7 @@ class Durable:
         inhibits: by fingerprint.
         spent: the same as `Beliefs.answered`; journals of earlier versions have this name.
         stuck_stops: the same as `Beliefs.stuck`.
+        resolved: the same as `Beliefs.resolved`.
         exercised_wall: Unix time of the last confirmed run long enough to be an exercise, or of the first start ever.
         blind_at: when the last run for `blind` began.
         exercise_at: when the last run for `exercise` began.
@@ -160,6 +161,7 @@ class Durable:
     torn: bool = False
     anchor: Anchor | None = None
     stuck_stops: dict[str, float] = field(default_factory=dict)
+    resolved: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

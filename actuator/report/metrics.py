@@ -15,7 +15,7 @@ from actuator.core.state import MODES, PHASES
 from actuator.report.snapshot import Snapshot
 
 STATUSES = ("firing", "resolved")
-REJECTIONS = ("malformed", "unauthenticated", "too_large", "content_type", "unknown_alert", "other_site")
+REJECTIONS = ("malformed", "unauthenticated", "too_large", "content_type", "unknown_alert", "other_site", "late")
 
 
 class Counts:
@@ -39,8 +39,9 @@ class GeneratorCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Return the families; before the first turn there are only the notifications."""
         yield _labelled(_NOTIFICATIONS, "status", self._counts.notifications)
-        yield _labelled(_REJECTED, "reason", self._counts.rejected)
         snapshot = self._snapshot()
+        late = 0 if snapshot is None else snapshot.state.alerts.late
+        yield _labelled(_REJECTED, "reason", {**self._counts.rejected, "late": late})
         if snapshot is not None:
             yield from _families(snapshot)
 

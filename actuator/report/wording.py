@@ -271,7 +271,7 @@ def _note(values: Values) -> str:
     return _note_text(kind, values)
 
 
-def _note_text(kind: NoteKind, values: Values) -> str:  # noqa: PLR0911 - one branch a kind
+def _note_text(kind: NoteKind, values: Values) -> str:  # noqa: C901, PLR0911 - one branch a kind
     alert = values.get("alert")
     absent = f"The state of charge is low and heartbeats arrive, but {alert} does not: "
     match kind:
@@ -293,6 +293,11 @@ def _note_text(kind: NoteKind, values: Values) -> str:  # noqa: PLR0911 - one br
                 f"{alert} fires from before the last stop: no start until it has resolved and fired again, or the "
                 f"state of charge has been at {percent(_number(values['start_soc']))} or less for "
                 f"{_span(values['debounce'])}."
+            )
+        case "alert_late":
+            return (
+                f"{alert} fires from before it last resolved, so it is a late copy: no start while the state of charge "
+                f"is over {percent(_number(values['start_soc']))}."
             )
         case "soc_contradicts":
             return (

@@ -34,7 +34,7 @@ def test_resolved_clears_its_own_and_nothing_else() -> None:
     beliefs = fired().fire("b", "start", 10.0, now=0, lease=LEASE).fire("c", "stop", 10.0, now=0, lease=LEASE)
     beliefs = beliefs.resolve("a", 10.0)
     assert set(beliefs.alerts) == {"b", "c"}
-    assert beliefs.resolve("z", 10.0) is beliefs
+    assert beliefs.resolve("z", 10.0).alerts == beliefs.alerts
 
 
 def test_a_resolve_that_is_older_than_the_belief_is_ignored() -> None:
@@ -103,6 +103,22 @@ def test_a_stuck_stop_counts_again_once_it_has_resolved_and_not_when_its_belief_
     assert not beliefs.resolve("a", 9.0).fire("a", "stop", 10.0, now=1, lease=LEASE).stop()
     assert beliefs.resolve("a", 10.0).fire("a", "stop", 10.0, now=1, lease=LEASE).stop()
     assert beliefs.release().fire("a", "stop", 10.0, now=1, lease=LEASE).stop()
+
+
+def test_a_late_copy_begins_no_later_than_the_last_that_resolved() -> None:
+    beliefs = fired(starts_at=10).resolve("a", 10.0).resolve("a", 5.0)
+    assert beliefs.fire("a", "start", 10.0, now=1, lease=LEASE).start_late
+    assert not beliefs.fire("a", "start", 10.1, now=1, lease=LEASE).start_late
+    assert not beliefs.fire("b", "start", 1.0, now=1, lease=LEASE).start_late, "each fingerprint by itself"
+    assert beliefs.resolve("a", 10.0) is beliefs
+
+
+def test_a_flood_of_resolved_alerts_keeps_the_newest() -> None:
+    beliefs = Beliefs().resolve("first", 10.0)
+    for number in range(MOST - 1):
+        beliefs = beliefs.resolve(str(number), 10.0)
+    assert beliefs.late("first", 10.0)
+    assert not beliefs.resolve("one more", 10.0).late("first", 10.0)
 
 
 def test_a_flood_of_stuck_stops_keeps_the_newest() -> None:

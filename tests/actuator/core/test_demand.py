@@ -359,6 +359,69 @@ def test_a_start_belief_survives_an_end_that_was_no_stop() -> None:
     assert len([move for move in world.moves if move[1]]) == 2, "the alert starts again once min off has passed"
 
 
+# --- a late copy of a start alert
+
+
+def ended_at_its_deadline(**parts: object) -> World:
+    """A world whose run has ended at its deadline at 40 %, and whose start alert has resolved."""
+    world = World(settings=settings(limits={"max_run": "20m"}, **parts), soc=0.2).on_alerts()
+    world.fire("start")
+    world.soc = 0.4
+    assert world.run(HOUR, until=lambda it: not it.closed())
+    world.fire("start", firing=False)
+    world.run(20 * MINUTE)
+    return world
+
+
+def test_a_late_copy_of_a_resolved_start_alert_starts_nothing_and_is_counted() -> None:
+    world = ended_at_its_deadline()
+    world.fire("start")
+    world.run(5 * MINUTE)
+    assert not world.closed()
+    assert "so it is a late copy: no start while the state of charge is over 25" in world.notes()[0]
+    world.fire("start")
+    assert world.state.alerts.late == 2
+
+
+def test_a_start_alert_that_begins_after_the_resolved_one_is_no_late_copy() -> None:
+    world = ended_at_its_deadline()
+    world.fire("start", starts_at=1.5)
+    assert world.closed()
+    assert world.state.alerts.late == 0
+
+
+@pytest.mark.parametrize("soc", [0.25, None])
+def test_a_late_copy_counts_when_no_fresh_state_of_charge_is_over_start(soc: float | None) -> None:
+    world = ended_at_its_deadline()
+    world.soc = soc
+    world.run(65)
+    world.fire("start")
+    assert world.causes() == ("alert",)
+    assert world.closed()
+    assert world.state.alerts.late == 0
+
+
+@pytest.mark.parametrize("soc", [0.2, None])
+def test_one_sample_makes_no_late_copy_count(soc: float | None) -> None:
+    world = ended_at_its_deadline()
+    world.fire("start")
+    world.soc = soc
+    world.run(5)
+    world.soc = 0.4
+    world.run(2 * MINUTE)
+    assert not world.closed()
+
+
+def test_what_has_resolved_is_known_after_a_restart_too() -> None:
+    world = ended_at_its_deadline()
+    world.die(dead_for=5.0)
+    world.on_alerts()
+    world.run(20 * MINUTE)
+    world.fire("start")
+    world.run(MINUTE)
+    assert not world.closed()
+
+
 # --- a stop alert that is stuck
 
 

@@ -56,6 +56,7 @@ SAVED = Saved(
         torn=True,
         anchor=Anchor(wall=1699999000.0, now=-500.0),
         stuck_stops={"full": 1699980000.0},
+        resolved={"low": 1699970000.0},
     ),
     moment=Moment(boot="b", now=101.0, wall=1700000001.0, wall_sane=True),
 )
@@ -72,8 +73,8 @@ WRITTEN = (
     '"gas":{"summary":"Gas","starts_at":3.0,"beats_left":null}},"spent":{"low":1699990000.0},'
     '"exercised_wall":1699900000.0,"blind_at":5.0,"exercise_at":6.0,"starts":{"alert":3,"manual":1},'
     '"start_failures":4,"stop_failures":5,"run_seconds":1234.5,"relay_errors":6,"torn":true,'
-    '"anchor":{"wall":1699999000.0,"now":-500.0},"stuck_stops":{"full":1699980000.0}},"moment":{"boot":"b","now":101.0,'
-    '"wall":1700000001.0,"wall_sane":true}}'
+    '"anchor":{"wall":1699999000.0,"now":-500.0},"stuck_stops":{"full":1699980000.0},"resolved":{"low":1699970000.0}},'
+    '"moment":{"boot":"b","now":101.0,"wall":1700000001.0,"wall_sane":true}}'
 )
 """As earlier versions have written it."""
 

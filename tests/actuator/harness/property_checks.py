@@ -138,6 +138,10 @@ class Law:
     starts: dict[str, float] = field(default_factory=dict)
     """Start alerts heard since the last stop, by fingerprint: when last."""
     stops: dict[str, float] = field(default_factory=dict)
+    fired: dict[str, float] = field(default_factory=dict)
+    """Start alerts heard and not resolved since, by fingerprint: the latest beginning."""
+    resolved: dict[str, float] = field(default_factory=dict)
+    """By fingerprint: the latest beginning that has resolved. A firing that begins no later is a late copy."""
     beats: deque[float] = field(default_factory=lambda: deque(maxlen=2))
     failures: int = 0
     locked_out: bool = False
@@ -166,7 +170,7 @@ class Law:
         for name in ("soc", "volts", "evidence", "ags"):
             setattr(self, name, History(getattr(self, name).limit))
         self.page = self.negative_since = None
-        self.starts, self.stops = {}, {}
+        self.starts, self.stops, self.fired = {}, {}, {}
         self.beats.clear()
         self.bad_reads, self.read_at, self.wanted, self.born = 0, None, False, true
         self.inhibits = {key: (began, None if left is None else 2) for key, (began, left) in self.inhibits.items()}
@@ -178,7 +182,7 @@ class Law:
             self.inhibits = {key: value for key, value in self.inhibits.items() if key in state.durable.inhibits}
             self.mode_off = state.durable.mode == "off"
             self.failures, self.locked_out = state.durable.attempts, state.durable.locked_out
-            self.run, self.resumed = -1, set()
+            self.run, self.resumed, self.resolved = -1, set(), {}
             # What the journal has forgotten is made up for by what `torn` takes away: property 32.
             known = [
                 [true - state.started_at + past.start, true - state.started_at + past.end]
@@ -246,6 +250,8 @@ class Law:
         for notice in inputs.notices:
             heard = {"start": self.starts, "stop": self.stops}.get(notice.kind)
             known = self.inhibits.get(notice.fingerprint)
+            if notice.kind == "start" and self._late(notice.fingerprint, notice.starts_at, firing=notice.firing):
+                continue  # it demands no start
             if heard is not None and notice.firing:
                 heard[notice.fingerprint] = true
             elif heard is not None:
@@ -266,6 +272,16 @@ class Law:
         self.read_at = read_at
         if inputs.relay_error or self.bad_reads >= 3 or (before.board.fault and not agrees):
             self.relay_bad_at = true
+
+    def _late(self, key: str, began: float, *, firing: bool) -> bool:
+        """Take in a start alert; return whether it is a late copy."""
+        if firing:
+            self.fired[key] = max(began, self.fired.get(key, began))
+            return began <= self.resolved.get(key, -math.inf)
+        self.resolved[key] = max(began, self.resolved.get(key, began))
+        if began >= self.fired.get(key, began):
+            self.fired.pop(key, None)
+        return False
 
     def _order(self, action: str, seconds: float | None, settings: Settings, true: float) -> None:
         longest = settings.limits.max_run
@@ -349,6 +365,9 @@ class Law:
         if "alert" in causes:
             soc = self.soc.fresh(true)
             self.require(soc is None or soc < settings.stop_soc, 28, "an alert against a page at stop")
+            in_time = any(began > self.resolved.get(key, -math.inf) for key, began in self.fired.items())
+            over = soc is not None and soc > settings.start_soc
+            self.require(in_time or not over, 28, "an alert that has resolved, over start")
         if "blind" in causes:
             self.require(settings.on_blind == "start", 16, "closed by the loss itself")
         if "manual" in causes:

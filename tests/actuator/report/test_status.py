@@ -253,6 +253,15 @@ def test_what_has_not_been_heard_of_for_a_while_is_a_fault() -> None:
     assert samples(snapshot(of))["generator_ags_cap_shortens", ""] == 1
 
 
+def test_late_copies_of_a_start_alert_are_counted_as_rejected() -> None:
+    of = world()
+    of.on_alerts()
+    of.fire("start", firing=False)
+    assert samples(snapshot(of))["generator_notifications_rejected_total", "late"] == 0
+    of.fire("start")
+    assert samples(snapshot(of))["generator_notifications_rejected_total", "late"] == 1
+
+
 def test_a_stuck_stop_alert_is_shown_until_it_resolves() -> None:
     of = world(alerts={"alert_grace": "1m"})
     of.soc = 0.2
