@@ -73,7 +73,10 @@ def _parser() -> argparse.ArgumentParser:
     mode = commands.add_parser("mode", parents=[remote], help="switch to automatic, off, or on for a limited time")
     mode.add_argument("mode", choices=("auto", "off", "on"))
     mode.add_argument("--for", dest="duration", metavar="2h", help="how long to stay on (default: 2h); off has no end")
-    commands.add_parser("acknowledge", parents=[remote], help="clear lock-out, inhibits and the torn journal's alarm")
+    reset = commands.add_parser("reset", parents=[remote], help="reset one thing, after its cause is removed")
+    reset.add_argument("what", choices=("lockout", "journal", "inhibit"))
+    reset.add_argument("name", nargs="?", help="of an inhibit: the alert's name or fingerprint")
+    commands.add_parser("acknowledge", parents=[remote], help="the same as: reset lockout")
     commands.add_parser(
         "release",
         parents=[local],
@@ -178,6 +181,8 @@ def _request(arguments: argparse.Namespace) -> int:
             answer = client.ask(arguments.url, "/api/v1/status")
         elif arguments.command == "acknowledge":
             answer = client.ask(arguments.url, "/api/v1/acknowledge", {})
+        elif arguments.command == "reset":
+            answer = client.ask(arguments.url, "/api/v1/reset", _reset(arguments))
         else:
             body: dict[str, object] = {"mode": arguments.mode}
             if arguments.duration is not None:
@@ -194,9 +199,22 @@ def _request(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _reset(arguments: argparse.Namespace) -> dict[str, object]:
+    """Return the body of a reset; a name is a fingerprint if an inhibit has it."""
+    body: dict[str, object] = {"what": arguments.what}
+    if arguments.name is not None:
+        known = client.ask(arguments.url, "/api/v1/status")["resets"]
+        body["fingerprint" if any(arguments.name == one["fingerprint"] for one in known) else "name"] = arguments.name
+    return body
+
+
 def _text(status: dict[str, Any]) -> str:
     reasons = [f"  {reason['reason']}: {reason['text']}" for reason in status["why_not"]]
-    lines = [status["sentence"], *reasons, *status["notes"], *status["faults"]]
+    resets = [
+        f"  reset {' '.join(filter(None, (reset['what'], reset['fingerprint'])))}: {reset['text']}"
+        for reset in status["resets"]
+    ]
+    lines = [status["sentence"], *reasons, *status["notes"], *status["faults"], *resets]
     return "\n".join(lines) + "\n"
 
 

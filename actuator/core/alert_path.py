@@ -27,11 +27,13 @@ class Inhibit:
         summary: its text for people.
         starts_at: Unix time of its beginning by the sender's clock.
         beats_left: beats still needed after it has resolved; None: it fires.
+        name: the alert's name; empty in journals of earlier versions.
     """
 
     summary: str
     starts_at: float
     beats_left: int | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +46,7 @@ class AlertPath:
         beats: heartbeats in a row without a timeout between them, at most `BEATS_TO_TRUST`.
         late: how many late copies of a start alert this process has received, for the counter.
         path: what decides: the alerts, the exporter's page, or nothing.
+        received: by fingerprint of an inhibit, when it was last received firing; nothing from before the start-up.
     """
 
     beliefs: Beliefs = field(default_factory=Beliefs)
@@ -51,6 +54,14 @@ class AlertPath:
     beats: int = 0
     late: int = 0
     path: Path = "waiting"
+    received: dict[str, float] = field(default_factory=dict)
+
+    def reset_from(self, fingerprint: str, lease: float, *, started_at: float) -> float:
+        """Return from when on the operator may reset an inhibit: a lease after it was last received.
+
+        After a start-up it counts as received then: the alert may fire still, and not have been repeated yet.
+        """
+        return self.received.get(fingerprint, started_at) + lease
 
 
 def update(
@@ -81,6 +92,7 @@ def update(
     # The beat that restores the path does not count for an inhibit.
     trusted = alerts.path == path == "alerts"
     inhibits, reported = _update_inhibits(inhibits, inputs, beats=inputs.beats if trusted else None)
+    received = _update_received(alerts.received, inhibits, inputs, now)
     beliefs, late = _update_beliefs(alerts.beliefs, inputs, now, over_start=battery.over_start(now))
     if battery.low.holds(settings.debounce.start):
         beliefs = beliefs.count_again()
@@ -96,9 +108,10 @@ def update(
         }
         events.append(Event(kind="stop_alert_stuck", level=Level.WARNING, values=values))
     last_beat = now if inputs.beats else alerts.last_beat
-    if path != alerts.path or beats != alerts.beats or last_beat != alerts.last_beat or beliefs is not alerts.beliefs:
-        alerts = AlertPath(beliefs=beliefs, last_beat=last_beat, beats=beats, late=alerts.late + late, path=path)
-    return alerts, inhibits, events + reported
+    after = AlertPath(
+        beliefs=beliefs, last_beat=last_beat, beats=beats, late=alerts.late + late, path=path, received=received
+    )
+    return alerts if after == alerts else after, inhibits, events + reported
 
 
 def _path_changed(path: Path, alerts: AlertPath, inputs: Inputs, now: float) -> Event:
@@ -144,11 +157,20 @@ def _update_inhibits(
             if before is None:
                 events.append(Event(kind="inhibited", level=Level.WARNING, values={"summary": notice.summary}))
             # The last received beginning, not the latest one: a beginning from a wrong clock would never resolve.
-            inhibit = Inhibit(summary=notice.summary, starts_at=notice.starts_at)
+            inhibit = Inhibit(summary=notice.summary, starts_at=notice.starts_at, name=notice.name)
             inhibits = {**inhibits, notice.fingerprint: inhibit}
         elif before is not None and before.beats_left is None and notice.starts_at >= before.starts_at:
             inhibits = {**inhibits, notice.fingerprint: replace(before, beats_left=BEATS_TO_TRUST)}
     return inhibits, events
+
+
+def _update_received(
+    received: dict[str, float], inhibits: dict[str, Inhibit], inputs: Inputs, now: float
+) -> dict[str, float]:
+    fired = {notice.fingerprint: now for notice in inputs.notices if notice.kind == "inhibit" and notice.firing}
+    if not fired and received.keys() <= inhibits.keys():
+        return received
+    return {key: at for key, at in {**received, **fired}.items() if key in inhibits}
 
 
 def _count_beats(inhibits: dict[str, Inhibit], beats: int | None) -> tuple[dict[str, Inhibit], list[Event]]:

@@ -11,6 +11,7 @@ from actuator.core.settings import HOUR
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from actuator.core.alert_path import AlertPath
     from actuator.core.inputs import Command
     from actuator.core.settings import Settings
     from actuator.core.state import Durable
@@ -19,11 +20,23 @@ MANUAL: Final = 2 * HOUR
 """Seconds of a manual run without a length."""
 
 
-def obey(durable: Durable, commands: Iterable[Command], settings: Settings, now: float) -> tuple[Durable, list[Event]]:
+def obey(
+    durable: Durable,
+    commands: Iterable[Command],
+    alerts: AlertPath,
+    settings: Settings,
+    now: float,
+    *,
+    started_at: float,
+) -> tuple[Durable, list[Event]]:
     """Return the durable state after the commands, in order, with mode `on` ended if its time is over."""
     events: list[Event] = []
     for command in commands:
-        durable, event = _obey(durable, command, settings, now)
+        if command.action == "reset_inhibit":
+            free_from = alerts.reset_from(command.fingerprint, settings.alerts.lease, started_at=started_at)
+            durable, event = _reset_inhibit(durable, command, settings, now, free_from)
+        else:
+            durable, event = _obey(durable, command, settings, now)
         events.append(event)
     if durable.mode == "on" and (durable.manual_until is None or now >= durable.manual_until):
         events.append(Event(kind="manual_ended", fields={"mode": durable.mode_before}))
@@ -34,8 +47,10 @@ def obey(durable: Durable, commands: Iterable[Command], settings: Settings, now:
 def _obey(durable: Durable, command: Command, settings: Settings, now: float) -> tuple[Durable, Event]:
     fields: dict[str, Value] = {"action": command.action}
     match command.action:
-        case "acknowledge":
-            durable = replace(durable, attempts=0, locked_out=False, inhibits={}, torn=False)
+        case "reset_lockout":
+            durable = _without_lockout(durable)
+        case "reset_journal":
+            durable = replace(durable, torn=False, torn_at=None)
         case "on":
             longest = settings.limits.max_run
             seconds = min(MANUAL, longest) if command.seconds is None else command.seconds
@@ -48,3 +63,21 @@ def _obey(durable: Durable, command: Command, settings: Settings, now: float) ->
         case "auto" | "off" as mode:
             durable = replace(durable, mode=mode, manual_until=None)
     return durable, Event(kind="operator", fields=fields)
+
+
+def _without_lockout(durable: Durable) -> Durable:
+    """Return the durable state without what failed runs have left: lock-out, attempts, back-off."""
+    return replace(durable, attempts=0, locked_out=False, locked_out_at=None, back_off_until=None)
+
+
+def _reset_inhibit(
+    durable: Durable, command: Command, settings: Settings, now: float, free_from: float
+) -> tuple[Durable, Event]:
+    inhibit = durable.inhibits.get(command.fingerprint)
+    fields: dict[str, Value] = {"action": command.action, "fingerprint": command.fingerprint}
+    values: dict[str, Value] = {"summary": command.fingerprint if inhibit is None else inhibit.summary}
+    if inhibit is not None and now < free_from:
+        values |= {"lease": settings.alerts.lease, "left": free_from - now}
+        return durable, Event(kind="operator_refused", level=Level.WARNING, fields=fields, values=values)
+    inhibits = {key: other for key, other in durable.inhibits.items() if key != command.fingerprint}
+    return replace(durable, inhibits=inhibits), Event(kind="operator", fields=fields, values=values)

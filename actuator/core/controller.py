@@ -137,7 +137,7 @@ class _Turn:
         self.lock_out()
 
     def lock_out(self) -> None:
-        durable, events = runs.lock_out(self.durable, self.settings)
+        durable, events = runs.lock_out(self.durable, self.settings, self.now)
         self.keep(durable, *events)
 
     def judge(self) -> None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 Clearing = Literal[
     "ac_gone",
-    "acknowledge",
     "ags_ready",
     "budget",
     "evidence_back",
@@ -25,9 +24,10 @@ Clearing = Literal[
     "min_off",
     "mode",
     "read_backs",
-    "resolve_or_acknowledge",
+    "reset_lockout",
+    "resolve_or_reset",
     "quiet_hours_end",
-    "time",
+    "time_or_reset_lockout",
 ]
 
 
@@ -111,12 +111,12 @@ INHIBITORS: Final[dict[Reason, Inhibitor]] = {
         holds=lambda state, _inputs, _now: state.durable.mode == "off", ends_run="at once", clears="mode"
     ),
     "locked_out": Inhibitor(
-        holds=lambda state, _inputs, _now: state.durable.locked_out, ends_run="at once", clears="acknowledge"
+        holds=lambda state, _inputs, _now: state.durable.locked_out, ends_run="at once", clears="reset_lockout"
     ),
     "inhibit_alert": Inhibitor(
         holds=lambda state, _inputs, _now: bool(state.durable.inhibits),
         ends_run="at once",
-        clears="resolve_or_acknowledge",
+        clears="resolve_or_reset",
     ),
     "no_evidence": Inhibitor(
         holds=_no_evidence,
@@ -157,7 +157,7 @@ INHIBITORS: Final[dict[Reason, Inhibitor]] = {
         holds=_back_off,
         exempt=frozenset({"manual"}),
         ends_run="never",
-        clears="time",
+        clears="time_or_reset_lockout",
         until=lambda durable, _settings, _now: durable.back_off_until,
     ),
     "quiet_hours": Inhibitor(

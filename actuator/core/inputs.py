@@ -51,6 +51,7 @@ class Notice:
         fingerprint: Alertmanager's key of the alert's labels.
         starts_at: Unix time of the alert's beginning by its sender's clock.
         summary: the alert's text for people; may be empty.
+        name: the alert's name.
     """
 
     kind: Literal["start", "stop", "heartbeat", "inhibit"]
@@ -58,14 +59,22 @@ class Notice:
     fingerprint: str
     starts_at: float
     summary: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """A command of an authorised operator: a mode (`on` with its seconds), or an acknowledgement."""
+    """A command of an authorised operator.
 
-    action: Literal["auto", "on", "off", "acknowledge"]
+    Attributes:
+        action: a mode, or what to reset.
+        seconds: of mode `on`; None: the default.
+        fingerprint: of the inhibit to reset.
+    """
+
+    action: Literal["auto", "on", "off", "reset_lockout", "reset_journal", "reset_inhibit"]
     seconds: float | None = None
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

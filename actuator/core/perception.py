@@ -41,7 +41,7 @@ def perceive(state: State, inputs: Inputs, now: float) -> tuple[State, list[Even
     )
     if inhibits is not durable.inhibits and inhibits != durable.inhibits:
         durable = replace(durable, inhibits=inhibits)
-    durable, operated = commands.obey(durable, inputs.commands, settings, now)
+    durable, operated = commands.obey(durable, inputs.commands, alerts, settings, now, started_at=started_at)
     known_board, event = board.update(state.board, inputs, commanded=closed)
     events += operated
     if event is not None:

@@ -77,6 +77,7 @@ def restore(
             released_at=here.now,
             stopped_at=None,
             torn=True,
+            torn_at=here.now,
             anchor=None,  # the closure above is an assumption and must not be moved back in time
         )
         events.append(Event(kind="journal_torn", level=Level.ERROR, values={"budget": most}))
@@ -156,6 +157,8 @@ def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
         manual_until=None if manual_over else durable.manual_until,
         blind_at=moved(durable.blind_at),
         exercise_at=moved(durable.exercise_at),
+        locked_out_at=moved(durable.locked_out_at),
+        torn_at=moved(durable.torn_at),
         anchor=anchor,
     )
 
@@ -187,5 +190,7 @@ def credited(durable: Durable, *, wall: float, now: float) -> Durable:
         stopped_at=moved(durable.stopped_at),
         blind_at=moved(durable.blind_at),
         exercise_at=moved(durable.exercise_at),
+        locked_out_at=moved(durable.locked_out_at),
+        torn_at=moved(durable.torn_at),
         anchor=None,
     )

@@ -138,13 +138,13 @@ def fail(durable: Durable, run: Run, settings: Settings, now: float, *, reason: 
     return durable, failed
 
 
-def lock_out(durable: Durable, settings: Settings) -> tuple[Durable, list[Event]]:
+def lock_out(durable: Durable, settings: Settings, now: float) -> tuple[Durable, list[Event]]:
     """Return the record locked out if the attempts are used up and there is no run."""
     attempts = durable.attempts
     if durable.run is not None or durable.locked_out or attempts < settings.limits.attempts:
         return durable, []
     event = Event(kind="locked_out", level=Level.ERROR, fields={"attempts": attempts})
-    return replace(durable, locked_out=True), [event]
+    return replace(durable, locked_out=True, locked_out_at=now), [event]
 
 
 def judge_resume(candidate: Run, state: State, inputs: Inputs, now: float) -> Literal["resume", "give up", "wait"]:

@@ -110,6 +110,7 @@ class Durable:
         closures: of the last 24 hours, for the budget.
         attempts: consecutive failed ones.
         locked_out: until the operator resets it.
+        locked_out_at: since when; None: not locked out, or not known.
         back_off_until: no start before then, except a manual one.
         released_at: when the contact last opened.
         stopped_at: when the engine's stop was confirmed after that; None: not yet.
@@ -131,6 +132,7 @@ class Durable:
         run_seconds: of closures that have ended, for the counter.
         relay_errors: for the counter.
         torn: the journal was torn at a start; until the operator resets it.
+        torn_at: since when; None: not torn, or not known.
         anchor: set while it is unknown how long the machine was off; None: that is known, or will never be.
     """
 
@@ -162,6 +164,8 @@ class Durable:
     anchor: Anchor | None = None
     stuck_stops: dict[str, float] = field(default_factory=dict)
     resolved: dict[str, float] = field(default_factory=dict)
+    locked_out_at: float | None = None
+    torn_at: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -102,6 +102,7 @@ def read(body: bytes, alerts: AlertSettings) -> Notification:
                 fingerprint=alert.key,
                 starts_at=when.timestamp(),
                 summary=alert.annotations.get("summary", alert.labels["alertname"])[:200],
+                name=alert.labels["alertname"],
             )
         )
     if payload.alerts and malformed == len(payload.alerts):

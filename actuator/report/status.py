@@ -9,6 +9,7 @@ from actuator.core.battery import SOC_FRESH
 from actuator.core.limits import budget_left
 from actuator.report import wording
 from actuator.report.reasons import WhyNot, why_not
+from actuator.report.resets import Reset, resets
 from actuator.report.sentence import sentence
 from actuator.report.snapshot import Snapshot
 
@@ -45,6 +46,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         inhibitors: what blocks it.
         why_not: the inhibitors in words.
         notes: what else delays a start or an end, or is unusual, in words.
+        resets: what the operator may reset, with what to do.
         contact: commanded and read back.
         proof: what the evidence shows: running, stopped, or unknown.
         soc: the fresh state of charge; None: absent.
@@ -59,7 +61,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         attempts: consecutive failed ones.
         attempts_allowed: so many failed attempts in a row lock out.
         locked_out: until the lock-out is reset.
-        torn: the journal was torn at the start, until the lock-out is reset.
+        torn: the journal was torn at the start, until that alarm is reset.
         budget_remaining: seconds of the budget of the sliding 24 hours that are left.
         max_run: seconds that a run may last, and most that an operator may request.
         faults: problems of the actuator itself, in words.
@@ -75,6 +77,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     inhibitors: tuple[str, ...]
     why_not: tuple[WhyNot, ...]
     notes: tuple[str, ...]
+    resets: tuple[Reset, ...]
     contact: Contact
     proof: str
     soc: float | None
@@ -111,6 +114,7 @@ def status(snapshot: Snapshot) -> Status:
         inhibitors=state.inhibitors,
         why_not=why_not(snapshot),
         notes=tuple(wording.note(note) for note in state.notes),
+        resets=resets(snapshot),
         contact=Contact(
             wanted=snapshot.commanded_closed,
             read_back=snapshot.read_back,

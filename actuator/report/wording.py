@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from actuator.core import ags
+from actuator.core.alert_path import Inhibit
 from actuator.core.demand import Lack
 from actuator.core.endings import End
 from actuator.core.events import Event, Note, NoteKind, Value
@@ -81,7 +82,7 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
         case "journal_torn":
             return (
                 f"The journal is torn: at most {_span(values['budget'])} of the daily budget are left for 24 h, "
-                "and no run is resumed. Reset lock-out ends the alarm."
+                "and no run is resumed. Check the mode, then reset the journal alarm."
             )
         case "attempt_failed":
             pause = values["pause"]
@@ -120,6 +121,8 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
         case "operator":
             return _operator(values)
         case "operator_refused":
+            if values["action"] == "reset_inhibit":
+                return inhibit_kept(str(values["summary"]), _number(values["lease"]), _number(values["left"]))
             return (
                 f"A run of {_number(values['seconds']):g} s is refused: expected more than 0 s, at most "
                 f"{_span(values['max_run'])} (limits.max_run)."
@@ -192,14 +195,51 @@ def _path_changed(values: Values) -> str:
 
 def _operator(values: Values) -> str:
     match values["action"]:
-        case "acknowledge":
-            return "The operator reset the lock-out: failed attempts and inhibits are cleared too."
+        case "reset_lockout":
+            return "The operator reset the lock-out: no failed attempt counts any more, and no pause follows them."
+        case "reset_journal":
+            return "The operator reset the alarm of the torn journal."
+        case "reset_inhibit":
+            return f"The operator reset an alert, which blocks no more: {values['summary']}"
         case "on":
             return f"The operator requests the engine for {_span(values['seconds'])}."
         case "off":
             return "The operator switched off: nothing starts the engine until the mode is changed."
         case _:
             return "The operator switched to automatic."
+
+
+def inhibit_kept(summary: str, lease: float, left: float) -> str:
+    """Return that a reset of an inhibit is refused.
+
+    Args:
+        summary: the alert's own text.
+        lease: seconds for which an alert that was received cannot be reset.
+        left: seconds of them that are left.
+    """
+    return (
+        f'The alert "{summary}" is not reset: it was received, or the actuator started, less than {span(lease)} ago '
+        f"(alerts.lease). Remove its cause. If it is not received again, it can be reset in {span(max(1, left))}."
+    )
+
+
+def inhibits_match(asked: str, inhibits: Mapping[str, Inhibit]) -> str:
+    """Return that several inhibits match what was asked for, and which, one a line."""
+    what = f"match {asked}" if asked else "block the engine"
+    return f"Nothing is reset: {len(inhibits)} alerts {what}. Reset one by its fingerprint:\n{_listed(inhibits)}"
+
+
+def no_inhibit_matches(asked: str, inhibits: Mapping[str, Inhibit]) -> str:
+    """Return that no inhibit matches what was asked for, and which there are, one a line."""
+    if not inhibits:
+        return "Nothing is reset: no alert blocks the engine."
+    return f"Nothing is reset: no alert that blocks the engine has {asked}. There are:\n{_listed(inhibits)}"
+
+
+def _listed(inhibits: Mapping[str, Inhibit]) -> str:
+    return "\n".join(
+        f"  {fingerprint}  {inhibit.name or 'alert'}: {inhibit.summary}" for fingerprint, inhibit in inhibits.items()
+    )
 
 
 # --- ends
@@ -375,8 +415,29 @@ def stop_alert_stuck(alert: str, start_soc: float, stop_soc: float) -> str:
     )
 
 
+def reset_lockout(durable: Durable) -> str:
+    """Return why the lock-out may be reset, and what to do."""
+    failed = "1 failed attempt" if durable.attempts == 1 else f"{durable.attempts} failed attempts"
+    if durable.locked_out:
+        return f"Locked out after {failed}. Check the engine and start it once by hand, then reset the lock-out."
+    if durable.attempts:
+        return f"{failed}. After a repair, reset: the count begins at 0, and no pause is left."
+    return "A pause after a failed run. After a repair, reset: no pause is left."
+
+
+def reset_inhibit(inhibit: Inhibit) -> str:
+    """Return that an alert blocks the engine, and what to do."""
+    alert = f'{inhibit.name or "An alert"} blocks the engine: "{inhibit.summary}".'
+    if inhibit.beats_left is None:
+        return f"{alert} Remove its cause: it ends by itself, two heartbeats after it has resolved."
+    return (
+        f"{alert} It has resolved, and ends after {inhibit.beats_left} more heartbeats. "
+        "If none arrive, check its cause on site, then reset it."
+    )
+
+
 NO_READ_BACK: Final = "This relay cannot be read back: its position is assumed."
-TORN: Final = "The journal was found torn: the budget is short for 24 h. Reset lock-out ends this alarm."
+TORN: Final = "The journal was found torn: the budget is short for 24 h. Check the mode, then reset the journal alarm."
 NO_PROOF: Final = "Nothing can confirm the engine: the configuration switches off both kinds of evidence."
 NO_AGS: Final = (
     "No data from the generator starter (AGS); starts are attempted anyway. If there is none, set evidence.ags: false."

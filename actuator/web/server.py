@@ -19,7 +19,7 @@ from actuator.intake import alertmanager
 from actuator.intake.input_queue import Outcome
 from actuator.journal import MAX_ROWS, JournalError, as_csv, as_json, as_object
 from actuator.loop.runtime import Runtime
-from actuator.report import status
+from actuator.report import status, wording
 from actuator.report.metrics import Counts
 from actuator.report.snapshot import Snapshot
 from actuator.web import guards
@@ -78,6 +78,7 @@ def build(
     app.router.add_post(ALERTS, routes.alerts)
     app.router.add_get("/api/v1/status", routes.status)
     app.router.add_post("/api/v1/mode", routes.mode)
+    app.router.add_post("/api/v1/reset", routes.reset)
     app.router.add_post("/api/v1/acknowledge", routes.acknowledge)
     app.router.add_get("/api/v1/journal", routes.journal)
     app.router.add_get("/api/v1/events", routes.events, allow_head=False)
@@ -133,9 +134,8 @@ class _Routes:
         mode, duration = body.get("mode"), body.get("for")
         if mode not in ("auto", "on", "off"):
             raise web.HTTPBadRequest(text=f'Got mode {json.dumps(mode)}, expected "auto", "on" or "off".')
-        unknown = sorted(body.keys() - {"mode", "for"})
-        if mode != "off" and unknown:
-            raise web.HTTPBadRequest(text=f'Got "{unknown[0]}", expected only "mode" and "for".')
+        if mode != "off":
+            _expect_only(body, "mode", "for")
         seconds = None
         if mode == "on":
             seconds = self._seconds(duration)
@@ -157,19 +157,71 @@ class _Routes:
             )
         return seconds
 
+    async def reset(self, request: web.Request) -> web.Response:
+        body = await _json(request)
+        match body.get("what"):
+            case "lockout":
+                _expect_only(body, "what")
+                return await self._command(Command(action="reset_lockout"), "The lock-out is reset")
+            case "journal":
+                _expect_only(body, "what")
+                return await self._command(Command(action="reset_journal"), "The journal alarm is reset")
+            case "inhibit":
+                _expect_only(body, "what", "name", "fingerprint")
+                return await self._reset_inhibit(body)
+            case what:
+                raise web.HTTPBadRequest(
+                    text=f'Got what {json.dumps(what)}, expected "lockout", "journal" or "inhibit".'
+                )
+
+    async def _reset_inhibit(self, body: dict[str, Any]) -> web.Response:
+        """Reset the one inhibit that the body names; without name and fingerprint: the only one there is."""
+        given = sorted(body.keys() & {"name", "fingerprint"})
+        if len(given) > 1:
+            raise web.HTTPBadRequest(text='Got both "name" and "fingerprint", expected one of them.')
+        for key in given:
+            if not isinstance(body[key], str):
+                raise web.HTTPBadRequest(text=f"Got {key} {json.dumps(body[key])}, expected a text.")
+        inhibits = self._snapshot().state.durable.inhibits
+        chosen = [
+            fingerprint
+            for fingerprint, inhibit in inhibits.items()
+            if body.get("fingerprint", fingerprint) == fingerprint and body.get("name", inhibit.name) == inhibit.name
+        ]
+        if len(chosen) != 1:
+            asked = "".join(f"{key} {json.dumps(body[key])}" for key in given)
+            matching = {fingerprint: inhibits[fingerprint] for fingerprint in chosen}
+            raise web.HTTPConflict(
+                text=wording.inhibits_match(asked, matching) if chosen else wording.no_inhibit_matches(asked, inhibits)
+            )
+        (fingerprint,) = chosen
+        command = Command(action="reset_inhibit", fingerprint=fingerprint)
+        await self._obeyed(command, "The reset is accepted")
+        snapshot = self._snapshot()
+        if (kept := snapshot.state.durable.inhibits.get(fingerprint)) is not None:
+            lease, started_at = snapshot.config.alerts.lease, snapshot.state.started_at
+            left = snapshot.state.alerts.reset_from(fingerprint, lease, started_at=started_at) - snapshot.now
+            raise web.HTTPConflict(text=wording.inhibit_kept(kept.summary, lease, left))
+        self._refuse_unwritten("The inhibit is reset", forbids=False)
+        return _status(self._snapshot())
+
     async def acknowledge(self, request: web.Request) -> web.Response:
         if request.can_read_body:
             await _json(request)
-        return await self._command(Command(action="acknowledge"), "Acknowledged")
+        return await self._command(Command(action="reset_lockout"), "The lock-out is reset")
 
     async def _command(self, command: Command, done: str) -> web.Response:
+        await self._obeyed(command, done)
+        self._refuse_unwritten(done, forbids=command.action == "off")
+        return _status(self._snapshot())
+
+    async def _obeyed(self, command: Command, done: str) -> None:
+        """Wait for the turn that uses the command; answer 503 if the relay fails in it."""
         outcome = await _in_time(self._runtime.input_queue.command(command))
         if outcome is Outcome.NOT_OBEYED:
             raise web.HTTPServiceUnavailable(
                 text=f"{done}, but the relay did not obey: {self._snapshot().relay_fault}."
             )
-        self._refuse_unwritten(done, forbids=command.action == "off")
-        return _status(self._snapshot())
 
     def _refuse_unwritten(self, done: str, *, forbids: bool) -> None:
         """Answer 503 while something is unwritten that would be lost by a restart."""
@@ -262,6 +314,14 @@ async def _json(request: web.Request) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise web.HTTPBadRequest(text="Expected a JSON object.")
     return document
+
+
+def _expect_only(body: dict[str, Any], *keys: str) -> None:
+    unknown = sorted(body.keys() - set(keys))
+    if unknown:
+        *others, last = (f'"{key}"' for key in keys)
+        expected = f"{', '.join(others)} and {last}" if others else last
+        raise web.HTTPBadRequest(text=f"Got {json.dumps(unknown[0])}, expected only {expected}.")
 
 
 def _moment(text: str | None) -> float | None:

@@ -41,7 +41,7 @@ SAVED = Saved(
         mode_before="off",
         manual_until=7300.5,
         inhibits={
-            "co": Inhibit(summary="CO alarm", starts_at=1699999999.0, beats_left=1),
+            "co": Inhibit(summary="CO alarm", starts_at=1699999999.0, beats_left=1, name="GeneratorInhibit"),
             "gas": Inhibit(summary="Gas", starts_at=3.0),
         },
         spent={"low": 1699990000.0},
@@ -57,6 +57,8 @@ SAVED = Saved(
         anchor=Anchor(wall=1699999000.0, now=-500.0),
         stuck_stops={"full": 1699980000.0},
         resolved={"low": 1699970000.0},
+        locked_out_at=80.0,
+        torn_at=70.0,
     ),
     moment=Moment(boot="b", now=101.0, wall=1700000001.0, wall_sane=True),
 )
@@ -69,12 +71,13 @@ WRITTEN = (
     '"opened_at":null,"resumed":false,"lasting":false,"soc_emergency":false,"volts_until":null},"runs":7,'
     '"closures":[{"start":-50.0,"end":-10.0}],"attempts":2,"locked_out":true,"back_off_until":1000.0,'
     '"released_at":90.0,"stopped_at":95.0,"stop_failed":true,"max_run_reached":true,"mode":"on","mode_before":"off",'
-    '"manual_until":7300.5,"inhibits":{"co":{"summary":"CO alarm","starts_at":1699999999.0,"beats_left":1},'
-    '"gas":{"summary":"Gas","starts_at":3.0,"beats_left":null}},"spent":{"low":1699990000.0},'
+    '"manual_until":7300.5,"inhibits":{"co":{"summary":"CO alarm","starts_at":1699999999.0,"beats_left":1,'
+    '"name":"GeneratorInhibit"},'
+    '"gas":{"summary":"Gas","starts_at":3.0,"beats_left":null,"name":""}},"spent":{"low":1699990000.0},'
     '"exercised_wall":1699900000.0,"blind_at":5.0,"exercise_at":6.0,"starts":{"alert":3,"manual":1},'
     '"start_failures":4,"stop_failures":5,"run_seconds":1234.5,"relay_errors":6,"torn":true,'
-    '"anchor":{"wall":1699999000.0,"now":-500.0},"stuck_stops":{"full":1699980000.0},"resolved":{"low":1699970000.0}},'
-    '"moment":{"boot":"b","now":101.0,"wall":1700000001.0,"wall_sane":true}}'
+    '"anchor":{"wall":1699999000.0,"now":-500.0},"stuck_stops":{"full":1699980000.0},"resolved":{"low":1699970000.0},'
+    '"locked_out_at":80.0,"torn_at":70.0},"moment":{"boot":"b","now":101.0,"wall":1700000001.0,"wall_sane":true}}'
 )
 """As earlier versions have written it."""
 

@@ -99,7 +99,7 @@ def test_mode_off_survives_a_restart_and_clears_by_the_operator_alone() -> None:
     world.fire("start")
     world.run(2 * HOUR)
     assert not world.moves
-    world.operator("acknowledge")
+    world.operator("reset_lockout")
     world.run(60)
     assert not world.moves
     world.operator("auto")
@@ -223,7 +223,7 @@ def test_after_an_acknowledged_lock_out_only_min_off_is_waited_for() -> None:
     world = World(soc=0.1, obeys=False, volts=None)
     assert world.run(3 * HOUR, until=lambda it: it.state.durable.locked_out)
     locked_out = world.now
-    world.operator("acknowledge")
+    world.operator("reset_lockout")
     assert world.run(HOUR, until=World.closed)
     assert world.now - locked_out == pytest.approx(15 * MINUTE, abs=10)
 
@@ -241,19 +241,31 @@ def test_a_lock_out_holds_even_the_operator_until_acknowledged() -> None:
     world.run(5 * MINUTE)
     assert not world.closed()
     world.obeys = True
-    world.operator("acknowledge")
+    world.operator("reset_lockout")
     assert world.closed()
     assert world.state.durable.attempts == 0
     assert not world.state.durable.locked_out
 
 
-def test_an_acknowledge_leaves_a_back_off_to_time() -> None:
+def test_a_reset_of_the_lock_out_ends_attempts_and_back_off() -> None:
     world = World(soc=0.3, obeys=False).on_alerts()
     world.fire("start")
     world.run(11 * MINUTE)
-    assert world.state.durable.attempts == 1
-    world.operator("acknowledge")
     assert "back_off" in world.inhibitors()
+    world.operator("reset_lockout")
+    assert "back_off" not in world.inhibitors()
+    assert world.state.durable.attempts == 0
+
+
+def test_the_moment_of_a_lock_out_is_kept_over_a_reboot_until_its_reset() -> None:
+    world = World(soc=0.1, obeys=False, volts=None, wall_sane=True)
+    assert world.run(3 * HOUR, until=lambda it: it.state.durable.locked_out)
+    locked_out = world.state.durable.locked_out_at
+    assert locked_out == world.now
+    world.die(dead_for=HOUR, reboot=True)
+    assert world.state.durable.locked_out_at == world.now - HOUR
+    world.operator("reset_lockout")
+    assert world.state.durable.locked_out_at is None
 
 
 # --- inhibit alert
@@ -372,7 +384,7 @@ def test_an_inhibit_that_fires_again_while_its_beats_are_counted_holds_on() -> N
     assert world.state.durable.inhibits
 
 
-def test_each_inhibit_counts_for_itself_and_an_acknowledge_ends_all() -> None:
+def test_each_inhibit_counts_for_itself() -> None:
     world = World(soc=0.3).on_alerts()
     world.beating = False
     world.fire("inhibit", fingerprint="fuel")
@@ -381,8 +393,69 @@ def test_each_inhibit_counts_for_itself_and_an_acknowledge_ends_all() -> None:
     world.step(beats=1)
     world.step(beats=1)
     assert set(world.state.durable.inhibits) == {"co"}
-    world.operator("acknowledge")
-    assert not world.state.durable.inhibits
+
+
+LEASE = 15 * MINUTE
+
+
+def two_inhibits() -> World:
+    """A world with two inhibits, of which nothing more is received."""
+    world = World(soc=0.3).on_alerts()
+    world.fire("inhibit", fingerprint="fuel")
+    world.fire("inhibit", fingerprint="co")
+    return world
+
+
+def test_a_reset_of_an_inhibit_ends_that_one_alone() -> None:
+    world = two_inhibits()
+    world.run(LEASE)
+    world.operator("reset_inhibit", fingerprint="fuel")
+    assert set(world.state.durable.inhibits) == {"co"}
+    assert world.texts("operator") == ["The operator reset an alert, which blocks no more: inhibit"]
+
+
+def test_a_reset_of_an_inhibit_is_refused_while_it_was_received_within_the_lease() -> None:
+    world = two_inhibits()
+    received = world.now
+    world.run(LEASE - 1, until=lambda it: it.now >= received + LEASE - 1)
+    world.operator("reset_inhibit", fingerprint="co")
+    assert set(world.state.durable.inhibits) == {"fuel", "co"}
+    assert "(alerts.lease)" in world.texts("operator_refused")[0]
+    world.step(world.notice("inhibit", fingerprint="co"), seconds=received + LEASE - world.now)
+    world.operator("reset_inhibit", fingerprint="fuel")
+    world.operator("reset_inhibit", fingerprint="co")
+    assert set(world.state.durable.inhibits) == {"co"}, "received again, it begins again"
+
+
+def test_an_inhibit_that_has_resolved_is_still_received_within_the_lease() -> None:
+    world = two_inhibits()
+    world.beating = False
+    world.fire("inhibit", fingerprint="co", firing=False)
+    world.operator("reset_inhibit", fingerprint="co")
+    assert "co" in world.state.durable.inhibits, "a dead Prometheus also makes alerts resolve"
+    world.run(LEASE)
+    world.operator("reset_inhibit", fingerprint="co")
+    assert set(world.state.durable.inhibits) == {"fuel"}
+
+
+def test_an_inhibit_received_in_the_turn_of_its_reset_stays() -> None:
+    world = two_inhibits()
+    world.run(LEASE)
+    world.step(world.notice("inhibit", fingerprint="co"), commands=world.command("reset_inhibit", fingerprint="co"))
+    assert "co" in world.state.durable.inhibits
+
+
+def test_after_a_start_up_an_inhibit_counts_as_received_then() -> None:
+    world = two_inhibits()
+    world.run(LEASE)
+    world.die()
+    born = world.now
+    world.run(LEASE - 1, until=lambda it: it.now >= born + LEASE - 1)
+    world.operator("reset_inhibit", fingerprint="co")
+    assert "co" in world.state.durable.inhibits
+    world.run(1)
+    world.operator("reset_inhibit", fingerprint="co")
+    assert set(world.state.durable.inhibits) == {"fuel"}
 
 
 # --- relay fault

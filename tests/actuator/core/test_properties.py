@@ -166,7 +166,7 @@ def test_property_06_no_more_attempts_than_allowed_and_each_after_its_back_off(*
     assert len(world.moves) == 6
     assert world.state.durable.locked_out
     opened = world.moves[-1][0]
-    world.operator("acknowledge")
+    world.operator("reset_lockout")
     world.run(2 * HOUR)
     assert len(world.moves) == 12
     assert world.moves[6][0] > opened
@@ -578,11 +578,63 @@ def test_property_33_transitions_in_an_hour_are_bounded(levels: list[float | Non
     for number, level in enumerate(levels):
         world.soc = level
         if number % 5 == 0:
-            world.operator("acknowledge")
+            world.operator("reset_lockout")
         if number % 7 == 0:
             world.die(dead_for=1)
         world.run(60)
     assert str(LIMITS["min_off"]) == "40s", "the law has counted them against this"
+
+
+RESETS = ("reset_lockout", "reset_journal", "reset_inhibit")
+
+
+@given(
+    happens=st.lists(
+        st.tuples(st.sampled_from([*RESETS, "fire", "resolve", "die", "wait"]), st.sampled_from(["fuel", "co"])),
+        max_size=15,
+    )
+)
+@how(max_examples=30, deadline=None)
+def test_property_36_no_reset_clears_more_than_it_names(happens: list[tuple[str, str]]) -> None:
+    world = watched(settings=settings(**QUICK), soc=0.3)
+    lease = world.settings.alerts.lease
+    failed = dataclasses.replace(
+        world.state.durable, attempts=3, locked_out=True, back_off_until=world.now + DAY, torn=True
+    )
+    world.state = dataclasses.replace(world.state, durable=failed)
+    world.step()
+    received: dict[str, float] = {}
+    for what, name in happens:
+        before = world.state.durable
+        if what in RESETS:
+            world.operator(what, fingerprint=name)
+        elif what in ("fire", "resolve"):
+            world.fire("inhibit", firing=what == "fire", fingerprint=name)
+            received |= {name: world.now} if what == "fire" else {}
+        elif what == "die":
+            world.die()
+            received = dict.fromkeys(received, world.now)
+        else:
+            world.run(lease / 2)
+        after = world.state.durable
+        names = ("attempts", "locked_out", "back_off_until")
+        assert what == "reset_lockout" or all(getattr(after, name) == getattr(before, name) for name in names)
+        assert what == "reset_journal" or after.torn == before.torn
+        gone = before.inhibits.keys() - after.inhibits.keys()
+        assert gone <= ({name} if what == "reset_inhibit" else set())
+        assert all(world.now - received[name] >= lease for name in gone)
+
+
+def test_property_36_a_reset_of_the_lock_out_leaves_a_firing_carbon_monoxide_inhibit() -> None:
+    world = watched(alerts=True, soc=0.3, obeys=False)
+    world.soc = 0.1
+    assert world.run(4 * HOUR, until=lambda it: it.state.durable.locked_out)
+    world.fire("inhibit", fingerprint="co")
+    world.operator("reset_lockout")
+    moves = len(world.moves)
+    world.run(2 * HOUR)
+    assert world.inhibitors() == ("inhibit_alert",)
+    assert len(world.moves) == moves
 
 
 @pytest.mark.parametrize("reboot", [False, True])
@@ -599,10 +651,10 @@ def test_property_39_deaths_within_a_second_of_closing_lock_out(*, reboot: bool)
     assert len(closures(world)) == 3
 
 
-def test_each_of_the_33_has_a_test_of_its_number() -> None:
+def test_each_has_a_test_of_its_number() -> None:
     tests = "".join(path.read_text() for path in Path(__file__).parents[1].rglob("test_*.py"))
     numbers = {int(number) for number in re.findall(r"^def test_property_(\d\d)_", tests, re.MULTILINE)}
-    assert numbers >= {*range(1, 34)}
+    assert numbers >= {*range(1, 34), 36}
 
 
 # --- all of it at once

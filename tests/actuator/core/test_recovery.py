@@ -295,7 +295,10 @@ def test_a_torn_journal_starts_open_with_at_most_one_max_run_and_says_so() -> No
     assert durable.torn
     assert budget_left(durable, world.settings, world.now) == pytest.approx(4 * HOUR)
     assert "journal_torn" in world.kinds()
-    world.operator("acknowledge")
+    assert durable.torn_at == world.state.started_at
+    world.operator("reset_lockout")
+    assert world.state.durable == durable, "the alarm has a reset of its own"
+    world.operator("reset_journal")
     assert not world.state.durable.torn
     world.beating, world.soc = True, 0.1
     assert world.run(HOUR, until=World.closed)

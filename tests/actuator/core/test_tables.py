@@ -15,7 +15,7 @@ from tests.actuator.harness import control_tables
 from tests.actuator.harness.control_tables import CLEARS
 from tests.actuator.harness.simulated_site import World
 
-MINUTE = 60.0
+MINUTE, HOUR = 60.0, 3600.0
 
 
 def test_every_name_has_its_rule() -> None:
@@ -44,19 +44,24 @@ def test_the_deadline_is_recorded_under_the_contracts_name() -> None:
     assert all(recorded(end) == end for end in ENDS if end != "deadline")
 
 
-def test_acknowledge_clears_what_the_table_says_and_nothing_else() -> None:
+@pytest.mark.parametrize("action", ["reset_lockout", "reset_journal", "reset_inhibit"])
+def test_a_reset_clears_what_the_table_says_and_nothing_else(action: str) -> None:
     world = World(soc=0.2, obeys=False).on_alerts()
     world.fire("inhibit")
     world.ags = 1
     world.run(MINUTE)
     world.operator("off")
-    world.state = replace(world.state, durable=replace(world.state.durable, locked_out=True, attempts=3))
-    world.step()
+    failed = replace(world.state.durable, locked_out=True, attempts=3, torn=True, back_off_until=world.now + HOUR)
+    world.state = replace(world.state, durable=failed)
+    world.run(15 * MINUTE)
     before = set(world.state.inhibitors)
-    assert {"mode_off", "locked_out", "inhibit_alert", "ags_refuses"} <= before
-    world.operator("acknowledge")
-    by_operator = {reason for reason in before if "acknowledge" in INHIBITORS[reason].clears}
-    assert before - set(world.state.inhibitors) == by_operator == {"locked_out", "inhibit_alert"}
+    assert {"mode_off", "locked_out", "inhibit_alert", "back_off", "ags_refuses"} <= before
+    world.operator(action, fingerprint="inhibit")
+    word = {"reset_lockout": "reset_lockout", "reset_inhibit": "resolve_or_reset", "reset_journal": "-"}[action]
+    by_reset = {reason for reason in before if word in INHIBITORS[reason].clears}
+    assert before - set(world.state.inhibitors) == by_reset
+    assert world.state.durable.torn is (action != "reset_journal")
+    assert world.state.durable.attempts == (0 if action == "reset_lockout" else 3)
 
 
 def test_every_way_to_clear_has_its_words() -> None:

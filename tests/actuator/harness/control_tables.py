@@ -27,7 +27,6 @@ PAGE: Final = Path(__file__).parents[3] / "docs" / "control.md"
 
 CLEARS: Final[dict[Clearing, str]] = {
     "ac_gone": "no AC in 3 samples, or no evidence for 5 min",
-    "acknowledge": "`acknowledge`",
     "ags_ready": "the AGS ready in 3 samples, or silent for 30 s",
     "budget": "the sliding 24 h",
     "evidence_back": "evidence in one sample, or no fresh SOC",
@@ -35,9 +34,10 @@ CLEARS: Final[dict[Clearing, str]] = {
     "min_off": "min off has passed",
     "mode": "the operator; survives restarts",
     "read_backs": "3 readings *open*, then min off",
-    "resolve_or_acknowledge": "`resolved` and then 2 beats, or `acknowledge`",
+    "reset_lockout": "reset of the lock-out",
+    "resolve_or_reset": "`resolved` and then 2 beats, or its own reset",
     "quiet_hours_end": "the hour; a clock that is not known to be right",
-    "time": "its time",
+    "time_or_reset_lockout": "its time, or reset of the lock-out",
 }
 
 

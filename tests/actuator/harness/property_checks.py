@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actuator.core.inputs import Inputs, Page
+    from actuator.core.inputs import Command, Inputs, Page
     from actuator.core.settings import Settings
     from actuator.core.state import State, Step
 
@@ -135,6 +135,8 @@ class Law:
     manual_until: float = -math.inf
     inhibits: dict[str, tuple[float, int | None]] = field(default_factory=dict)
     """By fingerprint: its beginning, and the beats still to come once it has resolved."""
+    inhibit_heard: dict[str, float] = field(default_factory=dict)
+    """By fingerprint: when it was last received firing; absent: before the last start."""
     starts: dict[str, float] = field(default_factory=dict)
     """Start alerts heard since the last stop, by fingerprint: when last."""
     stops: dict[str, float] = field(default_factory=dict)
@@ -174,6 +176,7 @@ class Law:
         self.beats.clear()
         self.bad_reads, self.read_at, self.wanted, self.born = 0, None, False, true
         self.inhibits = {key: (began, None if left is None else 2) for key, (began, left) in self.inhibits.items()}
+        self.inhibit_heard = {}
         if reboot:
             self.manual_until = -math.inf
         if reboot or torn:
@@ -203,7 +206,7 @@ class Law:
         was, settings = self.closed, inputs.settings
         if settings is not self.settings:
             self.settings, self.edited_at = settings, true
-        self._learn(before, inputs, true)
+        self._learn(before, inputs, step, true)
         if self.evidence.fresh(true) is None:
             self.negative_since = None
         if not was and self.failures >= settings.limits.attempts:
@@ -230,7 +233,7 @@ class Law:
         if not holds:
             raise Broken(f"property {number}: {text}")
 
-    def _learn(self, before: State, inputs: Inputs, true: float) -> None:
+    def _learn(self, before: State, inputs: Inputs, step: Step, true: float) -> None:
         settings = inputs.settings
         if inputs.page is not None:
             self._read(inputs.page, settings, true)
@@ -258,10 +261,13 @@ class Law:
                 heard.pop(notice.fingerprint, None)
             elif notice.kind == "inhibit" and notice.firing:
                 self.inhibits[notice.fingerprint] = (notice.starts_at, None)
+                self.inhibit_heard[notice.fingerprint] = true
             elif notice.kind == "inhibit" and known and known[1] is None and notice.starts_at >= known[0]:
                 self.inhibits[notice.fingerprint] = (known[0], 2)
         for command in inputs.commands:
-            self._order(command.action, command.seconds, settings, true)
+            self._order(command, settings, true)
+        for key in self.inhibits:
+            self.require(key in step.state.durable.inhibits, 36, f"the inhibit {key} is gone without its own reset")
         if before.durable.mode == "on" and true >= self.manual_until and self.manual_until > -math.inf:
             self.mode_off, self.manual_until = before.durable.mode_before == "off", -math.inf
         agrees = _reading(inputs) is self.wanted and not inputs.relay_error
@@ -283,16 +289,20 @@ class Law:
             self.fired.pop(key, None)
         return False
 
-    def _order(self, action: str, seconds: float | None, settings: Settings, true: float) -> None:
-        longest = settings.limits.max_run
+    def _order(self, command: Command, settings: Settings, true: float) -> None:
+        longest, action = settings.limits.max_run, command.action
         if action == "off":
             self.mode_off, self.manual_until = True, -math.inf
         elif action == "auto":
             self.mode_off, self.manual_until = False, -math.inf
-        elif action == "acknowledge":
-            self.inhibits, self.failures, self.locked_out = {}, 0, False
-        else:
-            wanted = min(7200.0, longest) if seconds is None else seconds
+        elif action == "reset_lockout":
+            self.failures, self.locked_out, self.pause = 0, False, 0.0
+        elif action == "reset_inhibit":
+            heard = self.inhibit_heard.get(command.fingerprint, self.born)
+            if true - heard >= settings.alerts.lease:
+                self.inhibits.pop(command.fingerprint, None)
+        elif action == "on":
+            wanted = min(7200.0, longest) if command.seconds is None else command.seconds
             if 0 < wanted <= longest:
                 self.mode_off, self.manual_until = False, true + wanted
 

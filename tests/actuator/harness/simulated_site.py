@@ -230,19 +230,20 @@ class World:
             fingerprint=fingerprint or kind,
             starts_at=starts_at,
             summary=kind,
+            name=kind,
         )
 
     def fire(self, kind: str, *, firing: bool = True, starts_at: float = 1.0, fingerprint: str | None = None) -> None:
         """Deliver one alert now."""
         self.step(self.notice(kind, firing=firing, starts_at=starts_at, fingerprint=fingerprint), seconds=MOMENT)
 
-    def command(self, action: str, seconds: float | None = None) -> tuple[Command, ...]:
+    def command(self, action: str, seconds: float | None = None, *, fingerprint: str = "") -> tuple[Command, ...]:
         """Return an operator's command as the interface would hand it over."""
-        return (Command(action=action, seconds=seconds),)  # type: ignore[arg-type]
+        return (Command(action=action, seconds=seconds, fingerprint=fingerprint),)  # type: ignore[arg-type]
 
-    def operator(self, action: str, seconds: float | None = None) -> None:
+    def operator(self, action: str, seconds: float | None = None, *, fingerprint: str = "") -> None:
         """Give a command now."""
-        self.step(commands=self.command(action, seconds), seconds=MOMENT)
+        self.step(commands=self.command(action, seconds, fingerprint=fingerprint), seconds=MOMENT)
 
     def on_alerts(self) -> World:
         """Let heartbeats arrive until the alert path is trusted."""

@@ -378,12 +378,16 @@ class Life:
         self.settings = self.chance.choice(CONFIGS)
 
     def _visit(self) -> None:
-        """Somebody comes now and then: resets the AGS, fills the tank, acknowledges."""
+        """Somebody comes now and then: resets the AGS, fills the tank, resets what there is to reset."""
         self._plan(self._between(6 * HOUR, 60 * HOUR), self._visit)
         self.site.ags.reset()
         self.site.engine.fuel_litres = 200.0
-        if self.state.durable.locked_out or self.state.durable.torn or self.chance.random() < 0.2:
-            self.commands.append(Command(action="acknowledge"))
+        if self.state.durable.locked_out or self.chance.random() < 0.2:
+            self.commands.append(Command(action="reset_lockout"))
+        self.commands.append(Command(action="reset_journal"))
+        self.commands += [
+            Command(action="reset_inhibit", fingerprint=fingerprint) for fingerprint in self.state.durable.inhibits
+        ]
         self.counts["visits"] += 1
 
 

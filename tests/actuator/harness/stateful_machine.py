@@ -206,11 +206,12 @@ class ControllerMachine(RuleBasedStateMachine):
         self.world.settings = config
 
     @rule(
-        action=st.sampled_from(["on", "on", "off", "auto", "acknowledge", "acknowledge"]),
+        action=st.sampled_from(["on", "on", "off", "auto", "reset_lockout", "reset_journal", "reset_inhibit"]),
         seconds=st.sampled_from([None, 20.0, 100.0, 1e9]),
+        fingerprint=st.sampled_from(["ia", "ib"]),
     )
-    def order(self, action: str, seconds: float | None) -> None:
-        self.world.operator(action, seconds if action == "on" else None)
+    def order(self, action: str, seconds: float | None, fingerprint: str) -> None:
+        self.world.operator(action, seconds if action == "on" else None, fingerprint=fingerprint)
 
     @rule(writable=st.booleans())
     def disk(self, *, writable: bool) -> None:
@@ -260,7 +261,11 @@ class ControllerMachine(RuleBasedStateMachine):
         world.journal_ok = True
         world.ags, world.ac, world.ac_volts, world.obeys, world.soc = 2, None, 120.0, True, 0.2
         world.operator("auto")
-        world.operator("acknowledge")
+        world.operator("reset_lockout")
+        if world.state.durable.inhibits:
+            world.run(world.settings.alerts.lease)
+        for fingerprint in world.state.durable.inhibits:
+            world.operator("reset_inhibit", fingerprint=fingerprint)
         world.minute_of_day = 720
         world.run(400, until=World.closed)
 
@@ -281,7 +286,7 @@ class ControllerMachine(RuleBasedStateMachine):
         self.board_is_well()
         world.ags, world.ac, world.ac_volts, world.obeys, world.soc = 2, None, 120.0, True, 0.3
         world.operator("auto")
-        world.operator("acknowledge")
+        world.operator("reset_lockout")
         world.minute_of_day, world.settings, world.beating = 720, CONFIGS[1], True
         assert world.law is not None
         world.tick = world.law.tick = 5.0

@@ -23,13 +23,16 @@ def end_by_beats(it: Actuator) -> None:
 
 
 def end_by_hand(it: Actuator) -> None:
-    """Acknowledge, as somebody who has looked."""
+    """Reset it, as somebody who has looked; the reset of the lock-out is not its own."""
     assert it.request("POST", "/api/v1/acknowledge")[0] == 200
+    assert inhibited(it) == ["inhibit_alert"]
+    wait_until(lambda: it.status()["resets"][0]["free_from"] is None, 10, "a lease to pass since the start-up")
+    assert it.request("POST", "/api/v1/reset", {"what": "inhibit", "name": "GeneratorInhibit"})[0] == 200
 
 
 @pytest.mark.parametrize("ended", [end_by_beats, end_by_hand])
 def test_an_inhibit_outlives_its_dead_alert_path_and_a_kill(tmp_path: Path, ended: Callable[[Actuator], None]) -> None:
-    with site(tmp_path, {"alerts": {"heartbeat_timeout": "2s"}}) as it:
+    with site(tmp_path, {"alerts": {"heartbeat_timeout": "2s", "lease": "3s"}}) as it:
 
         def wanted_and_held() -> None:
             wait_until(lambda: it.status()["path"] == "fallback", 10, "the alert path to be given up")

@@ -143,7 +143,7 @@ from actuator.core import controller
 from actuator.cli import main
 whole = controller.step
 def step(state, inputs, now):
-    if any(command.action == "acknowledge" for command in inputs.commands):
+    if any(command.action == "reset_lockout" for command in inputs.commands):
         raise RuntimeError("thrown inside the loop")
     return whole(state, inputs, now)
 controller.step = step
@@ -394,6 +394,8 @@ def test_a_torn_journal_starts_open_with_one_max_run_and_says_so(tmp_path: Path)
             assert it.metric("generator_journal_torn") == 1
             assert any("torn" in fault for fault in status["faults"])
             assert it.request("POST", "/api/v1/acknowledge")[0] == 200
+            assert it.metric("generator_journal_torn") == 1, "its alarm has a reset of its own"
+            assert it.request("POST", "/api/v1/reset", {"what": "journal"})[0] == 200
             assert it.metric("generator_journal_torn") == 0
 
 
