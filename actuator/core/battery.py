@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from actuator.core.signals import BUS_FRESH, NEVER, SAMPLES, Debounced, Watch, lost
+from actuator.core.signals import BUS_FRESH, NEVER, SAMPLES, ConfirmedValue, Debounced, Watch, lost
 
 if TYPE_CHECKING:
     from actuator.core.inputs import Page
@@ -30,6 +30,7 @@ class Battery:
         high: how long it has been at or over stop.
         soc_emergency: the state of charge at or under emergency.
         volts_emergency: the volts at or under `volts_threshold`.
+        ample: the state of charge is so far over start that low volts are more likely the sag of a heavy load.
     """
 
     soc: Watch = field(default_factory=Watch)
@@ -42,6 +43,7 @@ class Battery:
     high: Debounced = NEVER
     soc_emergency: Debounced = NEVER
     volts_emergency: Debounced = NEVER
+    ample: ConfirmedValue[bool] = field(default_factory=ConfirmedValue)
 
     def fresh_soc(self, now: float) -> float | None:
         """Return the state of charge, 0 to 1, or None when it is absent."""
@@ -58,6 +60,11 @@ class Battery:
     def fresh_volts(self, now: float) -> float | None:
         """Return the battery's volts, or None when they are absent."""
         return self.volts.fresh(now, BUS_FRESH)
+
+    def volts_debounce(self, settings: Settings) -> float:
+        """Return the seconds for which the volts must be low to be an emergency."""
+        emergency = settings.debounce.emergency
+        return max(emergency, settings.limits.volts_under_load.for_) if self.ample.verdict else emergency
 
 
 def update(battery: Battery, page: Page | None, settings: Settings, now: float) -> Battery:
@@ -76,6 +83,7 @@ def update(battery: Battery, page: Page | None, settings: Settings, now: float) 
         value = None if level is None else agrees
         return held.update(agrees=value, sampled=soc.sampled, now=now, limit=SOC_FRESH, share=seconds / SAMPLES)
 
+    ample = settings.start_soc + settings.limits.volts_under_load.soc_margin - 1e-9
     known = -1.0 if level is None else level
     return Battery(
         soc=soc,
@@ -93,5 +101,9 @@ def update(battery: Battery, page: Page | None, settings: Settings, now: float) 
             now=now,
             limit=BUS_FRESH,
             share=debounce.emergency / SAMPLES,
+        ),
+        # Confirmed, so that one wrong state of charge makes no emergency of a sag.
+        ample=battery.ample.update(
+            None if level is None else level >= ample, sampled=soc.sampled, now=now, memory=SOC_FRESH
         ),
     )

@@ -136,8 +136,18 @@ def emergencies(state: State, inputs: Inputs) -> tuple[bool, bool]:
     """Return whether the state of charge, and whether the battery's volts, are an emergency now."""
     if state.durable.mode == "off":
         return False, False
-    debounce = inputs.settings.debounce.emergency
-    return state.battery.soc_emergency.holds(debounce), state.battery.volts_emergency.holds(debounce)
+    settings, battery = inputs.settings, state.battery
+    by_soc = battery.soc_emergency.holds(settings.debounce.emergency)
+    return by_soc, battery.volts_emergency.holds(battery.volts_debounce(settings))
+
+
+def _sag(state: State, inputs: Inputs) -> Note | None:
+    """Return that the volts would be an emergency if the state of charge were lower."""
+    settings, volts = inputs.settings, state.battery.volts_emergency
+    longer = state.battery.volts_debounce(settings)
+    if not volts.holds(settings.debounce.emergency) or volts.holds(longer):
+        return None
+    return Note(kind="volts_under_load", values={"seconds": longer})
 
 
 def _emergency_begins(state: State, inputs: Inputs, _now: float) -> bool:
@@ -272,4 +282,5 @@ def _begun(state: State, inputs: Inputs, now: float) -> tuple[set[Cause], tuple[
     uninformed = {cause for cause in begun if CAUSES[cause].needs_information}
     if uninformed and (lacking := lack(state, inputs, now)):
         return begun - uninformed, (Note(kind=lacking),)
-    return begun, () if note is None else (note,)
+    notes = tuple(one for one in (note, _sag(state, inputs)) if one is not None)
+    return begun, notes

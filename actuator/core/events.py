@@ -50,6 +50,7 @@ NoteKind = Literal[
     "soc_refused",
     "start_alert_absent",
     "start_alert_awaited",
+    "volts_under_load",
 ]
 
 

@@ -90,6 +90,23 @@ class Debounce(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     emergency: Duration = Duration(60)
 
 
+class VoltsUnderLoad(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For how long volts must be low to be an emergency while the state of charge is well over start.
+
+    Attributes:
+        soc_margin: how far over start; volts are then more likely pulled down by a load than by an empty battery.
+        for_: seconds.
+    """
+
+    soc_margin: Ratio = Ratio(0.20)
+    for_: Duration = msgspec.field(name="for", default=Duration(10 * MINUTE))
+
+    def __post_init__(self) -> None:
+        """Refuse a margin of zero, which would call every low battery a loaded one."""
+        if self.soc_margin <= 0:
+            raise ConfigError("soc_margin", percent(self.soc_margin), "more than zero")
+
+
 class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What bounds a run, in seconds; `attempts` is a count."""
 
@@ -108,6 +125,7 @@ class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Duration(15 * MINUTE),
         Duration(30 * MINUTE),
     )
+    volts_under_load: VoltsUnderLoad = VoltsUnderLoad()
 
     @property
     def useful_run(self) -> float:

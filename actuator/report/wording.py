@@ -346,6 +346,11 @@ def _note_text(kind: NoteKind, values: Values) -> str:  # noqa: C901, PLR0911 - 
             )
         case "soc_refused":
             return f"{alert} fires, but the exporter refuses the state of charge: no start."
+        case "volts_under_load":
+            return (
+                "The battery's volts are low, but its state of charge is not: a heavy load, and no emergency unless "
+                f"it lasts {_span(values['seconds'])}."
+            )
 
 
 # --- reasons

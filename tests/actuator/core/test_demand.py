@@ -604,11 +604,54 @@ def test_an_emergency_by_volts_starts_on_path_blind_and_ends_after_its_hour() ->
 
 
 def test_an_emergency_by_volts_alone_looks_again_after_its_hour() -> None:
-    world = World(soc=0.5, volts=46.0, volts_threshold=46.0)
+    world = World(soc=0.4, volts=46.0, volts_threshold=46.0)
     assert world.run(100, until=World.closed)
     assert world.run(2 * HOUR, until=lambda it: not it.closed()), "it ends although the volts are low still"
     assert "emergency" not in world.causes()
     assert world.run(HOUR, until=World.closed), "and begins anew once it has looked at rest"
+
+
+def test_sagging_volts_beside_an_ample_state_of_charge_are_an_emergency_only_after_ten_minutes() -> None:
+    world = World(soc=0.45, volts=46.0, volts_threshold=46.0)
+    world.run(9 * MINUTE)
+    assert not world.moves
+    (note,) = world.notes()
+    assert note.startswith("The battery's volts are low, but its state of charge is not: ")
+    assert note.endswith(" unless it lasts 10 min.")
+    assert world.run(2 * MINUTE, until=World.closed)
+    assert world.now - 1000 == pytest.approx(10 * MINUTE, abs=15)
+    assert world.causes() == ("emergency",)
+
+
+@pytest.mark.parametrize("soc", [0.44, None])
+def test_low_volts_are_an_emergency_at_once_beside_a_lower_state_of_charge_or_none(soc: float | None) -> None:
+    world = World(soc=soc, volts=46.0, volts_threshold=46.0)
+    assert world.run(80, until=World.closed)
+
+
+def test_an_ample_state_of_charge_that_is_lost_no_longer_explains_low_volts() -> None:
+    world = World(soc=0.7, volts=46.0, volts_threshold=46.0)
+    world.run(3 * MINUTE)
+    world.soc = None
+    world.run(50)
+    assert not world.moves
+    assert world.run(20, until=World.closed)
+
+
+def test_one_wrong_state_of_charge_makes_no_emergency_of_a_sag_and_no_sag_of_an_emergency() -> None:
+    world = World(soc=0.7, volts=46.0, volts_threshold=46.0)
+    world.run(3 * MINUTE)
+    world.soc = 0.3
+    world.run(10)
+    world.soc = 0.7
+    world.run(3 * MINUTE)
+    assert not world.moves
+    world = World(soc=0.3, volts=46.0, volts_threshold=46.0)
+    world.run(50)
+    world.soc = 0.7
+    world.run(5)
+    world.soc = 0.3
+    assert world.run(30, until=World.closed)
 
 
 def test_volts_without_a_threshold_or_above_it_are_no_emergency() -> None:

@@ -37,6 +37,7 @@ def test_the_defaults_are_those_of_the_page(tmp_path: Path) -> None:
     assert (limits.min_run, limits.min_off, limits.tail) == (900, 900, 180)
     assert (limits.start_confirm, limits.stop_confirm, limits.emergency_run) == (600, 300, 3600)
     assert limits.warm_up == 900
+    assert (limits.volts_under_load.soc_margin, limits.volts_under_load.for_) == (0.2, 600)
     assert (limits.attempts, limits.backoff) == (3, (900, 1800))
     assert (found.alerts.heartbeat_timeout, found.alerts.lease, found.alerts.alert_grace) == (300, 900, 600)
     assert found.alerts.inhibits == ("GeneratorInhibit",)
@@ -61,6 +62,8 @@ REFUSED = {
     "max run over the AGS's": ("limits: {max_run: 11h31m}", "max_run"),
     "an AGS cap under max run": ("limits: {ags_max_run: 4h}", "max_run"),
     "no attempts": ("limits: {attempts: 0}", "attempts"),
+    "volts under no load": ("limits: {volts_under_load: {soc_margin: 0%}}", "soc_margin"),
+    "volts under a load of no time": ("limits: {volts_under_load: {for: 0s}}", "for"),
     "half an attempt": ("limits: {attempts: 1.5}", "attempts"),
     "no backoff": ("limits: {backoff: []}", "backoff"),
     "a backoff of zero": ("limits: {backoff: [15m, 0s]}", r"backoff\[1\]"),

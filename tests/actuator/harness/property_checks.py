@@ -367,6 +367,11 @@ class Law:
         self.require(self.evidence.fresh(true) != 1.0, 8, "closed onto a live AC input")
         by_soc = self.soc.held(lambda soc: soc <= settings.emergency_soc, settings.debounce.emergency, true)
         by_volts = self.volts.held(lambda low: low == 1.0, settings.debounce.emergency, true)
+        load = settings.limits.volts_under_load
+        ample = settings.start_soc + load.soc_margin
+        if self.soc.held(lambda level: level >= ample, 1.0, true, self.edited_at):
+            share = settings.debounce.emergency / 3
+            by_volts = self.volts.held(lambda low: low == 1.0, load.for_, true, share=share)
         if "fallback" in causes:
             low = self.soc.held(lambda soc: soc <= settings.start_soc, settings.debounce.start, true)
             self.require(low, 9, "fallback without a fresh low state of charge")

@@ -32,6 +32,7 @@ LIMITS: dict[str, object] = {
     "warm_up": "40s",
     "attempts": 3,
     "backoff": ["60s", "2m"],
+    "volts_under_load": {"soc_margin": "20%", "for": "40s"},
 }
 QUICK: dict[str, object] = {
     "limits": LIMITS,

@@ -197,7 +197,7 @@ def test_an_end_that_is_known_is_said() -> None:
 
 def test_an_emergency_by_volts_alone_ends_after_its_hour_and_an_exercise_by_its_length() -> None:
     of = world().on_alerts()
-    of.volts, of.volts_threshold = 40.0, 46.0
+    of.soc, of.volts, of.volts_threshold = 0.4, 40.0, 46.0
     assert of.run(200, until=World.closed)
     run = of.state.durable.run
     assert run is not None
