@@ -30,7 +30,12 @@ TO_EMPTY = Metric(
     "battery_time_to_empty_seconds",
     "Time until the battery is empty, by the leading state of charge, the present current and the capacity.",
 )
-BATTERY = (RATIO, LAST_UPDATE, SOURCE_RATIO, LEAD, TRUSTED, REFUSED, SPREAD, TO_EMPTY)
+IS_FULL = Metric(
+    "battery_full",
+    "1 while the battery is full: a charger floats, or the leading state of charge is 99 % or more and the current at "
+    "most 2 % of the capacity; absent while neither can be judged.",
+)
+BATTERY = (RATIO, LAST_UPDATE, SOURCE_RATIO, LEAD, TRUSTED, REFUSED, SPREAD, TO_EMPTY, IS_FULL)
 
 
 def of_family(family: Family) -> tuple[Metric, Metric, Metric, Metric]:
@@ -103,13 +108,14 @@ class SiteCollector(Collector):
 
 def _battery(site: Site, now: float) -> Iterator[MetricFamily]:
     verdict = site.verdict(now)
-    ratio, last_update, source_ratio, lead, trusted, refused, spread, to_empty = families = [
+    ratio, last_update, source_ratio, lead, trusted, refused, spread, to_empty, full = families = [
         _Family(metric) for metric in BATTERY
     ]
     ratio.add(verdict.ratio)
     last_update.add(verdict.wall)
     spread.add(verdict.spread)
     to_empty.add(verdict.seconds_to_empty)
+    full.add(verdict.full)
     for name, opinion in verdict.opinions.items():
         source_ratio.add(opinion.ratio, name)
         lead.add(name == verdict.lead, name)

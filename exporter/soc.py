@@ -34,6 +34,8 @@ JUMP_UNKNOWN_SECONDS = 60.0
 LOOKS_BACK = 1800.0
 FROZEN_MOVE = 0.03
 FULL = 0.99
+TAIL_CURRENT = 0.02
+"""Of the capacity, per hour: a battery at `FULL` whose current is no more takes no more charge."""
 EMPTY = 0.01
 NEARLY_FULL = 0.98
 REJOIN_SECONDS = 60.0
@@ -86,6 +88,8 @@ class Verdict(NamedTuple):
         wall: Unix seconds of its last trusted reading.
         spread: highest minus lowest of the fresh ones, trusted or not; None with fewer than two.
         seconds_to_empty: by lead, current and capacity; None when one is unknown or the battery is not discharging.
+        full: a charger floats, or the lead is at 99 % or more and its current at most 2 % of the capacity; None when
+            neither can be judged.
         opinions: by source, in the order of trust.
     """
 
@@ -94,6 +98,7 @@ class Verdict(NamedTuple):
     wall: float | None
     spread: float | None
     seconds_to_empty: float | None
+    full: bool | None
     opinions: Mapping[str, Opinion]
 
 
@@ -300,6 +305,7 @@ class Judge:
             wall=lead.good_wall if lead else None,
             spread=max(ratios) - min(ratios) if len(ratios) > 1 else None,
             seconds_to_empty=self._seconds_to_empty(lead, now) if lead else None,
+            full=self._full(lead, now),
             opinions=opinions,
         )
 
@@ -399,9 +405,12 @@ class Judge:
         """Return whether 100 % is confirmed by a charger, or by another trusted source at nearly 100 %."""
         if point.ratio < FULL:
             return False
-        if any(0 <= point.at - at <= CHARGER_MAX_AGE for at in self._full_at.values()):
+        if self._charger_full(point.at):
             return True
         return any((other.ratio or 0) >= NEARLY_FULL for other in self._references(self._sources[name], point.at))
+
+    def _charger_full(self, now: float) -> bool:
+        return any(0 <= now - at <= CHARGER_MAX_AGE for at in self._full_at.values())
 
     # -- all together
 
@@ -454,3 +463,15 @@ class Judge:
         if self._coulombs is None or amperes is None or amperes >= 0 or lead.ratio is None:
             return None
         return lead.ratio * self._coulombs / -amperes
+
+    def _full(self, lead: _Source | None, now: float) -> bool | None:
+        if self._charger_full(now):
+            return True
+        if lead is None or lead.charge is None or lead.ratio is None:
+            return None
+        if lead.ratio < FULL:
+            return False
+        amperes = self._amperes(lead.charge, now)
+        if self._coulombs is None or amperes is None:
+            return None
+        return abs(amperes) * _SECONDS_IN_HOUR <= TAIL_CURRENT * self._coulombs + _ROUNDING

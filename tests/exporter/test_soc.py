@@ -296,3 +296,43 @@ def test_single_spike_leaves_nothing(level: float, before: int, spike: float) ->
     assert during.ratio is None or abs(during.ratio - level) <= 0.0201 or spike >= 0.99
     bench.now += 1
     assert bench.say(a=level).ratio == level
+
+
+@pytest.mark.parametrize(
+    ("ratio", "amperes", "capacity", "full"),
+    [
+        (0.99, 8.0, 400.0, True),
+        (1.0, -8.0, 400.0, True),
+        (0.99, 8.1, 400.0, False),
+        (1.0, -30.0, 400.0, False),
+        (0.98, 0.0, 400.0, False),
+        (0.98, None, None, False),
+        (1.0, None, 400.0, None),
+        (1.0, 0.0, None, None),
+    ],
+)
+def test_full_is_at_99_percent_with_at_most_2_percent_of_the_capacity(
+    ratio: float,
+    amperes: float | None,
+    capacity: float | None,
+    full: bool | None,  # noqa: FBT001 - the value itself
+) -> None:
+    assert Bench("bmk", capacity=capacity).say(amperes, bmk=ratio).full is full
+
+
+def test_a_charger_that_floats_is_full_at_any_state_of_charge_and_without_one() -> None:
+    bench = Bench("bmk")
+    assert bench.judge.verdict(bench.now).full is None, "nothing to judge by"
+    bench.judge.update_charger("inverter", full=True, at=bench.now)
+    assert bench.judge.verdict(bench.now).full is True
+    assert bench.say(50.0, bmk=0.8).full is True
+    bench.judge.update_charger("inverter", full=False, at=bench.now)
+    assert bench.say(50.0, bmk=0.8).full is False
+
+
+def test_full_goes_with_the_readings_it_was_judged_by() -> None:
+    bench = Bench("bmk")
+    bench.judge.update_charger("inverter", full=True, at=bench.now)
+    bench.say(bmk=1.0)
+    assert bench.judge.verdict(bench.now + 60).full is True
+    assert bench.judge.verdict(bench.now + 60.1).full is None
