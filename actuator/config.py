@@ -45,11 +45,19 @@ class Exporter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file."""
+    """The whole file.
+
+    Attributes:
+        exporter: the page to read.
+        relay: the board and its contact.
+        journal: path of its database.
+        mirror: folder in memory for the journal's mirror; None: the service manager's `$RUNTIME_DIRECTORY`, else none.
+    """
 
     exporter: Exporter
     relay: AnyRelay
     journal: Path
+    mirror: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse a debounce that is too short for the page's interval, and every duration of zero."""

@@ -89,7 +89,8 @@ async def main(flags: Flags) -> int:
     except (RelayHeldError, ExhaustedError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    runtime = Runtime(config, flags.config_file, relay, AsyncJournal(config.journal, config.relay))
+    journal = AsyncJournal(config.journal, config.relay, config.mirror or _folder("RUNTIME_DIRECTORY"))
+    runtime = Runtime(config, flags.config_file, relay, journal)
     await runtime.restore(found_closed=found_closed)
     return await _serve(runtime, flags, web_config)
 
@@ -138,8 +139,14 @@ def _journal(config_file: Path) -> Path:
         found = re.search(r"(?m)^journal\s*:\s*[\"']?([^\s\"'#]+)", config_file.read_text(errors="replace"))
         if found:
             return Path(found[1])
-    folder = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    return Path(folder) / DEFAULT_JOURNAL.name if folder else DEFAULT_JOURNAL
+    folder = _folder("STATE_DIRECTORY")
+    return folder / DEFAULT_JOURNAL.name if folder else DEFAULT_JOURNAL
+
+
+def _folder(variable: str) -> Path | None:
+    """Return the first folder that the service manager names in an environment variable; None: there is none."""
+    folder = os.environ.get(variable, "").partition(":")[0]
+    return Path(folder) if folder else None
 
 
 async def _open_former(config: RelayConfig) -> bool | None:

@@ -47,13 +47,14 @@ class AsyncJournal:
         fault: why it did not; empty when it did.
         lasting_fault: why writes have failed for LASTING or since the start; empty when the last one succeeded.
         in_sidecar: the newest durable state is at least in the sidecar: what blocks a run survives a restart.
+        mirror_fault: why the newest durable state is not in the mirror; empty when it is, None without a mirror.
     """
 
-    def __init__(self, path: Path, relay: RelayConfig) -> None:
+    def __init__(self, path: Path, relay: RelayConfig, mirror: Path | None = None) -> None:
         self._path, self._relay = path, relay
         self._worker = Worker("journal")
         self._reader = Reader(path)
-        self._journal = Journal(path, relay)
+        self._journal = Journal(path, relay, mirror)
         self._next = 1
         self._recent: deque[Row] = deque(maxlen=_RECENT)
         self._waiting: list[Row] = []
@@ -65,18 +66,38 @@ class AsyncJournal:
         self.lasting_fault = ""
         self._failing_since: float | None = -math.inf
         self.in_sidecar = True
+        self.mirror_fault = None if mirror is None else "nothing has been written yet"
+
+    @property
+    def durable(self) -> bool:
+        """The newest durable state survives a restart of the program: it is in the journal, or in its mirror."""
+        return self.ok or self.mirror_fault == ""
+
+    @property
+    def keeps_records(self) -> bool:
+        """A run can be recorded: the mirror has the newest state, or no fault of the journal has lasted."""
+        return self.mirror_fault == "" or not self.lasting_fault
 
     async def load(self, moment: Moment) -> Found:
-        """Read the journal, see Journal.load; if that fails, the sidecar alone."""
+        """Read the journal, see Journal.load; if that fails, the mirror or the sidecar alone."""
         try:
             found = await self._worker.do(partial(self._journal.load, moment), DEADLINE * 5)
         except DeadlineError as error:
             self._renew()
-            saved = await self._from_sidecar(moment)
-            found = Found(saved=saved, torn=f"{self._path} cannot be read: {error}", error=str(error))
+            saved = await self._from_mirror(moment)
+            reason = "" if saved is not None else f"{self._path} cannot be read: {error}"
+            found = Found(saved=saved or await self._from_sidecar(moment), torn=reason, error=str(error))
         self._next = 1 + found.last_id
         self._settle(found.error)
         return found
+
+    async def _from_mirror(self, moment: Moment) -> Saved | None:
+        try:
+            return await self._worker.do(partial(self._journal.load_mirror, moment), DEADLINE)
+        except DeadlineError as error:
+            _log.error("the journal's mirror cannot be read", error=error)
+            self._renew()
+            return None
 
     async def _from_sidecar(self, moment: Moment) -> Saved:
         try:
@@ -110,12 +131,12 @@ class AsyncJournal:
         return [row for row in self._recent if row.id > after]
 
     async def write(self, rows: Sequence[Row], saved: Saved | None) -> bool:
-        """Write rows and the durable state; return whether these and the rows that waited are on the disk."""
+        """Write rows and the durable state; return whether the newest state survives a restart, see `durable`."""
         self._waiting = [*self._waiting, *rows][-MAX_ROWS // 10 :]
         self._unsaved = saved or self._unsaved
         self._last = saved or self._last
         if not self._waiting and self._unsaved is None:
-            return self.ok
+            return self.durable
         try:
             try:
                 await self._write()
@@ -127,14 +148,29 @@ class AsyncJournal:
                 self._renew()
             self.in_sidecar = isinstance(error, JournalError) and error.in_sidecar
             self._settle(str(error))
-            return False
+            return self.durable
         self._waiting, self._unsaved, self.in_sidecar = [], None, True
         self._settle("")
         return True
 
     async def _write(self) -> None:
         self._tried_at = time.monotonic()
+        if self._unsaved is not None:
+            await self._write_mirror(self._unsaved)
         await self._worker.do(partial(self._journal.write, tuple(self._waiting), self._unsaved), DEADLINE)
+
+    async def _write_mirror(self, saved: Saved) -> None:
+        if self.mirror_fault is None:
+            return
+        try:
+            self.mirror_fault = await self._worker.do(partial(self._journal.write_mirror, saved), DEADLINE)
+        except DeadlineError as error:
+            self._renew()
+            self.mirror_fault = str(error)
+        if self.mirror_fault:
+            _log.limited("mirror", "the journal's mirror cannot be written", level="error", error=self.mirror_fault)
+        else:
+            _log.recovered("mirror", "the journal's mirror is written again")
 
     def _rewrite(self, error: LostError) -> None:
         """Have everything in memory written again, with a row about why older rows are missing."""
@@ -167,6 +203,8 @@ class AsyncJournal:
         if not self._waiting and self._unsaved is None:
             self._tried_at = time.monotonic()
             try:
+                if self._last is not None and not await self._worker.do(self._journal.mirror_is_current, DEADLINE):
+                    await self._write_mirror(self._last)
                 await self._worker.do(self._journal.check_files, DEADLINE)
             except LostError as error:
                 self._rewrite(error)

@@ -1,4 +1,4 @@
-"""The database and its sidecar. Everything here blocks; `async_journal` is how the loop uses it."""
+"""The database, its sidecar and its mirror. Everything here blocks; `async_journal` is how the loop uses it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from actuator.core.state import Durable, Moment, Saved
-from actuator.journal import sidecar
+from actuator.journal import mirror, sidecar
 from actuator.journal.checksum import add_checksum, remove_checksum
 from actuator.journal.reconcile import Content, merged, torn
 from actuator.journal.rows import COLUMNS, KINDS_OF_RUNS, Row, columns, encode, undamaged
@@ -81,7 +81,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         saved: the durable state; None on a fresh start. When torn: what is left of it, with the mode of whichever half
             can be read (off if they differ or neither can), and the inhibits and attempts of both.
-        torn: why database and sidecar do not agree; empty when they do, or when both are missing.
+        torn: why database and sidecar do not agree; empty when they do, when both are missing, or when the mirror is
+            as new as they are.
         last_id: number of the newest row, 0 without any.
         last_wall: Unix time of the newest row written while the clock was known to be right.
         error: why the journal cannot be written; empty when it can.
@@ -101,19 +102,24 @@ class _LastWrite(msgspec.Struct, kw_only=True):
         sequence: the highest one that was written or read.
         identity: of the database's file; None before it is opened.
         sidecar: its bytes; None when they are not certain.
+        mirrored: the sequence in the mirror; 0 when that is not certain.
     """
 
     sequence: int = 0
+    mirrored: int = 0
     identity: tuple[int, int] | None = None
     sidecar: bytes | None = None
 
 
 class Journal:
-    """The database and its sidecar. One thread uses it."""
+    """The database and its sidecar, and their mirror in a folder, if there is one. One thread uses it."""
 
-    def __init__(self, path: Path, relay: RelayConfig | None, last: _LastWrite | None = None) -> None:
+    def __init__(
+        self, path: Path, relay: RelayConfig | None, mirror_folder: Path | None = None, last: _LastWrite | None = None
+    ) -> None:
         self._path = path
         self._relay = relay
+        self._mirror_folder = mirror_folder
         self._last = last or _LastWrite()
         self._database: sqlite3.Connection | None = None
         self._abandoned = False
@@ -121,17 +127,24 @@ class Journal:
     def successor(self, relay: RelayConfig) -> Journal:
         """Return another one for the same files; this one, which may hang in a thread, changes nothing any more."""
         self._abandoned = True
-        return Journal(self._path, relay, msgspec.structs.replace(self._last, sidecar=None))
+        # The write that hangs may still be completed: its number is not given again.
+        sequence = max(self._last.sequence, self._last.mirrored)
+        last = msgspec.structs.replace(self._last, sequence=sequence, sidecar=None)
+        return Journal(self._path, relay, self._mirror_folder, last)
 
     def load(self, moment: Moment) -> Found:
-        """Read both files, compare them, and make them ready to be written."""
-        if _missing(self._path) and _missing(sidecar.path_of(self._path)):
+        """Read the files, compare them, and make database and sidecar ready to be written."""
+        mirrored = self.load_mirror(moment)
+        if mirrored is None and _missing(self._path) and _missing(sidecar.path_of(self._path)):
             return Found(error=self._try_create())
         side, side_fault = sidecar.read(self._path)
         content, fault = _read(self._path)
+        newest = max(content.sequence if content else 0, side.sequence if side else 0)
         reason = torn(content, fault, side, side_fault)
         saved = merged(content, side, moment) if reason else content.saved if content else None
-        self._last.sequence = max(content.sequence if content else 0, side.sequence if side else 0)
+        if mirrored is not None and self._last.mirrored >= newest:
+            reason, saved = "", mirrored
+        self._last.sequence = max(self._last.sequence, newest)
         error = self._try_ready(broken=saved if content is None else None)
         return Found(
             saved=saved,
@@ -140,6 +153,35 @@ class Journal:
             last_wall=content.last_wall if content else None,
             error=error,
         )
+
+    def load_mirror(self, moment: Moment) -> Saved | None:
+        """Return the durable state in the mirror; None: there is no mirror of this boot."""
+        content = None if self._mirror_folder is None else mirror.read(self._mirror_folder, self._path, moment.boot)
+        if content is None:
+            return None
+        self._last.mirrored = content.sequence
+        self._last.sequence = max(self._last.sequence, content.sequence)
+        return content.saved
+
+    def write_mirror(self, saved: Saved) -> str:
+        """Write the durable state to the mirror, with the number of the next `write`; return why that failed."""
+        # First, and alone: a card that hangs does not delay it.
+        if self._mirror_folder is None:
+            return "there is none"
+        number = self._last.sequence + 1
+        self._last.mirrored = 0
+        try:
+            mirror.write(self._mirror_folder, self._path, number, saved)
+        except OSError as error:
+            return f"{self._mirror_folder} cannot be written: {error}"
+        self._last.mirrored = number
+        return ""
+
+    def mirror_is_current(self) -> bool:
+        """Return whether the mirror has the newest state, or there is to be none."""
+        if self._mirror_folder is None:
+            return True
+        return self._last.mirrored >= self._last.sequence and mirror.path_of(self._mirror_folder, self._path).exists()
 
     def write(self, rows: Sequence[Row], saved: Saved | None) -> None:
         """Write rows, and the durable state if given, in one transaction; then the sidecar.
@@ -171,8 +213,9 @@ class Journal:
             except _DAMAGE as error:
                 self.close()
                 fault, in_sidecar = fault or str(error), False
-        if saved is not None and (in_sidecar or not fault):
-            self._last.sequence += 1
+        number = self._last.sequence + 1
+        if saved is not None and (in_sidecar or not fault or self._last.mirrored == number):
+            self._last.sequence = number
         if fault:
             raise JournalError(f"{self._path} cannot be written: {fault}", in_sidecar=in_sidecar)
 

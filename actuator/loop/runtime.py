@@ -22,7 +22,7 @@ from actuator.core.inputs import Inputs, ReadBack
 from actuator.core.state import Moment, Saved, State, Step
 from actuator.intake.input_queue import InputQueue, Outcome
 from actuator.intake.page_reader import PageReader
-from actuator.journal import AsyncJournal, Row
+from actuator.journal import AsyncJournal, Found, Row
 from actuator.loop.clock import Clock
 from actuator.loop.contact import Contact
 from actuator.relay.async_relay import AsyncRelay
@@ -81,23 +81,31 @@ class Runtime:
         moment = self._clock.moment()
         found = await self.journal.load(moment)
         self._last_wall = found.last_wall
-        self._state, events = recovery.restore(
-            found.saved, moment, self.config, torn=bool(found.torn), found=found_closed
-        )
-        if found.torn:
-            _log.error("journal is torn", reason=found.torn)
-        read_back = self._contact.read_back
+        await self._begin(found, moment, found_closed=found_closed, torn=found.torn)
+        self._log_warnings()
+
+    async def _begin(self, found: Found, moment: Moment, *, found_closed: bool | None, torn: str) -> None:
+        """Restore the state and write it down; if it cannot be, what an earlier process did may be missing too."""
+        self._state, events = recovery.restore(found.saved, moment, self.config, torn=bool(torn), found=found_closed)
         started = Event(
             kind="started",
             fields={
-                "closed": read_back,
+                "closed": self._contact.read_back,
                 "found_closed": found_closed,
                 "relay": self._contact.description,
-                "torn": found.torn or None,
+                "torn": torn or None,
             },
         )
-        await self._record([started, *events], save=True)
-        self._log_warnings()
+        rows = self._rows([started, *events], moment)
+        if not await self.journal.write(rows, self._saved(self._state, moment)) and not torn:
+            self.journal.forget(rows)
+            reason = f"neither the journal nor its mirror can be written: {self.journal.fault}"
+            await self._begin(found, moment, found_closed=found_closed, torn=reason)
+            return
+        self._saved_at = moment.now
+        if torn:
+            _log.error("journal is torn", reason=torn)
+        self._log_events([started, *events])
 
     async def run(self) -> None:
         """Turn for ever; ends only by an exception or by being cancelled.
@@ -151,7 +159,7 @@ class Runtime:
             page_fault=bool(self.page_reader.fault),
             read_back=ReadBack(closed=self._contact.read_back, at=self._contact.read_at),
             relay_error=self._contact.command_failed,
-            journal_ok=not self.journal.lasting_fault,
+            journal_ok=self.journal.keeps_records,
             wall=moment.wall,
             wall_sane=moment.wall_sane,
             minute_of_day=local.tm_hour * 60 + local.tm_min,
@@ -160,7 +168,7 @@ class Runtime:
     # --- write down and act
 
     async def _close(self, before: State, step: Step, inputs: Inputs, moment: Moment) -> None:
-        """Close the contact after its run is on the disk; if it cannot be written, decide again with that known."""
+        """Close the contact after its run is written down; if it cannot be, decide again with that known."""
         rows = self._rows(step.events, moment)
         durable = await self.journal.write(rows, self._saved(step.state, moment))
         if not durable and inputs.journal_ok:
@@ -252,6 +260,7 @@ class Runtime:
             can_read_back=contact.can_read_back,
             relay_fault=contact.fault,
             journal_fault=self.journal.lasting_fault,
+            mirror_fault=self.journal.mirror_fault,
             page_fault=self.page_reader.fault,
         )
         self._wake_watchers()
@@ -285,10 +294,10 @@ class Runtime:
 
     async def _put_in_force(self, new: Config) -> None:
         file = str(self._config_file)
-        if new.journal != self.config.journal:
-            raise ConfigError(
-                "journal", f"{new.journal} instead of {self.config.journal}", "a restart for that", file=file
-            )
+        for name in ("journal", "mirror"):
+            given, present = getattr(new, name), getattr(self.config, name)
+            if given != present:
+                raise ConfigError(name, f"{given} instead of {present}", "a restart for that", file=file)
         if new.relay != self.config.relay:
             if self._contact.commanded_closed or self._contact.read_back is not False:
                 raise ConfigError("relay", "a change", "the contact of the old one to be open first", file=file)

@@ -95,6 +95,10 @@ _BUDGET = _gauge("budget_remaining_seconds", "Seconds of the budget of the slidi
 _LOCKOUT = _gauge("lockout", "1 while starts are locked out, until the lock-out is reset.")
 _ATTEMPTS = _gauge("attempts", "Consecutive failed attempts.")
 _JOURNAL = _gauge("journal_writable", "1 while the journal can be written.")
+_MIRRORED = _gauge(
+    "journal_mirrored",
+    "1 while the newest record is in the journal's mirror, in memory; 0 when it cannot be written; absent without one.",
+)
 _TORN = _gauge("journal_torn", "1 when the journal was torn at the start, until that alarm is reset.")
 _SHORTENS = _gauge("ags_cap_shortens", "1 while the AGS's own cap, seen on the bus, makes runs shorter than max_run.")
 _STUCK = _gauge("stop_alert_stuck", "1 while the stop alert fires and the state of charge disproves it: it is ignored.")
@@ -103,7 +107,7 @@ _PAGE = _gauge("exporter_reachable", "1 while the exporter's page can be read.")
 _DESCRIBED: tuple[Metric, ...] = (
     *(_NOTIFICATIONS, _REJECTED, _START_SOC, _STOP_SOC, _COMMANDED, _CLOSED, _RUNNING, _PHASE, _MODE, _PATH, _DEMAND),
     *(_INHIBITED, _DEADLINE, _HEARTBEAT, _STARTS, _START_FAILURES, _STOP_FAILURES, _RUN_SECONDS, _RELAY_ERRORS),
-    *(_BUDGET, _LOCKOUT, _ATTEMPTS, _JOURNAL, _TORN, _PAGE, _SHORTENS, _STUCK),
+    *(_BUDGET, _LOCKOUT, _ATTEMPTS, _JOURNAL, _MIRRORED, _TORN, _PAGE, _SHORTENS, _STUCK),
 )
 
 
@@ -134,6 +138,7 @@ def _families(snapshot: Snapshot) -> Iterator[Metric]:
     yield _single(_LOCKOUT, durable.locked_out)
     yield _single(_ATTEMPTS, durable.attempts)
     yield _single(_JOURNAL, not snapshot.journal_fault)
+    yield _single(_MIRRORED, None if snapshot.mirror_fault is None else not snapshot.mirror_fault)
     yield _single(_TORN, durable.torn)
     yield _single(_PAGE, not snapshot.page_fault)
     yield _single(_STUCK, state.alerts.beliefs.stop_stuck)

@@ -26,6 +26,7 @@ class Snapshot:
         can_read_back: the board can be read back.
         relay_fault: the error of the last command to the board, in words; empty when it was carried out.
         journal_fault: why the journal cannot be written, empty when it can.
+        mirror_fault: why the newest state is not in the journal's mirror, empty when it is; None without a mirror.
         page_fault: why the exporter's page cannot be read, empty when it can.
     """
 
@@ -40,6 +41,7 @@ class Snapshot:
     can_read_back: bool
     relay_fault: str = ""
     journal_fault: str = ""
+    mirror_fault: str | None = None
     page_fault: str = ""
 
     @property

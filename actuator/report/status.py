@@ -158,7 +158,9 @@ def _faults(snapshot: Snapshot) -> list[str]:
     if snapshot.page_fault:
         faults.append(wording.page_unreadable(snapshot.page_fault))
     if snapshot.journal_fault:
-        faults.append(wording.journal_unwritable(snapshot.journal_fault))
+        faults.append(wording.journal_unwritable(snapshot.journal_fault, mirrored=snapshot.mirror_fault == ""))
+    if snapshot.mirror_fault:
+        faults.append(wording.mirror_unwritable(snapshot.mirror_fault))
     if snapshot.state.durable.torn:
         faults.append(wording.TORN)
     if snapshot.state.alerts.beliefs.stop_stuck:

@@ -460,9 +460,19 @@ def page_unreadable(error: str) -> str:
     return f"The exporter's page cannot be read: {error}"
 
 
-def journal_unwritable(error: str) -> str:
-    """Return why the journal cannot be written."""
-    return f"The journal cannot be written; control goes on from memory: {error}"
+def journal_unwritable(error: str, *, mirrored: bool) -> str:
+    """Return why the journal cannot be written, and what follows from that; `mirrored`: its mirror can be."""
+    then = (
+        "Its mirror in memory is kept until the machine reboots" if mirrored else "Only an emergency starts the engine"
+    )
+    return f"The journal cannot be written: {error}. {then}. Check the disk or the card."
+
+
+def mirror_unwritable(error: str) -> str:
+    """Return why the journal's mirror cannot be written, and what follows from that."""
+    return (
+        f"The journal's mirror cannot be written: {error}. If the card fails too, only an emergency starts the engine."
+    )
 
 
 def no_evidence(settings: Settings) -> str:

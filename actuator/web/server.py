@@ -228,7 +228,7 @@ class _Routes:
         # What forbids a run is safe in the sidecar alone. A sidecar that is ahead of its database makes the next start
         # torn, and a torn start keeps the inhibits of both, and mode off of either.
         journal = self._runtime.journal
-        if not journal.ok and not (forbids and journal.in_sidecar):
+        if not journal.durable and not (forbids and journal.in_sidecar):
             raise web.HTTPServiceUnavailable(
                 text=f"{done}, but it could not be written: a restart would lose it. {journal.fault}."
             )

@@ -20,8 +20,8 @@ _BY_LABELS: dict[tuple[str, ...], str] = {
         generator_start_failures_total generator_stop_failures_total generator_run_seconds_total
         generator_relay_errors_total generator_budget_remaining_seconds generator_lockout generator_attempts
         magnum_exporter_config_last_reload_successful generator_actuator_config_last_reload_successful
-        generator_journal_writable generator_journal_torn generator_exporter_reachable generator_ags_cap_shortens
-        generator_stop_alert_stuck
+        generator_journal_writable generator_journal_mirrored generator_journal_torn generator_exporter_reachable
+        generator_ags_cap_shortens generator_stop_alert_stuck
         up
     """,
     ("source",): "battery_soc_source_ratio battery_soc_lead battery_soc_trusted",

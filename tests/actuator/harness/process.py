@@ -63,9 +63,11 @@ class Actuator:
         return f"http://127.0.0.1:{self.port}"
 
     @contextlib.contextmanager
-    def running(self, program: str | None = None, *, within: float = 60.0) -> Iterator[Process]:
+    def running(
+        self, program: str | None = None, *, within: float = 60.0, env: Mapping[str, str] | None = None
+    ) -> Iterator[Process]:
         flags = [f"--config.file={self.config_file}", f"--web.listen-address=127.0.0.1:{self.port}", *self.flags]
-        with Process([*starting(program), *flags]) as process:
+        with Process([*starting(program), *flags], env=env) as process:
             wait_until(lambda: self.ready() or process.popen.poll() is not None, within, "the actuator to be ready")
             yield process
 

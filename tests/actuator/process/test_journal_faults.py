@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.actuator.harness.process import kill, no_room, site
+from tests.actuator.harness.measurements import EARLY, closings, inhibited, openings, pages
+from tests.actuator.harness.process import Actuator, kill, no_room, site
 from tests.support import wait_until
 
 QUICK = {"alerts": {"heartbeat_timeout": "2s"}}
@@ -21,6 +22,19 @@ from actuator.journal import async_journal
 async_journal.LASTING = 0.0
 sys.exit(main(sys.argv[1:]))
 """
+
+READ_ONLY = """
+import errno, os, sys
+from actuator.cli import main
+from actuator.journal import sidecar, store
+
+def refuse(*_):
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+sidecar.write = store.Journal._open = refuse
+sys.exit(main(sys.argv[1:]))
+"""
+"""The actuator whose every write of database and sidecar fails, as on a card that has gone read-only."""
 
 
 def flip(journal: Path, column: str, table: str, offset: int, bit: int) -> None:
@@ -126,3 +140,126 @@ def test_one_write_that_fails_shortens_no_run(tmp_path: Path) -> None:
         wait_until(lambda: not it.board.closed(), 10, "the run to end")
         closed, opened = it.board.writes[-2:]
         assert opened[0] - closed[0] == pytest.approx(8, abs=1.5)
+
+
+# --- a card that has gone read-only: every write fails
+
+
+def unproven(it: Actuator) -> None:
+    """Let the battery request an emergency, without evidence of the engine: so no attempt is counted."""
+    it.page.soc, it.page.adapter = 0.05, False
+
+
+def test_property_35_read_only_with_a_mirror_min_off_and_budget_hold_over_kills(tmp_path: Path) -> None:
+    budget, min_off = 9.0, 3.0
+    limits = {"daily_budget": f"{budget:g}s", "max_run": f"{budget:g}s", "min_off": f"{min_off:g}s", "tail": "1s"}
+    with site(tmp_path, {"limits": limits, "mirror": str(tmp_path / "memory")}) as it:
+        unproven(it)
+        with it.running() as process:
+            kill(process)
+        left, closed = budget, 0
+        for _ in range(12):
+            with it.running(READ_ONLY) as process:
+                assert it.metric("generator_journal_mirrored") == 1
+                assert it.metric("generator_journal_writable") == 0
+                assert it.metric("generator_journal_torn") == 0
+                remaining = it.metric("generator_budget_remaining_seconds")
+                assert remaining is not None
+                assert remaining <= left + EARLY
+                left = remaining
+                if not left:
+                    wait_until(lambda: "budget" in inhibited(it), 5, "the budget to be named")
+                    break
+                moves = len(it.board.writes)
+                wait_until(it.board.closed, 20, "the contact to close")
+                if closed:
+                    assert closings(it, moves)[0] - openings(it)[-1] >= min_off - EARLY
+                pages(it, 5)
+                kill(process)
+            closed += 1
+        assert left == 0
+        assert closed >= 2
+
+
+def test_property_35_read_only_with_a_mirror_brown_outs_lock_out(tmp_path: Path) -> None:
+    with site(tmp_path, {"limits": {"backoff": ["2s"]}, "mirror": str(tmp_path / "memory")}) as it:
+        it.page.soc = 0.05
+        with it.running() as process:
+            kill(process)
+        for attempt in range(3):
+            with it.running(READ_ONLY) as process:
+                assert it.metric("generator_attempts") == attempt
+                wait_until(it.board.closed, 20, "the contact to close")
+                kill(process)
+        with it.running(READ_ONLY):
+            wait_until(lambda: it.status()["locked_out"], 20, "the lock-out")
+
+
+def test_property_35_read_only_without_a_mirror_min_off_holds_and_a_start_up_has_one_max_run(tmp_path: Path) -> None:
+    min_off, max_run = 4.0, 6.0
+    limits = {"max_run": f"{max_run:g}s", "min_off": f"{min_off:g}s", "daily_budget": "60s"}
+    with site(tmp_path, {"limits": limits}) as it:
+        unproven(it)
+        with it.running() as process:
+            kill(process)
+        for _ in range(2):
+            moves = len(it.board.writes)
+            with it.running(READ_ONLY) as process:
+                assert it.metric("generator_journal_mirrored") is None
+                assert it.metric("generator_journal_torn") == 1
+                assert any("torn" in fault for fault in it.status()["faults"])
+                left = it.metric("generator_budget_remaining_seconds")
+                assert left is not None
+                assert left <= max_run
+                opened = it.board.writes[moves][0]
+                wait_until(it.board.closed, 20, "the emergency to close the contact")
+                assert closings(it, moves)[0] - opened >= min_off - EARLY
+                assert it.status()["inhibitors"] == ["journal"]
+                kill(process)
+
+
+def test_without_journal_and_mirror_only_an_emergency_starts_and_for_half_of_max_run(tmp_path: Path) -> None:
+    with site(tmp_path, {"limits": {"max_run": "6s", "min_off": "1s"}, "mirror": str(tmp_path / "no")}) as it:
+        (tmp_path / "no").write_text("in the way")
+        with it.running(READ_ONLY):
+            assert it.metric("generator_journal_mirrored") == 0
+            assert any("mirror cannot be written" in fault for fault in it.status()["faults"])
+            assert it.status()["mode"] == "off", "none can be read"
+            code, text = it.request("POST", "/api/v1/mode", {"mode": "auto"})
+            assert (code, "a restart would lose it" in text) == (503, True)
+            it.beat_twice()
+            assert it.notify("BatterySocLow") == 200
+            wait_until(lambda: it.status()["inhibitors"] == ["journal"], 20, "the journal alone to block the alert")
+            pages(it, 5)
+            assert not it.board.closed()
+            it.page.soc = 0.05
+            wait_until(it.board.closed, 20, "the emergency")
+            wait_until(lambda: not it.board.closed(), 20, "its end")
+            assert openings(it)[-1] - closings(it)[-1] == pytest.approx(3, abs=1.5)
+            assert it.notify("GeneratorInhibit") == 503, "an inhibit is taken in once it is durable"
+            assert "inhibit_alert" in it.status()["inhibitors"], "but it is obeyed at once"
+
+
+def test_read_only_with_a_mirror_a_run_is_whole_and_commands_are_answered_200_and_outlive_a_kill(
+    tmp_path: Path,
+) -> None:
+    with site(tmp_path, {"limits": {"max_run": "40s"}, "mirror": str(tmp_path / "memory")}) as it:
+        with it.running(READ_ONLY) as process:
+            assert it.request("POST", "/api/v1/mode", {"mode": "on", "for": "40s"})[0] == 200
+            wait_until(it.board.closed, 20, "the contact to close")
+            status = it.status()
+            assert status["deadline"] - status["since"] == pytest.approx(40, abs=1)
+            assert any("The journal cannot be written" in fault for fault in status["faults"])
+            assert it.request("POST", "/api/v1/mode", {"mode": "off"})[0] == 200
+            assert it.notify("GeneratorInhibit") == 200
+            kill(process)
+        with it.running():
+            status = it.status()
+            assert (status["mode"], status["torn"]) == ("off", False)
+            assert status["inhibitors"][:2] == ["mode_off", "inhibit_alert"]
+
+
+def test_the_mirror_is_by_default_where_the_service_manager_has_the_runtime_directory(tmp_path: Path) -> None:
+    with site(tmp_path, QUICK) as it, it.running(env={"RUNTIME_DIRECTORY": f"{tmp_path}/run:{tmp_path}/other"}):
+        assert it.metric("generator_journal_mirrored") == 1
+        assert (tmp_path / "run" / "journal.db.mirror").exists()

@@ -1,0 +1,192 @@
+"""The journal's mirror in memory: which of the three files wins, and a disk that takes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from actuator.core.state import Durable, Moment, Saved
+from actuator.journal import AsyncJournal, Journal, async_journal, sidecar
+from actuator.journal import store as store_module
+from actuator.relay import SimulatedRelay
+
+HERE = Moment(boot="boot", now=1000.0, wall=1_700_000_000.0, wall_sane=True)
+
+
+def saved(runs: int, **parts: object) -> Saved:
+    return Saved(durable=Durable(runs=runs, **parts), moment=HERE)  # type: ignore[arg-type] # passed through
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "card" / "journal.db"
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Path:
+    return tmp_path / "memory"
+
+
+def opened(path: Path, memory: Path) -> Journal:
+    journal = Journal(path, SimulatedRelay(), memory)
+    journal.load(HERE)
+    return journal
+
+
+def record(journal: Journal, state: Saved) -> None:
+    assert journal.write_mirror(state) == ""
+    journal.write([], state)
+
+
+def refuse(*_: object) -> None:
+    raise sqlite3.OperationalError("attempt to write a readonly database")
+
+
+def make_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no write of database and sidecar succeed, as on a card that has gone read-only."""
+
+    def no_sidecar(*_: object) -> bytes:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Journal, "_open", refuse)
+    monkeypatch.setattr(sidecar, "write", no_sidecar)
+
+
+def test_state_that_only_the_mirror_took_is_found_and_is_not_torn(
+    path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = opened(path, memory)
+    record(journal, saved(1))
+    journal.close()
+    with monkeypatch.context() as patch:
+        make_read_only(patch)
+        for runs in (2, 3):
+            assert journal.write_mirror(saved(runs)) == ""
+            with pytest.raises(store_module.JournalError, match="readonly"):
+                journal.write([], saved(runs))
+        found = Journal(path, SimulatedRelay(), memory).load(HERE)
+        assert (found.saved, found.torn) == (saved(3), "")
+        assert "readonly" in found.error
+    again = opened(path, memory)
+    record(again, saved(4))
+    again.close()
+    found = Journal(path, SimulatedRelay()).load(HERE)
+    assert (found.saved, found.torn) == (saved(4), ""), "written again, the pair is whole and the newest by itself"
+
+
+@pytest.mark.parametrize("ending", ["", ".sidecar"])
+@pytest.mark.parametrize("how", ["missing", "garbage", "both"])
+def test_whole_mirror_mends_a_torn_pair(path: Path, memory: Path, ending: str, how: str) -> None:
+    journal = opened(path, memory)
+    record(journal, saved(1))
+    journal.close()
+    if how == "garbage":
+        path.with_name(path.name + ending).write_bytes(b"\x00garbage" * 600)
+    else:
+        path.with_name(path.name + ending).unlink()
+    if how == "both":
+        for file in path.parent.iterdir():
+            file.unlink()
+    again = Journal(path, SimulatedRelay(), memory)
+    found = again.load(HERE)
+    assert (found.saved, found.torn, found.error) == (saved(1), "", "")
+    record(again, saved(2))
+    again.close()
+    assert Journal(path, SimulatedRelay()).load(HERE).saved == saved(2)
+
+
+def test_mirror_that_was_written_before_a_kill_wins(path: Path, memory: Path) -> None:
+    journal = opened(path, memory)
+    record(journal, saved(1))
+    assert journal.write_mirror(saved(2)) == ""
+    assert Journal(path, SimulatedRelay(), memory).load(HERE).saved == saved(2)
+
+
+def test_older_mirror_loses_and_mends_nothing(path: Path, memory: Path) -> None:
+    journal = opened(path, memory)
+    record(journal, saved(1))
+    journal.write([], saved(2))
+    journal.close()
+    assert Journal(path, SimulatedRelay(), memory).load(HERE).saved == saved(2)
+    sidecar.path_of(path).unlink()
+    assert Journal(path, SimulatedRelay(), memory).load(HERE).torn
+
+
+@pytest.mark.parametrize("what", ["another boot", "another journal", "damaged"])
+def test_mirror_that_is_not_of_this_boot_and_journal_counts_for_nothing(path: Path, memory: Path, what: str) -> None:
+    journal = opened(path, memory)
+    record(journal, saved(1))
+    assert journal.write_mirror(saved(9)) == ""
+    journal.close()
+    here, file = HERE, memory / "journal.db.mirror"
+    if what == "another boot":
+        here = dataclasses.replace(HERE, boot="later")
+    elif what == "another journal":
+        path = path.parent.rename(path.parent.with_name("other card")) / path.name
+    else:
+        file.write_bytes(file.read_bytes()[:-3])
+    found = Journal(path, SimulatedRelay(), memory).load(here)
+    assert (found.saved, found.torn) == (saved(1), "")
+
+
+async def test_mirror_alone_is_durable_and_the_journal_is_still_not_writable(
+    path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_read_only(monkeypatch)
+    journal = AsyncJournal(path, SimulatedRelay(), memory)
+    await journal.load(HERE)
+    assert await journal.write([], saved(1))
+    assert (journal.ok, journal.durable, journal.keeps_records, journal.mirror_fault) == (False, True, True, "")
+    assert "readonly" in journal.lasting_fault
+    await journal.close()
+
+
+async def test_card_that_hangs_does_not_delay_the_mirror(
+    path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(async_journal, "DEADLINE", 0.3)
+    journal = AsyncJournal(path, SimulatedRelay(), memory)
+    await journal.load(HERE)
+    assert await journal.write([], saved(1))
+    free = threading.Event()
+    monkeypatch.setattr(Journal, "write", lambda *_: free.wait(30))
+    try:
+        assert await journal.write([], saved(2)), "the mirror has it"
+        assert "no answer within" in journal.fault
+        monkeypatch.undo()
+        assert Journal(path, SimulatedRelay(), memory).load(HERE).saved == saved(2)
+    finally:
+        free.set()
+        await journal.close()
+
+
+async def test_without_both_nothing_is_durable(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_read_only(monkeypatch)
+    (tmp_path / "file").write_text("in the way")
+    journal = AsyncJournal(path, SimulatedRelay(), tmp_path / "file" / "memory")
+    await journal.load(HERE)
+    assert not await journal.write([], saved(1))
+    assert not journal.durable
+    assert not journal.keeps_records
+    assert str(tmp_path / "file" / "memory") in str(journal.mirror_fault)
+    await journal.close()
+
+
+async def test_mirror_that_was_removed_in_use_is_written_again(
+    path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(async_journal, "RETRY", 0.0)
+    journal = AsyncJournal(path, SimulatedRelay(), memory)
+    await journal.load(HERE)
+    assert await journal.write([], saved(1))
+    (memory / "journal.db.mirror").unlink()
+    await journal.retry()
+    assert journal.mirror_fault == ""
+    await journal.close()
+    sidecar.path_of(path).unlink()
+    found = Journal(path, SimulatedRelay(), memory).load(HERE)
+    assert (found.saved, found.torn) == (saved(1), "")
