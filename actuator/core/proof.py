@@ -58,11 +58,12 @@ def follow_stop(state: State, settings: Settings, now: float) -> tuple[Durable, 
         stopped_at = released_at + settings.limits.tail if state.phase == "unknown" else now
         event = Event(kind="engine_stopped", fields={"seconds": round(waited, 1), "run": durable.runs})
         return replace(durable, stopped_at=stopped_at), reports, [event]
-    if proof.verdict and waited >= confirm * (reports + 1):
+    due = int(waited // confirm).bit_length()  # 1, 2, 3, 4 at 1, 2, 4, 8 times stop_confirm
+    if proof.verdict and due > reports:
         if not durable.stop_failed:
             durable = replace(durable, stop_failed=True, stop_failures=durable.stop_failures + 1)
         event = Event(kind="stop_failed", level=Level.ERROR, values={"seconds": waited})
-        return durable, int(waited // confirm), [event]
+        return durable, due, [event]
     return durable, reports, []
 
 
