@@ -126,6 +126,11 @@ def _calendar(config: Config) -> Iterator[str]:
             f"quiet_hours: got {quiet.from_} to {quiet.to}: {span((quiet.to - quiet.from_) % 1440 * MINUTE)} of "
             "each day allow only emergency starts; are from and to swapped?"
         )
+    if config.full_charge is not None and config.limits.daily_budget <= longest:
+        yield (
+            f"full_charge: got with limits.daily_budget {span(config.limits.daily_budget)} and max_run "
+            f"{span(longest)}: it starts only while more than max_run of the budget is left, so never"
+        )
     if exercise is None:
         return
     if exercise.for_ >= longest:

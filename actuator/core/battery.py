@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 SOC_FRESH: Final = 60.0
 """Seconds without a changed timestamp after which the state of charge is absent."""
+CHARGEABLE: Final = 0.90
+"""A battery at or under this takes a charge that is worth a run."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +33,9 @@ class Battery:
         soc_emergency: the state of charge at or under emergency.
         volts_emergency: the volts at or under `volts_threshold`.
         ample: the state of charge is so far over start that low volts are more likely the sag of a heavy load.
+        chargeable: how long the state of charge has been at or under `CHARGEABLE`.
+        full: 1: the exporter judges the battery full; 0: it does not.
+        is_full: what three samples of that have confirmed.
     """
 
     soc: Watch = field(default_factory=Watch)
@@ -44,6 +49,9 @@ class Battery:
     soc_emergency: Debounced = NEVER
     volts_emergency: Debounced = NEVER
     ample: ConfirmedValue[bool] = field(default_factory=ConfirmedValue)
+    chargeable: Debounced = NEVER
+    full: Watch = field(default_factory=Watch)
+    is_full: ConfirmedValue[bool] = field(default_factory=ConfirmedValue)
 
     def fresh_soc(self, now: float) -> float | None:
         """Return the state of charge, 0 to 1, or None when it is absent."""
@@ -70,13 +78,15 @@ class Battery:
 def update(battery: Battery, page: Page | None, settings: Settings, now: float) -> Battery:
     """Return the battery after one step; without a page, only time has passed."""
     if page is None:
-        soc, volts = battery.soc.idle(), battery.volts.idle()
+        soc, volts, full = battery.soc.idle(), battery.volts.idle(), battery.full.idle()
         refused, threshold = battery.soc_refused, battery.volts_threshold
     else:
         soc = battery.soc.observe(page.soc, page.soc_stamp, now)
         volts = battery.volts.observe(page.battery_volts, page.battery_volts_stamp, now)
+        full = battery.full.observe(None if page.full is None else float(page.full), page.full_stamp, now)
         refused, threshold = page.soc_refused, page.emergency_volts
     level, fresh_volts = soc.fresh(now, SOC_FRESH), volts.fresh(now, BUS_FRESH)
+    fresh_full = full.fresh(now, SOC_FRESH)
     debounce = settings.debounce
 
     def soc_condition(held: Debounced, agrees: bool, seconds: float) -> Debounced:  # noqa: FBT001 - the value itself
@@ -105,5 +115,10 @@ def update(battery: Battery, page: Page | None, settings: Settings, now: float) 
         # Confirmed, so that one wrong state of charge makes no emergency of a sag.
         ample=battery.ample.update(
             None if level is None else level >= ample, sampled=soc.sampled, now=now, memory=SOC_FRESH
+        ),
+        chargeable=soc_condition(battery.chargeable, known <= CHARGEABLE, debounce.start),
+        full=full,
+        is_full=battery.is_full.update(
+            None if fresh_full is None else fresh_full > 0, sampled=full.sampled, now=now, memory=SOC_FRESH
         ),
     )

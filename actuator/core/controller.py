@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from actuator.core import proof, reporting, runs
+from actuator.core import full_charge, proof, reporting, runs
 from actuator.core.demand import causes, has_data
 from actuator.core.endings import ENDS, Case, ending
 from actuator.core.events import Event, Level, Value
@@ -132,6 +132,8 @@ class _Turn:
         self.keep(durable, *events)
 
     def clear_what_has_passed(self) -> None:
+        durable, events = full_charge.follow(self.state, self.settings, self.now)
+        self.keep(durable, *events)
         if self.durable.max_run_reached and has_rested(self.state, self.settings, self.now):
             self.keep(replace(self.durable, max_run_reached=False))
         self.lock_out()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from actuator.core import full_charge
 from actuator.core.alert_path import PATHS, Path
 from actuator.core.battery import SOC_FRESH
 from actuator.core.events import Note, Value
@@ -46,8 +47,8 @@ class CauseRule:
         paths: the alert paths on which it can begin.
         begins: returns whether it requests the engine now.
         ended: returns whether it is over, for a run that it holds.
-        lasting: it ends when the battery has recovered, and then the run goes on until min run. Other causes end by
-            their own clock, and the run ends at once.
+        lasting: the battery ends it, and then the run goes on until min run. Other causes end by their own clock, and
+            the run ends at once.
         bound: returns when it ends by its own clock, monotonic; infinity: the state of charge ends it.
         needs_information: with `on_blind: stop` it begins and goes on only while there is something to decide by.
         fruitless: its own end counts as a failed attempt if the engine has not run.
@@ -211,7 +212,7 @@ CAUSES: Final[dict[Cause, CauseRule]] = {
         needs_information=False,
     ),
     "blind": CauseRule(
-        rank=6,
+        rank=7,
         paths=frozenset({"blind"}),
         begins=_blind_begins,
         ended=lambda run, state, inputs, now: now >= _blind_bound(run, state.durable, inputs.settings),
@@ -219,7 +220,7 @@ CAUSES: Final[dict[Cause, CauseRule]] = {
         fruitless=True,
     ),
     "exercise": CauseRule(
-        rank=5,
+        rank=6,
         paths=frozenset({"alerts", "fallback", "blind"}),
         begins=_exercise_begins,
         ended=lambda run, state, inputs, now: now >= _exercise_bound(run, state.durable, inputs.settings),
@@ -232,6 +233,13 @@ CAUSES: Final[dict[Cause, CauseRule]] = {
         ended=lambda _run, state, _inputs, _now: state.durable.mode != "on",
         bound=_manual_bound,
         needs_information=False,
+    ),
+    "full_charge": CauseRule(
+        rank=5,
+        paths=frozenset({"alerts", "fallback"}),
+        begins=full_charge.begins,
+        ended=lambda _run, state, inputs, now: full_charge.ended(state, inputs, now),
+        lasting=True,
     ),
 }
 """In the order in which they are shown."""

@@ -18,6 +18,7 @@ EventKind = Literal[
     "engine_proven",
     "engine_stopped",
     "foreign_run",
+    "full_charge_failed",
     "held_back",
     "inhibit_cleared",
     "inhibited",

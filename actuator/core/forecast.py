@@ -34,8 +34,9 @@ def latest(durable: Durable, run: Run, settings: Settings, now: float, *, quiet_
 
 
 def by_charge(run: Run) -> bool:
-    """Return whether a charged battery ends the run: all its causes end that way."""
-    return bool(run.causes) and LASTING.issuperset(run.causes) and run.volts_until is None
+    """Return whether a battery at stop ends the run: all its causes end that way."""
+    at_stop = LASTING - {"full_charge"}
+    return bool(run.causes) and at_stop.issuperset(run.causes) and run.volts_until is None
 
 
 def quiet_in(settings: Settings, wall: float, minute_of_day: int, *, wall_sane: bool) -> float | None:

@@ -25,6 +25,8 @@ class Page:
         battery_volts_stamp: the timestamp of its device's last success.
         emergency_volts: the threshold for them, scaled by the inverter's nominal voltage.
         ags_max_run: the AGS's own cap in seconds, as the remote sends it.
+        full: the battery is full, as the exporter judges it; None: it cannot be judged.
+        full_stamp: the newest of the timestamps of what it is judged by.
     """
 
     soc: float | None = None
@@ -39,6 +41,8 @@ class Page:
     battery_volts_stamp: float | None = None
     emergency_volts: float | None = None
     ags_max_run: float | None = None
+    full: bool | None = None
+    full_stamp: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -159,6 +159,8 @@ def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
         exercise_at=moved(durable.exercise_at),
         locked_out_at=moved(durable.locked_out_at),
         torn_at=moved(durable.torn_at),
+        full_at=moved(durable.full_at),
+        full_retry_at=moved(durable.full_retry_at),
         anchor=anchor,
     )
 
@@ -192,5 +194,7 @@ def credited(durable: Durable, *, wall: float, now: float) -> Durable:
         exercise_at=moved(durable.exercise_at),
         locked_out_at=moved(durable.locked_out_at),
         torn_at=moved(durable.torn_at),
+        full_at=moved(durable.full_at),
+        full_retry_at=moved(durable.full_retry_at),
         anchor=None,
     )

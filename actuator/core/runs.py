@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from actuator.core import ags
+from actuator.core import ags, full_charge
 from actuator.core.demand import LASTING, emergencies, first
 from actuator.core.endings import ENDS, longest, recorded
 from actuator.core.events import Event, Level
@@ -44,7 +44,7 @@ def begin(state: State, inputs: Inputs, now: float) -> tuple[Durable, Event]:
         volts_until=now + limits.emergency_run if by_volts else None,
     )
     durable = replace(
-        _with_begun(durable, causes, now),
+        _with_begun(durable, causes, run.number, now),
         run=run,
         runs=run.number,
         starts={**durable.starts, run.cause: durable.starts.get(run.cause, 0) + 1},
@@ -79,7 +79,7 @@ def hold(run: Run, state: State, inputs: Inputs, now: float) -> Durable:
         soc_emergency=soc_emergency,
         volts_until=volts_until,
     )
-    return replace(_with_begun(durable, begun, now), run=run)
+    return replace(_with_begun(durable, begun, run.number, now), run=run)
 
 
 def end(case: Case, why: End) -> tuple[Durable, list[Event]]:
@@ -187,12 +187,14 @@ def closable(inputs: Inputs) -> bool:
     return inputs.read_back is not None and inputs.read_back.closed is False and not inputs.relay_error
 
 
-def _with_begun(durable: Durable, causes: Iterable[Cause], now: float) -> Durable:
-    """Return the record with the time at which a `blind` or `exercise` cause began."""
+def _with_begun(durable: Durable, causes: Iterable[Cause], run: int, now: float) -> Durable:
+    """Return the record with what it keeps of causes that have begun in a run: the time, or the run's number."""
     if "blind" in causes:
         durable = replace(durable, blind_at=now)
     if "exercise" in causes:
         durable = replace(durable, exercise_at=now)
+    if "full_charge" in causes:
+        durable = full_charge.with_run(durable, run)
     return durable
 
 

@@ -219,6 +219,12 @@ class Exercise(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     for_: Duration = msgspec.field(name="for", default=Duration(20 * MINUTE))
 
 
+class FullCharge(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A run until the battery is full when it has not been full for `every`."""
+
+    every: Duration = Duration(14 * DAY)
+
+
 class Blind(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """With `on_blind: start`: a run of `run` seconds every `every` seconds."""
 
@@ -239,6 +245,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     evidence: Evidence = Evidence()
     quiet_hours: QuietHours | None = None
     exercise: Exercise | None = None
+    full_charge: FullCharge | None = None
     on_blind: Literal["finish", "stop", "start"] = "finish"
     blind: Blind = Blind()
 

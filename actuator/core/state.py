@@ -16,7 +16,7 @@ from actuator.core.board import Board
 from actuator.core.engine import Engine
 from actuator.core.events import Event, Note
 
-Cause = Literal["alert", "fallback", "emergency", "blind", "exercise", "manual"]
+Cause = Literal["alert", "fallback", "emergency", "blind", "exercise", "manual", "full_charge"]
 """What requests the engine; the rules are in `demand.CAUSES`."""
 
 Reason = Literal[
@@ -123,6 +123,9 @@ class Durable:
         spent: the same as `Beliefs.answered`; journals of earlier versions have this name.
         stuck_stops: the same as `Beliefs.stuck`.
         resolved: the same as `Beliefs.resolved`.
+        full_at: when the battery was last full, or this was first asked; within an hour.
+        full_runs: numbers of the runs that a full charge has held since it was due.
+        full_retry_at: a full charge that was given up is not due before then; None: none was.
         exercised_wall: Unix time of the last confirmed run long enough to be an exercise, or of the first start ever.
         blind_at: when the last run for `blind` began.
         exercise_at: when the last run for `exercise` began.
@@ -166,6 +169,9 @@ class Durable:
     resolved: dict[str, float] = field(default_factory=dict)
     locked_out_at: float | None = None
     torn_at: float | None = None
+    full_at: float | None = None
+    full_runs: tuple[int, ...] = ()
+    full_retry_at: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SOC: Final = "battery_soc_ratio"
 SOC_STAMP: Final = "battery_soc_last_update_timestamp_seconds"
 SOC_REFUSED: Final = "battery_soc_refused"
+FULL: Final = "battery_full"
 STAMP: Final = "magnum_last_success_timestamp_seconds"
 UP: Final = "magnum_up"
 AC_INPUT_VOLTS: Final = "magnum_inverter_ac_input_volts"
@@ -38,7 +39,7 @@ WRONG: Final = frozenset({"range", "frozen", "jump", "outvoted"})
 
 def names(settings: Settings) -> tuple[str, ...]:
     """Return the names of the metrics to request."""
-    wanted = [SOC, SOC_STAMP, SOC_REFUSED, STAMP, UP, AC_INPUT_VOLTS, INVERTER_STATE, DC_AMPERES, INVERTER_INFO]
+    wanted = [SOC, SOC_STAMP, SOC_REFUSED, FULL, STAMP, UP, AC_INPUT_VOLTS, INVERTER_STATE, DC_AMPERES, INVERTER_INFO]
     wanted += [AGS_CODE, FRAMES, AGS_MAX_RUN, BMK_VOLTS, DC_VOLTS]
     volts = settings.emergency_volts
     if volts != "none" and volts.metric is not None:
@@ -68,6 +69,7 @@ def parse(text: str, settings: Settings) -> Page:
     volts = settings.emergency_volts
     battery_volts, volts_stamp, threshold = _battery_volts(samples, volts, device) if volts != "none" else (None,) * 3
     ags = samples.value(AGS_CODE, device) if settings.evidence.ags else None
+    full, stamps = samples.value(FULL), (samples.value(SOC_STAMP), samples.value(STAMP, device))
     return Page(
         soc=soc if in_range else None,
         soc_stamp=samples.value(SOC_STAMP),
@@ -81,6 +83,8 @@ def parse(text: str, settings: Settings) -> Page:
         battery_volts_stamp=volts_stamp,
         emergency_volts=threshold,
         ags_max_run=samples.value(AGS_MAX_RUN, device),
+        full=None if full is None else full == 1,
+        full_stamp=max((stamp for stamp in stamps if stamp is not None), default=None),
     )
 
 

@@ -51,7 +51,8 @@ def _end(snapshot: Snapshot) -> str:
     moment = snapshot.now if snapshot.ends_at is None else snapshot.ends_at
     charged = config.stop_soc if by_charge(run) and state.alerts.path != "blind" else None
     clock, seconds = _clock(snapshot, moment), moment - snapshot.now
-    return wording.run_end(clock, seconds, stop_soc=charged, requested=bool(state.causes))
+    until_full = set(run.causes) == {"full_charge"}
+    return wording.run_end(clock, seconds, stop_soc=charged, until_full=until_full, requested=bool(state.causes))
 
 
 def _stopping(snapshot: Snapshot) -> str:

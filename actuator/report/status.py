@@ -7,11 +7,15 @@ import msgspec
 from actuator.core import ags
 from actuator.core.battery import SOC_FRESH
 from actuator.core.limits import budget_left
+from actuator.core.settings import DAY
 from actuator.report import wording
 from actuator.report.reasons import WhyNot, why_not
 from actuator.report.resets import Reset, resets
 from actuator.report.sentence import sentence
 from actuator.report.snapshot import Snapshot
+
+NEVER_FULL = 30 * DAY
+"""Seconds without a full battery after which a site without `full_charge` is told."""
 
 _PERMITTING = {ags.READY: "ready", ags.OURS: "start temperature"}
 
@@ -113,7 +117,7 @@ def status(snapshot: Snapshot) -> Status:
         causes=state.causes,
         inhibitors=state.inhibitors,
         why_not=why_not(snapshot),
-        notes=tuple(wording.note(note) for note in state.notes),
+        notes=tuple(_notes(snapshot)),
         resets=resets(snapshot),
         contact=Contact(
             wanted=snapshot.commanded_closed,
@@ -147,6 +151,15 @@ def status(snapshot: Snapshot) -> Status:
 def document(snapshot: Snapshot) -> bytes:
     """Return the status as JSON."""
     return msgspec.json.encode(status(snapshot))
+
+
+def _notes(snapshot: Snapshot) -> list[str]:
+    notes = [wording.note(note) for note in snapshot.state.notes]
+    full_at = snapshot.state.durable.full_at
+    since = 0.0 if full_at is None else snapshot.now - full_at
+    if snapshot.config.full_charge is None and since >= NEVER_FULL:
+        notes.append(wording.never_full(since))
+    return notes
 
 
 def _faults(snapshot: Snapshot) -> list[str]:
@@ -188,6 +201,8 @@ def _absent(snapshot: Snapshot) -> list[str]:
         None if battery.volts_threshold is None else battery.volts.changed_at
     ):
         faults.append(wording.NO_VOLTS)
+    if config.full_charge is not None and silent(battery.is_full.at):
+        faults.append(wording.NO_FULL)
     allowed = state.ags.longest_run
     if allowed < config.limits.max_run:
         faults.append(wording.ags_cap(state.ags.cap.verdict or 0.0, allowed))

@@ -13,7 +13,7 @@ from actuator.core.alert_path import Inhibit
 from actuator.core.demand import Lack
 from actuator.core.endings import End
 from actuator.core.events import Event, Note, NoteKind, Value
-from actuator.core.settings import Settings
+from actuator.core.settings import DAY, Settings
 from actuator.core.state import Cause, Durable, Reason
 from toolkit.formatting import percent, span
 
@@ -90,6 +90,11 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
             return f"Failed attempt {values['attempts']} of {values['allowed']}{then}"
         case "locked_out":
             return "Locked out: all attempts have failed. Check the engine, then press Reset lock-out."
+        case "full_charge_failed":
+            return (
+                f"The battery is still not full after {values['runs']} runs for a full charge. The next one is due in "
+                f"{_span(values['pause'])}. Check the charger's settings, the loads and the battery."
+            )
         case "stop_alert_stuck":
             return stop_alert_stuck(str(values["alert"]), _number(values["start_soc"]), _number(values["stop_soc"]))
         case "engine_proven":
@@ -146,7 +151,7 @@ def _contact_closed(values: Values) -> str:
     left = _span(values["seconds_left"])
     if values["resumed"]:
         return f"Contact closed again: run {values['run']} is resumed, its engine still runs; hard limit {left}."
-    return f"Contact closed for {values['cause']}; hard limit {left}."
+    return f"Contact closed for {_spaced(values['cause'])}; hard limit {left}."
 
 
 def _contact_opened(values: Values) -> str:
@@ -173,7 +178,7 @@ def _ended(values: Values) -> str:
 
 
 def _blocked(values: Values) -> str:
-    causes = str(values["causes"]).replace(" ", ", ")
+    causes = _spaced(str(values["causes"]).replace(" ", ", "))
     reasons = str(values["inhibitors"]).replace(" ", ", ").replace("_", " ")
     return f"Requested by {causes}, blocked by {reasons}."
 
@@ -441,6 +446,18 @@ def reset_inhibit(inhibit: Inhibit) -> str:
     )
 
 
+def never_full(seconds: float) -> str:
+    """Return that the battery has not been full for so long, what follows from it, and what to do."""
+    return (
+        f"The battery has not been seen full for {int(seconds // DAY)} days. The state of charge of any monitor drifts "
+        "that never sees a full battery. Charge the battery fully, or set full_charge."
+    )
+
+
+NO_FULL: Final = (
+    "No full charge can start (full_charge): the exporter's page does not show whether the battery is full "
+    "(battery_full). Set battery.capacity_ampere_hours in exporter.yml, or add the charger as a source."
+)
 NO_READ_BACK: Final = "This relay cannot be read back: its position is assumed."
 TORN: Final = "The journal was found torn: the budget is short for 24 h. Check the mode, then reset the journal alarm."
 NO_PROOF: Final = "Nothing can confirm the engine: the configuration switches off both kinds of evidence."
@@ -494,6 +511,7 @@ REQUESTED: Final[dict[Cause, str]] = {
     "blind": "the schedule for a site without data",
     "exercise": "the exercise",
     "manual": "the operator",
+    "full_charge": "a full charge that is due",
 }
 """What requests the engine."""
 
@@ -514,38 +532,38 @@ def resuming(run: int) -> str:
 
 def running(causes: Iterable[str], since: str, proof: str, soc: str, end: str) -> str:
     """Return that the engine runs in our run."""
-    return f"Running for {' and '.join(causes)} {since}, {proof}, {soc}, {end}."
+    return f"Running for {_causes(causes)} {since}, {proof}, {soc}, {end}."
 
 
 def starting(causes: Iterable[str], since: str, given: str, soc: str, end: str, *, warms_up: bool) -> str:
     """Return that the engine should start."""
     engine = "warms up, is" if warms_up else "is"
     return (
-        f"Starting for {' and '.join(causes)}: contact closed {since}, the engine {engine} not confirmed yet and has "
+        f"Starting for {_causes(causes)}: contact closed {since}, the engine {engine} not confirmed yet and has "
         f"{given}; {soc}, {end}."
     )
 
 
 def running_unknown(causes: Iterable[str], since: str, soc: str, end: str) -> str:
     """Return that the contact is closed, and that nothing shows whether the engine runs."""
-    return (
-        f"Contact closed for {' and '.join(causes)} {since}; whether the engine runs is unknown "
-        f"(no data); {soc}, {end}."
-    )
+    return f"Contact closed for {_causes(causes)} {since}; whether the engine runs is unknown (no data); {soc}, {end}."
 
 
-def run_end(clock: str | None, seconds: float, *, stop_soc: float | None, requested: bool) -> str:
+def run_end(clock: str | None, seconds: float, *, stop_soc: float | None, until_full: bool, requested: bool) -> str:
     """Return what ends the run in progress, and when at the latest.
 
     Args:
         clock: that time, as a clock shows it; None: the clock may be wrong.
         seconds: until then.
         stop_soc: the state of charge that ends it before; None: none does.
+        until_full: a full battery ends it before.
         requested: whether something still requests it.
     """
     ends = _at(clock, seconds)
     if not requested:
         return f"nothing requests it any more, it stops after min_run, {ends}"
+    if until_full:
+        return f"stops when the battery is full, {ends} at the latest"
     if stop_soc is not None:
         return f"stops at {percent(stop_soc)} or {ends.removeprefix('at ')}"
     return f"stops {ends}"
@@ -657,11 +675,19 @@ def _silent(last_beat: str | None) -> str:
     return "no heartbeat yet" if last_beat is None else f"no heartbeat {last_beat}"
 
 
+def _causes(names: Iterable[str]) -> str:
+    return _spaced(" and ".join(names))
+
+
 def _requested(causes: Iterable[Cause]) -> str:
     return " and ".join(REQUESTED[cause] for cause in causes)
 
 
 # --- values
+
+
+def _spaced(name: Value) -> str:
+    return str(name).replace("_", " ")
 
 
 def _number(value: Value) -> float:

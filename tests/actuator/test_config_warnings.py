@@ -53,6 +53,9 @@ ODD: dict[str, dict[str, Any]] = {
     "exercise.at: got 20:50 for 20 min with quiet_hours from 21:00 to 06:00: ": {
         "exercise": {"at": "20:50"}, "quiet_hours": {},
     },
+    "full_charge: got with limits.daily_budget 4 h and max_run 4 h: ": {
+        "full_charge": {}, "limits": {"daily_budget": "4h"},
+    },
     "blind: got with on_blind finish: ": {"blind": {"run": "1h"}},
     "blind.run: got 5 h with limits.max_run 4 h: ": {"on_blind": "start", "blind": {"run": "5h"}},
     "blind.every: got 1 h with run 2 h: ": {"on_blind": "start", "blind": {"every": "1h"}},

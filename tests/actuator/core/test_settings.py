@@ -42,7 +42,7 @@ def test_the_defaults_are_those_of_the_page(tmp_path: Path) -> None:
     assert (found.alerts.heartbeat_timeout, found.alerts.lease, found.alerts.alert_grace) == (300, 900, 600)
     assert found.alerts.inhibits == ("GeneratorInhibit",)
     assert (found.evidence.ac_input, found.evidence.ags, found.evidence.min_volts) == (True, True, 80)
-    assert found.quiet_hours is found.exercise is None
+    assert found.quiet_hours is found.exercise is found.full_charge is None
     assert (found.on_blind, found.blind.run, found.blind.every) == ("finish", 7200, 43200)
 
 

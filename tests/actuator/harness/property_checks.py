@@ -383,6 +383,11 @@ class Law:
             in_time = any(began > self.resolved.get(key, -math.inf) for key, began in self.fired.items())
             over = soc is not None and soc > settings.start_soc
             self.require(in_time or not over, 28, "an alert that has resolved, over start")
+        if "full_charge" in causes:
+            low = self.soc.held(lambda soc: soc <= 0.9, settings.debounce.start, true)
+            self.require(low, 9, "a full charge without a fresh state of charge that leaves room for it")
+            left = settings.limits.daily_budget - self._used(true)
+            self.require(left > settings.limits.max_run, 4, "a full charge takes what a run needs")
         if "blind" in causes:
             self.require(settings.on_blind == "start", 16, "closed by the loss itself")
         if "manual" in causes:

@@ -50,6 +50,7 @@ class World:
     volts: float | None = None
     volts_threshold: float | None = None
     ags_max_run: float | None = None
+    full: bool | None = None
     page_reachable: bool = True
     page_hangs: bool = False
     """One that cannot be reached has not answered yet, rather than refused."""
@@ -113,6 +114,8 @@ class World:
             battery_volts_stamp=self._stamp,
             emergency_volts=self.volts_threshold,
             ags_max_run=self.ags_max_run,
+            full=self.full,
+            full_stamp=self._stamp,
         )
 
     def step(self, *notices: Notice, beats: int = 0, commands: tuple[Command, ...] = (), seconds: float = 1.0) -> None:

@@ -51,6 +51,7 @@ EDITS: tuple[dict[str, object], ...] = (
     {"limits": {**LIMITS, "max_run": "5m", "daily_budget": "6m", "min_off": "60s"}},
     {"evidence": {"ac_input": False}},
     {"start_soc": "40%", "stop_soc": "80%", "emergency_soc": "20%"},
+    {"full_charge": {"every": "5m"}},
 )
 CONFIGS = tuple(settings(**{**QUICK, **edit}) for edit in EDITS)
 """What the owner may write; index 0 is where a sequence begins."""
@@ -112,6 +113,10 @@ class ControllerMachine(RuleBasedStateMachine):
         self.world.soc, before = soc, self.world.soc
         self.world.run(5)
         self.world.soc = before
+
+    @rule(full=st.sampled_from([True, False, False, None]))
+    def full(self, full: bool | None) -> None:  # noqa: FBT001 - the value itself
+        self.world.full = full
 
     @rule(frozen=st.booleans(), reachable=st.booleans())
     def page(self, *, frozen: bool, reachable: bool) -> None:

@@ -16,6 +16,7 @@ FULL = """\
 battery_soc_ratio 0.42
 battery_soc_last_update_timestamp_seconds 1700000000.5
 battery_soc_refused{source="main",reason="jump"} 0
+battery_full 0
 magnum_up{device="main"} 1
 magnum_last_success_timestamp_seconds{device="main"} 1700000001
 magnum_frames_total{device="main",frame="inverter"} 900
@@ -55,7 +56,20 @@ def test_a_whole_page() -> None:
         battery_volts_stamp=1700000001,
         emergency_volts=46.0,
         ags_max_run=43200,
+        full=False,
+        full_stamp=1700000001,
     )
+
+
+@pytest.mark.parametrize(("line", "full"), [("battery_full 1", True), ("battery_full NaN", None), ("", None)])
+def test_whether_the_battery_is_full(line: str, *, full: bool | None) -> None:
+    assert read(FULL.replace("battery_full 0", line)).full is full
+
+
+def test_a_full_battery_is_as_new_as_the_newest_of_what_it_is_judged_by() -> None:
+    assert read(without("magnum_last_success")).full_stamp == 1700000000.5
+    assert read(without("battery_soc_last_update")).full_stamp == 1700000001
+    assert read(without("magnum_last_success", "battery_soc_last_update")).full_stamp is None
 
 
 def test_an_empty_page_is_all_absent() -> None:

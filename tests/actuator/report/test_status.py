@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +261,40 @@ def test_late_copies_of_a_start_alert_are_counted_as_rejected() -> None:
     assert samples(snapshot(of))["generator_notifications_rejected_total", "late"] == 0
     of.fire("start")
     assert samples(snapshot(of))["generator_notifications_rejected_total", "late"] == 1
+
+
+def test_a_battery_that_has_not_been_full_for_30_days_is_a_note_unless_a_full_charge_sees_to_it() -> None:
+    of = world()
+    of.on_alerts()
+    told = "The battery has not been seen full for 30 days."
+    for days, notes in ((29, False), (30, True)):
+        of.state = replace(of.state, durable=replace(of.state.durable, full_at=of.now - days * 86400.0))
+        assert (told in " ".join(status.status(snapshot(of)).notes)) is notes
+    assert "starts at 25 %" in sentence(snapshot(of)), "it hides nothing of what comes next"
+    assert not status.status(snapshot(of, config=config(full_charge={}))).notes
+
+
+def test_a_full_charge_that_could_not_see_its_end_is_a_problem() -> None:
+    of = world(full_charge={})
+    of.volts, of.volts_threshold = 50.0, 46.0
+    of.on_alerts()
+    assert "does not show whether the battery is full" in " ".join(status.status(snapshot(of)).faults)
+    of.full = False
+    of.run(20)
+    assert not status.status(snapshot(of)).faults
+
+
+def test_a_full_charge_is_announced_with_what_ends_it() -> None:
+    of = world(full_charge={"every": "10m"})
+    of.soc, of.full = 0.8, False
+    of.on_alerts()
+    assert of.run(600, until=World.closed)
+    of.run(60)
+    told = sentence(snapshot(of))
+    assert told.startswith("Running for full charge since")
+    assert "stops when the battery is full, at 1" in told
+    assert told.endswith(" at the latest.")
+    assert of.texts("contact_closed")[-1].startswith("Contact closed for full charge;")
 
 
 def test_a_stuck_stop_alert_is_shown_until_it_resolves() -> None:
