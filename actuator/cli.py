@@ -211,7 +211,7 @@ def _reset(arguments: argparse.Namespace) -> dict[str, object]:
 def _text(status: dict[str, Any]) -> str:
     reasons = [f"  {reason['reason']}: {reason['text']}" for reason in status["why_not"]]
     resets = [
-        f"  reset {' '.join(filter(None, (reset['what'], reset['fingerprint'])))}: {reset['text']}"
+        f"  reset {' '.join(filter(None, (reset['what'], reset['fingerprint'] or reset['name'])))}: {reset['text']}"
         for reset in status["resets"]
     ]
     lines = [status["sentence"], *reasons, *status["notes"], *status["faults"], *resets]

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 BEATS_TO_TRUST: Final = 2
 """Heartbeats before the alert path is trusted, and before a resolved inhibit ends."""
 
+MOST_INHIBITS: Final = 64
+"""Most inhibits that are kept one by one."""
+
+MORE: Final = ""
+"""The key of the one inhibit that stands for all beyond `MOST_INHIBITS`; no alert has an empty fingerprint."""
+
 Path = Literal["waiting", "alerts", "fallback", "blind"]
 PATHS: Final[tuple[Path, ...]] = get_args(Path)
 
@@ -47,6 +53,7 @@ class AlertPath:
         late: how many late copies of a start alert this process has received, for the counter.
         path: what decides: the alerts, the exporter's page, or nothing.
         received: by fingerprint of an inhibit, when it was last received firing; nothing from before the start-up.
+        more_since: since when path `alerts` has been trusted with no inhibit but `MORE`; None: it is not so now.
     """
 
     beliefs: Beliefs = field(default_factory=Beliefs)
@@ -55,6 +62,7 @@ class AlertPath:
     late: int = 0
     path: Path = "waiting"
     received: dict[str, float] = field(default_factory=dict)
+    more_since: float | None = None
 
     def reset_from(self, fingerprint: str, lease: float, *, started_at: float) -> float:
         """Return from when on the operator may reset an inhibit: a lease after it was last received.
@@ -91,8 +99,17 @@ def update(
     events = [] if path == alerts.path else [_path_changed(path, alerts, inputs, now)]
     # The beat that restores the path does not count for an inhibit.
     trusted = alerts.path == path == "alerts"
-    inhibits, reported = _update_inhibits(inhibits, inputs, beats=inputs.beats if trusted else None)
-    received = _update_received(alerts.received, inhibits, inputs, now)
+    inhibits, received, reported = _update_inhibits(
+        inhibits, alerts.received, inputs, now, beats=inputs.beats if trusted else None
+    )
+    more_since = None
+    if trusted and inhibits.keys() == {MORE}:
+        more_since = now if alerts.more_since is None else alerts.more_since
+        if now - more_since >= settings.alerts.lease:
+            # Each alert that still fires has been repeated by now, and would have taken a place of its own.
+            cleared: dict[str, Value] = {"summary": inhibits[MORE].summary, "lease": settings.alerts.lease}
+            reported.append(Event(kind="inhibit_cleared", values=cleared))
+            inhibits = {}
     beliefs, late = _update_beliefs(alerts.beliefs, inputs, now, over_start=battery.over_start(now))
     if battery.low.holds(settings.debounce.start):
         beliefs = beliefs.count_again()
@@ -109,7 +126,13 @@ def update(
         events.append(Event(kind="stop_alert_stuck", level=Level.WARNING, values=values))
     last_beat = now if inputs.beats else alerts.last_beat
     after = AlertPath(
-        beliefs=beliefs, last_beat=last_beat, beats=beats, late=alerts.late + late, path=path, received=received
+        beliefs=beliefs,
+        last_beat=last_beat,
+        beats=beats,
+        late=alerts.late + late,
+        path=path,
+        received=received,
+        more_since=more_since,
     )
     return alerts if after == alerts else after, inhibits, events + reported
 
@@ -143,8 +166,8 @@ def _update_beliefs(beliefs: Beliefs, inputs: Inputs, now: float, *, over_start:
 
 
 def _update_inhibits(
-    inhibits: dict[str, Inhibit], inputs: Inputs, *, beats: int | None
-) -> tuple[dict[str, Inhibit], list[Event]]:
+    inhibits: dict[str, Inhibit], received: dict[str, float], inputs: Inputs, now: float, *, beats: int | None
+) -> tuple[dict[str, Inhibit], dict[str, float], list[Event]]:
     events: list[Event] = []
     if inhibits:
         # Beats are counted before notices: a beat in the same turn as `resolved` did not follow it.
@@ -154,23 +177,20 @@ def _update_inhibits(
             continue
         before = inhibits.get(notice.fingerprint)
         if notice.firing:
-            if before is None:
-                events.append(Event(kind="inhibited", level=Level.WARNING, values={"summary": notice.summary}))
+            key = notice.fingerprint
             # The last received beginning, not the latest one: a beginning from a wrong clock would never resolve.
             inhibit = Inhibit(summary=notice.summary, starts_at=notice.starts_at, name=notice.name)
-            inhibits = {**inhibits, notice.fingerprint: inhibit}
+            if before is None and len(inhibits.keys() - {MORE}) >= MOST_INHIBITS:
+                key, rest = MORE, replace(inhibit, summary=f"more than {MOST_INHIBITS} alerts", name="more")
+                inhibit = inhibits.get(MORE, rest)
+            if key not in inhibits:
+                events.append(Event(kind="inhibited", level=Level.WARNING, values={"summary": inhibit.summary}))
+            inhibits, received = {**inhibits, key: inhibit}, {**received, key: now}
         elif before is not None and before.beats_left is None and notice.starts_at >= before.starts_at:
             inhibits = {**inhibits, notice.fingerprint: replace(before, beats_left=BEATS_TO_TRUST)}
-    return inhibits, events
-
-
-def _update_received(
-    received: dict[str, float], inhibits: dict[str, Inhibit], inputs: Inputs, now: float
-) -> dict[str, float]:
-    fired = {notice.fingerprint: now for notice in inputs.notices if notice.kind == "inhibit" and notice.firing}
-    if not fired and received.keys() <= inhibits.keys():
-        return received
-    return {key: at for key, at in {**received, **fired}.items() if key in inhibits}
+    if received.keys() - inhibits.keys():
+        received = {key: at for key, at in received.items() if key in inhibits}
+    return inhibits, received, events
 
 
 def _count_beats(inhibits: dict[str, Inhibit], beats: int | None) -> tuple[dict[str, Inhibit], list[Event]]:

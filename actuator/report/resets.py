@@ -59,7 +59,7 @@ def _resets(snapshot: Snapshot) -> Iterator[Reset]:
             what="inhibit",
             name=inhibit.name,
             fingerprint=fingerprint,
-            text=wording.reset_inhibit(inhibit),
+            text=wording.reset_inhibit(fingerprint, inhibit),
             since=inhibit.starts_at or None,
             received=wall(alerts.received.get(fingerprint)),
             free_from=wall(free_from) if free_from > snapshot.now else None,

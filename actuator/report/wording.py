@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from actuator.core import ags
-from actuator.core.alert_path import Inhibit
+from actuator.core.alert_path import MORE, MOST_INHIBITS, Inhibit
 from actuator.core.demand import Lack
 from actuator.core.endings import End
 from actuator.core.events import Event, Note, NoteKind, Value
@@ -121,6 +121,8 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
             return _path_changed(values)
         case "inhibited":
             return f"An alert blocks the engine: {values['summary']}"
+        case "inhibit_cleared" if "lease" in values:
+            return f"No alert has blocked the engine for {_span(values['lease'])}: {values['summary']} block no more."
         case "inhibit_cleared":
             return f"An alert has resolved, with two heartbeats since, and blocks no more: {values['summary']}"
         case "operator":
@@ -360,6 +362,9 @@ def _note_text(kind: NoteKind, values: Values) -> str:  # noqa: C901, PLR0911 - 
 
 # --- reasons
 
+SHOWN: Final = 3
+"""Most alerts that one sentence names."""
+
 
 def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a reason
     """Return what blocks the engine, as a part of a sentence.
@@ -378,7 +383,9 @@ def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -
             failed = "a failed attempt" if durable.attempts == 1 else f"{durable.attempts} failed attempts"
             return f"locked out after {failed}, until the lock-out is reset"
         case "inhibit_alert":
-            return "inhibited by an alert: " + ", ".join(inhibit.summary for inhibit in durable.inhibits.values())
+            shown = [inhibit.summary for inhibit in list(durable.inhibits.values())[:SHOWN]]
+            others = len(durable.inhibits) - len(shown)
+            return "inhibited by an alert: " + ", ".join([*shown, f"and {others} more"] if others else shown)
         case "no_evidence":
             return f"no data that would show whether the engine runs (is {inverter(settings)} on its bus?)"
         case "journal":
@@ -435,8 +442,13 @@ def reset_lockout(durable: Durable) -> str:
     return "A pause after a failed run. After a repair, reset: no pause is left."
 
 
-def reset_inhibit(inhibit: Inhibit) -> str:
+def reset_inhibit(fingerprint: str, inhibit: Inhibit) -> str:
     """Return that an alert blocks the engine, and what to do."""
+    if fingerprint == MORE:
+        return (
+            f"{inhibit.summary.capitalize()} block the engine: those beyond the first {MOST_INHIBITS} are not kept one "
+            "by one. Remove their causes and the others: they end by themselves once no other blocks."
+        )
     alert = f'{inhibit.name or "An alert"} blocks the engine: "{inhibit.summary}".'
     if inhibit.beats_left is None:
         return f"{alert} Remove its cause: it ends by itself, two heartbeats after it has resolved."

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from actuator.core import ags
+from actuator.core.alert_path import MORE
 from actuator.core.inputs import Inputs, ReadBack
 from actuator.core.runs import judge_resume
 from actuator.core.signals import ConfirmedValue
@@ -456,6 +457,77 @@ def test_after_a_start_up_an_inhibit_counts_as_received_then() -> None:
     world.run(1)
     world.operator("reset_inhibit", fingerprint="co")
     assert set(world.state.durable.inhibits) == {"fuel"}
+
+
+def crowded() -> World:
+    """A world with 64 inhibits, and 2 that have found no place."""
+    world = World(soc=0.3).on_alerts()
+    world.step(*(world.notice("inhibit", fingerprint=f"alert {number}") for number in range(66)))
+    return world
+
+
+def resolve_the_64(world: World) -> None:
+    world.step(*(world.notice("inhibit", fingerprint=f"alert {number}", firing=False) for number in range(64)))
+    world.step(beats=1)
+    world.step(beats=1)
+
+
+def test_beyond_64_inhibits_one_stands_for_the_rest() -> None:
+    world = crowded()
+    assert len(world.state.durable.inhibits) == 65
+    assert world.state.durable.inhibits[MORE].name == "more"
+    assert world.kinds().count("inhibited") == 65
+    world.fire("inhibit", fingerprint="alert 64", firing=False)
+    world.step(beats=2)
+    assert MORE in world.state.durable.inhibits, "which of the rest has resolved is not known"
+
+
+def test_the_rest_ends_a_lease_after_the_64_on_path_alerts() -> None:
+    world = crowded()
+    world.run(2 * LEASE)
+    resolve_the_64(world)
+    gone = world.now
+    assert set(world.state.durable.inhibits) == {MORE}
+    assert world.run(2 * LEASE, until=lambda it: not it.state.durable.inhibits)
+    assert world.now - gone == pytest.approx(LEASE, abs=1)
+    assert world.texts("inhibit_cleared")[-1] == (
+        "No alert has blocked the engine for 15 min: more than 64 alerts block no more."
+    )
+
+
+def test_the_rest_stays_while_the_path_is_not_alerts() -> None:
+    world = crowded()
+    resolve_the_64(world)
+    world.run(LEASE / 2)
+    world.beating = False
+    world.run(2 * LEASE)
+    assert world.path() == "fallback"
+    world.on_alerts()
+    world.run(LEASE - MINUTE)
+    assert set(world.state.durable.inhibits) == {MORE}, "the lease begins again with the path"
+    world.run(2 * MINUTE)
+    assert not world.state.durable.inhibits
+
+
+def test_an_alert_of_the_rest_takes_a_place_that_is_free_and_then_counts_for_itself() -> None:
+    world = crowded()
+    resolve_the_64(world)
+    world.run(LEASE - MINUTE)
+    world.fire("inhibit", fingerprint="alert 65")
+    world.run(2 * LEASE)
+    assert set(world.state.durable.inhibits) == {MORE, "alert 65"}
+
+
+def test_the_rest_has_a_reset_of_its_own_refused_within_the_lease() -> None:
+    world = crowded()
+    world.run(LEASE - MINUTE)
+    world.fire("inhibit", fingerprint="alert 65")
+    world.run(2 * MINUTE)
+    world.operator("reset_inhibit", fingerprint=MORE)
+    assert MORE in world.state.durable.inhibits, "one of the rest was received"
+    world.run(LEASE)
+    world.operator("reset_inhibit", fingerprint=MORE)
+    assert len(world.state.durable.inhibits) == 64
 
 
 # --- relay fault
