@@ -130,6 +130,7 @@ class _Turn:
         if reports != self.state.engine.stop_reports:
             self.state = replace(self.state, engine=replace(self.state.engine, stop_reports=reports))
         self.keep(durable, *events)
+        self.keep(proof.follow_any_stop(self.durable, self.state.engine, self.now))
 
     def clear_what_has_passed(self) -> None:
         durable, events = full_charge.follow(self.state, self.settings, self.now)

@@ -149,6 +149,7 @@ INHIBITORS: Final[dict[Reason, Inhibitor]] = {
     ),
     "min_off": Inhibitor(
         holds=_min_off,
+        blocks_resume=False,
         ends_run="never",
         clears="min_off",
         until=lambda durable, settings, _now: rest_until(durable, settings),
@@ -156,6 +157,7 @@ INHIBITORS: Final[dict[Reason, Inhibitor]] = {
     "back_off": Inhibitor(
         holds=_back_off,
         exempt=frozenset({"manual"}),
+        blocks_resume=False,
         ends_run="never",
         clears="time_or_reset_lockout",
         until=lambda durable, _settings, _now: durable.back_off_until,

@@ -34,16 +34,18 @@ def budget_until(durable: Durable, settings: Settings, now: float) -> float | No
 
 def rest_until(durable: Durable, settings: Settings) -> float | None:
     """Return when min off has passed; None: nothing has run. Without a confirmed stop it counts from the tail's end."""
-    if durable.released_at is None:
-        return None
-    stopped_at = durable.released_at + settings.limits.tail if durable.stopped_at is None else durable.stopped_at
-    return stopped_at + settings.limits.min_off
+    stops = [] if durable.engine_stopped_at is None else [durable.engine_stopped_at]
+    if durable.released_at is not None:
+        stopped_at = durable.stopped_at
+        stops.append(durable.released_at + settings.limits.tail if stopped_at is None else stopped_at)
+    return max(stops) + settings.limits.min_off if stops else None
 
 
 def rested(durable: Durable, settings: Settings, now: float, *, runs_on: bool) -> bool:
     """Return whether min off has passed since the stop; it has not if the engine is confirmed to run on."""
     until = rest_until(durable, settings)
-    return until is None or (now >= until and not (runs_on and durable.stopped_at is None))
+    running = runs_on and durable.released_at is not None and durable.stopped_at is None
+    return until is None or (now >= until and not running)
 
 
 def bound(durable: Durable, run: Run, settings: Settings, now: float) -> float:

@@ -10,6 +10,7 @@ from actuator.core.settings import MINUTE
 from actuator.core.signals import BUS_FRESH
 
 if TYPE_CHECKING:
+    from actuator.core.engine import Engine
     from actuator.core.inputs import Inputs
     from actuator.core.settings import Settings
     from actuator.core.state import Durable, Phase, Run, State
@@ -65,6 +66,15 @@ def follow_stop(state: State, settings: Settings, now: float) -> tuple[Durable, 
         event = Event(kind="stop_failed", level=Level.ERROR, values={"seconds": waited})
         return durable, due, [event]
     return durable, reports, []
+
+
+def follow_any_stop(durable: Durable, engine: Engine, now: float) -> Durable:
+    """Return the record with a stop of the engine confirmed, whoever ran it: somebody may stand beside it."""
+    if engine.proof.verdict and not durable.engine_ran:
+        return replace(durable, engine_ran=True)
+    if engine.proof.certain is False and durable.engine_ran:
+        return replace(durable, engine_ran=False, engine_stopped_at=now)
+    return durable
 
 
 def confirm_by(run: Run, state: State, settings: Settings, now: float) -> float:

@@ -152,6 +152,8 @@ def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
         back_off_until=moved(durable.back_off_until),
         released_at=moved(durable.released_at),
         stopped_at=moved(durable.stopped_at),
+        engine_ran=False,  # it may have stopped at any time since
+        engine_stopped_at=moved(durable.engine_stopped_at),
         # Mode `on` ends with the boot: the operator may not remember it.
         mode=durable.mode_before if manual_over else durable.mode,
         manual_until=None if manual_over else durable.manual_until,
@@ -190,6 +192,7 @@ def credited(durable: Durable, *, wall: float, now: float) -> Durable:
         back_off_until=until if until is None or run_since else until - passed,
         released_at=moved(durable.released_at),
         stopped_at=moved(durable.stopped_at),
+        engine_stopped_at=moved(durable.engine_stopped_at),
         blind_at=moved(durable.blind_at),
         exercise_at=moved(durable.exercise_at),
         locked_out_at=moved(durable.locked_out_at),

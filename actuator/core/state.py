@@ -126,6 +126,8 @@ class Durable:
         full_at: when the battery was last full, or this was first asked; within an hour.
         full_runs: numbers of the runs that a full charge has held since it was due.
         full_retry_at: a full charge that was given up is not due before then; None: none was.
+        engine_ran: evidence of this boot has confirmed the engine, whoever ran it, and not its stop since then.
+        engine_stopped_at: when evidence last confirmed that it stopped, whoever ran it.
         exercised_wall: Unix time of the last confirmed run long enough to be an exercise, or of the first start ever.
         blind_at: when the last run for `blind` began.
         exercise_at: when the last run for `exercise` began.
@@ -172,6 +174,8 @@ class Durable:
     full_at: float | None = None
     full_runs: tuple[int, ...] = ()
     full_retry_at: float | None = None
+    engine_ran: bool = False
+    engine_stopped_at: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -397,7 +397,7 @@ def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -
         case "budget":
             return f"the daily budget of {span(limits.daily_budget)} is used up"
         case "min_off":
-            return f"at least {span(limits.min_off)} between two runs"
+            return f"at least {span(limits.min_off)} after each stop of the engine"
         case "back_off":
             which = f" {durable.attempts} of {limits.attempts}" if durable.attempts else ""
             return f"a pause after failed attempt{which}"

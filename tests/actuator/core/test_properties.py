@@ -697,6 +697,17 @@ def test_the_whole_alphabet_under_the_law_for_long() -> None:
 # --- what was added when the rules themselves were wrong
 
 
+@pytest.mark.parametrize("whose", ["ours", "anothers", "nobodys"])
+def test_property_37_after_any_proven_stop_at_least_min_off_before_we_close(whose: str) -> None:
+    world = low() if whose == "ours" else watched(soc=0.1, ags={"anothers": 3}.get(whose, 2), ac=True)
+    world.run(10 * MINUTE)
+    world.ags, world.ac = 2, False
+    assert world.run(MINUTE, until=lambda it: it.proof() is False)
+    stopped = world.now
+    assert world.run(2 * HOUR, until=World.closed)
+    assert world.now - stopped >= 15 * MINUTE - 1
+
+
 def test_property_38_an_engine_that_dies_in_every_run_however_late_is_locked_out() -> None:
     world = watched(soc=0.1, tick=5.0)
     while not world.state.durable.locked_out and world.now < DAY:

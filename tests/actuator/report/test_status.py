@@ -336,8 +336,8 @@ def test_what_is_wanted_but_held_back_says_why_and_until_when() -> None:
     stopped = of.state.durable.stopped_at
     assert stopped is not None
     assert sentence(snapshot(of)) == (
-        f"Requested by the alert, but blocked: at least 15 min between two runs (until {clock(of, stopped + 900)}); "
-        "SOC 20 %."
+        "Requested by the alert, but blocked: at least 15 min after each stop of the engine "
+        f"(until {clock(of, stopped + 900)}); SOC 20 %."
     )
     (reason,) = why_not(snapshot(of))
     assert reason.reason == "min_off"
