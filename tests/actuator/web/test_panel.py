@@ -127,8 +127,6 @@ def test_the_operator_switches(tmp_path: Path, page: Page) -> None:
         expect(page.locator("#sentence")).to_contain_text(re.compile("switched off by the operator|Stopping"))
         command(page, "#auto", "Automatic")
         expect(page.locator("#auto")).to_have_attribute("aria-pressed", "true")
-        command(page, "#acknowledge", "Reset")
-        expect(page.locator("#answer")).to_contain_text("Reset lock-out: accepted. ")
 
 
 def test_what_forbids_and_what_is_out_of_order_is_said(tmp_path: Path, page: Page) -> None:
@@ -156,11 +154,44 @@ def test_what_forbids_and_what_is_out_of_order_is_said(tmp_path: Path, page: Pag
         expect(page.locator("#answer")).to_contain_text("not done", timeout=15_000)
 
 
+def test_each_reset_is_shown_while_there_is_something_to_reset(tmp_path: Path, page: Page) -> None:
+    limits = {"max_run": "4h", "attempts": 1, "start_confirm": "2s"}
+    with site(tmp_path, {"limits": limits, "alerts": {"lease": "6s"}}) as it:
+        with it.running():
+            pass
+        it.journal.with_name("journal.db.sidecar").unlink()
+        with it.running():
+            fresh(it)
+            page.goto(it.url)
+            rows = page.locator("#resets li")
+            expect(rows).to_have_text([re.compile("The journal was found torn.*Since .*Reset journal alarm")])
+            assert it.request("POST", "/api/v1/mode", {"mode": "on"})[0] == 200
+            expect(rows).to_have_count(2, timeout=20_000)
+            for reason in ("fuel", "carbon_monoxide"):
+                assert it.notify("GeneratorInhibit", reason=reason) == 200
+            expect(rows.nth(0)).to_contain_text("Locked out after 1 failed attempt. Check the engine")
+            expect(rows.nth(2)).to_contain_text(re.compile(r"Last received at .* Can be reset at "))
+            inhibits = page.get_by_role("button", name="Reset inhibit")
+            expect(inhibits.nth(1)).to_be_disabled()
+            shot(page, "resets")
+            command(page, 'button:text-is("Reset lock-out")', "Reset")
+            expect(page.locator("#answer")).to_contain_text("Reset lock-out: accepted. ")
+            command(page, 'button:text-is("Reset journal alarm")', "Reset")
+            expect(rows).to_have_count(2)
+            expect(inhibits.first).to_be_enabled(timeout=15_000)
+            inhibits.first.click()
+            expect(page.locator("#question")).to_contain_text("Check its cause on site first")
+            shot(page, "reset-question")
+            page.locator("#yes").click()
+            expect(rows).to_have_count(1)
+            expect(page.locator("#why")).to_contain_text("Inhibited by an alert")
+
+
 def test_by_keyboard_and_by_name(tmp_path: Path, page: Page) -> None:
     with site(tmp_path) as it, it.running():
         page.goto(it.url)
         expect(page.locator("#link")).to_have_text("live")
-        for name in ("Automatic", "On", "Off", "Reset lock-out"):
+        for name in ("Automatic", "On", "Off"):
             expect(page.get_by_role("button", name=name, exact=True)).to_be_enabled()
         page.get_by_role("button", name="Off", exact=True).focus()
         page.keyboard.press("Enter")
