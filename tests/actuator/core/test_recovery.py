@@ -638,3 +638,46 @@ def test_an_orderly_end_is_closed_no_longer_than_until_it_opened() -> None:
     state, _ = recovery.restore(Saved(durable=durable, moment=world.moment()), later, world.settings)
     assert state.durable.closures[-1] == Closure(start=run.closed_at, end=opened_at)
     assert state.durable.released_at == opened_at
+
+
+def test_a_stop_before_the_boot_moves_back_with_everything_else_once_the_clock_is_right() -> None:
+    durable = Durable(released_at=-300.0, stopped_at=-250.0, anchor=Anchor(wall=1e9, now=50.0))
+    after = recovery.credited(durable, wall=1e9 + 5000.0, now=150.0)
+    assert (after.released_at, after.stopped_at) == (-5200.0, -5150.0)
+
+
+def test_min_off_that_passed_powered_off_counts_once_the_clock_is_right() -> None:
+    world = proven()
+    world.operator("off")
+    assert world.run(5 * MINUTE, until=lambda world: world.state.durable.stopped_at is not None)
+    world.operator("auto")
+    world.wall_sane = True
+    world.saved = Saved(durable=world.state.durable, moment=world.moment())
+    world.wall_sane = False
+    world.die(dead_for=HOUR, reboot=True)
+    world.run(30)
+    assert "min_off" in world.inhibitors()
+    world.wall_sane = True
+    world.step()
+    assert "min_off" not in world.inhibitors()
+
+
+@pytest.mark.parametrize("orderly", [False, True])
+def test_a_run_that_is_given_up_has_ended_when_the_contact_opened_and_not_now(*, orderly: bool) -> None:
+    world = proven()
+    run = world.state.durable.run
+    assert run is not None
+    world.bus_alive = False
+    ended = world.now
+    if orderly:
+        world.end(dead_for=10)
+    else:
+        world.die(dead_for=10)
+        ended = world.now
+    before = world.state.durable.run_seconds
+    assert world.run(10 * MINUTE, until=lambda world: "resume_given_up" in world.kinds())
+    durable = world.state.durable
+    assert world.now - ended >= 60
+    assert durable.closures[-1] == Closure(start=run.closed_at, end=ended)
+    assert durable.run_seconds - before == ended - run.closed_at
+    assert durable.released_at == ended, "min off counts from there"

@@ -1,20 +1,23 @@
 """The law: what is allowed, by an account of its own of what went in and what came out. It calls nothing under test.
 
-It keeps true time, over deaths and boots, and knows the state only as a record: what was claimed, never why.
+It keeps true time, over deaths and boots. Of the state it reads only what the controller shows to others: the record
+of the run, its causes, path, phase and proof. Each of them is a claim that it checks; none decides what is allowed.
+What must outlive a death is in an `Account`. Whoever writes a record of the controller keeps a copy of the account
+beside it: the controller may forget no more than was lost with the record.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actuator.core.inputs import Command, Inputs, Page
-    from actuator.core.settings import Settings
+    from actuator.core.inputs import Command, Inputs, Notice, Page
+    from actuator.core.settings import Limits, Settings
     from actuator.core.state import State, Step
 
 DAY: Final = 86400.0
@@ -26,6 +29,14 @@ FOREIGN: Final = {3, 6, 8, 12, 13, 14, 18, 19, 20}
 TAILS: Final = {26, 27}
 REFUSING: Final = {0, 1, 5} | FAULTS
 FAILED: Final = {"start_failed", "died", "ags_fault"}
+MEANT: Final = {"mode_off", "demand_gone"}
+"""Ends that somebody wanted: they answer a start alert."""
+SOC_LOST: Final = 300.0
+RESUMED_WITHIN: Final = 60.0
+RULES_TO_COME: Final[frozenset[str]] = frozenset({"latched boards", "34", "37"})
+"""Rules of control.md that the code does not obey yet; they are checked as soon as they are taken out of here."""
+NEAR: Final = 1e-6
+"""Seconds by which sums of floats on two clocks may differ."""
 
 
 class Broken(AssertionError):  # noqa: N818 - a law is broken
@@ -106,22 +117,108 @@ class History:
         return found
 
 
+@dataclass(frozen=True)
+class Heard:
+    """A firing alert: its beginning by the sender's clock, and until when it is believed, true time."""
+
+    starts_at: float
+    until: float
+
+
+@dataclass
+class Account:
+    """What the controller has to remember over its death, as far as it was written down; all times are true time.
+
+    Attributes:
+        closed: the contact is commanded closed.
+        closures: [began, ended]; the last one may go on.
+        opened_at: when the contact last opened, or a board was last known to be well again.
+        transitions: of the last hour.
+        run: the number of the last run; -1: none is known.
+        run_began: when it began.
+        run_proven: when the engine was first proven in it.
+        run_denied: fresh evidence has denied its engine.
+        run_deadline: the earliest deadline that it has shown, on the clock of this boot.
+        resumed: runs that were resumed.
+        causes: that the run shows.
+        mode_off: the operator wants no run.
+        off_before_manual: the same, before mode `on`.
+        manual_until: when mode `on` ends.
+        inhibits: by fingerprint: its beginning, and the beats still to come once it has resolved.
+        answered: by fingerprint of a start alert: its beginning when a stop answered it.
+        stuck: stop alerts that the state of charge has disproved, by fingerprint: their beginning.
+        resolved: by fingerprint: the latest beginning that has resolved. A firing that begins no later is a late copy.
+        failures: attempts used.
+        locked_out: they are used up.
+        paused_until: the end of the back-off.
+        stop_seen: since the contact opened, evidence has denied the engine, or the AGS has called the run another's.
+        volts_low_at: when the battery's volts were last an emergency in a run.
+    """
+
+    closed: bool = False
+    closures: deque[list[float]] = field(default_factory=deque)
+    opened_at: float = -math.inf
+    transitions: deque[float] = field(default_factory=deque)
+    run: int = -1
+    run_began: float = 0.0
+    run_proven: float | None = None
+    run_denied: bool = False
+    run_deadline: float = math.inf
+    resumed: set[int] = field(default_factory=set)
+    causes: frozenset[str] = frozenset()
+    mode_off: bool = False
+    off_before_manual: bool = False
+    manual_until: float = -math.inf
+    inhibits: dict[str, tuple[float, int | None]] = field(default_factory=dict)
+    answered: dict[str, float] = field(default_factory=dict)
+    stuck: dict[str, float] = field(default_factory=dict)
+    resolved: dict[str, float] = field(default_factory=dict)
+    failures: int = 0
+    locked_out: bool = False
+    paused_until: float = -math.inf
+    stop_seen: bool = True
+    volts_low_at: float = -math.inf
+
+    def copy(self) -> Account:
+        """Return one that no later event changes."""
+        return replace(
+            self,
+            closures=deque(list(closure) for closure in self.closures),
+            transitions=deque(self.transitions),
+            resumed=set(self.resumed),
+            inhibits=dict(self.inhibits),
+            answered=dict(self.answered),
+            stuck=dict(self.stuck),
+            resolved=dict(self.resolved),
+        )
+
+    def merged(self, other: Account) -> Account:
+        """Return what two records that disagree know together, and where they differ the one that keeps it open."""
+        both = self.copy()
+        both.mode_off = self.lasting_off if self.lasting_off == other.lasting_off else True
+        both.manual_until = -math.inf
+        both.inhibits = other.inhibits | self.inhibits
+        both.failures = max(self.failures, other.failures)
+        both.locked_out = self.locked_out or other.locked_out
+        return both
+
+    @property
+    def lasting_off(self) -> bool:
+        """Whether the operator wants no run; while mode `on` lasts, whether that was so before."""
+        return self.off_before_manual if self.manual_until > -math.inf else self.mode_off
+
+    def used(self, true: float) -> float:
+        """Return the seconds closed in the last 24 hours."""
+        return sum(max(0.0, min(end, true) - max(began, true - DAY)) for began, end in self.closures)
+
+
 @dataclass
 class Law:
     """Raises `Broken` at the first step that is not allowed."""
 
     tick: float = 1.0
-    closed: bool = False
-    closures: deque[list[float]] = field(default_factory=deque)
-    """[began, ended], true time; the last one may go on."""
-    opened_at: float = -math.inf
-    transitions: deque[float] = field(default_factory=deque)
+    account: Account = field(default_factory=Account)
     shortest_min_off: float = math.inf
-    run: int = -1
-    run_began: float = 0.0
-    run_proven: float | None = None
-    run_deadline: float = math.inf
-    resumed: set[int] = field(default_factory=set)
     soc: History = field(default_factory=lambda: History(SOC_FRESH))
     volts: History = field(default_factory=lambda: History(BUS_FRESH))
     evidence: History = field(default_factory=lambda: History(BUS_FRESH))
@@ -129,88 +226,112 @@ class Law:
     page: Page | None = None
     negative_since: float | None = None
     """Samples have denied the engine without a break since then."""
-    stop_seen: bool = True
-    """Fresh evidence has denied the engine since the contact opened, or the AGS has called the run another's."""
-    mode_off: bool = False
-    manual_until: float = -math.inf
-    inhibits: dict[str, tuple[float, int | None]] = field(default_factory=dict)
-    """By fingerprint: its beginning, and the beats still to come once it has resolved."""
+    starts: dict[str, Heard] = field(default_factory=dict)
+    """Start alerts that are believed, by fingerprint."""
+    stops: dict[str, Heard] = field(default_factory=dict)
     inhibit_heard: dict[str, float] = field(default_factory=dict)
     """By fingerprint: when it was last received firing; absent: before the last start."""
-    starts: dict[str, float] = field(default_factory=dict)
-    """Start alerts heard since the last stop, by fingerprint: when last."""
-    stops: dict[str, float] = field(default_factory=dict)
-    fired: dict[str, float] = field(default_factory=dict)
-    """Start alerts heard and not resolved since, by fingerprint: the latest beginning."""
-    resolved: dict[str, float] = field(default_factory=dict)
-    """By fingerprint: the latest beginning that has resolved. A firing that begins no later is a late copy."""
-    beats: deque[float] = field(default_factory=lambda: deque(maxlen=2))
-    failures: int = 0
-    locked_out: bool = False
-    failed_at: float = -math.inf
-    pause: float = 0.0
+    beat_at: float = -math.inf
+    beats: tuple[int, int] = (0, 0)
+    """In a row, by the strictest and by the most lenient count; at most two."""
+    path: str = "waiting"
+    soc_fresh_at: float = -math.inf
+    fault: bool = False
+    """The contact is not known to be where it was commanded."""
     bad_reads: int = 0
+    good_reads: int = 0
     read_at: float | None = None
     relay_bad_at: float = -math.inf
     born: float = 0.0
+    may_resume: bool = False
+    """The process began with the record of a run that it may resume."""
+    dropped_at: float | None = None
     clean_since: float = 0.0
     """No boot and no torn journal since: the controller's account is as exact as ours."""
+    torn: tuple[float, float, float] | None = None
+    """When a torn journal was last found, and max run and the budget at that time."""
     wanted: bool = False
     settings: Settings | None = None
     edited_at: float = -math.inf
     """When the settings have last changed: what a threshold was is nothing to what it is."""
+    edited_since_answer: bool = False
     counts: dict[str, int] = field(default_factory=dict)
 
     # --- what happens
 
-    def reborn(self, state: State, *, reboot: bool, torn: bool, true: float) -> None:
-        """A new process has started, with the contact open."""
-        self._count("deaths")
+    def reborn(self, state: State, account: Account | None, *, reboot: bool, torn: bool, true: float) -> None:
+        """A new process has started, with the contact open.
+
+        Args:
+            state: its first.
+            account: as it was beside the record that the process has read; None: it could read none.
+            reboot: the machine has started too.
+            torn: the process knows that its record may be an old one.
+            true: now.
+        """
+        self.count("deaths")
         self.require(state.durable.run is None, 14, "a start takes the contact to be open")
-        if self.closed:
-            self._open(true)
+        last, self.account = self.account, Account(mode_off=torn) if account is None else account.copy()
+        account = self.account
+        self.may_resume = account.closed and account.run_proven is not None and account.run not in account.resumed
+        self.may_resume = self.may_resume and not (reboot or torn)
+        if account.closed:
+            if last.run == account.run and not last.closed:
+                self._open(last.opened_at)  # it had opened, but had not written so yet
+            else:
+                if reboot and self.dropped_at is None and "latched boards" in RULES_TO_COME:
+                    longest = true - (math.inf if self.settings is None else self.settings.limits.max_run)
+                    account.closures[-1][0] = max(account.closures[-1][0], longest)
+                self._open(true if self.dropped_at is None else self.dropped_at)
+            if account.run_denied and account.run_proven is None:
+                self.count("deaths on negative evidence")
+                self._fail(true)
         for name in ("soc", "volts", "evidence", "ags"):
             setattr(self, name, History(getattr(self, name).limit))
-        self.page = self.negative_since = None
-        self.starts, self.stops, self.fired = {}, {}, {}
-        self.beats.clear()
-        self.bad_reads, self.read_at, self.wanted, self.born = 0, None, False, true
-        self.inhibits = {key: (began, None if left is None else 2) for key, (began, left) in self.inhibits.items()}
-        self.inhibit_heard = {}
-        if reboot:
-            self.manual_until = -math.inf
+        self.page = self.negative_since = self.dropped_at = None
+        self.starts, self.stops, self.inhibit_heard = {}, {}, {}
+        self.beat_at, self.beats, self.path, self.soc_fresh_at = -math.inf, (0, 0), "waiting", -math.inf
+        self.fault, self.bad_reads, self.good_reads, self.read_at = False, 0, 0, None
+        self.wanted, self.born = False, true
+        account.inhibits = {
+            key: (began, None if left is None else 2) for key, (began, left) in account.inhibits.items()
+        }
+        if reboot and account.manual_until > -math.inf:
+            account.mode_off, account.manual_until = account.off_before_manual, -math.inf
         if reboot or torn:
             self.clean_since = true
         if torn:
-            self.inhibits = {key: value for key, value in self.inhibits.items() if key in state.durable.inhibits}
-            self.mode_off = state.durable.mode == "off"
-            self.failures, self.locked_out = state.durable.attempts, state.durable.locked_out
-            self.run, self.resumed, self.resolved = -1, set(), {}
-            # What the journal has forgotten is made up for by what `torn` takes away: property 32.
-            known = [
-                [true - state.started_at + past.start, true - state.started_at + past.end]
-                for past in state.durable.closures
-            ]
-            self.closures = deque(known)
-        # A death may cost an attempt, never give one back.
-        self.require(state.durable.attempts >= self.failures or torn, 6, "a restart gives attempts back")
-        self.failures = state.durable.attempts
+            account.opened_at = true
+            limits = self._limits()
+            self.torn = None if limits is None else (true, limits.max_run, limits.daily_budget)
+        self.require(state.durable.attempts >= account.failures, 6, "a restart gives attempts back")
+
+    def ended(self, true: float) -> None:
+        """The process has opened the contact as its last act, read it back, and written so."""
+        self.count("orderly ends")
+        if self.account.closed:
+            self._open(true)
+            self.account.run_denied = False  # it has used no attempt
 
     def dropped(self, true: float) -> None:
         """The board has lost its power, and with it the contact."""
-        if self.closed:
-            self._open(true)
+        self.dropped_at = true
 
-    def see(self, before: State, inputs: Inputs, step: Step, *, now: float, true: float) -> None:
+    def recorded(self, *, written: bool, causes: tuple[str, ...]) -> None:
+        """The contact is about to close; its run is written in the journal or in its mirror, or in neither."""
+        self.require(written or "emergency" in causes, 35, "closed without a record")
+
+    def see(self, inputs: Inputs, step: Step, *, now: float, true: float) -> None:
         """Judge one step."""
-        was, settings = self.closed, inputs.settings
+        account, settings = self.account, inputs.settings
+        was = account.closed
         if settings is not self.settings:
-            self.settings, self.edited_at = settings, true
-        self._learn(before, inputs, step, true)
+            self.settings, self.edited_at, self.edited_since_answer = settings, true, True
+        self._learn(inputs, step, true)
         if self.evidence.fresh(true) is None:
             self.negative_since = None
-        if not was and self.failures >= settings.limits.attempts:
-            self.locked_out = True
+        if not was and account.failures >= settings.limits.attempts:
+            account.locked_out = True
         self.shortest_min_off = min(self.shortest_min_off, settings.limits.min_off)
         moves = [event for event in step.events if event.kind in ("contact_closed", "contact_opened")]
         if step.close and not was:
@@ -221,7 +342,7 @@ class Law:
         if step.close:
             self._while_closed(inputs, step, now, true)
         else:
-            self._live(inputs, step, true)
+            self._live(inputs, true)
         self._claims(inputs, step, true)
         self.require(step.close is (step.state.durable.run is not None), 1, "closed means a run record")
         self.wanted = step.close
@@ -233,78 +354,136 @@ class Law:
         if not holds:
             raise Broken(f"property {number}: {text}")
 
-    def _learn(self, before: State, inputs: Inputs, step: Step, true: float) -> None:
-        settings = inputs.settings
+    def _learn(self, inputs: Inputs, step: Step, true: float) -> None:
+        account, settings, path = self.account, inputs.settings, step.state.alerts.path
         if inputs.page is not None:
             self._read(inputs.page, settings, true)
-        trusted = (
-            before.alerts.path == "alerts" and bool(self.beats) and true - self.beats[-1] < self._timeout(settings)
-        )
-        for key, (began, left) in list(self.inhibits.items()):
+        if self.soc.fresh(true) is not None:
+            self.soc_fresh_at = true
+        before, allowed = self.path, self._paths(inputs, true)
+        self.require(path in allowed, 16, f"path {path} instead of {' or '.join(sorted(allowed))}")
+        self.path = path
+        for key, (began, left) in list(account.inhibits.items()):
             if left is None:
                 continue
-            still = left - inputs.beats if trusted else 2
+            still = left - inputs.beats if before == path == "alerts" else 2
             if still > 0:
-                self.inhibits[key] = (began, still)
+                account.inhibits[key] = (began, still)
             else:
-                del self.inhibits[key]
-        for _ in range(min(inputs.beats, 2)):
-            self.beats.append(true)
+                del account.inhibits[key]
         for notice in inputs.notices:
-            heard = {"start": self.starts, "stop": self.stops}.get(notice.kind)
-            known = self.inhibits.get(notice.fingerprint)
-            if notice.kind == "start" and self._late(notice.fingerprint, notice.starts_at, firing=notice.firing):
-                continue  # it demands no start
-            if heard is not None and notice.firing:
-                heard[notice.fingerprint] = true
-            elif heard is not None:
-                heard.pop(notice.fingerprint, None)
+            known = account.inhibits.get(notice.fingerprint)
+            if notice.kind in ("start", "stop"):
+                self._believe(notice, settings, true)
             elif notice.kind == "inhibit" and notice.firing:
-                self.inhibits[notice.fingerprint] = (notice.starts_at, None)
+                account.inhibits[notice.fingerprint] = (notice.starts_at, None)
                 self.inhibit_heard[notice.fingerprint] = true
             elif notice.kind == "inhibit" and known and known[1] is None and notice.starts_at >= known[0]:
-                self.inhibits[notice.fingerprint] = (known[0], 2)
+                account.inhibits[notice.fingerprint] = (known[0], 2)
+        if (account.answered or self.edited_since_answer) and self._low(
+            settings, settings.debounce.start, true, sure=True
+        ):
+            account.answered, self.edited_since_answer = {}, False
+        if self.stops and self.starts and self._low(settings, settings.alerts.alert_grace, true):
+            account.stuck |= {key: alert.starts_at for key, alert in self._believed(self.stops, true, NEAR).items()}
+        if account.stuck and self.soc.held(
+            lambda soc: soc >= settings.stop_soc, settings.debounce.stop, true, self.edited_at
+        ):
+            account.stuck = {}
         for command in inputs.commands:
             self._order(command, settings, true)
-        for key in self.inhibits:
+        for key in account.inhibits:
             self.require(key in step.state.durable.inhibits, 36, f"the inhibit {key} is gone without its own reset")
-        if before.durable.mode == "on" and true >= self.manual_until and self.manual_until > -math.inf:
-            self.mode_off, self.manual_until = before.durable.mode_before == "off", -math.inf
-        agrees = _reading(inputs) is self.wanted and not inputs.relay_error
-        read_at = None if inputs.read_back is None else inputs.read_back.at
-        if inputs.relay_error or read_at != self.read_at:
-            # The same reading given twice is one reading.
-            self.bad_reads = 0 if agrees else self.bad_reads + 1
-        self.read_at = read_at
-        if inputs.relay_error or self.bad_reads >= 3 or (before.board.fault and not agrees):
-            self.relay_bad_at = true
+        if -math.inf < account.manual_until <= true - NEAR:
+            account.mode_off, account.manual_until = account.off_before_manual, -math.inf
+        self._look_at_the_board(inputs, true)
 
-    def _late(self, key: str, began: float, *, firing: bool) -> bool:
-        """Take in a start alert; return whether it is a late copy."""
-        if firing:
-            self.fired[key] = max(began, self.fired.get(key, began))
-            return began <= self.resolved.get(key, -math.inf)
-        self.resolved[key] = max(began, self.resolved.get(key, began))
-        if began >= self.fired.get(key, began):
-            self.fired.pop(key, None)
-        return False
+    def _paths(self, inputs: Inputs, true: float) -> set[str]:
+        """Return the path that decides: one, or two where a clock is at the very limit."""
+        timeout, since = inputs.settings.alerts.heartbeat_timeout, true - self.beat_at
+        surely, perhaps = since < timeout - NEAR, since < timeout + NEAR
+        strict, lenient = self.beats
+        strict = min(2, (strict if surely else 0) + inputs.beats)
+        lenient = min(2, (lenient if perhaps else 0) + inputs.beats)
+        self.beats = (strict, lenient)
+        if inputs.beats:
+            self.beat_at = true
+        allowed = {"alerts"} if perhaps and lenient == 2 else set()
+        if surely and strict == 2:
+            return allowed
+        alive, lost = true - self.born, true - max(self.born, self.soc_fresh_at)
+        if self.path == "waiting" and alive < timeout + NEAR:
+            allowed.add("waiting")
+        if self.path != "waiting" or alive >= timeout - NEAR:
+            allowed |= ({"blind"} if lost >= SOC_LOST - NEAR else set()) | (
+                {"fallback"} if lost < SOC_LOST + NEAR else set()
+            )
+        return allowed
+
+    def _believe(self, notice: Notice, settings: Settings, true: float) -> None:
+        account, key = self.account, notice.fingerprint
+        heard = self.starts if notice.kind == "start" else self.stops
+        known = heard.get(key)
+        if known is not None and true >= known.until:
+            known = None
+        if notice.firing:
+            starts_at = notice.starts_at if known is None else max(notice.starts_at, known.starts_at)
+            heard[key] = Heard(starts_at, true + settings.alerts.lease)
+            return
+        account.resolved[key] = max(notice.starts_at, account.resolved.get(key, notice.starts_at))
+        begun = account.answered.get(key, account.stuck.get(key, math.inf)) if known is None else known.starts_at
+        if notice.starts_at >= begun:
+            heard.pop(key, None)
+            account.answered.pop(key, None)
+            account.stuck.pop(key, None)
+
+    def _believed(self, heard: dict[str, Heard], true: float, slack: float) -> dict[str, Heard]:
+        """Return the alerts whose lease has not ended, give or take."""
+        return {key: alert for key, alert in heard.items() if true < alert.until + slack}
+
+    def _counting(self, true: float, slack: float) -> dict[str, float]:
+        """Return the beginnings of the start alerts that are believed, and that no stop has answered."""
+        return {
+            key: alert.starts_at
+            for key, alert in self._believed(self.starts, true, slack).items()
+            if alert.starts_at > self.account.answered.get(key, -math.inf)
+        }
+
+    def _in_time(self, alerts: dict[str, float]) -> bool:
+        """Return whether one of these start alerts is no late copy of one that has resolved."""
+        return any(began > self.account.resolved.get(key, -math.inf) for key, began in alerts.items())
 
     def _order(self, command: Command, settings: Settings, true: float) -> None:
-        longest, action = settings.limits.max_run, command.action
-        if action == "off":
-            self.mode_off, self.manual_until = True, -math.inf
-        elif action == "auto":
-            self.mode_off, self.manual_until = False, -math.inf
+        account, longest, action = self.account, settings.limits.max_run, command.action
+        if action in ("off", "auto"):
+            account.mode_off, account.manual_until = action == "off", -math.inf
         elif action == "reset_lockout":
-            self.failures, self.locked_out, self.pause = 0, False, 0.0
+            account.failures, account.locked_out, account.paused_until = 0, False, -math.inf
         elif action == "reset_inhibit":
             heard = self.inhibit_heard.get(command.fingerprint, self.born)
             if true - heard >= settings.alerts.lease:
-                self.inhibits.pop(command.fingerprint, None)
+                account.inhibits.pop(command.fingerprint, None)
         elif action == "on":
             wanted = min(7200.0, longest) if command.seconds is None else command.seconds
             if 0 < wanted <= longest:
-                self.mode_off, self.manual_until = False, true + wanted
+                if account.manual_until == -math.inf:
+                    account.off_before_manual = account.mode_off
+                account.mode_off, account.manual_until = False, true + wanted
+
+    def _look_at_the_board(self, inputs: Inputs, true: float) -> None:
+        read_at = None if inputs.read_back is None else inputs.read_back.at
+        if not inputs.relay_error and read_at == self.read_at:
+            return  # the same reading given twice is one reading
+        self.read_at = read_at
+        agrees = _reading(inputs) is self.wanted and not inputs.relay_error
+        self.bad_reads = 0 if agrees else self.bad_reads + 1
+        self.good_reads = self.good_reads + 1 if agrees and not self.wanted else 0
+        if inputs.relay_error or self.bad_reads >= 3:
+            self.fault = True
+        elif self.fault and self.good_reads >= 3:
+            self.fault, self.account.opened_at = False, true
+        if self.fault and not agrees:
+            self.relay_bad_at = true
 
     def _read(self, page: Page, settings: Settings, true: float) -> None:
         self.page = page
@@ -333,30 +512,32 @@ class Law:
             self.negative_since = None
         elif self.negative_since is None:
             self.negative_since = true
-        if not self.closed and (self._denied(true) or self._foreign(true)):
-            self.stop_seen = True
+        if not self.account.closed and (self._denied(true) or self._foreign(true)):
+            self.account.stop_seen = True
 
     def _newly_closed(self, inputs: Inputs, step: Step, true: float) -> None:
-        settings, run = inputs.settings, step.state.durable.run
+        account, settings, run = self.account, inputs.settings, step.state.durable.run
         assert run is not None
         self.require(_reading(inputs) is False and not inputs.relay_error, 15, "closed from an unknown contact")
-        resumed = run.number == self.run
-        if resumed:
-            self._count("resumes")
-            self.require(run.number not in self.resumed, 5, "a run is resumed once")
-            self.require(run.deadline <= self.run_deadline + 1e-6, 2, "a resume keeps its old deadline")
-            self.resumed.add(run.number)
+        if run.number == account.run:
+            self.count("resumes")
+            self.require(self.may_resume, 5, "resumed what was not interrupted, or was never proven")
+            self.require(run.number not in account.resumed, 5, "a run is resumed once")
+            self.require(run.deadline <= account.run_deadline + NEAR, 2, "a resume keeps its old deadline")
+            account.resumed.add(run.number)
         else:
-            self._count("starts")
-            self._count(f"starts for {run.cause}")
-            self.require(run.number > self.run, 5, "numbers of runs are not reused")
-            self.require(
-                true - self.opened_at >= settings.limits.min_off - 1e-6, 5, f"{true - self.opened_at} s after opening"
-            )
-            self.run, self.run_began, self.run_proven, self.run_deadline = run.number, true, None, run.deadline
+            self.count("starts")
+            self.count(f"starts for {run.cause}")
+            self.require(run.number > account.run, 5, "numbers of runs are not reused")
+            rest = true - account.opened_at
+            self.require(rest >= settings.limits.min_off - NEAR, 5, f"{rest} s after opening")
+            account.run, account.run_began, account.run_proven = run.number, true, None
+            account.run_denied = self._denied(true)
+            account.run_deadline, account.causes = run.deadline, frozenset()
             self._fit_to_start(inputs, run.causes, true)
-        self.closed, self.stop_seen = True, False
-        self.closures.append([true, math.inf])
+        self.may_resume = False
+        account.closed, account.stop_seen = True, False
+        account.closures.append([true, math.inf])
         self._move(true)
 
     def _fit_to_start(self, inputs: Inputs, causes: tuple[str, ...], true: float) -> None:
@@ -365,33 +546,6 @@ class Law:
         if code is not None:
             self.require(code in (2, 7, 26, 27), 8, f"closed onto an AGS that says {code}")
         self.require(self.evidence.fresh(true) != 1.0, 8, "closed onto a live AC input")
-        by_soc = self.soc.held(lambda soc: soc <= settings.emergency_soc, settings.debounce.emergency, true)
-        by_volts = self.volts.held(lambda low: low == 1.0, settings.debounce.emergency, true)
-        load = settings.limits.volts_under_load
-        ample = settings.start_soc + load.soc_margin
-        if self.soc.held(lambda level: level >= ample, 1.0, true, self.edited_at):
-            share = settings.debounce.emergency / 3
-            by_volts = self.volts.held(lambda low: low == 1.0, load.for_, true, share=share)
-        if "fallback" in causes:
-            low = self.soc.held(lambda soc: soc <= settings.start_soc, settings.debounce.start, true)
-            self.require(low, 9, "fallback without a fresh low state of charge")
-        if "emergency" in causes:
-            self.require(by_soc or by_volts, 9, "an emergency without fresh evidence of one")
-        if "alert" in causes:
-            soc = self.soc.fresh(true)
-            self.require(soc is None or soc < settings.stop_soc, 28, "an alert against a page at stop")
-            in_time = any(began > self.resolved.get(key, -math.inf) for key, began in self.fired.items())
-            over = soc is not None and soc > settings.start_soc
-            self.require(in_time or not over, 28, "an alert that has resolved, over start")
-        if "full_charge" in causes:
-            low = self.soc.held(lambda soc: soc <= 0.9, settings.debounce.start, true)
-            self.require(low, 9, "a full charge without a fresh state of charge that leaves room for it")
-            left = settings.limits.daily_budget - self._used(true)
-            self.require(left > settings.limits.max_run, 4, "a full charge takes what a run needs")
-        if "blind" in causes:
-            self.require(settings.on_blind == "start", 16, "closed by the loss itself")
-        if "manual" in causes:
-            self.require(true < self.manual_until + 1e-6, 12, "manual without an order")
         if not {"emergency", "manual"} & set(causes):
             lead = settings.limits.start_confirm + settings.limits.min_run
             self.require(not self._quiet(inputs, lead), 10, "an ordinary start in quiet hours, or too soon before them")
@@ -399,72 +553,133 @@ class Law:
             self.require(self._unseen(settings, true) < 330 + self.tick, 18, "a start without possible proof")
         self.require(inputs.journal_ok or "emergency" in causes, 35, "a start without a record of it")
         if "manual" not in causes:
-            self.require(true - self.failed_at >= self.pause - 1e-6, 6, "an attempt before its back-off")
+            self.require(true >= self.account.paused_until - NEAR, 6, "an attempt before its back-off")
+
+    def _fit_causes(self, inputs: Inputs, causes: frozenset[str], true: float) -> None:
+        """Judge causes that have begun."""
+        settings, debounce = inputs.settings, inputs.settings.debounce
+
+        if "fallback" in causes:
+            self.require(self.path in ("alerts", "fallback"), 9, f"fallback on path {self.path}")
+            longer = settings.alerts.alert_grace if self.path == "alerts" else 0.0
+            self.require(
+                self._low(settings, debounce.start + longer, true), 9, "fallback without a fresh low state of charge"
+            )
+        if "emergency" in causes:
+            by_soc = self.soc.held(lambda soc: soc <= settings.emergency_soc, debounce.emergency, true)
+            self.require(by_soc or self._by_volts(settings, true), 9, "an emergency without fresh evidence of one")
+        if "alert" in causes:
+            soc = self.soc.fresh(true)
+            self.require(soc is None or soc < settings.stop_soc, 28, "an alert against a page at stop")
+            self.require(self.path == "alerts", 21, f"an alert on path {self.path}")
+            counting = self._counting(true, NEAR)
+            self.require(
+                bool(counting) or self.edited_since_answer, 28, "an alert that is not believed, or was answered"
+            )
+            over = soc is not None and soc > settings.start_soc
+            self.require(not over or self._in_time(counting), 28, "an alert that has resolved, over start")
+            stopped = self._believed(self.stops, true, -NEAR).keys() - self.account.stuck.keys()
+            self.require(not stopped, 28, "an alert against a believed stop alert")
+        if "full_charge" in causes:
+            room = self.soc.held(lambda level: level <= 0.9, debounce.start, true)
+            self.require(room, 9, "a full charge without a fresh state of charge that leaves room for it")
+            left = settings.limits.daily_budget - self.account.used(true)
+            self.require(left > settings.limits.max_run, 4, "a full charge takes what a run needs")
+        if "blind" in causes:
+            self.require(settings.on_blind == "start" and self.path == "blind", 16, "closed by the loss itself")
+        if "exercise" in causes:
+            self.require(settings.exercise is not None and inputs.wall_sane, 21, "an exercise that is not due")
 
     def _newly_opened(self, inputs: Inputs, step: Step, reason: str, true: float) -> None:
-        self._count(f"ends by {reason}")
+        self.count(f"ends by {reason}")
+        account, limits = self.account, inputs.settings.limits
         denied = self._denied(true) or (self.ags.fresh(true) or 0) in FAULTS
-        limits = inputs.settings.limits
+        shown = {
+            "mode_off": account.mode_off,
+            "inhibit_alert": bool(account.inhibits),
+            "locked_out": account.locked_out,
+            "relay_fault": self.fault,
+            "foreign_run": self._foreign(true),
+            "quiet_hours": self._quiet(inputs),
+        }
+        self.require(shown.get(reason, True), 31, f"opened for {reason}, which is not so")
         if reason in FAILED:
-            self._count("failures")
+            self.count("failures")
             self.require(denied, 18, f"{reason} without fresh evidence")
-            self.failures += 1
-            self.failed_at = true
-            locked = self.failures >= limits.attempts
-            self.pause = 0.0 if locked else limits.backoff[min(self.failures, len(limits.backoff)) - 1]
-            if locked:
-                self.locked_out = True
-                self._count("lock-outs")
+            self._fail(true)
+            if account.locked_out:
                 self.require(step.state.durable.locked_out, 38, "attempts used up without a lock-out")
-        elif self.run_proven is not None and true - self.run_proven >= limits.min_run:
-            self.failures = 0
-        if reason == "demand_gone" and {"alert", "fallback"} & set(step.state.durable.starts):
-            self.starts.clear()
-        if reason == "mode_off":
-            self.starts.clear()
+        elif account.run_proven is not None and true - account.run_proven >= limits.min_run:
+            account.failures = 0
+        if reason in MEANT:
+            account.answered |= {
+                key: max(alert.starts_at, account.answered.get(key, -math.inf))
+                for key, alert in self._believed(self.starts, true, 0.0).items()
+            }
         self._open(true)
-        self.stop_seen = self._denied(true) or self._foreign(true)
+        account.stop_seen = self._denied(true) or self._foreign(true)
 
     def _while_closed(self, inputs: Inputs, step: Step, now: float, true: float) -> None:
-        settings, run = inputs.settings, step.state.durable.run
+        account, settings, run = self.account, inputs.settings, step.state.durable.run
         assert run is not None
-        limits, slack = settings.limits, self.tick + 1e-6
-        self.require(run.number == self.run, 1, "the record is of another run")
-        self.require(run.deadline <= self.run_deadline + 1e-6, 2, "a deadline recedes")
-        self.run_deadline = run.deadline
+        limits, slack = settings.limits, self.tick + NEAR
+        self.require(run.number == account.run, 1, "the record is of another run")
+        self.require(run.deadline <= account.run_deadline + NEAR, 2, "a deadline recedes")
+        account.run_deadline = run.deadline
         self.require(now <= run.deadline + slack, 2, "closed past its deadline")
-        self.require(true - self.run_began <= limits.max_run + slack, 3, "closed for longer than max run")
-        self.require(self._used(true) <= limits.daily_budget + slack, 4, f"{self._used(true)} s of the budget used")
-        self.require(not self.mode_off, 7, "closed in mode off")
-        self.require(not self.inhibits, 7, "closed while inhibited")
-        self.require(not self.locked_out, 7, "closed while locked out")
-        self.require(self.relay_bad_at != true, 7, "closed with a relay fault")
+        self.require(true - account.run_began <= limits.max_run + slack, 3, "closed for longer than max run")
+        self._within_budget(limits, slack, true)
+        self.require(not account.mode_off, 7, "closed in mode off")
+        self.require(not account.inhibits, 7, "closed while inhibited")
+        self.require(not account.locked_out, 7, "closed while locked out")
+        self.require(not self.fault, 7, "closed with a relay fault")
         self.require(not self._foreign(true), 19, "closed in another's run")
         if all(code in REFUSING for code in self.ags.last(3, true) or [2.0]):
             self.require(False, 8, "closed under a refusing AGS")
-        if self.run_proven is None and run.proven_at is not None:
+        if account.run_proven is None and run.proven_at is not None:
             self.require(self._affirmed(true), 17, "proven without fresh evidence")
-            self.run_proven = true
+            account.run_proven = true
         if self._denied(true):
-            self.require(self.run_proven is None, 18, "died and still closed")
+            account.run_denied = True
+            self.require(account.run_proven is None, 18, "died and still closed")
             waits = limits.start_confirm + min(limits.warm_up, self._warmed_up(true))
-            self.require(true - self.run_began < waits + slack, 18, "not started and still closed")
-        only = set(step.state.causes) <= {"alert", "fallback"} or (
-            set(step.state.causes) <= {"alert", "fallback", "emergency"} and run.volts_until is None
-        )
-        if only and true - self.run_began >= limits.min_run + self.tick:
+            self.require(true - account.run_began < waits + slack, 18, "not started and still closed")
+        causes = frozenset(step.state.causes)
+        self._fit_causes(inputs, causes - account.causes, true)
+        account.causes = causes
+        if "manual" in causes:
+            self.require(true < account.manual_until + NEAR, 12, "manual without an order")
+        if self._by_volts(settings, true):
+            account.volts_low_at = true
+        by_volts = "emergency" in causes and true - account.volts_low_at < limits.emergency_run + slack
+        if (
+            causes <= {"alert", "fallback", "emergency"}
+            and not by_volts
+            and true - account.run_began >= limits.min_run + self.tick
+        ):
             full = self.soc.held(lambda soc: soc >= settings.stop_soc, settings.debounce.stop, true, self.edited_at)
             self.require(not full, 22, "full and still closed")
-        if not {"emergency", "manual"} & set(step.state.causes):
+        if not {"emergency", "manual"} & causes:
             self.require(not self._quiet(inputs), 10, "an ordinary run in quiet hours")
 
-    def _live(self, inputs: Inputs, step: Step, true: float) -> None:
+    def _within_budget(self, limits: Limits, slack: float, true: float) -> None:
+        used = self.account.used(true)
+        self.require(used <= limits.daily_budget + slack, 4, f"{used} s of the budget used")
+        if self.torn is None:
+            return
+        torn_at, most, budget = self.torn
+        if true - torn_at < DAY - budget:
+            most += max(0.0, limits.daily_budget - budget) + slack
+            since = sum(min(end, true) - began for began, end in self.account.closures if began >= torn_at)
+            self.require(since <= most, 32, f"{since} s after a torn journal")
+
+    def _live(self, inputs: Inputs, true: float) -> None:
         """What must start, once everything that may forbid it does not, with room to spare."""
         soc, settings = self.soc.fresh(true), inputs.settings
-        wanted = step.state.alerts.path == "alerts" and (self.starts or soc is not None)
-        if (soc is None or soc > settings.start_soc) and not (wanted and self.starts):
+        told = self.path == "alerts" and self._in_time(self._counting(true, -self.tick))
+        if (soc is None or soc > settings.start_soc) and not told:
             return
-        if not self._permitted(inputs, step, true):
+        if not self._permitted(inputs, true):
             return
         if soc is not None and self.soc.held(
             lambda level: level <= settings.emergency_soc, settings.debounce.emergency, true, self.edited_at
@@ -476,41 +691,38 @@ class Law:
         if soc is not None and self._unseen(settings, true) >= 300:
             return
         grace = settings.debounce.start + settings.alerts.alert_grace
-        low = settings.debounce.start if step.state.alerts.path == "fallback" else grace
-        stopped = any(true - at <= settings.alerts.lease + self.tick for at in self.stops.values())
-        if step.state.alerts.path == "fallback" or (step.state.alerts.path == "alerts" and not stopped):
-            share = settings.debounce.start / 3
-            is_low = self.soc.held(lambda level: level <= settings.start_soc, low, true, self.edited_at, share)
-            self.require(not is_low, 21, f"low on path {step.state.alerts.path} without a start")
-        told = any(true - at < settings.alerts.lease - self.tick for at in self.starts.values())
+        low = settings.debounce.start if self.path == "fallback" else grace
+        stopped = bool(self._believed(self.stops, true, self.tick))
+        if self.path == "fallback" or (self.path == "alerts" and not stopped):
+            is_low = self._low(settings, low, true, sure=True)
+            self.require(not is_low, 21, f"low on path {self.path} without a start")
         shown = None if self.page is None else self.page.soc
         contradicted = (shown is not None and shown >= settings.stop_soc) or (
             self.page is not None and self.page.soc_refused
         )
-        if step.state.alerts.path == "alerts" and told and not stopped and not contradicted:
-            self.require(bool(step.state.alerts.beliefs.answered), 21, "a believed start alert without a start")
+        self.require(not told or stopped or contradicted, 21, "a believed start alert without a start")
 
-    def _permitted(self, inputs: Inputs, step: Step, true: float) -> bool:
-        limits = inputs.settings.limits
-        open_for = true - self.opened_at
+    def _permitted(self, inputs: Inputs, true: float) -> bool:
+        account, limits = self.account, inputs.settings.limits
+        open_for, alive = true - account.opened_at, true - self.born
         rest = limits.tail + limits.min_off + 3 * self.tick + 1
         silent = not self.evidence.samples or true - self.evidence.samples[-1][0] >= 400
         quiet_bus = self.negative_since is not None and true - self.negative_since >= rest
         codes = self.ags.last(3, true)
         return (
-            not self.mode_off
-            and self.manual_until == -math.inf
-            and not self.inhibits
-            and self.failures == 0
-            and step.state.durable.candidate is None
+            not account.mode_off
+            and account.manual_until == -math.inf
+            and not account.inhibits
+            and account.failures == 0
+            and not self._waits_to_resume(limits, true)
             and _reading(inputs) is False
             and true - self.relay_bad_at >= rest
             and open_for >= rest
-            and true - self.born >= rest
+            and alive >= rest
             and true - self.clean_since >= DAY + HOUR
-            and (quiet_bus or (silent and true - self.born >= 400 and open_for >= 400 + rest))
+            and (quiet_bus or (silent and alive >= 400 and open_for >= 400 + rest))
             and (codes == [2.0] * 3 or (not codes and silent))
-            and self._used(true) + 3 * self.tick < limits.daily_budget
+            and account.used(true) + 3 * self.tick < limits.daily_budget
         )
 
     def _claims(self, inputs: Inputs, step: Step, true: float) -> None:
@@ -520,23 +732,48 @@ class Law:
         if state.phase == "running":
             self.require(self.evidence.fresh(true) is not None, 17, "running without fresh evidence")
         if state.phase == "off":
-            self.require(self.stop_seen, 17, "stopped without fresh evidence")
-        if state.board.fault:
+            self.require(self.account.stop_seen, 17, "stopped without fresh evidence")
+        if self.fault and not step.close:
             self.require(state.phase == "unknown", 15, "a relay fault is said to be known")
+        self.require(state.board.fault is self.fault, 15, "a relay fault that is not shown, or none that is")
         self.require(len(set(state.inhibitors)) == len(state.inhibitors), 31, "each reason once")
-        if not step.close and state.causes and not state.inhibitors and state.durable.candidate is None:
+        if not step.close and state.causes and not state.inhibitors:
             held = _reading(inputs) is not False or inputs.relay_error or self.relay_bad_at == true
-            waits = any(note.kind == "first_page" for note in step.state.notes)
+            no_page = self.page is None and not inputs.page_fault and true - self.born < BUS_FRESH + NEAR
+            waits = no_page or self._waits_to_resume(inputs.settings.limits, true)
             self.require(held or step.events != () or waits, 31, "wanted, not forbidden, and open")
-        if state.alerts.path == "alerts":
-            self.require(len(self.beats) == 2, 16, "path alerts without two beats")
-            since = true - self.beats[-1]
-            self.require(since < self._timeout(inputs.settings) + 1e-6, 16, "path alerts without a young beat")
 
     # --- accounts
 
-    def _timeout(self, settings: Settings) -> float:
-        return settings.alerts.heartbeat_timeout
+    def _limits(self) -> Limits | None:
+        return None if self.settings is None else self.settings.limits
+
+    def _waits_to_resume(self, limits: Limits, true: float) -> bool:
+        return self.may_resume and true - self.born <= max(limits.tail, RESUMED_WITHIN) + self.tick
+
+    def _fail(self, true: float) -> None:
+        """Count a failed attempt, with its back-off from now on."""
+        account, limits = self.account, self._limits()
+        assert limits is not None
+        self.count("failures")
+        account.failures += 1
+        if account.failures >= limits.attempts:
+            self.count("lock-outs")
+            account.locked_out, account.paused_until = True, -math.inf
+        else:
+            account.paused_until = true + limits.backoff[min(account.failures, len(limits.backoff)) - 1]
+
+    def _low(self, settings: Settings, seconds: float, true: float, *, sure: bool = False) -> bool:
+        """Return whether the state of charge has been at or under start for so long, `sure`: since the last edit."""
+        since, share = self.edited_at if sure else -math.inf, settings.debounce.start / 3
+        return self.soc.held(lambda soc: soc <= settings.start_soc, seconds, true, since, share)
+
+    def _by_volts(self, settings: Settings, true: float) -> bool:
+        load, seconds = settings.limits.volts_under_load, settings.debounce.emergency
+        share = seconds / 3
+        if self.soc.held(lambda level: level >= settings.start_soc + load.soc_margin, 1.0, true, self.edited_at):
+            seconds = load.for_
+        return self.volts.held(lambda low: low == 1.0, seconds, true, share=share)
 
     def _quiet(self, inputs: Inputs, lead: float = 0.0) -> bool:
         """Return whether there are quiet hours now, or within so many seconds."""
@@ -546,6 +783,18 @@ class Law:
         begin, end, minute = int(hours.from_), int(hours.to), inputs.minute_of_day
         quiet = begin <= minute < end if begin < end else minute >= begin or minute < end
         return quiet or (begin - minute) % 1440 * 60 - inputs.wall % 60 <= lead
+
+    def _warmed_up(self, true: float) -> float:
+        """Return how long the AGS has said *warm up* in this run, from its first to its last word of it."""
+        warm = [at for at, code in self.ags.samples if code == 26 and at >= self.account.run_began]
+        return ((true if self.ags.fresh(true) == 26 else warm[-1]) - warm[0]) if warm else 0.0
+
+    def _unseen(self, settings: Settings, true: float) -> float:
+        """Return for how long nothing has shown whether the engine runs, where something should; 0: nothing should."""
+        if not (settings.evidence.ac_input or settings.evidence.ags):
+            return 0.0
+        seen = max((at for at, value in self.evidence.samples if value is not None), default=self.born)
+        return true - max(self.born, seen)
 
     def _denied(self, true: float) -> bool:
         return self.evidence.last(3, true) == [0.0] * 3
@@ -563,34 +812,22 @@ class Law:
         begun = next((code for _, code in reversed(self.ags.samples) if code is not None and code not in TAILS), None)
         return begun in FOREIGN
 
-    def _warmed_up(self, true: float) -> float:
-        """Return how long the AGS has said *warm up* in this run, from its first to its last word of it."""
-        warm = [at for at, code in self.ags.samples if code == 26 and at >= self.run_began]
-        return ((true if self.ags.fresh(true) == 26 else warm[-1]) - warm[0]) if warm else 0.0
-
-    def _unseen(self, settings: Settings, true: float) -> float:
-        """Return for how long nothing has shown whether the engine runs, where something should; 0: nothing should."""
-        if not (settings.evidence.ac_input or settings.evidence.ags):
-            return 0.0
-        seen = max((at for at, value in self.evidence.samples if value is not None), default=self.born)
-        return true - max(self.born, seen)
-
-    def _used(self, true: float) -> float:
-        return sum(max(0.0, min(end, true) - max(began, true - DAY)) for began, end in self.closures)
-
     def _open(self, true: float) -> None:
-        self.closed, self.opened_at = False, true
-        self.closures[-1][1] = true
-        while self.closures and true - self.closures[0][1] > DAY:
-            self.closures.popleft()
+        account = self.account
+        account.closed, account.opened_at = False, true
+        account.closures[-1][1] = max(true, account.closures[-1][0])
+        while account.closures and true - account.closures[0][1] > DAY:
+            account.closures.popleft()
         self._move(true)
 
     def _move(self, true: float) -> None:
-        self.transitions.append(true)
-        while true - self.transitions[0] > HOUR:
-            self.transitions.popleft()
+        transitions = self.account.transitions
+        transitions.append(true)
+        while true - transitions[0] > HOUR:
+            transitions.popleft()
         most = 2 * math.ceil(HOUR / self.shortest_min_off) + 4
-        self.require(len(self.transitions) <= most, 33, f"{len(self.transitions)} transitions in an hour")
+        self.require(len(transitions) <= most, 33, f"{len(transitions)} transitions in an hour")
 
-    def _count(self, what: str) -> None:
+    def count(self, what: str) -> None:
+        """Count something that was met."""
         self.counts[what] = self.counts.get(what, 0) + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from actuator.core import controller, recovery
@@ -11,12 +11,15 @@ from actuator.core.inputs import Command, Inputs, Notice, Page, ReadBack
 from actuator.core.settings import Settings
 from actuator.core.state import Moment, Saved, State
 from actuator.report import wording
+from tests.actuator.harness.property_checks import Account
+from tests.actuator.harness.simulated_journal import Disk, SimulatedJournal
 from toolkit.config import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Literal
 
-    from actuator.core.state import Durable
+    from actuator.core.state import Durable, Step
     from tests.actuator.harness.property_checks import Law
 
 
@@ -68,6 +71,11 @@ class World:
     read_back: Callable[[bool], bool | None] = lambda closed: closed
     relay_fails: bool = False
     journal_ok: bool = True
+    """The database and its sidecar can be written."""
+    broken_disk: Disk = "read-only"
+    """What they stand on, while they cannot."""
+    mirror: bool = False
+    """The program mirrors its journal in memory."""
     wall: float = 1_700_000_000.0
     wall_sane: bool = False
     minute_of_day: int = 720
@@ -79,15 +87,33 @@ class World:
     """Seconds that have passed in the world, over deaths and boots."""
     law: Law | None = None
     """Watches every step."""
+    killed_at_a_move: Literal["decided", "half done", "done"] | None = None
+    """Kills the program in the next step that moves the contact: before it does anything, between its writing and the
+    move (it writes before it closes, and opens before it writes), or right after both."""
 
     def __post_init__(self) -> None:
         self.state = State(started_at=self.now)
+        self.journal = SimulatedJournal(mirror=self.mirror)
         self._changed_at = -1e9
         self._stamp = 0.0
         self._error = False
         self.first = True
         self.durables: list[Durable] = []
         self.saved = Saved(durable=self.state.durable, moment=self.moment())
+
+    @property
+    def saved(self) -> Saved:
+        """What the program has written last, or has tried to."""
+        return self._saved
+
+    @saved.setter
+    def saved(self, saved: Saved) -> None:
+        self._saved = saved
+        self._look_after_the_disk()
+        self.journal.write(saved, Account() if self.law is None else self.law.account.copy())
+
+    def _look_after_the_disk(self) -> None:
+        self.journal.disk = "writable" if self.journal_ok else self.broken_disk
 
     @property
     def engine(self) -> bool:
@@ -123,6 +149,7 @@ class World:
         self.now += seconds
         self.wall += seconds
         self.true += seconds
+        self._look_after_the_disk()
         on_interval = int(self.now / self.interval) != int((self.now - seconds) / self.interval) or self.first
         self.first = False
         if self.beating and int(self.now / 60) != int((self.now - seconds) / 60):
@@ -136,7 +163,7 @@ class World:
             commands=commands,
             read_back=ReadBack(closed=self.read_back(self.contact), at=self.now),
             relay_error=self._error,
-            journal_ok=self.journal_ok,
+            journal_ok=self.journal.ok,
             wall=self.wall,
             wall_sane=self.wall_sane,
             minute_of_day=self.minute_of_day,
@@ -144,18 +171,39 @@ class World:
         self._error = False
         before = self.state
         result = controller.step(before, inputs, self.now)
+        killed = None
+        if result.close is not (before.durable.run is not None):
+            killed, self.killed_at_a_move = self.killed_at_a_move, None
+        if killed == "decided":
+            self.die()
+            return
         self.state = result.state
         self.events += result.events
         self.durables.append(result.state.durable)
-        if result.state.durable != self.saved.durable or (result.close and self.now - self.saved.moment.now >= 10):
-            self.saved = Saved(durable=result.state.durable, moment=self.moment())
         if self.law is not None:
-            self.law.see(before, inputs, result, now=self.now, true=self.true)
-        if result.close != self.contact:
+            self.law.see(inputs, result, now=self.now, true=self.true)
+        for act in (self._write, self._obey) if result.close else (self._obey, self._write):
+            act(result)
+            if killed == "half done":
+                self.die()
+                return
+        if killed == "done":
+            self.die()
+
+    def _write(self, step: Step) -> None:
+        changed = step.state.durable != self.saved.durable
+        if changed or self.journal.behind or (step.close and self.now - self.saved.moment.now >= 10):
+            self.saved = Saved(durable=step.state.durable, moment=self.moment())
+
+    def _obey(self, step: Step) -> None:
+        if step.close != self.contact:
             if self.relay_fails:
                 self._error = True
             else:
-                self.move(closed=result.close)
+                run = step.state.durable.run
+                if run is not None and self.law is not None:
+                    self.law.recorded(written=self.journal.has_run(run.number), causes=run.causes)
+                self.move(closed=step.close)
 
     def move(self, *, closed: bool) -> None:
         """Move the contact; an engine that still runs goes on without a warm-up."""
@@ -199,17 +247,33 @@ class World:
             self.boot += "'"
             self._changed_at -= self.now - 50.0
             self.now = 50.0
+            self.journal.lose_memory()
         self.first = True
-        found = self.contact
-        if found:
+        contact = self.contact
+        if contact:
             self.move(closed=False)
+        self._look_after_the_disk()
+        if self.law is not None:
+            self.law.count(f"deaths with a {self.journal.kind}")
         here = self.moment()
-        saved = None if unreadable else self.saved
-        self.state, events = recovery.restore(saved, here, self.settings, torn=torn, found=found)
-        self.saved = Saved(durable=self.state.durable, moment=here)
+        found = self.journal.read(here, unreadable=unreadable, damaged=torn)
+        self.state, events = recovery.restore(found.saved, here, self.settings, torn=found.torn, found=contact)
         self.events += events
         if self.law is not None:
-            self.law.reborn(self.state, reboot=reboot, torn=torn, true=self.true)
+            self.law.reborn(self.state, found.account, reboot=reboot, torn=found.torn, true=self.true)
+        self.saved = Saved(durable=self.state.durable, moment=here)
+
+    def end(self, *, dead_for: float = 10.0) -> None:
+        """End the program in order, and start it again: the contact opens, and the record says when."""
+        run = self.state.durable.run
+        if self.contact:
+            self.move(closed=False)
+        if self.law is not None:
+            self.law.ended(self.true)
+        if run is not None:
+            ended = replace(self.state.durable, run=replace(run, opened_at=self.now))
+            self.saved = Saved(durable=ended, moment=self.moment())
+        self.die(dead_for=dead_for)
 
     def fail_a_write(self) -> None:
         """Let the next step hear that a write failed."""

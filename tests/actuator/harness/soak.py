@@ -25,6 +25,7 @@ from actuator.core.state import Moment, Saved, State
 from simulator import settings as simulated
 from simulator.site import Site, advance, clear, inject
 from tests.actuator.harness.property_checks import Broken, Law
+from tests.actuator.harness.simulated_journal import MIRRORED, SimulatedJournal
 from tests.actuator.harness.simulated_site import settings
 from toolkit.config import Duration, Ratio
 
@@ -105,7 +106,10 @@ class Life:
         self.true, self.now, self.boot, self.offset = 0.0, 1000.0, 0, 0.0
         self.sane = chance.random() < 0.7
         self.state = State(started_at=self.now)
-        self.saved = Saved(durable=self.state.durable, moment=self._moment())
+        self.latches = chance.random() < 0.3
+        """The board has a supply of its own, and keeps its contact over a reboot."""
+        self.journal = SimulatedJournal(mirror=MIRRORED)
+        self._save()
         self.fine_until = 0.0
         self.stamp = 0.0
         self.error = False
@@ -114,6 +118,7 @@ class Life:
         self.page_reachable = self.prometheus = True
         self.frozen_soc: float | None = None
         self.refuses_lies = chance.random() < 0.8
+        self.killed_at_a_move = ""
         self.notices: list[Notice] = []
         self.commands: list[Command] = []
         self.beat_at, self.told_at = 0.0, dict.fromkeys(("start", "stop"), -1e9)
@@ -246,6 +251,7 @@ class Life:
             commands=tuple(self.commands),
             read_back=ReadBack(closed=read_back, at=self.now),
             relay_error=self.error,
+            journal_ok=self.journal.ok,
             wall=wall,
             wall_sane=self.sane,
             minute_of_day=int(wall / 60) % 1440,
@@ -256,22 +262,44 @@ class Life:
         self.error = False
         before = self.state
         result = controller.step(before, inputs, self.now)
+        closing, opening = (
+            result.close and before.durable.run is None,
+            not result.close and before.durable.run is not None,
+        )
+        killed = ""
+        if closing or opening:
+            killed, self.killed_at_a_move = self.killed_at_a_move, ""
+        if killed == "decided":
+            self._kill()
+            return
         self.state = result.state
         self.law.tick = max(seconds, FINE)
-        self.law.see(before, inputs, result, now=self.now, true=self.true)
-        durable = result.state.durable
-        if durable is not before.durable or (result.close and self.now - self.saved.moment.now >= 10):
-            self.saved = Saved(durable=durable, moment=self._moment())
+        self.law.see(inputs, result, now=self.now, true=self.true)
         if result.events:
             self.fine_until = self.true + 60
-        if result.close:
-            if before.durable.run is None:
-                self._write(closed=True)
-        elif before.durable.run is not None or read_back is not False:
+        self.counts["ticks"] += 1
+        # It writes before it closes, and opens before it writes.
+        if opening or (not result.close and read_back is not False):
             self._write(closed=False)
+        if opening and killed == "half done":
+            self._kill()
+            return
+        changed = result.state.durable is not before.durable or self.journal.behind
+        if changed or (result.close and self.now - self.saved_at >= 10):
+            self._save()
+        if closing and killed == "half done":
+            self._kill()
+            return
+        if closing:
+            run = result.state.durable.run
+            assert run is not None
+            self.law.recorded(written=self.journal.has_run(run.number), causes=run.causes)
+            self._write(closed=True)
+        if killed:
+            self._kill()
+            return
         if not result.close and self.site.contact:
             self.fine_until = self.true + 30
-        self.counts["ticks"] += 1
 
     # --- what happens to it
 
@@ -281,7 +309,7 @@ class Life:
         kind = chance.choice(
             (
                 *("fault", "fault", "fault", "kill", "kill", "reboot", "torn", "clock"),
-                *("unreachable", "silence", "inhibit", "order", "edit", "lie"),
+                *("unreachable", "silence", "inhibit", "order", "edit", "lie", "disk", "mirror", "kill_at_a_move"),
             )
         )
         self.counts[kind] += 1
@@ -312,31 +340,55 @@ class Life:
     def _reboot(self) -> None:
         if self.state.durable.run is not None:
             # Ours may be coarser than the durable ticks of the program.
-            unseen = min(self.now - self.saved.moment.now, self.chance.uniform(0.0, 10.0))
-            moment = replace(self._moment(), now=self.now - unseen, wall=self.wall - unseen)
-            self.saved = Saved(durable=self.state.durable, moment=moment)
-        if not self.site.faults.relay_welded:
-            self.site.contact = False
-        self.said = False
-        self.law.dropped(self.true)
+            unseen = min(self.now - self.saved_at, self.chance.uniform(0.0, 10.0))
+            self._save(replace(self._moment(), now=self.now - unseen, wall=self.wall - unseen))
+        if not self.latches:
+            if not self.site.faults.relay_welded:
+                self.site.contact = False
+            self.said = False
+            self.law.dropped(self.true)
+        self.journal.lose_memory()
         self._pass(self._between(10, 6 * HOUR))
         self.boot += 1
         self.now = 30.0
         self.sane = self.offset == 0 and self.chance.random() < 0.5
         self._begin(reboot=True)
 
+    def _kill_at_a_move(self) -> None:
+        """Kill the program where it next moves the contact, as often as not within the second of closing."""
+        self.killed_at_a_move = self.chance.choice(["decided", "half done", "done", "done"])
+
+    def _disk(self) -> None:
+        self.journal.disk = self.chance.choice(["read-only", "full"])
+        broken_for = self._between(600, 30 * HOUR)
+        self._plan(broken_for, lambda: setattr(self.journal, "disk", "writable"))
+        for _ in range(self.chance.randrange(4)):
+            self._plan(self._between(10, broken_for), self._kill)
+
+    def _mirror(self) -> None:
+        self.journal.lose_memory()
+        self.journal.mirror_writable = False
+        self._plan(self._between(600, 10 * HOUR), lambda: setattr(self.journal, "mirror_writable", True))
+
     def _torn(self) -> None:
         self._pass(self._between(1, 60))
         self._begin(torn=True)
 
     def _begin(self, *, reboot: bool = False, torn: bool = False) -> None:
+        self.law.count(f"deaths with a {self.journal.kind}")
         found = self._read_back()
         self._write(closed=False)
         self.error = False
-        saved = None if torn and self.chance.random() < 0.5 else self.saved
-        self.state, _ = recovery.restore(saved, self._moment(), self.settings, torn=torn, found=found)
-        self.saved = Saved(durable=self.state.durable, moment=self._moment())
-        self.law.reborn(self.state, reboot=reboot, torn=torn, true=self.true)
+        here = self._moment()
+        record = self.journal.read(here, unreadable=torn and self.chance.random() < 0.5, damaged=torn)
+        self.state, _ = recovery.restore(record.saved, here, self.settings, torn=record.torn, found=found)
+        self.law.reborn(self.state, record.account, reboot=reboot, torn=record.torn, true=self.true)
+        self._save()
+
+    def _save(self, moment: Moment | None = None) -> None:
+        moment = moment or self._moment()
+        self.saved_at = moment.now
+        self.journal.write(Saved(durable=self.state.durable, moment=moment), self.law.account.copy())
 
     def _clock(self) -> None:
         self.offset = self.chance.choice([0.0, 6 * HOUR, -6 * HOUR, 90.0, -1e8])

@@ -6,7 +6,6 @@ Spans are seconds instead of minutes, so that a whole life of runs, failures and
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from actuator.core.inputs import Notice
 from actuator.core.settings import Settings
 from tests.actuator.harness.property_checks import Law
+from tests.actuator.harness.simulated_journal import DISKS, MIRRORED, Disk
 from tests.actuator.harness.simulated_site import MOMENT, World, settings
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ class ControllerMachine(RuleBasedStateMachine):
 
     @initialize(soc=LEVELS, config=st.sampled_from(CONFIGS[:4]), engine=st.booleans())
     def begin(self, soc: float, config: Settings, *, engine: bool) -> None:
-        self.world = World(settings=config, soc=soc, obeys=engine, warm_up=8.0, tail=15.0, volts_threshold=46.0)
+        self.world = World(
+            settings=config, soc=soc, obeys=engine, warm_up=8.0, tail=15.0, volts_threshold=46.0, mirror=MIRRORED
+        )
         self.world.law = Law()
 
     # --- time
@@ -219,9 +221,15 @@ class ControllerMachine(RuleBasedStateMachine):
     def order(self, action: str, seconds: float | None, fingerprint: str) -> None:
         self.world.operator(action, seconds if action == "on" else None, fingerprint=fingerprint)
 
+    @rule(disk=st.sampled_from(["writable", "writable", *DISKS]))
+    def disk(self, disk: Disk) -> None:
+        self.world.journal_ok, self.world.broken_disk = disk == "writable", disk
+
     @rule(writable=st.booleans())
-    def disk(self, *, writable: bool) -> None:
-        self.world.journal_ok = writable
+    def mirror(self, *, writable: bool) -> None:
+        self.world.journal.mirror_writable = writable
+        if not writable:
+            self.world.journal.lose_memory()
 
     # --- the board
 
@@ -243,17 +251,25 @@ class ControllerMachine(RuleBasedStateMachine):
     def killed(self, seconds: float) -> None:
         self.world.die(dead_for=seconds)
 
+    @rule(seconds=st.sampled_from([1.0, 10.0, 40.0]))
+    def ended(self, seconds: float) -> None:
+        self.world.end(dead_for=seconds)
+
+    @rule(stage=st.sampled_from(["decided", "half done", "done"]))
+    def killed_at_a_move(self, stage: Any) -> None:  # noqa: ANN401 - one of World's own words
+        self.world.killed_at_a_move = stage
+
     @rule(
         seconds=st.sampled_from([20.0, 300.0, 7200.0]),
         unreadable=st.booleans(),
         torn=st.sampled_from([False, False, True]),
+        latches=st.booleans(),
     )
-    def reboot(self, seconds: float, *, unreadable: bool, torn: bool) -> None:
+    def reboot(self, seconds: float, *, unreadable: bool, torn: bool, latches: bool) -> None:
         self.world.wall_sane = False
         if self.offset != 0:
-            saved = self.world.saved
-            self.world.saved = replace(saved, moment=replace(saved.moment, wall_sane=False))
-        self.world.die(dead_for=seconds, reboot=True, torn=torn, unreadable=unreadable and torn)
+            self.world.journal.doubt_clocks()
+        self.world.die(dead_for=seconds, reboot=True, torn=torn, unreadable=unreadable and torn, latches=latches)
 
     # --- whole stories, so that deep states are met often
 
@@ -309,6 +325,16 @@ class ControllerMachine(RuleBasedStateMachine):
         world = self.world
         world.settings, world.minute_of_day, world.wall_sane = CONFIGS[3], 1260, self._may_be_called_right()
         world.run(3)
+
+    @precondition(lambda self: self.world.state.durable.run is None)
+    @rule(after=st.sampled_from([0.0, 0.0625, 0.5]), times=st.integers(1, 3), dead_for=st.sampled_from([3.0, 50.0]))
+    def killed_within_a_second_of_closing(self, after: float, times: int, dead_for: float) -> None:
+        """What a starter that pulls the supply down does, again and again."""
+        self.dead_start() if times > 1 else self.good_start()
+        for _ in range(times):
+            if self.world.run(150, until=World.closed):
+                self.world.step(seconds=after)
+                self.world.die(dead_for=dead_for)
 
     @precondition(lambda self: self.world.state.durable.run is not None)
     @rule(seconds=st.sampled_from([5.0, 20.0]))

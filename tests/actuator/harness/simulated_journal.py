@@ -1,0 +1,137 @@
+"""The files that outlive the program, with what can happen to them: read-only, full, torn, lost over a boot.
+
+Beside each record lies a copy of the law's account of the same moment, so that the law forgets what the files forget.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+from actuator.journal.reconcile import Content, merged
+from actuator.journal.sidecar import sidecar
+
+if TYPE_CHECKING:
+    from actuator.core.state import Moment, Saved
+    from tests.actuator.harness.property_checks import Account
+
+Disk = Literal["writable", "read-only", "full"]
+"""Read-only: no file changes any more. Full: the small sidecar still fits, the database takes nothing."""
+DISKS: Final[tuple[Disk, ...]] = ("writable", "read-only", "full")
+
+MIRRORED: Final = False
+"""Whether the program mirrors its journal in memory: it does not do so yet."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One state as it was written, and the law's account of that moment."""
+
+    sequence: int
+    saved: Saved
+    account: Account
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a start reads: the state, whether it is torn, and the account that goes with it; None: nothing."""
+
+    saved: Saved | None
+    account: Account | None
+    torn: bool
+
+
+@dataclass
+class SimulatedJournal:
+    """Database, sidecar and mirror.
+
+    Attributes:
+        disk: what the database and its sidecar stand on.
+        mirror: the program writes each record to the runtime directory too, and reads it from there.
+        mirror_writable: the runtime directory takes it.
+    """
+
+    disk: Disk = "writable"
+    mirror: bool = False
+    mirror_writable: bool = True
+    database: Record | None = None
+    small: Record | None = None
+    mirrored: Record | None = None
+    sequence: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether a record that is written now can be read by the next program of this boot."""
+        return self.disk == "writable" or (self.mirror and self.mirror_writable)
+
+    @property
+    def behind(self) -> bool:
+        """Whether it can be written again, and lacks what was written meanwhile."""
+        return self.disk == "writable" and self.database is not None and self.database.sequence < self.sequence
+
+    @property
+    def kind(self) -> str:
+        """What there is, in words for the counts."""
+        if not self.mirror or self.disk == "writable":
+            return f"{self.disk} journal"
+        return f"{self.disk} journal, {'mirror' if self.mirror_writable else 'no mirror'}"
+
+    def write(self, saved: Saved, account: Account) -> None:
+        """Write a record wherever it can be written."""
+        self.sequence += 1
+        record = Record(self.sequence, saved, account)
+        if self.disk == "writable":
+            self.database = record
+        if self.disk != "read-only":
+            self.small = record
+        if self.mirror and self.mirror_writable:
+            self.mirrored = record
+
+    def has_run(self, number: int) -> bool:
+        """Return whether a record that a start would use has the run of this number in progress."""
+        return any(
+            record is not None
+            and record.sequence == self.sequence
+            and record.saved.durable.run is not None
+            and record.saved.durable.run.number == number
+            for record in (self.database, self.mirrored)
+        )
+
+    def lose_memory(self) -> None:
+        """Lose the runtime directory, as every boot does."""
+        self.mirrored = None
+
+    def lose_mirror(self) -> None:
+        """Lose the runtime directory for good."""
+        self.mirrored, self.mirror_writable = None, False
+
+    def read(self, here: Moment, *, unreadable: bool = False, damaged: bool = False) -> Found:
+        """Return what a start finds.
+
+        Args:
+            here: this moment.
+            unreadable: neither database nor sidecar can be read.
+            damaged: they do not agree.
+        """
+        database, small, mirrored = self.database, self.small, self.mirrored
+        newest = max(record.sequence for record in (database, small) if record is not None) if database or small else 0
+        if mirrored is not None and mirrored.sequence >= newest:
+            return Found(mirrored.saved, mirrored.account, torn=False)
+        lost = self.mirror and not self.ok
+        if unreadable:
+            return Found(None, None, torn=True)
+        if database is None or small is None:
+            return Found(None, None, torn=damaged or lost)
+        if small.sequence == database.sequence:
+            return Found(database.saved, database.account, torn=damaged or lost)
+        content = Content(sequence=database.sequence, saved=database.saved)
+        side = sidecar(small.sequence, small.saved.durable, None)
+        return Found(merged(content, side, here), database.account.merged(small.account), torn=True)
+
+    def doubt_clocks(self) -> None:
+        """Say of each record that the wall clock was not known to be right then."""
+        for name in ("database", "small", "mirrored"):
+            record: Record | None = getattr(self, name)
+            if record is not None:
+                saved = replace(record.saved, moment=replace(record.saved.moment, wall_sane=False))
+                setattr(self, name, replace(record, saved=saved))
