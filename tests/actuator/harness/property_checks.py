@@ -581,8 +581,8 @@ class Law:
             stopped = self._believed(self.stops, true, -NEAR).keys() - self.account.stuck.keys()
             self.require(not stopped, 28, "an alert against a believed stop alert")
         if "full_charge" in causes:
-            room = self.soc.held(lambda level: level <= 0.9, debounce.start, true)
-            self.require(room, 9, "a full charge without a fresh state of charge that leaves room for it")
+            low = self.soc.held(lambda soc: soc <= 0.9, debounce.start, true)
+            self.require(low, 9, "a full charge without a fresh state of charge that leaves room for it")
             left = settings.limits.daily_budget - self.account.used(true)
             self.require(left > settings.limits.max_run, 4, "a full charge takes what a run needs")
         if "blind" in causes:
