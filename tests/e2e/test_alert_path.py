@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from simulator.demo.deployment import has_prometheus
-from tests.support.loop import HEARTBEAT_TIMEOUT, WINDOW_SECONDS, Loop
+from tests.support.loop import HEARTBEAT_TIMEOUT, WINDOW_SECONDS, Loop, fetch
 
 pytestmark = pytest.mark.e2e
 
@@ -61,6 +62,35 @@ def test_recovery_by_alertmanager(tmp_path: Path) -> None:
         page = loop.metrics("actuator")
         assert page['generator_starts_total{cause="alert"}'] == 1
         assert page["generator_start_failures_total"] == 0
+
+
+@pytest.mark.slow
+def test_inhibit_outlives_prometheus_and_its_reset_waits_for_the_lease(tmp_path: Path) -> None:
+    with Loop(tmp_path, prometheus=True, actuator={"alerts": {"lease": "12s"}}) as loop:
+        loop.wait(lambda: loop.path == "alerts", 30, "two heartbeats make the path `alerts`")
+        labels = {"alertname": "GeneratorInhibit", "severity": "none", "reason": "carbon_monoxide"}
+        ends = datetime.now(UTC) + timedelta(seconds=30)
+        alert = {"labels": labels, "annotations": {"summary": "CO"}, "endsAt": ends.isoformat()}
+        code, text = fetch(loop.deployment.url("alertmanager", "/api/v2/alerts"), [alert])
+        assert code == 200, text
+        loop.wait(lambda: loop.status["inhibitors"] == ["inhibit_alert"], 20, "Alertmanager sends the inhibit")
+        (shown,) = loop.status["resets"]
+        loop.wait(
+            lambda: loop.status["resets"][0]["received"] >= shown["received"] + 12,
+            30,
+            "it is repeated within the lease",
+        )
+        reset = loop.deployment.url("actuator", "/api/v1/reset")
+        assert fetch(reset, {"what": "inhibit", "name": "GeneratorInhibit"})[0] == 409
+        loop.kill("prometheus")
+        loop.wait(lambda: loop.path == "fallback", HEARTBEAT_TIMEOUT + 20, "the path is `fallback`")
+        loop.wait(lambda: "It has resolved" in loop.status["resets"][0]["text"], 60, "Alertmanager ends the alert")
+        loop.wait(lambda: loop.status["resets"][0]["free_from"] is None, 30, "the lease passes")
+        assert loop.status["inhibitors"] == ["inhibit_alert"], "an alert that ends without heartbeats has not recovered"
+        assert fetch(reset, {"what": "lockout"})[0] == 200
+        assert loop.status["inhibitors"] == ["inhibit_alert"]
+        assert fetch(reset, {"what": "inhibit", "name": "GeneratorInhibit"})[0] == 200
+        assert loop.status["inhibitors"] == []
 
 
 @pytest.mark.slow

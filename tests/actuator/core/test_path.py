@@ -43,6 +43,17 @@ def test_two_beats_further_apart_than_the_timeout_do_not() -> None:
     assert world.path() == "alerts"
 
 
+def test_one_beat_after_a_silence_does_not_restore_the_path() -> None:
+    world = World().on_alerts()
+    world.beating = False
+    world.run(301)
+    world.step(beats=1)
+    world.run(60)
+    assert world.path() == "fallback"
+    world.step(beats=1)
+    assert world.path() == "alerts"
+
+
 def test_alerts_last_while_the_last_beat_is_younger_than_the_timeout() -> None:
     world = World().on_alerts()
     world.beating = False
