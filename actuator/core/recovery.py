@@ -47,25 +47,29 @@ def restore(
             # Marked now: a run is resumed once only, even if this process also dies before it resumes the run.
             durable = replace(durable, run=None, candidate=replace(run, resumed=True))
         else:
-            opened_at = run.opened_at
+            opened_at, held = run.opened_at, None
             if opened_at is not None:
                 past = Closure(start=run.closed_at, end=opened_at)
             elif same_boot:
                 # The contact may have stayed closed until now.
                 past = Closure(start=run.closed_at, end=here.now)
             elif found:
-                # The board kept its power and the contact stayed closed until now, for an unknown time.
-                longest = here.now - (run.deadline - run.closed_at)
-                past = Closure(start=min(run.closed_at - DURABLE_TICK, longest), end=here.now)
-                durable = replace(durable, anchor=None)
+                # The board kept its power, and the contact stayed closed until now.
+                past = Closure(start=run.closed_at, end=here.now)
+                known = saved is not None and saved.moment.wall_sane and here.wall_sane
+                held = None if known else past
             else:
                 # It lasted until its deadline at most. The journal may lack its last seconds, so they are added.
                 past = Closure(start=run.closed_at - DURABLE_TICK, end=min(here.now, run.deadline))
             durable = _ended(durable, past)
+            if held is not None:
+                durable = _held_unknown(durable, held, settings)
             released_at = here.now if opened_at is None else opened_at
             durable = replace(durable, released_at=released_at, stopped_at=None)
             if run.denied and run.proven_at is None and opened_at is None:
                 durable, failed = runs.fail(durable, run, settings, here.now, reason="restart")
+                anchor = durable.anchor
+                durable = replace(durable, anchor=None if anchor is None else replace(anchor, backs_off=True))
                 events.append(failed)
     if torn:
         most = settings.limits.max_run
@@ -94,6 +98,15 @@ def _ended(durable: Durable, past: Closure) -> Durable:
         closures=(*durable.closures, past),
         run_seconds=durable.run_seconds + past.end - past.start,
     )
+
+
+def _held_unknown(durable: Durable, held: Closure, settings: Settings) -> Durable:
+    """Return the record with its last closure, held for an unknown time, taken to be as long as the budget."""
+    longest = Closure(start=min(held.start, held.end - settings.limits.daily_budget), end=held.end)
+    # Of two such closures it would never be known which one lasted how long: then both stay as long as they are.
+    anchor = durable.anchor
+    anchor = None if anchor is None or anchor.held is not None else replace(anchor, held=held)
+    return replace(durable, closures=(*durable.closures[:-1], longest), anchor=anchor)
 
 
 def _held_until(run: Run, saved: Saved | None, here: Moment, *, found: bool | None) -> float:
@@ -128,7 +141,8 @@ def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
     if moment.wall_sane:
         anchor = None if here.wall_sane else Anchor(wall=moment.wall, now=here.now)
     elif anchor is not None:
-        anchor = replace(anchor, now=anchor.now + shift)
+        held = anchor.held and Closure(start=anchor.held.start + shift, end=anchor.held.end + shift)
+        anchor = replace(anchor, now=anchor.now + shift, held=held)
 
     def moved(time: float | None) -> float | None:
         return None if time is None else time + shift
@@ -175,16 +189,26 @@ def credited(durable: Durable, *, wall: float, now: float) -> Durable:
     anchor = durable.anchor
     if anchor is None:
         return durable
-    passed = max(0.0, wall - anchor.wall - (now - anchor.now))
+    passed, held = max(0.0, wall - anchor.wall - (now - anchor.now)), anchor.held
+
+    def is_past(time: float) -> bool:
+        # A closure that was held over the time powered off has ended after it.
+        return time <= anchor.now and (held is None or time < held.end)
 
     def moved(time: float | None) -> float | None:
-        return time if time is None or time > anchor.now else time - passed
+        return time - passed if time is not None and is_past(time) else time
 
     closures = tuple(
-        closure if closure.end > anchor.now else Closure(start=closure.start - passed, end=closure.end - passed)
+        Closure(start=closure.start - passed, end=closure.end - passed)
+        if is_past(closure.end)
+        else Closure(start=held.start - passed, end=held.end)
+        if held is not None and closure.end == held.end
+        else closure
         for closure in durable.closures
     )
-    run_since = durable.run is not None or any(closure.start > anchor.now for closure in durable.closures)
+    run_since = (
+        durable.run is not None or anchor.backs_off or any(closure.start > anchor.now for closure in durable.closures)
+    )
     until = durable.back_off_until
     return replace(
         durable,
@@ -195,6 +219,7 @@ def credited(durable: Durable, *, wall: float, now: float) -> Durable:
         engine_stopped_at=moved(durable.engine_stopped_at),
         blind_at=moved(durable.blind_at),
         exercise_at=moved(durable.exercise_at),
+        run_seconds=durable.run_seconds + (0.0 if held is None else passed),
         locked_out_at=moved(durable.locked_out_at),
         torn_at=moved(durable.torn_at),
         full_at=moved(durable.full_at),

@@ -93,10 +93,15 @@ class Anchor:
     Attributes:
         wall: Unix time of that moment.
         now: the same moment on the monotonic clock, without the time powered off.
+        held: a closure that a board held over the time powered off, without that time; None: none did. Until the clock
+            is right it counts as long as the budget.
+        backs_off: the present back-off began after that moment.
     """
 
     wall: float
     now: float
+    held: Closure | None = None
+    backs_off: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

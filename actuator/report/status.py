@@ -176,6 +176,9 @@ def _faults(snapshot: Snapshot) -> list[str]:
         faults.append(wording.mirror_unwritable(snapshot.mirror_fault))
     if snapshot.state.durable.torn:
         faults.append(wording.TORN)
+    anchor = snapshot.state.durable.anchor
+    if anchor is not None and anchor.held is not None:
+        faults.append(wording.HELD_UNKNOWN)
     if snapshot.state.alerts.beliefs.stop_stuck:
         config = snapshot.config
         faults.append(wording.stop_alert_stuck(config.alerts.stop, config.start_soc, config.stop_soc))

@@ -472,6 +472,10 @@ NO_FULL: Final = (
 )
 NO_READ_BACK: Final = "This relay cannot be read back: its position is assumed."
 TORN: Final = "The journal was found torn: the budget is short for 24 h. Check the mode, then reset the journal alarm."
+HELD_UNKNOWN: Final = (
+    "At the boot the contact was found closed, and without a clock nobody knows for how long: the whole daily budget "
+    "counts as used until the clock is synchronised. Check the time source."
+)
 NO_PROOF: Final = "Nothing can confirm the engine: the configuration switches off both kinds of evidence."
 NO_AGS: Final = (
     "No data from the generator starter (AGS); starts are attempted anyway. If there is none, set evidence.ags: false."

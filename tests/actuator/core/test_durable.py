@@ -54,7 +54,7 @@ SAVED = Saved(
         run_seconds=1234.5,
         relay_errors=6,
         torn=True,
-        anchor=Anchor(wall=1699999000.0, now=-500.0),
+        anchor=Anchor(wall=1699999000.0, now=-500.0, held=Closure(start=-90.0, end=-60.0), backs_off=True),
         stuck_stops={"full": 1699980000.0},
         resolved={"low": 1699970000.0},
         locked_out_at=80.0,
@@ -81,7 +81,8 @@ WRITTEN = (
     '"gas":{"summary":"Gas","starts_at":3.0,"beats_left":null,"name":""}},"spent":{"low":1699990000.0},'
     '"exercised_wall":1699900000.0,"blind_at":5.0,"exercise_at":6.0,"starts":{"alert":3,"manual":1},'
     '"start_failures":4,"stop_failures":5,"run_seconds":1234.5,"relay_errors":6,"torn":true,'
-    '"anchor":{"wall":1699999000.0,"now":-500.0},"stuck_stops":{"full":1699980000.0},"resolved":{"low":1699970000.0},'
+    '"anchor":{"wall":1699999000.0,"now":-500.0,"held":{"start":-90.0,"end":-60.0},"backs_off":true},'
+    '"stuck_stops":{"full":1699980000.0},"resolved":{"low":1699970000.0},'
     '"locked_out_at":80.0,"torn_at":70.0,"full_at":-90000.0,"full_runs":[5,6],"full_retry_at":80000.0,'
     '"engine_ran":true,"engine_stopped_at":60.0},'
     '"moment":{"boot":"b","now":101.0,"wall":1700000001.0,"wall_sane":true}}'

@@ -604,6 +604,64 @@ def test_a_board_that_holds_its_contact_over_a_reboot_has_it_opened_only_by_the_
     assert world.true - opened >= 15 * MINUTE
 
 
+def found_closed(*, passed: float, sane: bool) -> World:
+    """Boot after a run of 10 min and so many seconds more, with a board that has held its contact all the time."""
+    world = World(soc=0.3, wall_sane=True).on_alerts()
+    world.fire("start")
+    assert world.run(MINUTE, until=World.closed)
+    world.run(10 * MINUTE)
+    world.saved = Saved(durable=world.state.durable, moment=world.moment())
+    world.wall_sane = sane
+    world.die(dead_for=passed, reboot=True, latches=True)
+    return world
+
+
+def test_a_board_found_closed_without_a_clock_has_used_the_whole_budget_until_the_clock_is_known() -> None:
+    world = found_closed(passed=8 * HOUR, sane=False)
+    assert budget_left(world.state.durable, world.settings, world.now) <= 0
+    world.run(5 * MINUTE)
+    assert "budget" in world.inhibitors()
+    opened = world.state.durable.released_at
+    world.wall_sane = True
+    world.step()
+    assert "budget" not in world.inhibitors()
+    left = budget_left(world.state.durable, world.settings, world.now)
+    assert left == pytest.approx(10 * HOUR - 8 * HOUR - 10 * MINUTE, abs=2)
+    assert world.state.durable.released_at == opened, "it was opened by this start, whatever the hour"
+    assert world.state.durable.run_seconds == pytest.approx(8 * HOUR + 10 * MINUTE, abs=2)
+
+
+def test_a_board_found_closed_with_a_clock_has_used_exactly_that_time() -> None:
+    world = found_closed(passed=20 * MINUTE, sane=True)
+    left = budget_left(world.state.durable, world.settings, world.now)
+    assert left == pytest.approx(10 * HOUR - 30 * MINUTE, abs=2)
+
+
+def test_a_board_found_closed_a_second_time_without_a_clock_is_not_corrected() -> None:
+    world = found_closed(passed=8 * HOUR, sane=False)
+    world.settings = settings(limits={"daily_budget": "20h"})
+    world.soc = 0.05
+    assert world.run(HOUR, until=World.closed)
+    world.run(MINUTE)
+    world.die(dead_for=HOUR, reboot=True, latches=True)
+    assert world.state.durable.anchor is None
+    world.wall_sane = True
+    world.step()
+    assert "budget" in world.inhibitors()
+
+
+def test_the_back_off_of_a_death_in_an_attempt_does_not_shrink_by_the_time_powered_off_before_it() -> None:
+    world = World(soc=0.05, obeys=False, wall_sane=True)
+    assert world.run(HOUR, until=World.closed)
+    world.wall_sane = False
+    world.die(dead_for=10 * HOUR, reboot=True)
+    until = world.state.durable.back_off_until
+    assert until == world.now + 15 * MINUTE
+    world.wall_sane = True
+    world.step()
+    assert world.state.durable.back_off_until == until
+
+
 def test_what_a_torn_journal_takes_away_does_not_come_back_with_the_hour() -> None:
     then = Moment(boot="one", now=90_000.0, wall=1e9, wall_sane=True)
     here = Moment(boot="two", now=50.0, wall=0.0, wall_sane=False)

@@ -401,6 +401,19 @@ def test_faults_are_told() -> None:
         assert any(words in fault for fault in told), words
 
 
+def test_a_budget_that_a_board_found_closed_may_have_used_is_told_until_the_clock_is_known() -> None:
+    of = running()
+    of.wall_sane = True
+    of.step()
+    of.wall_sane = False
+    of.die(dead_for=3600, reboot=True, latches=True)
+    of.step()
+    assert any("found closed" in fault for fault in status.status(snapshot(of)).faults)
+    of.wall_sane = True
+    of.step()
+    assert not any("found closed" in fault for fault in status.status(snapshot(of)).faults)
+
+
 def test_the_document_has_every_field_of_the_contract() -> None:
     document = json.loads(status.document(snapshot(running())))
     for field in (
