@@ -92,6 +92,11 @@ def _limits(config: Config) -> Iterator[str]:
             f"limits.start_confirm: got {span(limits.start_confirm)} {longest}: a run ends before a failed "
             "start can be noticed, so failed starts are never counted"
         )
+    if limits.charge_confirm >= limits.max_run >= _REAL_RUN:
+        yield (
+            f"limits.charge_confirm: got {span(limits.charge_confirm)} {longest}: a run ends before it can be noticed "
+            "that it does not charge"
+        )
     if limits.daily_budget < limits.max_run:
         yield (
             f"limits.daily_budget: got {span(limits.daily_budget)} {longest}: no run can last max_run, and one "

@@ -146,7 +146,7 @@ def _sag(state: State, inputs: Inputs) -> Note | None:
     """Return that the volts would be an emergency if the state of charge were lower."""
     settings, volts = inputs.settings, state.battery.volts_emergency
     longer = state.battery.volts_debounce(settings)
-    if not volts.holds(settings.debounce.emergency) or volts.holds(longer):
+    if state.durable.mode == "off" or not volts.holds(settings.debounce.emergency) or volts.holds(longer):
         return None
     return Note(kind="volts_under_load", values={"seconds": longer})
 

@@ -28,6 +28,7 @@ End = Literal[
     "ags_refuses",
     "died",
     "start_failed",
+    "no_charge",
     "blind",
     "demand_gone",
     "quiet_hours",
@@ -138,6 +139,18 @@ def _start_failed(case: Case) -> bool:
     return case.now >= confirm_by(case.run, case.state, case.inputs.settings, case.now)
 
 
+def _no_charge(case: Case) -> bool:
+    if case.run.proven_at is None or not case.state.charge.missing:
+        return False
+    # Without AC as evidence, only the charge shows whether the engine runs that the AGS reports.
+    return case.inputs.settings.on_no_charge == "stop" or not case.inputs.settings.evidence.ac_input
+
+
+def _without_charge_values(case: Case) -> Mapping[str, Value]:
+    since = case.state.charge.missing_since
+    return {"missing": 0.0 if since is None else case.now - since}
+
+
 # --- the demand
 
 
@@ -191,6 +204,7 @@ ENDS: Final[dict[End, Ending]] = {
     "ags_refuses": Ending(applies=_inhibited("ags_refuses"), level=Level.WARNING),
     "died": Ending(applies=_died, failed=always, level=Level.ERROR),
     "start_failed": Ending(applies=_start_failed, failed=always, level=Level.ERROR),
+    "no_charge": Ending(applies=_no_charge, failed=always, level=Level.ERROR, values=_without_charge_values),
     "blind": Ending(
         applies=_blind,
         level=Level.WARNING,

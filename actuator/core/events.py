@@ -34,6 +34,7 @@ EventKind = Literal[
     "relay_recovered",
     "resume_given_up",
     "run_broken_off",
+    "running_without_charge",
     "started",
     "stop_alert_stuck",
     "stop_failed",

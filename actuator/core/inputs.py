@@ -19,6 +19,8 @@ class Page:
         device_stamp: the timestamp of the evidence device's last success.
         ac_input_volts: at the inverter's input.
         charging: the inverter is in a charging state with DC amperes into the battery.
+        dc_amperes: of the inverter, positive into the battery.
+        absorbing: a charger is in absorb, float or a stage after them: the battery takes little current.
         ags_code: the AGS's raw status.
         ags_stamp: a number that changes with each packet of the AGS; None: the page has none, use `device_stamp`.
         battery_volts: of the metric that `emergency_volts` names.
@@ -35,6 +37,8 @@ class Page:
     device_stamp: float | None = None
     ac_input_volts: float | None = None
     charging: bool | None = None
+    dc_amperes: float | None = None
+    absorbing: bool = False
     ags_code: int | None = None
     ags_stamp: float | None = None
     battery_volts: float | None = None

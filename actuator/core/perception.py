@@ -8,12 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from actuator.core import ags, alert_path, battery, board, commands, engine
+from actuator.core import ags, alert_path, battery, board, charge, commands, engine
+from actuator.core.events import Event, Level
+from actuator.core.signals import BUS_FRESH
 from actuator.core.state import State
 
 if TYPE_CHECKING:
+    from actuator.core.battery import Battery
+    from actuator.core.charge import Charge
     from actuator.core.engine import Engine
-    from actuator.core.events import Event
     from actuator.core.inputs import Inputs
     from actuator.core.settings import Settings
     from actuator.core.state import Durable
@@ -36,6 +39,7 @@ def perceive(state: State, inputs: Inputs, now: float) -> tuple[State, list[Even
     )
     ours = _ours(durable, known_engine, settings, now)
     known_ags = ags.judge(known_ags, now, closed=closed, ours=ours)
+    known_charge = _charge(state, known_battery, known_engine, inputs, now)
     alerts, inhibits, events = alert_path.update(
         state.alerts, durable.inhibits, known_battery, inputs, now, started_at=started_at
     )
@@ -44,6 +48,8 @@ def perceive(state: State, inputs: Inputs, now: float) -> tuple[State, list[Even
     durable, operated = commands.obey(durable, inputs.commands, alerts, settings, now, started_at=started_at)
     known_board, event = board.update(state.board, inputs, commanded=closed)
     events += operated
+    if known_charge.reports > state.charge.reports:
+        events.append(_without_charge(known_charge, known_battery, now))
     if event is not None:
         events.append(event)
     state = State(
@@ -52,6 +58,7 @@ def perceive(state: State, inputs: Inputs, now: float) -> tuple[State, list[Even
         page_at=state.page_at if page is None else now,
         battery=known_battery,
         engine=known_engine,
+        charge=known_charge,
         ags=known_ags,
         alerts=alerts,
         board=known_board,
@@ -71,6 +78,25 @@ def _ours(durable: Durable, known: Engine, settings: Settings, now: float) -> bo
     if durable.released_at is None or durable.stopped_at is not None:
         return False
     return known.proof.verdict is True or now - durable.released_at < settings.limits.stop_confirm
+
+
+def _charge(state: State, known_battery: Battery, known: Engine, inputs: Inputs, now: float) -> Charge:
+    run, runs_on = state.durable.run, known.proof.verdict is True
+    if run is None and runs_on and state.charge.missing:
+        # Kept until the engine has stopped: a run that ends for it would otherwise show it for one step only.
+        return state.charge
+    confirmed = run is not None and run.proven_at is not None and runs_on
+    return charge.update(state.charge, inputs.page, known_battery, inputs.settings, now, confirmed=confirmed)
+
+
+def _without_charge(known: Charge, known_battery: Battery, now: float) -> Event:
+    since = now if known.missing_since is None else known.missing_since
+    return Event(
+        kind="running_without_charge",
+        level=Level.ERROR,
+        fields={"soc": known_battery.fresh_soc(now), "amperes": known.amperes.fresh(now, BUS_FRESH)},
+        values={"seconds": now - since},
+    )
 
 
 def _with_board(durable: Durable, inputs: Inputs, event: Event | None, known: Engine, now: float) -> Durable:

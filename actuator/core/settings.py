@@ -120,6 +120,7 @@ class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     stop_confirm: Duration = Duration(5 * MINUTE)
     emergency_run: Duration = Duration(1 * HOUR)
     warm_up: Duration = Duration(15 * MINUTE)
+    charge_confirm: Duration = Duration(30 * MINUTE)
     attempts: Annotated[int, msgspec.Meta(ge=1)] = 3
     backoff: Annotated[tuple[Duration, ...], msgspec.Meta(min_length=1)] = (
         Duration(15 * MINUTE),
@@ -246,6 +247,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     quiet_hours: QuietHours | None = None
     exercise: Exercise | None = None
     full_charge: FullCharge | None = None
+    on_no_charge: Literal["alarm", "stop"] = "alarm"
     on_blind: Literal["finish", "stop", "start"] = "finish"
     blind: Blind = Blind()
 

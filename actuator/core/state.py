@@ -13,6 +13,7 @@ from actuator.core.ags import Ags
 from actuator.core.alert_path import AlertPath, Inhibit
 from actuator.core.battery import Battery
 from actuator.core.board import Board
+from actuator.core.charge import Charge
 from actuator.core.engine import Engine
 from actuator.core.events import Event, Note
 
@@ -234,6 +235,7 @@ class State:
         page_at: when the last page was read.
         battery: state of charge and volts.
         engine: the evidence, and what it confirms.
+        charge: whether the engine of our run charges the battery.
         ags: the generator starter.
         alerts: heartbeats, and the alerts that are believed.
         board: the relay.
@@ -249,6 +251,7 @@ class State:
     page_at: float | None = None
     battery: Battery = field(default_factory=Battery)
     engine: Engine = field(default_factory=Engine)
+    charge: Charge = field(default_factory=Charge)
     ags: Ags = field(default_factory=Ags)
     alerts: AlertPath = field(default_factory=AlertPath)
     board: Board = field(default_factory=Board)

@@ -22,6 +22,8 @@ AC_INPUT_VOLTS: Final = "magnum_inverter_ac_input_volts"
 INVERTER_STATE: Final = "magnum_inverter_state"
 DC_AMPERES: Final = "magnum_inverter_dc_amperes"
 INVERTER_INFO: Final = "magnum_inverter_info"
+CHARGE_STAGES: Final = {INVERTER_STATE: "state", "classic_charge_stage": "stage", "magnum_pt100_mode": "mode"}
+"""The stage of each kind of charger: metric and label."""
 AGS_CODE: Final = "magnum_ags_state_code"
 FRAMES: Final = "magnum_frames_total"
 AGS_FRAME: Final = "ags_a1"
@@ -33,6 +35,9 @@ DC_VOLTS: Final = "magnum_inverter_dc_volts"
 CHARGING: Final = frozenset({"equalize", "float", "absorb", "bulk"})
 """Inverter states that need AC at its input. Battery saver is not one of them: it does not charge."""
 
+ABSORBING: Final = frozenset({"absorb", "float", "float_mppt", "equalize", "equalize_mppt", "battery_saver"})
+"""Stages in which a battery takes little current: absorb, float, and those that follow them."""
+
 WRONG: Final = frozenset({"range", "frozen", "jump", "outvoted"})
 """Reasons to refuse a state of charge that is present; `absent` and `stale` mean that there is none."""
 
@@ -40,7 +45,7 @@ WRONG: Final = frozenset({"range", "frozen", "jump", "outvoted"})
 def names(settings: Settings) -> tuple[str, ...]:
     """Return the names of the metrics to request."""
     wanted = [SOC, SOC_STAMP, SOC_REFUSED, FULL, STAMP, UP, AC_INPUT_VOLTS, INVERTER_STATE, DC_AMPERES, INVERTER_INFO]
-    wanted += [AGS_CODE, FRAMES, AGS_MAX_RUN, BMK_VOLTS, DC_VOLTS]
+    wanted += [AGS_CODE, FRAMES, AGS_MAX_RUN, BMK_VOLTS, DC_VOLTS, *CHARGE_STAGES]
     volts = settings.emergency_volts
     if volts != "none" and volts.metric is not None:
         wanted += [volts.metric, _stamp_of(volts.metric)]
@@ -61,7 +66,7 @@ def parse(text: str, settings: Settings) -> Page:
     device = settings.evidence.device or samples.first_device(UP, STAMP)
     charging = None
     amperes = samples.value(DC_AMPERES, device)
-    state = samples.states(INVERTER_STATE, device)
+    state = samples.states(INVERTER_STATE, "state", device)
     if amperes is not None and state:
         charging = amperes > 0 and not CHARGING.isdisjoint(state)
     soc = samples.value(SOC)
@@ -77,6 +82,8 @@ def parse(text: str, settings: Settings) -> Page:
         device_stamp=samples.value(STAMP, device),
         ac_input_volts=samples.value(AC_INPUT_VOLTS, device),
         charging=charging,
+        dc_amperes=amperes,
+        absorbing=any(not ABSORBING.isdisjoint(samples.states(*stage)) for stage in CHARGE_STAGES.items()),
         ags_code=int(ags) if ags is not None else None,
         ags_stamp=samples.value(FRAMES, device, frame=AGS_FRAME),
         battery_volts=battery_volts,
@@ -135,10 +142,10 @@ class _Samples:
         value = found.pop() if len(found) == 1 else math.nan
         return value if math.isfinite(value) else None
 
-    def states(self, metric: str, device: str | None) -> frozenset[str]:
-        """Return the states whose value is 1."""
+    def states(self, metric: str, label: str, device: str | None = None) -> frozenset[str]:
+        """Return the states whose value is 1, of the device or of all."""
         return frozenset(
-            labels.get("state", "")
+            labels.get(label, "")
             for labels, value in self._by_name.get(metric, ())
             if (device is None or labels.get("device") == device) and value == 1
         )

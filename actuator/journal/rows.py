@@ -18,7 +18,7 @@ COLUMNS = "id, wall, sane, kind, level, text, fields, checksum"
 KINDS_OF_RUNS = (
     *("contact_closed", "engine_proven", "stop_failed", "contact_opened", "engine_stopped", "run_broken_off"),
     *("attempt_failed", "locked_out", "resume_given_up", "operator", "manual_ended", "inhibited", "inhibit_cleared"),
-    *("journal_torn", "journal_lost"),
+    *("running_without_charge", "journal_torn", "journal_lost"),
 )
 """Events of runs, of those who requested or blocked them, and of losses: kept apart from events that flood."""
 

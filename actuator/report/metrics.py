@@ -70,6 +70,10 @@ _RUNNING = _gauge(
     "running",
     "1 while evidence shows that the engine runs, 0 while it shows that it does not; absent without evidence.",
 )
+_NO_CHARGE = _gauge(
+    "running_without_charge",
+    "1 while the engine of our run has not charged the battery for limits.charge_confirm, as fresh values show.",
+)
 _PHASE = _gauge("phase", "1 for the phase of the engine, as the evidence shows it.", "phase")
 _MODE = _gauge("mode", "1 for the mode that the operator chose.", "mode")
 _PATH = _gauge(
@@ -105,7 +109,20 @@ _STUCK = _gauge("stop_alert_stuck", "1 while the stop alert fires and the state 
 _PAGE = _gauge("exporter_reachable", "1 while the exporter's page can be read.")
 
 _DESCRIBED: tuple[Metric, ...] = (
-    *(_NOTIFICATIONS, _REJECTED, _START_SOC, _STOP_SOC, _COMMANDED, _CLOSED, _RUNNING, _PHASE, _MODE, _PATH, _DEMAND),
+    *(
+        _NOTIFICATIONS,
+        _REJECTED,
+        _START_SOC,
+        _STOP_SOC,
+        _COMMANDED,
+        _CLOSED,
+        _RUNNING,
+        _NO_CHARGE,
+        _PHASE,
+        _MODE,
+        _PATH,
+        _DEMAND,
+    ),
     *(_INHIBITED, _DEADLINE, _HEARTBEAT, _STARTS, _START_FAILURES, _STOP_FAILURES, _RUN_SECONDS, _RELAY_ERRORS),
     *(_BUDGET, _LOCKOUT, _ATTEMPTS, _JOURNAL, _MIRRORED, _TORN, _PAGE, _SHORTENS, _STUCK),
 )
@@ -122,6 +139,7 @@ def _families(snapshot: Snapshot) -> Iterator[Metric]:
     yield _single(_COMMANDED, snapshot.commanded_closed)
     yield _single(_CLOSED, snapshot.read_back)
     yield _single(_RUNNING, state.engine.proof.verdict)
+    yield _single(_NO_CHARGE, state.charge.missing)
     yield _one_of(_PHASE, "phase", PHASES, (state.phase,))
     yield _one_of(_MODE, "mode", MODES, (durable.mode,))
     yield _one_of(_PATH, "path", PATHS, (state.alerts.path,))

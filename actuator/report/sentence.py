@@ -35,7 +35,10 @@ def _closed(snapshot: Snapshot) -> str:
     causes, soc, end = state.causes or (run.cause,), _soc(snapshot), _end(snapshot)
     since = _since(snapshot, run.closed_at)
     if state.phase == "running":
-        proof = wording.proof_text(state.engine.proof.verdict, by_ac=snapshot.config.evidence.ac_input)
+        missing_since = state.charge.missing_since if state.charge.missing else None
+        no_charge = None if missing_since is None else _since(snapshot, missing_since)
+        by_ac = snapshot.config.evidence.ac_input
+        proof = wording.proof_text(state.engine.proof.verdict, by_ac=by_ac, no_charge=no_charge)
         return wording.running(causes, since, proof, soc, end)
     if state.phase == "starting":
         given = _given(snapshot, confirm_by(run, state, snapshot.config, snapshot.now))

@@ -182,6 +182,9 @@ def _faults(snapshot: Snapshot) -> list[str]:
     if snapshot.state.alerts.beliefs.stop_stuck:
         config = snapshot.config
         faults.append(wording.stop_alert_stuck(config.alerts.stop, config.start_soc, config.stop_soc))
+    charge = snapshot.state.charge
+    if charge.missing and charge.missing_since is not None:
+        faults.append(wording.no_charge(snapshot.now - charge.missing_since))
     return [*faults, *_absent(snapshot)]
 
 

@@ -106,6 +106,8 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
                 f"The engine has failed to stop: it still runs {_span(values['seconds'])} after the contact "
                 "opened. Stop it at the remote or at the engine."
             )
+        case "running_without_charge":
+            return no_charge(_number(values["seconds"]))
         case "proof_unknown":
             rest = "the run goes on, and no attempt is counted" if values["in_run"] else "its tail has passed"
             return f"No evidence shows whether the engine runs: {rest}."
@@ -278,6 +280,8 @@ def ending(end: End, values: Values) -> str:  # noqa: C901, PLR0911, PLR0912 - o
             return "The engine has died: no AC any more."
         case "start_failed":
             return f"The engine has not started: no AC {_span(values['seconds'])} after closing."
+        case "no_charge":
+            return no_charge(_number(values["missing"]))
         case "quiet_hours":
             return "Quiet hours: only an emergency or the operator keeps the engine running."
         case "blind":
@@ -508,6 +512,14 @@ def mirror_unwritable(error: str) -> str:
     )
 
 
+def no_charge(seconds: float) -> str:
+    """Return that the engine has run for so long without charging the battery."""
+    return (
+        f"The engine has run for {span(round(seconds))} without charging: no direct current into the battery, and no "
+        "rise of its state of charge. Check the inverter's charger, its breakers and the load."
+    )
+
+
 def no_evidence(settings: Settings) -> str:
     """Return that nothing shows whether the engine runs."""
     return f"Nothing on the exporter's page shows whether the engine runs: is {inverter(settings)} on its bus?"
@@ -682,9 +694,10 @@ def soc_text(soc: float | None, *, refused: bool) -> str:
     return "SOC refused by the exporter" if refused else "SOC unknown"
 
 
-def proof_text(runs: bool | None, *, by_ac: bool) -> str:  # noqa: FBT001 - the verdict itself
-    """Return what the evidence confirms."""
-    return {True: "AC confirmed" if by_ac else "AGS confirmed", False: "no AC", None: "no data"}[runs]
+def proof_text(runs: bool | None, *, by_ac: bool, no_charge: str | None) -> str:  # noqa: FBT001 - the verdict itself
+    """Return what the evidence confirms; `no_charge`: since when there has been no charge that is needed."""
+    confirmed = {True: "AC confirmed" if by_ac else "AGS confirmed", False: "no AC", None: "no data"}[runs]
+    return confirmed if no_charge is None else f"{confirmed} but no charge {no_charge}"
 
 
 def _silent(last_beat: str | None) -> str:

@@ -38,6 +38,7 @@ ODD: dict[str, dict[str, Any]] = {
     "alerts.inhibit: got no name: ": {"alerts": {"inhibit": []}},
     "limits.min_run: got 4 h with max_run 4 h: ": {"limits": {"min_run": "4h"}},
     "limits.start_confirm: got 5 h with max_run 4 h: ": {"limits": {"start_confirm": "5h"}},
+    "limits.charge_confirm: got 4 h with max_run 4 h: ": {"limits": {"charge_confirm": "4h"}},
     "limits.daily_budget: got 3 h with max_run 4 h: ": {"limits": {"daily_budget": "3h"}},
     "limits.stop_confirm: got 2 min with tail 3 min: ": {"limits": {"stop_confirm": "2m"}},
     "limits.attempts: got 6: ": {"limits": {"attempts": 6}},

@@ -16,7 +16,8 @@ _BY_LABELS: dict[tuple[str, ...], str] = {
         battery_soc_ratio battery_soc_last_update_timestamp_seconds battery_soc_spread_ratio
         battery_time_to_empty_seconds battery_full
         generator_start_soc_ratio generator_stop_soc_ratio generator_relay_commanded generator_relay_closed
-        generator_running generator_run_deadline_timestamp_seconds generator_heartbeat_timestamp_seconds
+        generator_running generator_running_without_charge
+        generator_run_deadline_timestamp_seconds generator_heartbeat_timestamp_seconds
         generator_start_failures_total generator_stop_failures_total generator_run_seconds_total
         generator_relay_errors_total generator_budget_remaining_seconds generator_lockout generator_attempts
         magnum_exporter_config_last_reload_successful generator_actuator_config_last_reload_successful

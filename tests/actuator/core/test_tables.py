@@ -35,7 +35,7 @@ def test_what_ends_a_run_by_a_reason_has_that_end() -> None:
 
 
 def test_the_sets_come_from_the_table() -> None:
-    assert {"start_failed", "died", "ags_fault"} == FAILURES
+    assert {"start_failed", "no_charge", "died", "ags_fault"} == FAILURES
     assert {"mode_off", "demand_gone"} == STOPS
 
 

@@ -28,7 +28,7 @@ FAULTS: Final = {9, 10, 11, 15, 16, 17, 21, 22, 23, 24, 25}
 FOREIGN: Final = {3, 6, 8, 12, 13, 14, 18, 19, 20}
 TAILS: Final = {26, 27}
 REFUSING: Final = {0, 1, 5} | FAULTS
-FAILED: Final = {"start_failed", "died", "ags_fault"}
+FAILED: Final = {"start_failed", "no_charge", "died", "ags_fault"}
 MEANT: Final = {"mode_off", "demand_gone"}
 """Ends that somebody wanted: they answer a start alert."""
 SOC_LOST: Final = 300.0
@@ -223,6 +223,8 @@ class Law:
     volts: History = field(default_factory=lambda: History(BUS_FRESH))
     evidence: History = field(default_factory=lambda: History(BUS_FRESH))
     ags: History = field(default_factory=lambda: History(BUS_FRESH))
+    charge: History = field(default_factory=lambda: History(BUS_FRESH))
+    """1: the battery gets a direct current or needs none, 0: it gets none; only beside evidence of the engine."""
     page: Page | None = None
     negative_since: float | None = None
     """Samples have denied the engine without a break since then."""
@@ -286,7 +288,7 @@ class Law:
             if account.run_denied and account.run_proven is None:
                 self.count("deaths on negative evidence")
                 self._fail(true)
-        for name in ("soc", "volts", "evidence", "ags"):
+        for name in ("soc", "volts", "evidence", "ags", "charge"):
             setattr(self, name, History(getattr(self, name).limit))
         self.page = self.negative_since = self.dropped_at = None
         self.starts, self.stops, self.inhibit_heard = {}, {}, {}
@@ -507,6 +509,10 @@ class Law:
         else:
             running = None if page.ags_code is None else page.ags_code in FOREIGN | {7, 26, 27}
         self.evidence.note(None if running is None else float(running), page.device_stamp, true)
+        gets = None
+        if running and page.dc_amperes is not None and page.soc is not None:
+            gets = float(page.dc_amperes > 0 or page.absorbing or page.soc >= settings.stop_soc)
+        self.charge.note(gets, page.device_stamp, true)
         newest = self.evidence.fresh(true)
         if newest != 0.0:
             self.negative_since = None
@@ -605,7 +611,10 @@ class Law:
         self.require(shown.get(reason, True), 31, f"opened for {reason}, which is not so")
         if reason in FAILED:
             self.count("failures")
-            self.require(denied, 18, f"{reason} without fresh evidence")
+            if reason == "no_charge":
+                self._not_charged(settings=inputs.settings, true=true)
+            else:
+                self.require(denied, 18, f"{reason} without fresh evidence")
             self._fail(true)
             if account.locked_out:
                 self.require(step.state.durable.locked_out, 38, "attempts used up without a lock-out")
@@ -618,6 +627,26 @@ class Law:
             }
         self._open(true)
         account.stop_seen = self._denied(true) or self._foreign(true)
+
+    def _not_charged(self, settings: Settings, true: float) -> None:
+        limits = settings.limits
+        stops = settings.on_no_charge == "stop" or not settings.evidence.ac_input
+        self.require(stops, 18, "ended for a charge that only raises an alarm")
+        proven = self.account.run_proven is not None and true - self.account.run_proven >= limits.charge_confirm - NEAR
+        self.require(proven, 18, "ended for a charge before it had its time")
+        recent = [value for at, value in self.charge.samples if true - at < limits.charge_confirm - NEAR]
+        charged = any(recent[at : at + 3] == [1.0] * 3 for at in range(len(recent)))
+        self.require(bool(recent) and not charged, 18, "ended without charge although it charges")
+
+    def _must_charge(self, settings: Settings, true: float) -> None:
+        """Raise if a run goes on that has long had no direct current and no higher state of charge."""
+        if self.account.run_proven is None or (settings.on_no_charge != "stop" and settings.evidence.ac_input):
+            return
+        began = true - settings.limits.charge_confirm - 5 * self.tick - 30.0
+        levels = [level for at, level in self.soc.samples if at >= began and level is not None]
+        if began >= max(self.account.run_proven, self.edited_at) and levels and max(levels) <= levels[0]:
+            none = self.charge.held(lambda gets: gets == 0.0, true - began - 30.0, true, began)
+            self.require(not none, 18, "closed without charge for too long")
 
     def _while_closed(self, inputs: Inputs, step: Step, now: float, true: float) -> None:
         account, settings, run = self.account, inputs.settings, step.state.durable.run
@@ -636,6 +665,7 @@ class Law:
         self.require(not self._foreign(true), 19, "closed in another's run")
         if all(code in REFUSING for code in self.ags.last(3, true) or [2.0]):
             self.require(False, 8, "closed under a refusing AGS")
+        self._must_charge(settings, true)
         if account.run_proven is None and run.proven_at is not None:
             self.require(self._affirmed(true), 17, "proven without fresh evidence")
             account.run_proven = true

@@ -64,6 +64,9 @@ class World:
     """While there is AC."""
     charging: bool | None = True
     """While there is AC."""
+    amperes: float | None = 60.0
+    """Into the battery while there is AC; 20 A out of it otherwise."""
+    absorbing: bool = False
     obeys: bool = True
     warm_up: float = 20.0
     tail: float = 120.0
@@ -134,6 +137,8 @@ class World:
             device_stamp=self._stamp if self.bus_alive else None,
             ac_input_volts=(self.ac_volts if ac else self.ac_volts and 0.0) if self.bus_alive else None,
             charging=(self.charging and ac) if self.bus_alive else None,
+            dc_amperes=(self.amperes if ac else self.amperes and -20.0) if self.bus_alive else None,
+            absorbing=self.absorbing,
             ags_code=self.ags if self.bus_alive else None,
             ags_stamp=self.ags_frames,
             battery_volts=self.volts,

@@ -41,6 +41,7 @@ COARSE: Final = 28.0
 """Seconds; what the bus says is fresh for 30."""
 FINE: Final = 5.0
 CHARGING: Final = {0x02, 0x04, 0x08}
+ABSORBING: Final = {0x02, 0x04}
 
 CONFIGS: Final[tuple[Settings, ...]] = tuple(
     settings(debounce={"start": "120s", "stop": "84s", "emergency": "84s"}, **parts)  # three pages at the coarse tick
@@ -49,7 +50,7 @@ CONFIGS: Final[tuple[Settings, ...]] = tuple(
         {"on_blind": "start", "exercise": {"every": "5d", "at": "10:00", "for": "20m"}},
         {"on_blind": "stop", "quiet_hours": {"from": "21:00", "to": "06:00"}},
         {"quiet_hours": {"from": "22:00", "to": "05:00"}, "exercise": {"every": "3d", "at": "11:30", "for": "30m"}},
-        {"limits": {"daily_budget": "4h", "max_run": "2h", "attempts": 2}},
+        {"limits": {"daily_budget": "4h", "max_run": "2h", "attempts": 2}, "on_no_charge": "stop"},
         {"start_soc": "40%", "stop_soc": "80%", "emergency_soc": "20%", "emergency_volts": "none"},
     )
 )
@@ -186,6 +187,8 @@ class Life:
             device_stamp=self.stamp if alive else None,
             ac_input_volts=site.ac_input_volts if alive else None,
             charging=int(inverter.status) in CHARGING and inverter.dc_watts > 0 if alive else None,
+            dc_amperes=inverter.dc_watts / site.battery.volts if alive else None,
+            absorbing=int(inverter.status) in ABSORBING,
             ags_code=int(site.ags.status) if alive and not faults.ags_silent else None,
             battery_volts=site.battery.volts if alive else None,
             battery_volts_stamp=self.stamp if alive else None,

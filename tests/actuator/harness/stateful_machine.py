@@ -30,6 +30,7 @@ LIMITS: dict[str, object] = {
     "stop_confirm": "30s",
     "emergency_run": "90s",
     "warm_up": "40s",
+    "charge_confirm": "60s",
     "attempts": 3,
     "backoff": ["60s", "2m"],
     "volts_under_load": {"soc_margin": "20%", "for": "40s"},
@@ -50,6 +51,7 @@ EDITS: tuple[dict[str, object], ...] = (
     {"limits": {**LIMITS, "max_run": "2m", "attempts": 2}},
     {"limits": {**LIMITS, "max_run": "5m", "daily_budget": "6m", "min_off": "60s"}},
     {"evidence": {"ac_input": False}},
+    {"on_no_charge": "stop"},
     {"start_soc": "40%", "stop_soc": "80%", "emergency_soc": "20%"},
     {"full_charge": {"every": "5m"}},
 )
@@ -143,6 +145,10 @@ class ControllerMachine(RuleBasedStateMachine):
     @rule(ac=st.sampled_from([True, False, None, None]), volts=st.sampled_from([120.0, 60.0, None]))
     def ac_input(self, ac: bool | None, volts: float | None) -> None:  # noqa: FBT001 - the value itself
         self.world.ac, self.world.ac_volts = ac, volts
+
+    @rule(amperes=st.sampled_from([60.0, 60.0, 0.0, -5.0, None]), absorbing=st.booleans())
+    def charge(self, amperes: float | None, *, absorbing: bool) -> None:
+        self.world.amperes, self.world.absorbing = amperes, absorbing and amperes == 0
 
     @rule(cap=st.sampled_from([None, 0.0, 120.0, 3600.0, 43200.0]))
     def ags_cap(self, cap: float | None) -> None:

@@ -50,6 +50,7 @@ def test_a_whole_page() -> None:
         device_stamp=1700000001,
         ac_input_volts=121.5,
         charging=True,
+        dc_amperes=55,
         ags_code=7,
         ags_stamp=77,
         battery_volts=51.25,
@@ -113,6 +114,17 @@ def test_charging_is_a_charging_state_with_amperes_into_the_battery(
 @pytest.mark.parametrize("gone", ["magnum_inverter_dc_amperes", "magnum_inverter_state"])
 def test_charging_is_unknown_without_either_half(gone: str) -> None:
     assert read(without(gone)).charging is None
+
+
+@pytest.mark.parametrize(
+    ("line", "absorbing"),
+    [('magnum_inverter_state{device="other",state="absorb"}', True), ('classic_charge_stage{stage="absorb"}', True),
+     ('classic_charge_stage{device="roof",stage="float_mppt"}', True), ('magnum_pt100_mode{mode="float"}', True),
+     ('magnum_inverter_state{state="battery_saver"}', True), ('classic_charge_stage{stage="bulk"}', False)],
+)  # fmt: skip
+def test_any_charger_in_absorb_or_after_it_is_absorbing(line: str, *, absorbing: bool) -> None:
+    assert read(f"{FULL}{line} 1\n").absorbing is absorbing
+    assert not read(f"{FULL}{line} 0\n").absorbing
 
 
 def test_volts_fall_back_to_the_inverters_own() -> None:

@@ -55,6 +55,12 @@ def snapshot(of: World, **over: object) -> Snapshot:
     return Snapshot(**{**shown, **over})
 
 
+def metrics_text(of: World) -> str:
+    registry = CollectorRegistry()
+    registry.register(GeneratorCollector(lambda: snapshot(of), Counts()))
+    return generate_latest(registry).decode()
+
+
 def clock(of: World, moment: float) -> str:
     return time.strftime("%H:%M", time.localtime(of.wall + moment - of.now))
 
@@ -133,6 +139,20 @@ def test_a_run_without_evidence_is_unknown_and_never_called_running() -> None:
     said = sentence(snapshot(of))
     assert "whether the engine runs is unknown" in said
     assert status.status(snapshot(of)).proof == "unknown"
+
+
+def test_a_run_without_charge_is_a_problem_with_its_time_and_what_to_check() -> None:
+    of = running()
+    of.amperes = 0.0
+    of.run(60)
+    assert "generator_running_without_charge 0.0" in metrics_text(of)
+    of.run(30 * 60)
+    since = of.state.charge.missing_since
+    assert since is not None
+    assert f", AC confirmed but no charge since {clock(of, since)}, SOC " in sentence(snapshot(of))
+    (fault,) = [text for text in status.status(snapshot(of)).faults if "charging" in text]
+    assert fault.startswith("The engine has run for 30 min ")
+    assert "generator_running_without_charge 1.0" in metrics_text(of)
 
 
 def test_stopping_waits_for_the_proof_and_a_failed_stop_says_what_to_do() -> None:
