@@ -28,6 +28,10 @@ EXERCISE_RETRY: Final = 12 * HOUR
 """Seconds after which an exercise that could not be confirmed is due again."""
 EXERCISE_WINDOW: Final = 60
 """Minutes from its hour in which an exercise begins."""
+EVENING: Final = 12 * HOUR
+"""Seconds in which there is one run for the quiet hours to come."""
+QUIET_AHEAD_MARGIN: Final = 0.05
+"""Below stop by more than this, a battery takes a charge that is worth a run for the quiet hours to come."""
 
 Lack = Literal["no_path", "no_evidence"]
 """What information is missing: everything to decide by, or everything to confirm the engine by."""
@@ -194,6 +198,28 @@ def _exercise_bound(run: Run, _durable: Durable, settings: Settings) -> float:
     return (run.proven_at or run.closed_at) + length
 
 
+def _quiet_ahead_begins(state: State, inputs: Inputs, now: float) -> bool:
+    settings, hours = inputs.settings, inputs.settings.quiet_hours
+    if hours is None or not hours.prepare or not inputs.wall_sane:
+        return False
+    begin_in, limits = hours.begin_in(inputs.minute_of_day, inputs.wall), settings.limits
+    in_time = limits.useful_run < begin_in <= min(limits.max_run, EVENING)
+    if not in_time or not _due(state.durable.quiet_ahead_at, EVENING, now):
+        return False
+    soc, level, fall = state.battery.fresh_soc(now), state.soc_trend.level, state.soc_trend.fall
+    if soc is None or level is None or fall is None or fall <= 0:
+        return False
+    # Judged by the last three minutes too, so that one wrong sample starts nothing.
+    level_at_their_end = level - fall * (begin_in + hours.seconds)
+    return max(soc, level) < settings.stop_soc - QUIET_AHEAD_MARGIN and level_at_their_end <= settings.start_soc
+
+
+def _quiet_ahead_ended(run: Run, state: State, inputs: Inputs, now: float) -> bool:
+    hours = inputs.settings.quiet_hours
+    begun = hours is not None and inputs.wall_sane and hours.contain(inputs.minute_of_day)
+    return begun or _alert_ended(run, state, inputs, now)
+
+
 def _manual_bound(_run: Run, durable: Durable, _settings: Settings) -> float:
     return math.inf if durable.manual_until is None else durable.manual_until
 
@@ -212,7 +238,7 @@ CAUSES: Final[dict[Cause, CauseRule]] = {
         needs_information=False,
     ),
     "blind": CauseRule(
-        rank=7,
+        rank=8,
         paths=frozenset({"blind"}),
         begins=_blind_begins,
         ended=lambda run, state, inputs, now: now >= _blind_bound(run, state.durable, inputs.settings),
@@ -220,7 +246,7 @@ CAUSES: Final[dict[Cause, CauseRule]] = {
         fruitless=True,
     ),
     "exercise": CauseRule(
-        rank=6,
+        rank=7,
         paths=frozenset({"alerts", "fallback", "blind"}),
         begins=_exercise_begins,
         ended=lambda run, state, inputs, now: now >= _exercise_bound(run, state.durable, inputs.settings),
@@ -235,10 +261,17 @@ CAUSES: Final[dict[Cause, CauseRule]] = {
         needs_information=False,
     ),
     "full_charge": CauseRule(
-        rank=5,
+        rank=6,
         paths=frozenset({"alerts", "fallback"}),
         begins=full_charge.begins,
         ended=lambda _run, state, inputs, now: full_charge.ended(state, inputs, now),
+        lasting=True,
+    ),
+    "quiet_ahead": CauseRule(
+        rank=5,
+        paths=frozenset({"alerts", "fallback"}),
+        begins=_quiet_ahead_begins,
+        ended=_quiet_ahead_ended,
         lasting=True,
     ),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from actuator.core import ags, alert_path, battery, board, charge, commands, engine
+from actuator.core import ags, alert_path, battery, board, charge, commands, engine, soc_trend
 from actuator.core.events import Event, Level
 from actuator.core.signals import BUS_FRESH
 from actuator.core.state import State
@@ -57,6 +57,9 @@ def perceive(state: State, inputs: Inputs, now: float) -> tuple[State, list[Even
         durable=_with_board(durable, inputs, event, known_engine, now),
         page_at=state.page_at if page is None else now,
         battery=known_battery,
+        soc_trend=soc_trend.update(
+            state.soc_trend, known_battery, now, engine_runs=_may_run(durable, known_engine, settings, now)
+        ),
         engine=known_engine,
         charge=known_charge,
         ags=known_ags,
@@ -97,6 +100,12 @@ def _without_charge(known: Charge, known_battery: Battery, now: float) -> Event:
         fields={"soc": known_battery.fresh_soc(now), "amperes": known.amperes.fresh(now, BUS_FRESH)},
         values={"seconds": now - since},
     )
+
+
+def _may_run(durable: Durable, known: Engine, settings: Settings, now: float) -> bool:
+    """Return whether the engine runs, or may run: in our run or its tail, or in somebody else's."""
+    in_tail = durable.released_at is not None and now - durable.released_at < settings.limits.tail
+    return durable.run is not None or durable.candidate is not None or in_tail or known.proof.verdict is True
 
 
 def _with_board(durable: Durable, inputs: Inputs, event: Event | None, known: Engine, now: float) -> Durable:

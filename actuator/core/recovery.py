@@ -177,6 +177,7 @@ def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
         torn_at=moved(durable.torn_at),
         full_at=moved(durable.full_at),
         full_retry_at=moved(durable.full_retry_at),
+        quiet_ahead_at=moved(durable.quiet_ahead_at),
         anchor=anchor,
     )
 
@@ -224,5 +225,6 @@ def credited(durable: Durable, *, wall: float, now: float) -> Durable:
         torn_at=moved(durable.torn_at),
         full_at=moved(durable.full_at),
         full_retry_at=moved(durable.full_retry_at),
+        quiet_ahead_at=moved(durable.quiet_ahead_at),
         anchor=None,
     )

@@ -193,6 +193,8 @@ def _with_begun(durable: Durable, causes: Iterable[Cause], run: int, now: float)
         durable = replace(durable, blind_at=now)
     if "exercise" in causes:
         durable = replace(durable, exercise_at=now)
+    if "quiet_ahead" in causes:
+        durable = replace(durable, quiet_ahead_at=now)
     if "full_charge" in causes:
         durable = full_charge.with_run(durable, run)
     return durable

@@ -187,10 +187,11 @@ _NIGHTFALL, _MORNING = TimeOfDay(21 * 60), TimeOfDay(6 * 60)
 
 
 class QuietHours(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Local hours without an ordinary start; `to` may be on the next day."""
+    """Local hours without an ordinary start; `to` may be on the next day. `prepare`: charge before they begin."""
 
     from_: TimeOfDay = msgspec.field(name="from", default=_NIGHTFALL)
     to: TimeOfDay = _MORNING
+    prepare: bool = False
 
     def __post_init__(self) -> None:
         """Refuse one of the two without the other, and a quiet day of 24 hours."""
@@ -206,6 +207,11 @@ class QuietHours(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.from_ < self.to:
             return self.from_ <= minute < self.to
         return minute >= self.from_ or minute < self.to
+
+    @property
+    def seconds(self) -> float:
+        """How long they last."""
+        return (self.to - self.from_) % 1440 * MINUTE
 
     def begin_in(self, minute: int, wall: float) -> float:
         """Return the seconds until they begin, 0 during them, at a Unix time in a local minute of the day."""

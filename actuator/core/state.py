@@ -16,8 +16,9 @@ from actuator.core.board import Board
 from actuator.core.charge import Charge
 from actuator.core.engine import Engine
 from actuator.core.events import Event, Note
+from actuator.core.soc_trend import NO_TREND, SocTrend
 
-Cause = Literal["alert", "fallback", "emergency", "blind", "exercise", "manual", "full_charge"]
+Cause = Literal["alert", "fallback", "emergency", "blind", "exercise", "manual", "full_charge", "quiet_ahead"]
 """What requests the engine; the rules are in `demand.CAUSES`."""
 
 Reason = Literal[
@@ -134,6 +135,7 @@ class Durable:
         full_retry_at: a full charge that was given up is not due before then; None: none was.
         engine_ran: evidence of this boot has confirmed the engine, whoever ran it, and not its stop since then.
         engine_stopped_at: when evidence last confirmed that it stopped, whoever ran it.
+        quiet_ahead_at: when the last run for `quiet_ahead` began.
         exercised_wall: Unix time of the last confirmed run long enough to be an exercise, or of the first start ever.
         blind_at: when the last run for `blind` began.
         exercise_at: when the last run for `exercise` began.
@@ -182,6 +184,7 @@ class Durable:
     full_retry_at: float | None = None
     engine_ran: bool = False
     engine_stopped_at: float | None = None
+    quiet_ahead_at: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -234,6 +237,7 @@ class State:
         durable: what the journal keeps.
         page_at: when the last page was read.
         battery: state of charge and volts.
+        soc_trend: the state of charge over the last hour.
         engine: the evidence, and what it confirms.
         charge: whether the engine of our run charges the battery.
         ags: the generator starter.
@@ -250,6 +254,7 @@ class State:
     durable: Durable = Durable()
     page_at: float | None = None
     battery: Battery = field(default_factory=Battery)
+    soc_trend: SocTrend = NO_TREND
     engine: Engine = field(default_factory=Engine)
     charge: Charge = field(default_factory=Charge)
     ags: Ags = field(default_factory=Ags)

@@ -540,6 +540,7 @@ REQUESTED: Final[dict[Cause, str]] = {
     "exercise": "the exercise",
     "manual": "the operator",
     "full_charge": "a full charge that is due",
+    "quiet_ahead": "the quiet hours to come, which the battery would not last",
 }
 """What requests the engine."""
 

@@ -74,7 +74,7 @@ _VALUES = {
     "phase": "off starting running stopping unknown",
     "mode": "auto on off",
     "path": "waiting alerts fallback blind",
-    "cause": "alert fallback emergency blind exercise manual full_charge",
+    "cause": "alert fallback emergency blind exercise manual full_charge quiet_ahead",
     "status": "firing resolved",
     "reason": """
         mode_off locked_out inhibit_alert no_evidence journal relay_fault max_run budget min_off back_off quiet_hours

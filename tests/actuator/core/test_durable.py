@@ -64,6 +64,7 @@ SAVED = Saved(
         full_retry_at=80000.0,
         engine_ran=True,
         engine_stopped_at=60.0,
+        quiet_ahead_at=-3000.0,
     ),
     moment=Moment(boot="b", now=101.0, wall=1700000001.0, wall_sane=True),
 )
@@ -84,7 +85,7 @@ WRITTEN = (
     '"anchor":{"wall":1699999000.0,"now":-500.0,"held":{"start":-90.0,"end":-60.0},"backs_off":true},'
     '"stuck_stops":{"full":1699980000.0},"resolved":{"low":1699970000.0},'
     '"locked_out_at":80.0,"torn_at":70.0,"full_at":-90000.0,"full_runs":[5,6],"full_retry_at":80000.0,'
-    '"engine_ran":true,"engine_stopped_at":60.0},'
+    '"engine_ran":true,"engine_stopped_at":60.0,"quiet_ahead_at":-3000.0},'
     '"moment":{"boot":"b","now":101.0,"wall":1700000001.0,"wall_sane":true}}'
 )
 """As earlier versions have written it."""

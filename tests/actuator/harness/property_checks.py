@@ -591,6 +591,14 @@ class Law:
             self.require(low, 9, "a full charge without a fresh state of charge that leaves room for it")
             left = settings.limits.daily_budget - self.account.used(true)
             self.require(left > settings.limits.max_run, 4, "a full charge takes what a run needs")
+        if "quiet_ahead" in causes:
+            hours, soc = settings.quiet_hours, self.soc.fresh(true)
+            self.require(self.path in ("alerts", "fallback"), 9, f"quiet_ahead on path {self.path}")
+            self.require(soc is not None and soc < settings.stop_soc - 0.05, 9, "quiet_ahead without need")
+            self.require(inputs.wall_sane and bool(hours and hours.prepare), 10, "no quiet hours to prepare for")
+            assert hours is not None
+            begin_in = (int(hours.from_) - inputs.minute_of_day) % 1440 * 60
+            self.require(begin_in - 60 <= settings.limits.max_run, 10, "prepared for quiet hours that are not near")
         if "blind" in causes:
             self.require(settings.on_blind == "start" and self.path == "blind", 16, "closed by the loss itself")
         if "exercise" in causes:
@@ -683,7 +691,7 @@ class Law:
             account.volts_low_at = true
         by_volts = "emergency" in causes and true - account.volts_low_at < limits.emergency_run + slack
         if (
-            causes <= {"alert", "fallback", "emergency"}
+            causes <= {"alert", "fallback", "emergency", "quiet_ahead"}
             and not by_volts
             and true - account.run_began >= limits.min_run + self.tick
         ):

@@ -53,7 +53,7 @@ EDITS: tuple[dict[str, object], ...] = (
     {"evidence": {"ac_input": False}},
     {"on_no_charge": "stop"},
     {"start_soc": "40%", "stop_soc": "80%", "emergency_soc": "20%"},
-    {"full_charge": {"every": "5m"}},
+    {"full_charge": {"every": "5m"}, "quiet_hours": {"from": "21:00", "to": "06:00", "prepare": True}},
 )
 CONFIGS = tuple(settings(**{**QUICK, **edit}) for edit in EDITS)
 """What the owner may write; index 0 is where a sequence begins."""
