@@ -288,6 +288,8 @@ class Law:
             if account.run_denied and account.run_proven is None:
                 self.count("deaths on negative evidence")
                 self._fail(true)
+        if not reboot:
+            account.opened_at = max(account.opened_at, last.opened_at)  # min off holds even with no record at all
         for name in ("soc", "volts", "evidence", "ags", "charge"):
             setattr(self, name, History(getattr(self, name).limit))
         self.page = self.negative_since = self.dropped_at = None

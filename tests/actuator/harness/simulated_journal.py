@@ -19,9 +19,6 @@ Disk = Literal["writable", "read-only", "full"]
 """Read-only: no file changes any more. Full: the small sidecar still fits, the database takes nothing."""
 DISKS: Final[tuple[Disk, ...]] = ("writable", "read-only", "full")
 
-MIRRORED: Final = False
-"""Whether the program mirrors its journal in memory: it does not do so yet."""
-
 
 @dataclass(frozen=True)
 class Record:
@@ -47,7 +44,7 @@ class SimulatedJournal:
 
     Attributes:
         disk: what the database and its sidecar stand on.
-        mirror: the program writes each record to the runtime directory too, and reads it from there.
+        mirror: the service has a runtime directory, in memory, where the program mirrors each record.
         mirror_writable: the runtime directory takes it.
     """
 
@@ -66,8 +63,11 @@ class SimulatedJournal:
 
     @property
     def behind(self) -> bool:
-        """Whether it can be written again, and lacks what was written meanwhile."""
-        return self.disk == "writable" and self.database is not None and self.database.sequence < self.sequence
+        """Whether a file can be written again that lacks what was written meanwhile."""
+        last = self.sequence
+        database = self.disk == "writable" and (self.database is None or self.database.sequence < last)
+        mirror = self.mirror and self.mirror_writable and (self.mirrored is None or self.mirrored.sequence < last)
+        return database or mirror
 
     @property
     def kind(self) -> str:
@@ -116,8 +116,8 @@ class SimulatedJournal:
         database, small, mirrored = self.database, self.small, self.mirrored
         newest = max(record.sequence for record in (database, small) if record is not None) if database or small else 0
         if mirrored is not None and mirrored.sequence >= newest:
-            return Found(mirrored.saved, mirrored.account, torn=False)
-        lost = self.mirror and not self.ok
+            return Found(mirrored.saved, mirrored.account, torn=not self.ok)
+        lost = not self.ok
         if unreadable:
             return Found(None, None, torn=True)
         if database is None or small is None:

@@ -25,7 +25,7 @@ from actuator.core.state import Moment, Saved, State
 from simulator import settings as simulated
 from simulator.site import Site, advance, clear, inject
 from tests.actuator.harness.property_checks import Broken, Law
-from tests.actuator.harness.simulated_journal import MIRRORED, SimulatedJournal
+from tests.actuator.harness.simulated_journal import SimulatedJournal
 from tests.actuator.harness.simulated_site import settings
 from toolkit.config import Duration, Ratio
 
@@ -109,7 +109,7 @@ class Life:
         self.state = State(started_at=self.now)
         self.latches = chance.random() < 0.3
         """The board has a supply of its own, and keeps its contact over a reboot."""
-        self.journal = SimulatedJournal(mirror=MIRRORED)
+        self.journal = SimulatedJournal(mirror=chance.random() < 0.7)
         self._save()
         self.fine_until = 0.0
         self.stamp = 0.0

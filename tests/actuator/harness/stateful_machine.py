@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from actuator.core.inputs import Notice
 from actuator.core.settings import Settings
 from tests.actuator.harness.property_checks import Law
-from tests.actuator.harness.simulated_journal import DISKS, MIRRORED, Disk
+from tests.actuator.harness.simulated_journal import DISKS, Disk
 from tests.actuator.harness.simulated_site import MOMENT, World, settings
 
 if TYPE_CHECKING:
@@ -89,10 +89,10 @@ class ControllerMachine(RuleBasedStateMachine):
         if hasattr(self, "world") and self.world.law is not None:
             self.met.update(self.world.law.counts)
 
-    @initialize(soc=LEVELS, config=st.sampled_from(CONFIGS[:4]), engine=st.booleans())
-    def begin(self, soc: float, config: Settings, *, engine: bool) -> None:
+    @initialize(soc=LEVELS, config=st.sampled_from(CONFIGS[:4]), engine=st.booleans(), mirror=st.booleans())
+    def begin(self, soc: float, config: Settings, *, engine: bool, mirror: bool) -> None:
         self.world = World(
-            settings=config, soc=soc, obeys=engine, warm_up=8.0, tail=15.0, volts_threshold=46.0, mirror=MIRRORED
+            settings=config, soc=soc, obeys=engine, warm_up=8.0, tail=15.0, volts_threshold=46.0, mirror=mirror
         )
         self.world.law = Law()
 
