@@ -1,17 +1,21 @@
 # A new user needs only make run and make test. Each installs what it needs in .venv and .local, as any user.
 # PYTEST= adds options for pytest (make test PYTEST="-k framing -x"), DEMO= for the demo (make run DEMO=--once),
-# DAYS= and SEED= for the simulated years of the controller (make soak DAYS=500 SEED=7), SAMPLE= and SEED= for the
-# mutants of its core (make mutations SAMPLE=100 SEED=7; SAMPLE=0 runs all).
+# DAYS= and SEED= for the simulated years of the controller (make soak DAYS=500 SEED=7), EXAMPLES= for the sequences that
+# are made up for it (make explore EXAMPLES=500; new ones each time), TRIES= and SEED= for the search for the worst that
+# can be made of it (make worst TRIES=2000 SEED=7), SAMPLE= and SEED= for the mutants of its core (make mutations
+# SAMPLE=100 SEED=7; SAMPLE=0 runs all).
 
 PYTEST =
 DEMO =
 DAYS = 10000
 SEED = 1
+EXAMPLES = 2000
+TRIES = 1000
 SAMPLE = 250
 python = .venv/bin/python
 pytest = $(python) -m pytest $(PYTEST)
 
-.PHONY: run test lint tools test-slow test-browser test-vm bench soak mutations clean
+.PHONY: run test lint tools test-slow test-browser test-vm bench soak explore worst mutations clean
 
 run: .venv/base.stamp
 	@deploy/fetch-prometheus || true
@@ -45,6 +49,12 @@ bench: tools
 
 soak: .venv/dev.stamp
 	$(python) -m tests.actuator.harness.soak --days $(DAYS) --seed $(SEED)
+
+explore: .venv/dev.stamp
+	$(python) -m tests.actuator.harness.explore --examples $(EXAMPLES)
+
+worst: .venv/dev.stamp
+	$(python) -m tests.actuator.harness.worst_case_search --tries $(TRIES) --seed $(SEED)
 
 mutations: .venv/mutation.stamp
 	$(python) -m tests.actuator.harness.mutations --sample $(SAMPLE) --seed $(SEED)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
-from hypothesis.stateful import run_state_machine_as_test
 
 from actuator.core import controller, recovery
 from actuator.core.inputs import Inputs, ReadBack
@@ -23,9 +22,10 @@ from actuator.core.limits import budget_left
 from actuator.core.settings import AlertSettings
 from actuator.core.state import Closure, Durable, Moment, Run, Saved, State
 from actuator.intake import alertmanager
+from tests.actuator.harness.explore import explore
 from tests.actuator.harness.property_checks import Law
 from tests.actuator.harness.simulated_site import World, settings
-from tests.actuator.harness.stateful_machine import CONFIGS, LIMITS, QUICK, ControllerMachine
+from tests.actuator.harness.stateful_machine import CONFIGS, LIMITS, QUICK
 from toolkit.config import ConfigError
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -660,25 +660,8 @@ def test_each_has_a_test_of_its_number() -> None:
 # --- all of it at once
 
 
-def explore(examples: int, steps: int, *, anew: bool) -> None:
-    """Play so many sequences: the same ones each time, or new ones."""
-    run_state_machine_as_test(
-        ControllerMachine,
-        settings=how(
-            max_examples=examples,
-            stateful_step_count=steps,
-            derandomize=not anew,
-            database=None,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            print_blob=True,
-        ),
-    )
-
-
 def test_the_whole_alphabet_under_the_law() -> None:
-    explore(250, 40, anew=False)
-    met = ControllerMachine.met
+    met = explore(250, 40, anew=False)
     assert met["starts"] > 50
     assert met["deaths"] > 50
     assert met["failures"] > 0
@@ -687,9 +670,7 @@ def test_the_whole_alphabet_under_the_law() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_whole_alphabet_under_the_law_for_long() -> None:
-    ControllerMachine.met.clear()
-    explore(2000, 80, anew=False)
-    met = ControllerMachine.met
+    met = explore(1000, 80, anew=False)
     for what in ("lock-outs", "resumes", "ends by died", "ends by budget", "ends by quiet_hours", "ends by blind"):
         assert met[what] > 0, what
 

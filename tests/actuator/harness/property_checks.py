@@ -33,7 +33,7 @@ MEANT: Final = {"mode_off", "demand_gone"}
 """Ends that somebody wanted: they answer a start alert."""
 SOC_LOST: Final = 300.0
 RESUMED_WITHIN: Final = 60.0
-RULES_TO_COME: Final[frozenset[str]] = frozenset({"latched boards", "34", "37"})
+RULES_TO_COME: Final[frozenset[str]] = frozenset({"latched boards", "34"})
 """Rules of control.md that the code does not obey yet; they are checked as soon as they are taken out of here."""
 NEAR: Final = 1e-6
 """Seconds by which sums of floats on two clocks may differ."""
@@ -151,6 +151,8 @@ class Account:
         failures: attempts used.
         locked_out: they are used up.
         paused_until: the end of the back-off.
+        engine_ran: three samples of this boot have affirmed the engine, whoever ran it, and no three denied it since.
+        engine_stopped_at: when three samples last denied it after that.
         stop_seen: since the contact opened, evidence has denied the engine, or the AGS has called the run another's.
         volts_low_at: when the battery's volts were last an emergency in a run.
     """
@@ -176,6 +178,8 @@ class Account:
     failures: int = 0
     locked_out: bool = False
     paused_until: float = -math.inf
+    engine_ran: bool = False
+    engine_stopped_at: float = -math.inf
     stop_seen: bool = True
     volts_low_at: float = -math.inf
 
@@ -304,6 +308,8 @@ class Law:
             account.mode_off, account.manual_until = account.off_before_manual, -math.inf
         if reboot or torn:
             self.clean_since = true
+        if reboot:
+            account.engine_ran = False
         if torn:
             account.opened_at = true
             limits = self._limits()
@@ -520,8 +526,13 @@ class Law:
             self.negative_since = None
         elif self.negative_since is None:
             self.negative_since = true
-        if not self.account.closed and (self._denied(true) or self._foreign(true)):
-            self.account.stop_seen = True
+        account = self.account
+        if self._affirmed(true):
+            account.engine_ran = True
+        elif account.engine_ran and self._denied(true):
+            account.engine_ran, account.engine_stopped_at = False, true
+        if not account.closed and (self._denied(true) or self._foreign(true)):
+            account.stop_seen = True
 
     def _newly_closed(self, inputs: Inputs, step: Step, true: float) -> None:
         account, settings, run = self.account, inputs.settings, step.state.durable.run
@@ -539,6 +550,8 @@ class Law:
             self.require(run.number > account.run, 5, "numbers of runs are not reused")
             rest = true - account.opened_at
             self.require(rest >= settings.limits.min_off - NEAR, 5, f"{rest} s after opening")
+            rest = true - account.engine_stopped_at
+            self.require(rest >= settings.limits.min_off - NEAR, 37, f"{rest} s after the engine stopped")
             account.run, account.run_began, account.run_proven = run.number, true, None
             account.run_denied = self._denied(true)
             account.run_deadline, account.causes = run.deadline, frozenset()
