@@ -53,6 +53,8 @@ class AsyncJournal:
     def __init__(self, path: Path, relay: RelayConfig, mirror: Path | None = None) -> None:
         self._path, self._relay = path, relay
         self._worker = Worker("journal")
+        # Of its own: a card that hangs for good takes every thread that it is given.
+        self._mirror_worker = Worker("journal-mirror")
         self._reader = Reader(path)
         self._journal = Journal(path, relay, mirror)
         self._next = 1
@@ -93,10 +95,9 @@ class AsyncJournal:
 
     async def _from_mirror(self, moment: Moment) -> Saved | None:
         try:
-            return await self._worker.do(partial(self._journal.load_mirror, moment), DEADLINE)
+            return await self._mirror_worker.do(partial(self._journal.load_mirror, moment), DEADLINE)
         except DeadlineError as error:
             _log.error("the journal's mirror cannot be read", error=error)
-            self._renew()
             return None
 
     async def _from_sidecar(self, moment: Moment) -> Saved:
@@ -159,11 +160,13 @@ class AsyncJournal:
             await self._write_mirror(self._unsaved)
         await self._worker.do(partial(self._journal.write, tuple(self._waiting), self._unsaved), DEADLINE)
 
-    async def _write_mirror(self, saved: Saved) -> None:
+    async def _write_mirror(self, saved: Saved, *, anew: bool = True) -> None:
+        """Write the mirror; unless `anew`, only if it does not have the newest state."""
         if self.mirror_fault is None:
             return
         try:
-            self.mirror_fault = await self._worker.do(partial(self._journal.write_mirror, saved), DEADLINE)
+            if anew or not await self._mirror_worker.do(self._journal.mirror_is_current, DEADLINE):
+                self.mirror_fault = await self._mirror_worker.do(partial(self._journal.write_mirror, saved), DEADLINE)
         except DeadlineError as error:
             self._renew()
             self.mirror_fault = str(error)
@@ -203,8 +206,8 @@ class AsyncJournal:
         if not self._waiting and self._unsaved is None:
             self._tried_at = time.monotonic()
             try:
-                if self._last is not None and not await self._worker.do(self._journal.mirror_is_current, DEADLINE):
-                    await self._write_mirror(self._last)
+                if self._last is not None:
+                    await self._write_mirror(self._last, anew=False)
                 await self._worker.do(self._journal.check_files, DEADLINE)
             except LostError as error:
                 self._rewrite(error)
@@ -248,6 +251,7 @@ class AsyncJournal:
         except DeadlineError as error:
             _log.error("journal cannot be closed", error=error)
         self._worker.stop()
+        self._mirror_worker.stop()
         self._reader.stop()
 
     def _renew(self) -> None:
