@@ -297,7 +297,9 @@ class Runtime:
         for name in ("journal", "mirror"):
             given, present = getattr(new, name), getattr(self.config, name)
             if given != present:
-                raise ConfigError(name, f"{given} instead of {present}", "a restart for that", file=file)
+                raise ConfigError(
+                    name, f"{given or 'none'} instead of {present or 'none'}", "a restart for that", file=file
+                )
         if new.relay != self.config.relay:
             if self._contact.commanded_closed or self._contact.read_back is not False:
                 raise ConfigError("relay", "a change", "the contact of the old one to be open first", file=file)

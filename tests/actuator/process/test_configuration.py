@@ -64,3 +64,17 @@ def test_a_wrong_configuration_is_refused_by_a_reload_and_changes_nothing(tmp_pa
             written(it, "start_soc: 35%")
             assert it.request("POST", "/-/reload")[0] == 200
             assert it.metric("generator_start_soc_ratio") == 0.35
+
+
+@pytest.mark.parametrize(("name", "before"), [("journal", "journal.db"), ("mirror", "none")])
+def test_another_place_of_the_journal_or_its_mirror_is_refused_by_a_reload(
+    tmp_path: Path, name: str, before: str
+) -> None:
+    with site(tmp_path) as it:
+        it.flags = ["--web.enable-lifecycle"]
+        with it.running():
+            it.configure({name: str(tmp_path / "other")})
+            code, text = it.request("POST", "/-/reload")
+            assert code == 500
+            assert f"{name}: got {tmp_path}/other instead of" in text
+            assert f"{before}, expected a restart for that" in text
