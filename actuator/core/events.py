@@ -12,6 +12,8 @@ Value = str | float | int | bool | None
 EventKind = Literal[
     "ags_cap",
     "attempt_failed",
+    "clock_synchronised",
+    "clock_unsynchronised",
     "contact_closed",
     "contact_opened",
     "ended",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from actuator.core import ags, alert_path, battery, board, charge, commands, engine, soc_trend
+from actuator.core import ags, alert_path, battery, board, charge, commands, engine, soc_trend, wall_clock
 from actuator.core.events import Event, Level
 from actuator.core.signals import BUS_FRESH
 from actuator.core.state import State
@@ -50,6 +50,8 @@ def perceive(state: State, inputs: Inputs, now: float) -> tuple[State, list[Even
     events += operated
     if known_charge.reports > state.charge.reports:
         events.append(_without_charge(known_charge, known_battery, now))
+    known_clock, reported = wall_clock.update(state.wall_clock, inputs, now, started_at=started_at)
+    events += reported
     if event is not None:
         events.append(event)
     state = State(
@@ -65,6 +67,7 @@ def perceive(state: State, inputs: Inputs, now: float) -> tuple[State, list[Even
         ags=known_ags,
         alerts=alerts,
         board=known_board,
+        wall_clock=known_clock,
         phase=state.phase,
         causes=state.causes,
         inhibitors=state.inhibitors,

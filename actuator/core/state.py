@@ -17,6 +17,7 @@ from actuator.core.charge import Charge
 from actuator.core.engine import Engine
 from actuator.core.events import Event, Note
 from actuator.core.soc_trend import NO_TREND, SocTrend
+from actuator.core.wall_clock import WallClock
 
 Cause = Literal["alert", "fallback", "emergency", "blind", "exercise", "manual", "full_charge", "quiet_ahead"]
 """What requests the engine; the rules are in `demand.CAUSES`."""
@@ -243,6 +244,7 @@ class State:
         ags: the generator starter.
         alerts: heartbeats, and the alerts that are believed.
         board: the relay.
+        wall_clock: whether it has been known to be right.
         phase: of the engine, as the evidence shows it.
         causes: what requests the engine.
         inhibitors: what blocks it.
@@ -260,6 +262,7 @@ class State:
     ags: Ags = field(default_factory=Ags)
     alerts: AlertPath = field(default_factory=AlertPath)
     board: Board = field(default_factory=Board)
+    wall_clock: WallClock = field(default_factory=WallClock)
     phase: Phase = "off"
     causes: tuple[Cause, ...] = ()
     inhibitors: tuple[Reason, ...] = ()

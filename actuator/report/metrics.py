@@ -105,6 +105,7 @@ _MIRRORED = _gauge(
 )
 _TORN = _gauge("journal_torn", "1 when the journal was torn at the start, until that alarm is reset.")
 _SHORTENS = _gauge("ags_cap_shortens", "1 while the AGS's own cap, seen on the bus, makes runs shorter than max_run.")
+_CLOCK = _gauge("clock_synchronised", "1 while the wall clock is known to be right; 0: quiet hours do not apply.")
 _STUCK = _gauge("stop_alert_stuck", "1 while the stop alert fires and the state of charge disproves it: it is ignored.")
 _PAGE = _gauge("exporter_reachable", "1 while the exporter's page can be read.")
 
@@ -124,7 +125,7 @@ _DESCRIBED: tuple[Metric, ...] = (
         _DEMAND,
     ),
     *(_INHIBITED, _DEADLINE, _HEARTBEAT, _STARTS, _START_FAILURES, _STOP_FAILURES, _RUN_SECONDS, _RELAY_ERRORS),
-    *(_BUDGET, _LOCKOUT, _ATTEMPTS, _JOURNAL, _MIRRORED, _TORN, _PAGE, _SHORTENS, _STUCK),
+    *(_BUDGET, _LOCKOUT, _ATTEMPTS, _JOURNAL, _MIRRORED, _TORN, _PAGE, _SHORTENS, _STUCK, _CLOCK),
 )
 
 
@@ -159,6 +160,7 @@ def _families(snapshot: Snapshot) -> Iterator[Metric]:
     yield _single(_MIRRORED, None if snapshot.mirror_fault is None else not snapshot.mirror_fault)
     yield _single(_TORN, durable.torn)
     yield _single(_PAGE, not snapshot.page_fault)
+    yield _single(_CLOCK, snapshot.wall_sane)
     yield _single(_STUCK, state.alerts.beliefs.stop_stuck)
     yield _single(_SHORTENS, state.ags.longest_run < config.limits.max_run)
 

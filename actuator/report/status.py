@@ -179,8 +179,8 @@ def _faults(snapshot: Snapshot) -> list[str]:
     anchor = snapshot.state.durable.anchor
     if anchor is not None and anchor.held is not None:
         faults.append(wording.HELD_UNKNOWN)
+    config = snapshot.config
     if snapshot.state.alerts.beliefs.stop_stuck:
-        config = snapshot.config
         faults.append(wording.stop_alert_stuck(config.alerts.stop, config.start_soc, config.stop_soc))
     charge = snapshot.state.charge
     if charge.missing and charge.missing_since is not None:
@@ -207,6 +207,10 @@ def _absent(snapshot: Snapshot) -> list[str]:
         None if battery.volts_threshold is None else battery.volts.changed_at
     ):
         faults.append(wording.NO_VOLTS)
+    # A machine that has just booted may need minutes; that concerns only a site whose settings depend on the clock.
+    needs_clock = config.quiet_hours is not None or config.exercise is not None
+    if not snapshot.wall_sane and (needs_clock or snapshot.state.wall_clock.reported):
+        faults.append(wording.CLOCK)
     if config.full_charge is not None and silent(battery.is_full.at):
         faults.append(wording.NO_FULL)
     allowed = state.ags.longest_run

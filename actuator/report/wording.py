@@ -69,6 +69,10 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
             return f"The actuator has started. The contact reads {READS[_flag(values['closed'])]}."
         case "ended":
             return _ended(values)
+        case "clock_synchronised":
+            return "The wall clock is synchronised: quiet hours and the exercise apply again."
+        case "clock_unsynchronised":
+            return CLOCK
         case "contact_closed":
             return _contact_closed(values)
         case "contact_opened":
@@ -470,6 +474,10 @@ def never_full(seconds: float) -> str:
     )
 
 
+CLOCK: Final = (
+    "The wall clock is not synchronised: quiet hours do not apply, and no exercise starts. "
+    "Check the network and the time service (timedatectl), or add a hardware clock."
+)
 NO_FULL: Final = (
     "No full charge can start (full_charge): the exporter's page does not show whether the battery is full "
     "(battery_full). Set battery.capacity_ampere_hours in exporter.yml, or add the charger as a source."

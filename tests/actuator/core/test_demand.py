@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -936,3 +937,37 @@ def test_a_manual_run_goes_on_for_another_cause() -> None:
     world.run(20 * MINUTE)
     assert world.closed()
     assert world.causes() == ("alert",)
+
+
+# --- the wall clock
+
+
+def test_a_clock_that_is_never_synchronised_is_reported_once_after_an_hour() -> None:
+    world = World(tick=5.0)
+    world.run(59 * MINUTE)
+    assert "clock_unsynchronised" not in world.kinds()
+    world.run(5 * HOUR)
+    assert world.kinds().count("clock_unsynchronised") == 1
+    world.wall_sane = True
+    world.run(MINUTE)
+    assert world.kinds().count("clock_synchronised") == 1
+    world.wall_sane = False
+    world.run(59 * MINUTE)
+    assert world.kinds().count("clock_unsynchronised") == 1
+
+
+def test_an_exercise_date_in_the_future_is_dropped_when_the_clock_comes_back() -> None:
+    world = World(settings=settings(exercise={"every": "2d", "at": "12:00"}), soc=0.9, wall_sane=True).on_alerts()
+    world.wall += 900 * DAY
+    world.state = replace(world.state, durable=replace(world.state.durable, exercised_wall=world.wall))
+    world.wall_sane = False
+    world.run(5)
+    world.wall -= 900 * DAY
+    world.run(5)
+    world.wall_sane = True
+    world.run(5)
+    world.wall += 1.9 * DAY
+    assert not world.run(5, until=World.closed)
+    world.wall += 0.2 * DAY
+    assert world.run(5, until=World.closed), "two days after the clock came back"
+    assert world.causes() == ("exercise",)

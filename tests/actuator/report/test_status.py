@@ -283,6 +283,22 @@ def test_late_copies_of_a_start_alert_are_counted_as_rejected() -> None:
     assert samples(snapshot(of))["generator_notifications_rejected_total", "late"] == 1
 
 
+def test_a_clock_that_is_not_synchronised_is_shown() -> None:
+    told = "The wall clock is not synchronised"
+    of = world(quiet_hours={})
+    of.step()
+    assert samples(snapshot(of))["generator_clock_synchronised", ""] == 1
+    assert told not in " ".join(status.status(snapshot(of)).faults)
+    assert samples(snapshot(of, wall_sane=False))["generator_clock_synchronised", ""] == 0
+    assert told in " ".join(status.status(snapshot(of, wall_sane=False)).faults), "quiet hours do not apply"
+    of = world()
+    of.wall_sane, of.tick = False, 5.0
+    of.run(3500)
+    assert told not in " ".join(status.status(snapshot(of)).faults), "nothing waits for it yet"
+    of.run(200)
+    assert told in " ".join(status.status(snapshot(of)).faults)
+
+
 def test_a_battery_that_has_not_been_full_for_30_days_is_a_note_unless_a_full_charge_sees_to_it() -> None:
     of = world()
     of.on_alerts()
