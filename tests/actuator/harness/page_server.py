@@ -19,6 +19,7 @@ class PageServer:
 
     def __init__(self) -> None:
         self.soc: float | None = 0.5
+        self.full: bool | None = None
         self.ac_volts: float | None = 0.0
         self.ags: int | None = 2
         self.fresh = True
@@ -60,6 +61,8 @@ class PageServer:
         lines.append(f'magnum_last_success_timestamp_seconds{{device="main"}} {self._heard}')
         if self.soc is not None:
             lines += [f"battery_soc_ratio {self.soc}", f"battery_soc_last_update_timestamp_seconds {self._stamp}"]
+        if self.full is not None:
+            lines.append(f"battery_full {int(self.full)}")
         if self.adapter:
             lines += self._bus()
         return "\n".join(lines) + "\n"
