@@ -140,10 +140,9 @@ def _start_failed(case: Case) -> bool:
 
 
 def _no_charge(case: Case) -> bool:
-    if case.run.proven_at is None or not case.state.charge.missing:
-        return False
+    settings = case.inputs.settings
     # Without AC as evidence, only the charge shows whether the engine runs that the AGS reports.
-    return case.inputs.settings.on_no_charge == "stop" or not case.inputs.settings.evidence.ac_input
+    return case.state.charge.missing and (settings.on_no_charge == "stop" or not settings.evidence.ac_input)
 
 
 def _without_charge_values(case: Case) -> Mapping[str, Value]:

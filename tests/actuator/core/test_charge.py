@@ -103,6 +103,25 @@ def test_one_wrong_sample_hides_nothing(spike: str) -> None:
     assert reports(world) == 1
 
 
+def test_absent_values_count_for_nothing() -> None:
+    world = fruitless()
+    world.run(25 * MINUTE)
+    world.amperes = None
+    world.run(MINUTE)
+    world.amperes = 0.0
+    world.run(29 * MINUTE)
+    assert reports(world) == 0, "it counts anew"
+    since = world.state.charge.missing_since
+    assert since is not None
+    world.run(since + 30 * MINUTE - world.now - 5)
+    world.amperes = None
+    world.run(20)
+    assert reports(world) == 0, "due, but nothing shows it now"
+    world.amperes = 0.0
+    world.run(6)
+    assert reports(world) == 1
+
+
 def test_a_charge_that_ends_is_missed_from_then_on() -> None:
     world = fruitless()
     world.amperes = 60.0
@@ -117,8 +136,9 @@ def test_a_charge_that_ends_is_missed_from_then_on() -> None:
 @pytest.mark.parametrize(("what", "value"), [("amperes", 20.0), ("soc", 0.29)])
 def test_a_charge_that_comes_back_ends_the_alarm(what: str, value: float) -> None:
     world = fruitless()
+    world.run(10 * MINUTE)
     world.soc = 0.28
-    world.run(31 * MINUTE)
+    world.run(21 * MINUTE)
     assert world.state.charge.missing
     setattr(world, what, value)  # the state of charge is compared with the one at the last report
     world.run(20)

@@ -655,6 +655,23 @@ def test_one_wrong_state_of_charge_makes_no_emergency_of_a_sag_and_no_sag_of_an_
     assert world.run(30, until=World.closed)
 
 
+def test_a_threshold_that_is_no_longer_on_the_page_is_not_remembered() -> None:
+    world = World(soc=0.3, volts=45.0, volts_threshold=46.0)
+    world.run(40)
+    world.volts_threshold = None
+    world.run(2 * MINUTE)
+    assert not world.moves
+
+
+def test_with_on_blind_stop_lost_evidence_is_the_reason_for_no_start() -> None:
+    world = World(settings=settings(on_blind="stop"), soc=0.3).on_alerts()
+    world.bus_alive, world.soc = False, None
+    world.run(6 * MINUTE)
+    world.fire("start")
+    assert not world.moves
+    assert [note.kind for note in world.state.notes] == ["no_evidence"]
+
+
 def test_volts_without_a_threshold_or_above_it_are_no_emergency() -> None:
     for volts, threshold in ((46.0, None), (46.1, 46.0), (None, 46.0)):
         world = World(soc=None, volts=volts, volts_threshold=threshold)

@@ -108,6 +108,14 @@ def test_mode_off_survives_a_restart_and_clears_by_the_operator_alone() -> None:
     assert world.closed()
 
 
+def test_a_lock_out_ends_a_run_without_counting_it() -> None:
+    world = running()
+    world.state = replace(world.state, durable=replace(world.state.durable, locked_out=True))
+    world.step()
+    assert reason_of_the_last_end(world) == "locked_out"
+    assert world.state.durable.attempts == 0
+
+
 # --- no evidence
 
 
@@ -585,6 +593,31 @@ def test_a_contact_that_reads_open_while_writes_fail_is_no_recovery() -> None:
     assert world.relay_fault()
 
 
+@pytest.mark.parametrize(("read", "said"), [(True, "closed"), (False, "open"), (None, "nothing")])
+def test_a_relay_fault_records_what_was_read(*, read: bool | None, said: str) -> None:
+    world = running()
+    if read:
+        world.operator("off")
+    world.read_back = lambda _closed: read
+    world.run(5)
+    (fault,) = [event for event in world.events if event.kind == "relay_fault"]
+    assert fault.fields == {"wanted": not read, "read_back": said}
+
+
+def test_after_a_recovery_it_takes_three_contrary_reads_again() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.read_back = lambda _closed: None
+    world.run(3)
+    world.read_back = lambda closed: closed
+    world.run(3)
+    assert not world.relay_fault()
+    world.read_back = lambda _closed: None
+    world.run(2)
+    assert not world.relay_fault()
+    world.run(1)
+    assert world.relay_fault()
+
+
 def test_one_or_two_contrary_reads_are_no_fault() -> None:
     world = running()
     world.read_back = lambda _closed: False
@@ -652,6 +685,13 @@ def test_the_cap_seen_on_the_bus_shortens_the_deadline_and_raises_an_alarm() -> 
     world.ags_max_run = 12 * HOUR
     world.run(60)
     assert world.state.durable.run.deadline - world.state.durable.run.closed_at == pytest.approx(2.5 * HOUR)
+
+
+def test_a_run_that_the_caps_deadline_ends_says_so() -> None:
+    world = running()
+    world.ags_max_run = 3 * HOUR
+    assert world.run(3 * HOUR, until=lambda it: not it.closed())
+    assert "The run has reached 2 h 30 min, all that the AGS's own cap leaves." in world.texts("contact_opened")[0]
 
 
 @pytest.mark.parametrize(
@@ -972,7 +1012,7 @@ def test_a_ready_or_absent_ags_permits(code: int | None) -> None:
     assert world.closed()
 
 
-@pytest.mark.parametrize("code", [*sorted(ags.FOREIGN), 26, 27])
+@pytest.mark.parametrize("code", [3, 6, 8, 12, 13, 14, 18, 19, 20, 26, 27])
 def test_anothers_run_holds_a_start(code: int) -> None:
     world = World(soc=0.3, ags=code).on_alerts()
     world.fire("start")
@@ -991,6 +1031,19 @@ def test_warm_up_and_cool_down_belong_to_the_last_start_code() -> None:
         world.ags = code
         world.run(20)
     assert reason_of_the_last_end(world) == "foreign_run"
+
+
+def test_the_tail_of_our_run_stays_ours_when_its_stop_is_confirmed() -> None:
+    world = running()
+    world.ags = 7
+    world.run(30)
+    world.operator("off")
+    world.ac = False
+    world.run(MINUTE)
+    assert world.state.durable.stopped_at is not None
+    world.ags = 27  # only now: what shows that it is ours is code 7 before it
+    world.run(10 * MINUTE)
+    assert "foreign_run" not in world.inhibitors()
 
 
 def test_a_start_code_from_before_ready_owns_nothing_any_more() -> None:
@@ -1101,6 +1154,26 @@ def test_ac_live_is_forgotten_once_its_evidence_is_lost() -> None:
     assert not world.closed()
     world.run(3 * MINUTE)
     assert world.closed()
+
+
+def test_a_count_of_packets_that_has_moved_shows_the_ags_silent_though_the_inverter_is_not() -> None:
+    world = World(soc=0.3, ags=1, ags_frames=100.0, interval=5.0).on_alerts()
+    world.ags_frames = 101.0
+    world.run(10)
+    assert "ags_refuses" in world.inhibitors()
+    world.run(30)
+    assert world.proof() is False, "the inverter is received"
+    assert world.state.ags.code(world.now) is None
+    assert "ags_refuses" not in world.inhibitors()
+
+
+def test_without_its_count_of_packets_the_ags_is_judged_by_the_timestamp_again() -> None:
+    world = World(soc=0.3, ags=1, ags_frames=100.0).on_alerts()
+    world.ags_frames = 101.0
+    world.run(10)
+    world.ags_frames = None
+    world.run(2 * MINUTE)
+    assert world.state.ags.code(world.now) == 1
 
 
 def test_a_count_of_packets_that_stands_still_leaves_the_timestamp_to_judge_by() -> None:

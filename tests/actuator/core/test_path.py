@@ -77,6 +77,19 @@ def test_without_a_state_of_charge_it_is_blind_after_five_minutes_and_sees_again
     assert world.path() == "fallback"
 
 
+def test_after_a_silence_one_beat_does_not_restore_the_path() -> None:
+    world = World().on_alerts()
+    world.beating = False
+    world.run(6 * MINUTE)
+    assert world.texts("path_changed")[-1].startswith("No heartbeat arrives (the last one is 5 min old): ")
+    world.step(beats=1)
+    world.run(2)
+    assert world.path() == "fallback"
+    world.step(beats=1)
+    world.run(2)
+    assert world.path() == "alerts"
+
+
 def test_two_beats_that_come_together_after_a_silence_count_from_the_next_tick() -> None:
     world = World().on_alerts()
     world.beating = False

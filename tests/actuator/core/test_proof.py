@@ -122,6 +122,14 @@ def test_a_warm_up_is_waited_for_no_longer_than_warm_up() -> None:
     assert world.moves[1][0] - world.moves[0][0] == pytest.approx(25 * MINUTE, abs=2)
 
 
+def test_a_warm_up_that_begins_just_before_start_confirm_is_waited_for() -> None:
+    world = started(ac=False)
+    world.run(10 * MINUTE - 4)
+    world.ags = 26
+    world.run(5 * MINUTE)
+    assert world.closed()
+
+
 def test_a_warm_up_of_another_run_delays_nothing() -> None:
     world = warming_up(5)
     world.operator("off")

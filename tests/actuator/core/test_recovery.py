@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from actuator.core import recovery
+from actuator.core import recovery, runs
 from actuator.core.alert_path import Inhibit
 from actuator.core.limits import budget_left
 from actuator.core.state import Anchor, Closure, Durable, Moment, Run, Saved
@@ -718,6 +718,44 @@ def test_min_off_that_passed_powered_off_counts_once_the_clock_is_right() -> Non
     world.wall_sane = True
     world.step()
     assert "min_off" not in world.inhibitors()
+
+
+def test_a_resumed_run_is_no_longer_to_be_resumed_and_is_recorded_with_what_is_left() -> None:
+    world = proven()
+    world.die(dead_for=10.0625)
+    assert world.run(MINUTE, until=World.closed)
+    assert world.state.durable.candidate is None
+    run, closed = world.state.durable.run, world.events[-1]
+    assert run is not None
+    left = round(run.deadline - world.now, 1)
+    assert left != run.deadline - world.now
+    assert (closed.fields["run"], closed.fields["cause"]) == (1, "alert")
+    assert (closed.fields["seconds_left"], closed.fields["resumed"]) == (left, True)
+
+
+def test_a_run_that_is_given_up_may_fail_to_stop_like_any_other() -> None:
+    run = Run(number=2, cause="alert", causes=("alert",), closed_at=0.0, closed_wall=0.0, deadline=99.0, proven_at=9.0)
+    durable, _ = runs.give_up(Durable(candidate=run, stop_failed=True), run, started_at=50.0)
+    assert not durable.stop_failed
+
+
+def test_every_time_of_a_run_moves_to_the_clock_of_the_next_boot() -> None:
+    run = Run(
+        number=1, cause="emergency", causes=("emergency",), closed_at=100.0, closed_wall=5.0, deadline=900.0,
+        proven_at=120.0, volts_until=700.0, opened_at=800.0,
+    )  # fmt: skip
+    then = Moment(boot="one", now=1000.0, wall=1e9, wall_sane=True)
+    here = Moment(boot="two", now=50.0, wall=1e9 + 60, wall_sane=True)
+    moved = recovery.carried(Durable(run=run), then, here).run
+    shift = 50.0 - 60.0 - 1000.0
+    assert moved == replace(
+        run,
+        closed_at=100.0 + shift,
+        deadline=900.0 + shift,
+        proven_at=120.0 + shift,
+        volts_until=700.0 + shift,
+        opened_at=800.0 + shift,
+    )
 
 
 @pytest.mark.parametrize("orderly", [False, True])
