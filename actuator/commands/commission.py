@@ -18,6 +18,9 @@ T = TypeVar("T")
 POLL = 1.0
 """Seconds between two requests."""
 
+SLOW_STOP = 300.0
+"""Seconds from which a stop is slow: the AGS looks at its input rarely."""
+
 SHORTEST = 60.0
 """Seconds that the engine runs at least after it is confirmed, so that its warm-up is over before it has to stop."""
 
@@ -93,7 +96,10 @@ class Commission:
             end = time.monotonic() + self._run
             self._until(lambda status: time.monotonic() >= end or status["run"] != run)
             self._ask("/api/v1/mode", {"mode": "off"})
-            self._report("Contact open. Waiting until the stop is confirmed; press Ctrl-C to give up.")
+            self._report(
+                "Contact open. Waiting until the stop is confirmed; press Ctrl-C to give up. An AGS looks at its input "
+                "only at the end of each Gen Run Temp Time (30 min on many sites), so this can take as long."
+            )
             self._until(lambda status: status["proof"] == "stopped")
         finally:
             self._ask("/api/v1/mode", {"mode": "off"})
@@ -120,6 +126,11 @@ class Commission:
             f"  stop_confirm: {_minutes(2 * stop + 60)}\n"
             f"  tail: {_minutes(stop)}"
         )
+        if stop >= SLOW_STOP:
+            self._report(
+                'The AGS looks at its input rarely. With a shorter stop_confirm each run would end with "failed to '
+                'stop". For a quicker stop, lower Gen Run Temp Time at the remote and measure again.'
+            )
         return True
 
     def _until(self, reached: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

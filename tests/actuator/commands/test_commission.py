@@ -68,6 +68,23 @@ def test_a_step_of_the_wall_clock_changes_no_proposal() -> None:
     assert synthetic.commands[-1] == {"mode": "auto"}
 
 
+def test_an_ags_that_looks_at_its_input_every_30_minutes_has_a_stop_confirm_that_fits() -> None:
+    story = [
+        row(42, "contact_closed", 0.0, run=7),
+        row(43, "engine_proven", 0.0, run=7, seconds=30.0),
+        row(44, "contact_opened", 0.0, run=7, reason="mode_off"),
+        *(row(45 + times, "stop_failed", 0.0) for times in range(5)),
+        row(50, "engine_stopped", 0.0, run=7, seconds=1815.0),
+    ]
+    synthetic = SyntheticActuator([STANDING, RUNNING, RUNNING, STOPPING, STOPPING, STANDING], story)
+    assert synthetic.measure()
+    said = "\n".join(synthetic.lines)
+    assert "only at the end of each Gen Run Temp Time" in said, "so that nobody gives up while it waits"
+    assert "Confirmed stop: 30 min 15 s after opening." in said
+    assert "stop_confirm: 62m\n  tail: 31m" in said
+    assert 'With a shorter stop_confirm each run would end with "failed to stop".' in said
+
+
 @pytest.mark.parametrize("missing", ["engine_proven", "engine_stopped"])
 def test_a_measure_missing_in_the_journal_is_reported(missing: str) -> None:
     story = [
