@@ -514,6 +514,21 @@ def test_property_28_replays_never_lengthen_nor_start_against_a_full_page(order:
     assert len([move for move in world.moves[moves:] if move[1]]) == 0
 
 
+@given(told=st.lists(st.tuples(st.booleans(), st.floats(0.0, 10.0)), max_size=8))
+@how(max_examples=25, deadline=None)
+def test_property_28_what_begins_no_later_than_the_last_resolved_starts_nothing_over_start(
+    told: list[tuple[bool, float]],
+) -> None:
+    world = watched(soc=0.4, alerts=True)
+    world.fire("start", firing=False, starts_at=10.0)
+    for firing, starts_at in told:
+        world.fire("start", firing=firing, starts_at=starts_at)
+        world.run(7)
+    assert not world.moves
+    world.fire("start", starts_at=10.5)
+    assert world.closed()
+
+
 @pytest.mark.parametrize("cause", ["alert", "fallback", "emergency", "manual"])
 def test_property_29_resolved_ends_no_run_and_no_inhibit(cause: str) -> None:
     world = watched(alerts=cause == "alert", soc=0.3)
