@@ -676,7 +676,7 @@ def test_each_has_a_test_of_its_number() -> None:
 
 
 def test_the_whole_alphabet_under_the_law() -> None:
-    met = explore(250, 40, anew=False)
+    met = explore(60, 40, anew=False)
     assert met["starts"] > 50
     assert met["deaths"] > 50
     assert met["failures"] > 0
@@ -685,7 +685,7 @@ def test_the_whole_alphabet_under_the_law() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_whole_alphabet_under_the_law_for_long() -> None:
-    met = explore(1000, 80, anew=False)
+    met = explore(500, 80, anew=False)
     for what in ("lock-outs", "resumes", "ends by died", "ends by budget", "ends by quiet_hours", "ends by blind"):
         assert met[what] > 0, what
 

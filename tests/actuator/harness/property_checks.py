@@ -33,7 +33,7 @@ MEANT: Final = {"mode_off", "demand_gone"}
 """Ends that somebody wanted: they answer a start alert."""
 SOC_LOST: Final = 300.0
 RESUMED_WITHIN: Final = 60.0
-RULES_TO_COME: Final[frozenset[str]] = frozenset({"latched boards", "34"})
+RULES_TO_COME: Final[frozenset[str]] = frozenset({"34"})
 """Rules of control.md that the code does not obey yet; they are checked as soon as they are taken out of here."""
 NEAR: Final = 1e-6
 """Seconds by which sums of floats on two clocks may differ."""
@@ -132,6 +132,7 @@ class Account:
     Attributes:
         closed: the contact is commanded closed.
         closures: [began, ended]; the last one may go on.
+        withheld: what torn journals have taken from the budget, as closures before their start.
         opened_at: when the contact last opened, or a board was last known to be well again.
         transitions: of the last hour.
         run: the number of the last run; -1: none is known.
@@ -159,6 +160,7 @@ class Account:
 
     closed: bool = False
     closures: deque[list[float]] = field(default_factory=deque)
+    withheld: deque[list[float]] = field(default_factory=deque)
     opened_at: float = -math.inf
     transitions: deque[float] = field(default_factory=deque)
     run: int = -1
@@ -188,6 +190,7 @@ class Account:
         return replace(
             self,
             closures=deque(list(closure) for closure in self.closures),
+            withheld=deque(self.withheld),
             transitions=deque(self.transitions),
             resumed=set(self.resumed),
             inhibits=dict(self.inhibits),
@@ -212,8 +215,11 @@ class Account:
         return self.off_before_manual if self.manual_until > -math.inf else self.mode_off
 
     def used(self, true: float) -> float:
-        """Return the seconds closed in the last 24 hours."""
-        return sum(max(0.0, min(end, true) - max(began, true - DAY)) for began, end in self.closures)
+        """Return the seconds of the budget used in the last 24 hours: closed, or withheld."""
+        while self.withheld and self.withheld[0][1] <= true - DAY:
+            self.withheld.popleft()
+        spans = (*self.closures, *self.withheld) if self.withheld else self.closures
+        return sum(max(0.0, min(end, true) - max(began, true - DAY)) for began, end in spans)
 
 
 @dataclass
@@ -254,8 +260,6 @@ class Law:
     dropped_at: float | None = None
     clean_since: float = 0.0
     """No boot and no torn journal since: the controller's account is as exact as ours."""
-    torn: tuple[float, float, float] | None = None
-    """When a torn journal was last found, and max run and the budget at that time."""
     wanted: bool = False
     settings: Settings | None = None
     edited_at: float = -math.inf
@@ -265,12 +269,15 @@ class Law:
 
     # --- what happens
 
-    def reborn(self, state: State, account: Account | None, *, reboot: bool, torn: bool, true: float) -> None:
+    def reborn(
+        self, state: State, account: Account | None, settings: Settings, *, reboot: bool, torn: bool, true: float
+    ) -> None:
         """A new process has started, with the contact open.
 
         Args:
             state: its first.
             account: as it was beside the record that the process has read; None: it could read none.
+            settings: in force.
             reboot: the machine has started too.
             torn: the process knows that its record may be an old one.
             true: now.
@@ -285,13 +292,10 @@ class Law:
             if last.run == account.run and not last.closed:
                 self._open(last.opened_at)  # it had opened, but had not written so yet
             else:
-                if reboot and self.dropped_at is None and "latched boards" in RULES_TO_COME:
-                    longest = true - (math.inf if self.settings is None else self.settings.limits.max_run)
-                    account.closures[-1][0] = max(account.closures[-1][0], longest)
                 self._open(true if self.dropped_at is None else self.dropped_at)
             if account.run_denied and account.run_proven is None:
                 self.count("deaths on negative evidence")
-                self._fail(true)
+                self._fail(settings.limits, true)
         if not reboot:
             account.opened_at = max(account.opened_at, last.opened_at)  # min off holds even with no record at all
         for name in ("soc", "volts", "evidence", "ags", "charge"):
@@ -312,8 +316,8 @@ class Law:
             account.engine_ran = False
         if torn:
             account.opened_at = true
-            limits = self._limits()
-            self.torn = None if limits is None else (true, limits.max_run, limits.daily_budget)
+            missing = settings.limits.daily_budget - account.used(true) - settings.limits.max_run
+            account.withheld.append([true - max(0.0, missing), true])
         self.require(state.durable.attempts >= account.failures, 6, "a restart gives attempts back")
 
     def ended(self, true: float) -> None:
@@ -638,7 +642,7 @@ class Law:
                 self._not_charged(settings=inputs.settings, true=true)
             else:
                 self.require(denied, 18, f"{reason} without fresh evidence")
-            self._fail(true)
+            self._fail(limits, true)
             if account.locked_out:
                 self.require(step.state.durable.locked_out, 38, "attempts used up without a lock-out")
         elif account.run_proven is not None and true - account.run_proven >= limits.min_run:
@@ -680,7 +684,8 @@ class Law:
         account.run_deadline = run.deadline
         self.require(now <= run.deadline + slack, 2, "closed past its deadline")
         self.require(true - account.run_began <= limits.max_run + slack, 3, "closed for longer than max run")
-        self._within_budget(limits, slack, true)
+        used, number = account.used(true), 32 if account.withheld else 4
+        self.require(used <= limits.daily_budget + slack, number, f"{used} s of the budget used")
         self.require(not account.mode_off, 7, "closed in mode off")
         self.require(not account.inhibits, 7, "closed while inhibited")
         self.require(not account.locked_out, 7, "closed while locked out")
@@ -714,17 +719,6 @@ class Law:
             self.require(not full, 22, "full and still closed")
         if not {"emergency", "manual"} & causes:
             self.require(not self._quiet(inputs), 10, "an ordinary run in quiet hours")
-
-    def _within_budget(self, limits: Limits, slack: float, true: float) -> None:
-        used = self.account.used(true)
-        self.require(used <= limits.daily_budget + slack, 4, f"{used} s of the budget used")
-        if self.torn is None:
-            return
-        torn_at, most, budget = self.torn
-        if true - torn_at < DAY - budget:
-            most += max(0.0, limits.daily_budget - budget) + slack
-            since = sum(min(end, true) - began for began, end in self.account.closures if began >= torn_at)
-            self.require(since <= most, 32, f"{since} s after a torn journal")
 
     def _live(self, inputs: Inputs, true: float) -> None:
         """What must start, once everything that may forbid it does not, with room to spare."""
@@ -798,16 +792,12 @@ class Law:
 
     # --- accounts
 
-    def _limits(self) -> Limits | None:
-        return None if self.settings is None else self.settings.limits
-
     def _waits_to_resume(self, limits: Limits, true: float) -> bool:
         return self.may_resume and true - self.born <= max(limits.tail, RESUMED_WITHIN) + self.tick
 
-    def _fail(self, true: float) -> None:
+    def _fail(self, limits: Limits, true: float) -> None:
         """Count a failed attempt, with its back-off from now on."""
-        account, limits = self.account, self._limits()
-        assert limits is not None
+        account = self.account
         self.count("failures")
         account.failures += 1
         if account.failures >= limits.attempts:

@@ -385,7 +385,7 @@ class Life:
         here = self._moment()
         record = self.journal.read(here, unreadable=torn and self.chance.random() < 0.5, damaged=torn)
         self.state, _ = recovery.restore(record.saved, here, self.settings, torn=record.torn, found=found)
-        self.law.reborn(self.state, record.account, reboot=reboot, torn=record.torn, true=self.true)
+        self.law.reborn(self.state, record.account, self.settings, reboot=reboot, torn=record.torn, true=self.true)
         self._save()
 
     def _save(self, moment: Moment | None = None) -> None:
