@@ -31,6 +31,7 @@ REFUSING: Final = {0, 1, 5} | FAULTS
 FAILED: Final = {"start_failed", "no_charge", "died", "ags_fault"}
 MEANT: Final = {"mode_off", "demand_gone"}
 """Ends that somebody wanted: they answer a start alert."""
+MOST_SHORT: Final = 8
 SOC_LOST: Final = 300.0
 RESUMED_WITHIN: Final = 60.0
 RULES_TO_COME: Final[frozenset[str]] = frozenset({"34"})
@@ -133,6 +134,7 @@ class Account:
         closed: the contact is commanded closed.
         closures: [began, ended]; the last one may go on.
         withheld: what torn journals have taken from the budget, as closures before their start.
+        manual: the last run began for a command.
         opened_at: when the contact last opened, or a board was last known to be well again.
         transitions: of the last hour.
         run: the number of the last run; -1: none is known.
@@ -149,6 +151,8 @@ class Account:
         answered: by fingerprint of a start alert: its beginning when a stop answered it.
         stuck: stop alerts that the state of charge has disproved, by fingerprint: their beginning.
         resolved: by fingerprint: the latest beginning that has resolved. A firing that begins no later is a late copy.
+        short: when short runs of the last 24 hours ended, but for manual ones.
+        interrupted: when a run that a death broke off would have ended as a short one, if it is not resumed.
         failures: attempts used.
         locked_out: they are used up.
         paused_until: the end of the back-off.
@@ -161,6 +165,7 @@ class Account:
     closed: bool = False
     closures: deque[list[float]] = field(default_factory=deque)
     withheld: deque[list[float]] = field(default_factory=deque)
+    manual: bool = False
     opened_at: float = -math.inf
     transitions: deque[float] = field(default_factory=deque)
     run: int = -1
@@ -177,6 +182,8 @@ class Account:
     answered: dict[str, float] = field(default_factory=dict)
     stuck: dict[str, float] = field(default_factory=dict)
     resolved: dict[str, float] = field(default_factory=dict)
+    short: deque[float] = field(default_factory=deque)
+    interrupted: float | None = None
     failures: int = 0
     locked_out: bool = False
     paused_until: float = -math.inf
@@ -191,6 +198,7 @@ class Account:
             self,
             closures=deque(list(closure) for closure in self.closures),
             withheld=deque(self.withheld),
+            short=deque(self.short),
             transitions=deque(self.transitions),
             resumed=set(self.resumed),
             inhibits=dict(self.inhibits),
@@ -293,6 +301,10 @@ class Law:
                 self._open(last.opened_at)  # it had opened, but had not written so yet
             else:
                 self._open(true if self.dropped_at is None else self.dropped_at)
+            account.interrupted = account.opened_at if self._short(settings.limits) else None
+            if account.interrupted is not None and not self.may_resume:
+                account.short.append(account.interrupted)
+                account.interrupted = None
             if account.run_denied and account.run_proven is None:
                 self.count("deaths on negative evidence")
                 self._fail(settings.limits, true)
@@ -473,6 +485,7 @@ class Law:
             account.mode_off, account.manual_until = action == "off", -math.inf
         elif action == "reset_lockout":
             account.failures, account.locked_out, account.paused_until = 0, False, -math.inf
+            account.short.clear()
         elif action == "reset_inhibit":
             heard = self.inhibit_heard.get(command.fingerprint, self.born)
             if true - heard >= settings.alerts.lease:
@@ -559,8 +572,12 @@ class Law:
             account.run, account.run_began, account.run_proven = run.number, true, None
             account.run_denied = self._denied(true)
             account.run_deadline, account.causes = run.deadline, frozenset()
+            if account.interrupted is not None:
+                account.short.append(account.interrupted)
             self._fit_to_start(inputs, run.causes, true)
-        self.may_resume = False
+            self._not_too_many_short_runs(run.causes, true)
+            account.manual = run.cause == "manual"
+        self.may_resume, account.interrupted = False, None
         account.closed, account.stop_seen = True, False
         account.closures.append([true, math.inf])
         self._move(true)
@@ -579,6 +596,15 @@ class Law:
         self.require(inputs.journal_ok or "emergency" in causes, 35, "a start without a record of it")
         if "manual" not in causes:
             self.require(true >= self.account.paused_until - NEAR, 6, "an attempt before its back-off")
+
+    def _not_too_many_short_runs(self, causes: tuple[str, ...], true: float) -> None:
+        short = self.account.short
+        while short and short[0] <= true - DAY:
+            short.popleft()
+        if "34" in RULES_TO_COME or "manual" in causes or len(short) < MOST_SHORT:
+            return
+        self.require("emergency" in causes, 34, f"a start after {len(short)} short runs in 24 h")
+        self.require(true - short[-1] >= HOUR - NEAR, 34, "a second emergency within an hour after so many short runs")
 
     def _fit_causes(self, inputs: Inputs, causes: frozenset[str], true: float) -> None:
         """Judge causes that have begun."""
@@ -653,6 +679,9 @@ class Law:
                 for key, alert in self._believed(self.starts, true, 0.0).items()
             }
         self._open(true)
+        if reason not in MEANT and self._short(limits):
+            account.short.append(true)
+            self.count("short runs")
         account.stop_seen = self._denied(true) or self._foreign(true)
 
     def _not_charged(self, settings: Settings, true: float) -> None:
@@ -794,6 +823,11 @@ class Law:
 
     def _waits_to_resume(self, limits: Limits, true: float) -> bool:
         return self.may_resume and true - self.born <= max(limits.tail, RESUMED_WITHIN) + self.tick
+
+    def _short(self, limits: Limits) -> bool:
+        """Return whether the run that has just ended was a short one, if nobody meant it to end; no manual one is."""
+        account = self.account
+        return not account.manual and account.opened_at - account.run_began < limits.min_run - NEAR
 
     def _fail(self, limits: Limits, true: float) -> None:
         """Count a failed attempt, with its back-off from now on."""

@@ -1,0 +1,26 @@
+"""The worst that a search can make of the controller: see worst_case_search.py. `make worst` searches for longer."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.actuator.harness.worst_case_search import SEEDS, SETTINGS, Setting, play, search, table
+
+TRIES = 50
+"""Of plans for each setting: under three minutes in all on one core."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_the_worst_that_a_search_finds_is_within_the_limits(setting: Setting) -> None:
+    champions = search(setting, TRIES, seed=1)
+    print(table(setting, champions))
+    assert champions["starts"].value > 1, "plans that start no engine show nothing"
+    assert champions["low"].value > 0
+    assert champions["closed"].value <= setting.settings.limits.daily_budget + setting.tick
+
+
+def test_a_plan_is_played_the_same_way_twice() -> None:
+    setting = SETTINGS[-1]
+    assert play(SEEDS[0], setting).best == play(SEEDS[0], setting).best
