@@ -823,10 +823,10 @@ def test_exercise_runs_at_its_hour_for_its_length_counted_from_proof() -> None:
 
 
 def test_exercise_is_not_due_without_a_sane_clock_or_out_of_its_hour() -> None:
-    world = exercising(wall_sane=False)
+    world = exercising(wall_sane=False, tick=10.0)
     hours(world, 4 * 24)
     assert not world.moves
-    world = exercising()
+    world = exercising(tick=10.0)
     world.run(4 * DAY)
     assert not world.moves, "the minute of the day has stayed at nine"
 

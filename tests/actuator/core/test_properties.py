@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -470,23 +471,27 @@ def test_property_25_each_loss_is_judged_by_itself() -> None:
 # --- time and alerts
 
 
+@cache
+def moves_with(clock: tuple[tuple[int, float], ...]) -> list[tuple[float, bool]]:
+    """Return the contact's moves in 2,000 s in which the wall clock is moved so at those seconds."""
+    by_second = dict(clock)
+    world = World(settings=settings(**QUICK), soc=0.2, wall_sane=True)
+    for second in range(2000):
+        world.wall += by_second.get(second, 0.0)
+        if second == 900:
+            world.soc = 0.7
+        if second in (300, 310, 1000, 1060):
+            world.fire("start")
+        world.step()
+    return world.moves
+
+
 @given(steps=st.lists(st.tuples(st.integers(1, 1500), st.sampled_from([-21600.0, 21600.0, 9e8, -1.6e9])), max_size=6))
 @how(max_examples=25, deadline=None)
 def test_property_27_a_step_of_the_wall_clock_moves_nothing(steps: list[tuple[int, float]]) -> None:
-    def life(clock: dict[int, float]) -> list[tuple[float, bool]]:
-        world = World(settings=settings(**QUICK), soc=0.2, wall_sane=True)
-        for second in range(2000):
-            world.wall += clock.get(second, 0.0)
-            if second == 900:
-                world.soc = 0.7
-            if second in (300, 310, 1000, 1060):
-                world.fire("start")
-            world.step()
-        return world.moves
-
-    still = life({})
+    still = moves_with(())
     assert len(still) >= 4
-    assert life(dict(steps)) == still
+    assert moves_with(tuple(steps)) == still
 
 
 @given(order=st.permutations(range(8)), late=st.integers(0, 600))

@@ -366,7 +366,7 @@ def test_time_powered_off_counts_as_soon_as_the_clock_is_known_right() -> None:
 
 def test_a_run_between_two_boots_that_knew_no_hour_is_no_older_than_it_seems() -> None:
     world = World(soc=0.3, wall_sane=True, settings=settings(limits={"daily_budget": "30m"})).on_alerts()
-    world.wall_sane = False
+    world.wall_sane, world.tick = False, 5.0
     world.die(dead_for=10 * HOUR, reboot=True)
     world.soc = 0.05
     assert world.run(HOUR, until=World.closed)
