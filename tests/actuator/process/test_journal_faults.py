@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.actuator.harness.measurements import EARLY, closings, inhibited, openings, pages
+from tests.actuator.harness.measurements import EARLY, closings, openings, pages
 from tests.actuator.harness.process import Actuator, kill, no_room, site
 from tests.support import wait_until
 
@@ -151,34 +151,29 @@ def unproven(it: Actuator) -> None:
 
 
 def test_property_35_read_only_with_a_mirror_min_off_and_budget_hold_over_kills(tmp_path: Path) -> None:
-    budget, min_off = 9.0, 3.0
-    limits = {"daily_budget": f"{budget:g}s", "max_run": f"{budget:g}s", "min_off": f"{min_off:g}s", "tail": "1s"}
+    min_off = 3.0
+    limits = {"daily_budget": "2m", "max_run": "2m", "min_off": f"{min_off:g}s", "tail": "1s"}
     with site(tmp_path, {"limits": limits, "mirror": str(tmp_path / "memory")}) as it:
         unproven(it)
         with it.running() as process:
             kill(process)
-        left, closed = budget, 0
-        for _ in range(12):
+        left, closed = [], []
+        for _ in range(3):
             with it.running(READ_ONLY) as process:
                 assert it.metric("generator_journal_mirrored") == 1
                 assert it.metric("generator_journal_writable") == 0
                 assert it.metric("generator_journal_torn") == 0
-                remaining = it.metric("generator_budget_remaining_seconds")
-                assert remaining is not None
-                assert remaining <= left + EARLY
-                left = remaining
-                if not left:
-                    wait_until(lambda: "budget" in inhibited(it), 5, "the budget to be named")
-                    break
+                left.append(it.status()["budget_remaining"])
                 moves = len(it.board.writes)
-                wait_until(it.board.closed, 20, "the contact to close")
-                if closed:
-                    assert closings(it, moves)[0] - openings(it)[-1] >= min_off - EARLY
+                wait_until(it.board.closed, 60, "the contact to close")
+                closed += closings(it, moves)
                 pages(it, 5)
                 kill(process)
-            closed += 1
-        assert left == 0
-        assert closed >= 2
+        for number, opened in enumerate(openings(it)[:2]):
+            assert closed[number + 1] - opened >= min_off - EARLY
+            assert left[number + 1] <= left[number] - (opened - closed[number]) + EARLY, (
+                "closed until a start opened it"
+            )
 
 
 def test_property_35_read_only_with_a_mirror_brown_outs_lock_out(tmp_path: Path) -> None:
@@ -243,12 +238,12 @@ def test_without_journal_and_mirror_only_an_emergency_starts_and_for_half_of_max
 def test_read_only_with_a_mirror_a_run_is_whole_and_commands_are_answered_200_and_outlive_a_kill(
     tmp_path: Path,
 ) -> None:
-    with site(tmp_path, {"limits": {"max_run": "40s"}, "mirror": str(tmp_path / "memory")}) as it:
+    with site(tmp_path, {"limits": {"max_run": "2m"}, "mirror": str(tmp_path / "memory")}) as it:
         with it.running(READ_ONLY) as process:
-            assert it.request("POST", "/api/v1/mode", {"mode": "on", "for": "40s"})[0] == 200
+            assert it.request("POST", "/api/v1/mode", {"mode": "on", "for": "2m"})[0] == 200
             wait_until(it.board.closed, 20, "the contact to close")
             status = it.status()
-            assert status["deadline"] - status["since"] == pytest.approx(40, abs=1)
+            assert status["deadline"] - status["since"] > 90, "not half of it"
             assert any("The journal cannot be written" in fault for fault in status["faults"])
             assert it.request("POST", "/api/v1/mode", {"mode": "off"})[0] == 200
             assert it.notify("GeneratorInhibit") == 200
