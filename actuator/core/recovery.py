@@ -71,6 +71,9 @@ def restore(
                 anchor = durable.anchor
                 durable = replace(durable, anchor=None if anchor is None else replace(anchor, backs_off=True))
                 events.append(failed)
+    elif found:
+        # The run that closed it was never written down, or somebody else closed it: its engine may still turn.
+        durable = replace(durable, released_at=here.now, stopped_at=None)
     if torn:
         most = settings.limits.max_run
         missing = budget_left(durable, settings, here.now) - most

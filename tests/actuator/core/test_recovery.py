@@ -777,3 +777,15 @@ def test_a_run_that_is_given_up_has_ended_when_the_contact_opened_and_not_now(*,
     assert durable.closures[-1] == Closure(start=run.closed_at, end=ended)
     assert durable.run_seconds - before == ended - run.closed_at
     assert durable.released_at == ended, "min off counts from there"
+
+
+def test_a_contact_found_closed_without_a_record_of_its_run_has_its_min_off() -> None:
+    world = World(soc=0.05, obeys=False, journal_ok=False)
+    assert world.run(400, until=World.closed)
+    world.run(2)
+    world.journal_ok = True
+    world.die(dead_for=5)
+    assert not world.state.durable.torn
+    opened = world.now
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - opened >= 15 * MINUTE

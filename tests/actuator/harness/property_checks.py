@@ -309,7 +309,8 @@ class Law:
                 self.count("deaths on negative evidence")
                 self._fail(settings.limits, true)
         if not reboot:
-            account.opened_at = max(account.opened_at, last.opened_at)  # min off holds even with no record at all
+            # Min off holds even with no record of the run at all.
+            account.opened_at = max(account.opened_at, true if last.closed else last.opened_at)
         for name in ("soc", "volts", "evidence", "ags", "charge"):
             setattr(self, name, History(getattr(self, name).limit))
         self.page = self.negative_since = self.dropped_at = None
