@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from actuator.core.events import Event, Level, Value
 from actuator.core.settings import HOUR
+from actuator.core.short_runs import ShortRuns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,8 +67,10 @@ def _obey(durable: Durable, command: Command, settings: Settings, now: float) ->
 
 
 def _without_lockout(durable: Durable) -> Durable:
-    """Return the durable state without what failed runs have left: lock-out, attempts, back-off."""
-    return replace(durable, attempts=0, locked_out=False, locked_out_at=None, back_off_until=None)
+    """Return the durable state without what failed runs have left: lock-out, attempts, back-off, short runs."""
+    return replace(
+        durable, attempts=0, locked_out=False, locked_out_at=None, back_off_until=None, short_runs=ShortRuns()
+    )
 
 
 def _reset_inhibit(

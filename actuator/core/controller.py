@@ -190,7 +190,7 @@ class _Turn:
             case "resume":
                 self.keep(*runs.resume(self.durable, candidate, self.settings, self.now))
             case "give up":
-                self.keep(*runs.give_up(self.durable, candidate, started_at=self.state.started_at))
+                self.keep(*runs.give_up(self.durable, candidate, self.settings, started_at=self.state.started_at))
             case "wait":
                 pass
 

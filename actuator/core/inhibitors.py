@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from actuator.core.inputs import Inputs
     from actuator.core.settings import Settings
-    from actuator.core.state import Cause, Durable, Reason, State
+    from actuator.core.state import Cause, Reason, State
 
 Clearing = Literal[
     "ac_gone",
@@ -27,6 +27,7 @@ Clearing = Literal[
     "reset_lockout",
     "resolve_or_reset",
     "quiet_hours_end",
+    "time_or_good_run_or_reset_lockout",
     "time_or_reset_lockout",
 ]
 
@@ -35,7 +36,7 @@ def _never(_state: State) -> bool:
     return False
 
 
-def _no_time(_durable: Durable, _settings: Settings, _now: float) -> float | None:
+def _no_time(_state: State, _settings: Settings, _now: float) -> float | None:
     return None
 
 
@@ -59,7 +60,7 @@ class Inhibitor:
     ends_run: Literal["never", "at once", "once confirmed"]
     confirmed: Callable[[State], bool] = _never
     clears: Clearing
-    until: Callable[[Durable, Settings, float], float | None] = _no_time
+    until: Callable[[State, Settings, float], float | None] = _no_time
 
     def ends(self, state: State, inputs: Inputs, now: float) -> bool:
         """Return whether it ends the run in progress."""
@@ -79,6 +80,15 @@ def _no_evidence(state: State, inputs: Inputs, now: float) -> bool:
         return False
     absent = state.engine.evidence_lost(now, started_at=state.started_at)
     return absent and state.battery.fresh_soc(now) is not None
+
+
+def _short_cycle(state: State, inputs: Inputs, now: float) -> bool:
+    until = _short_cycle_until(state, inputs.settings, now)
+    return state.durable.run is None and until is not None and now < until
+
+
+def _short_cycle_until(state: State, settings: Settings, _now: float) -> float | None:
+    return state.durable.short_runs.until(settings.limits, emergency="emergency" in state.causes)
 
 
 def _min_off(state: State, inputs: Inputs, now: float) -> bool:
@@ -125,6 +135,14 @@ INHIBITORS: Final[dict[Reason, Inhibitor]] = {
         ends_run="never",
         clears="evidence_back",
     ),
+    "short_cycle": Inhibitor(
+        holds=_short_cycle,
+        exempt=frozenset({"manual"}),
+        blocks_resume=False,
+        ends_run="never",
+        clears="time_or_good_run_or_reset_lockout",
+        until=_short_cycle_until,
+    ),
     "journal": Inhibitor(
         holds=lambda _state, inputs, _now: not inputs.journal_ok,
         exempt=frozenset({"emergency"}),
@@ -139,20 +157,20 @@ INHIBITORS: Final[dict[Reason, Inhibitor]] = {
         holds=lambda state, _inputs, _now: state.durable.max_run_reached,
         ends_run="never",  # it holds because a run has ended
         clears="min_off",
-        until=lambda durable, settings, _now: rest_until(durable, settings),
+        until=lambda state, settings, _now: rest_until(state.durable, settings),
     ),
     "budget": Inhibitor(
         holds=lambda state, inputs, now: budget_left(state.durable, inputs.settings, now) <= 0,
         ends_run="at once",
         clears="budget",
-        until=budget_until,
+        until=lambda state, settings, now: budget_until(state.durable, settings, now),
     ),
     "min_off": Inhibitor(
         holds=_min_off,
         blocks_resume=False,
         ends_run="never",
         clears="min_off",
-        until=lambda durable, settings, _now: rest_until(durable, settings),
+        until=lambda state, settings, _now: rest_until(state.durable, settings),
     ),
     "back_off": Inhibitor(
         holds=_back_off,
@@ -160,7 +178,7 @@ INHIBITORS: Final[dict[Reason, Inhibitor]] = {
         blocks_resume=False,
         ends_run="never",
         clears="time_or_reset_lockout",
-        until=lambda durable, _settings, _now: durable.back_off_until,
+        until=lambda state, _settings, _now: state.durable.back_off_until,
     ),
     "quiet_hours": Inhibitor(
         holds=_quiet_hours, exempt=frozenset({"emergency", "manual"}), ends_run="at once", clears="quiet_hours_end"

@@ -66,6 +66,8 @@ def restore(
                 durable = _held_unknown(durable, held, settings)
             released_at = here.now if opened_at is None else opened_at
             durable = replace(durable, released_at=released_at, stopped_at=None)
+            seconds = _lasted(run, saved, here, same_boot=same_boot)
+            durable = runs.count_short(durable, run, settings, released_at, seconds=seconds, meant=False, well=False)
             if run.denied and run.proven_at is None and opened_at is None:
                 durable, failed = runs.fail(durable, run, settings, here.now, reason="restart")
                 anchor = durable.anchor
@@ -121,6 +123,17 @@ def _held_until(run: Run, saved: Saved | None, here: Moment, *, found: bool | No
     return min(here.now, saved.moment.now + DURABLE_TICK)
 
 
+def _lasted(run: Run, saved: Saved | None, here: Moment, *, same_boot: bool) -> float:
+    """Return for how many seconds the contact was closed in an interrupted run, as far as that is known."""
+    if run.opened_at is not None:
+        return run.opened_at - run.closed_at
+    if same_boot or saved is None:
+        return here.now - run.closed_at
+    # Without power it may have opened right after the last record.
+    before = saved.durable.run or saved.durable.candidate
+    return 0.0 if before is None else saved.moment.now - before.closed_at
+
+
 def _broken_off(run: Run, *, same_boot: bool, found: bool | None) -> Event:
     return Event(
         kind="contact_opened" if found else "run_broken_off",
@@ -171,6 +184,7 @@ def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
         stopped_at=moved(durable.stopped_at),
         engine_ran=False,  # it may have stopped at any time since
         engine_stopped_at=moved(durable.engine_stopped_at),
+        short_runs=durable.short_runs.moved(lambda time: time + shift),
         # Mode `on` ends with the boot: the operator may not remember it.
         mode=durable.mode_before if manual_over else durable.mode,
         manual_until=None if manual_over else durable.manual_until,
@@ -199,8 +213,11 @@ def credited(durable: Durable, *, wall: float, now: float) -> Durable:
         # A closure that was held over the time powered off has ended after it.
         return time <= anchor.now and (held is None or time < held.end)
 
+    def earlier(time: float) -> float:
+        return time - passed if is_past(time) else time
+
     def moved(time: float | None) -> float | None:
-        return time - passed if time is not None and is_past(time) else time
+        return None if time is None else earlier(time)
 
     closures = tuple(
         Closure(start=closure.start - passed, end=closure.end - passed)
@@ -221,6 +238,7 @@ def credited(durable: Durable, *, wall: float, now: float) -> Durable:
         released_at=moved(durable.released_at),
         stopped_at=moved(durable.stopped_at),
         engine_stopped_at=moved(durable.engine_stopped_at),
+        short_runs=durable.short_runs.moved(earlier),
         blind_at=moved(durable.blind_at),
         exercise_at=moved(durable.exercise_at),
         run_seconds=durable.run_seconds + (0.0 if held is None else passed),

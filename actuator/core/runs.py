@@ -95,6 +95,8 @@ def end(case: Case, why: End) -> tuple[Durable, list[Event]]:
         stop_failed=False,
         max_run_reached=why == "deadline",
     )
+    well = not rule.failed(case)
+    durable = count_short(durable, run, case.inputs.settings, now, seconds=case.seconds, meant=rule.meant, well=well)
     opened = Event(
         kind="contact_opened",
         level=rule.level,
@@ -107,7 +109,7 @@ def end(case: Case, why: End) -> tuple[Durable, list[Event]]:
         },
         values={"end": why, **rule.values(case)},
     )
-    if not rule.failed(case):
+    if well:
         # Only at the end: an engine that dies after twenty minutes each time is locked out too.
         if run.proven_at is not None and now - run.proven_at >= case.inputs.settings.limits.min_run:
             durable = replace(durable, attempts=0)
@@ -136,6 +138,26 @@ def fail(durable: Durable, run: Run, settings: Settings, now: float, *, reason: 
         values={"allowed": limits.attempts, "pause": None if last else pause},
     )
     return durable, failed
+
+
+def count_short(
+    durable: Durable, run: Run, settings: Settings, at: float, *, seconds: float, meant: bool, well: bool
+) -> Durable:
+    """Return the record with a run counted if it was short, or the short ones before it ended if it ended well.
+
+    Args:
+        durable: without the run.
+        run: that has ended.
+        settings: in force.
+        at: when it ended.
+        seconds: how long it lasted.
+        meant: the operator's off ended it, or nothing requested it any more; it is then never short.
+        well: it did not end as a failed attempt.
+    """
+    short = durable.short_runs
+    if seconds >= settings.limits.min_run:
+        return replace(durable, short_runs=short.end_well()) if well and short.in_a_row else durable
+    return durable if meant else replace(durable, short_runs=short.add(at, manual=run.cause == "manual"))
 
 
 def lock_out(durable: Durable, settings: Settings, now: float) -> tuple[Durable, list[Event]]:
@@ -167,7 +189,7 @@ def resume(durable: Durable, candidate: Run, settings: Settings, now: float) -> 
     return durable, _closed(durable, run, settings, now, resumed=True)
 
 
-def give_up(durable: Durable, candidate: Run, *, started_at: float) -> tuple[Durable, Event]:
+def give_up(durable: Durable, candidate: Run, settings: Settings, *, started_at: float) -> tuple[Durable, Event]:
     """Return the record with an interrupted run ended when the contact opened, at this start at the latest."""
     opened_at = started_at if candidate.opened_at is None else candidate.opened_at
     durable = replace(
@@ -179,6 +201,8 @@ def give_up(durable: Durable, candidate: Run, *, started_at: float) -> tuple[Dur
         stopped_at=None,
         stop_failed=False,
     )
+    seconds = opened_at - candidate.closed_at
+    durable = count_short(durable, candidate, settings, opened_at, seconds=seconds, meant=False, well=False)
     return durable, Event(kind="resume_given_up", fields={"run": candidate.number})
 
 

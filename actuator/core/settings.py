@@ -126,6 +126,9 @@ class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Duration(15 * MINUTE),
         Duration(30 * MINUTE),
     )
+    short_cycle: Annotated[tuple[Duration, ...], msgspec.Meta(min_length=1)] = tuple(
+        Duration(minutes * MINUTE) for minutes in (15, 30, 60, 120, 240, 480)
+    )
     volts_under_load: VoltsUnderLoad = VoltsUnderLoad()
 
     @property

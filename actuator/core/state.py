@@ -16,6 +16,7 @@ from actuator.core.board import Board
 from actuator.core.charge import Charge
 from actuator.core.engine import Engine
 from actuator.core.events import Event, Note
+from actuator.core.short_runs import ShortRuns
 from actuator.core.soc_trend import NO_TREND, SocTrend
 from actuator.core.wall_clock import WallClock
 
@@ -27,6 +28,7 @@ Reason = Literal[
     "locked_out",
     "inhibit_alert",
     "no_evidence",
+    "short_cycle",
     "journal",
     "relay_fault",
     "max_run",
@@ -137,6 +139,7 @@ class Durable:
         engine_ran: evidence of this boot has confirmed the engine, whoever ran it, and not its stop since then.
         engine_stopped_at: when evidence last confirmed that it stopped, whoever ran it.
         quiet_ahead_at: when the last run for `quiet_ahead` began.
+        short_runs: runs that ended before min run.
         exercised_wall: Unix time of the last confirmed run long enough to be an exercise, or of the first start ever.
         blind_at: when the last run for `blind` began.
         exercise_at: when the last run for `exercise` began.
@@ -186,6 +189,7 @@ class Durable:
     engine_ran: bool = False
     engine_stopped_at: float | None = None
     quiet_ahead_at: float | None = None
+    short_runs: ShortRuns = field(default_factory=ShortRuns)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

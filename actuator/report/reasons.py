@@ -30,7 +30,7 @@ def why_not(snapshot: Snapshot) -> tuple[WhyNot, ...]:
     code = snapshot.state.ags.code(now)
     reasons = []
     for reason in snapshot.state.inhibitors:
-        until = INHIBITORS[reason].until(durable, config, now)
+        until = INHIBITORS[reason].until(snapshot.state, config, now)
         reasons.append(
             WhyNot(
                 reason=reason,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from actuator.core import ags
+from actuator.core import ags, short_runs
 from actuator.core.alert_path import MORE, MOST_INHIBITS, Inhibit
 from actuator.core.demand import Lack
 from actuator.core.endings import End
@@ -404,6 +404,8 @@ def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -
             return "the last run reached its limit"
         case "budget":
             return f"the daily budget of {span(limits.daily_budget)} is used up"
+        case "short_cycle":
+            return short_cycle(durable.short_runs.in_a_row, limits.min_run)
         case "min_off":
             return f"at least {span(limits.min_off)} after each stop of the engine"
         case "back_off":
@@ -419,6 +421,14 @@ def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -
             return f"the AGS runs the engine for another reason ({word})"
         case "ac_live":
             return "AC at the inverter's input already"
+
+
+def short_cycle(in_a_row: int, min_run: float) -> str:
+    """Return that short runs delay the next start; without one in a row, their number in a day does."""
+    if in_a_row == 1:
+        return f"a pause, because the last run ended before {span(min_run)}"
+    which = f"{in_a_row} runs in a row" if in_a_row else f"{short_runs.A_DAY} runs in 24 h"
+    return f"a pause, because {which} ended before {span(min_run)}"
 
 
 # --- faults
@@ -447,7 +457,7 @@ def reset_lockout(durable: Durable) -> str:
         return f"Locked out after {failed}. Check the engine and start it once by hand, then reset the lock-out."
     if durable.attempts:
         return f"{failed}. After a repair, reset: the count begins at 0, and no pause is left."
-    return "A pause after a failed run. After a repair, reset: no pause is left."
+    return "A pause after a failed or short run. After a repair, reset: no pause is left."
 
 
 def reset_inhibit(fingerprint: str, inhibit: Inhibit) -> str:

@@ -77,8 +77,8 @@ _VALUES = {
     "cause": "alert fallback emergency blind exercise manual full_charge quiet_ahead",
     "status": "firing resolved",
     "reason": """
-        mode_off locked_out inhibit_alert no_evidence journal relay_fault max_run budget min_off back_off quiet_hours
-        ags_refuses foreign_run ac_live
+        mode_off locked_out inhibit_alert no_evidence short_cycle journal relay_fault max_run budget min_off back_off
+        quiet_hours ags_refuses foreign_run ac_live
         malformed unauthenticated too_large content_type unknown_alert other_site late
         absent stale range frozen jump outvoted
     """,

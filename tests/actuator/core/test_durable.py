@@ -7,6 +7,7 @@ import json
 import msgspec
 
 from actuator.core.alert_path import Inhibit
+from actuator.core.short_runs import ShortRuns
 from actuator.core.state import Anchor, Closure, Durable, Moment, Run, Saved
 
 RUN = Run(
@@ -65,6 +66,7 @@ SAVED = Saved(
         engine_ran=True,
         engine_stopped_at=60.0,
         quiet_ahead_at=-3000.0,
+        short_runs=ShortRuns(in_a_row=2, last_at=50.0, ends=(40.0, 50.0)),
     ),
     moment=Moment(boot="b", now=101.0, wall=1700000001.0, wall_sane=True),
 )
@@ -85,7 +87,8 @@ WRITTEN = (
     '"anchor":{"wall":1699999000.0,"now":-500.0,"held":{"start":-90.0,"end":-60.0},"backs_off":true},'
     '"stuck_stops":{"full":1699980000.0},"resolved":{"low":1699970000.0},'
     '"locked_out_at":80.0,"torn_at":70.0,"full_at":-90000.0,"full_runs":[5,6],"full_retry_at":80000.0,'
-    '"engine_ran":true,"engine_stopped_at":60.0,"quiet_ahead_at":-3000.0},'
+    '"engine_ran":true,"engine_stopped_at":60.0,"quiet_ahead_at":-3000.0,'
+    '"short_runs":{"in_a_row":2,"last_at":50.0,"ends":[40.0,50.0]}},'
     '"moment":{"boot":"b","now":101.0,"wall":1700000001.0,"wall_sane":true}}'
 )
 """As earlier versions have written it."""

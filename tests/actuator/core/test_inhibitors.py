@@ -12,6 +12,7 @@ from actuator.core.alert_path import MORE
 from actuator.core.inputs import Inputs, ReadBack
 from actuator.core.runs import judge_resume
 from actuator.core.signals import ConfirmedValue
+from actuator.core.state import Closure
 from tests.actuator.harness.simulated_site import World, settings
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -899,9 +900,8 @@ def test_back_off_holds_the_alert_and_the_emergency_and_not_the_operator() -> No
 
 
 def test_a_backoff_shorter_than_attempts_repeats_its_last() -> None:
-    world = World(
-        settings=settings(limits={"attempts": 4, "backoff": ["20m", "40m"]}), soc=0.3, obeys=False
-    ).on_alerts()
+    limits = {"attempts": 4, "backoff": ["20m", "40m"], "short_cycle": ["15m"]}
+    world = World(settings=settings(limits=limits), soc=0.3, obeys=False).on_alerts()
     began = world.now
     world.soc = 0.1
     world.run(6 * HOUR)
@@ -910,6 +910,155 @@ def test_a_backoff_shorter_than_attempts_repeats_its_last() -> None:
     pauses = [round((then - opened) / 60) for opened, then in zip(openings, closings[1:], strict=False)]
     assert pauses == [20, 40, 40]
     assert began < closings[0]
+
+
+# --- short runs
+
+
+def flapping(limits: dict[str, object] | None = None, **parts: object) -> World:
+    """A world whose low battery requests the engine, and whose AGS refuses it a minute into each run."""
+    world = World(settings=settings(limits=limits or {}), tick=5, tail=0, **{"soc": 0.2, **parts})  # type: ignore[arg-type]
+    world.run(MINUTE)
+    return world
+
+
+def short_runs(world: World, seconds: float) -> list[float]:
+    """Let the AGS refuse a minute into each run for so long; return the pauses before each start but the first."""
+    end = world.now + seconds
+    while world.run(end - world.now, until=World.closed):
+        world.run(MINUTE)
+        world.ags = 1
+        world.run(MINUTE, until=lambda it: not it.closed())
+        world.ags = 2
+    closings = [time for time, closed in world.moves if closed]
+    openings = [time for time, closed in world.moves if not closed]
+    return [then - opened for opened, then in zip(openings, closings[1:], strict=False)]
+
+
+def test_each_short_run_in_a_row_makes_the_pause_longer_though_no_attempt_counts() -> None:
+    world = flapping()
+    pauses = short_runs(world, 17 * HOUR)
+    assert [round(pause / MINUTE) for pause in pauses] == [15, 30, 60, 120, 240, 480]
+    assert "short_cycle" in world.inhibitors()
+    assert world.state.durable.attempts == 0
+    world.operator("on", HOUR)
+    assert world.closed(), "the operator is exempt"
+
+
+def test_never_a_ninth_short_run_in_24_hours_and_an_emergency_adds_one_an_hour() -> None:
+    world = flapping({"short_cycle": ["1m"]})
+    pauses = short_runs(world, 30 * HOUR)
+    openings = [time for time, closed in world.moves if not closed]
+    assert max(pauses[:7]) < 20 * MINUTE
+    assert all(then - first >= 24 * HOUR for first, then in zip(openings, openings[8:], strict=False))
+    world = flapping({"short_cycle": ["1m"]}, soc=0.1)
+    pauses = short_runs(world, 12 * HOUR)
+    assert [round(pause / MINUTE) for pause in pauses[7:]] == [60] * len(pauses[7:])
+    assert len(pauses) > 12
+
+
+def test_an_emergency_waits_for_an_hour_at_most() -> None:
+    world = flapping(soc=0.1)
+    pauses = short_runs(world, 12 * HOUR)
+    assert [round(pause / MINUTE) for pause in pauses[:5]] == [15, 30, 60, 60, 60]
+
+
+def test_a_run_of_min_run_that_ends_well_clears_the_pause_and_a_failure_does_not() -> None:
+    for dies in (False, True):
+        world = flapping()
+        short_runs(world, HOUR)
+        assert world.state.durable.short_runs.in_a_row == 3
+        assert world.run(2 * HOUR, until=World.closed)
+        world.run(20 * MINUTE)
+        assert world.state.durable.short_runs.in_a_row == 3
+        if dies:
+            world.obeys = False
+            world.run(MINUTE)
+        else:
+            world.fire("inhibit")
+        assert not world.closed()
+        assert world.state.durable.short_runs.in_a_row == (3 if dies else 0)
+        assert len(world.state.durable.short_runs.ends) == 3
+
+
+@pytest.mark.parametrize("end", ["off", "demand"])
+def test_the_operators_off_and_a_demand_that_is_gone_make_no_short_run(end: str) -> None:
+    world = World(soc=0.9)
+    world.operator("on", 5 * MINUTE)
+    world.run(MINUTE)
+    if end == "off":
+        world.operator("off")
+    else:
+        world.run(5 * MINUTE)
+    assert not world.closed()
+    assert world.state.durable.short_runs.last_at is None
+
+
+@pytest.mark.parametrize("limit", ["max_run", "budget"])
+def test_a_limit_that_ends_a_run_before_min_run_makes_it_short(limit: str) -> None:
+    world = running(limits={"max_run": "10m"} if limit == "max_run" else {})
+    if limit == "budget":
+        used = Closure(start=world.now - 11 * HOUR, end=world.now - HOUR - 2 * MINUTE)
+        world.state = replace(world.state, durable=replace(world.state.durable, closures=(used,)))
+    assert world.run(11 * MINUTE, until=lambda it: not it.closed())
+    assert reason_of_the_last_end(world) == limit
+    assert world.state.durable.short_runs.in_a_row == 1
+
+
+def test_manual_runs_make_the_pause_longer_and_do_not_count_for_the_day() -> None:
+    world = World(soc=0.3).on_alerts()
+    world.operator("on", HOUR)
+    world.run(MINUTE)
+    world.fire("inhibit")
+    short = world.state.durable.short_runs
+    assert (short.in_a_row, short.ends) == (1, ())
+
+
+def test_short_runs_outlive_restart_and_reboot_as_the_back_off_does() -> None:
+    world = flapping(wall_sane=True)
+    short_runs(world, 2 * HOUR)
+    until = world.state.durable.short_runs.until(world.settings.limits, emergency=False)
+    assert until is not None
+    left = until - world.now
+    world.die(dead_for=60)
+    world.die(dead_for=60, reboot=True)
+    began = world.now - 60
+    assert world.run(3 * HOUR, until=World.closed)
+    assert world.now - began == pytest.approx(left - 60, abs=10), "a clock that is right counts the time without power"
+
+
+@pytest.mark.parametrize("reboot", [False, True])
+def test_a_death_of_the_program_before_min_run_makes_a_short_run(*, reboot: bool) -> None:
+    world = World(soc=0.3).on_alerts()
+    world.fire("start")
+    world.run(20)
+    world.die(dead_for=5 * MINUTE, reboot=reboot)
+    assert world.state.durable.short_runs.in_a_row == 1
+    assert world.state.durable.short_runs.last_at == world.now
+
+
+def test_a_power_cut_after_min_run_makes_no_short_run() -> None:
+    world = running()
+    world.run(20 * MINUTE)
+    world.die(dead_for=5 * MINUTE, reboot=True)
+    assert world.state.durable.short_runs.in_a_row == 0
+
+
+def test_a_run_whose_resume_is_given_up_was_short() -> None:
+    world = running()
+    world.obeys = False
+    world.die(dead_for=5)
+    assert world.run(5 * MINUTE, until=lambda it: "resume_given_up" in it.kinds())
+    assert world.state.durable.short_runs.in_a_row == 1
+
+
+def test_reset_lockout_ends_the_pause_after_short_runs() -> None:
+    world = flapping()
+    short_runs(world, 3 * HOUR)
+    world.run(20 * MINUTE)
+    assert world.inhibitors() == ("short_cycle",)
+    world.operator("reset_lockout")
+    assert world.closed()
 
 
 # --- quiet hours

@@ -698,6 +698,32 @@ def test_the_whole_alphabet_under_the_law_for_long() -> None:
 # --- what was added when the rules themselves were wrong
 
 
+@pytest.mark.parametrize("short_cycle", [["1m"], ["15m", "30m", "60m", "120m", "240m", "480m"]])
+@pytest.mark.parametrize("flaps", ["inhibit", "ags", "death"])
+def test_property_34_at_most_8_short_runs_in_any_24_hours(flaps: str, short_cycle: list[str]) -> None:
+    world = watched(settings=settings(limits={"short_cycle": short_cycle}), soc=0.2, tick=20.0)
+    ends: list[float] = []
+    while world.true < 1.5 * DAY and world.run(DAY, until=World.closed):
+        world.run(MINUTE)
+        if flaps == "death":
+            world.die(dead_for=200, reboot=True)
+            ends.append(world.true)
+            continue
+        world.fire("inhibit", starts_at=world.now)
+        world.ags = 1 if flaps == "ags" else 2
+        world.run(MINUTE)
+        world.ags = 2
+        world.operator("reset_inhibit")
+        world.fire("inhibit", firing=False, starts_at=world.now)
+        for _ in range(4):
+            world.step(beats=1)
+        world.beating = True
+        world.run(20 * MINUTE, until=lambda it: not it.state.durable.inhibits)
+        ends.append(world.true)
+    assert len(ends) > 8
+    assert all(then - first > DAY for first, then in zip(ends, ends[8:], strict=False))
+
+
 @pytest.mark.parametrize("whose", ["ours", "anothers", "nobodys"])
 def test_property_37_after_any_proven_stop_at_least_min_off_before_we_close(whose: str) -> None:
     world = low() if whose == "ours" else watched(soc=0.1, ags={"anothers": 3}.get(whose, 2), ac=True)

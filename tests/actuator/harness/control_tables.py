@@ -37,6 +37,7 @@ CLEARS: Final[dict[Clearing, str]] = {
     "reset_lockout": "reset of the lock-out",
     "resolve_or_reset": "`resolved` and then 2 beats, or its own reset",
     "quiet_hours_end": "the hour; a clock that is not known to be right",
+    "time_or_good_run_or_reset_lockout": "its time, a run of `min_run` that ends well, or reset of the lock-out",
     "time_or_reset_lockout": "its time, or reset of the lock-out",
 }
 

@@ -34,6 +34,7 @@ FAST: dict[str, Any] = {
         "tail": "1s",
         "start_confirm": "30s",
         "stop_confirm": "20s",
+        "short_cycle": ["1s"],
     },
 }
 

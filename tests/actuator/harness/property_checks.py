@@ -800,7 +800,14 @@ class Law:
             and (quiet_bus or (silent and alive >= 400 and open_for >= 400 + rest))
             and (codes == [2.0] * 3 or (not codes and silent))
             and account.used(true) + 3 * self.tick < limits.daily_budget
+            and self._rested_from_short_runs(limits, true)
         )
+
+    def _rested_from_short_runs(self, limits: Limits, true: float) -> bool:
+        """Return whether no pause after short runs can hold a start, whatever ended them."""
+        short = [end for began, end in self.account.closures if end - began < limits.min_run + NEAR + self.tick]
+        last = max(short, default=-math.inf)
+        return len(short) < 8 and true - last >= max(limits.short_cycle) + 3 * self.tick
 
     def _claims(self, inputs: Inputs, step: Step, true: float) -> None:
         state = step.state

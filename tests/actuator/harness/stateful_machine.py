@@ -33,6 +33,7 @@ LIMITS: dict[str, object] = {
     "charge_confirm": "60s",
     "attempts": 3,
     "backoff": ["60s", "2m"],
+    "short_cycle": ["40s", "60s", "2m", "4m"],
     "volts_under_load": {"soc_margin": "20%", "for": "40s"},
 }
 QUICK: dict[str, object] = {
