@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from actuator.core import runs
 from actuator.core.alert_path import AlertPath
 from actuator.core.beliefs import Beliefs
-from actuator.core.events import Event, Level
+from actuator.core.events import Event, Level, Value
 from actuator.core.limits import budget_left
 from actuator.core.state import Anchor, Closure, Durable, State
 
@@ -47,51 +47,65 @@ def restore(
             # Marked now: a run is resumed once only, even if this process also dies before it resumes the run.
             durable = replace(durable, run=None, candidate=replace(run, resumed=True))
         else:
-            opened_at, held = run.opened_at, None
-            if opened_at is not None:
-                past = Closure(start=run.closed_at, end=opened_at)
-            elif same_boot:
-                # The contact may have stayed closed until now.
-                past = Closure(start=run.closed_at, end=here.now)
-            elif found:
-                # The board kept its power, and the contact stayed closed until now.
-                past = Closure(start=run.closed_at, end=here.now)
-                known = saved is not None and saved.moment.wall_sane and here.wall_sane
-                held = None if known else past
-            else:
-                # It lasted until its deadline at most. The journal may lack its last seconds, so they are added.
-                past = Closure(start=run.closed_at - DURABLE_TICK, end=min(here.now, run.deadline))
-            durable = _ended(durable, past)
-            if held is not None:
-                durable = _held_unknown(durable, held, settings)
-            released_at = here.now if opened_at is None else opened_at
-            durable = replace(durable, released_at=released_at, stopped_at=None)
-            seconds = _lasted(run, saved, here, same_boot=same_boot)
-            durable = runs.count_short(durable, run, settings, released_at, seconds=seconds, meant=False, well=False)
-            if run.denied and run.proven_at is None and opened_at is None:
-                durable, failed = runs.fail(durable, run, settings, here.now, reason="restart")
-                anchor = durable.anchor
-                durable = replace(durable, anchor=None if anchor is None else replace(anchor, backs_off=True))
-                events.append(failed)
+            durable, failed = _broken_off_record(durable, run, saved, here, settings, found=found)
+            events += failed
     elif found:
         # The run that closed it was never written down, or somebody else closed it: its engine may still turn.
         durable = replace(durable, released_at=here.now, stopped_at=None)
     if torn:
-        most = settings.limits.max_run
-        missing = budget_left(durable, settings, here.now) - most
-        closures = (*durable.closures, Closure(start=here.now - missing, end=here.now)) if missing > 0 else ()
-        durable = replace(
-            durable,
-            closures=closures or durable.closures,
-            released_at=here.now,
-            stopped_at=None,
-            torn=True,
-            torn_at=here.now,
-            anchor=None,  # the closure above is an assumption and must not be moved back in time
-        )
-        events.append(Event(kind="journal_torn", level=Level.ERROR, values={"budget": most}))
+        durable = _torn(durable, settings, here)
+        values: dict[str, Value] = {"budget": settings.limits.max_run}
+        events.append(Event(kind="journal_torn", level=Level.ERROR, values=values))
     beliefs = Beliefs(answered=durable.spent, stuck=durable.stuck_stops, resolved=durable.resolved)
     return State(started_at=here.now, durable=durable, alerts=AlertPath(beliefs=beliefs)), tuple(events)
+
+
+def _broken_off_record(
+    durable: Durable, run: Run, saved: Saved | None, here: Moment, settings: Settings, *, found: bool | None
+) -> tuple[Durable, list[Event]]:
+    """Return the record with a run ended that the program's death has broken off, and a failed attempt to report."""
+    same_boot = saved is not None and saved.moment.boot == here.boot
+    opened_at, held = run.opened_at, None
+    if opened_at is not None:
+        past = Closure(start=run.closed_at, end=opened_at)
+    elif same_boot:
+        # The contact may have stayed closed until now.
+        past = Closure(start=run.closed_at, end=here.now)
+    elif found:
+        # The board kept its power, and the contact stayed closed until now.
+        past = Closure(start=run.closed_at, end=here.now)
+        known = saved is not None and saved.moment.wall_sane and here.wall_sane
+        held = None if known else past
+    else:
+        # It lasted until its deadline at most. The journal may lack its last seconds, so they are added.
+        past = Closure(start=run.closed_at - DURABLE_TICK, end=min(here.now, run.deadline))
+    durable = _ended(durable, past)
+    if held is not None:
+        durable = _held_unknown(durable, held, settings)
+    released_at = here.now if opened_at is None else opened_at
+    durable = replace(durable, released_at=released_at, stopped_at=None)
+    seconds = _lasted(run, saved, here, same_boot=same_boot)
+    durable = runs.count_short(durable, run, settings, released_at, seconds=seconds, meant=False, well=False)
+    if not run.denied or run.proven_at is not None or opened_at is not None:
+        return durable, []
+    durable, failed = runs.fail(durable, run, settings, here.now, reason="restart")
+    anchor = durable.anchor
+    return replace(durable, anchor=None if anchor is None else replace(anchor, backs_off=True)), [failed]
+
+
+def _torn(durable: Durable, settings: Settings, here: Moment) -> Durable:
+    """Return the record of a torn journal: min off begins, and at most one max run of the budget is left."""
+    missing = budget_left(durable, settings, here.now) - settings.limits.max_run
+    unknown = (Closure(start=here.now - missing, end=here.now),) if missing > 0 else ()
+    return replace(
+        durable,
+        closures=(*durable.closures, *unknown),
+        released_at=here.now,
+        stopped_at=None,
+        torn=True,
+        torn_at=here.now,
+        anchor=None,  # the closure above is an assumption and must not be moved back in time
+    )
 
 
 def _ended(durable: Durable, past: Closure) -> Durable:

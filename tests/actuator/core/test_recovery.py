@@ -735,7 +735,7 @@ def test_a_resumed_run_is_no_longer_to_be_resumed_and_is_recorded_with_what_is_l
 
 def test_a_run_that_is_given_up_may_fail_to_stop_like_any_other() -> None:
     run = Run(number=2, cause="alert", causes=("alert",), closed_at=0.0, closed_wall=0.0, deadline=99.0, proven_at=9.0)
-    durable, _ = runs.give_up(Durable(candidate=run, stop_failed=True), run, started_at=50.0)
+    durable, _ = runs.give_up(Durable(candidate=run, stop_failed=True), run, settings(), started_at=50.0)
     assert not durable.stop_failed
 
 
