@@ -299,6 +299,22 @@ class ControllerMachine(RuleBasedStateMachine):
         world.run(400, until=World.closed)
 
     @precondition(lambda self: self.world.state.durable.run is None)
+    @rule(then=st.sampled_from(["killed", "killed", "dies", "full"]))
+    def proven_start(self, then: str) -> None:
+        """A run whose engine is proven, and what may become of it."""
+        self.good_start()
+        world = self.world
+        if not world.run(60, until=lambda world: world.phase() == "running"):
+            return
+        if then == "killed":
+            world.die(dead_for=3.0)
+        elif then == "dies":
+            world.obeys = False
+        else:
+            world.soc = 0.95
+        world.run(60)
+
+    @precondition(lambda self: self.world.state.durable.run is None)
     @rule()
     def dead_start(self) -> None:
         """Nothing stands in the way of a start but the engine itself."""
