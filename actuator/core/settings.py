@@ -137,13 +137,25 @@ class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.start_confirm + self.min_run
 
     def __post_init__(self) -> None:
-        """Refuse a max run that the AGS would end first: it then reports a fault that only its remote clears."""
+        """Refuse a max run that the AGS would end first, and a budget over a day or too short for a useful run."""
         if self.max_run + AGS_MARGIN > self.ags_max_run:
             raise ConfigError(
                 "max_run",
                 f"{span(self.max_run)} with ags_max_run {span(self.ags_max_run)}",
                 "at least 30 min less: the AGS's own Max Gen Run Time ends a run as a fault that blocks later starts; "
                 "lower max_run, or raise that time at the remote and ags_max_run with it",
+            )
+        if self.daily_budget > DAY:
+            raise ConfigError(
+                "daily_budget", span(self.daily_budget), "at most 24 h: it is the budget of any 24 hours in a row"
+            )
+        least = min(self.useful_run, self.max_run)
+        if self.daily_budget < least:
+            raise ConfigError(
+                "daily_budget",
+                span(self.daily_budget),
+                f"at least {span(least)}, the lesser of start_confirm + min_run and max_run: no run could be confirmed "
+                "and last for min_run",
             )
 
 

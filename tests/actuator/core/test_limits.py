@@ -14,7 +14,7 @@ from tests.actuator.harness.simulated_site import settings
 NOW = 200_000.0
 
 
-@given(st.lists(st.tuples(st.floats(0, 90_000), st.floats(1, 9_000)), max_size=6), st.floats(600, 40_000))
+@given(st.lists(st.tuples(st.floats(0, 90_000), st.floats(1, 9_000)), max_size=6), st.floats(1500, 40_000))
 def test_a_budget_ends_a_run_when_it_is_used_up_however_much_comes_back_meanwhile(
     past: list[tuple[float, float]], budget: float
 ) -> None:

@@ -61,6 +61,15 @@ REFUSED = {
     "a debounce under three pages": ("debounce: {emergency: 14s}", "debounce.emergency"),
     "max run over the AGS's": ("limits: {max_run: 11h31m}", "max_run"),
     "an AGS cap under max run": ("limits: {ags_max_run: 4h}", "max_run"),
+    "a budget over a day": ("limits: {daily_budget: 25h}", "daily_budget: got .*, expected at most 24 h: "),
+    "a budget too short for a useful run": (
+        "limits: {daily_budget: 24m}", "daily_budget: got 24 min, expected at least 25 min, .* last for min_run"
+    ),
+    "a budget under max run and a useful run": (
+        "limits: {daily_budget: 19m, max_run: 20m}", "daily_budget: got 19 min, expected at least 20 min, "
+    ),
+    "no pause after a short run": ("limits: {short_cycle: []}", "short_cycle"),
+    "a pause of zero after a short run": ("limits: {short_cycle: [15m, 0s]}", r"short_cycle\[1\]"),
     "no attempts": ("limits: {attempts: 0}", "attempts"),
     "volts under no load": ("limits: {volts_under_load: {soc_margin: 0%}}", "soc_margin"),
     "volts under a load of no time": ("limits: {volts_under_load: {for: 0s}}", "for"),
@@ -120,6 +129,9 @@ def test_pages_too_rare_for_a_proof_are_refused(tmp_path: Path) -> None:
         "start_soc: 55%\nstop_soc: 60%",
         "stop_soc: 98%",
         "limits: {max_run: 11h30m}",
+        "limits: {daily_budget: 24h}",
+        "limits: {daily_budget: 25m}",
+        "limits: {daily_budget: 20m, max_run: 20m}",
         "limits: {max_run: 20s, min_off: 5s, min_run: 1s, start_confirm: 3s, daily_budget: 1m}",
         "debounce: {start: 15s, stop: 15s, emergency: 15s}",
         "emergency_volts: none",

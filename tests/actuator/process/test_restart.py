@@ -62,7 +62,7 @@ def test_killed_and_restarted_after_the_deadline_it_stays_open(tmp_path: Path) -
 
 def test_killed_when_a_third_of_the_budget_is_used_two_thirds_are_left(tmp_path: Path) -> None:
     budget = 9.0
-    with site(tmp_path, {"limits": {"daily_budget": f"{budget:g}s"}}) as it:
+    with site(tmp_path, {"limits": {"daily_budget": f"{budget:g}s", "start_confirm": "5s"}}) as it:
         with it.running() as process:
             it.close_for_an_alert()
             closed_at = it.durable()["run"]["closed_at"]
