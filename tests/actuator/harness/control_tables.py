@@ -90,12 +90,13 @@ def causes() -> Iterator[str]:
 def inhibitors() -> Iterator[str]:
     """Yield the table of what blocks it."""
     return _table(
-        ("reason", "blocks", "ends a run", "exempt", "clears"),
+        ("reason", "blocks", "ends a run", "counts an attempt", "exempt", "clears"),
         (
             (
                 f"`{reason}`",
                 "start and resume" if rule.blocks_resume else "start",
                 {"never": "no", "at once": "at once", "once confirmed": "after 3 samples"}[rule.ends_run],
+                _failed(ENDS[reason].failed) if reason in ENDS else "no",
                 _names(rule.exempt),
                 CLEARS[rule.clears],
             )
