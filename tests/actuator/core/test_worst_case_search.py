@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.actuator.harness.property_checks import MOST_SHORT
 from tests.actuator.harness.worst_case_search import SEEDS, SETTINGS, Setting, play, search, table
 
-TRIES = 50
+TRIES = 100
 """Of plans for each setting: under three minutes in all on one core."""
 
 
@@ -19,6 +20,8 @@ def test_the_worst_that_a_search_finds_is_within_the_limits(setting: Setting) ->
     assert champions["starts"].value > 1, "plans that start no engine show nothing"
     assert champions["low"].value > 0
     assert champions["closed"].value <= setting.settings.limits.daily_budget + setting.tick
+    assert champions["short runs"].value <= MOST_SHORT
+    assert champions["emergency short runs"].value <= MOST_SHORT + 24, "one an hour after the eighth"
 
 
 def test_a_plan_is_played_the_same_way_twice() -> None:

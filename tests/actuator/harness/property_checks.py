@@ -34,8 +34,6 @@ MEANT: Final = {"mode_off", "demand_gone"}
 MOST_SHORT: Final = 8
 SOC_LOST: Final = 300.0
 RESUMED_WITHIN: Final = 60.0
-RULES_TO_COME: Final[frozenset[str]] = frozenset({"34"})
-"""Rules of control.md that the code does not obey yet; they are checked as soon as they are taken out of here."""
 NEAR: Final = 1e-6
 """Seconds by which sums of floats on two clocks may differ."""
 
@@ -152,6 +150,7 @@ class Account:
         stuck: stop alerts that the state of charge has disproved, by fingerprint: their beginning.
         resolved: by fingerprint: the latest beginning that has resolved. A firing that begins no later is a late copy.
         short: when short runs of the last 24 hours ended, but for manual ones.
+        short_in_a_row: short runs since the last run that was not short and ended well.
         interrupted: when a run that a death broke off would have ended as a short one, if it is not resumed.
         failures: attempts used.
         locked_out: they are used up.
@@ -183,6 +182,7 @@ class Account:
     stuck: dict[str, float] = field(default_factory=dict)
     resolved: dict[str, float] = field(default_factory=dict)
     short: deque[float] = field(default_factory=deque)
+    short_in_a_row: int = 0
     interrupted: float | None = None
     failures: int = 0
     locked_out: bool = False
@@ -303,7 +303,7 @@ class Law:
                 self._open(true if self.dropped_at is None else self.dropped_at)
             account.interrupted = account.opened_at if self._short(settings.limits) else None
             if account.interrupted is not None and not self.may_resume:
-                account.short.append(account.interrupted)
+                self._count_short(account.interrupted)
                 account.interrupted = None
             if account.run_denied and account.run_proven is None:
                 self.count("deaths on negative evidence")
@@ -486,6 +486,7 @@ class Law:
             account.mode_off, account.manual_until = action == "off", -math.inf
         elif action == "reset_lockout":
             account.failures, account.locked_out, account.paused_until = 0, False, -math.inf
+            account.short_in_a_row = 0
             account.short.clear()
         elif action == "reset_inhibit":
             heard = self.inhibit_heard.get(command.fingerprint, self.born)
@@ -574,9 +575,9 @@ class Law:
             account.run_denied = self._denied(true)
             account.run_deadline, account.causes = run.deadline, frozenset()
             if account.interrupted is not None:
-                account.short.append(account.interrupted)
+                self._count_short(account.interrupted)
             self._fit_to_start(inputs, run.causes, true)
-            self._not_too_many_short_runs(run.causes, true)
+            self._rested_after_short_runs(settings.limits, run.causes, true)
             account.manual = run.cause == "manual"
         self.may_resume, account.interrupted = False, None
         account.closed, account.stop_seen = True, False
@@ -598,14 +599,19 @@ class Law:
         if "manual" not in causes:
             self.require(true >= self.account.paused_until - NEAR, 6, "an attempt before its back-off")
 
-    def _not_too_many_short_runs(self, causes: tuple[str, ...], true: float) -> None:
+    def _rested_after_short_runs(self, limits: Limits, causes: tuple[str, ...], true: float) -> None:
         short = self.account.short
         while short and short[0] <= true - DAY:
             short.popleft()
-        if "34" in RULES_TO_COME or "manual" in causes or len(short) < MOST_SHORT:
+        if "manual" in causes or not short:
             return
-        self.require("emergency" in causes, 34, f"a start after {len(short)} short runs in 24 h")
-        self.require(true - short[-1] >= HOUR - NEAR, 34, "a second emergency within an hour after so many short runs")
+        row = self.account.short_in_a_row
+        pause = limits.short_cycle[min(row, len(limits.short_cycle)) - 1] if row else 0.0
+        if len(short) >= MOST_SHORT:
+            self.require("emergency" in causes, 34, f"a start after {len(short)} short runs in 24 h")
+            pause = HOUR
+        rest, pause = true - short[-1], min(pause, HOUR) if "emergency" in causes else pause
+        self.require(rest >= pause - NEAR, 34, f"{rest} s after the last of {len(short)} short runs")
 
     def _fit_causes(self, inputs: Inputs, causes: frozenset[str], true: float) -> None:
         """Judge causes that have begun."""
@@ -681,8 +687,9 @@ class Law:
             }
         self._open(true)
         if reason not in MEANT and self._short(limits):
-            account.short.append(true)
-            self.count("short runs")
+            self._count_short(true)
+        elif reason not in FAILED and account.opened_at - account.run_began >= limits.min_run - NEAR:
+            account.short_in_a_row = 0
         account.stop_seen = self._denied(true) or self._foreign(true)
 
     def _not_charged(self, settings: Settings, true: float) -> None:
@@ -831,6 +838,11 @@ class Law:
 
     def _waits_to_resume(self, limits: Limits, true: float) -> bool:
         return self.may_resume and true - self.born <= max(limits.tail, RESUMED_WITHIN) + self.tick
+
+    def _count_short(self, ended: float) -> None:
+        self.count("short runs")
+        self.account.short.append(ended)
+        self.account.short_in_a_row += 1
 
     def _short(self, limits: Limits) -> bool:
         """Return whether the run that has just ended was a short one, if nobody meant it to end; no manual one is."""

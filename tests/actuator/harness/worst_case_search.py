@@ -97,8 +97,9 @@ class Score:
     began: deque[float] = field(default_factory=deque)
     """When runs began; a resumption begins none."""
     runs: int = 0
-    shorts: deque[float] = field(default_factory=deque)
+    short: deque[float] = field(default_factory=deque)
     emergencies: deque[float] = field(default_factory=deque)
+    maybe_short: float | None = None
     low_since: float | None = None
     closed: bool = False
     cause: str = ""
@@ -108,10 +109,11 @@ class Score:
         true = world.true
         if world.contact and not self.closed:
             self.closures.append([true, true])
-            self.cause = _last(world, "contact_closed", "cause")
             if world.state.durable.runs != self.runs:
+                self.settle()
                 self.began.append(true)
-            self.runs = world.state.durable.runs
+            self.maybe_short = None
+            self.runs, self.cause = world.state.durable.runs, _last(world, "contact_closed", "cause")
         elif world.contact:
             self.closures[-1][1] = true
         elif self.closed:
@@ -119,7 +121,7 @@ class Score:
         self.closed = world.contact
         while self.closures and self.closures[0][1] < true - DAY:
             self.closures.popleft()
-        while self.began and self.began[0] <= true - DAY:
+        while len(self.began) > 1 and self.began[0] <= true - DAY:
             self.began.popleft()
         if world.contact:
             self._most("closed", sum(end - max(began, true - DAY) for began, end in self.closures))
@@ -130,7 +132,8 @@ class Score:
             and world.bus_alive
             and world.page_reachable
             and world.journal_ok
-            and not {"inhibit_alert", "locked_out", "mode_off", "relay_fault", "quiet_hours"} & set(world.inhibitors())
+            and not {"inhibit_alert", "locked_out", "mode_off", "relay_fault", "quiet_hours", "budget"}
+            & set(world.inhibitors())
         )
         if world.soc is None or world.soc > setting.settings.start_soc or not permitted or world.contact:
             self.low_since = None
@@ -140,17 +143,22 @@ class Score:
             self._most("low", true - self.low_since)
 
     def _opened(self, world: World, setting: Setting) -> None:
-        began, ended = self.closures[-1]
-        reason = _last(world, "contact_opened", "reason")
-        if ended - began >= setting.settings.limits.min_run - setting.tick or reason in ("demand_gone", "mode_off"):
+        lasted = self.closures[-1][1] - self.began[-1]
+        meant = _last(world, "contact_opened", "reason") in ("demand_gone", "mode_off")
+        if lasted < setting.settings.limits.min_run - setting.tick and not meant:
+            self.maybe_short = world.true
+
+    def settle(self) -> None:
+        """Count the last run if it was short: it is not resumed any more."""
+        if self.maybe_short is None:
             return
-        shorts, aim = (
-            (self.emergencies, "emergency short runs") if self.cause == "emergency" else (self.shorts, "short runs")
-        )
-        shorts.append(world.true)
-        while shorts[0] <= world.true - DAY:
-            shorts.popleft()
-        self._most(aim, len(shorts))
+        by_emergency = self.cause == "emergency"
+        short, aim = (self.emergencies, "emergency short runs") if by_emergency else (self.short, "short runs")
+        short.append(self.maybe_short)
+        while short[0] <= self.maybe_short - DAY:
+            short.popleft()
+        self._most(aim, len(short))
+        self.maybe_short = None
 
     def _most(self, aim: str, value: float) -> None:
         self.best[aim] = max(self.best[aim], value)
@@ -210,6 +218,7 @@ def play(plan: Plan, setting: Setting, law: Law | None = None) -> Score:
         if world.true == began:
             world.run(setting.tick, until=look)
         del world.durables[:], world.events[:-50]
+    score.settle()
     return score
 
 
