@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from actuator.core import full_charge, proof, reporting, runs
-from actuator.core.demand import causes, has_data
+from actuator.core.demand import causes, has_data, reserve
 from actuator.core.endings import ENDS, Case, ending
 from actuator.core.events import Event, Level, Value
 from actuator.core.inhibitors import active_reasons, blocked, has_rested
@@ -150,6 +150,9 @@ class _Turn:
         requested, notes = causes(self.state, self.inputs, self.now)
         if (requested, notes) != (self.state.causes, self.state.notes):
             self.state = replace(self.state, causes=requested, notes=notes)
+        granted = reserve(self.state, self.inputs)
+        if granted != self.state.reserve:
+            self.state = replace(self.state, reserve=granted)
         reasons = active_reasons(self.state, self.inputs, self.now)
         if reasons != self.state.inhibitors:
             self.state = replace(self.state, inhibitors=reasons)
@@ -188,7 +191,8 @@ class _Turn:
         assert candidate is not None  # noqa: S101 - `step` asks only then
         match runs.judge_resume(candidate, self.state, self.inputs, self.now):
             case "resume":
-                self.keep(*runs.resume(self.durable, candidate, self.settings, self.now))
+                granted = self.state.reserve
+                self.keep(*runs.resume(self.durable, candidate, self.settings, self.now, reserve=granted))
             case "give up":
                 self.keep(*runs.give_up(self.durable, candidate, self.settings, started_at=self.state.started_at))
             case "wait":

@@ -146,6 +146,16 @@ def emergencies(state: State, inputs: Inputs) -> tuple[bool, bool]:
     return by_soc, battery.volts_emergency.holds(battery.volts_debounce(settings))
 
 
+def reserve(state: State, inputs: Inputs) -> float:
+    """Return the seconds beyond the budget that the emergency that holds now may use; 0 without one."""
+    run = state.durable.run or state.durable.candidate
+    by_soc = emergencies(state, inputs)[0] or (run is not None and run.soc_emergency)
+    # A state of charge that is there, and no emergency, speaks against volts; three samples show that it is there.
+    by_volts_alone = state.battery.ample.verdict is None
+    granted = "emergency" in state.causes and (by_soc or by_volts_alone)
+    return inputs.settings.limits.emergency_reserve if granted else 0.0
+
+
 def _sag(state: State, inputs: Inputs) -> Note | None:
     """Return that the volts would be an emergency if the state of charge were lower."""
     settings, volts = inputs.settings, state.battery.volts_emergency

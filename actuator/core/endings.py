@@ -196,7 +196,7 @@ ENDS: Final[dict[End, Ending]] = {
     "budget": Ending(
         applies=_inhibited("budget"),
         level=Level.WARNING,
-        values=lambda case: {"budget": case.inputs.settings.limits.daily_budget},
+        values=lambda case: {"budget": case.inputs.settings.limits.daily_budget, "reserve": case.state.reserve},
     ),
     "foreign_run": Ending(applies=_inhibited("foreign_run"), level=Level.INFO),
     "ags_fault": Ending(applies=_ags_fault, failed=always, level=Level.ERROR),

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from actuator.core.state import Durable, Run
 
 
-def latest(durable: Durable, run: Run, settings: Settings, now: float, *, quiet_in: float | None) -> float:
+def latest(
+    durable: Durable, run: Run, settings: Settings, now: float, *, reserve: float, quiet_in: float | None
+) -> float:
     """Return when the run ends, monotonic.
 
     Args:
@@ -21,9 +23,10 @@ def latest(durable: Durable, run: Run, settings: Settings, now: float, *, quiet_
         run: the run in progress.
         settings: in force.
         now: monotonic seconds.
+        reserve: seconds beyond the budget that the run may use.
         quiet_in: seconds until quiet hours begin; None: there are none, or the clock may be wrong.
     """
-    ends = [bound(durable, run, settings, now)]
+    ends = [bound(durable, run, settings, now, reserve=reserve)]
     if not run.causes:
         ends.append(run.closed_at + settings.limits.min_run)
     else:

@@ -91,6 +91,13 @@ def _short_cycle_until(state: State, settings: Settings, _now: float) -> float |
     return state.durable.short_runs.until(settings.limits, emergency="emergency" in state.causes)
 
 
+def _budget(state: State, inputs: Inputs, now: float) -> bool:
+    left = budget_left(state.durable, inputs.settings, now, reserve=state.reserve)
+    # A run that could not be confirmed and then last for min run is not begun; one in progress uses up the rest.
+    goes_on = state.durable.run or state.durable.candidate
+    return left <= 0 if goes_on else left < inputs.settings.limits.least_budget
+
+
 def _min_off(state: State, inputs: Inputs, now: float) -> bool:
     return state.durable.run is None and not has_rested(state, inputs.settings, now)
 
@@ -160,10 +167,10 @@ INHIBITORS: Final[dict[Reason, Inhibitor]] = {
         until=lambda state, settings, _now: rest_until(state.durable, settings),
     ),
     "budget": Inhibitor(
-        holds=lambda state, inputs, now: budget_left(state.durable, inputs.settings, now) <= 0,
+        holds=_budget,
         ends_run="at once",
         clears="budget",
-        until=lambda state, settings, now: budget_until(state.durable, settings, now),
+        until=lambda state, settings, now: budget_until(state.durable, settings, now, reserve=state.reserve),
     ),
     "min_off": Inhibitor(
         holds=_min_off,

@@ -11,18 +11,24 @@ if TYPE_CHECKING:
     from actuator.core.state import Durable, Run
 
 
-def budget_left(durable: Durable, settings: Settings, now: float) -> float:
-    """Return the seconds of the budget of the sliding 24 hours that are left."""
+def budget_left(durable: Durable, settings: Settings, now: float, *, reserve: float = 0.0) -> float:
+    """Return the seconds of the budget of the sliding 24 hours that are left, with a reserve for an emergency."""
     used = sum(max(0.0, closure.end - max(closure.start, now - DAY)) for closure in durable.closures)
     open_run = durable.run or durable.candidate
     if open_run is not None:
         used += now - max(open_run.closed_at, now - DAY)
-    return settings.limits.daily_budget - used
+    return settings.limits.daily_budget + reserve - used
 
 
-def budget_until(durable: Durable, settings: Settings, now: float) -> float | None:
-    """Return when past closures have left the sliding window so far that budget is left again."""
-    excess = -budget_left(durable, settings, now)
+def reserve_left(durable: Durable, settings: Settings, now: float) -> float:
+    """Return the seconds of the emergency reserve that are left; it is used after the budget."""
+    reserve = settings.limits.emergency_reserve
+    return min(reserve, max(0.0, budget_left(durable, settings, now, reserve=reserve)))
+
+
+def budget_until(durable: Durable, settings: Settings, now: float, *, reserve: float) -> float | None:
+    """Return when past closures have left the sliding window so far that a useful run has budget again."""
+    excess = settings.limits.least_budget - budget_left(durable, settings, now, reserve=reserve)
     for closure in sorted(durable.closures, key=lambda closure: closure.start):
         start = max(closure.start, now - DAY)
         length = max(0.0, closure.end - start)
@@ -48,9 +54,9 @@ def rested(durable: Durable, settings: Settings, now: float, *, runs_on: bool) -
     return until is None or (now >= until and not running)
 
 
-def bound(durable: Durable, run: Run, settings: Settings, now: float) -> float:
-    """Return when a run ends at the latest, monotonic: its deadline, or before that the end of the budget."""
-    end = now + budget_left(durable, settings, now)
+def bound(durable: Durable, run: Run, settings: Settings, now: float, *, reserve: float) -> float:
+    """Return when a run ends at the latest, monotonic: its deadline, or before that the end of budget and reserve."""
+    end = now + budget_left(durable, settings, now, reserve=reserve)
     for closure in sorted(durable.closures, key=lambda closure: closure.start):
         leaves = max(closure.start + DAY, now)
         if leaves >= end:

@@ -70,6 +70,7 @@ def perceive(state: State, inputs: Inputs, now: float) -> tuple[State, list[Even
         wall_clock=known_clock,
         phase=state.phase,
         causes=state.causes,
+        reserve=state.reserve,
         inhibitors=state.inhibitors,
         notes=state.notes,
         reported=state.reported,

@@ -52,7 +52,7 @@ def begin(state: State, inputs: Inputs, now: float) -> tuple[Durable, Event]:
         stopped_at=None,
         max_run_reached=False,
     )
-    return durable, _closed(durable, run, inputs.settings, now, resumed=False)
+    return durable, _closed(durable, run, inputs.settings, now, reserve=state.reserve, resumed=False)
 
 
 def hold(run: Run, state: State, inputs: Inputs, now: float) -> Durable:
@@ -182,11 +182,13 @@ def judge_resume(candidate: Run, state: State, inputs: Inputs, now: float) -> Li
     return "give up" if waited >= max(inputs.settings.limits.tail, RESUME_WITHIN) else "wait"
 
 
-def resume(durable: Durable, candidate: Run, settings: Settings, now: float) -> tuple[Durable, Event]:
+def resume(
+    durable: Durable, candidate: Run, settings: Settings, now: float, *, reserve: float
+) -> tuple[Durable, Event]:
     """Return the record with an interrupted run resumed, with its old deadline."""
     run = replace(candidate, opened_at=None)
     durable = replace(durable, run=run, candidate=None)
-    return durable, _closed(durable, run, settings, now, resumed=True)
+    return durable, _closed(durable, run, settings, now, reserve=reserve, resumed=True)
 
 
 def give_up(durable: Durable, candidate: Run, settings: Settings, *, started_at: float) -> tuple[Durable, Event]:
@@ -224,8 +226,8 @@ def _with_begun(durable: Durable, causes: Iterable[Cause], run: int, now: float)
     return durable
 
 
-def _closed(durable: Durable, run: Run, settings: Settings, now: float, *, resumed: bool) -> Event:
-    left = bound(durable, run, settings, now) - now
+def _closed(durable: Durable, run: Run, settings: Settings, now: float, *, reserve: float, resumed: bool) -> Event:
+    left = bound(durable, run, settings, now, reserve=reserve) - now
     return Event(
         kind="contact_closed",
         fields={"run": run.number, "cause": run.cause, "seconds_left": round(left, 1), "resumed": resumed},

@@ -119,6 +119,7 @@ class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     start_confirm: Duration = Duration(10 * MINUTE)
     stop_confirm: Duration = Duration(5 * MINUTE)
     emergency_run: Duration = Duration(1 * HOUR)
+    emergency_reserve: Duration = Duration(2 * HOUR)
     warm_up: Duration = Duration(15 * MINUTE)
     charge_confirm: Duration = Duration(30 * MINUTE)
     attempts: Annotated[int, msgspec.Meta(ge=1)] = 3
@@ -136,6 +137,11 @@ class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Seconds that a run must be able to last to be worth a start: to be confirmed, and then to run for min run."""
         return self.start_confirm + self.min_run
 
+    @property
+    def least_budget(self) -> float:
+        """Seconds of the budget without which no run starts."""
+        return min(self.useful_run, self.max_run)
+
     def __post_init__(self) -> None:
         """Refuse a max run that the AGS would end first, and a budget over a day or too short for a useful run."""
         if self.max_run + AGS_MARGIN > self.ags_max_run:
@@ -149,13 +155,12 @@ class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ConfigError(
                 "daily_budget", span(self.daily_budget), "at most 24 h: it is the budget of any 24 hours in a row"
             )
-        least = min(self.useful_run, self.max_run)
-        if self.daily_budget < least:
+        if self.daily_budget < self.least_budget:
             raise ConfigError(
                 "daily_budget",
                 span(self.daily_budget),
-                f"at least {span(least)}, the lesser of start_confirm + min_run and max_run: no run could be confirmed "
-                "and last for min_run",
+                f"at least {span(self.least_budget)}, the lesser of start_confirm + min_run and max_run: no run could "
+                "be confirmed and last for min_run",
             )
 
 

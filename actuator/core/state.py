@@ -251,6 +251,7 @@ class State:
         wall_clock: whether it has been known to be right.
         phase: of the engine, as the evidence shows it.
         causes: what requests the engine.
+        reserve: seconds beyond the budget that the present emergency may use.
         inhibitors: what blocks it.
         notes: what else delays a start or an end, or is unusual.
         reported: which notes and blocked starts have been reported.
@@ -269,6 +270,7 @@ class State:
     wall_clock: WallClock = field(default_factory=WallClock)
     phase: Phase = "off"
     causes: tuple[Cause, ...] = ()
+    reserve: float = 0.0
     inhibitors: tuple[Reason, ...] = ()
     notes: tuple[Note, ...] = ()
     reported: Reported = Reported()

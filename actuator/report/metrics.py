@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from actuator.core.alert_path import PATHS
 from actuator.core.demand import CAUSES
 from actuator.core.inhibitors import INHIBITORS
-from actuator.core.limits import budget_left
+from actuator.core.limits import budget_left, reserve_left
 from actuator.core.state import MODES, PHASES
 from actuator.report.snapshot import Snapshot
 
@@ -96,6 +96,9 @@ _STOP_FAILURES = _counter("stop_failures", "Stops after which the engine went on
 _RUN_SECONDS = _counter("run_seconds", "Seconds for which the contact was commanded closed.")
 _RELAY_ERRORS = _counter("relay_errors", "Failed writes to the relay, and read-backs that contradicted the command.")
 _BUDGET = _gauge("budget_remaining_seconds", "Seconds of the budget of the sliding 24 hours that are left.")
+_RESERVE = _gauge(
+    "emergency_reserve_seconds", "Seconds of the reserve left that an emergency may use after the budget."
+)
 _LOCKOUT = _gauge("lockout", "1 while starts are locked out, until the lock-out is reset.")
 _ATTEMPTS = _gauge("attempts", "Consecutive failed attempts.")
 _JOURNAL = _gauge("journal_writable", "1 while the journal can be written.")
@@ -125,7 +128,7 @@ _DESCRIBED: tuple[Metric, ...] = (
         _DEMAND,
     ),
     *(_INHIBITED, _DEADLINE, _HEARTBEAT, _STARTS, _START_FAILURES, _STOP_FAILURES, _RUN_SECONDS, _RELAY_ERRORS),
-    *(_BUDGET, _LOCKOUT, _ATTEMPTS, _JOURNAL, _MIRRORED, _TORN, _PAGE, _SHORTENS, _STUCK, _CLOCK),
+    *(_BUDGET, _RESERVE, _LOCKOUT, _ATTEMPTS, _JOURNAL, _MIRRORED, _TORN, _PAGE, _SHORTENS, _STUCK, _CLOCK),
 )
 
 
@@ -154,6 +157,7 @@ def _families(snapshot: Snapshot) -> Iterator[Metric]:
     yield _single(_RUN_SECONDS, durable.run_seconds + (0.0 if run is None else max(0.0, snapshot.now - run.closed_at)))
     yield _single(_RELAY_ERRORS, durable.relay_errors)
     yield _single(_BUDGET, max(0.0, budget_left(durable, config, snapshot.now)))
+    yield _single(_RESERVE, reserve_left(durable, config, snapshot.now))
     yield _single(_LOCKOUT, durable.locked_out)
     yield _single(_ATTEMPTS, durable.attempts)
     yield _single(_JOURNAL, not snapshot.journal_fault)

@@ -53,7 +53,8 @@ class Snapshot:
         local = time.localtime(self.wall)
         minute = local.tm_hour * 60 + local.tm_min
         quiet = quiet_in(self.config, self.wall, minute, wall_sane=self.wall_sane)
-        return latest(self.state.durable, run, self.config, self.now, quiet_in=quiet)
+        reserve = self.state.reserve
+        return latest(self.state.durable, run, self.config, self.now, reserve=reserve, quiet_in=quiet)
 
     def wall_of(self, moment: float) -> float:
         """Return the Unix time of a monotonic moment."""

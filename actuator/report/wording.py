@@ -273,7 +273,7 @@ def ending(end: End, values: Values) -> str:  # noqa: C901, PLR0911, PLR0912 - o
         case "deadline":
             return f"The run has reached {_deadline(values)}."
         case "budget":
-            return f"The daily budget of {_span(values['budget'])} is used up."
+            return _budget_used(values)
         case "foreign_run":
             return f"The AGS runs the engine for another reason: {code}."
         case "ags_fault":
@@ -293,6 +293,11 @@ def ending(end: End, values: Values) -> str:  # noqa: C901, PLR0911, PLR0912 - o
         case "demand_gone":
             soc = values["soc"]
             return f"Nothing requests the engine any more{'' if soc is None else f', at {percent(_number(soc))}'}."
+
+
+def _budget_used(values: Values) -> str:
+    budget = f"The daily budget of {_span(values['budget'])}"
+    return f"{budget} and its emergency reserve are used up." if values["reserve"] else f"{budget} is used up."
 
 
 def _deadline(values: Values) -> str:
@@ -403,7 +408,10 @@ def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -
         case "max_run":
             return "the last run reached its limit"
         case "budget":
-            return f"the daily budget of {span(limits.daily_budget)} is used up"
+            return (
+                f"less than {span(limits.least_budget)} of the daily budget of {span(limits.daily_budget)} are left, "
+                f"and only an emergency may use {span(limits.emergency_reserve)} more"
+            )
         case "short_cycle":
             return short_cycle(durable.short_runs.in_a_row, limits.min_run)
         case "min_off":

@@ -45,6 +45,7 @@ ACTUATOR = {
         "start_confirm": "60s",
         "stop_confirm": "30s",
         "emergency_run": "2m",
+        "emergency_reserve": "2m",
     },
 }
 

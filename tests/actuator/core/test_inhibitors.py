@@ -756,7 +756,7 @@ def test_a_journal_that_takes_nothing_halves_a_run() -> None:
 
 
 def test_the_budget_holds_and_ends_and_slides() -> None:
-    world = World(settings=settings(limits={"max_run": "2h", "daily_budget": "3h"}), soc=0.1, tick=5).on_alerts()
+    world = World(settings=settings(limits={"max_run": "2h", "daily_budget": "3h"}), soc=0.2, tick=5).on_alerts()
     world.run(30 * HOUR)
     closings = [time for time, closed in world.moves if closed]
     openings = [time for time, closed in world.moves if not closed]
@@ -765,6 +765,72 @@ def test_the_budget_holds_and_ends_and_slides() -> None:
     assert openings[1] - closings[1] == pytest.approx(1 * HOUR, abs=10)
     assert closings[2] - first >= 24 * HOUR
     assert "budget" in [event.fields.get("reason") for event in world.events]
+
+
+def with_budget_left(seconds: float, **world: object) -> World:
+    """A world that has so much of its budget of 10 hours left, and none of it comes back for half a day."""
+    it = World(**world)  # type: ignore[arg-type]
+    closure = Closure(start=it.now - 12 * HOUR, end=it.now - 2 * HOUR - seconds)
+    it.state = replace(it.state, durable=replace(it.state.durable, closures=(closure,)))
+    return it
+
+
+@pytest.mark.parametrize(("minutes", "starts"), [(26, True), (24, False)])
+def test_a_start_needs_budget_for_its_confirmation_and_min_run(minutes: int, *, starts: bool) -> None:
+    world = with_budget_left(minutes * MINUTE, soc=0.2)
+    assert world.run(30 * MINUTE, until=World.closed) is starts
+    assert ("budget" in world.inhibitors()) is not starts
+
+
+def test_a_run_uses_the_budget_up_to_its_end() -> None:
+    world = with_budget_left(40 * MINUTE, soc=0.2)
+    assert world.run(30 * MINUTE, until=World.closed)
+    began = world.now
+    assert world.run(HOUR, until=lambda it: not it.closed())
+    assert world.now - began == pytest.approx(40 * MINUTE, abs=2)
+    assert reason_of_the_last_end(world) == "budget"
+
+
+def test_an_emergency_may_use_the_reserve_after_the_budget_and_no_more() -> None:
+    world = with_budget_left(5 * MINUTE, soc=0.05)
+    assert world.run(30 * MINUTE, until=World.closed)
+    began = world.now
+    assert world.run(3 * HOUR, until=lambda it: not it.closed())
+    assert world.now - began == pytest.approx(2 * HOUR + 5 * MINUTE, abs=2)
+    assert "The daily budget of 10 h and its emergency reserve are used up." in world.texts("contact_opened")[-1]
+    world.run(3 * HOUR)
+    assert not world.closed()
+    assert "budget" in world.inhibitors()
+
+
+def test_an_emergency_that_begins_in_a_run_prolongs_it_by_the_reserve() -> None:
+    world = with_budget_left(40 * MINUTE, soc=0.2)
+    assert world.run(30 * MINUTE, until=World.closed)
+    began = world.now
+    world.run(30 * MINUTE)
+    world.soc = 0.1
+    assert world.run(3 * HOUR, until=lambda it: not it.closed())
+    assert world.now - began == pytest.approx(2 * HOUR + 40 * MINUTE, abs=2)
+
+
+@pytest.mark.parametrize(("soc", "starts"), [(None, True), (0.3, False)])
+def test_low_volts_may_use_the_reserve_only_without_a_state_of_charge(soc: float | None, *, starts: bool) -> None:
+    world = with_budget_left(5 * MINUTE, soc=soc, volts=40.0, volts_threshold=46.0)
+    assert world.run(10 * MINUTE, until=World.closed) is starts
+
+
+def test_one_state_of_charge_ends_no_run_in_the_reserve() -> None:
+    world = with_budget_left(5 * MINUTE, soc=None, volts=40.0, volts_threshold=46.0)
+    assert world.run(10 * MINUTE, until=World.closed)
+    world.run(20 * MINUTE)
+    world.soc = 0.3
+    world.run(8)
+    world.soc = None
+    world.run(5 * MINUTE)
+    assert world.closed()
+    world.soc = 0.3
+    world.run(30)
+    assert not world.closed()
 
 
 # --- min off and back-off

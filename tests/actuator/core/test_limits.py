@@ -14,9 +14,13 @@ from tests.actuator.harness.simulated_site import settings
 NOW = 200_000.0
 
 
-@given(st.lists(st.tuples(st.floats(0, 90_000), st.floats(1, 9_000)), max_size=6), st.floats(1500, 40_000))
+@given(
+    st.lists(st.tuples(st.floats(0, 90_000), st.floats(1, 9_000)), max_size=6),
+    st.floats(1500, 40_000),
+    st.sampled_from([0.0, 7200.0]),
+)
 def test_a_budget_ends_a_run_when_it_is_used_up_however_much_comes_back_meanwhile(
-    past: list[tuple[float, float]], budget: float
+    past: list[tuple[float, float]], budget: float, reserve: float
 ) -> None:
     closures: list[Closure] = []
     end = NOW - DAY
@@ -29,8 +33,8 @@ def test_a_budget_ends_a_run_when_it_is_used_up_however_much_comes_back_meanwhil
     run = Run(number=1, cause="alert", causes=("alert",), closed_at=NOW, closed_wall=0.0, deadline=NOW + 4 * 3600)
     durable = Durable(run=run, closures=tuple(closures))
     limits = settings(limits={"daily_budget": f"{budget}s"})
-    assume(budget_left(durable, limits, NOW) > 0)
+    assume(budget_left(durable, limits, NOW, reserve=reserve) > 0)
     when = NOW
-    while when < run.deadline and budget_left(durable, limits, when) > 0:
+    while when < run.deadline and budget_left(durable, limits, when, reserve=reserve) > 0:
         when += 20.0
-    assert bound(durable, run, limits, NOW) == pytest.approx(when, abs=20.1)
+    assert bound(durable, run, limits, NOW, reserve=reserve) == pytest.approx(when, abs=20.1)

@@ -368,7 +368,7 @@ def test_a_run_between_two_boots_that_knew_no_hour_is_no_older_than_it_seems() -
     world = World(soc=0.3, wall_sane=True, settings=settings(limits={"daily_budget": "30m"})).on_alerts()
     world.wall_sane, world.tick = False, 5.0
     world.die(dead_for=10 * HOUR, reboot=True)
-    world.soc = 0.05
+    world.soc = 0.2
     assert world.run(HOUR, until=World.closed)
     assert world.run(HOUR, until=lambda it: not it.closed())
     assert "budget" in world.inhibitors()

@@ -36,6 +36,7 @@ def test_the_defaults_are_those_of_the_page(tmp_path: Path) -> None:
     assert (limits.max_run, limits.ags_max_run, limits.daily_budget) == (4 * 3600, 12 * 3600, 10 * 3600)
     assert (limits.min_run, limits.min_off, limits.tail) == (900, 900, 180)
     assert (limits.start_confirm, limits.stop_confirm, limits.emergency_run) == (600, 300, 3600)
+    assert limits.emergency_reserve == 7200
     assert (limits.warm_up, limits.charge_confirm, found.on_no_charge) == (900, 1800, "alarm")
     assert (limits.volts_under_load.soc_margin, limits.volts_under_load.for_) == (0.2, 600)
     assert (limits.attempts, limits.backoff) == (3, (900, 1800))
@@ -80,7 +81,7 @@ REFUSED = {
     "a span without a unit": ("limits: {min_off: 900}", "min_off"),
     **{f"{name} of zero": (f"limits: {{{name}: 0s}}", name) for name in (
         "max_run", "daily_budget", "min_run", "min_off", "tail", "start_confirm", "stop_confirm", "emergency_run",
-        "warm_up", "charge_confirm")},
+        "emergency_reserve", "warm_up", "charge_confirm")},
     **{f"{name} of zero": (f"alerts: {{{name}: 0s}}", name) for name in ("heartbeat_timeout", "lease", "alert_grace")},
     "a blind run of zero": ("blind: {run: 0s}", "blind.run"),
     "a lease that is no text": ("alerts: {lease: true}", "lease"),

@@ -19,7 +19,8 @@ def test_the_worst_that_a_search_finds_is_within_the_limits(setting: Setting) ->
     print(table(setting, champions))
     assert champions["starts"].value > 1, "plans that start no engine show nothing"
     assert champions["low"].value > 0
-    assert champions["closed"].value <= setting.settings.limits.daily_budget + setting.tick
+    limits = setting.settings.limits
+    assert champions["closed"].value <= limits.daily_budget + limits.emergency_reserve + setting.tick
     assert champions["short runs"].value <= MOST_SHORT
     assert champions["emergency short runs"].value <= MOST_SHORT + 24, "one an hour after the eighth"
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from actuator.core.inputs import Command, Inputs, Notice, Page
     from actuator.core.settings import Limits, Settings
@@ -142,6 +142,7 @@ class Account:
         run_deadline: the earliest deadline that it has shown, on the clock of this boot.
         resumed: runs that were resumed.
         causes: that the run shows.
+        soc_emergency: the emergency that holds it has been one of the state of charge.
         mode_off: the operator wants no run.
         off_before_manual: the same, before mode `on`.
         manual_until: when mode `on` ends.
@@ -183,6 +184,7 @@ class Account:
     resolved: dict[str, float] = field(default_factory=dict)
     short: deque[float] = field(default_factory=deque)
     short_in_a_row: int = 0
+    soc_emergency: bool = False
     interrupted: float | None = None
     failures: int = 0
     locked_out: bool = False
@@ -598,6 +600,9 @@ class Law:
         self.require(inputs.journal_ok or "emergency" in causes, 35, "a start without a record of it")
         if "manual" not in causes:
             self.require(true >= self.account.paused_until - NEAR, 6, "an attempt before its back-off")
+        least = min(settings.limits.start_confirm + settings.limits.min_run, settings.limits.max_run)
+        left = settings.limits.daily_budget + self._reserve(settings, causes, true) - self.account.used(true)
+        self.require(left >= least - self.tick - NEAR, 4, f"a start with {left} s of the budget left")
 
     def _rested_after_short_runs(self, limits: Limits, causes: tuple[str, ...], true: float) -> None:
         short = self.account.short
@@ -722,7 +727,8 @@ class Law:
         self.require(now <= run.deadline + slack, 2, "closed past its deadline")
         self.require(true - account.run_began <= limits.max_run + slack, 3, "closed for longer than max run")
         used, number = account.used(true), 32 if account.withheld else 4
-        self.require(used <= limits.daily_budget + slack, number, f"{used} s of the budget used")
+        allowed = limits.daily_budget + self._reserve(settings, step.state.causes, true)
+        self.require(used <= allowed + slack, number, f"{used} s of the budget used")
         self.require(not account.mode_off, 7, "closed in mode off")
         self.require(not account.inhibits, 7, "closed while inhibited")
         self.require(not account.locked_out, 7, "closed while locked out")
@@ -756,6 +762,18 @@ class Law:
             self.require(not full, 22, "full and still closed")
         if not {"emergency", "manual"} & causes:
             self.require(not self._quiet(inputs), 10, "an ordinary run in quiet hours")
+
+    def _reserve(self, settings: Settings, causes: Iterable[str], true: float) -> float:
+        """Return the seconds beyond the budget that are allowed: to an emergency by SOC, or by volts without one."""
+        seconds = settings.debounce.emergency
+        if "emergency" not in causes:
+            self.account.soc_emergency = False
+        elif self.soc.held(lambda soc: soc <= settings.emergency_soc, seconds, true):
+            self.account.soc_emergency = True
+        elif self.soc.last(3, true):
+            # Fresh in three samples: then it must have been an emergency at some time of the present one.
+            return settings.limits.emergency_reserve if self.account.soc_emergency else 0.0
+        return settings.limits.emergency_reserve if "emergency" in causes else 0.0
 
     def _live(self, inputs: Inputs, true: float) -> None:
         """What must start, once everything that may forbid it does not, with room to spare."""
@@ -793,6 +811,7 @@ class Law:
         silent = not self.evidence.samples or true - self.evidence.samples[-1][0] >= 400
         quiet_bus = self.negative_since is not None and true - self.negative_since >= rest
         codes = self.ags.last(3, true)
+        least = min(limits.start_confirm + limits.min_run, limits.max_run)
         return (
             not account.mode_off
             and account.manual_until == -math.inf
@@ -806,7 +825,7 @@ class Law:
             and true - self.clean_since >= DAY + HOUR
             and (quiet_bus or (silent and alive >= 400 and open_for >= 400 + rest))
             and (codes == [2.0] * 3 or (not codes and silent))
-            and account.used(true) + 3 * self.tick < limits.daily_budget
+            and account.used(true) + 3 * self.tick + least < limits.daily_budget
             and self._rested_from_short_runs(limits, true)
         )
 

@@ -29,6 +29,7 @@ LIMITS: dict[str, object] = {
     "start_confirm": "45s",
     "stop_confirm": "30s",
     "emergency_run": "90s",
+    "emergency_reserve": "2m",
     "warm_up": "40s",
     "charge_confirm": "60s",
     "attempts": 3,
