@@ -130,6 +130,7 @@ class Account:
 
     Attributes:
         closed: the contact is commanded closed.
+        ended_in_run: an orderly end of the program has opened it in a run.
         closures: [began, ended]; the last one may go on.
         withheld: what torn journals have taken from the budget, as closures before their start.
         manual: the last run began for a command.
@@ -163,6 +164,7 @@ class Account:
     """
 
     closed: bool = False
+    ended_in_run: bool = False
     closures: deque[list[float]] = field(default_factory=deque)
     withheld: deque[list[float]] = field(default_factory=deque)
     manual: bool = False
@@ -296,8 +298,10 @@ class Law:
         self.require(state.durable.run is None, 14, "a start takes the contact to be open")
         last, self.account = self.account, Account(mode_off=torn) if account is None else account.copy()
         account = self.account
-        self.may_resume = account.closed and account.run_proven is not None and account.run not in account.resumed
+        interrupted = account.closed or account.ended_in_run
+        self.may_resume = interrupted and account.run_proven is not None and account.run not in account.resumed
         self.may_resume = self.may_resume and not (reboot or torn)
+        account.ended_in_run = False
         if account.closed:
             if last.run == account.run and not last.closed:
                 self._open(last.opened_at)  # it had opened, but had not written so yet
@@ -340,6 +344,7 @@ class Law:
         self.count("orderly ends")
         if self.account.closed:
             self._open(true)
+            self.account.ended_in_run = True
             self.account.run_denied = False  # it has used no attempt
 
     def dropped(self, true: float) -> None:
