@@ -495,6 +495,7 @@ class Law:
             account.failures, account.locked_out, account.paused_until = 0, False, -math.inf
             account.short_in_a_row = 0
             account.short.clear()
+            account.interrupted = None  # it may have been given up, and counted, before the reset
         elif action == "reset_inhibit":
             heard = self.inhibit_heard.get(command.fingerprint, self.born)
             if true - heard >= settings.alerts.lease:
