@@ -1103,6 +1103,14 @@ def test_a_death_of_the_program_before_min_run_makes_a_short_run(*, reboot: bool
     assert world.state.durable.short_runs.last_at == world.now
 
 
+def test_the_time_without_power_makes_no_run_longer() -> None:
+    world = World(soc=0.3, wall_sane=True).on_alerts()
+    world.fire("start")
+    world.run(20)
+    world.die(dead_for=HOUR, reboot=True)
+    assert world.state.durable.short_runs.in_a_row == 1
+
+
 def test_a_power_cut_after_min_run_makes_no_short_run() -> None:
     world = running()
     world.run(20 * MINUTE)

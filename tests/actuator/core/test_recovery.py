@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,16 @@ def test_a_death_in_an_attempt_is_reported_as_a_failed_one() -> None:
     world.die(dead_for=1)
     assert world.texts("attempt_failed") == ["Failed attempt 1 of 3. Next start in 15 min at the earliest."]
     assert world.state.durable.start_failures == 1
+
+
+def test_one_negative_sample_before_the_close_denies_no_run() -> None:
+    world = World(obeys=False)
+    world.run(6)
+    assert world.proof() is None
+    world.operator("on", HOUR)
+    assert world.closed()
+    world.die(dead_for=1)
+    assert world.state.durable.attempts == 0
 
 
 def test_deaths_without_evidence_lock_nothing_out() -> None:
@@ -696,6 +707,7 @@ def test_an_orderly_end_is_closed_no_longer_than_until_it_opened() -> None:
     state, _ = recovery.restore(Saved(durable=durable, moment=world.moment()), later, world.settings)
     assert state.durable.closures[-1] == Closure(start=run.closed_at, end=opened_at)
     assert state.durable.released_at == opened_at
+    assert state.durable.short_runs.last_at == opened_at
 
 
 def test_a_stop_before_the_boot_moves_back_with_everything_else_once_the_clock_is_right() -> None:
@@ -758,6 +770,19 @@ def test_every_time_of_a_run_moves_to_the_clock_of_the_next_boot() -> None:
     )
 
 
+@pytest.mark.parametrize("name", [field.name for field in fields(Durable) if field.name.endswith("_at")])
+def test_every_time_moves_to_the_clock_of_the_next_boot_and_back_once_the_clock_is_right(name: str) -> None:
+    def at(time: float, anchor: Anchor | None = None) -> Durable:
+        changes: dict[str, Any] = {name: time, "anchor": anchor}
+        return replace(Durable(), **changes)
+
+    then = Moment(boot="one", now=1000.0, wall=1e9, wall_sane=True)
+    here = Moment(boot="two", now=50.0, wall=1e9 + 60, wall_sane=True)
+    assert getattr(recovery.carried(at(900.0), then, here), name) == 900.0 + 50.0 - 60.0 - 1000.0
+    anchor = Anchor(wall=1e9, now=50.0)
+    assert getattr(recovery.credited(at(-300.0, anchor), wall=1e9 + 5000.0, now=150.0), name) == -300.0 - 4900.0
+
+
 @pytest.mark.parametrize("orderly", [False, True])
 def test_a_run_that_is_given_up_has_ended_when_the_contact_opened_and_not_now(*, orderly: bool) -> None:
     world = proven()
@@ -777,6 +802,7 @@ def test_a_run_that_is_given_up_has_ended_when_the_contact_opened_and_not_now(*,
     assert durable.closures[-1] == Closure(start=run.closed_at, end=ended)
     assert durable.run_seconds - before == ended - run.closed_at
     assert durable.released_at == ended, "min off counts from there"
+    assert durable.short_runs.last_at == ended, "so does the pause after a short run"
 
 
 def test_a_contact_found_closed_without_a_record_of_its_run_has_its_min_off() -> None:
