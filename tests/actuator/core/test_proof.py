@@ -144,6 +144,19 @@ def test_a_warm_up_of_another_run_delays_nothing() -> None:
     assert world.moves[3][0] - world.moves[2][0] == pytest.approx(10 * MINUTE, abs=2)
 
 
+def test_the_warm_up_of_a_second_run_is_waited_for_too() -> None:
+    world = warming_up(5)
+    world.operator("off")
+    world.ags = 2
+    world.run(20 * MINUTE)
+    world.operator("on", HOUR)
+    assert world.closed()
+    world.run(MINUTE / 2)
+    world.ags = 26
+    world.run(14 * MINUTE)
+    assert world.closed()
+
+
 def test_evidence_that_comes_back_negative_after_start_confirm_fails_then() -> None:
     world = started(bus_alive=False, obeys=False)
     world.run(30 * MINUTE)
@@ -241,6 +254,14 @@ def test_a_run_not_proven_for_min_run_resets_nothing_at_its_end() -> None:
     assert world.state.durable.attempts == 1
 
 
+def test_the_time_before_a_run_is_proven_does_not_count_for_the_reset() -> None:
+    world = started_at_the_second_attempt()
+    world.warm_up = 5 * MINUTE
+    world.run(18 * MINUTE)
+    world.operator("off")
+    assert world.state.durable.attempts == 1
+
+
 def test_a_long_run_that_the_engine_ends_by_dying_resets_nothing() -> None:
     world = started_at_the_second_attempt()
     world.run(20 * MINUTE)
@@ -285,6 +306,20 @@ def test_an_engine_that_fails_to_stop_is_reported_at_growing_gaps_and_counted_on
     world.run(30)
     assert world.kinds()[-1] == "engine_stopped"
     assert world.phase() == "off"
+
+
+def test_each_run_that_fails_to_stop_is_reported_and_counted() -> None:
+    world = started()
+    for failures in (1, 2):
+        world.tail = 1e9
+        world.run(20 * MINUTE)
+        world.operator("off")
+        world.run(6 * MINUTE)
+        assert world.state.durable.stop_failures == failures
+        world.tail = 0
+        world.run(20 * MINUTE)
+        world.operator("on", HOUR)
+        assert world.closed()
 
 
 def test_an_engine_unheard_of_that_turns_out_to_run_has_failed_to_stop() -> None:
@@ -341,6 +376,16 @@ def test_anothers_run_is_not_claimed_as_ours() -> None:
     world.run(60)
     assert "engine_proven" not in world.kinds()
     assert ends(world) == ["foreign_run"]
+
+
+def test_one_sample_of_anothers_run_keeps_ours_from_being_confirmed() -> None:
+    world = started(obeys=False)
+    world.ac = True
+    world.run(10)
+    world.ags = 8
+    assert world.run(10, until=lambda it: it.proof() is True)
+    world.run(MINUTE)
+    assert "engine_proven" not in world.kinds()
 
 
 def test_anothers_run_costs_no_budget() -> None:
