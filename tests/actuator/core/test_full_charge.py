@@ -161,6 +161,32 @@ def test_it_keeps_a_run_that_the_battery_needed_going() -> None:
     assert opens_within(world, 20)
 
 
+def test_a_run_that_it_joins_counts_for_the_due_date() -> None:
+    world = site()
+    world.run(1.9 * HOUR)
+    world.operator("on", HOUR)
+    assert world.run(HOUR, until=lambda it: "full_charge" in it.causes())
+    assert world.state.durable.full_runs == (1,)
+
+
+def test_a_run_ends_when_the_setting_is_taken_out() -> None:
+    world = charging()
+    world.run(20 * MINUTE)
+    assert world.closed()
+    world.settings = settings()
+    assert opens_within(world, 10)
+
+
+def test_a_second_run_that_may_be_resumed_has_not_failed_yet() -> None:
+    world = charging(max_run="20m")
+    assert opens_within(world, 30 * MINUTE)
+    assert world.run(HOUR, until=World.closed)
+    world.run(5 * MINUTE)
+    world.die(dead_for=5.0)
+    assert world.run(MINUTE, until=World.closed)
+    assert "full_charge_failed" not in world.kinds()
+
+
 def test_when_it_is_due_outlives_a_restart_and_a_reboot() -> None:
     world = site()
     world.run(HOUR)
