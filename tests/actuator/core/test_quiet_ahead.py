@@ -74,6 +74,13 @@ def test_it_waits_until_the_battery_is_five_points_below_stop() -> None:
     assert evening.world.soc == pytest.approx(0.55, abs=0.005)
 
 
+def test_it_does_not_begin_while_the_newest_state_of_charge_is_higher() -> None:
+    evening = Evening()
+    evening.until(16.99)
+    evening.world.soc = 0.58
+    assert not evening.until(17.02, closed=True)
+
+
 def test_it_does_not_begin_with_a_clock_that_may_be_wrong_or_without_a_path() -> None:
     evening = Evening()
     evening.world.wall_sane = False
@@ -93,6 +100,15 @@ def test_it_needs_half_an_hour_of_samples_without_a_run() -> None:
     assert evening.clock - stopped == pytest.approx(0.5, abs=0.1)
 
 
+def test_a_run_of_a_minute_begins_the_samples_again() -> None:
+    evening = Evening()
+    evening.until(16)
+    assert evening.world.state.soc_trend.fall is not None
+    evening.world.operator("on", MINUTE)
+    evening.world.run(MINUTE)
+    assert evening.world.state.soc_trend.fall is None
+
+
 def test_it_ends_when_the_battery_is_at_stop() -> None:
     evening = Evening()
     assert evening.until(21, closed=True)
@@ -108,6 +124,14 @@ def test_it_ends_when_quiet_hours_begin() -> None:
     assert evening.until(21, closed=False)
     assert evening.clock == 21
     assert not evening.until(23, closed=True)
+
+
+def test_a_clock_that_may_be_wrong_does_not_end_it() -> None:
+    evening = Evening()
+    assert evening.until(21, closed=True)
+    evening.world.wall_sane, evening.world.minute_of_day = False, 22 * 60
+    evening.world.run(20 * MINUTE)
+    assert evening.world.closed()
 
 
 def test_it_runs_once_an_evening() -> None:
