@@ -111,6 +111,8 @@ def test_a_late_copy_begins_no_later_than_the_last_that_resolved() -> None:
     assert not beliefs.fire("a", "start", 10.1, now=1, lease=LEASE).start_late
     assert not beliefs.fire("b", "start", 1.0, now=1, lease=LEASE).start_late, "each fingerprint by itself"
     assert beliefs.resolve("a", 10.0) is beliefs
+    both = beliefs.fire("a", "start", 10.0, now=1, lease=LEASE).fire("b", "start", 1.0, now=1, lease=LEASE)
+    assert not both.start_late, "one of them is none"
 
 
 def test_a_flood_of_resolved_alerts_keeps_the_newest() -> None:
