@@ -188,14 +188,21 @@ def _request(arguments: argparse.Namespace) -> int:
             if arguments.duration is not None:
                 body["for"] = arguments.duration
             answer = client.ask(arguments.url, "/api/v1/mode", body)
+        text = _text(answer)
     except client.ClientError as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except (KeyError, TypeError, AttributeError):
+        sys.stderr.write(
+            f"{arguments.url} answers, but not as this version of the actuator does. If it was updated, restart it: "
+            "systemctl restart generator-actuator\n"
+        )
         return 1
     if arguments.command == "mode" and arguments.mode == "off" and arguments.duration is not None:
         sys.stderr.write(
             f"Off has no end: --for {arguments.duration} is ignored, off stays until the mode is changed.\n"
         )
-    sys.stdout.write(_text(answer))
+    sys.stdout.write(text)
     return 0
 
 
@@ -215,7 +222,13 @@ def _text(status: dict[str, Any]) -> str:
         for reset in status["resets"]
     ]
     lines = [status["sentence"], *reasons, *status["notes"], *status["faults"], *resets]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(_printable, lines)) + "\n"
+
+
+def _printable(line: str) -> str:
+    """Return a line with what is no visible character escaped: an alert's text must not move the cursor."""
+    # The no-break space between a number and its unit counts as unprintable, and is wanted.
+    return "".join(one if one.isprintable() or one == "\u00a0" else ascii(one)[1:-1] for one in line)
 
 
 if __name__ == "__main__":

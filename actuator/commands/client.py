@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import netrc
 import os
@@ -43,18 +44,27 @@ def ask(url: str, path: str, command: dict[str, object] | None = None) -> Any:  
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310 - checked above
             return json.load(response)
     except urllib.error.HTTPError as error:
-        answer = error.read().decode(errors="replace").strip()
+        answer = _body(error)
         if error.code == 401:
             answer = (
                 "the actuator requires a user name and a password: set GENERATOR_ACTUATOR_USERNAME and "
                 "GENERATOR_ACTUATOR_PASSWORD, or write them into a netrc file"
             )
         raise ClientError(answer or f"{url} answers {error.code} {error.reason}") from error
-    except (OSError, ValueError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    except (OSError, ValueError, http.client.HTTPException, RecursionError) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else " ".join(str(error).split())
         raise ClientError(
             f"no actuator answers at {url}: {reason}. Is it running? At another address, use --url."
         ) from error
+
+
+def _body(error: urllib.error.HTTPError) -> str:
+    """Return the text of a refusal; what there is of it if it was cut short."""
+    try:
+        body = error.read()
+    except http.client.IncompleteRead as cut:
+        body = cut.partial
+    return body.decode(errors="replace").strip()
 
 
 def _credentials(host: str) -> str:

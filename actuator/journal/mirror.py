@@ -6,6 +6,7 @@ this file alone keeps min off, budget and attempts over a crash of the program.
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -33,8 +34,8 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def path_of(folder: Path, journal: Path) -> Path:
-    """Return the path of a journal's mirror."""
-    return folder / f"{journal.name}.mirror"
+    """Return the path of a journal's mirror; two journals of one name in different folders have one each."""
+    return folder / f"{journal.name}.{zlib.crc32(_name(journal).encode()):08x}.mirror"
 
 
 def read(folder: Path, journal: Path, boot: str) -> Mirror | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from actuator.core.state import Durable, Moment, Saved
-from actuator.journal import AsyncJournal, Journal, async_journal, sidecar
+from actuator.journal import AsyncJournal, Journal, async_journal, mirror, sidecar
 from actuator.journal import store as store_module
 from actuator.relay import SimulatedRelay
 
@@ -106,6 +106,14 @@ def test_mirror_that_was_written_before_a_kill_wins(path: Path, memory: Path) ->
     assert Journal(path, SimulatedRelay(), memory).load(HERE).saved == saved(2)
 
 
+def test_two_journals_of_one_name_have_a_mirror_each(path: Path, memory: Path) -> None:
+    elsewhere = path.parent.parent / "elsewhere" / path.name
+    elsewhere.parent.mkdir()
+    mine, other = opened(path, memory), opened(elsewhere, memory)
+    assert (mine.write_mirror(saved(2)), other.write_mirror(saved(1))) == ("", "")
+    assert Journal(path, SimulatedRelay(), memory).load(HERE).saved == saved(2)
+
+
 def test_older_mirror_loses_and_mends_nothing(path: Path, memory: Path) -> None:
     journal = opened(path, memory)
     record(journal, saved(1))
@@ -122,7 +130,7 @@ def test_mirror_that_is_not_of_this_boot_and_journal_counts_for_nothing(path: Pa
     record(journal, saved(1))
     assert journal.write_mirror(saved(9)) == ""
     journal.close()
-    here, file = HERE, memory / "journal.db.mirror"
+    here, file = HERE, mirror.path_of(memory, path)
     if what == "another boot":
         here = dataclasses.replace(HERE, boot="later")
     elif what == "another journal":
@@ -184,7 +192,7 @@ async def test_mirror_that_was_removed_in_use_is_written_again(
     journal = AsyncJournal(path, SimulatedRelay(), memory)
     await journal.load(HERE)
     assert await journal.write([], saved(1))
-    (memory / "journal.db.mirror").unlink()
+    mirror.path_of(memory, path).unlink()
     await journal.retry()
     assert journal.mirror_fault == ""
     await journal.close()
