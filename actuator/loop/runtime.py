@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any, Final
 
 from actuator import config as configuration
 from actuator.config import Config
@@ -38,6 +39,9 @@ TICK = 1.0
 
 OPEN_TICK = 600.0
 """Seconds between two writes of the durable state while the contact is open."""
+
+FLAPPING: Final = frozenset({"relay_fault", "relay_recovered"})
+"""Events of a loose plug: logged once an hour, with a count. The journal has each of them, and the log each move."""
 
 _log = log.get(__name__)
 
@@ -242,7 +246,11 @@ class Runtime:
     def _log_events(events: Sequence[Event]) -> None:
         emit = {Level.INFO: _log.info, Level.WARNING: _log.warning, Level.ERROR: _log.error}
         for event in events:
-            emit[event.level](event.kind, text=wording.event(event), **event.fields)
+            fields: dict[str, Any] = {"text": wording.event(event), **event.fields}
+            if event.kind in FLAPPING:
+                _log.limited(event.kind, event.kind, level=event.level, **fields)
+            else:
+                emit[event.level](event.kind, **fields)
 
     # --- show
 

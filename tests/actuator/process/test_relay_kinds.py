@@ -153,6 +153,17 @@ def test_a_port_that_is_gone_is_noticed_while_nothing_is_wanted_and_found_again(
         close_for_an_alert(it, board)
 
 
+def test_a_loose_plug_is_logged_once_and_each_time_in_the_journal(tmp_path: Path) -> None:
+    with serial_site(tmp_path) as (it, board), it.running(OFTEN) as process:
+        for _ in range(3):
+            board.unplug()
+            wait_until(lambda: "relay_fault" in it.status()["inhibitors"], 15, "the missing port to be noticed")
+            board.plug()
+            wait_until(lambda: "relay_fault" not in it.status()["inhibitors"], 15, "the port to be found again")
+        assert [row["kind"] for row in it.rows()].count("relay_fault") == 3
+        assert process.output.count("msg=relay_fault") == process.output.count("msg=relay_recovered") == 1
+
+
 def test_a_close_that_the_port_does_not_take_is_answered_503(tmp_path: Path) -> None:
     with serial_site(tmp_path) as (it, board), it.running():
         it.beat_twice()
