@@ -690,7 +690,7 @@ def test_the_whole_alphabet_under_the_law() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_whole_alphabet_under_the_law_for_long() -> None:
-    met = explore(500, 80, anew=False)
+    met = explore(300, 80, anew=False)
     for what in ("lock-outs", "resumes", "ends by died", "ends by budget", "ends by quiet_hours", "ends by blind"):
         assert met[what] > 0, what
 

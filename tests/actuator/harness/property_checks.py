@@ -141,6 +141,7 @@ class Account:
         run_proven: when the engine was first proven in it.
         run_denied: fresh evidence has denied its engine.
         run_deadline: the earliest deadline that it has shown, on the clock of this boot.
+        run_longest: seconds that it may last by the record.
         resumed: runs that were resumed.
         causes: that the run shows.
         soc_emergency: the emergency that holds it has been one of the state of charge.
@@ -175,6 +176,7 @@ class Account:
     run_proven: float | None = None
     run_denied: bool = False
     run_deadline: float = math.inf
+    run_longest: float = math.inf
     resumed: set[int] = field(default_factory=set)
     causes: frozenset[str] = frozenset()
     mode_off: bool = False
@@ -304,7 +306,10 @@ class Law:
         account.ended_in_run = False
         if account.closed:
             if last.run == account.run and not last.closed:
-                self._open(last.opened_at)  # it had opened, but had not written so yet
+                # It had opened, but had not written so yet. If that was in a boot that could write nothing, a later one
+                # knows no more than the record: that the run has lasted until its deadline at most.
+                known = account.run_began + account.run_longest if reboot else math.inf
+                self._open(min(last.opened_at, known))
             else:
                 self._open(true if self.dropped_at is None else self.dropped_at)
             account.interrupted = account.opened_at if self._short(settings.limits) else None
@@ -729,7 +734,7 @@ class Law:
         limits, slack = settings.limits, self.tick + NEAR
         self.require(run.number == account.run, 1, "the record is of another run")
         self.require(run.deadline <= account.run_deadline + NEAR, 2, "a deadline recedes")
-        account.run_deadline = run.deadline
+        account.run_deadline, account.run_longest = run.deadline, run.deadline - run.closed_at
         self.require(now <= run.deadline + slack, 2, "closed past its deadline")
         self.require(true - account.run_began <= limits.max_run + slack, 3, "closed for longer than max run")
         used, number = account.used(true), 32 if account.withheld else 4
