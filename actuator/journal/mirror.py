@@ -1,13 +1,15 @@
-"""The journal's mirror: a file with the whole durable state in the service's runtime directory, which is in memory.
+"""The journal's mirror: the whole durable state in the service's runtime directory, which is in memory.
 
 It outlives the process, not the boot. A card that has gone read-only is the commonest death of a Raspberry Pi: then
-this file alone keeps min off, budget and attempts over a crash of the program.
+the mirror alone keeps min off, budget and attempts over a crash of the program.
 """
 
 from __future__ import annotations
 
+import os
 import zlib
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -15,6 +17,11 @@ from actuator.core.state import Saved
 from actuator.journal.checksum import add_checksum, remove_checksum
 from actuator.journal.rows import encode
 from toolkit import log
+
+FILLER: Final = b"\n"
+"""What the rest of a file holds; no record ends with it."""
+ROOM: Final = 64 * 1024
+"""Bytes by which a file grows; a record of a few runs needs 3,000, one of 64 inhibits 40,000."""
 
 _log = log.get(__name__)
 
@@ -33,37 +40,50 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     saved: Saved
 
 
-def path_of(folder: Path, journal: Path) -> Path:
-    """Return the path of a journal's mirror; two journals of one name in different folders have one each."""
-    return folder / f"{journal.name}.{zlib.crc32(_name(journal).encode()):08x}.mirror"
+def paths_of(folder: Path, journal: Path) -> tuple[Path, Path]:
+    """Return the paths of a journal's mirror; two journals of one name in different folders have their own."""
+    name = f"{journal.name}.{zlib.crc32(_name(journal).encode()):08x}"
+    return folder / f"{name}.even.mirror", folder / f"{name}.odd.mirror"
 
 
 def read(folder: Path, journal: Path, boot: str) -> Mirror | None:
-    """Return the mirror of a journal; None: there is none of this boot that can be read."""
-    path = path_of(folder, journal)
-    try:
-        content = msgspec.json.decode(remove_checksum(path.read_bytes()), type=Mirror)
-    except FileNotFoundError:
-        return None
-    except (OSError, msgspec.DecodeError, ValueError) as error:
-        _log.error("the journal's mirror cannot be read", path=path, error=error)
-        return None
-    # A folder that is not in memory keeps the file over a boot, in which everything may have happened since.
-    is_current = content.journal == _name(journal) and content.saved.moment.boot == boot
-    return content if is_current else None
+    """Return the newest mirror of a journal; None: there is none of this boot that can be read."""
+    found, faults = [], []
+    for path in paths_of(folder, journal):
+        try:
+            data = path.read_bytes().rstrip(FILLER)
+            if data:
+                found.append(msgspec.json.decode(remove_checksum(data), type=Mirror))
+        except FileNotFoundError:
+            continue
+        except (OSError, msgspec.DecodeError, ValueError) as error:
+            faults.append(f"{path}: {error}")
+    if faults and not found:
+        _log.error("the journal's mirror cannot be read", error="; ".join(faults))
+    # A folder that is not in memory keeps the files over a boot, in which everything may have happened since.
+    current = [it for it in found if it.journal == _name(journal) and it.saved.moment.boot == boot]
+    return max(current, key=lambda it: it.sequence, default=None)
 
 
 def write(folder: Path, journal: Path, sequence: int, saved: Saved) -> None:
-    """Replace the mirror of a journal; not synced, for nothing in memory outlives a power cut.
+    """Write the mirror of a journal; not synced, for nothing in memory outlives a power cut.
+
+    Even and odd sequences have a file each, so a kill while one is written leaves the one before. They are written in
+    place, and both are made at once: what they need of the memory is theirs, also when it fills up later.
 
     Raises:
-        OSError: it could not be written; the old one is still there.
+        OSError: it could not be written; the one before is still there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = path_of(folder, journal)
-    temporary = path.with_name(f"{path.name}.new")
-    temporary.write_bytes(add_checksum(encode(Mirror(sequence=sequence, journal=_name(journal), saved=saved))))
-    temporary.replace(path)
+    data = add_checksum(encode(Mirror(sequence=sequence, journal=_name(journal), saved=saved)))
+    paths = paths_of(folder, journal)
+    for path in paths:
+        if not path.exists():
+            path.write_bytes(FILLER * ROOM)
+    with paths[sequence % 2].open("r+b") as file:
+        size = max(-(-len(data) // ROOM) * ROOM, file.seek(0, os.SEEK_END))
+        file.seek(0)
+        file.write(data.ljust(size, FILLER))
 
 
 def _name(journal: Path) -> str:

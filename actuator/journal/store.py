@@ -181,7 +181,7 @@ class Journal:
         """Return whether the mirror has the newest state, or there is to be none."""
         if self._mirror_folder is None:
             return True
-        missing = _missing(mirror.path_of(self._mirror_folder, self._path))
+        missing = any(map(_missing, mirror.paths_of(self._mirror_folder, self._path)))
         return self._last.mirrored >= self._last.sequence and not missing
 
     def write(self, rows: Sequence[Row], saved: Saved | None) -> None:

@@ -106,6 +106,39 @@ def test_mirror_that_was_written_before_a_kill_wins(path: Path, memory: Path) ->
     assert Journal(path, SimulatedRelay(), memory).load(HERE).saved == saved(2)
 
 
+def test_what_a_mirror_needs_is_its_own_from_the_first_write_on(path: Path, memory: Path) -> None:
+    journal = opened(path, memory)
+    sizes = []
+    for runs in range(1, 6):
+        record(journal, saved(runs))
+        sizes.append([(file.stat().st_ino, file.stat().st_size) for file in sorted(memory.iterdir())])
+    assert sizes == [sizes[0]] * 5, "a full memory would refuse a new file, and one that grows"
+    assert len(sizes[0]) == 2
+
+
+def test_a_write_that_a_kill_cut_off_leaves_the_one_before(path: Path, memory: Path) -> None:
+    journal = opened(path, memory)
+    record(journal, saved(1))
+    before = {file: file.read_bytes() for file in memory.iterdir()}
+    assert journal.write_mirror(saved(2)) == ""
+    journal.close()
+    written = next(file for file in memory.iterdir() if file.read_bytes() != before[file])
+    whole = written.read_bytes()
+    written.write_bytes(whole[:100] + before[written][100:])
+    assert Journal(path, SimulatedRelay(), memory).load(HERE).saved == saved(1)
+    written.write_bytes(whole)
+    assert Journal(path, SimulatedRelay(), memory).load(HERE).saved == saved(2)
+
+
+def test_a_record_longer_than_the_room_makes_the_file_grow(path: Path, memory: Path) -> None:
+    journal = opened(path, memory)
+    long = saved(1, resolved={f"{number:064x}": 1.0 for number in range(2000)})
+    for state in (long, saved(2), long):
+        record(journal, state)
+    journal.close()
+    assert Journal(path, SimulatedRelay(), memory).load(HERE).saved == long
+
+
 def test_two_journals_of_one_name_have_a_mirror_each(path: Path, memory: Path) -> None:
     elsewhere = path.parent.parent / "elsewhere" / path.name
     elsewhere.parent.mkdir()
@@ -130,13 +163,14 @@ def test_mirror_that_is_not_of_this_boot_and_journal_counts_for_nothing(path: Pa
     record(journal, saved(1))
     assert journal.write_mirror(saved(9)) == ""
     journal.close()
-    here, file = HERE, mirror.path_of(memory, path)
+    here = HERE
     if what == "another boot":
         here = dataclasses.replace(HERE, boot="later")
     elif what == "another journal":
         path = path.parent.rename(path.parent.with_name("other card")) / path.name
     else:
-        file.write_bytes(file.read_bytes()[:-3])
+        newest = max(mirror.paths_of(memory, path), key=lambda file: b'"runs":9' in file.read_bytes())
+        newest.write_bytes(newest.read_bytes().replace(b'"runs":9', b'"runs":8'))
     found = Journal(path, SimulatedRelay(), memory).load(here)
     assert (found.saved, found.torn) == (saved(1), "")
 
@@ -192,7 +226,8 @@ async def test_mirror_that_was_removed_in_use_is_written_again(
     journal = AsyncJournal(path, SimulatedRelay(), memory)
     await journal.load(HERE)
     assert await journal.write([], saved(1))
-    mirror.path_of(memory, path).unlink()
+    for file in mirror.paths_of(memory, path):
+        file.unlink()
     await journal.retry()
     assert journal.mirror_fault == ""
     await journal.close()
