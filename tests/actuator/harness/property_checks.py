@@ -319,9 +319,9 @@ class Law:
             if account.run_denied and account.run_proven is None:
                 self.count("deaths on negative evidence")
                 self._fail(settings.limits, true)
-        if not reboot:
-            # Min off holds even with no record of the run at all.
-            account.opened_at = max(account.opened_at, true if last.closed else last.opened_at)
+        if last.closed and not reboot:
+            # Min off holds even with no record of the run at all. Of one that had opened meanwhile, nothing is left.
+            account.opened_at = true
         for name in ("soc", "volts", "evidence", "ags", "charge"):
             setattr(self, name, History(getattr(self, name).limit))
         self.page = self.negative_since = self.dropped_at = None

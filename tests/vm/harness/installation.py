@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ACTUATOR = "/opt/magnum-exporter/bin/generator-actuator"
 _CONFIG_FILE = "/etc/magnum-exporter/actuator.yml"
 _STATE = "/var/lib/generator-actuator"
+_MIRROR = "/run/generator-actuator"
 SPAN = 400
 """Seconds for the service to start, or to open the contact after its end, on an emulated processor."""
 _PYTHON = f"/opt/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
@@ -77,7 +78,7 @@ def running_actuator(machine: Machine, relay: str) -> Iterator[None]:
         sys.stderr.write(machine.run("journalctl --no-pager -u generator-actuator | tail -60").output)
         raise
     finally:
-        machine.run(f"systemctl stop generator-actuator; systemctl reset-failed; rm -rf {_STATE}/*")
+        machine.run(f"systemctl stop generator-actuator; systemctl reset-failed; rm -rf {_STATE}/* {_MIRROR}")
 
 
 def main_process(machine: Machine) -> int:
