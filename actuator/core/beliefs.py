@@ -74,8 +74,7 @@ class Beliefs:
         known = self.answered.get(fingerprint, self.stuck.get(fingerprint)) if before is None else before.starts_at
         beliefs = self
         if starts_at > self.resolved.get(fingerprint, -math.inf):
-            resolved = {**_without(self.resolved, fingerprint), fingerprint: starts_at}
-            beliefs = replace(self, resolved=dict(list(resolved.items())[-MOST:]))
+            beliefs = replace(self, resolved=_with_newest(self.resolved, {fingerprint: starts_at}))
         if known is None or starts_at < known:
             return beliefs
         return replace(
@@ -96,8 +95,7 @@ class Beliefs:
         started = {key: belief.starts_at for key, belief in self.alerts.items() if belief.kind == "start"}
         if not started:
             return self
-        answered = {**_without(self.answered, *started), **started}
-        return replace(self, answered=dict(list(answered.items())[-MOST:]))
+        return replace(self, answered=_with_newest(self.answered, started))
 
     def count_again(self) -> Beliefs:
         """Return them with every start alert counting again."""
@@ -108,8 +106,7 @@ class Beliefs:
         stopped = {key: belief.starts_at for key, belief in self.alerts.items() if belief.kind == "stop"}
         if stopped.keys() <= self.stuck.keys():
             return self
-        stuck = {**_without(self.stuck, *stopped), **stopped}
-        return replace(self, stuck=dict(list(stuck.items())[-MOST:]))
+        return replace(self, stuck=_with_newest(self.stuck, stopped))
 
     def release(self) -> Beliefs:
         """Return them with no stop alert stuck."""
@@ -156,3 +153,9 @@ class Beliefs:
 
 def _without(by_fingerprint: dict[str, Value], *fingerprints: str) -> dict[str, Value]:
     return {key: value for key, value in by_fingerprint.items() if key not in fingerprints}
+
+
+def _with_newest(by_fingerprint: dict[str, float], newest: dict[str, float]) -> dict[str, float]:
+    """Return the beginnings with these added as the newest; beyond `MOST` the oldest are dropped."""
+    together = {**_without(by_fingerprint, *newest), **newest}
+    return dict(list(together.items())[-MOST:])

@@ -112,7 +112,10 @@ class _LastWrite(msgspec.Struct, kw_only=True):
 
 
 class Journal:
-    """The database and its sidecar, and their mirror in a folder, if there is one. One thread uses it."""
+    """The database and its sidecar, and their mirror in a folder, if there is one.
+
+    One call at a time: the loop waits for each, whichever thread it is in.
+    """
 
     def __init__(
         self, path: Path, relay: RelayConfig | None, mirror_folder: Path | None = None, last: _LastWrite | None = None

@@ -42,6 +42,11 @@ class Broken(AssertionError):  # noqa: N818 - a law is broken
     """A property does not hold."""
 
 
+def _useful_run(limits: Limits) -> float:
+    """Return the seconds that a run takes to be confirmed and then to last for min run."""
+    return limits.start_confirm + limits.min_run
+
+
 def _reading(inputs: Inputs) -> bool | None:
     """Return where the board says the contact is."""
     return None if inputs.read_back is None else inputs.read_back.closed
@@ -604,14 +609,14 @@ class Law:
             self.require(code in (2, 7, 26, 27), 8, f"closed onto an AGS that says {code}")
         self.require(self.evidence.fresh(true) != 1.0, 8, "closed onto a live AC input")
         if not {"emergency", "manual"} & set(causes):
-            lead = settings.limits.start_confirm + settings.limits.min_run
+            lead = _useful_run(settings.limits)
             self.require(not self._quiet(inputs, lead), 10, "an ordinary start in quiet hours, or too soon before them")
         if not {"emergency", "manual", "blind"} & set(causes) and self.soc.fresh(true) is not None:
             self.require(self._unseen(settings, true) < 330 + self.tick, 18, "a start without possible proof")
         self.require(inputs.journal_ok or "emergency" in causes, 35, "a start without a record of it")
         if "manual" not in causes:
             self.require(true >= self.account.paused_until - NEAR, 6, "an attempt before its back-off")
-        least = min(settings.limits.start_confirm + settings.limits.min_run, settings.limits.max_run)
+        least = min(_useful_run(settings.limits), settings.limits.max_run)
         left = settings.limits.daily_budget + self._reserve(settings, causes, true) - self.account.used(true)
         self.require(left >= least - self.tick - NEAR, 4, f"a start with {left} s of the budget left")
 
@@ -798,7 +803,7 @@ class Law:
             lambda level: level <= settings.emergency_soc, settings.debounce.emergency, true, self.edited_at
         ):
             raise Broken("property 21: an emergency without a start")
-        lead = settings.limits.start_confirm + settings.limits.min_run
+        lead = _useful_run(settings.limits)
         if settings.on_blind == "stop" or self._quiet(inputs, lead) or not inputs.journal_ok:
             return
         if soc is not None and self._unseen(settings, true) >= 300:
@@ -822,7 +827,7 @@ class Law:
         silent = not self.evidence.samples or true - self.evidence.samples[-1][0] >= 400
         quiet_bus = self.negative_since is not None and true - self.negative_since >= rest
         codes = self.ags.last(3, true)
-        least = min(limits.start_confirm + limits.min_run, limits.max_run)
+        least = min(_useful_run(limits), limits.max_run)
         return (
             not account.mode_off
             and account.manual_until == -math.inf
