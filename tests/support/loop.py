@@ -111,6 +111,10 @@ class Loop:
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         """End a program and wait until it is gone."""
+        if name == "simulator":
+            # As the system does with an adapter that is gone: the number of its terminal is given to the next one, of
+            # whatever test, and nobody must find that by the old name.
+            (self.folder / "magnum").unlink()
         self.processes[name].signal(number)
         self.processes[name].wait(15)
 

@@ -71,10 +71,10 @@ class LcusBoard:
             return
         self._gone.set()
         self._thread.join(5)
+        self.path.unlink()
         for end in self._ends:
             os.close(end)
         self._ends = None
-        self.path.unlink()
         self._contacts = [False, False]
 
     def _serve(self, ours: int, gone: threading.Event) -> None:

@@ -11,9 +11,11 @@ import pty
 import select
 import socket
 import struct
+import tempfile
 import threading
 import time
 import tty
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -161,7 +163,11 @@ class RtuBoard(_Served):
         super().__init__(board, unit)
         self._ours, self._theirs = pty.openpty()
         tty.setraw(self._theirs)
-        self.path = os.ttyname(self._theirs)
+        # A name of its own: the number of a pty that has gone is given to the next one, of whatever test.
+        self._folder = tempfile.TemporaryDirectory()
+        link = Path(self._folder.name) / "line"
+        link.symlink_to(os.ttyname(self._theirs))
+        self.path = str(link)
         self.url = f"rtu://{self.path}?baudrate=9600"
         self.junk = junk
 
@@ -183,5 +189,6 @@ class RtuBoard(_Served):
                     os.write(self._ours, self.junk + answer + crc(answer) + self.junk)
 
     def _close(self) -> None:
+        self._folder.cleanup()
         os.close(self._ours)
         os.close(self._theirs)

@@ -9,11 +9,13 @@ import pty
 import select
 import socket
 import struct
+import tempfile
 import threading
 import time
 import tty
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Self
 
 from pymodbus.server import ModbusTcpServer
@@ -122,7 +124,11 @@ class RtuDevice:
         self._echo = echo
         self._master, self._slave = pty.openpty()
         tty.setraw(self._slave)
-        self.path = os.ttyname(self._slave)
+        # A name of its own: the number of a pty that has gone is given to the next one, of whatever test.
+        self._folder = tempfile.TemporaryDirectory()
+        link = Path(self._folder.name) / "line"
+        link.symlink_to(os.ttyname(self._slave))
+        self.path = str(link)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._late: list[threading.Timer] = []
         self._woken, self._wake = os.pipe()
@@ -141,6 +147,7 @@ class RtuDevice:
 
     def hang_up(self) -> None:
         """Take the port away, as when an adapter is unplugged."""
+        self._folder.cleanup()
         with contextlib.suppress(OSError):
             os.close(self._slave)
 
