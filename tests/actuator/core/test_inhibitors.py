@@ -756,7 +756,7 @@ def test_a_journal_that_takes_nothing_halves_a_run() -> None:
 
 
 def test_the_budget_holds_and_ends_and_slides() -> None:
-    world = World(settings=settings(limits={"max_run": "2h", "daily_budget": "3h"}), soc=0.2, tick=5).on_alerts()
+    world = World(settings=settings(limits={"max_run": "2h", "daily_budget": "3h"}), soc=0.2, tick=10).on_alerts()
     world.run(30 * HOUR)
     closings = [time for time, closed in world.moves if closed]
     openings = [time for time, closed in world.moves if not closed]
@@ -967,7 +967,7 @@ def test_back_off_holds_the_alert_and_the_emergency_and_not_the_operator() -> No
 
 def test_a_backoff_shorter_than_attempts_repeats_its_last() -> None:
     limits = {"attempts": 4, "backoff": ["20m", "40m"], "short_cycle": ["15m"]}
-    world = World(settings=settings(limits=limits), soc=0.3, obeys=False).on_alerts()
+    world = World(settings=settings(limits=limits), soc=0.3, obeys=False, tick=5.0).on_alerts()
     began = world.now
     world.soc = 0.1
     world.run(6 * HOUR)

@@ -536,7 +536,7 @@ def test_property_28_what_begins_no_later_than_the_last_resolved_starts_nothing_
 
 @pytest.mark.parametrize("cause", ["alert", "fallback", "emergency", "manual"])
 def test_property_29_resolved_ends_no_run_and_no_inhibit(cause: str) -> None:
-    world = watched(alerts=cause == "alert", soc=0.3)
+    world = watched(alerts=cause == "alert", soc=0.3, tick=5.0)
     if cause == "manual":
         world.operator("on", 3 * HOUR)
     else:
@@ -659,7 +659,7 @@ def test_property_36_a_reset_of_the_lock_out_leaves_a_firing_carbon_monoxide_inh
 
 @pytest.mark.parametrize("reboot", [False, True])
 def test_property_39_deaths_within_a_second_of_closing_lock_out(*, reboot: bool) -> None:
-    world = watched(soc=0.05, obeys=False)
+    world = watched(soc=0.05, obeys=False, tick=5.0)
     for attempt in range(1, 4):
         assert world.run(HOUR, until=World.closed)
         world.die(dead_for=1, reboot=reboot)
