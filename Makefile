@@ -15,15 +15,18 @@ SAMPLE = 250
 python = .venv/bin/python
 pytest = $(python) -m pytest $(PYTEST)
 
+# Hundreds of programs are started by the tests: compiled once, not at each start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test lint tools test-slow test-browser test-vm bench soak explore worst mutations clean
 
 run: .venv/base.stamp
 	@deploy/fetch-prometheus || true
 	@$(python) -m simulator.demo $(DEMO)
 
-# Most tests wait for a program, so two cores can run four tests at a time. All tests of a file run in one worker.
+# Most tests wait for a program, so two cores can run six tests at a time. All tests of a file run in one worker.
 test: lint tools
-	$(pytest) -n 4 --dist loadfile -p no:benchmark
+	$(pytest) -n 6 --dist loadfile -p no:benchmark
 
 lint: .venv/dev.stamp
 	$(python) -m ruff check --quiet .

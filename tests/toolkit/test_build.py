@@ -26,7 +26,7 @@ def tree(tmp_path: Path) -> Path:
     """Return a copy of what a wheel is built from, outside any checkout."""
     copy = tmp_path / "tree"
     copy.mkdir()
-    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
+    for name in (".gitignore", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
     for name in ("actuator", "exporter", "simulator", "toolkit"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
