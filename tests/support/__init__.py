@@ -23,11 +23,18 @@ T = TypeVar("T")
 
 
 def free_port() -> int:
-    """Return a TCP port on loopback that the system says is free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port on loopback that the system says is free, and will give to nobody who asks for any."""
+    # Bound and not listening: a program that asks for this very port gets it, for all of ours set SO_REUSEADDR too; the
+    # system does not give it to a connection or to another test.
+    held = socket.socket()
+    _held.append(held)
+    held.bind(("127.0.0.1", 0))
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    port: int = held.getsockname()[1]
+    return port
+
+
+_held: list[socket.socket] = []
 
 
 def wait_until(predicate: Callable[[], T | None], deadline_seconds: float, what: str) -> T:

@@ -14,8 +14,8 @@ from typing import Any, Self
 
 import bcrypt
 
-from simulator.demo.deployment import USUAL_PORTS, Options, Program, choose_ports, merged, prepare
-from tests.support import Process, wait_until
+from simulator.demo.deployment import USUAL_PORTS, Options, Program, merged, prepare
+from tests.support import Process, free_port, wait_until
 from tests.support.alertmanager import notification
 from tests.support.http import request
 from tests.support.metrics_page import samples_by_series
@@ -79,7 +79,7 @@ class Loop:
             web_config=web_config,
             password=PASSWORD,
         )
-        self.deployment = prepare(folder, options, choose_ports(dict.fromkeys(USUAL_PORTS, 0)))
+        self.deployment = prepare(folder, options, {name: free_port() for name in USUAL_PORTS})
         self.folder = folder
         self.processes: dict[str, Process] = {}
         self._stack = contextlib.ExitStack()
