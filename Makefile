@@ -14,11 +14,12 @@ TRIES = 1000
 SAMPLE = 250
 python = .venv/bin/python
 pytest = $(python) -m pytest $(PYTEST)
+environment = pyproject.toml deploy/make-environment $(wildcard deploy/locks/*.txt)
 
 # Hundreds of programs are started by the tests: compiled once, not at each start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint tools test-slow test-browser test-vm bench soak explore worst mutations clean
+.PHONY: run test lint lock tools test-slow test-browser test-vm bench soak explore worst mutations clean
 
 run: .venv/base.stamp
 	@deploy/fetch-prometheus || true
@@ -64,25 +65,33 @@ mutations: .venv/mutation.stamp
 
 # The environments: base to run; dev to check and test; browser for the panel's tests; slow for comparisons and fuzzing;
 # mutation for mutants.
-.venv/base.stamp: pyproject.toml deploy/make-environment
+.venv/base.stamp: $(environment)
 	@deploy/make-environment
 	@touch $@
 
-.venv/dev.stamp: pyproject.toml deploy/make-environment
+.venv/dev.stamp: $(environment)
 	@deploy/make-environment dev
 	@touch .venv/base.stamp $@
 
-.venv/browser.stamp: pyproject.toml deploy/make-environment
+.venv/browser.stamp: $(environment)
 	@deploy/make-environment dev,browser
 	@touch .venv/base.stamp .venv/dev.stamp $@
 
-.venv/slow.stamp: pyproject.toml deploy/make-environment
+.venv/slow.stamp: $(environment)
 	@deploy/make-environment dev,slow
 	@touch .venv/base.stamp .venv/dev.stamp $@
 
-.venv/mutation.stamp: pyproject.toml deploy/make-environment
+.venv/mutation.stamp: $(environment)
 	@deploy/make-environment dev,mutation
 	@touch .venv/base.stamp .venv/dev.stamp $@
+
+.venv/lock.stamp: $(environment)
+	@deploy/make-environment dev,lock
+	@touch .venv/base.stamp .venv/dev.stamp $@
+
+# deploy/locks anew: the newest versions that pyproject.toml allows, with the hashes of their files.
+lock: .venv/lock.stamp
+	deploy/lock
 
 clean:
 	rm -rf .venv .local dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
