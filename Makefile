@@ -19,7 +19,7 @@ environment = pyproject.toml deploy/make-environment $(wildcard deploy/locks/*.t
 # Hundreds of programs are started by the tests: compiled once, not at each start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint lock tools test-slow test-browser test-vm bench soak explore worst mutations clean
+.PHONY: run test test-lowest lint lock tools test-slow test-browser test-vm bench soak explore worst mutations clean
 
 run: .venv/base.stamp
 	@deploy/fetch-prometheus || true
@@ -28,6 +28,10 @@ run: .venv/base.stamp
 # Most tests wait for a program, so two cores can run six tests at a time. All tests of a file run in one worker.
 test: lint tools
 	$(pytest) -n 6 --dist loadfile -p no:benchmark
+
+# The same tests with the lowest versions that pyproject.toml allows.
+test-lowest: .local/lowest/stamp tools
+	.local/lowest/bin/python -m pytest $(PYTEST) -n 6 --dist loadfile -p no:benchmark
 
 lint: .venv/dev.stamp
 	$(python) -m ruff check --quiet .
@@ -88,6 +92,11 @@ mutations: .venv/mutation.stamp
 .venv/lock.stamp: $(environment)
 	@deploy/make-environment dev,lock
 	@touch .venv/base.stamp .venv/dev.stamp $@
+
+.local/lowest/stamp: pyproject.toml .venv/lock.stamp
+	@.venv/bin/uv venv --quiet --clear --no-config --python $(python) .local/lowest
+	@.venv/bin/uv pip install --quiet --no-config --python .local/lowest --resolution lowest-direct --editable ".[dev]"
+	@touch $@
 
 # deploy/locks anew: the newest versions that pyproject.toml allows, with the hashes of their files.
 lock: .venv/lock.stamp
