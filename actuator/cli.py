@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import sys
+import traceback
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -111,15 +112,22 @@ def _serve(flags: Flags) -> int:
         sys.stdout.write("config ok\n")
         return 0
     log.setup(flags.log_level, flags.log_format)
+    status = 1
     try:
-        return asyncio.run(service.main(flags))
+        status = asyncio.run(service.main(flags))
     except service.Stopped as stopped:
         # The contact is confirmed open. Dying of the same signal reports that the program was stopped: the status is
         # not zero, and a service manager does not treat it as a failure.
         log.flush()
         signal.signal(stopped.number, signal.SIG_DFL)
         os.kill(os.getpid(), stopped.number)
-        return 128 + stopped.number
+    except Exception:  # noqa: BLE001 - not swallowed: printed, and the exit status shows it
+        traceback.print_exc()
+    # The interpreter would wait for threads that check a password or ask a name server.
+    log.flush()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _release(config_file: Path) -> int:

@@ -1,5 +1,8 @@
 """The service from its start to its end, in this order: relay, configuration, journal, web.
 
+The turn has the main thread's event loop. Everything from outside has a thread and an event loop of its own: HTTP, and
+the reader of the exporter's page. So nothing that anybody sends delays the turn, and the end waits for nobody.
+
 The relay comes first, read from its own part of the file, whatever else in the file may be wrong: a contact that an
 earlier process left closed opens before anything else is read, also when the file names another one by now.
 """
@@ -12,6 +15,7 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +35,7 @@ from toolkit import log
 from toolkit.build import installed
 from toolkit.config import ConfigError
 from toolkit.flags import Flags
+from toolkit.loop_thread import LoopThread
 from toolkit.metrics import new_registry
 from toolkit.notify import notify
 from toolkit.reload import Reloader
@@ -67,6 +72,13 @@ _SIDECAR_SECONDS = 3.0
 
 _LOOP_SECONDS = 3.0
 """For the loop to end, before the contact is opened without it."""
+
+_STUCK_SECONDS = 60
+"""Without an answer from the thread that serves. Then the service ends as it does by a failure of its own, with the
+contact open, and the service manager starts it again: a thread cannot be ended, and its port cannot be used again."""
+
+_LAST_ANSWERS_SECONDS = 0.5
+"""For requests that wait to be answered that the program ends. The contact is open by then."""
 
 
 async def main(flags: Flags) -> int:
@@ -242,40 +254,69 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
     registry = new_registry("generator-actuator", "generator_actuator", build)
     registry.register(GeneratorCollector(lambda: runtime.snapshot, counts))
     reloader = Reloader(runtime.reload, prefix="generator_actuator", registry=registry)
-    app = server.build(
-        runtime,
-        counts,
-        registry,
-        version=build.version,
-        web_config=web_config,
-        reload=reloader.reload if flags.enable_lifecycle else None,
-        allow_anonymous=flags.allow_anonymous,
-    )
+
+    async def outside(ready: Callable[[], None]) -> None:
+        app = server.build(
+            runtime,
+            counts,
+            registry,
+            version=build.version,
+            web_config=web_config,
+            reload=reloader.reload if flags.enable_lifecycle else None,
+            allow_anonymous=flags.allow_anonymous,
+        )
+        async with serve(app, flags.listen_addresses, web_config):
+            ready()
+            await runtime.page_reader.run()
+
+    thread = LoopThread("outside", outside)
     stopped = _stop_signal()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.on_signal)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, thread.call, reloader.on_signal)
     reason, failed, refused = "it did not start", True, ""
-    async with contextlib.AsyncExitStack() as stack:
-        loop: asyncio.Task[None] | None = None
-        try:
-            await runtime.turn()  # so that the first visitor gets a page
-            await stack.enter_async_context(serve(app, flags.listen_addresses, web_config))
-            loop = asyncio.create_task(runtime.run(), name="loop")
+    loop: asyncio.Task[None] | None = None
+    try:
+        await runtime.turn()  # so that the first visitor gets a page
+        thread.start()
+        loop = asyncio.create_task(runtime.run(), name="loop")
+        stuck = asyncio.create_task(_stuck(thread), name="stuck")
+        ends: set[asyncio.Future[Any]] = {loop, stopped, thread.ended, stuck}
+        await asyncio.wait({thread.ready, *ends}, return_when=asyncio.FIRST_COMPLETED)
+        if thread.ready.done():
             notify("READY=1")
-            first: set[asyncio.Future[Any]] = {loop, stopped}
-            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
-            failed = not stopped.done()
-            reason = f"by {_name(stopped.result())}" if stopped.done() else "by its own failure"
-        except (OSError, ExhaustedError) as error:
-            reason = refused = str(error)
-        finally:
-            notify("STOPPING=1")
-            await _end_loop(loop)
-            confirmed = await runtime.end(reason)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        elif thread.ended.done():
+            thread.ended.result()
+        failed = not stopped.done()
+        reason = f"by {_name(stopped.result())}" if stopped.done() else "by its own failure"
+        _log_end_of(thread, stuck)
+    except (OSError, ExhaustedError) as error:
+        reason = refused = str(error)
+    finally:
+        notify("STOPPING=1")
+        await _end_loop(loop)
+        confirmed = await runtime.end(reason)
+        await thread.stop(_LAST_ANSWERS_SECONDS)
     if refused:
         sys.stderr.write(f"{refused}\n")
     if not failed and confirmed:
         raise Stopped(stopped.result())
     return 1
+
+
+async def _stuck(thread: LoopThread) -> None:
+    """Return when a thread's loop has not answered for a long time."""
+    # Counted, not measured: a process that was stopped and goes on has not been stuck.
+    unanswered = 0
+    while unanswered < _STUCK_SECONDS:
+        await asyncio.sleep(1.0)
+        unanswered = 0 if thread.answers() else unanswered + 1
+
+
+def _log_end_of(thread: LoopThread, stuck: asyncio.Task[None]) -> None:
+    if stuck.done():
+        _log.error("the thread that serves does not answer", seconds=_STUCK_SECONDS)
+    elif thread.ended.done():
+        _log.error("the thread that serves has ended", error=thread.ended.exception())
 
 
 def _stop_signal() -> asyncio.Future[int]:

@@ -21,6 +21,9 @@ MOST_INHIBITS: Final = 64
 MORE: Final = ""
 """The key of the one inhibit that stands for all beyond `MOST_INHIBITS`; no alert has an empty fingerprint."""
 
+MORE_NAME: Final = "more"
+MORE_SUMMARY: Final = f"more than {MOST_INHIBITS} alerts"
+
 Path = Literal["waiting", "alerts", "fallback", "blind"]
 PATHS: Final[tuple[Path, ...]] = get_args(Path)
 
@@ -172,22 +175,24 @@ def _update_inhibits(
     if inhibits:
         # Beats are counted before notices: a beat in the same turn as `resolved` did not follow it.
         inhibits, events = _count_beats(inhibits, beats)
-    for notice in inputs.notices:
-        if notice.kind != "inhibit":
-            continue
+    notices = [notice for notice in inputs.notices if notice.kind == "inhibit"]
+    if notices:
+        # Copied once: a step may have a thousand notices.
+        inhibits, received = dict(inhibits), dict(received)
+    for notice in notices:
         before = inhibits.get(notice.fingerprint)
         if notice.firing:
             key = notice.fingerprint
             # The last received beginning, not the latest one: a beginning from a wrong clock would never resolve.
             inhibit = Inhibit(summary=notice.summary, starts_at=notice.starts_at, name=notice.name)
-            if before is None and len(inhibits.keys() - {MORE}) >= MOST_INHIBITS:
-                key, rest = MORE, replace(inhibit, summary=f"more than {MOST_INHIBITS} alerts", name="more")
+            if before is None and len(inhibits) - (MORE in inhibits) >= MOST_INHIBITS:
+                key, rest = MORE, replace(inhibit, summary=MORE_SUMMARY, name=MORE_NAME)
                 inhibit = inhibits.get(MORE, rest)
             if key not in inhibits:
                 events.append(Event(kind="inhibited", level=Level.WARNING, values={"summary": inhibit.summary}))
-            inhibits, received = {**inhibits, key: inhibit}, {**received, key: now}
+            inhibits[key], received[key] = inhibit, now
         elif before is not None and before.beats_left is None and notice.starts_at >= before.starts_at:
-            inhibits = {**inhibits, notice.fingerprint: replace(before, beats_left=BEATS_TO_TRUST)}
+            inhibits[notice.fingerprint] = replace(before, beats_left=BEATS_TO_TRUST)
     if received.keys() - inhibits.keys():
         received = {key: at for key, at in received.items() if key in inhibits}
     return inhibits, received, events

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 
 import aiohttp
 
@@ -14,6 +15,7 @@ from actuator.core.inputs import Page
 from actuator.core.settings import Settings
 from actuator.intake import page
 from toolkit import log
+from toolkit.worker_thread import DeadlineError, Worker
 
 LARGEST = 256 * 1024
 """Bytes. The requested metrics take a few thousand."""
@@ -25,7 +27,7 @@ _log = log.get(__name__)
 
 
 class PageReader:
-    """Reads the page again and again.
+    """Reads the page again and again; not on the turn's loop, which no answer and no name server may hold up.
 
     Attributes:
         fault: why the last reading failed, empty when it succeeded.
@@ -33,6 +35,8 @@ class PageReader:
 
     def __init__(self, config: Callable[[], Config], deliver: Callable[[Page], None]) -> None:
         self._config, self._deliver = config, deliver
+        # Not the default executor: names are resolved there, and name servers may hang.
+        self._worker = Worker("page")
         self.fault = ""
 
     async def run(self) -> None:
@@ -45,11 +49,11 @@ class PageReader:
 
     async def _once(self, session: aiohttp.ClientSession, config: Config) -> None:
         try:
-            text = await _fetch(session, config)
-            async with asyncio.timeout(_timeout(config)):
-                read = await asyncio.to_thread(parse, text, config)
+            text = await self._fetch(session, config)
+            read = await self._worker.do(partial(parse, text, config), _timeout(config))
         except (
             aiohttp.ClientError,
+            DeadlineError,
             TimeoutError,
             OSError,
             ValueError,
@@ -62,6 +66,29 @@ class PageReader:
         self.fault = ""
         _log.recovered("exporter", "exporter's page is read again", url=config.exporter.url)
         self._deliver(read)
+
+    async def _fetch(self, session: aiohttp.ClientSession, config: Config) -> str:
+        exporter = config.exporter
+        auth = None
+        if exporter.username is not None and exporter.password_file is not None:
+            password = await self._worker.do(exporter.password_file.read_text, _timeout(config))
+            auth = aiohttp.BasicAuth(exporter.username, password.rstrip("\r\n"))
+        async with session.get(
+            exporter.url,
+            params=[("name[]", name) for name in page.names(config)],
+            headers={"Accept": "text/plain; version=0.0.4"},
+            auth=auth,
+            timeout=aiohttp.ClientTimeout(total=_timeout(config)),
+            allow_redirects=False,
+        ) as response:
+            if response.status != 200:
+                raise ValueError(f"got status {response.status} {response.reason}, expected 200")
+            body = bytearray()
+            async for part in response.content.iter_chunked(65536):
+                body += part
+                if len(body) > LARGEST:
+                    raise ValueError(f"the page is larger than {LARGEST} bytes")
+            return body.decode()
 
 
 def parse(text: str, config: Settings) -> Page:
@@ -89,27 +116,3 @@ def parse(text: str, config: Settings) -> Page:
 
 def _timeout(config: Config) -> float:
     return float(config.exporter.interval) * 0.8
-
-
-async def _fetch(session: aiohttp.ClientSession, config: Config) -> str:
-    exporter = config.exporter
-    auth = None
-    if exporter.username is not None and exporter.password_file is not None:
-        password = await asyncio.to_thread(exporter.password_file.read_text)
-        auth = aiohttp.BasicAuth(exporter.username, password.rstrip("\r\n"))
-    async with session.get(
-        exporter.url,
-        params=[("name[]", name) for name in page.names(config)],
-        headers={"Accept": "text/plain; version=0.0.4"},
-        auth=auth,
-        timeout=aiohttp.ClientTimeout(total=_timeout(config)),
-        allow_redirects=False,
-    ) as response:
-        if response.status != 200:
-            raise ValueError(f"got status {response.status} {response.reason}, expected 200")
-        body = bytearray()
-        async for part in response.content.iter_chunked(65536):
-            body += part
-            if len(body) > LARGEST:
-                raise ValueError(f"the page is larger than {LARGEST} bytes")
-        return body.decode()

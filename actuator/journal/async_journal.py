@@ -1,6 +1,7 @@
-"""The journal as the loop uses it: awaited, never blocking. A disk that is full, read-only or hangs is not fatal.
+"""The journal as the turn uses it: awaited, never blocking. A disk that is full, read-only or hangs is not fatal.
 
-Control goes on with the state in memory; rows that could not be written wait and are tried again.
+Control goes on with the state in memory; rows that could not be written wait and are tried again. Readers, in another
+thread, share nothing with the turn but an immutable copy of what is in memory.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -39,10 +41,33 @@ _RECENT = 500
 _log = log.get(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The rows in memory, for readers in any thread.
+
+    Attributes:
+        rows: the newest ones in order, among them all that wait to be written.
+        newest: the number of the newest row.
+    """
+
+    rows: tuple[Row, ...] = ()
+    newest: int = 0
+
+    def has(self, after: int) -> bool:
+        """Return whether every row after this one is in memory."""
+        return after >= self.newest or bool(self.rows and self.rows[0].id <= after + 1)
+
+    def since(self, after: int) -> list[Row]:
+        """Return the rows after this one, from memory."""
+        return [row for row in self.rows if row.id > after]
+
+
 class AsyncJournal:
     """Writes and reads the journal in threads of their own.
 
     Attributes:
+        memory: what readers see of the rows in memory. Replaced as a whole with each write, so that no reader in
+            another thread meets a list that changes.
         ok: the last write succeeded.
         fault: why it did not; empty when it did.
         lasting_fault: why writes have failed for LASTING or since the start; empty when the last one succeeded.
@@ -57,6 +82,7 @@ class AsyncJournal:
         self._mirror_worker = Worker("journal-mirror")
         self._reader = Reader(path)
         self._journal = Journal(path, relay, mirror)
+        self.memory = Memory()
         self._next = 1
         self._recent: deque[Row] = deque(maxlen=_RECENT)
         self._waiting: list[Row] = []
@@ -90,6 +116,7 @@ class AsyncJournal:
             reason = "" if saved is not None else f"{self._path} cannot be read: {error}"
             found = Found(saved=saved or await self._from_sidecar(moment), torn=reason, error=str(error))
         self._next = 1 + found.last_id
+        self._show()
         self._settle(found.error)
         return found
 
@@ -118,24 +145,12 @@ class AsyncJournal:
         self._recent.append(row)
         return row
 
-    @property
-    def newest(self) -> int:
-        """The number of the newest row."""
-        return self._next - 1
-
-    def has(self, after: int) -> bool:
-        """Return whether every row after this one is in memory."""
-        return after >= self.newest or bool(self._recent and self._recent[0].id <= after + 1)
-
-    def since(self, after: int) -> list[Row]:
-        """Return the rows after this one, from memory."""
-        return [row for row in self._recent if row.id > after]
-
     async def write(self, rows: Sequence[Row], saved: Saved | None) -> bool:
         """Write rows and the durable state; return whether the newest state survives a restart, see `durable`."""
         self._waiting = [*self._waiting, *rows][-MAX_ROWS // 10 :]
         self._unsaved = saved or self._unsaved
         self._last = saved or self._last
+        self._show()
         if not self._waiting and self._unsaved is None:
             return self.durable
         try:
@@ -187,12 +202,18 @@ class AsyncJournal:
             fields={},
         )
         self._waiting, self._unsaved = list(self._recent), self._last
+        self._show()
 
     def forget(self, rows: Sequence[Row]) -> None:
         """Drop rows that wait to be written: their events did not happen."""
         self._waiting = [row for row in self._waiting if row not in rows]
         for row in rows:
             self._recent.remove(row)
+        self._show()
+
+    def _show(self) -> None:
+        rows = self._recent if len(self._recent) > len(self._waiting) else self._waiting
+        self.memory = Memory(tuple(rows), self._next - 1)
 
     def remember(self, relay: RelayConfig) -> None:
         """Keep another relay as the last valid one, from the next saved state on."""
@@ -220,24 +241,25 @@ class AsyncJournal:
         await self.write((), None)
 
     async def rows(self, *, since: float | None = None, after: int = 0, most: int = MAX_ROWS) -> list[Row]:
-        """Return rows in order, also those that wait to be written; see `read`."""
+        """Return rows in order, also those that wait to be written. From any thread; see `read`."""
         return await self.read(list, since=since, after=after, most=most)
 
     async def read(
         self, render: Callable[[list[Row]], T], *, since: float | None = None, after: int = 0, most: int = MAX_ROWS
     ) -> T:
-        """Return what `render` makes of rows in order, also of those that wait to be written.
+        """Return what `render` makes of rows in order, also of those that wait to be written. From any thread.
 
-        Rows that are not in memory are read from the disk and rendered in a thread.
+        Always on the same loop: readers wait for each other, never for the turn. Rows that are not in memory are read
+        from the disk and rendered in a thread.
 
         Raises:
             JournalError: they cannot be read, or not now.
         """
-        memory = list(self._recent) if len(self._recent) > len(self._waiting) else self._waiting
-        own = [row for row in memory if row.id > after and (since is None or row.wall >= since)]
-        if self.has(after) or len(own) >= most:
+        memory = self.memory
+        own = [row for row in memory.since(after) if since is None or row.wall >= since]
+        if memory.has(after) or len(own) >= most:
             return render(own[max(0, len(own) - most) :])
-        first = memory[0].id if memory else self._next
+        first = memory.rows[0].id if memory.rows else memory.newest + 1
 
         def together(stored: list[Row]) -> T:
             return render([*(row for row in stored if row.id < first), *own][-most:])

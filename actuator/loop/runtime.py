@@ -1,6 +1,8 @@
-"""The loop: each second, and at each event, inputs → decide → write down → act → show.
+"""The turn: each second, and at each event, inputs → decide → write down → act → show.
 
-Only the loop moves the contact, save the first opening at start-up and the last one at the end.
+Only the turn moves the contact, save the first opening at start-up and the last one at the end. It has the event loop
+of the main thread, and nothing from outside runs there: HTTP and the reader of the exporter's page are in another
+thread. They add to `input_queue`, read `snapshot`, and call what is marked *from any thread*.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +23,7 @@ from actuator.core import controller, recovery
 from actuator.core.events import Event, Level
 from actuator.core.inputs import Inputs, ReadBack
 from actuator.core.state import Moment, Saved, State, Step
-from actuator.intake.input_queue import InputQueue, Outcome
+from actuator.intake.input_queue import InputQueue, Outcome, answer
 from actuator.intake.page_reader import PageReader
 from actuator.journal import AsyncJournal, Found, Row
 from actuator.loop.clock import Clock
@@ -33,12 +35,16 @@ from actuator.report.snapshot import Snapshot
 from toolkit import log
 from toolkit.config import ConfigError
 from toolkit.notify import notify
+from toolkit.worker_thread import Worker
 
 TICK = 1.0
 """Seconds between two turns without an event."""
 
 OPEN_TICK = 600.0
 """Seconds between two writes of the durable state while the contact is open."""
+
+FILE_SECONDS = 10.0
+"""For reading the configuration file again."""
 
 FLAPPING: Final = frozenset({"relay_fault", "relay_recovered"})
 """Events of a loose plug: logged once an hour, with a count. The journal has each of them, and the log each move."""
@@ -53,9 +59,11 @@ class Runtime:
         config: in force.
         journal: of events and of the durable state.
         input_queue: everything that came in since the last turn.
-        page_reader: reads the exporter's page.
-        snapshot: the result of the last turn; None before the first.
+        page_reader: reads the exporter's page; runs in another thread.
+        snapshot: the result of the last turn; None before the first. Immutable and replaced as a whole, so any thread
+            may read it.
         ended: the contact has been opened for the last time.
+        on_show: called after each turn, and at the end; must not wait.
     """
 
     def __init__(self, config: Config, config_file: Path, relay: AsyncRelay, journal: AsyncJournal) -> None:
@@ -73,7 +81,10 @@ class Runtime:
         self._clock = Clock()
         self._last_wall: float | None = None
         self._turn_lock = asyncio.Lock()
-        self._watchers: set[asyncio.Event] = set()
+        self._loop = asyncio.get_running_loop()
+        # Of its own: a default executor is shared, and a name server that hangs fills it.
+        self._file_reader = Worker("configuration")
+        self.on_show: Callable[[], None] = lambda: None
 
     async def restore(self, *, found_closed: bool | None) -> None:
         """Read the contact back, and restore the state from the journal.
@@ -117,16 +128,14 @@ class Runtime:
         Raises:
             ExhaustedError: the relay can do nothing any more, not even open; a new process can.
         """
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.page_reader.run(), name="page reader")
-            while True:
-                began = time.monotonic()
-                async with self._turn_lock:
-                    await self.turn()
-                notify("WATCHDOG=1")
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, began + TICK - time.monotonic())):
-                        await self.input_queue.arrived.wait()
+        while True:
+            began = time.monotonic()
+            async with self._turn_lock:
+                await self.turn()
+            notify("WATCHDOG=1")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, began + TICK - time.monotonic())):
+                    await self.input_queue.arrived.wait()
 
     async def turn(self) -> None:
         """Take the inputs, decide, write down, act, show; nothing once the end has begun."""
@@ -134,15 +143,13 @@ class Runtime:
             return
         await self._contact.read()
         moment = self._clock.moment(not_before=self._last_wall)
-        inputs, waiting = self.input_queue.empty(self._inputs(moment))
+        inputs, waiting = self.input_queue.take(self._inputs(moment))
         try:
             outcome = await self._take(inputs, moment)
         except BaseException:
             self.input_queue.keep_waiting(waiting)
             raise
-        for future in waiting:
-            if not future.done():
-                future.set_result(outcome)
+        answer(waiting, outcome)
 
     async def _take(self, inputs: Inputs, moment: Moment) -> Outcome:
         """Decide on the inputs, write down, act, show."""
@@ -154,13 +161,19 @@ class Runtime:
         else:
             await self._keep(before, step, moment)
         self._show(moment)
-        return Outcome.OBEYED if self._contact.obeys else Outcome.NOT_OBEYED
+        journal = self.journal
+        return Outcome(
+            obeyed=self._contact.obeys,
+            durable=journal.durable,
+            in_sidecar=journal.in_sidecar,
+            journal_fault=journal.fault,
+        )
 
     def _inputs(self, moment: Moment) -> Inputs:
         local = time.localtime(moment.wall)
         return Inputs(
             settings=self.config,
-            page_fault=bool(self.page_reader.fault),
+            page_fault=bool(self.page_reader.fault),  # a text that another thread replaces as a whole
             read_back=ReadBack(closed=self._contact.read_back, at=self._contact.read_at),
             relay_error=self._contact.command_failed,
             journal_ok=self.journal.keeps_records,
@@ -271,32 +284,25 @@ class Runtime:
             mirror_fault=self.journal.mirror_fault,
             page_fault=self.page_reader.fault,
         )
-        self._wake_watchers()
-
-    def _wake_watchers(self) -> None:
-        for watcher in self._watchers:
-            watcher.set()
-
-    @contextlib.contextmanager
-    def watching(self) -> Iterator[asyncio.Event]:
-        """Yield an event that is set after each turn."""
-        watcher = asyncio.Event()
-        self._watchers.add(watcher)
-        try:
-            yield watcher
-        finally:
-            self._watchers.discard(watcher)
+        self.on_show()
 
     # --- reload and end
 
     async def reload(self) -> None:
-        """Put the file's configuration in force as a whole, or keep the old one.
+        """Put the file's configuration in force as a whole, or keep the old one. From any thread.
 
         Raises:
             ConfigError: the new one is wrong, or cannot be put in force now.
             RelayError: the new relay cannot be opened; the old one stays.
+            DeadlineError: the file cannot be read.
         """
-        new = await asyncio.to_thread(configuration.load, self._config_file)
+        new = await self._file_reader.do(partial(configuration.load, self._config_file), FILE_SECONDS)
+        # Whoever asked may go away: the turn's part is never broken off half done.
+        await asyncio.shield(
+            asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._between_turns(new), self._loop))
+        )
+
+    async def _between_turns(self, new: Config) -> None:
         async with self._turn_lock:
             await self._put_in_force(new)
 
@@ -329,7 +335,7 @@ class Runtime:
         opening = await self._contact.open_finally()
         self.input_queue.dismiss()
         self.ended = True
-        self._wake_watchers()
+        self.on_show()
         run = self._state.durable.run
         if run is not None and opening.confirmed:
             ended = replace(run, opened_at=time.monotonic())

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from actuator.core.inputs import Command
 from actuator.intake import alertmanager
-from actuator.intake.input_queue import Outcome
+from actuator.intake.input_queue import Answer, FullError, Outcome
 from actuator.journal import MAX_ROWS, JournalError, as_csv, as_json, as_object
 from actuator.loop.runtime import Runtime
 from actuator.report import status, wording
@@ -49,10 +49,10 @@ def build(
     reload: Callable[[], Awaitable[None]] | None,
     allow_anonymous: bool = False,
 ) -> web.Application:
-    """Return the application.
+    """Return the application. Called on the loop that serves it, which is not the turn's.
 
     Args:
-        runtime: receives the inputs and has the last snapshot.
+        runtime: receives the inputs and has the last snapshot; what is used of it is for any thread.
         counts: counters of notifications for the metrics.
         registry: the metrics of `/metrics`.
         version: the distribution's.
@@ -71,7 +71,9 @@ def build(
         web_config=web_config,
         landing=False,
     )
-    routes = _Routes(runtime, counts)
+    watchers = Watchers()
+    runtime.on_show = watchers.wake
+    routes = _Routes(runtime, counts, watchers)
     app.middlewares.insert(0, guards.count_refusals(counts, ALERTS))
     app.middlewares.append(guards.refuse_other_sites(lambda: web_config.has_users or allow_anonymous))
     app.router.add_get("/", routes.panel)
@@ -85,9 +87,41 @@ def build(
     return app
 
 
+class Watchers:
+    """Wakes those who wait for the next snapshot. Made on their loop; the turn, on another one, waits for nobody."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._watchers: set[asyncio.Event] = set()
+        self._asked = False
+
+    def wake(self) -> None:
+        """Have every watcher woken. From any thread; one call waits at a time, also when the loop is stuck."""
+        if not self._asked:
+            self._asked = True
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._asked = False  # first: a snapshot from here on wakes them once more
+        for watcher in self._watchers:
+            watcher.set()
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[asyncio.Event]:
+        """Yield an event that is set after each turn."""
+        watcher = asyncio.Event()
+        self._watchers.add(watcher)
+        try:
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)
+
+
 class _Routes:
-    def __init__(self, runtime: Runtime, counts: Counts) -> None:
-        self._runtime, self._counts = runtime, counts
+    def __init__(self, runtime: Runtime, counts: Counts, watchers: Watchers) -> None:
+        self._runtime, self._counts, self._watchers = runtime, counts, watchers
+        self._last: tuple[Snapshot | None, bytes] = (None, b"")
         self._panel = (resources.files("actuator.web") / "panel" / "index.html").read_text(encoding="utf-8")
         self._policy = guards.content_security_policy(self._panel)
 
@@ -112,11 +146,11 @@ class _Routes:
             )
         if notified.notices or notified.beats:
             outcome = await _in_time(self._runtime.input_queue.notices(notified.notices, notified.beats))
-            if outcome is Outcome.NOT_OBEYED:
+            if not outcome.obeyed:
                 raise web.HTTPServiceUnavailable(text="Accepted, but the relay did not obey.")
             inhibits = [notice.firing for notice in notified.notices if notice.kind == "inhibit"]
             if inhibits:
-                self._refuse_unwritten("The inhibit is accepted", forbids=all(inhibits))
+                _refuse_unwritten(outcome, "The inhibit is accepted", forbids=all(inhibits))
         return web.Response(text="Accepted.\n")
 
     def _count(self, notified: alertmanager.Notification) -> None:
@@ -127,7 +161,7 @@ class _Routes:
         self._counts.rejected["malformed"] += notified.malformed
 
     async def status(self, _request: web.Request) -> web.Response:
-        return _status(self._snapshot())
+        return self._status()
 
     async def mode(self, request: web.Request) -> web.Response:
         body = await _json(request)
@@ -196,14 +230,14 @@ class _Routes:
             )
         (fingerprint,) = chosen
         command = Command(action="reset_inhibit", fingerprint=fingerprint)
-        await self._obeyed(command, "The reset is accepted")
+        outcome = await self._obeyed(command, "The reset is accepted")
         snapshot = self._snapshot()
         if (kept := snapshot.state.durable.inhibits.get(fingerprint)) is not None:
             lease, started_at = snapshot.config.alerts.lease, snapshot.state.started_at
             left = snapshot.state.alerts.reset_from(fingerprint, lease, started_at=started_at) - snapshot.now
             raise web.HTTPConflict(text=wording.inhibit_kept(kept.summary, lease, left))
-        self._refuse_unwritten("The inhibit is reset", forbids=False)
-        return _status(self._snapshot())
+        _refuse_unwritten(outcome, "The inhibit is reset", forbids=False)
+        return self._status()
 
     async def acknowledge(self, request: web.Request) -> web.Response:
         if request.can_read_body:
@@ -211,27 +245,18 @@ class _Routes:
         return await self._command(Command(action="reset_lockout"), "The lock-out is reset")
 
     async def _command(self, command: Command, done: str) -> web.Response:
-        await self._obeyed(command, done)
-        self._refuse_unwritten(done, forbids=command.action == "off")
-        return _status(self._snapshot())
+        outcome = await self._obeyed(command, done)
+        _refuse_unwritten(outcome, done, forbids=command.action == "off")
+        return self._status()
 
-    async def _obeyed(self, command: Command, done: str) -> None:
-        """Wait for the turn that uses the command; answer 503 if the relay fails in it."""
+    async def _obeyed(self, command: Command, done: str) -> Outcome:
+        """Return the outcome of the turn that uses the command; answer 503 if the relay fails in it."""
         outcome = await _in_time(self._runtime.input_queue.command(command))
-        if outcome is Outcome.NOT_OBEYED:
+        if not outcome.obeyed:
             raise web.HTTPServiceUnavailable(
                 text=f"{done}, but the relay did not obey: {self._snapshot().relay_fault}."
             )
-
-    def _refuse_unwritten(self, done: str, *, forbids: bool) -> None:
-        """Answer 503 while something is unwritten that would be lost by a restart."""
-        # What forbids a run is safe in the sidecar alone. A sidecar that is ahead of its database makes the next start
-        # torn, and a torn start keeps the inhibits of both, and mode off of either.
-        journal = self._runtime.journal
-        if not journal.durable and not (forbids and journal.in_sidecar):
-            raise web.HTTPServiceUnavailable(
-                text=f"{done}, but it could not be written: a restart would lose it. {journal.fault}."
-            )
+        return outcome
 
     async def journal(self, request: web.Request) -> web.Response:
         form = request.query.get("format", "json")
@@ -256,10 +281,11 @@ class _Routes:
         """
         journal = self._runtime.journal
         # A number beyond the newest row is from a journal that was lost: rows are counted from 1 again.
-        seen = min(journal.newest, _number(request.headers.get("Last-Event-ID"), journal.newest))
+        newest = journal.memory.newest
+        seen = min(newest, _number(request.headers.get("Last-Event-ID"), newest))
         response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store"})
         await response.prepare(request)
-        with self._runtime.watching() as watcher, contextlib.suppress(ConnectionError):
+        with self._watchers.watching() as watcher, contextlib.suppress(ConnectionError):
             watcher.set()
             while not self._runtime.ended:
                 await watcher.wait()
@@ -268,13 +294,26 @@ class _Routes:
                     rows = await journal.rows(after=seen, most=MOST_MISSED)
                 except JournalError as error:
                     _log.limited("events", "event stream continues without the rows it has missed", error=error)
-                    rows = journal.since(seen)
+                    rows = journal.memory.since(seen)
                 for row in rows:
                     await response.write(_event("journal", as_object(row), row.id))
                     seen = row.id
                 if self._runtime.snapshot is not None:
-                    await response.write(_event("status", status.document(self._runtime.snapshot)))
+                    await response.write(_event("status", self._document(self._runtime.snapshot)))
         return response
+
+    def _document(self, snapshot: Snapshot) -> bytes:
+        """Return the status as JSON, made once for all who ask for it."""
+        if self._last[0] is not snapshot:
+            self._last = snapshot, status.document(snapshot)
+        return self._last[1]
+
+    def _status(self) -> web.Response:
+        return web.Response(
+            body=self._document(self._snapshot()),
+            content_type="application/json",
+            headers={hdrs.CACHE_CONTROL: "no-store"},
+        )
 
     def _snapshot(self) -> Snapshot:
         if self._runtime.snapshot is None:
@@ -282,14 +321,18 @@ class _Routes:
         return self._runtime.snapshot
 
 
-def _status(snapshot: Snapshot) -> web.Response:
-    return web.Response(
-        body=status.document(snapshot), content_type="application/json", headers={hdrs.CACHE_CONTROL: "no-store"}
-    )
+def _refuse_unwritten(outcome: Outcome, done: str, *, forbids: bool) -> None:
+    """Answer 503 while something is unwritten that would be lost by a restart."""
+    # What forbids a run is safe in the sidecar alone. A sidecar that is ahead of its database makes the next start
+    # torn, and a torn start keeps the inhibits of both, and mode off of either.
+    if not outcome.durable and not (forbids and outcome.in_sidecar):
+        raise web.HTTPServiceUnavailable(
+            text=f"{done}, but it could not be written: a restart would lose it. {outcome.journal_fault}."
+        )
 
 
-async def _in_time(awaited: Awaitable[Outcome]) -> Outcome:
-    """Return the outcome of the turn; answer 503 when no turn ends in time."""
+async def _in_time(awaited: Awaitable[Answer]) -> Outcome:
+    """Return the outcome of the turn; answer 503 when no turn ends in time, or too much waits for it."""
     try:
         async with asyncio.timeout(TURN_TIMEOUT):
             outcome = await awaited
@@ -298,7 +341,9 @@ async def _in_time(awaited: Awaitable[Outcome]) -> Outcome:
             text=f"Accepted, not known to be done: no turn has ended within {TURN_TIMEOUT:g} s. "
             "It is done with the next turn."
         ) from None
-    if outcome is Outcome.DISMISSED:
+    except FullError as error:
+        raise web.HTTPServiceUnavailable(text=str(error), headers={hdrs.RETRY_AFTER: "1"}) from None
+    if outcome is None:
         raise web.HTTPServiceUnavailable(text="The actuator is ending: not known to be done.")
     return outcome
 

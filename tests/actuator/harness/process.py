@@ -85,6 +85,10 @@ class Actuator:
     def get(self, path: str) -> tuple[int, str]:
         return self.request("GET", path)
 
+    def request_within(self, seconds: float, path: str) -> tuple[int, str]:
+        """Ask for a page, and give up after so many seconds."""
+        return request("GET", f"{self.url}{path}", deadline_seconds=seconds)
+
     def notify(self, name: str, status: str = "firing", **labels: str) -> int:
         return self.request("POST", "/api/v1/alerts", notification(name, status, **labels))[0]
 
