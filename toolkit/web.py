@@ -9,7 +9,7 @@ import os
 import resource
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -22,7 +22,11 @@ from toolkit.landing import landing_page
 from toolkit.webconfig import WebConfig
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+LARGEST_BODY = 16 * 1024
 MEBIBYTE = 1024 * 1024
+MOST_LARGE = 8
+"""Requests with a body over `LARGEST_BODY` that are read and handled at a time: they bound the memory for bodies."""
+
 BODY_SECONDS = 10.0
 SHUTDOWN_SECONDS = 3.0
 LINGER_SECONDS = 2.0
@@ -48,7 +52,8 @@ def application(
     reload: Callable[[], Awaitable[None]] | None,
     web_config: WebConfig,
     landing: bool = True,
-    max_body: int = MEBIBYTE,
+    max_body: int = LARGEST_BODY,
+    large: Collection[str] = (),
 ) -> web.Application:
     """Return the application with what every program serves; the program adds its own routes.
 
@@ -66,9 +71,10 @@ def application(
         web_config: users, TLS and headers.
         landing: whether `GET /` is the landing page.
         max_body: bytes; a longer body is answered with 413.
+        large: the paths on which it may be a mebibyte.
     """
     app = web.Application(
-        client_max_size=max_body, middlewares=[_errors_as_text, web_config.middleware(), _body_reader(max_body)]
+        client_max_size=max_body, middlewares=[_errors_as_text, web_config.middleware(), _body_reader(max_body, large)]
     )
 
     async def decorate(_request: web.Request, response: web.StreamResponse) -> None:
@@ -231,22 +237,47 @@ async def _errors_as_text(request: web.Request, handler: Handler) -> web.StreamR
         return web.Response(status=500, text=f"{route} failed: {type(error).__name__}. See the log.\n")
 
 
-def _body_reader(max_body: int) -> Middleware:
-    too_large = f"The body is larger than the limit of {max_body} bytes."
+def _body_reader(max_body: int, large: Collection[str]) -> Middleware:
+    turns = asyncio.Semaphore(MOST_LARGE)
 
     @web.middleware
     async def read_body(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.can_read_body and request.match_info.http_exception is None:
-            if (request.content_length or 0) > max_body:
-                raise web.HTTPRequestEntityTooLarge(max_body, text=too_large)
-            try:
-                async with asyncio.timeout(BODY_SECONDS):
-                    await request.read()
-            except web.HTTPRequestEntityTooLarge:
-                raise web.HTTPRequestEntityTooLarge(max_body, text=too_large) from None
-            except TimeoutError:
-                sentence = f"The body did not arrive within {BODY_SECONDS:.0f} seconds."
-                raise web.HTTPRequestTimeout(text=sentence) from None
-        return await handler(request)
+        if not request.can_read_body or request.match_info.http_exception is not None:
+            return await handler(request)
+        most = max_body
+        if request.path in large:
+            most = MEBIBYTE
+            request = request.clone(client_max_size=most)
+        length = request.content_length
+        if (length or 0) > most:
+            raise web.HTTPRequestEntityTooLarge(most, text=_too_large(most))
+        if most == max_body or (length is not None and length <= max_body):
+            return await _with_body(request, handler, most)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                await turns.acquire()
+        except TimeoutError:
+            sentence = "Too many large bodies are being read: try again later."
+            raise web.HTTPServiceUnavailable(text=sentence, headers={hdrs.RETRY_AFTER: "1"}) from None
+        try:
+            return await _with_body(request, handler, most)
+        finally:
+            turns.release()
 
     return read_body
+
+
+async def _with_body(request: web.Request, handler: Handler, most: int) -> web.StreamResponse:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise web.HTTPRequestEntityTooLarge(most, text=_too_large(most)) from None
+    except TimeoutError:
+        sentence = f"The body did not arrive within {BODY_SECONDS:.0f} seconds."
+        raise web.HTTPRequestTimeout(text=sentence) from None
+    return await handler(request)
+
+
+def _too_large(most: int) -> str:
+    return f"The body is larger than the limit of {most} bytes."

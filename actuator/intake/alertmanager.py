@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 
@@ -15,18 +16,27 @@ if TYPE_CHECKING:
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
+MOST_MALFORMED: Final = 100
+"""Alerts that cannot be read, after which the rest is not looked at."""
+
+LONGEST_KEY: Final = 128
+"""Characters of a fingerprint."""
+
 
 class _Alert(msgspec.Struct):
     status: Literal["firing", "resolved"]
     labels: dict[str, str]
-    fingerprint: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    fingerprint: Annotated[str, msgspec.Meta(max_length=LONGEST_KEY)] = ""
     starts_at: datetime = msgspec.field(name="startsAt", default=EPOCH)
     annotations: dict[str, str] = {}
 
     @property
     def key(self) -> str:
-        """The alert's fingerprint, or its labels when the sender gives none."""
-        return self.fingerprint or msgspec.json.encode(self.labels, order="sorted").decode()
+        """The alert's fingerprint, or its labels when the sender gives none, or a digest of long ones."""
+        if self.fingerprint:
+            return self.fingerprint
+        labels = msgspec.json.encode(self.labels, order="sorted")
+        return labels.decode() if len(labels) <= LONGEST_KEY else hashlib.sha256(labels).hexdigest()
 
 
 class _Payload(msgspec.Struct):
@@ -47,6 +57,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
         other_site: number of alerts without a label that `alerts.match` requires.
         malformed: number of alerts that could not be read; the others still count.
         truncated: number of alerts that Alertmanager left out.
+        refused: why the whole is refused; then it has nothing but the inhibits that were read before. Empty: it is not.
     """
 
     notices: tuple[Notice, ...] = ()
@@ -57,6 +68,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     other_site: int = 0
     malformed: int = 0
     truncated: int = 0
+    refused: str = ""
 
 
 def read(body: bytes, alerts: AlertSettings) -> Notification:
@@ -81,6 +93,8 @@ def read(body: bytes, alerts: AlertSettings) -> Notification:
             alert = msgspec.json.decode(raw, type=_Alert)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             malformed, reason = malformed + 1, str(error)
+            if malformed == MOST_MALFORMED:
+                return _refused(notices, f"{malformed} alerts cannot be read: {reason}")
             continue
         kind = kinds.get(alert.labels.get("alertname", ""))
         if kind is None:
@@ -117,3 +131,10 @@ def read(body: bytes, alerts: AlertSettings) -> Notification:
         malformed=malformed,
         truncated=payload.truncated,
     )
+
+
+def _refused(notices: list[Notice], reason: str) -> Notification:
+    # An inhibit is worth more than the form of its notification.
+    inhibits = tuple(notice for notice in notices if notice.kind == "inhibit")
+    firing = sum(notice.firing for notice in inhibits)
+    return Notification(notices=inhibits, firing=firing, resolved=len(inhibits) - firing, refused=reason)

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from importlib import resources
 from typing import Any
 
@@ -28,10 +29,14 @@ from toolkit.config import ConfigError, Duration, decode
 from toolkit.formatting import span
 from toolkit.web import application
 from toolkit.webconfig import WebConfig
+from toolkit.worker_thread import DeadlineError, Worker
 
 ALERTS = "/api/v1/alerts"
 TURN_TIMEOUT = 8.0
 """Seconds that a request waits for its turn; Alertmanager waits ten."""
+
+READ_SECONDS = 5.0
+"""For reading one notification; the longest takes a twentieth of a second on a fast machine."""
 
 MOST_MISSED = 1_000
 """Rows that a stream gets at once when it connects again."""
@@ -70,6 +75,7 @@ def build(
         reload=reload,
         web_config=web_config,
         landing=False,
+        large=frozenset({ALERTS}),
     )
     watchers = Watchers()
     runtime.on_show = watchers.wake
@@ -122,6 +128,7 @@ class _Routes:
     def __init__(self, runtime: Runtime, counts: Counts, watchers: Watchers) -> None:
         self._runtime, self._counts, self._watchers = runtime, counts, watchers
         self._last: tuple[Snapshot | None, bytes] = (None, b"")
+        self._reader, self._reading = Worker("notifications"), asyncio.Lock()
         self._panel = (resources.files("actuator.web") / "panel" / "index.html").read_text(encoding="utf-8")
         self._policy = guards.content_security_policy(self._panel)
 
@@ -132,11 +139,9 @@ class _Routes:
     async def alerts(self, request: web.Request) -> web.Response:
         if request.content_type != "application/json":
             raise web.HTTPUnsupportedMediaType(text=f"Got {request.content_type}, expected application/json.")
-        try:
-            notified = alertmanager.read(await request.read(), self._runtime.config.alerts)
-        except ValueError as error:
-            _log.limited("malformed", "notification is malformed", remote=request.remote, error=error)
-            raise web.HTTPBadRequest(text=f"Refused: {error}") from error
+        notified = await self._read(await request.read())
+        if notified.refused:
+            _log.limited("malformed", "notification is malformed", remote=request.remote, error=notified.refused)
         self._count(notified)
         if notified.truncated:
             _log.limited(
@@ -146,12 +151,28 @@ class _Routes:
             )
         if notified.notices or notified.beats:
             outcome = await _in_time(self._runtime.input_queue.notices(notified.notices, notified.beats))
+            if notified.refused:
+                raise web.HTTPBadRequest(text=f"Refused, save its inhibits: {notified.refused}")
             if not outcome.obeyed:
                 raise web.HTTPServiceUnavailable(text="Accepted, but the relay did not obey.")
             inhibits = [notice.firing for notice in notified.notices if notice.kind == "inhibit"]
             if inhibits:
                 _refuse_unwritten(outcome, "The inhibit is accepted", forbids=all(inhibits))
+        elif notified.refused:
+            raise web.HTTPBadRequest(text=f"Refused: {notified.refused}")
         return web.Response(text="Accepted.\n")
+
+    async def _read(self, body: bytes) -> alertmanager.Notification:
+        """Return what a notification means; one at a time, in a thread, so that other requests are served meanwhile."""
+        async with self._reading:
+            try:
+                return await self._reader.do(
+                    partial(alertmanager.read, body, self._runtime.config.alerts), READ_SECONDS
+                )
+            except ValueError as error:
+                return alertmanager.Notification(refused=str(error))
+            except DeadlineError as error:
+                raise web.HTTPServiceUnavailable(text=f"The notification could not be read: {error}.") from error
 
     def _count(self, notified: alertmanager.Notification) -> None:
         self._counts.notifications["firing"] += notified.firing

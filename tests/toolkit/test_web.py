@@ -70,6 +70,7 @@ class Program:
             web_config=WebConfig.load(None),
             landing=landing,
             max_body=1000,
+            large={"/large"},
         )
 
         @web.middleware
@@ -233,6 +234,35 @@ async def test_body_up_to_the_limit(program: Program) -> None:
             assert refused.status == 413
         assert len(program.bodies) == 2
         assert program.statuses == [200, 200, 413, 413]
+
+
+async def test_large_bodies_take_turns_and_keep_no_small_one_waiting(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toolkit_web, "BODY_SECONDS", 0.3)
+    app, entered, free = program.application(), asyncio.Semaphore(0), asyncio.Event()
+
+    async def hold(request: web.Request) -> web.Response:
+        if len(await request.read()) > 1000:
+            entered.release()
+            await free.wait()
+        return web.Response(text="held\n")
+
+    app.router.add_post("/large", hold)
+    async with (
+        toolkit_web.serve(app, ["127.0.0.1:0"], WebConfig.load(None)) as [(host, port)],
+        ClientSession(f"http://{host}:{port}") as client,
+        asyncio.TaskGroup() as tasks,
+    ):
+        held = [tasks.create_task(client.post("/large", data=b"x" * 5000)) for _ in range(toolkit_web.MOST_LARGE)]
+        for _ in held:
+            await entered.acquire()
+        async with client.post("/large", data=b"x" * 5000) as refused:
+            assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
+        async with client.post("/large", data=b"x" * 1000) as small:
+            assert small.status == 200
+        free.set()
+        assert [(await one).status for one in held] == [200] * toolkit_web.MOST_LARGE
 
 
 async def test_compressed_body_beyond_the_limit(program: Program) -> None:

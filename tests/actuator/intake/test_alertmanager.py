@@ -100,6 +100,29 @@ def test_one_bad_alert_spoils_only_itself(bad: object) -> None:
         read(bad)
 
 
+def test_a_hundred_bad_alerts_end_the_reading_and_only_the_inhibits_before_them_count() -> None:
+    most = alertmanager.MOST_MALFORMED
+    before = [alert(), alert("GeneratorHeartbeat"), alert("GeneratorInhibit"), alert("CarbonMonoxide", "resolved")]
+    found = read(*before, *[1] * most, alert("GeneratorInhibit", fingerprint="after"), *["x"] * 100_000)
+    assert [(notice.name, notice.firing) for notice in found.notices] == [
+        ("GeneratorInhibit", True),
+        ("CarbonMonoxide", False),
+    ]
+    assert (found.beats, found.firing, found.resolved, found.malformed) == (0, 1, 1, 0)
+    assert found.refused.startswith("100 alerts cannot be read: ")
+    assert read(*before, *[1] * (most - 1)).refused == ""
+
+
+def test_what_is_kept_of_an_alert_is_bounded_in_size() -> None:
+    long = {"long": "x" * 100_000}
+    (notice,) = read(
+        alert("GeneratorInhibit", labels=long, fingerprint="", annotations={"summary": "x" * 9999})
+    ).notices
+    assert len(msgspec.json.encode(notice)) < 600
+    (same,) = read(alert("GeneratorInhibit", labels=long, fingerprint="")).notices
+    assert same.fingerprint == notice.fingerprint
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"[]", b"null", b'{"version":"4"}', b'{"version":"4","alerts":{}}', b'{"alerts":[]}', b"\xff\xfe",

@@ -67,6 +67,8 @@ def test_what_is_refused_changes_nothing_and_is_counted(tmp_path: Path) -> None:
         assert it.request("POST", post, b"[]")[0] == 400
         assert it.request("POST", post, b" " * (1024 * 1024 + 1))[0] == 413
         assert it.request("POST", post, b"{}", {"Content-Type": "text/plain"})[0] == 415
+        keys = json.dumps({"mode": "on", **{f"key {number}": number for number in range(90_000)}}).encode()
+        assert it.request("POST", "/api/v1/mode", keys)[0] == 413, "16 KiB are enough for a command"
         assert it.request("POST", post, notification("SomethingElse", site="cabin"))[0] == 200
         assert it.request("POST", post, notification("BatterySocLow", site="boat"))[0] == 200
         assert it.request("GET", post)[0] == 405
@@ -85,6 +87,15 @@ def test_what_is_refused_changes_nothing_and_is_counted(tmp_path: Path) -> None:
         assert it.notify("GeneratorHeartbeat", site="cabin") == 200
         assert it.metric("generator_notifications_total", status="firing") == 1
         assert not it.board.writes or all(value == 0 for _, _, value in it.board.writes)
+
+
+def test_a_hundred_bad_alerts_are_refused_but_an_inhibit_before_them_blocks(tmp_path: Path) -> None:
+    with site(tmp_path) as it, it.running():
+        body = {"version": "4", "alerts": [*notification("GeneratorInhibit")["alerts"], *[1] * 100_000]}
+        code, text = it.request("POST", "/api/v1/alerts", body)
+        assert (code, text[:60]) == (400, "Refused, save its inhibits: 100 alerts cannot be read: Expec")
+        assert it.status()["inhibitors"] == ["inhibit_alert"]
+        assert it.metric("generator_notifications_rejected_total", reason="malformed") == 1
 
 
 def test_users_are_asked_for(tmp_path: Path) -> None:
