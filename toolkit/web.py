@@ -100,6 +100,7 @@ def application(
         return web.Response(text="The configuration was reloaded.\n")
 
     app.on_response_prepare.append(decorate)
+    app.on_shutdown.append(web_config.end)
     app.router.add_get("/metrics", make_aiohttp_handler(registry))
     app.router.add_get("/-/healthy", healthy)
     app.router.add_get("/-/ready", readiness)

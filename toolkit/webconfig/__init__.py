@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +20,9 @@ from toolkit import log
 from toolkit.config import ConfigError
 from toolkit.webconfig.file_format import File, Settings
 from toolkit.webconfig.passwords import Passwords
+
+USER = web.RequestKey("user", str)
+"""Where a request has its user's name, once the password was checked."""
 
 _log = log.get(__name__)
 _Stamp = tuple[int, int, int] | None
@@ -65,15 +69,23 @@ class WebConfig:
         async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
             users = self._current().users
             credentials = request.headers.get(hdrs.AUTHORIZATION)
-            if users and not await self._passwords.match(users, credentials, request.remote):
-                if credentials is not None:
-                    event = "wrong user name or password"
-                    _log.limited("unauthorized", event, remote=request.remote, path=request.path)
-                challenge = {hdrs.WWW_AUTHENTICATE: 'Basic realm="web.config.file", charset="UTF-8"'}
-                raise web.HTTPUnauthorized(text="Wrong user name or password.", headers=challenge)
+            if users:
+                connected = partial(_is_connected, request)
+                user = await self._passwords.match(users, credentials, request.remote, connected)
+                if user is None:
+                    if credentials is not None:
+                        event = "wrong user name or password"
+                        _log.limited("unauthorized", event, remote=request.remote, path=request.path)
+                    challenge = {hdrs.WWW_AUTHENTICATE: 'Basic realm="web.config.file", charset="UTF-8"'}
+                    raise web.HTTPUnauthorized(text="Wrong user name or password.", headers=challenge)
+                request[USER] = user
             return await handler(request)
 
         return authenticate
+
+    async def end(self, _app: web.Application) -> None:
+        """Answer everybody whose password is not checked yet; for `app.on_shutdown`: the end waits for no stranger."""
+        self._passwords.end()
 
     def _current(self) -> Settings:
         if self._path is None or all(_stamp(path) == stamp for path, stamp in self._stamps.items()):
@@ -125,6 +137,10 @@ class _CurrentContext(ssl.SSLContext):
         if context is None:
             raise ssl.SSLError("TLS is off")
         return context.wrap_bio(*arguments, **options)
+
+
+def _is_connected(request: web.Request) -> bool:
+    return request.transport is not None and not request.transport.is_closing()
 
 
 def _stamp(path: Path) -> _Stamp:

@@ -6,25 +6,37 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import dataclasses
 import hmac
 import ipaddress
 import secrets
-from collections import deque
-from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 
 import bcrypt
 from aiohttp import web
 
+from toolkit.worker_thread import DeadlineError, Worker
+
 REMEMBERED = 100
 """Credentials that have matched and need no further check."""
 
-EACH = 2
-"""Waiting checks of one user from one address."""
+QUEUE = 256
+"""Waiting checks; beyond this the address with the most of them loses one of them, chosen by chance."""
 
-QUEUE = 64
-"""Waiting checks in all; checks from this machine are never too many."""
+ADDRESSES = 1024
+"""Addresses whose last failure is remembered."""
+
+SLOWDOWN = 4
+"""A failure is answered after this many times the work of all checks that wait or have failed and are not answered."""
+
+LONGEST_SLOWDOWN = 60.0
+"""Seconds."""
+
+CHECK_SECONDS = 30.0
+"""For one check; bcrypt at cost 16 takes four on a good computer."""
 
 _SALT = b"." * 22
 
@@ -33,104 +45,202 @@ class Passwords:
     """Checks user names and passwords.
 
     bcrypt takes a good part of a second on a small computer. So it runs in its own thread, and credentials that matched
-    are remembered as a digest with a key of this process. Each address and user has its own queue and the queues take
-    turns, so a client that floods one locks out nobody else. Every check takes as long as one at the highest cost of
-    all users, so the time does not reveal which users exist.
+    are remembered as a digest with a key of this process. Every check takes as long as one at the highest cost of all
+    users, so the time does not reveal which users exist.
+
+    Clients that fail do not keep a right password waiting. `_Turns` lets a newcomer in soon. A failure is answered
+    late: clients that ask again after each answer use a quarter of the thread's time, however many they are.
     """
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._matched: dict[bytes, None] = {}
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="bcrypt")
         self._turns = _Turns()
+        self._held = 0
+        self._seconds = 0.1
+        self._ended = asyncio.Event()
 
-    async def match(self, users: Mapping[str, bytes], authorization: str | None, remote: str | None = None) -> bool:
-        """Return whether an Authorization header has a valid user name and password.
+    async def match(
+        self,
+        users: Mapping[str, bytes],
+        authorization: str | None,
+        remote: str | None = None,
+        connected: Callable[[], bool] = lambda: True,
+    ) -> str | None:
+        """Return the user whose name and password an Authorization header has; None if it has no valid ones.
 
         Args:
             users: bcrypt hash of each user's password, at least one.
             authorization: the header's value, None when there is none.
             remote: the address that it came from.
+            connected: whether somebody still waits for the answer.
 
         Raises:
-            HTTPServiceUnavailable: too many checks are waiting.
+            HTTPServiceUnavailable: too many checks are waiting, or the server ends.
         """
         credentials = _credentials(authorization or "")
         if credentials is None:
-            return False
+            return None
         user, password = credentials
         costliest = max(users.values(), key=_cost)
+        known = user in users
         written = users.get(user, costliest)
         digest = hmac.digest(self._key, written + user.encode() + b":" + password, "sha256")
-        if digest in self._matched:
-            return True
-        async with self._turns.turn(remote or "", user if user in users else ""):
-            if digest in self._matched:
-                return True
-            work = partial(_matches, password, written, _cost(costliest))
-            matches = await asyncio.get_running_loop().run_in_executor(self._executor, work)
-        if not matches or user not in users:
-            return False
+        if known and digest in self._matched:
+            return user
+        try:
+            async with self._turns.turn(remote or "", connected):
+                if known and digest in self._matched:
+                    return user
+                matches = await self._check(partial(_matches, password, written, _cost(costliest)))
+        except _DroppedError:
+            await self._hold(connected)
+            text = "Too many passwords are being checked; try again in a second."
+            raise web.HTTPServiceUnavailable(text=text, headers={"Retry-After": "1"}) from None
+        if not matches or not known:
+            self._turns.failed(remote or "")
+            await self._hold(connected)
+            return None
         self._matched[digest] = None
         if len(self._matched) > REMEMBERED:
             del self._matched[next(iter(self._matched))]
-        return True
+        return user
+
+    def end(self) -> None:
+        """Answer everybody who waits: the server ends."""
+        self._ended.set()
+        self._turns.end()
+
+    async def _check(self, work: Callable[[], bool]) -> bool:
+        # A thread for each check: the end of the program waits for none of them.
+        worker, began = Worker("bcrypt"), time.monotonic()
+        try:
+            return await worker.do(work, CHECK_SECONDS)
+        except DeadlineError:
+            raise _DroppedError from None
+        finally:
+            worker.stop()
+            self._seconds = time.monotonic() - began
+
+    async def _hold(self, connected: Callable[[], bool]) -> None:
+        """Wait before a failure is answered: a client that asks again and again is slowed in proportion to its load."""
+        if not connected():
+            return
+        self._held += 1
+        seconds = SLOWDOWN * self._seconds * (self._held + len(self._turns))
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(seconds, LONGEST_SLOWDOWN)):
+                    await self._ended.wait()
+        finally:
+            self._held -= 1
+
+
+class _DroppedError(Exception):
+    """The check was not made."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Waiter:
+    address: str
+    own: bool
+    connected: Callable[[], bool]
+    turn: asyncio.Future[None]
 
 
 class _Turns:
-    """Lets in one caller at a time; waiting addresses and users take turns."""
+    """Lets in one caller at a time.
+
+    Clients of this machine and others alternate, so neither can lock out the other. Of each, the address comes first
+    that has never failed, then the one whose last failure is the longest ago. Of those that are equal, the newest and
+    the oldest take turns: a crowd that waits stands before the oldest, and one that does not wait before the newest.
+    """
 
     def __init__(self) -> None:
         self._taken = False
-        self._waiting: dict[tuple[str, str], deque[asyncio.Future[None]]] = {}
+        self._number = 0
+        self._waiting: list[_Waiter] = []
+        self._failed: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return len(self._waiting)
 
     @contextlib.asynccontextmanager
-    async def turn(self, remote: str, user: str) -> AsyncIterator[None]:
+    async def turn(self, remote: str, connected: Callable[[], bool]) -> AsyncIterator[None]:
         """Wait for a turn and hold it within the context.
 
         Raises:
-            HTTPServiceUnavailable: too many are waiting.
+            _DroppedError: too many are waiting, the client is gone, or the server ends.
         """
         if self._taken:
-            await self._wait(remote, user)
+            await self._wait(remote, connected)
         self._taken = True
         try:
             yield
         finally:
             self._pass_on()
 
-    async def _wait(self, remote: str, user: str) -> None:
-        mine = self._waiting.get((remote, user), ())
-        if len(mine) >= EACH or (sum(map(len, self._waiting.values())) >= QUEUE and not _is_ours(remote)):
-            text = "Too many passwords are being checked; try again in a second."
-            raise web.HTTPServiceUnavailable(text=text, headers={"Retry-After": "1"})
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault((remote, user), deque()).append(future)
+    def failed(self, remote: str) -> None:
+        """Let the others go before this address."""
+        address, _ = _origin(remote)
+        self._failed.pop(address, None)
+        self._failed[address] = self._number
+        if len(self._failed) > ADDRESSES:
+            del self._failed[next(iter(self._failed))]
+
+    def end(self) -> None:
+        """Let everybody go."""
+        for waiter in tuple(self._waiting):
+            self._drop(waiter)
+
+    async def _wait(self, remote: str, connected: Callable[[], bool]) -> None:
+        address, own = _origin(remote)
+        waiter = _Waiter(address, own, connected, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiter)
+        if len(self._waiting) > QUEUE:
+            crowd = Counter(waiting.address for waiting in self._waiting).most_common(1)[0][0]
+            self._drop(secrets.choice([waiting for waiting in self._waiting if waiting.address == crowd]))
         try:
-            await future
+            await waiter.turn
         except asyncio.CancelledError:
-            if not future.cancelled():
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+            elif not waiter.turn.cancelled() and waiter.turn.exception() is None:
                 self._pass_on()
             raise
 
+    def _drop(self, waiter: _Waiter) -> None:
+        self._waiting.remove(waiter)
+        if not waiter.turn.done():
+            waiter.turn.set_exception(_DroppedError())
+
     def _pass_on(self) -> None:
-        while self._waiting:
-            key = next(iter(self._waiting))
-            queue = self._waiting.pop(key)
-            future = queue.popleft()
-            if queue:
-                self._waiting[key] = queue
-            if not future.done():
-                future.set_result(None)
-                return
-        self._taken = False
+        self._number += 1
+        for waiter in [waiting for waiting in self._waiting if waiting.turn.done() or not waiting.connected()]:
+            self._drop(waiter)
+        if not self._waiting:
+            self._taken = False
+            return
+        own = [waiter for waiter in self._waiting if waiter.own]
+        others = [waiter for waiter in self._waiting if not waiter.own]
+        group = (own or others) if self._number % 2 else (others or own)
+        longest_ago = min(self._failed.get(waiter.address, 0) for waiter in group)
+        equal = [waiter for waiter in group if self._failed.get(waiter.address, 0) == longest_ago]
+        chosen = equal[-1 if self._number // 2 % 2 else 0]
+        self._waiting.remove(chosen)
+        chosen.turn.set_result(None)
 
 
-def _is_ours(remote: str) -> bool:
+def _origin(remote: str) -> tuple[str, bool]:
+    """Return what counts as one address, and whether it is this machine's; an IPv6 network has countless addresses."""
     try:
-        return ipaddress.ip_address(remote.partition("%")[0]).is_loopback
+        address = ipaddress.ip_address(remote.partition("%")[0])
     except ValueError:
-        return False
+        return remote, False
+    if isinstance(address, ipaddress.IPv6Address) and not address.is_loopback:
+        return str(ipaddress.ip_network((address, 64), strict=False)), False
+    return str(address), address.is_loopback
 
 
 def _cost(written: bytes) -> int:
