@@ -1,0 +1,136 @@
+"""Clients that fail keep nobody else's "off" out: the real process, with passwords as they are really hashed."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import itertools
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiohttp
+import bcrypt
+import pytest
+
+from tests.actuator.harness.modbus_board import Board, TcpBoard
+from tests.actuator.harness.page_server import PageServer
+from tests.actuator.harness.process import Actuator
+
+CLIENTS = 50
+SECONDS = 2.0
+COST = 10
+"""Of `htpasswd -nBC 10`."""
+
+PROGRAM = """
+import sys
+from actuator.cli import main
+from toolkit.webconfig import passwords
+passwords.REMEMBERED = 1
+sys.exit(main(sys.argv[1:]))
+"""
+"""Remembers the last password only, so that a test can let one be forgotten."""
+
+pytestmark = pytest.mark.slow
+
+
+def hashed() -> str:
+    return bcrypt.hashpw(b"right", bcrypt.gensalt(COST)).decode()
+
+
+def users(*names: str) -> str:
+    written = hashed()
+    return "basic_auth_users:\n" + "".join(f"  {name}: {written}\n" for name in names)
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+class Guarded(Actuator):
+    """An actuator that asks for a password, so it is ready when it refuses a request without one."""
+
+    def ready(self) -> bool:
+        with contextlib.suppress(OSError):
+            return self.get("/-/ready")[0] == 401
+        return False
+
+
+@contextlib.contextmanager
+def running(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[Actuator, Path]]:
+    web_config = folder / "web.yml"
+    web_config.write_text(users(*names))
+    with TcpBoard(Board(timed=False)) as board, PageServer() as page:
+        it = Guarded(folder, board, page, {})
+        it.flags = [f"--web.config.file={web_config}"]
+        with it.running(PROGRAM):
+            yield it, web_config
+
+
+class Attack:
+    """Clients that ask with ever new wrong passwords of a known user, each again when it is answered."""
+
+    def __init__(self, url: str, addresses: list[str], patience: float) -> None:
+        self._url, self._addresses, self._patience = url, addresses, patience
+        self._passwords = itertools.count()
+        self._asking = 0
+
+    async def __aenter__(self) -> None:
+        self._tasks = [asyncio.create_task(self._client(address)) for address in self._addresses]
+        async with asyncio.timeout(30):
+            while self._asking < len(self._addresses):  # noqa: ASYNC110 - an event of its clients
+                await asyncio.sleep(0.001)
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _client(self, address: str) -> None:
+        connector = aiohttp.TCPConnector(local_addr=(address, 0), limit=1)
+        timeout = aiohttp.ClientTimeout(total=self._patience)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+            while True:
+                self._asking += 1
+                wrong = basic("owner", f"wrong {next(self._passwords)}")
+                with contextlib.suppress(TimeoutError, aiohttp.ClientError):
+                    async with session.get(self._url, headers=wrong) as response:
+                        assert response.status in (401, 503)
+
+
+async def off(it: Actuator, user: str) -> float:
+    """Command "off" with the right password; return the seconds that it took."""
+    began = time.monotonic()
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{it.url}/api/v1/mode", json={"mode": "off"}, headers=basic(user, "right")) as response,
+    ):
+        assert response.status == 200, await response.text()
+    return time.monotonic() - began
+
+
+ONE = ["127.0.0.1"] * CLIENTS
+MANY = [f"127.0.1.{number}" for number in range(1, CLIENTS + 1)]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "patience"),
+    [(ONE, 100.0), (MANY, 100.0), (ONE, 0.3)],
+    ids=["one address", "many addresses", "clients that do not wait"],
+)
+async def test_right_password_is_served_while_fifty_clients_fail(
+    tmp_path: Path, addresses: list[str], patience: float
+) -> None:
+    names = ("owner", "second")
+    took: dict[str, float] = {}
+    with running(tmp_path, names) as (it, web_config):
+        url = f"{it.url}/api/v1/status"
+        async with Attack(url, addresses, patience):
+            took["after a start"] = await off(it, "owner")
+            took["another user"] = await off(it, "second")
+            took["after it was forgotten"] = await off(it, "owner")
+            web_config.write_text(users(*names))
+            took["after the file was read again"] = await off(it, "owner")
+            assert await off(it, "owner") < SECONDS / 4, "it is remembered"
+    assert max(took.values()) < SECONDS, took
