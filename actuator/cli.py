@@ -16,7 +16,7 @@ from actuator import config as configuration
 from actuator import service
 from actuator.commands import client
 from actuator.commands.commission import SHORTEST, Commission, NotNowError
-from actuator.config_warnings import warnings
+from actuator.config_warnings import open_access, warnings
 from actuator.relay import discover, release
 from toolkit import log
 from toolkit.build import installed
@@ -103,11 +103,11 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(flags: Flags) -> int:
     if flags.config_check:
         try:
-            config, _ = service.check(flags)
+            config, web_config = service.check(flags)
         except ConfigError as error:
             sys.stderr.write(f"{error}\n")
             return 2
-        for sentence in warnings(config):
+        for sentence in (*warnings(config), *open_access(config, web_config.users)):
             sys.stderr.write(f"{flags.config_file}: {sentence}\n")
         sys.stdout.write("config ok\n")
         return 0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
+from typing import Literal, get_args
 
 import msgspec
 
 from actuator.core.settings import Settings
 from actuator.core.signals import BUS_FRESH, SAMPLES
 from actuator.relay import AnyRelay, RelayConfig
-from toolkit.config import ConfigError, Duration, decode, read
+from toolkit.config import ConfigError, Duration, decode, locate, read
 from toolkit.config import load as load_struct
 from toolkit.formatting import span
 
@@ -44,6 +46,49 @@ class Exporter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError("got one of username and password_file, expected both or neither")
 
 
+Role = Literal["read", "notify", "command"]
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which users of `--web.config.file` may do what; a user in no list may only ask for health and readiness.
+
+    Attributes:
+        read: the panel, status, metrics, journal and events.
+        notify: Alertmanager's webhook.
+        command: mode, resets and reload; and what `read` may.
+    """
+
+    read: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse lists without any name: nobody could do anything."""
+        if not (self.read or self.notify or self.command):
+            raise ConfigError("", "no user in read, notify or command", "at least one, such as command: [owner]")
+
+    def permits(self, user: str, role: Role) -> bool:
+        """Return whether a user has a role."""
+        return user in getattr(self, role) or (role == "read" and user in self.command)
+
+    def check(self, users: Collection[str], path: Path) -> None:
+        """Refuse a name that is none of the users.
+
+        Args:
+            users: of `--web.config.file`.
+            path: of the file that this is from, for the message.
+
+        Raises:
+            ConfigError: there is one.
+        """
+        for role in get_args(Role):
+            for index, name in enumerate(getattr(self, role)):
+                if name not in users:
+                    known = ", ".join(users) or "it has none"
+                    expected = f"a user in basic_auth_users of --web.config.file ({known})"
+                    raise locate(ConfigError(f"access.{role}[{index}]", f'"{name}"', expected), read(path))
+
+
 class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file.
 
@@ -52,12 +97,14 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
         relay: the board and its contact.
         journal: path of its database.
         mirror: folder in memory for the journal's mirror; None: the service manager's `$RUNTIME_DIRECTORY`, else none.
+        access: what each user may do; None: whoever is let in may do all.
     """
 
     exporter: Exporter
     relay: AnyRelay
     journal: Path
     mirror: Path | None = None
+    access: Access | None = None
 
     def __post_init__(self) -> None:
         """Refuse a debounce that is too short for the page's interval, and every duration of zero."""

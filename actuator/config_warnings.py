@@ -5,7 +5,7 @@ Settings are compared with one another, not with fixed limits: tests and trials 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from actuator.config import Config
 from actuator.core.settings import HOUR, MINUTE, Blind, EmergencyVolts
@@ -34,6 +34,18 @@ def warnings(config: Config) -> tuple[str, ...]:
     if isinstance(config.relay, SimulatedRelay):
         found += ("relay.type: got simulated: it moves no contact and starts no engine",)
     return found
+
+
+def open_access(config: Config, users: Collection[str]) -> Iterator[str]:
+    """Yield who may do what, if `access` does not say it.
+
+    Args:
+        config: the configuration.
+        users: of `--web.config.file`.
+    """
+    if config.access is None:
+        who = f"each user of --web.config.file ({', '.join(users)})" if users else "whoever reaches the listen address"
+        yield f"access: got none: {who} may read, notify and command"
 
 
 def _thresholds(config: Config) -> Iterator[str]:

@@ -239,6 +239,8 @@ def check(flags: Flags) -> tuple[Config, WebConfig]:
     """
     config = configuration.load(flags.config_file)
     web_config = WebConfig.load(flags.web_config_file)
+    if config.access is not None:
+        config.access.check(web_config.users, flags.config_file)
     refused = guards.exposure(flags.listen_addresses, web_config, allow_anonymous=flags.allow_anonymous)
     if refused:
         raise ConfigError("", refused, "")
@@ -253,7 +255,7 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
     build = installed("magnum-exporter")
     registry = new_registry("generator-actuator", "generator_actuator", build)
     registry.register(GeneratorCollector(lambda: runtime.snapshot, counts))
-    reloader = Reloader(runtime.reload, prefix="generator_actuator", registry=registry)
+    reloader = Reloader(lambda: runtime.reload(web_config.users), prefix="generator_actuator", registry=registry)
 
     async def outside(ready: Callable[[], None]) -> None:
         app = server.build(

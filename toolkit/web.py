@@ -54,11 +54,12 @@ def application(
     landing: bool = True,
     max_body: int = LARGEST_BODY,
     large: Collection[str] = (),
+    guards: Sequence[Middleware] = (),
 ) -> web.Application:
     """Return the application with what every program serves; the program adds its own routes.
 
-    A request is first authenticated, then its body is read up to the limit, then it is handled. An error is one
-    sentence. A middleware that the program inserts at index 0 sees every status that is sent.
+    A request is first authenticated, then the guards check it, then its body is read up to the limit, then it is
+    handled. An error is one sentence. A middleware that the program inserts at index 0 sees every status that is sent.
 
     Args:
         name: the program's name.
@@ -72,9 +73,11 @@ def application(
         landing: whether `GET /` is the landing page.
         max_body: bytes; a longer body is answered with 413.
         large: the paths on which it may be a mebibyte.
+        guards: refuse requests that the program does not allow; the user's name is in `request[USER]`.
     """
     app = web.Application(
-        client_max_size=max_body, middlewares=[_errors_as_text, web_config.middleware(), _body_reader(max_body, large)]
+        client_max_size=max_body,
+        middlewares=[_errors_as_text, web_config.middleware(), *guards, _body_reader(max_body, large)],
     )
 
     async def decorate(_request: web.Request, response: web.StreamResponse) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -288,8 +288,11 @@ class Runtime:
 
     # --- reload and end
 
-    async def reload(self) -> None:
+    async def reload(self, users: Collection[str]) -> None:
         """Put the file's configuration in force as a whole, or keep the old one. From any thread.
+
+        Args:
+            users: of `--web.config.file`; `access` may name no others.
 
         Raises:
             ConfigError: the new one is wrong, or cannot be put in force now.
@@ -297,6 +300,8 @@ class Runtime:
             DeadlineError: the file cannot be read.
         """
         new = await self._file_reader.do(partial(configuration.load, self._config_file), FILE_SECONDS)
+        if new.access is not None:
+            new.access.check(users, self._config_file)
         # Whoever asked may go away: the turn's part is never broken off half done.
         await asyncio.shield(
             asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._between_turns(new), self._loop))

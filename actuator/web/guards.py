@@ -11,11 +11,14 @@ from collections.abc import Callable, Sequence
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
+from actuator.config import Access, Role
 from actuator.report.metrics import Counts
-from toolkit import flags
-from toolkit.webconfig import WebConfig
+from toolkit import flags, log
+from toolkit.webconfig import USER, WebConfig
 
-_REFUSED = {400: "malformed", 401: "unauthenticated", 413: "too_large", 415: "content_type"}
+_log = log.get(__name__)
+
+_REFUSED = {400: "malformed", 401: "unauthenticated", 403: "unauthenticated", 413: "too_large", 415: "content_type"}
 
 
 def exposure(addresses: Sequence[str], web_config: WebConfig, *, allow_anonymous: bool) -> str:
@@ -53,6 +56,28 @@ def count_refusals(counts: Counts, webhook: str) -> Middleware:
         return response
 
     return count
+
+
+def check_access(access: Callable[[], Access | None], webhook: str) -> Middleware:
+    """Refuse what `access` does not give the request's user; whoever is let in may ask for health and readiness."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        user, allowed = request.get(USER), access()
+        if user is None or allowed is None or request.path in ("/-/healthy", "/-/ready"):
+            return await handler(request)
+        role: Role = "command"
+        if request.method in (hdrs.METH_GET, hdrs.METH_HEAD):
+            role = "read"
+        elif request.path == webhook:
+            role = "notify"
+        if not allowed.permits(user, role):
+            _log.limited("forbidden", "user may not do this", user=user, role=role, path=request.path)
+            text = f'User "{user}" may not {role}. In the configuration, access names who may.'
+            raise web.HTTPForbidden(text=text)
+        return await handler(request)
+
+    return check
 
 
 def refuse_other_sites(guarded: Callable[[], bool]) -> Middleware:

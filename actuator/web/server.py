@@ -76,12 +76,15 @@ def build(
         web_config=web_config,
         landing=False,
         large=frozenset({ALERTS}),
+        guards=(
+            guards.check_access(lambda: runtime.config.access, ALERTS),
+            guards.refuse_other_sites(lambda: web_config.has_users or allow_anonymous),
+        ),
     )
     watchers = Watchers()
     runtime.on_show = watchers.wake
     routes = _Routes(runtime, counts, watchers)
     app.middlewares.insert(0, guards.count_refusals(counts, ALERTS))
-    app.middlewares.append(guards.refuse_other_sites(lambda: web_config.has_users or allow_anonymous))
     app.router.add_get("/", routes.panel)
     app.router.add_post(ALERTS, routes.alerts)
     app.router.add_get("/api/v1/status", routes.status)

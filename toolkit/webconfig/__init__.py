@@ -52,6 +52,11 @@ class WebConfig:
         return bool(self._current().users)
 
     @property
+    def users(self) -> tuple[str, ...]:
+        """The names of the users."""
+        return tuple(self._current().users)
+
+    @property
     def headers(self) -> Mapping[str, str]:
         """The headers of every response."""
         return self._current().headers

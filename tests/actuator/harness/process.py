@@ -65,16 +65,24 @@ class Actuator:
 
     @contextlib.contextmanager
     def running(
-        self, program: str | None = None, *, within: float = 60.0, env: Mapping[str, str] | None = None
+        self,
+        program: str | None = None,
+        *,
+        within: float = 60.0,
+        env: Mapping[str, str] | None = None,
+        ready: int = 200,
     ) -> Iterator[Process]:
+        """Run the actuator; it is ready when /-/ready answers so, with users 401."""
         flags = [f"--config.file={self.config_file}", f"--web.listen-address=127.0.0.1:{self.port}", *self.flags]
         with Process([*starting(program), *flags], env=env) as process:
-            wait_until(lambda: self.ready() or process.popen.poll() is not None, within, "the actuator to be ready")
+            wait_until(
+                lambda: self.ready(ready) or process.popen.poll() is not None, within, "the actuator to be ready"
+            )
             yield process
 
-    def ready(self) -> bool:
+    def ready(self, status: int = 200) -> bool:
         with contextlib.suppress(OSError):
-            return self.get("/-/ready")[0] == 200
+            return self.get("/-/ready")[0] == status
         return False
 
     def request(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
+import bcrypt
 import pytest
 
 from tests.actuator.harness.process import Actuator, run, site
 
+JSON = {"Content-Type": "application/json"}
 AGS_CAP = (
     "limits.max_run: got 11 h 45 min with ags_max_run 12 h, expected at least 30 min less: the AGS's own Max Gen Run "
     "Time ends a run as a fault that blocks later starts; lower max_run, or raise that time at the remote and "
@@ -78,3 +81,19 @@ def test_another_place_of_the_journal_or_its_mirror_is_refused_by_a_reload(
             assert code == 500
             assert f"{name}: got {tmp_path}/other instead of" in text
             assert f"{before}, expected a restart for that" in text
+
+
+def test_access_for_a_user_that_does_not_exist_is_refused_at_the_start_and_by_a_reload(tmp_path: Path) -> None:
+    refusal = 'access.command[0]: got "ownr", expected a user in basic_auth_users of --web.config.file (owner)'
+    owner = {"Authorization": "Basic " + base64.b64encode(b"owner:right").decode()}
+    users = tmp_path / "web.yml"
+    users.write_text(f"basic_auth_users: {{owner: '{bcrypt.hashpw(b'right', bcrypt.gensalt(4)).decode()}'}}\n")
+    with site(tmp_path, {"access": {"command": ["owner"]}}) as it:
+        it.flags = ["--web.enable-lifecycle", f"--web.config.file={users}"]
+        with it.running(ready=401):
+            it.configure({"access": {"command": ["ownr"]}})
+            code, text = it.request("POST", "/-/reload", headers=owner)
+            assert (code, refusal in text) == (500, True), text
+            assert it.request("POST", "/api/v1/mode", {"mode": "off"}, owner | JSON)[0] == 200
+        refused = run(f"--config.file={it.config_file}", f"--web.config.file={users}", "--config.check")
+        assert (refused.returncode, refusal in refused.stderr) == (2, True), refused.stderr

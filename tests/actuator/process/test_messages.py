@@ -10,6 +10,8 @@ from tests.support import wait_until
 
 ODD = "limits.min_run: got 60 s with max_run 60 s: "
 
+OPEN = "access: got none: whoever reaches the listen address may read, notify and command"
+
 
 def checked(it: Actuator) -> subprocess.CompletedProcess[str]:
     return run(f"--config.file={it.config_file}", "--config.check")
@@ -18,12 +20,13 @@ def checked(it: Actuator) -> subprocess.CompletedProcess[str]:
 def test_a_check_says_what_is_odd_and_passes(tmp_path: Path) -> None:
     with site(tmp_path) as it:
         plain = checked(it)
-        assert (plain.returncode, plain.stdout, plain.stderr) == (0, "config ok\n", "")
+        assert (plain.returncode, plain.stdout) == (0, "config ok\n")
+        assert plain.stderr == f"{it.config_file}: {OPEN}\n", "who may do what is said of a file that does not"
         it.configure({"limits": {"min_run": "60s"}})
         odd = checked(it)
         assert (odd.returncode, odd.stdout) == (0, "config ok\n")
         assert odd.stderr.startswith(f"{it.config_file}: {ODD}")
-        assert odd.stderr.count("\n") == 1
+        assert odd.stderr.count("\n") == 2
 
 
 def test_the_log_says_what_is_odd_at_the_start_and_at_a_reload(tmp_path: Path) -> None:

@@ -14,9 +14,7 @@ import aiohttp
 import bcrypt
 import pytest
 
-from tests.actuator.harness.modbus_board import Board, TcpBoard
-from tests.actuator.harness.page_server import PageServer
-from tests.actuator.harness.process import Actuator
+from tests.actuator.harness.process import Actuator, site
 
 CLIENTS = 50
 SECONDS = 2.0
@@ -48,23 +46,13 @@ def basic(user: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
-class Guarded(Actuator):
-    """An actuator that asks for a password, so it is ready when it refuses a request without one."""
-
-    def ready(self) -> bool:
-        with contextlib.suppress(OSError):
-            return self.get("/-/ready")[0] == 401
-        return False
-
-
 @contextlib.contextmanager
 def running(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[Actuator, Path]]:
     web_config = folder / "web.yml"
     web_config.write_text(users(*names))
-    with TcpBoard(Board(timed=False)) as board, PageServer() as page:
-        it = Guarded(folder, board, page, {})
+    with site(folder) as it:
         it.flags = [f"--web.config.file={web_config}"]
-        with it.running(PROGRAM):
+        with it.running(PROGRAM, ready=401):
             yield it, web_config
 
 
