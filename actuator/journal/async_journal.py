@@ -164,7 +164,10 @@ class AsyncJournal:
                 self._renew()
             self.in_sidecar = isinstance(error, JournalError) and error.in_sidecar
             self._settle(str(error))
+            await self._write_spare()
             return self.durable
+        if self._unsaved is not None:
+            await self._drop_spare()
         self._waiting, self._unsaved, self.in_sidecar = [], None, True
         self._settle("")
         return True
@@ -189,6 +192,24 @@ class AsyncJournal:
             _log.limited("mirror", "the journal's mirror cannot be written", level="error", error=self.mirror_fault)
         else:
             _log.recovered("mirror", "the journal's mirror is written again")
+
+    async def _write_spare(self) -> None:
+        """Leave a record in shared memory, for the case that the journal takes nothing and the mirror neither."""
+        if self._unsaved is None:
+            return
+        try:
+            fault = await self._mirror_worker.do(partial(self._journal.write_spare, self._unsaved), DEADLINE)
+        except DeadlineError as error:
+            self._renew()
+            fault = str(error)
+        if fault:
+            _log.limited("spare", "the spare of the journal's mirror cannot be written", level="error", error=fault)
+
+    async def _drop_spare(self) -> None:
+        try:
+            await self._mirror_worker.do(self._journal.drop_spare, DEADLINE)
+        except DeadlineError:
+            self._renew()  # it is older than the journal, and counts for nothing
 
     def _rewrite(self, error: LostError) -> None:
         """Have everything in memory written again, with a row about why older rows are missing."""

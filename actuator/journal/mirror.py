@@ -2,11 +2,15 @@
 
 It outlives the process, not the boot. A card that has gone read-only is the commonest death of a Raspberry Pi: then
 the mirror alone keeps min off, budget and attempts over a crash of the program.
+
+While the journal takes nothing, there is also a spare of the mirror, in the machine's shared memory: an emergency that
+starts without journal and mirror leaves its record there. It is not a promise to anybody: nothing else starts on it.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import zlib
 from pathlib import Path
 from typing import Final
@@ -22,6 +26,8 @@ FILLER: Final = b"\n"
 """What the rest of a file holds; no record ends with it."""
 ROOM: Final = 64 * 1024
 """Bytes by which a file grows; a record of a few runs needs 3,000, one of 64 inhibits 40,000."""
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - see `make_private`
 
 _log = log.get(__name__)
 
@@ -44,6 +50,23 @@ def paths_of(folder: Path, journal: Path) -> tuple[Path, Path]:
     """Return the paths of a journal's mirror; two journals of one name in different folders have their own."""
     name = f"{journal.name}.{zlib.crc32(_name(journal).encode()):08x}"
     return folder / f"{name}.even.mirror", folder / f"{name}.odd.mirror"
+
+
+def spare_folder() -> Path:
+    """Return the folder of the spare; Linux has it, and whoever starts this program may write there."""
+    return SHARED_MEMORY / f"generator-actuator.{os.geteuid()}"
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder for this user alone in one where everybody may write: a forged record could clear an inhibit.
+
+    Raises:
+        OSError: it cannot be made, or it belongs to somebody else, or others may use it.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
+        raise PermissionError(f"{folder} is not a folder of this user alone")
 
 
 def read(folder: Path, journal: Path, boot: str) -> Mirror | None:

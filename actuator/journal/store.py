@@ -18,6 +18,7 @@ from actuator.journal.checksum import add_checksum, remove_checksum
 from actuator.journal.reconcile import Content, merged, torn
 from actuator.journal.rows import COLUMNS, KINDS_OF_RUNS, Row, columns, encode, undamaged
 from actuator.relay import RelayConfig
+from toolkit import log
 
 MAX_RUN_ROWS, MAX_OTHER_ROWS = 10_000, 10_000
 """Rows kept of each: a board that flickers writes a thousand an hour, which must not push out the rows of runs."""
@@ -35,6 +36,8 @@ CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY CHECK (one = 1), seque
 INSERT OR IGNORE INTO state (one, sequence, saved) VALUES (1, 0, NULL);
 """
 
+
+_log = log.get(__name__)
 
 _DAMAGE = (sqlite3.Error, OSError, msgspec.MsgspecError, ValueError, TypeError, ArithmeticError)
 """What damaged or changed files can raise."""
@@ -103,10 +106,12 @@ class _LastWrite(msgspec.Struct, kw_only=True):
         identity: of the database's file; None before it is opened.
         sidecar: its bytes; None when they are not certain.
         mirrored: the sequence in the mirror; 0 when that is not certain.
+        spare: the sequence in the mirror's spare; 0 without one.
     """
 
     sequence: int = 0
     mirrored: int = 0
+    spare: int = 0
     identity: tuple[int, int] | None = None
     sidecar: bytes | None = None
 
@@ -137,7 +142,7 @@ class Journal:
 
     def load(self, moment: Moment) -> Found:
         """Read the files, compare them, and make database and sidecar ready to be written."""
-        mirrored = self.load_mirror(moment)
+        mirrored = self._newest_in_memory(moment)
         if mirrored is None and _missing(self._path) and _missing(sidecar.path_of(self._path)):
             return Found(error=self._try_create())
         side, side_fault = sidecar.read(self._path)
@@ -145,8 +150,8 @@ class Journal:
         newest = max(content.sequence if content else 0, side.sequence if side else 0)
         reason = torn(content, fault, side, side_fault)
         saved = merged(content, side, moment) if reason else content.saved if content else None
-        if mirrored is not None and self._last.mirrored >= newest:
-            reason, saved = "", mirrored
+        if mirrored is not None and mirrored.sequence >= newest:
+            reason, saved = "", mirrored.saved
         self._last.sequence = max(self._last.sequence, newest)
         error = self._try_ready(broken=saved if content is None else None)
         return Found(
@@ -158,13 +163,28 @@ class Journal:
         )
 
     def load_mirror(self, moment: Moment) -> Saved | None:
-        """Return the durable state in the mirror; None: there is no mirror of this boot."""
-        content = None if self._mirror_folder is None else mirror.read(self._mirror_folder, self._path, moment.boot)
-        if content is None:
+        """Return the durable state in the mirror or its spare; None: there is none of this boot."""
+        content = self._newest_in_memory(moment)
+        return None if content is None else content.saved
+
+    def _newest_in_memory(self, moment: Moment) -> mirror.Mirror | None:
+        last = self._last
+        mirrored = None if self._mirror_folder is None else mirror.read(self._mirror_folder, self._path, moment.boot)
+        spare = self._read_spare(moment)
+        last.mirrored, last.spare = mirrored.sequence if mirrored else 0, spare.sequence if spare else 0
+        last.sequence = max(last.sequence, last.mirrored, last.spare)
+        return spare if last.spare > last.mirrored else mirrored
+
+    def _read_spare(self, moment: Moment) -> mirror.Mirror | None:
+        folder = mirror.spare_folder()
+        try:
+            if not folder.is_dir():
+                return None
+            mirror.make_private(folder)
+        except OSError as error:
+            _log.error("the spare of the journal's mirror is not used", error=error)
             return None
-        self._last.mirrored = content.sequence
-        self._last.sequence = max(self._last.sequence, content.sequence)
-        return content.saved
+        return mirror.read(folder, self._path, moment.boot)
 
     def write_mirror(self, saved: Saved) -> str:
         """Write the durable state to the mirror, with the number of the next `write`; return why that failed."""
@@ -179,6 +199,27 @@ class Journal:
             return f"{self._mirror_folder} cannot be written: {error}"
         self._last.mirrored = number
         return ""
+
+    def write_spare(self, saved: Saved) -> str:
+        """Write the durable state, which the journal has not taken, to the mirror's spare; return why that failed."""
+        folder, last = mirror.spare_folder(), self._last
+        number = last.sequence + 1
+        number += last.spare > 0 and number % 2 == last.spare % 2  # the record before is in the other file, and stays
+        try:
+            mirror.make_private(folder)
+            mirror.write(folder, self._path, number, saved)
+        except OSError as error:
+            return f"{folder} cannot be written: {error}"
+        last.sequence = last.spare = number
+        return ""
+
+    def drop_spare(self) -> None:
+        """Remove the mirror's spare: the journal has everything."""
+        if self._last.spare:
+            for path in mirror.paths_of(mirror.spare_folder(), self._path):
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+            self._last.spare = 0
 
     def mirror_is_current(self) -> bool:
         """Return whether the mirror has the newest state, or there is to be none."""

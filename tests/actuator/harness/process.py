@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from actuator.journal import mirror
 from simulator.demo.deployment import merged
 from tests.actuator.harness.modbus_board import Board, TcpBoard
 from tests.actuator.harness.page_server import PageServer
@@ -140,7 +141,12 @@ class Actuator:
 @contextlib.contextmanager
 def site(folder: Path, settings: Mapping[str, Any] | None = None, *, timed: bool = False) -> Iterator[Actuator]:
     with TcpBoard(Board(timed=timed)) as board, PageServer() as page:
-        yield Actuator(folder, board, page, settings or {})
+        actuator = Actuator(folder, board, page, settings or {})
+        try:
+            yield actuator
+        finally:
+            for spare in mirror.paths_of(mirror.spare_folder(), actuator.journal):
+                spare.unlink(missing_ok=True)
 
 
 def run(

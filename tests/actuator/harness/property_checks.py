@@ -167,6 +167,7 @@ class Account:
         engine_stopped_at: when three samples last denied it after that.
         stop_seen: since the contact opened, evidence has denied the engine, or the AGS has called the run another's.
         volts_low_at: when the battery's volts were last an emergency in a run.
+        full_at: when the battery was last full without doubt.
     """
 
     closed: bool = False
@@ -202,6 +203,7 @@ class Account:
     engine_stopped_at: float = -math.inf
     stop_seen: bool = True
     volts_low_at: float = -math.inf
+    full_at: float = -math.inf
 
     def copy(self) -> Account:
         """Return one that no later event changes."""
@@ -252,6 +254,7 @@ class Law:
     volts: History = field(default_factory=lambda: History(BUS_FRESH))
     evidence: History = field(default_factory=lambda: History(BUS_FRESH))
     ags: History = field(default_factory=lambda: History(BUS_FRESH))
+    full: History = field(default_factory=lambda: History(SOC_FRESH))
     charge: History = field(default_factory=lambda: History(BUS_FRESH))
     """1: the battery gets a direct current or needs none, 0: it gets none; only beside evidence of the engine."""
     page: Page | None = None
@@ -324,10 +327,10 @@ class Law:
             if account.run_denied and account.run_proven is None:
                 self.count("deaths on negative evidence")
                 self._fail(settings.limits, true)
-        if last.closed and not reboot:
-            # Min off holds even with no record of the run at all. Of one that had opened meanwhile, nothing is left.
-            account.opened_at = true
-        for name in ("soc", "volts", "evidence", "ags", "charge"):
+        if not reboot:
+            # Min off holds even when neither journal nor mirror has the run, also after it had opened.
+            account.opened_at = true if last.closed else max(account.opened_at, last.opened_at)
+        for name in ("soc", "volts", "evidence", "ags", "full", "charge"):
             setattr(self, name, History(getattr(self, name).limit))
         self.page = self.negative_since = self.dropped_at = None
         self.starts, self.stops, self.inhibit_heard = {}, {}, {}
@@ -543,6 +546,9 @@ class Law:
         self.volts.note(None if low is None else float(low), page.battery_volts_stamp, true)
         code = None if page.ags_code is None else float(page.ags_code)
         self.ags.note(code, page.device_stamp, true)
+        self.full.note(None if page.full is None else float(page.full), page.full_stamp, true)
+        if self.full.last(6, true) == [1.0] * 6:
+            self.account.full_at = true
         if settings.evidence.ac_input:
             running = (
                 True
@@ -664,6 +670,9 @@ class Law:
             self.require(low, 9, "a full charge without a fresh state of charge that leaves room for it")
             left = settings.limits.daily_budget - self.account.used(true)
             self.require(left > settings.limits.max_run, 4, "a full charge takes what a run needs")
+            assert settings.full_charge is not None
+            rest = true - self.account.full_at
+            self.require(rest >= settings.full_charge.every - HOUR - self.tick, 21, f"{rest} s after it was full")
         if "quiet_ahead" in causes:
             hours, soc = settings.quiet_hours, self.soc.fresh(true)
             self.require(self.path in ("alerts", "fallback"), 9, f"quiet_ahead on path {self.path}")
@@ -701,6 +710,8 @@ class Law:
                 self.require(step.state.durable.locked_out, 38, "attempts used up without a lock-out")
         elif account.run_proven is not None and true - account.run_proven >= limits.min_run:
             account.failures = 0
+        if "full_charge" in account.causes and self.full.last(3, true) == [1.0] * 3:
+            self.count("full charges")
         if reason in MEANT:
             account.answered |= {
                 key: max(alert.starts_at, account.answered.get(key, -math.inf))

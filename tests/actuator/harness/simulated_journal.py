@@ -1,5 +1,7 @@
 """The files that outlive the program, with what can happen to them: read-only, full, torn, lost over a boot.
 
+The spare in shared memory takes what the disk does not; it alone is only ever lost by a boot.
+
 Beside each record lies a copy of the law's account of the same moment, so that the law forgets what the files forget.
 """
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 Disk = Literal["writable", "read-only", "full"]
 """Read-only: no file changes any more. Full: the small sidecar still fits, the database takes nothing."""
 DISKS: Final[tuple[Disk, ...]] = ("writable", "read-only", "full")
+MIRRORS: Final = ("mirror", "mirror lost", "no mirror")
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Found:
 
 @dataclass
 class SimulatedJournal:
-    """Database, sidecar and mirror.
+    """Database, sidecar, mirror and its spare.
 
     Attributes:
         disk: what the database and its sidecar stand on.
@@ -54,6 +57,7 @@ class SimulatedJournal:
     database: Record | None = None
     small: Record | None = None
     mirrored: Record | None = None
+    spare: Record | None = None
     sequence: int = 0
 
     @property
@@ -72,9 +76,8 @@ class SimulatedJournal:
     @property
     def kind(self) -> str:
         """What there is, in words for the counts."""
-        if not self.mirror or self.disk == "writable":
-            return f"{self.disk} journal"
-        return f"{self.disk} journal, {'mirror' if self.mirror_writable else 'no mirror'}"
+        mirror = "no mirror" if not self.mirror else "mirror" if self.mirror_writable else "mirror lost"
+        return f"{self.disk} journal, {mirror}"
 
     def write(self, saved: Saved, account: Account) -> None:
         """Write a record wherever it can be written."""
@@ -86,6 +89,7 @@ class SimulatedJournal:
             self.small = record
         if self.mirror and self.mirror_writable:
             self.mirrored = record
+        self.spare = None if self.disk == "writable" else record
 
     def has_run(self, number: int) -> bool:
         """Return whether a record that a start would use has the run of this number in progress."""
@@ -98,11 +102,11 @@ class SimulatedJournal:
         )
 
     def lose_memory(self) -> None:
-        """Lose the runtime directory, as every boot does."""
-        self.mirrored = None
+        """Lose all that is in memory, as every boot does."""
+        self.mirrored = self.spare = None
 
     def lose_mirror(self) -> None:
-        """Lose the runtime directory for good."""
+        """Lose the runtime directory, which can be written no more."""
         self.mirrored, self.mirror_writable = None, False
 
     def read(self, here: Moment, *, unreadable: bool = False, damaged: bool = False) -> Found:
@@ -113,7 +117,9 @@ class SimulatedJournal:
             unreadable: neither database nor sidecar can be read.
             damaged: they do not agree.
         """
-        database, small, mirrored = self.database, self.small, self.mirrored
+        database, small = self.database, self.small
+        in_memory = [record for record in (self.mirrored, self.spare) if record is not None]
+        mirrored = max(in_memory, key=lambda record: record.sequence, default=None)
         newest = max(record.sequence for record in (database, small) if record is not None) if database or small else 0
         if mirrored is not None and mirrored.sequence >= newest:
             return Found(mirrored.saved, mirrored.account, torn=not self.ok)
@@ -130,7 +136,7 @@ class SimulatedJournal:
 
     def doubt_clocks(self) -> None:
         """Say of each record that the wall clock was not known to be right then."""
-        for name in ("database", "small", "mirrored"):
+        for name in ("database", "small", "mirrored", "spare"):
             record: Record | None = getattr(self, name)
             if record is not None:
                 saved = replace(record.saved, moment=replace(record.saved.moment, wall_sane=False))

@@ -369,8 +369,7 @@ class Life:
             self._plan(self._between(10, broken_for), self._kill)
 
     def _mirror(self) -> None:
-        self.journal.lose_memory()
-        self.journal.mirror_writable = False
+        self.journal.lose_mirror()
         self._plan(self._between(600, 10 * HOUR), lambda: setattr(self.journal, "mirror_writable", True))
 
     def _torn(self) -> None:

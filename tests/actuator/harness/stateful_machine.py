@@ -237,7 +237,7 @@ class ControllerMachine(RuleBasedStateMachine):
     def mirror(self, *, writable: bool) -> None:
         self.world.journal.mirror_writable = writable
         if not writable:
-            self.world.journal.lose_memory()
+            self.world.journal.lose_mirror()
 
     # --- the board
 

@@ -259,7 +259,7 @@ def test_failed_sidecar_does_not_stop_the_database(tmp_path: Path, monkeypatch: 
     assert (found.torn, found.saved) == ("", saved())
 
 
-async def test_sidecar_that_became_a_folder(tmp_path: Path) -> None:
+async def test_sidecar_that_became_a_folder(tmp_path: Path, shared_memory: Path) -> None:
     path = tmp_path / "journal.db"
     journal = AsyncJournal(path, SimulatedRelay())
     await journal.load(HERE)
@@ -270,6 +270,8 @@ async def test_sidecar_that_became_a_folder(tmp_path: Path) -> None:
     assert not await journal.write((), saved())
     assert journal.fault
     await journal.close()
+    assert Journal(path, SimulatedRelay()).load(HERE).torn == "", "the spare in shared memory mends the pair"
+    shutil.rmtree(shared_memory)
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert found.torn
     assert found.saved is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import sqlite3
 import threading
 from pathlib import Path
@@ -234,3 +235,82 @@ async def test_mirror_that_was_removed_in_use_is_written_again(
     sidecar.path_of(path).unlink()
     found = Journal(path, SimulatedRelay(), memory).load(HERE)
     assert (found.saved, found.torn) == (saved(1), "")
+
+
+# --- the spare in shared memory: the journal takes nothing, and there may be no mirror
+
+
+def lose(memory: Path) -> None:
+    """Remove a folder, and let none be made in its place."""
+    shutil.rmtree(memory)
+    memory.write_text("in the way")
+
+
+def spares(path: Path) -> list[Path]:
+    return [file for file in mirror.paths_of(mirror.spare_folder(), path) if file.exists()]
+
+
+@pytest.mark.parametrize("has_mirror", [False, True])
+async def test_property_35_what_neither_journal_nor_mirror_took_is_found_once_the_card_takes_writes_again(
+    path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch, *, has_mirror: bool
+) -> None:
+    folder = memory if has_mirror else None
+    journal = AsyncJournal(path, SimulatedRelay(), folder)
+    await journal.load(HERE)
+    assert await journal.write([], saved(1))
+    with monkeypatch.context() as patch:
+        make_read_only(patch)
+        if has_mirror:
+            lose(memory)
+        for runs in (2, 3):
+            assert not await journal.write([], saved(runs)), "nobody is told that it is durable"
+    found = Journal(path, SimulatedRelay(), folder).load(HERE)
+    assert (found.saved, found.torn, found.error) == (saved(3), "", "")
+    await journal.close()
+
+
+async def test_spare_is_removed_once_the_journal_has_everything(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for again in (False, True):
+        with monkeypatch.context() as patch:
+            journal = AsyncJournal(path, SimulatedRelay())
+            await journal.load(HERE)
+            make_read_only(patch)
+            assert not await journal.write([], saved(1))
+            assert len(spares(path)) == 2
+        if again:  # in another process
+            await journal.close()
+            journal = AsyncJournal(path, SimulatedRelay())
+            await journal.load(HERE)
+        assert await journal.write([], saved(2))
+        assert spares(path) == []
+        await journal.close()
+
+
+def test_a_spare_that_a_kill_cut_off_leaves_the_one_before(path: Path) -> None:
+    journal = opened(path, path.parent / "no")
+    for runs in (1, 2, 3):
+        before = {file: file.read_bytes() for file in mirror.spare_folder().glob("*")}
+        assert journal.write_spare(saved(runs)) == ""
+        if before:
+            written = next(file for file in before if file.read_bytes() != before[file])
+            whole = written.read_bytes()
+            written.write_bytes(whole[:100] + before[written][100:])
+            assert Journal(path, SimulatedRelay()).load(HERE).saved == saved(runs - 1)
+            written.write_bytes(whole)
+
+
+@pytest.mark.parametrize("whose", ["everybody's", "a link"])
+def test_spare_in_a_folder_that_others_may_write_is_neither_written_nor_read(
+    path: Path, tmp_path: Path, whose: str
+) -> None:
+    journal = Journal(path, SimulatedRelay())
+    journal.load(HERE)
+    assert journal.write_spare(saved(1)) == ""
+    folder = mirror.spare_folder()
+    if whose == "a link":
+        folder.rename(tmp_path / "elsewhere")
+        folder.symlink_to(tmp_path / "elsewhere")
+    else:
+        folder.chmod(0o777)
+    assert "not a folder of this user alone" in journal.write_spare(saved(2))
+    assert Journal(path, SimulatedRelay()).load(HERE).saved is None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.actuator.harness.measurements import EARLY, closings, openings, pages
-from tests.actuator.harness.process import Actuator, kill, no_room, site
+from tests.actuator.harness.process import Actuator, kill, no_room, run, site
 from tests.support import wait_until
 
 QUICK = {"alerts": {"heartbeat_timeout": "2s"}}
@@ -211,6 +211,30 @@ def test_property_35_read_only_without_a_mirror_min_off_holds_and_a_start_up_has
                 assert closings(it, moves)[0] - opened >= min_off - EARLY
                 assert it.status()["inhibitors"] == ["journal"]
                 kill(process)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["in the run", "after the run"])
+def test_property_35_an_emergency_without_a_record_leaves_min_off_once_the_card_takes_writes_again(
+    tmp_path: Path, when: str
+) -> None:
+    with site(tmp_path, {"limits": {"max_run": "4s"}}) as it:
+        unproven(it)
+        with it.running() as process:
+            kill(process)
+        with it.running(READ_ONLY) as process:
+            wait_until(it.board.closed, 20, "the emergency to close the contact")
+            if when == "after the run":
+                wait_until(lambda: not it.board.closed(), 20, "its end")
+            kill(process)
+        assert run("release", f"--config.file={it.config_file}").returncode == 0, "as the service manager does it"
+        moves = len(it.board.writes)
+        it.configure({"limits": {"max_run": "4s", "min_off": "60s"}})
+        with it.running():
+            assert it.metric("generator_journal_writable") == 1
+            wait_until(lambda: it.status()["causes"] == ["emergency"], 20, "the emergency to be requested again")
+            assert "min_off" in it.status()["inhibitors"]
+            assert closings(it, moves) == []
 
 
 def test_without_journal_and_mirror_only_an_emergency_starts_and_for_half_of_max_run(tmp_path: Path) -> None:
