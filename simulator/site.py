@@ -15,7 +15,7 @@ from simulator import settings
 from simulator.ags import Ags
 from simulator.battery import Battery
 from simulator.battery_monitor import BatteryMonitor
-from simulator.charger import ThreeStage
+from simulator.charger import Stage, ThreeStage
 from simulator.engine import Engine
 from simulator.faults import Faults, clear_fault, set_fault
 from simulator.inverter import AC_VOLTS, CHARGE_EFFICIENCY, EFFICIENCY, Inverter
@@ -71,6 +71,13 @@ class Site:
     def ac_input_volts(self) -> float:
         """RMS volts at the inverter's AC input, transferred or not."""
         return AC_VOLTS if self.inverter.ac_at_input else 0.0
+
+    @property
+    def floats(self) -> bool:
+        """Whether a charger has filled the battery and holds it: the inverter's own, or the solar charger by day."""
+        inverter = self.inverter
+        charges = inverter.transferred and inverter.charger_enabled and inverter.charger.stage is Stage.FLOAT
+        return charges or (self.solar_watts > 1 and self.solar_charger.stage is Stage.FLOAT)
 
     @property
     def requested_load_watts(self) -> float:

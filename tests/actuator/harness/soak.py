@@ -25,7 +25,7 @@ from actuator.core.state import Moment, Saved, State
 from simulator import settings as simulated
 from simulator.site import Site, advance, clear, inject
 from tests.actuator.harness.property_checks import Broken, Law
-from tests.actuator.harness.simulated_journal import SimulatedJournal
+from tests.actuator.harness.simulated_journal import DISKS, MIRRORS, SimulatedJournal
 from tests.actuator.harness.simulated_site import settings
 from toolkit.config import Duration, Ratio
 
@@ -52,6 +52,7 @@ CONFIGS: Final[tuple[Settings, ...]] = tuple(
         {"quiet_hours": {"from": "22:00", "to": "05:00"}, "exercise": {"every": "3d", "at": "11:30", "for": "30m"}},
         {"limits": {"daily_budget": "4h", "max_run": "2h", "attempts": 2}, "on_no_charge": "stop"},
         {"start_soc": "40%", "stop_soc": "80%", "emergency_soc": "20%", "emergency_volts": "none"},
+        {"full_charge": {"every": "4d"}, "quiet_hours": {"from": "21:00", "to": "06:00", "prepare": True}},
     )
 )
 
@@ -191,10 +192,22 @@ class Life:
             absorbing=int(inverter.status) in ABSORBING,
             ags_code=int(site.ags.status) if alive and not faults.ags_silent else None,
             battery_volts=site.battery.volts if alive else None,
+            full=self._full(leads=leads),
+            full_stamp=self.stamp,
             battery_volts_stamp=self.stamp if alive else None,
             emergency_volts=23.0 if alive and self.settings.emergency_volts != "none" else None,
             ags_max_run=float(site.settings.engine.max_run) if alive else None,
         )
+
+    def _full(self, *, leads: bool) -> bool | None:
+        """Return the exporter's `battery_full`; the solar charger has a cable of its own."""
+        site = self.site
+        if site.floats:
+            return True
+        if not leads:
+            return None
+        tail = 0.02 * site.settings.battery.capacity_ampere_hours
+        return site.monitor.soc >= 0.99 and abs(site.battery.amperes) <= tail
 
     def _alert(self, page: Page | None) -> int:
         """Do what Prometheus and Alertmanager do; return the beats."""
@@ -377,7 +390,7 @@ class Life:
         self._begin(torn=True)
 
     def _begin(self, *, reboot: bool = False, torn: bool = False) -> None:
-        self.law.count(f"deaths with a {self.journal.kind}")
+        self.law.count(f"{DEATHS}{self.journal.kind}")
         found = self._read_back()
         self._write(closed=False)
         self.error = False
@@ -480,6 +493,7 @@ def soak(
     return met, broken
 
 
+DEATHS: Final = "deaths with a "
 MUST_BE_SEEN: Final = (
     "starts",
     "failures",
@@ -489,6 +503,9 @@ MUST_BE_SEEN: Final = (
     "ends by died",
     "ends by max_run",
     "ends by budget",
+    "starts for full_charge",
+    "full charges",
+    *(f"{DEATHS}{disk} journal, {mirror}" for disk in DISKS for mirror in MIRRORS),
 )
 
 
@@ -504,7 +521,9 @@ def main(arguments: list[str] | None = None) -> int:
     met, broken = soak(given.days, given.seed, None if given.life is None else [given.life], given.processes)
     spent = time.monotonic() - began
     print(f"{met['days']} days in {spent:.0f} s, {met['ticks'] / spent:.0f} ticks a second, seed {given.seed}")
-    print(", ".join(f"{what} {met[what]}" for what in MUST_BE_SEEN))
+    print(", ".join(f"{what} {met[what]}" for what in MUST_BE_SEEN if not what.startswith(DEATHS)))
+    kinds = {what.removeprefix(DEATHS): met[what] for what in MUST_BE_SEEN if what.startswith(DEATHS)}
+    print(f"deaths with a journal and a mirror: {'; '.join(f'{kind} {count}' for kind, count in kinds.items())}")
     others = sorted(set(met) - {"days", "ticks", *MUST_BE_SEEN})
     print("and", ", ".join(f"{what} {met[what]}" for what in others))
     unseen = [what for what in MUST_BE_SEEN if not met[what]] if given.life is None else []
