@@ -20,7 +20,7 @@ from actuator.journal import sidecar
 from actuator.journal.reader import Reader
 from actuator.journal.reconcile import merged
 from actuator.journal.rows import Row
-from actuator.journal.store import MAX_ROWS, Found, Journal, JournalError, LostError
+from actuator.journal.store import MAX_ROWS, Found, Journal, JournalError, LostError, beyond
 from actuator.relay import RelayConfig
 from toolkit import log
 from toolkit.worker_thread import DeadlineError, Worker
@@ -114,7 +114,9 @@ class AsyncJournal:
             self._renew()
             saved = await self._from_mirror(moment)
             reason = "" if saved is not None else f"{self._path} cannot be read: {error}"
-            found = Found(saved=saved or await self._from_sidecar(moment), torn=reason, error=str(error))
+            found = Found(
+                saved=saved or await self._from_sidecar(moment), torn=reason, last_id=beyond(moment), error=str(error)
+            )
         self._next = 1 + found.last_id
         self._show()
         self._settle(found.error)

@@ -74,7 +74,9 @@ def read(journal: Path) -> tuple[Sidecar | None, str]:
 
 def last_relay(journal: Path) -> RelayConfig | None:
     """Return the last valid relay configuration from the sidecar; None when it has none."""
-    side, _ = read(journal)
+    side, fault = read(journal)
+    if side is None and path_of(journal).exists():
+        _log.error("the relay that was last in force cannot be read", error=fault)
     if side is None or side.relay is None:
         return None
     kind: Any = AnyRelay

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sqlite3
@@ -48,6 +49,21 @@ _PERMANENT = {
 """SQLite's errors that lie in the database itself, its tables or its bytes: trying again changes nothing."""
 
 
+_REMEDIES = {
+    errno.EMFILE: "raise the limit of open files (LimitNOFILE= of the service)",
+    errno.ENFILE: "raise the machine's limit of open files (fs.file-max)",
+    errno.EACCES: "give the journal's folder and files to the user of the service",
+    errno.EPERM: "give the journal's folder and files to the user of the service",
+    errno.ENOMEM: "free memory",
+}
+"""Errors that show nothing about a file but that it is there, and what to do."""
+_WITHHELD = {
+    *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM),
+    *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED),
+}
+"""The same of SQLite."""
+
+
 class JournalError(Exception):
     """The journal could not be written or read.
 
@@ -65,6 +81,10 @@ class LostError(JournalError):
 
     The next write creates it again, and has to contain everything.
     """
+
+
+class _WithheldError(Exception):
+    """The database is there, and may be whole, but it cannot be read now."""
 
 
 class _OvertakenError(sqlite3.Error):
@@ -146,7 +166,13 @@ class Journal:
         if mirrored is None and _missing(self._path) and _missing(sidecar.path_of(self._path)):
             return Found(error=self._try_create())
         side, side_fault = sidecar.read(self._path)
-        content, fault = _read(self._path)
+        try:
+            content, fault = _read(self._path)
+        except _WithheldError as withheld:
+            # Never set aside: it may be whole, and be read at the next start.
+            text = str(withheld)
+            left, reason = (mirrored, "") if mirrored is not None else (merged(None, side, moment), text)
+            return Found(saved=left, torn=reason, last_id=beyond(moment), error=text)
         newest = max(content.sequence if content else 0, side.sequence if side else 0)
         reason = torn(content, fault, side, side_fault)
         saved = merged(content, side, moment) if reason else content.saved if content else None
@@ -239,7 +265,8 @@ class Journal:
         """
         fault = ""
         try:
-            self.check_files()
+            with contextlib.suppress(OSError):  # what cannot be examined now can be written all the same
+                self.check_files()
             self._write_database(rows, saved)
         except _OvertakenError as error:
             self.close()
@@ -392,6 +419,11 @@ def _prune(database: sqlite3.Connection, newest: int) -> None:
         )
 
 
+def beyond(moment: Moment) -> int:
+    """Return a number beyond that of every row of a journal that could not be read: rows are counted from 1."""
+    return max(int(moment.wall), 10**9)
+
+
 def _suffixed(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
@@ -408,9 +440,10 @@ def _missing(path: Path) -> bool:
 
 
 def _bytes(path: Path) -> bytes | None:
+    """Return a file's content; None without a file. One that cannot be read is not missing."""
     try:
         return path.read_bytes()
-    except OSError:
+    except FileNotFoundError:
         return None
 
 
@@ -452,16 +485,27 @@ def readable(path: Path) -> Iterator[Path]:
 
 
 def _read(path: Path) -> tuple[Content | None, str]:
-    """Return the content of the database, or None and why it cannot be read."""
+    """Return the content of the database, or None and why it cannot be read.
+
+    Raises:
+        _WithheldError: it cannot be read now, which shows no damage.
+    """
     if _missing(path):
         return None, f"{path.name} is missing"
     try:
-        if not path.stat().st_size:
-            return None, f"{path.name} is empty"
+        with path.open("rb") as opened:  # SQLite does not report why it cannot open a file
+            if not opened.read(1):
+                return None, f"{path.name} is empty"
         with readable(path) as file:
             return _content(file), ""
     except _DAMAGE as error:
-        return None, f"{path.name} cannot be read: {error}"
+        fault = f"{path.name} cannot be read: {error}"
+        remedy = _REMEDIES.get(getattr(error, "errno", 0) or 0)
+        if remedy is not None:
+            raise _WithheldError(f"{fault}. To do: {remedy}, and restart") from error
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _WITHHELD:
+            raise _WithheldError(f"{fault}. To do: end what else uses it, and restart") from error
+        return None, fault
 
 
 def _content(path: Path) -> Content:

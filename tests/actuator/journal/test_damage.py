@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import os
 import random
+import resource
 import shutil
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -357,3 +360,51 @@ async def test_unwritable_database_is_replaced(tmp_path: Path, how: str) -> None
     assert await asyncio.to_thread(path.with_name("journal.db.torn").exists)
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert (found.torn, found.saved) == ("", saved()), "nothing of the state is lost"
+
+
+@contextlib.contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_a_journal_that_no_descriptor_is_left_for_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(async_journal, "RETRY", 0.0)
+    journal = AsyncJournal(tmp_path / "journal.db", SimulatedRelay())
+    await journal.load(HERE)
+    first = journal.row(wall=1.0, sane=True, kind="a", level="info", text="one", fields={})
+    assert await journal.write([first], saved())
+    with no_descriptor_left():
+        await journal.retry()
+        assert "Too many open files" in journal.fault
+        second = journal.row(wall=2.0, sane=True, kind="b", level="info", text="two", fields={})
+        assert not await journal.write([second], saved())
+        assert "Too many open files" in journal.fault
+    assert await journal.write((), None)
+    assert [one.kind for one in await journal.rows()] == ["a", "b"], "nothing was lost, and nothing is called so"
+    assert not (tmp_path / "journal.db.torn").exists()
+    await journal.close()
+
+
+async def test_a_start_without_a_descriptor_reports_it_and_sets_no_journal_aside(tmp_path: Path) -> None:
+    path = laid(tmp_path / "whole", killed(tmp_path, checkpointed=True))
+    journal = AsyncJournal(path, SimulatedRelay())
+    with no_descriptor_left():
+        found = await journal.load(HERE)
+    assert "Too many open files" in found.torn
+    assert "LimitNOFILE=" in found.error
+    assert found.saved is not None
+    assert found.saved.durable.mode == "off", "not even the sidecar could be read"
+    added = journal.row(wall=1.0, sane=False, kind="a", level="info", text="new", fields={})
+    assert await journal.write([added], saved())
+    await journal.close()
+    assert stored(path) == [*(row(number) for number in range(1, 13)), added]
+    assert Journal(path, SimulatedRelay()).load(HERE).torn == ""
