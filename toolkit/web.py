@@ -6,16 +6,19 @@ import asyncio
 import contextlib
 import errno
 import os
+import re
 import resource
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
+from aiohttp.web_request import BaseRequest
 from prometheus_client import CollectorRegistry
-from prometheus_client.aiohttp import make_aiohttp_handler
+from prometheus_client.exposition import choose_encoder
 
 from toolkit import flags, log
 from toolkit.landing import landing_page
@@ -38,6 +41,8 @@ MOST_CONNECTIONS = 256
 
 BACKLOG = 32
 
+_NAME = web.AppKey("name", str)
+_VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})*")
 _log = log.get(__name__)
 
 
@@ -81,9 +86,7 @@ def application(
     )
 
     async def decorate(_request: web.Request, response: web.StreamResponse) -> None:
-        response.headers[hdrs.SERVER] = name
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.update(web_config.headers)
+        _decorate(response, name, web_config)
 
     async def healthy(_request: web.Request) -> web.Response:
         return web.Response(text=f"{name} is healthy.\n")
@@ -102,9 +105,10 @@ def application(
             raise web.HTTPInternalServerError(text=f"The configuration was not reloaded: {error}") from error
         return web.Response(text="The configuration was reloaded.\n")
 
+    app[_NAME] = name
     app.on_response_prepare.append(decorate)
     app.on_shutdown.append(web_config.end)
-    app.router.add_get("/metrics", make_aiohttp_handler(registry))
+    app.router.add_get("/metrics", _metrics(registry))
     app.router.add_get("/-/healthy", healthy)
     app.router.add_get("/-/ready", readiness)
     app.router.add_post("/-/reload", lifecycle)
@@ -129,33 +133,85 @@ async def serve(
     Raises:
         OSError: cannot listen on an address; its text is the whole message.
     """
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        shutdown_timeout=SHUTDOWN_SECONDS,
-        lingering_time=LINGER_SECONDS,
-        keepalive_timeout=IDLE_SECONDS,
-    )
+    runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_SECONDS)
     connections = _Connections(min(MOST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4))
     context = web_config.ssl_context()
+    loop = asyncio.get_running_loop()
     await runner.setup()
+    servers: list[asyncio.Server] = []
     try:
+        protocol = partial(_Protocol, cast("web.Server", runner.server), app[_NAME], web_config)
         for address in addresses:
             host, port = flags.split_address(address)
             try:
                 for listener in await _listeners(host, port, connections):
-                    await web.SockSite(runner, listener, ssl_context=context, backlog=BACKLOG).start()
+                    server = await loop.create_server(protocol, sock=listener, ssl=context, backlog=BACKLOG)
+                    servers.append(server)
             except OSError as error:
                 known = error.errno in errno.errorcode
                 reason = os.strerror(error.errno) if known else error.strerror or error  # type: ignore[arg-type]
                 raise OSError(f"cannot listen on {address}: {reason}") from error
-        bound = [(name[0], name[1]) for name in runner.addresses]
+        bound = [listener.getsockname()[:2] for server in servers for listener in server.sockets]
         for host, port in bound:
             address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             _log.info("listening", address=address, tls=context is not None)
         yield bound
     finally:
+        for server in servers:
+            server.close()
         await runner.cleanup()
+
+
+class _Protocol(web.RequestHandler):
+    """One connection; a request that cannot be parsed gets an answer like all others, without the parser's words."""
+
+    __slots__ = ("_name", "_web_config")
+
+    def __init__(self, server: web.Server, name: str, web_config: WebConfig) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type] # None is its documented "no log"
+            lingering_time=LINGER_SECONDS,
+            keepalive_timeout=IDLE_SECONDS,
+        )
+        self._name, self._web_config = name, web_config
+
+    def handle_error(
+        self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """Return the answer to a request that no handler has seen, or whose handler has failed."""
+        level = "error" if status >= 500 else "warning"
+        _log.limited(f"error {status}", "request refused", level=level, remote=request.remote, error=exc or message)
+        if request.writer.output_size:
+            raise ConnectionError("a part of the response is sent already")
+        text = "This is not a valid HTTP request.\n" if status < 500 else "The request failed. See the log.\n"
+        response = web.Response(status=status, text=text)
+        response.force_close()
+        _decorate(response, self._name, self._web_config)
+        return response
+
+
+def _decorate(response: web.StreamResponse, name: str, web_config: WebConfig) -> None:
+    response.headers[hdrs.SERVER] = name
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.update(web_config.headers)
+
+
+def _metrics(registry: CollectorRegistry) -> Handler:
+    async def metrics(request: web.Request) -> web.Response:
+        accept = ",".join(request.headers.getall(hdrs.ACCEPT, ()))
+        # prometheus-client fails on a version that is none.
+        if any(not _VERSION.fullmatch(version.strip()) for version in re.findall(r"version=([^,;]*)", accept)):
+            accept = ""
+        encode, content_type = choose_encoder(accept)
+        names = request.query.getall("name[]", ())
+        body = encode(registry.restricted_registry(names) if names else registry)
+        response = web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
+        response.enable_compression()
+        return response
+
+    return metrics
 
 
 class _Connections:
@@ -277,6 +333,8 @@ async def _with_body(request: web.Request, handler: Handler, most: int) -> web.S
             await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise web.HTTPRequestEntityTooLarge(most, text=_too_large(most)) from None
+    except web.RequestPayloadError as error:
+        raise web.HTTPBadRequest(text="The body cannot be decoded.") from error
     except TimeoutError:
         sentence = f"The body did not arrive within {BODY_SECONDS:.0f} seconds."
         raise web.HTTPRequestTimeout(text=sentence) from None

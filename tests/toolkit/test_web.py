@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, web
@@ -35,6 +36,7 @@ class Program:
         self.reloads = 0
         self.bodies: list[bytes] = []
         self.statuses: list[int] = []
+        self.web_config = WebConfig.load(None)
 
     async def reload(self) -> None:
         if self.refuse is not None:
@@ -67,7 +69,7 @@ class Program:
             registry=self.registry,
             ready=lambda: self.is_ready,
             reload=self.reload if lifecycle else None,
-            web_config=WebConfig.load(None),
+            web_config=self.web_config,
             landing=landing,
             max_body=1000,
             large={"/large"},
@@ -274,7 +276,7 @@ async def test_compressed_body_beyond_the_limit(program: Program) -> None:
 async def answer(program: Program, request: bytes, *, whole: bool = False) -> bytes:
     """Return the first line of the response to an unfinished request, or the whole response."""
     app = program.application()
-    async with toolkit_web.serve(app, ["127.0.0.1:0"], WebConfig.load(None)) as [(host, port)], asyncio.timeout(5):
+    async with toolkit_web.serve(app, ["127.0.0.1:0"], program.web_config) as [(host, port)], asyncio.timeout(5):
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(request)
         line = await (reader.read() if whole else reader.readline())
@@ -308,6 +310,58 @@ async def test_not_http_is_one_log_line(program: Program, capsys: pytest.Capture
     lines = [line for line in capsys.readouterr().err.splitlines() if "msg=listening" not in line]
     assert len(lines) <= 1
     assert all(line.startswith("ts=") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: a\r\n\r\n",
+        b"\x00\x01\x02 garbage\r\n\r\n",
+        b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * 500 + b"\r\n",
+    ],
+    ids=["length", "garbage", "long line", "many headers"],
+)
+async def test_request_that_cannot_be_parsed_is_answered_like_others(
+    program: Program, request_: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "web.yml").write_text("http_server_config: {headers: {X-Frame-Options: deny}}")
+    program.web_config = WebConfig.load(tmp_path / "web.yml")
+    head, _, body = (await answer(program, request_, whole=True)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.")
+    assert b" 400 " in head.splitlines()[0]
+    assert body == b"This is not a valid HTTP request.\n"
+    for line in (b"Server: Magnum exporter", b"X-Content-Type-Options: nosniff", b"X-Frame-Options: deny"):
+        assert line in head.splitlines()
+    assert b"ython" not in head
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_body_that_cannot_be_decoded_is_400(program: Program, encoding: str) -> None:
+    headers = {"Content-Encoding": encoding}
+    async with program.client() as client, client.post("/take", data=b"not compressed", headers=headers) as refused:
+        assert (refused.status, await refused.text()) == (400, "The body cannot be decoded.\n")
+    assert not program.bodies
+
+
+ODD_VERSIONS = ["a.b.c", "", "1.0.0, text/plain;version=x", "1_0", "9" * 5000, "1.0.0-rc", "\u0663.0.0"]
+
+
+@pytest.mark.parametrize("version", ODD_VERSIONS, ids=range(len(ODD_VERSIONS)))
+@pytest.mark.parametrize("kind", ["application/openmetrics-text", "text/plain"])
+async def test_odd_version_gets_the_text_format(program: Program, kind: str, version: str) -> None:
+    accept = {"Accept": f"{kind};version={version}"}
+    async with program.client() as client, client.get("/metrics", headers=accept) as page:
+        assert (page.status, page.headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+
+
+async def test_metrics_by_name(program: Program) -> None:
+    Gauge("amperes", "Amperes.", registry=program.registry).set(1)
+    async with program.client() as client:
+        async with client.get("/metrics", params=[("name[]", "amperes"), ("name[]", "none")]) as page:
+            assert "volts" not in await page.text()
+        async with client.get("/metrics") as page:
+            assert "volts" in await page.text()
 
 
 async def test_error_keeps_its_content_type(program: Program) -> None:

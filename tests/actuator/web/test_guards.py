@@ -139,3 +139,39 @@ def test_configuration_without_access_is_said_to_let_everybody_do_all() -> None:
         "access: got none: each user of --web.config.file (anne, bob) may read, notify and command"
     ]
     assert not list(open_access(given, USERS))
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize(
+    ("host", "accepted"),
+    [
+        *[("127.0.0.1", True), ("localhost:10049", True), ("[::1]:10049", True), ("LOCALHOST", True)],
+        *[("evil.example", False), ("evil.example:10049", False), ("127.0.0.1.evil.example", False), ("", False)],
+    ],
+)
+async def test_without_users_only_an_address_is_accepted_as_the_host(
+    tmp_path: Path, method: str, host: str, *, accepted: bool
+) -> None:
+    async with (
+        Served(tmp_path).session() as session,
+        session.request(method, "/api/v1/status", headers={"Host": host}) as response,
+    ):
+        assert (response.status != 403) == accepted
+
+
+async def test_with_users_any_host_is_accepted(tmp_path: Path) -> None:
+    async with (
+        Served(tmp_path, users=("owner",)).session() as session,
+        session.get("/-/healthy", headers={"Host": "cabin.example"} | basic("owner")) as response,
+    ):
+        assert response.status == 200
+
+
+@pytest.mark.parametrize("users", [(), ("owner",)])
+@pytest.mark.parametrize("headers", [{"Origin": "http://[::1"}, {"Origin": "http://\u2100.example"}, {"Host": "[::1"}])
+async def test_malformed_origin_or_host_is_400(tmp_path: Path, headers: dict[str, str], users: tuple[str, ...]) -> None:
+    async with (
+        Served(tmp_path, users=users).session() as session,
+        session.post("/api/v1/mode", json={"mode": "auto"}, headers=headers | basic("owner")) as response,
+    ):
+        assert (response.status, await response.text()) == (400, "Origin or Host is not valid.\n")
