@@ -13,7 +13,7 @@ from actuator.core.signals import BUS_FRESH, SAMPLES
 from actuator.relay import AnyRelay, RelayConfig
 from toolkit.config import ConfigError, Duration, decode, locate, read
 from toolkit.config import load as load_struct
-from toolkit.formatting import span
+from toolkit.formatting import redacted, span
 
 
 class Exporter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,7 +34,10 @@ class Exporter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def __post_init__(self) -> None:
         """Refuse a wrong URL, an interval that is too long, and a user name without a password."""
         if not self.url.startswith(("http://", "https://")):
-            raise ConfigError("url", f'"{self.url}"', "a URL such as http://127.0.0.1:10048/metrics")
+            raise ConfigError("url", f'"{redacted(self.url)}"', "a URL such as http://127.0.0.1:10048/metrics")
+        if "@" in self.url.partition("?")[0]:
+            expected = "no user name and password in it: write them as username: and password_file: beside url:"
+            raise ConfigError("url", f'"{redacted(self.url)}"', expected)
         longest = BUS_FRESH / SAMPLES
         if self.interval > longest:
             raise ConfigError(

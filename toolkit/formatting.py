@@ -1,6 +1,8 @@
-"""Numbers as people read them."""
+"""Numbers and addresses as people read them."""
 
 from __future__ import annotations
+
+import re
 
 
 def percent(ratio: float) -> str:
@@ -20,3 +22,9 @@ def span(seconds: float) -> str:
         return f"{minutes} min" if not left else f"{minutes} min {left} s"
     parts = ((days, "d"), (hours, "h"), (minutes, "min"))
     return " ".join(f"{number} {unit}" for number, unit in parts if number)
+
+
+def redacted(url: str) -> str:
+    """Return a URL for a log line or a message: without user name, password and query, which may hold a secret."""
+    without_user = re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*:/*)?.*@", r"\1***@", url, flags=re.DOTALL)
+    return re.sub(r"\?.*", "?***", without_user, flags=re.DOTALL)

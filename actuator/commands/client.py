@@ -12,6 +12,8 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
+from toolkit.formatting import redacted
+
 TIMEOUT = 15.0
 """Seconds to wait for an answer; a command is answered after the relay has moved."""
 
@@ -31,11 +33,16 @@ def ask(url: str, path: str, command: dict[str, object] | None = None) -> Any:  
     Raises:
         ClientError: the actuator does not answer, or refuses.
     """
+    if "@" in url:
+        raise ClientError(
+            f"got {redacted(url)}, expected no user name and password in it: set GENERATOR_ACTUATOR_USERNAME and "
+            "GENERATOR_ACTUATOR_PASSWORD, or write them into a netrc file"
+        )
     body = None if command is None else json.dumps(command).encode()
     try:
         request = urllib.request.Request(url.rstrip("/") + path, data=body)  # noqa: S310 - the scheme is checked below
         if request.type not in ("http", "https"):
-            raise ClientError(f"got {url}, expected an address that begins with http:// or https://")
+            raise ClientError(f"got {redacted(url)}, expected an address that begins with http:// or https://")
         if body is not None:
             request.add_header("Content-Type", "application/json")
         credentials = _credentials(request.host)
@@ -50,11 +57,11 @@ def ask(url: str, path: str, command: dict[str, object] | None = None) -> Any:  
                 "the actuator requires a user name and a password: set GENERATOR_ACTUATOR_USERNAME and "
                 "GENERATOR_ACTUATOR_PASSWORD, or write them into a netrc file"
             )
-        raise ClientError(answer or f"{url} answers {error.code} {error.reason}") from error
+        raise ClientError(answer or f"{redacted(url)} answers {error.code} {error.reason}") from error
     except (OSError, ValueError, http.client.HTTPException, RecursionError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else " ".join(str(error).split())
         raise ClientError(
-            f"no actuator answers at {url}: {reason}. Is it running? At another address, use --url."
+            f"no actuator answers at {redacted(url)}: {reason}. Is it running? At another address, use --url."
         ) from error
 
 

@@ -15,6 +15,7 @@ from actuator.core.inputs import Page
 from actuator.core.settings import Settings
 from actuator.intake import page
 from toolkit import log
+from toolkit.formatting import redacted
 from toolkit.worker_thread import DeadlineError, Worker
 
 LARGEST = 256 * 1024
@@ -59,12 +60,13 @@ class PageReader:
             ValueError,
             LookupError,
         ) as error:  # any answer that is not a page
-            self.fault = str(error) or f"no answer within {_timeout(config):g} s"
             url = config.exporter.url
-            _log.limited("exporter", "exporter's page cannot be read", url=url, error=self.fault)
+            fault = str(error) or f"no answer within {_timeout(config):g} s"
+            self.fault = fault.replace(url, redacted(url))
+            _log.limited("exporter", "exporter's page cannot be read", url=redacted(url), error=self.fault)
             return
         self.fault = ""
-        _log.recovered("exporter", "exporter's page is read again", url=config.exporter.url)
+        _log.recovered("exporter", "exporter's page is read again", url=redacted(config.exporter.url))
         self._deliver(read)
 
     async def _fetch(self, session: aiohttp.ClientSession, config: Config) -> str:

@@ -6,6 +6,7 @@ import urllib.parse
 from dataclasses import dataclass
 
 from toolkit.config import ConfigError
+from toolkit.formatting import redacted
 
 
 @dataclass(frozen=True)
@@ -54,20 +55,22 @@ def parse(url: str, *, network_serial: bool = True) -> TcpAddress | SerialAddres
     expected = "tcp://HOST:502 or rtu:///dev/ttyUSB0?baudrate=9600"
     if network_serial:
         expected = "tcp://HOST:502, rtu:///dev/ttyUSB1?baudrate=9600 or rtu://HOST:4001"
+    # A mistyped device has options after "?", and they are no secret.
+    shown = redacted(url) if "@" in url else url
     try:
         parts = urllib.parse.urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise ConfigError("url", f'"{url}" ({error})', expected) from None
+        raise ConfigError("url", f'"{shown}" ({error})' if shown == url else f'"{shown}"', expected) from None
     options = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
-    bare = not parts.path.strip("/") and not options
+    bare = not parts.path.strip("/") and not options and "@" not in parts.netloc
     if parts.scheme == "tcp" and parts.hostname and bare:
         return TcpAddress(parts.hostname, 502 if port is None else port)
     if parts.scheme == "rtu" and parts.hostname and port and bare and network_serial:
         return SerialAddress(f"socket://{_bracketed(parts.hostname)}:{port}")
     if parts.scheme == "rtu" and not parts.netloc and parts.path.strip("/"):
         return _serial(parts.path, options)
-    raise ConfigError("url", f'"{url}"', expected)
+    raise ConfigError("url", f'"{shown}"', expected)
 
 
 def _bracketed(host: str) -> str:

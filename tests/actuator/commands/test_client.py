@@ -77,3 +77,9 @@ def test_what_is_no_visible_character_is_escaped(capsys: pytest.CaptureFixture[s
     with server(answer(STATUS)) as url:
         assert cli.main(["status", "--url", url]) == 0
     assert capsys.readouterr().out == "evil\\nts=1 level=error \\x1b[2J\\u202e 4\u00a0h\n"
+
+
+def test_password_in_the_url_is_refused_and_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["status", "--url", "http://owner:secret@127.0.0.1:1"]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("got http://***@127.0.0.1:1, expected no user name and password in it: set GENERATOR_")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import time
 
+import aiohttp
 import pytest
 
+from actuator.config import Config, Exporter
 from actuator.core.settings import Settings
 from actuator.intake import page, page_reader
 from tests.actuator.harness.page_server import PageServer
+from tests.actuator.test_config_warnings import BASE
+from tests.support import free_port
+from toolkit.config import ConfigError, decode
 
 SETTINGS = Settings()
 
@@ -46,3 +51,33 @@ def test_the_largest_page_takes_a_moment() -> None:
     assert len(line) < page_reader.LONGEST_LINE
     page_reader.parse(line * (page_reader.LARGEST // len(line)), SETTINGS)
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://user:secret@127.0.0.1:1/metrics", "http://***@127.0.0.1:1/metrics"),
+        ("https://secret@h/", "https://***@h/"),
+        ("http://user:se/cret@h/", "http://***@h/"),
+        ("http:/user:secret@h/?a=b", "http:/***@h/?***"),
+        ("ftp://user:secret@h/", "ftp://***@h/"),
+    ],
+)
+def test_password_in_the_url_is_refused_and_not_shown(url: str, shown: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        decode({"url": url}, Exporter)
+    assert refused.value.got == f'"{shown}"'
+    if url.startswith(("http://", "https://")):
+        assert refused.value.expected.endswith("username: and password_file: beside url:")
+
+
+async def test_secret_in_the_query_is_not_logged_or_shown(caplog: pytest.LogCaptureFixture) -> None:
+    url = f"http://127.0.0.1:{free_port()}/metrics?token=secret"
+    config = decode(BASE | {"exporter": {"url": url}}, Config)
+    reader = page_reader.PageReader(lambda: config, lambda _: None)
+    async with aiohttp.ClientSession() as session:
+        await reader._once(session, config)
+    assert reader.fault
+    (record,) = caplog.records
+    assert record.__dict__["fields"]["url"] == url.replace("token=secret", "***")
+    assert "secret" not in f"{reader.fault} {record.__dict__['fields']}"

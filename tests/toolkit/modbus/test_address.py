@@ -39,6 +39,8 @@ def test_an_address_is_read_and_shown(url: str, address: TcpAddress | SerialAddr
         ("udp://x", '"udp://x"', "tcp://HOST:502, rtu://"),
         ("tcp://x?baudrate=9600", '"tcp://x?baudrate=9600"', "tcp://HOST:502, rtu://"),
         ("tcp://x/device", '"tcp://x/device"', "tcp://HOST:502, rtu://"),
+        ("tcp://user:secret@x", '"tcp://***@x"', "tcp://HOST:502, rtu://"),
+        ("tcp://user:secret@x:99999", '"tcp://***@x:99999"', "tcp://HOST:502, rtu://"),
         ("rtu://", '"rtu://"', "tcp://HOST:502, rtu://"),
         ("rtu://x", '"rtu://x"', "tcp://HOST:502, rtu://"),
         ("tcp://x:99999", '"tcp://x:99999" (Port out of range', "tcp://HOST:502, rtu://"),
