@@ -1,9 +1,10 @@
 # A new user needs only make run and make test. Each installs what it needs in .venv and .local, as any user.
 # PYTEST= adds options for pytest (make test PYTEST="-k framing -x"), DEMO= for the demo (make run DEMO=--once),
 # DAYS= and SEED= for the simulated years of the controller (make soak DAYS=500 SEED=7), EXAMPLES= for the sequences that
-# are made up for it (make explore EXAMPLES=500; new ones each time), TRIES= and SEED= for the search for the worst that
-# can be made of it (make worst TRIES=2000 SEED=7), SAMPLE= and SEED= for the mutants of its core (make mutations
-# SAMPLE=100 SEED=7; SAMPLE=0 runs all).
+# are made up for it (make explore EXAMPLES=500; new ones each time), and with SEED= for the requests to each path of its
+# HTTP (make schemathesis EXAMPLES=500 SEED=7), TRIES= and SEED= for the search for the worst that can be made of it
+# (make worst TRIES=2000 SEED=7), SAMPLE= and SEED= for the mutants of its core (make mutations SAMPLE=100 SEED=7;
+# SAMPLE=0 runs all).
 
 PYTEST =
 DEMO =
@@ -19,7 +20,7 @@ environment = pyproject.toml deploy/make-environment $(wildcard deploy/locks/*.t
 # Hundreds of programs are started by the tests: compiled once, not at each start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-lowest lint lock tools test-slow test-browser test-vm bench soak explore worst mutations clean
+.PHONY: run test test-lowest lint lock tools test-slow test-browser test-vm bench soak explore schemathesis worst mutations clean
 
 run: .venv/base.stamp
 	@deploy/fetch-prometheus || true
@@ -60,6 +61,9 @@ soak: .venv/dev.stamp
 
 explore: .venv/dev.stamp
 	$(python) -m tests.actuator.harness.explore --examples $(EXAMPLES)
+
+schemathesis: .venv/slow.stamp
+	$(python) -m tests.actuator.harness.schemathesis --examples $(EXAMPLES) --seed $(SEED)
 
 worst: .venv/dev.stamp
 	$(python) -m tests.actuator.harness.worst_case_search --tries $(TRIES) --seed $(SEED)

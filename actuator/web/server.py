@@ -23,7 +23,7 @@ from actuator.loop.runtime import Runtime
 from actuator.report import status, wording
 from actuator.report.metrics import Counts
 from actuator.report.snapshot import Snapshot
-from actuator.web import guards
+from actuator.web import guards, openapi
 from toolkit import log
 from toolkit.config import ConfigError, Duration, decode
 from toolkit.formatting import span
@@ -88,6 +88,7 @@ def build(
     app.router.add_get("/", routes.panel)
     app.router.add_post(ALERTS, routes.alerts)
     app.router.add_get("/api/v1/status", routes.status)
+    app.router.add_get(openapi.PATH, _openapi)
     app.router.add_post("/api/v1/mode", routes.mode)
     app.router.add_post("/api/v1/reset", routes.reset)
     app.router.add_post("/api/v1/acknowledge", routes.acknowledge)
@@ -353,6 +354,10 @@ def _refuse_unwritten(outcome: Outcome, done: str, *, forbids: bool) -> None:
         raise web.HTTPServiceUnavailable(
             text=f"{done}, but it could not be written: a restart would lose it. {outcome.journal_fault}."
         )
+
+
+async def _openapi(_request: web.Request) -> web.Response:
+    return web.json_response(openapi.document())
 
 
 async def _in_time(awaited: Awaitable[Answer]) -> Outcome:

@@ -1,0 +1,267 @@
+"""The OpenAPI document of the actuator's HTTP. `python -m actuator.web.openapi` writes it to `docs/openapi.json`."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import re
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from actuator.journal import Row
+from actuator.report.status import Status
+
+PATH = "/api/v1/openapi.json"
+
+_Json = dict[str, Any]
+
+_DURATION = {
+    "type": "string",
+    "description": "A duration with its unit, such as 30s, 5m, 4h or 1h30m.",
+    "pattern": r"^(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$",
+    "minLength": 2,
+}
+_ALERT: _Json = {
+    "type": "object",
+    "required": ["status", "labels"],
+    "properties": {
+        "status": {"enum": ["firing", "resolved"]},
+        "labels": {"$ref": "#/components/schemas/Texts"},
+        "annotations": {"$ref": "#/components/schemas/Texts"},
+        "fingerprint": {"type": "string", "maxLength": 128},
+        "startsAt": {"type": "string", "format": "date-time"},
+    },
+}
+_NOTIFICATION: _Json = {
+    "type": "object",
+    "description": "The payload of Alertmanager's webhook. Alerts whose name is not in `alerts:` are only counted.",
+    "required": ["version", "alerts"],
+    "properties": {
+        "version": {"const": "4"},
+        "alerts": {"type": "array", "items": {"$ref": "#/components/schemas/Alert"}},
+        "truncatedAlerts": {"type": "integer", "minimum": 0},
+    },
+}
+_MODE: _Json = {
+    "description": "`off` is always accepted. `on` ends by itself, after `for` or after `limits.max_run`.",
+    "oneOf": [
+        {
+            "type": "object",
+            "required": ["mode"],
+            "properties": {"mode": {"const": "on"}, "for": {"oneOf": [_DURATION, {"type": "null"}]}},
+            "additionalProperties": False,
+        },
+        {
+            "type": "object",
+            "required": ["mode"],
+            "properties": {"mode": {"const": "auto"}, "for": {"type": "null"}},
+            "additionalProperties": False,
+        },
+        {"type": "object", "required": ["mode"], "properties": {"mode": {"const": "off"}}},
+    ],
+}
+_RESET: _Json = {
+    "description": "What to reset; of several inhibits: which one.",
+    "oneOf": [
+        {
+            "type": "object",
+            "required": ["what"],
+            "properties": {"what": {"enum": ["lockout", "journal"]}},
+            "additionalProperties": False,
+        },
+        {
+            "type": "object",
+            "required": ["what"],
+            "properties": {"what": {"const": "inhibit"}, "name": {"type": "string"}},
+            "additionalProperties": False,
+        },
+        {
+            "type": "object",
+            "required": ["what", "fingerprint"],
+            "properties": {"what": {"const": "inhibit"}, "fingerprint": {"type": "string"}},
+            "additionalProperties": False,
+        },
+    ],
+}
+
+_REASONS = {
+    400: "The request is wrong, as the sentence says.",
+    401: "A user name and a password are needed.",
+    403: "It is not allowed, as the sentence says: the user may not do it, or a page of another site sent it.",
+    408: "The body did not arrive in time.",
+    409: "The present state does not allow it.",
+    413: "The body is too large.",
+    415: "The body is not application/json.",
+    500: "The configuration has an error, and the one before stays in force.",
+    503: "It is not done, not known to be done, or not written, as the sentence says. Try again.",
+}
+_ALWAYS = (400, 401, 403)
+_WITH_BODY = (408, 413)
+_JSON_ONLY = (415, 503)
+
+
+def _answers(description: str, content: _Json, *refusals: int) -> _Json:
+    refused = {
+        str(status): {"description": _REASONS[status], "content": {"text/plain": {"schema": {"type": "string"}}}}
+        for status in sorted({*_ALWAYS, *refusals})
+    }
+    return {"responses": {"200": {"description": description, "content": content}, **refused}}
+
+
+def _one(media_type: str, schema: _Json | None = None) -> _Json:
+    return {media_type: {"schema": schema or {"type": "string"}}}
+
+
+def _schema(name: str) -> _Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _body(name: str, *, required: bool = True) -> _Json:
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": _schema(name)}}}}
+
+
+def _query(name: str, description: str, schema: _Json) -> _Json:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def _paths() -> _Json:
+    text, status = _one("text/plain"), _one("application/json", _schema("Status"))
+    reload = _answers("The new configuration is in force.", text, *_WITH_BODY, 500)
+    commanded = "It is in force and written; the status after it."
+    since = _query(
+        "since",
+        "Only rows from this time on: RFC 3339, or Unix seconds.",
+        {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": 0, "maximum": 1e11}]},
+    )
+    form = _query("format", "The form of the answer.", {"enum": ["json", "csv"], "default": "json"})
+    most = _query("most", "Only so many of the newest.", {"type": "integer", "minimum": 0, "maximum": 999_999_999})
+    last = {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "description": "The id of the last row that was received: the stream begins after it.",
+        "schema": {"type": "integer", "minimum": 0},
+    }
+    rows = _one("application/json", {"type": "array", "items": _schema("Row")})
+    return {
+        "/": {"get": {"summary": "The panel", **_answers("A page for people.", _one("text/html"))}},
+        "/metrics": {
+            "get": {
+                "summary": "The metrics",
+                **_answers("For Prometheus.", text | _one("application/openmetrics-text")),
+            }
+        },
+        "/-/healthy": {"get": {"summary": "Whether the program serves", **_answers("It does.", text)}},
+        "/-/ready": {"get": {"summary": "Whether the program has started", **_answers("It has.", text, 503)}},
+        "/-/reload": {
+            "post": {"summary": "Read the configuration again", "operationId": "reload", **reload},
+            "put": {"summary": "Read the configuration again", "operationId": "reload_put", **reload},
+        },
+        "/api/v1/alerts": {
+            "post": {
+                "summary": "Alertmanager's webhook",
+                **_body("Notification"),
+                **_answers("Taken in, and the relay obeyed.", text, *_WITH_BODY, *_JSON_ONLY),
+            }
+        },
+        "/api/v1/status": {
+            "get": {"summary": "Everything that the panel shows", **_answers("The status.", status, 503)}
+        },
+        "/api/v1/mode": {
+            "post": {
+                "summary": "Switch the automation, or run now",
+                **_body("Mode"),
+                **_answers(commanded, status, *_WITH_BODY, *_JSON_ONLY),
+            }
+        },
+        "/api/v1/reset": {
+            "post": {
+                "summary": "Reset a lock-out, the alarm about the journal, or one inhibit",
+                **_body("Reset"),
+                **_answers(commanded, status, 409, *_WITH_BODY, *_JSON_ONLY),
+            }
+        },
+        "/api/v1/acknowledge": {
+            "post": {
+                "summary": "Reset the lock-out; for old scripts",
+                "deprecated": True,
+                **_body("Nothing", required=False),
+                **_answers(commanded, status, *_WITH_BODY, *_JSON_ONLY),
+            }
+        },
+        "/api/v1/journal": {
+            "get": {
+                "summary": "The journal: every relay transition, run and event",
+                "parameters": [since, form, most],
+                **_answers("The oldest row first.", rows | _one("text/csv"), 503),
+            }
+        },
+        "/api/v1/events": {
+            "get": {
+                "summary": "The status after each turn, and each new row of the journal",
+                "description": "Server-sent events `status` and `journal`. Their data are a Status and a Row.",
+                "parameters": [last],
+                **_answers("A stream that does not end.", _one("text/event-stream")),
+            }
+        },
+        PATH: {"get": {"summary": "This document", **_answers("OpenAPI 3.1.", _one("application/json", {}))}},
+    }
+
+
+def _answer(schema: _Json) -> _Json:
+    """Return the schema of a struct: its fields are always there, described as in its docstring's `Attributes:`."""
+    summary, _, attributes = inspect.cleandoc(schema["description"]).partition("\n\nAttributes:\n")
+    properties = schema["properties"]
+    for name, description in re.findall(r"^ {4}(\w+): (.*(?:\n {5,}.*)*)", attributes, re.MULTILINE):
+        properties[name]["description"] = re.sub(r"\s+", " ", description).replace("None:", "null:")
+    for field in properties.values():
+        field.pop("default", None)
+    return {"type": "object", "description": summary, "required": list(properties), "properties": properties}
+
+
+@functools.cache
+def document() -> _Json:
+    """Return the document."""
+    _, schemas = msgspec.json.schema_components((Status, Row), ref_template="#/components/schemas/{name}")
+    # The resets that a status offers are not what a request sends.
+    schemas["Offered"] = schemas.pop("Reset")
+    schemas["Status"]["properties"]["resets"]["items"] = _schema("Offered")
+    schemas["Row"]["properties"]["time"] = {"type": "string", "format": "date-time"}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "generator-actuator",
+            "version": metadata.version("magnum-exporter"),
+            "description": "Starts and stops the generator on alerts, and by itself when no alerts arrive. An answer "
+            "that is not 200 is one sentence. Times are Unix time, durations seconds, ratios 0 to 1.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "http://127.0.0.1:10049"}],
+        "security": [{"password": []}, {}],
+        "paths": {
+            path: {
+                method: {"operationId": re.sub(r"\W+", "_", path).strip("_") or "panel", **operation}
+                for method, operation in operations.items()
+            }
+            for path, operations in _paths().items()
+        },
+        "components": {
+            "securitySchemes": {"password": {"type": "http", "scheme": "basic"}},
+            "schemas": {
+                **{name: _answer(schema) for name, schema in schemas.items()},
+                "Notification": _NOTIFICATION,
+                "Alert": _ALERT,
+                "Texts": {"type": "object", "additionalProperties": {"type": "string"}},
+                "Mode": _MODE,
+                "Reset": _RESET,
+                "Nothing": {"type": "object"},
+            },
+        },
+    }
+
+
+if __name__ == "__main__":
+    Path("docs/openapi.json").write_text(json.dumps(document(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
