@@ -19,7 +19,7 @@ TIMEOUT = 15.0
 
 
 class ClientError(Exception):
-    """The actuator could not be reached, or refused; the text says why and what to do."""
+    """The actuator could not be reached, or refused; the text gives the reason and what to do."""
 
 
 def ask(url: str, path: str, command: dict[str, object] | None = None) -> Any:  # noqa: ANN401 - any JSON document

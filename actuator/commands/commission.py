@@ -36,7 +36,7 @@ class Ask(Protocol):
 
 
 class NotNowError(Exception):
-    """The engine cannot be measured now; the text says why."""
+    """The engine cannot be measured now; the text gives the reason."""
 
 
 class Commission:

@@ -19,7 +19,7 @@ MOST_INHIBITS: Final = 64
 """Most inhibits that are kept one by one."""
 
 MORE: Final = ""
-"""The key of the one inhibit that stands for all beyond `MOST_INHIBITS`; no alert has an empty fingerprint."""
+"""The key of the one inhibit that represents all beyond `MOST_INHIBITS`; no alert has an empty fingerprint."""
 
 MORE_NAME: Final = "more"
 MORE_SUMMARY: Final = f"more than {MOST_INHIBITS} alerts"

@@ -150,7 +150,7 @@ def reserve(state: State, inputs: Inputs) -> float:
     """Return the seconds beyond the budget that the emergency that holds now may use; 0 without one."""
     run = state.durable.run or state.durable.candidate
     by_soc = emergencies(state, inputs)[0] or (run is not None and run.soc_emergency)
-    # A state of charge that is there, and no emergency, speaks against volts; three samples show that it is there.
+    # A SOC that is present and is no emergency contradicts the volts; three samples show that it is present.
     by_volts_alone = state.battery.ample.verdict is None
     granted = "emergency" in state.causes and (by_soc or by_volts_alone)
     return inputs.settings.limits.emergency_reserve if granted else 0.0

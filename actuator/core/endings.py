@@ -210,7 +210,7 @@ ENDS: Final[dict[End, Ending]] = {
         values=lambda case: {"lack": lack(case.state, case.inputs, case.now)},
     ),
     "demand_gone": Ending(applies=_demand_gone, failed=_fruitless, meant=True, level=Level.INFO),
-    # Last, so that a run that is over anyway is not said to have been cut off.
+    # Last, so that a run that ends anyway is not reported as cut short.
     "quiet_hours": Ending(applies=_inhibited("quiet_hours"), level=Level.INFO),
 }
 """In order: the first that applies ends the run."""

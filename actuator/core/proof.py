@@ -69,7 +69,7 @@ def follow_stop(state: State, settings: Settings, now: float) -> tuple[Durable, 
 
 
 def follow_any_stop(durable: Durable, engine: Engine, now: float) -> Durable:
-    """Return the record with a stop of the engine confirmed, whoever ran it: somebody may stand beside it."""
+    """Return the record with a stop of the engine confirmed, whoever ran it: somebody may be near it."""
     if engine.proof.verdict and not durable.engine_ran:
         return replace(durable, engine_ran=True)
     if engine.proof.certain is False and durable.engine_ran:

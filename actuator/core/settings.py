@@ -218,7 +218,7 @@ class QuietHours(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         # The value is the default object itself only if the file does not set it.
         if (self.from_ is _NIGHTFALL) != (self.to is _MORNING):
             missing, written = ("from", "to") if self.from_ is _NIGHTFALL else ("to", "from")
-            raise ConfigError(missing, f"nothing beside {written}", 'both, such as {from: "21:00", to: "06:00"}')
+            raise ConfigError(missing, f"only {written}", 'both, such as {from: "21:00", to: "06:00"}')
         if self.from_ == self.to:
             raise ConfigError("to", f"{self.to}, as in from", "less than 24 quiet hours")
 

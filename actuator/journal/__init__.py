@@ -1,7 +1,7 @@
 """What outlives the process: every event, every relay transition, and the controller's durable state.
 
 SQLite in WAL mode with `synchronous=FULL`: a row that has been written is on the disk, also when the power fails. The
-sidecar, a small file beside it that is replaced as a whole, has the same sequence number, the mode and the inhibits:
+sidecar, a small file next to it that is replaced as a whole, has the same sequence number, the mode and the inhibits:
 each shows when the other was cut, emptied, lost or restored from an older copy. The database is written first, then the
 sidecar, so a sidecar that is one behind only means that the process died between the two. Before both, the whole state
 is written to the mirror, in memory: it goes on over crashes of the program when the card takes nothing any more. What

@@ -89,13 +89,13 @@ def read(folder: Path, journal: Path, boot: str) -> Mirror | None:
 
 
 def write(folder: Path, journal: Path, sequence: int, saved: Saved) -> None:
-    """Write the mirror of a journal; not synced, for nothing in memory outlives a power cut.
+    """Write the mirror of a journal; not synced: nothing in memory outlives a power cut.
 
-    Even and odd sequences have a file each, so a kill while one is written leaves the one before. They are written in
-    place, and both are made at once: what they need of the memory is theirs, also when it fills up later.
+    Even and odd sequences have a file each, so a kill during a write leaves the previous one. Both files are created at
+    once with their full size and written in place, so that they have their memory also when it fills up later.
 
     Raises:
-        OSError: it could not be written; the one before is still there.
+        OSError: it could not be written; the previous one is still there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     data = add_checksum(encode(Mirror(sequence=sequence, journal=_name(journal), saved=saved)))

@@ -1,4 +1,4 @@
-"""Reading stored rows beside the writer: a reader delays only other readers."""
+"""Reads stored rows on a connection of its own: a reader delays only other readers, never the writer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The small file beside the database, replaced as a whole: it is either the old one or the new one."""
+"""The small file next to the database, replaced as a whole: it is either the old one or the new one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _log = log.get(__name__)
 
 
 class Sidecar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The small file beside the database.
+    """The small file next to the database.
 
     Attributes:
         sequence: of the durable state that was saved last; the fields below are from it.
@@ -97,7 +97,7 @@ def write(journal: Path, content: Sidecar) -> bytes:
     try:
         _replace(path, written)
     except OSError as error:
-        # A full disk has no room for a new file beside the old one, but the old one's own block can still be written.
+        # A full disk has no room for a second file, but the block of the old one can still be written.
         if not _fits(path, written):
             raise
         with path.open("r+b") as file:

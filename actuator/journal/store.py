@@ -369,7 +369,7 @@ class Journal:
         raise LostError(f"{self._path} could not be written and was set aside ({fault})")
 
     def _set_aside(self) -> None:
-        """Keep the broken database beside the new one, for later inspection; an earlier one is replaced."""
+        """Keep the broken database next to the new one, for later inspection; an earlier one is replaced."""
         self.close()
         for ending in ("-wal", "-shm"):
             _suffixed(self._path, ending).unlink(missing_ok=True)

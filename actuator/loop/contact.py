@@ -156,7 +156,7 @@ class Contact:
         return opening
 
     async def _fail(self, action: str, error: RelayError) -> None:
-        """Note that a command failed; only the board can tell where that left the contact."""
+        """Note that a command failed, and read back where that left the contact."""
         self.command_failed, self.fault, self.read_back = True, str(error), None
         log_failure(action, error)
         await self.read()

@@ -1,4 +1,4 @@
-"""The relays that can start the engine, and what may stand under `relay:` in the configuration.
+"""The relays that can start the engine, and what `relay:` in the configuration may contain.
 
 To add a kind of relay:
 
@@ -17,7 +17,7 @@ To add a kind of relay:
    the lock.
 5. Below, import the struct, and add it to `AnyRelay` and to `__all__`.
 
-Configuration, `release`, start-up, the loop and the copy beside the journal then know it. `discover` lists what can be
+Configuration, `release`, start-up, the loop and the journal's sidecar then know it. `discover` lists what can be
 found on a machine without asking the boards; add a paragraph there if the new one can be found.
 """
 

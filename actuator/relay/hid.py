@@ -94,7 +94,7 @@ class Board:
 
 def boards(backend: Backend = hidraw) -> list[tuple[bytes, int]]:
     """Return path and number of channels of each board that is plugged in."""
-    # Many hobby devices share this vendor and product number: the name tells them apart.
+    # Many hobby devices share this vendor and product number: the name distinguishes them.
     named = (
         (entry["path"], _NAME.fullmatch(entry["product_string"] or "")) for entry in backend.enumerate(VENDOR, PRODUCT)
     )

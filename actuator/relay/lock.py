@@ -94,7 +94,7 @@ def _address(name: str) -> bytes:
 
 
 def _holder(name: str) -> str:
-    """Return " (process N)" of the holder, or nothing when the kernel does not tell."""
+    """Return " (process N)" of the holder, or nothing when the kernel does not know it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
         probe.settimeout(0.0)
         try:

@@ -66,7 +66,7 @@ class RelayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Return the driver, not yet connected.
 
         Args:
-            exclusive: hold the relay against other controllers. `release` does not, so that it works beside one.
+            exclusive: hold the relay against other controllers. `release` does not, so that it works while one runs.
         """
         raise NotImplementedError
 

@@ -1,6 +1,6 @@
 """Open the contact directly through the driver, without a server: the service manager runs it after the actuator died.
 
-It takes no lock, so it works beside a running server, which then reads its contact open and ends the run; only a GPIO
+It takes no lock, so it works while a server runs, which then reads its contact open and ends the run; only a GPIO
 line belongs to one process alone. On a serial line each of the two may receive the other's answers: so it is repeated.
 """
 

@@ -1,4 +1,4 @@
-"""What the operator may reset now, one by one: why it stands, since when, and what to do. Pure."""
+"""What the operator may reset now, one by one: the reason, since when, and what to do. Pure."""
 
 from __future__ import annotations
 

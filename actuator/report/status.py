@@ -15,7 +15,7 @@ from actuator.report.sentence import sentence
 from actuator.report.snapshot import Snapshot
 
 NEVER_FULL = 30 * DAY
-"""Seconds without a full battery after which a site without `full_charge` is told."""
+"""Seconds without a full battery after which a site without `full_charge` gets a note."""
 
 _PERMITTING = {ags.READY: "ready", ags.OURS: "start temperature"}
 

@@ -1,4 +1,4 @@
-"""Modbus over TCP and serial lines (RTU): `address` says where a device is, `client` asks it, on pymodbus.
+"""Modbus over TCP and serial lines (RTU): `address` parses where a device is, `client` asks it, on pymodbus.
 
 pymodbus is loaded by the first `new_client`: a program without a Modbus device never pays for it.
 """

@@ -272,11 +272,11 @@ class _SerialLink(ModbusSerialClient):
     def settle(self, silence: float, limit: float) -> None:
         """Throw away what comes until nothing has come for `silence` seconds, at most for `limit`; raises OSError."""
         port = self._port()
-        now = heard = time.monotonic()
+        now = received = time.monotonic()
         end = now + limit
-        while now < end and now - heard < silence:
+        while now < end and now - received < silence:
             if port.read(_CHUNK):
-                heard = time.monotonic()
+                received = time.monotonic()
             now = time.monotonic()
 
     def _port(self) -> serial.Serial:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ModbusError(Exception):
-    """A device does not answer a request as it should; the text says how."""
+    """A device does not answer a request as it should; the text describes it."""
 
 
 class NoReplyError(ModbusError):

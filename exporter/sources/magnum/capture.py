@@ -1,7 +1,7 @@
 """Recordings of a Magnum network, as text.
 
 `record` writes one line for each chunk of bytes as it arrived: seconds since the start, a space, the bytes in
-hexadecimal. The first line is a comment that says so. `#` begins a comment, empty lines are ignored.
+hexadecimal. The first line is a comment that names this format. `#` begins a comment, empty lines are ignored.
 
     # magnum capture 1: seconds since the begin, bytes in hexadecimal; begun 2026-01-15T08:00:00Z
     0.000 400001EC000976B6010033152C1F73010003025800FF

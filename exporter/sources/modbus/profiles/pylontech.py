@@ -1,4 +1,4 @@
-"""Pylontech RT12100 batteries on RS-485, which speak Modbus and not Pylontech's older ASCII protocol.
+"""Pylontech RT12100 batteries on RS-485, which use Modbus and not Pylontech's older ASCII protocol.
 
 Source: patman15/aiobmsble, Pylontech, and its captured frame.
 """
