@@ -15,7 +15,8 @@ class AimsConfig(PolledSerialConfig, frozen=True, kw_only=True, forbid_unknown_f
     """An AIMS inverter, or another device with the Megatec protocol.
 
     Attributes:
-        cells: battery cells in series, for a device that reports one cell's voltage; None: computed from its ratings.
+        cells: battery cells in series, for a device that reports one cell's voltage; None: settled once by its
+            ratings and a voltage that fits only one count; until then the whole battery's voltage is absent.
     """
 
     cells: Annotated[int, msgspec.Meta(ge=1, le=400)] | None = None

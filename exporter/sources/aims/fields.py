@@ -17,8 +17,14 @@ NUT = "Network UPS Tools, nutdrv_qx"
 CAPTURE = "captures"
 
 MOST_VOLTS_OF_A_CELL = 3.0
-MULTIPLIERS = (120, 100, 80, 60, 48, 36, 30, 24, 18, 12, 8, 6, 4, 3, 2, 1)
-"""Cells in series, in the order in which Network UPS Tools tries them."""
+LEAST_SHARE_OF_A_BATTERY = 1 / 3
+"""A voltage below this share of the rated one is one cell's: no battery is discharged so far."""
+
+CELL_COUNTS = (120, 100, 80, 60, 48, 36, 30, 24, 18, 12, 8, 6, 4, 3, 2, 1)
+"""Cells in series that Network UPS Tools knows."""
+
+LOWEST_SHARE, HIGHEST_SHARE = 0.875, 1.225
+"""Of the rated voltage: a lead-acid cell, rated at 2 V, has 1.75 V when empty and 2.45 V when charged."""
 
 STATUS = {
     0x80: "utility_fail",
@@ -34,6 +40,7 @@ STATUS = {
 INPUT_VOLTS, FAULT_VOLTS, OUTPUT_VOLTS, LOAD, FREQUENCY, BATTERY, TEMPERATURE = range(7)
 RATED_VOLTS, RATED_AMPERES, RATED_BATTERY, RATED_FREQUENCY = range(4)
 PERCENT = Fraction(1, 100)
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -61,9 +68,22 @@ class Word:
 
 
 def cells(cell_volts: float, rated_volts: float) -> int | None:
-    """Return how many cells in series give about the rated voltage, by the rule of Network UPS Tools."""
-    fitting = (count for count in MULTIPLIERS if 0.8 <= cell_volts * count / rated_volts <= 1.25)
-    return next(fitting, None) if rated_volts > 0 else None
+    """Return how many cells in series give about the rated voltage; None unless exactly one count does."""
+    if rated_volts <= 0:
+        return None
+    fitting = [
+        count for count in CELL_COUNTS if LOWEST_SHARE <= cell_volts * count / rated_volts <= HIGHEST_SHARE + _ROUNDING
+    ]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def is_of_one_cell(record: Reply, volts: float) -> bool:
+    """Return whether a battery voltage is one cell's: by the count of cells or the ratings, else below 3 V."""
+    if record.cells is not None:
+        return volts < max(record.cells, MOST_VOLTS_OF_A_CELL)
+    if record.rated_battery_volts is not None:
+        return volts < max(LEAST_SHARE_OF_A_BATTERY * record.rated_battery_volts, MOST_VOLTS_OF_A_CELL)
+    return volts < MOST_VOLTS_OF_A_CELL
 
 
 _q1 = partial(Word, "Q1")
@@ -73,12 +93,12 @@ _battery = _q1(BATTERY)
 
 def _cell_volts(record: Reply) -> float | None:
     volts = _battery.read(record)
-    return volts if volts is not None and volts < MOST_VOLTS_OF_A_CELL else None
+    return volts if volts is not None and is_of_one_cell(record, volts) else None
 
 
 def _battery_volts(record: Reply) -> float | None:
     volts = _battery.read(record)
-    if volts is None or volts >= MOST_VOLTS_OF_A_CELL:
+    if volts is None or not is_of_one_cell(record, volts):
         return volts
     return None if record.cells is None else volts * record.cells
 
@@ -94,14 +114,14 @@ STATE: tuple[Field[Reply], ...] = (
     _number("frequency_hertz", "AC frequency: the input's while it has AC", _q1(FREQUENCY)),
     _number(
         "battery_volts",
-        "Battery voltage; where the device reports one cell's, times the number of cells if known",
-        Computed(how=f"{_battery}; below {MOST_VOLTS_OF_A_CELL:g} it is one cell's", compute=_battery_volts),
+        "Battery voltage; where the device reports one cell's, times the number of cells once that is settled",
+        Computed(how=f"{_battery}; below a third of the rating it is one cell's", compute=_battery_volts),
         source=f"{NUT}; {CAPTURE}",
     ),
     _number(
         "battery_cell_volts",
         "Voltage of one battery cell; absent on a device that reports the whole battery's",
-        Computed(how=f"{_battery}, when it is below {MOST_VOLTS_OF_A_CELL:g}", compute=_cell_volts),
+        Computed(how=f"{_battery}, when it is below a third of the rating", compute=_cell_volts),
         source=f"{NUT}; {CAPTURE}",
     ),
     _number(

@@ -24,24 +24,25 @@ class Reply:
         numbers: None for a placeholder such as `--.-`.
         status: the eight status bits, most significant first; 0 in a line of ratings.
         cells: battery cells in series; None when unknown.
+        rated_battery_volts: the battery voltage among the ratings; None when unknown.
     """
 
     numbers: tuple[float | None, ...]
     status: int = 0
     cells: int | None = None
+    rated_battery_volts: float | None = None
 
 
-def state(line: bytes, cells: int | None = None) -> Reply | None:
+def state(line: bytes) -> Reply | None:
     """Return the reply to Q1 or QS: `(`, seven numbers and eight bits; None when the line is no such reply.
 
     Args:
         line: without its carriage return; some devices send a NUL for a 0 among the bits.
-        cells: battery cells in series, when known.
     """
     words = _words(line, b"(")
     if len(words) != _STATE_WORDS or not _STATUS.fullmatch(words[-1]):
         return None
-    return Reply(tuple(_number(word) for word in words[:-1]), int(words[-1].replace(b"\0", b"0"), 2), cells)
+    return Reply(tuple(_number(word) for word in words[:-1]), int(words[-1].replace(b"\0", b"0"), 2))
 
 
 def ratings(line: bytes) -> Reply | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import serial
 
@@ -21,6 +22,7 @@ from exporter.sources import serial_port
 from exporter.sources.aims import fields
 from exporter.sources.aims.reply import Reply, ratings, refuses, state
 from exporter.sources.base import Family, PolledSource, Publish, SourceError
+from toolkit import log
 
 BAUD = 2400
 TIMEOUT = 1.5
@@ -31,6 +33,8 @@ FORGOTTEN_AFTER = 3
 _READ_TIMEOUT = 0.1
 _LONGEST_LINE = 256
 
+_log = log.get("aims")
+
 
 class AimsSource(PolledSource[serial.Serial]):
     """Polls one device.
@@ -40,7 +44,7 @@ class AimsSource(PolledSource[serial.Serial]):
         publish: takes the readings.
         port: a device or a pyserial URL.
         interval: seconds from one poll to the next.
-        cells: battery cells in series; None: computed from the ratings where needed.
+        cells: battery cells in series; None: settled once, where needed, by the ratings.
     """
 
     family = Family("aims", tuple(metric for field in (*fields.STATE, *fields.RATINGS) for metric in field.metrics))
@@ -50,6 +54,7 @@ class AimsSource(PolledSource[serial.Serial]):
         self.retry = min(5.0, interval)
         self._port = port
         self._cells = cells
+        self._settled: tuple[int, float] | None = None  # cells, and the rated volts by which they were settled
         self._dialect: bytes | None = None
         self._failures = 0
         self._ratings: Reply | None = None
@@ -74,7 +79,10 @@ class AimsSource(PolledSource[serial.Serial]):
         if not self._asked_ratings:
             self._asked_ratings = True
             self._ratings = next(filter(None, map(ratings, self._ask(connection, b"F"))), None)
-        reply = Reply(found.numbers, found.status, self._cells or self._computed_cells(found))
+        rated = self._ratings.numbers[fields.RATED_BATTERY] if self._ratings else None
+        reply = replace(found, cells=self._cells, rated_battery_volts=rated)
+        if self._cells is None and rated is not None:
+            reply = replace(reply, cells=self._settled_cells(reply, rated))
         yield Reading("state", at, wall, self.stale_after, decode(fields.STATE, reply))
         if self._ratings:
             yield Reading("ratings", at, wall, self.stale_after, decode(fields.RATINGS, self._ratings))
@@ -93,10 +101,23 @@ class AimsSource(PolledSource[serial.Serial]):
         what = f"only {received[-1][:60]!r}" if received else "nothing"
         raise SourceError(f"{self._port} answers {what}; is this a Megatec device at {BAUD} baud, and TX on its RX?")
 
-    def _computed_cells(self, found: Reply) -> int | None:
-        volts = found.numbers[fields.BATTERY]
-        rated = self._ratings.numbers[fields.RATED_BATTERY] if self._ratings else None
-        return None if volts is None or rated is None else fields.cells(volts, rated)
+    def _settled_cells(self, reply: Reply, rated: float) -> int | None:
+        """Return the count of cells that was settled once for this rating; None until a voltage fits only one."""
+        if self._settled is None or self._settled[1] != rated:
+            volts = reply.numbers[fields.BATTERY]
+            one_cell = volts is not None and fields.is_of_one_cell(reply, volts)
+            count = fields.cells(volts, rated) if volts is not None and one_cell else None
+            if count is None:
+                return None
+            self._settled = count, rated
+            _log.info(
+                "battery cells in series are settled; write `cells` into the configuration to keep it over restarts",
+                device=self.name,
+                cells=count,
+                cell_volts=volts,
+                rated_battery_volts=rated,
+            )
+        return self._settled[0]
 
     def _ask(self, connection: serial.Serial, command: bytes) -> Iterator[bytes]:
         """Send a command; yield the lines received, without its echo, until a refusal or the time-out."""

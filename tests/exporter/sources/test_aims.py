@@ -113,7 +113,7 @@ def test_ratings() -> None:
 
 @pytest.mark.parametrize(
     ("cell", "rated", "count"),
-    [(2.05, 24.0, 12), (2.27, 48.0, 24), (2.5, 12.0, 6), (2.25, 0.0, None), (0.1, 48, None)],
+    [(2.05, 24.0, 12), (2.27, 48.0, 24), (2.4, 12.0, 6), (1.95, 48.0, None), (2.25, 0.0, None), (0.1, 48, None)],
 )
 def test_cells_by_the_ratings(cell: float, rated: float, count: int | None) -> None:
     assert cells(cell, rated) == count
