@@ -171,7 +171,7 @@ class Journal:
         except _WithheldError as withheld:
             # Never set aside: it may be whole, and be read at the next start.
             text = str(withheld)
-            left, reason = (mirrored, "") if mirrored is not None else (merged(None, side, moment), text)
+            left, reason = (mirrored.saved, "") if mirrored is not None else (merged(None, side, moment), text)
             return Found(saved=left, torn=reason, last_id=beyond(moment), error=text)
         newest = max(content.sequence if content else 0, side.sequence if side else 0)
         reason = torn(content, fault, side, side_fault)
