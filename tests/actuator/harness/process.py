@@ -137,6 +137,11 @@ class Actuator:
         self.page.engine(runs=True)
         wait_until(lambda: self.status()["phase"] == "running", 10, "the engine to be proven")
 
+    def lose_shared_memory(self) -> None:
+        """Remove the spare of the journal's mirror, as a reboot does."""
+        for spare in mirror.paths_of(mirror.spare_folder(), self.journal):
+            spare.unlink(missing_ok=True)
+
 
 @contextlib.contextmanager
 def site(folder: Path, settings: Mapping[str, Any] | None = None, *, timed: bool = False) -> Iterator[Actuator]:
@@ -145,8 +150,7 @@ def site(folder: Path, settings: Mapping[str, Any] | None = None, *, timed: bool
         try:
             yield actuator
         finally:
-            for spare in mirror.paths_of(mirror.spare_folder(), actuator.journal):
-                spare.unlink(missing_ok=True)
+            actuator.lose_shared_memory()
 
 
 def run(

@@ -103,6 +103,7 @@ def test_off_outlives_a_kill_when_only_the_sidecar_takes_it(tmp_path: Path) -> N
             assert any("The journal cannot be written" in fault for fault in it.status()["faults"])
             kill(process)
             blocker.close()
+        it.lose_shared_memory()  # it would mend what is torn
         with it.running():
             assert it.status()["mode"] == "off"
             assert it.metric("generator_journal_torn") == 1
