@@ -196,7 +196,6 @@ def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
         back_off_until=moved(durable.back_off_until),
         released_at=moved(durable.released_at),
         stopped_at=moved(durable.stopped_at),
-        engine_ran=False,  # it may have stopped at any time since
         engine_stopped_at=moved(durable.engine_stopped_at),
         short_runs=durable.short_runs.moved(lambda time: time + shift),
         # Mode `on` ends with the boot: the operator may not remember it.

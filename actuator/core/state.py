@@ -136,7 +136,7 @@ class Durable:
         full_at: when the battery was last full, or this was first asked; within an hour.
         full_runs: numbers of the runs that a full charge has held since it was due.
         full_retry_at: a full charge that was given up is not due before then; None: none was.
-        engine_ran: evidence of this boot has confirmed the engine, whoever ran it, and not its stop since then.
+        engine_ran: evidence has confirmed the engine, whoever ran it, and not its stop since then; over a reboot too.
         engine_stopped_at: when evidence last confirmed that it stopped, whoever ran it.
         quiet_ahead_at: when the last run for `quiet_ahead` began.
         short_runs: runs that ended before min run.

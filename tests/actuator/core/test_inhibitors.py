@@ -718,6 +718,20 @@ def test_one_odd_cap_changes_nothing() -> None:
     assert "ags_cap" not in world.kinds()
 
 
+def test_a_late_copy_of_an_inhibit_inhibits_again_until_its_own_reset() -> None:
+    world = World(soc=0.2, tick=5.0).on_alerts()
+    world.fire("inhibit", starts_at=100.0)
+    world.fire("inhibit", firing=False, starts_at=100.0)
+    assert world.run(5 * MINUTE, until=lambda it: not it.state.durable.inhibits)
+    world.fire("inhibit", starts_at=100.0)
+    world.fire("start")
+    world.run(HOUR)
+    assert world.inhibitors() == ("inhibit_alert",), "it may be an alert that a dead Prometheus had resolved"
+    world.operator("reset_inhibit", fingerprint="inhibit")
+    world.fire("start")
+    assert world.closed()
+
+
 @pytest.mark.parametrize(("soc", "action"), [(0.2, None), (0.3, "on")])
 def test_without_journal_and_mirror_nothing_but_an_emergency_starts(soc: float, action: str | None) -> None:
     world = World(soc=soc, journal_ok=False).on_alerts()

@@ -109,6 +109,17 @@ def test_a_run_of_a_minute_begins_the_samples_again() -> None:
     assert evening.world.state.soc_trend.fall is None
 
 
+@pytest.mark.parametrize(("gap", "goes_on"), [(3.5 * MINUTE, True), (5.5 * MINUTE, False)])
+def test_a_gap_of_five_minutes_begins_the_samples_again(gap: float, *, goes_on: bool) -> None:
+    evening = Evening()
+    evening.until(16)
+    evening.world.soc, before = None, evening.world.soc
+    evening.world.run(gap)
+    evening.world.soc = before
+    evening.world.run(15.0)
+    assert (evening.world.state.soc_trend.fall is not None) is goes_on
+
+
 def test_it_ends_when_the_battery_is_at_stop() -> None:
     evening = Evening()
     assert evening.until(21, closed=True)

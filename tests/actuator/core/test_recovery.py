@@ -815,3 +815,38 @@ def test_a_contact_found_closed_without_a_record_of_its_run_has_its_min_off() ->
     opened = world.now
     assert world.run(HOUR, until=World.closed)
     assert world.now - opened >= 15 * MINUTE
+
+
+@pytest.mark.parametrize("dead_for", [30.0, 5 * HOUR])
+def test_property_37_somebodys_stop_during_a_reboot_begins_min_off(dead_for: float) -> None:
+    world = World(soc=0.5, ags=3, ac=True, wall_sane=True)
+    world.run(5 * MINUTE)
+    world.ags, world.ac, world.soc = 2, False, 0.05
+    world.die(dead_for=dead_for, reboot=True)
+    assert world.run(MINUTE, until=lambda it: it.proof() is False)
+    stopped = world.now
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - stopped >= 15 * MINUTE - 1
+
+
+@pytest.mark.parametrize("then", ["given up", "dead twice", "orderly end", "resumed"])
+def test_property_38_neither_a_restart_nor_a_given_up_resume_resets_the_attempts(then: str) -> None:
+    world = proven()
+    world.state = replace(world.state, durable=replace(world.state.durable, attempts=2))
+    world.run(30 * MINUTE)
+    assert world.state.durable.attempts == 2, "only its end resets them"
+    if then == "given up":
+        world.ac, world.ags = False, 2
+    world.end(dead_for=10) if then == "orderly end" else world.die(dead_for=10)
+    assert world.state.durable.attempts == 2
+    if then == "dead twice":
+        world.die(dead_for=10)
+    elif then == "orderly end":
+        world.ac = False
+    world.run(3 * MINUTE)
+    assert world.closed() is (then == "resumed")
+    assert world.state.durable.attempts == 2
+    world.soc = 0.7
+    world.run(3 * MINUTE)
+    assert not world.closed()
+    assert world.state.durable.attempts == (0 if then == "resumed" else 2), "a good end of the resumed run resets them"

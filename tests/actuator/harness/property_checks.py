@@ -163,7 +163,7 @@ class Account:
         failures: attempts used.
         locked_out: they are used up.
         paused_until: the end of the back-off.
-        engine_ran: three samples of this boot have affirmed the engine, whoever ran it, and no three denied it since.
+        engine_ran: three samples have affirmed the engine, whoever ran it, and no three denied it since.
         engine_stopped_at: when three samples last denied it after that.
         stop_seen: since the contact opened, evidence has denied the engine, or the AGS has called the run another's.
         volts_low_at: when the battery's volts were last an emergency in a run.
@@ -344,8 +344,6 @@ class Law:
             account.mode_off, account.manual_until = account.off_before_manual, -math.inf
         if reboot or torn:
             self.clean_since = true
-        if reboot:
-            account.engine_ran = False
         if torn:
             account.opened_at = true
             missing = settings.limits.daily_budget - account.used(true) - settings.limits.max_run
