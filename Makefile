@@ -4,7 +4,7 @@
 # are made up for it (make explore EXAMPLES=500; new ones each time), and with SEED= for the requests to each path of its
 # HTTP (make schemathesis EXAMPLES=500 SEED=7), TRIES= and SEED= for the search for the worst that can be made of it
 # (make worst TRIES=2000 SEED=7), SAMPLE= and SEED= for the mutants of its core (make mutations SAMPLE=100 SEED=7;
-# SAMPLE=0 runs all).
+# SAMPLE=0 runs all), ONLY= for some of the attacks on the running program (make attack ONLY=inhibits).
 
 PYTEST =
 DEMO =
@@ -13,6 +13,7 @@ SEED = 1
 EXAMPLES = 2000
 TRIES = 1000
 SAMPLE = 250
+ONLY =
 python = .venv/bin/python
 pytest = $(python) -m pytest $(PYTEST)
 environment = pyproject.toml deploy/make-environment $(wildcard deploy/locks/*.txt)
@@ -20,7 +21,8 @@ environment = pyproject.toml deploy/make-environment $(wildcard deploy/locks/*.t
 # Hundreds of programs are started by the tests: compiled once, not at each start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-lowest lint lock tools test-slow test-browser test-vm bench soak explore schemathesis worst mutations clean
+.PHONY: run test test-lowest lint lock tools test-slow test-browser test-vm bench soak explore schemathesis worst attack \
+	mutations clean
 
 run: .venv/base.stamp
 	@deploy/fetch-prometheus || true
@@ -67,6 +69,9 @@ schemathesis: .venv/slow.stamp
 
 worst: .venv/dev.stamp
 	$(python) -m tests.actuator.harness.worst_case_search --tries $(TRIES) --seed $(SEED)
+
+attack: .venv/dev.stamp
+	$(python) -m tests.actuator.harness.attack --only "$(ONLY)"
 
 mutations: .venv/mutation.stamp
 	$(python) -m tests.actuator.harness.mutations --sample $(SAMPLE) --seed $(SEED)

@@ -174,6 +174,7 @@ class _Protocol(web.RequestHandler):
             access_log=None,  # type: ignore[arg-type] # None is its documented "no log"
             lingering_time=LINGER_SECONDS,
             keepalive_timeout=IDLE_SECONDS,
+            read_bufsize=LARGEST_BODY,
         )
         self._name, self._web_config = name, web_config
 
@@ -263,6 +264,8 @@ async def _listeners(host: str, port: int, connections: _Connections) -> list[_L
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            # What one connection has sent and nobody has read yet, in the kernel, and in one piece in this process.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * LARGEST_BODY)
             listener.settimeout(0)
             listener.bind(address)
     except OSError:

@@ -51,6 +51,7 @@ class Actuator:
         self.journal = folder / "journal.db"
         self.configure(settings)
         self.flags: list[str] = []
+        self.scheme = "http"
 
     def configure(self, settings: Mapping[str, Any]) -> None:
         base: dict[str, Any] = {
@@ -62,7 +63,17 @@ class Actuator:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
+
+    def use_tls(self) -> None:
+        """Serve with TLS from the next start on."""
+        new = ("openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+        files = ("-subj", "/CN=127.0.0.1", "-keyout", self.folder / "tls.key", "-out", self.folder / "tls.crt")
+        assert run_command(*new, *files).returncode == 0
+        web = self.folder / "web.yml"
+        web.write_text("tls_server_config: {cert_file: tls.crt, key_file: tls.key}\n")
+        self.flags.append(f"--web.config.file={web}")
+        self.scheme = "https"
 
     @contextlib.contextmanager
     def running(

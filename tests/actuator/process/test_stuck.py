@@ -6,6 +6,8 @@ import contextlib
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.actuator.harness.measurements import closings, openings
 from tests.actuator.harness.process import site
 from tests.support import wait_until, waited_for_processor
@@ -26,6 +28,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_a_stuck_http_side_keeps_no_contact_closed(tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     program = STUCK_HTTP.replace("FLAG", str(flag)).replace("LIMIT", "60")
@@ -42,6 +45,7 @@ def test_a_stuck_http_side_keeps_no_contact_closed(tmp_path: Path) -> None:
         assert process.wait(5) == -signal.SIGTERM, "the end waits for nobody"
 
 
+@pytest.mark.slow
 def test_an_http_side_that_does_not_answer_ends_the_program_with_the_contact_open(tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     program = STUCK_HTTP.replace("FLAG", str(flag)).replace("LIMIT", "1")
