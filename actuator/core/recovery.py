@@ -9,7 +9,7 @@ from actuator.core import runs
 from actuator.core.alert_path import AlertPath
 from actuator.core.beliefs import Beliefs
 from actuator.core.events import Event, Level, Value
-from actuator.core.limits import budget_left
+from actuator.core.settings import DAY
 from actuator.core.state import Anchor, Closure, Durable, State
 
 if TYPE_CHECKING:
@@ -95,17 +95,32 @@ def _broken_off_record(
 
 def _torn(durable: Durable, settings: Settings, here: Moment) -> Durable:
     """Return the record of a torn journal: min off begins, and at most one max run of the budget is left."""
-    missing = budget_left(durable, settings, here.now) - settings.limits.max_run
-    unknown = (Closure(start=here.now - missing, end=here.now),) if missing > 0 else ()
+    limits = settings.limits
+    # As if everything but one max run had been used just now. It stands for the oldest closures that are known: were
+    # they kept, their time would come back before a day has passed, and nobody knows that they were the last.
+    unknown = max(0.0, limits.daily_budget - limits.max_run)
+    known = _without_oldest(durable.closures, unknown, here.now)
     return replace(
         durable,
-        closures=(*durable.closures, *unknown),
+        closures=(*known, Closure(start=here.now - unknown, end=here.now)) if unknown else known,
         released_at=here.now,
         stopped_at=None,
         torn=True,
         torn_at=here.now,
         anchor=None,  # the closure above is an assumption and must not be moved back in time
     )
+
+
+def _without_oldest(closures: tuple[Closure, ...], seconds: float, now: float) -> tuple[Closure, ...]:
+    """Return the closures of the last 24 hours without the oldest so many seconds of them."""
+    kept = []
+    for closure in sorted(closures, key=lambda closure: closure.start):
+        start = max(closure.start, now - DAY)
+        taken = min(seconds, max(0.0, closure.end - start))
+        seconds -= taken
+        if closure.end > start + taken:
+            kept.append(replace(closure, start=start + taken))
+    return tuple(kept)
 
 
 def _ended(durable: Durable, past: Closure) -> Durable:

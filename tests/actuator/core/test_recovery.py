@@ -327,6 +327,14 @@ def test_a_torn_journal_never_refills_what_it_still_knows() -> None:
     assert budget_left(world.state.durable, world.settings, world.now) == pytest.approx(1 * HOUR)
 
 
+def test_after_a_torn_journal_no_older_closure_gives_budget_back_within_a_day() -> None:
+    long_ago = Closure(start=HERE.now - 23 * HOUR, end=HERE.now - 13 * HOUR)
+    world = torn(Durable(closures=(long_ago,)))
+    for hours, left in ((0, 0.0), (8, 1 * HOUR), (12, 4 * HOUR), (17.9, 4 * HOUR), (24, 10 * HOUR)):
+        later = HERE.now + hours * HOUR
+        assert budget_left(world.state.durable, world.settings, later) == pytest.approx(left), hours
+
+
 def test_a_torn_journal_counts_a_run_that_was_broken_off() -> None:
     world = torn(Durable(run=RUN), daily_budget="1h", max_run="1h")
     assert budget_left(world.state.durable, world.settings, world.now) == pytest.approx(HOUR - 1000)
