@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,9 @@ TICK = 1.0
 
 OPEN_TICK = 600.0
 """Seconds between two writes of the durable state while the contact is open."""
+
+SHORTEST_WRITE = 0.25
+"""Seconds for a write that begins just before a run ends; most take less."""
 
 FILE_SECONDS = 10.0
 """For reading the configuration file again."""
@@ -80,6 +83,7 @@ class Runtime:
         self._saved_at = 0.0
         self._clock = Clock()
         self._last_wall: float | None = None
+        self._writing: asyncio.Future[object] | None = None
         self._turn_lock = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         # Of its own: a default executor is shared, and a name server that hangs fills it.
@@ -161,12 +165,12 @@ class Runtime:
         else:
             await self._keep(before, step, moment)
         self._show(moment)
-        journal = self.journal
+        journal, written = self.journal, self._writing is None
         return Outcome(
             obeyed=self._contact.obeys,
-            durable=journal.durable,
-            in_sidecar=journal.in_sidecar,
-            journal_fault=journal.fault,
+            durable=written and journal.durable,
+            in_sidecar=written and journal.in_sidecar,
+            journal_fault=journal.fault if written else "the disk has not answered yet",
         )
 
     def _inputs(self, moment: Moment) -> Inputs:
@@ -186,6 +190,7 @@ class Runtime:
 
     async def _close(self, before: State, step: Step, inputs: Inputs, moment: Moment) -> None:
         """Close the contact after its run is written down; if it cannot be, decide again with that known."""
+        await self._finish_writing()
         rows = self._rows(step.events, moment)
         durable = await self.journal.write(rows, self._saved(step.state, moment))
         if not durable and inputs.journal_ok:
@@ -211,11 +216,11 @@ class Runtime:
             await self._contact.keep_lease(moment.now)
         else:
             await self._contact.keep_open(moment.now)
-        save = self._worth_saving(before, step, moment.now)
+        save, until = self._worth_saving(before, step, moment.now), self._snapshot(moment).ends_at
         if save or step.events:
-            await self._record(step.events, save=save, moment=moment)
+            await self._record(step.events, save=save, moment=moment, until=until)
         else:
-            await self.journal.retry()
+            await self._write(self.journal.retry(), until)
 
     def _worth_saving(self, before: State, step: Step, now: float) -> bool:
         """Return whether the durable state is written in this turn."""
@@ -247,13 +252,31 @@ class Runtime:
             for event in events
         ]
 
-    async def _record(self, events: Sequence[Event], *, save: bool, moment: Moment | None = None) -> None:
-        """Log events and write them down, with the durable state if asked for."""
+    async def _record(
+        self, events: Sequence[Event], *, save: bool, moment: Moment | None = None, until: float | None = None
+    ) -> None:
+        """Log events and write them down, with the durable state if asked for; see `_write`."""
         moment = moment or self._clock.moment(not_before=self._last_wall)
         self._log_events(events)
         if save:
             self._saved_at = moment.now
-        await self.journal.write(self._rows(events, moment), self._saved(self._state, moment) if save else None)
+        saved = self._saved(self._state, moment) if save else None
+        await self._write(self.journal.write(self._rows(events, moment), saved), until)
+
+    async def _write(self, writing: Coroutine[Any, Any, object], until: float | None) -> None:
+        """Write, and wait for it, but not beyond the end of the run: the turn that opens the contact comes first."""
+        await self._finish_writing()
+        self._writing = asyncio.ensure_future(writing)
+        seconds = None if until is None else max(SHORTEST_WRITE, until - time.monotonic())
+        await asyncio.wait({self._writing}, timeout=seconds)
+        if self._writing.done():
+            await self._finish_writing()
+
+    async def _finish_writing(self) -> None:
+        """Wait for the write that an earlier turn did not wait for: there is one at a time."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            await asyncio.shield(writing)
 
     @staticmethod
     def _log_events(events: Sequence[Event]) -> None:
@@ -268,8 +291,12 @@ class Runtime:
     # --- show
 
     def _show(self, moment: Moment) -> None:
+        self.snapshot = self._snapshot(moment)
+        self.on_show()
+
+    def _snapshot(self, moment: Moment) -> Snapshot:
         contact = self._contact
-        self.snapshot = Snapshot(
+        return Snapshot(
             state=self._state,
             config=self.config,
             now=moment.now,
@@ -284,7 +311,6 @@ class Runtime:
             mirror_fault=self.journal.mirror_fault,
             page_fault=self.page_reader.fault,
         )
-        self.on_show()
 
     # --- reload and end
 
@@ -323,6 +349,7 @@ class Runtime:
             if self._contact.commanded_closed or self._contact.read_back is not False:
                 raise ConfigError("relay", "a change", "the contact of the old one to be open first", file=file)
             await self._contact.change_relay(new.relay)
+            await self._finish_writing()
             self.journal.remember(new.relay)
         self.config = new
         # Shown before the caller is answered that it is in force.
