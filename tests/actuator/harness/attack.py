@@ -64,13 +64,16 @@ def measure(name: str, folder: Path, *, program: Path | None = None, after: floa
         if "TLS" in name:
             it.use_tls()
         sender = stack.enter_context(_sender(name, it.port))
-        process = stack.enter_context(it.running(_starter(name), env=_environment(program), within=120))
+        process = stack.enter_context(
+            it.running(_starter(name), env={**_environment(program), "HOGS_BEGIN": str(folder / "begin")}, within=120)
+        )
         it.beat_twice()
         assert it.notify("BatterySocLow") == 200
         wait_until(lambda: closings(it), 10, "the contact to close")
         before, waited = _memory(process, "VmRSS"), waited_for_processor(process.popen.pid, threads=True)
         begin = closings(it)[0] + MAX_RUN - BEFORE_THE_DEADLINE
         time.sleep(max(0.0, begin - time.monotonic()))
+        (folder / "begin").touch()
         assert sender.stdin is not None
         sender.stdin.write("now\n")
         sender.stdin.flush()
