@@ -262,6 +262,7 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
     build = installed("magnum-exporter")
     registry = new_registry("generator-actuator", "generator_actuator", build)
     registry.register(GeneratorCollector(lambda: runtime.snapshot, counts))
+    web_config.register(registry, prefix="generator_actuator")
     reloader = Reloader(lambda: runtime.reload(web_config.users), prefix="generator_actuator", registry=registry)
 
     async def outside(ready: Callable[[], None]) -> None:

@@ -121,6 +121,7 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
     exporter = Exporter()
     registry = metrics.new_registry(NAME, PREFIX, build)
     registry.register(SiteCollector(lambda: exporter.site, FAMILIES))
+    web_config.register(registry, prefix=PREFIX)
 
     async def load_again() -> None:
         await exporter.apply(config.load(flags.config_file))

@@ -22,6 +22,7 @@ _BY_LABELS: dict[tuple[str, ...], str] = {
         generator_relay_errors_total generator_budget_remaining_seconds generator_lockout generator_attempts
         generator_emergency_reserve_seconds
         magnum_exporter_config_last_reload_successful generator_actuator_config_last_reload_successful
+        magnum_exporter_web_config_last_reload_successful generator_actuator_web_config_last_reload_successful
         generator_journal_writable generator_journal_mirrored generator_journal_torn generator_exporter_reachable
         generator_ags_cap_shortens generator_stop_alert_stuck generator_clock_synchronised
         up

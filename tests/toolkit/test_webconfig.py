@@ -494,6 +494,18 @@ async def test_invalid_edit_is_logged_once(edit: str | None, reason: str, caplog
         assert len(caplog.records) == 1
 
 
+async def test_rejected_edit_is_a_metric_until_the_file_is_valid_again() -> None:
+    registry = CollectorRegistry()
+    web_config = write(users(anne=hashed("right")))
+    web_config.register(registry, prefix="x")
+    values = []
+    for text in (None, "basic_auth_users: {", users(bob=hashed("b")), "", users(anne=hashed("right"))):
+        values.append(registry.get_sample_value("x_web_config_last_reload_successful"))
+        change(text)
+    values.append(registry.get_sample_value("x_web_config_last_reload_successful"))
+    assert values == [1, 0, 0, 1, 0, 1]
+
+
 async def test_users_added_to_an_open_server() -> None:
     web_config = write("")
     async with served(web_config) as session:

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
+from prometheus_client import CollectorRegistry, Gauge
 
 from toolkit import log
 from toolkit.config import ConfigError
@@ -36,6 +37,7 @@ class WebConfig:
         self._stamps: dict[Path, _Stamp] = {}
         self._settings = Settings() if path is None else self._read(path)
         self._passwords = Passwords()
+        self._rejected = False
 
     @classmethod
     def load(cls, path: Path | None) -> Self:
@@ -50,6 +52,23 @@ class WebConfig:
     def has_users(self) -> bool:
         """Whether a request needs a user name and a password."""
         return bool(self._current().users)
+
+    def register(self, registry: CollectorRegistry, *, prefix: str) -> None:
+        """Add the metric of this file to a program's registry.
+
+        Args:
+            registry: of the program.
+            prefix: the prefix of its metric names.
+        """
+        Gauge(
+            f"{prefix}_web_config_last_reload_successful",
+            "Whether the web configuration file was valid when it was last read; 0: the one before it is in use.",
+            registry=registry,
+        ).set_function(self._last_reload_successful)
+
+    def _last_reload_successful(self) -> float:
+        self._current()
+        return float(not self._rejected)
 
     @property
     def users(self) -> tuple[str, ...]:
@@ -99,9 +118,10 @@ class WebConfig:
             fresh = self._read(self._path)
             self._check_protection(fresh)
         except ConfigError as error:
+            self._rejected = True
             _log.error("invalid web configuration, the old one stays", error=error)
         else:
-            self._settings = fresh
+            self._settings, self._rejected = fresh, False
             _log.info("web configuration reloaded", file=self._path)
         return self._settings
 
