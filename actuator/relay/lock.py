@@ -2,6 +2,10 @@
 
 Compared with a lock file it needs no folder that every user and every sandbox can write, leaves nothing behind, and
 works on a read-only disk. Every process of the machine's network namespace sees it, whatever its user.
+
+So every user can take a name too. Only a controller's hold counts: a process of our own user, of root, or of the
+service's user. A hold of any other process, or a kernel that gives no lock, is logged and prevents nothing: a contact
+that was left closed has to open.
 """
 
 from __future__ import annotations
@@ -9,14 +13,21 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import pwd
 import socket
 import struct
 import threading
+from pathlib import Path
 
-from actuator.relay.errors import RelayError, RelayHeldError
+from actuator.relay.errors import RelayHeldError
+from toolkit import log
 
 _PREFIX = "generator-actuator/"
 _MAX_LENGTH = 107
+_SERVICE_USER = "generator-actuator"
+"""Of deploy/sysusers; the service is told from a stranger by it when root runs a second controller."""
+
+_log = log.get(__name__)
 
 # Held by the process, not by a `Lock`: the driver that replaces one that hangs has to get the same name.
 _held: dict[str, socket.socket] = {}
@@ -44,8 +55,7 @@ class Lock:
             names: each identifies the relay, the same in every process.
 
         Raises:
-            RelayHeldError: another process holds one.
-            RelayError: the kernel refuses one.
+            RelayHeldError: another controller holds one.
         """
         if not self._exclusive:
             return
@@ -67,16 +77,36 @@ def _acquire(name: str) -> None:
     with _guard:
         if name in _held:
             return
-        endpoint = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         try:
-            endpoint.bind(_address(name))
-            endpoint.listen(1)
+            _held[name] = _bound(name)
         except OSError as error:
-            endpoint.close()
             if error.errno != errno.EADDRINUSE:
-                raise RelayError(f"cannot lock {name}: {error}") from error
-            raise RelayHeldError(f"{name} is held by another controller{_holder(name)}: stop that one first") from None
-        _held[name] = endpoint
+                _log.limited("lock", "no lock, going on without it", level="error", name=name, error=error)
+                return
+            process, user = _holder(name)
+            if user is not None and _is_controller(user):
+                who = f" (process {process})" if process not in (0, os.getpid()) else ""
+                raise RelayHeldError(f"{name} is held by another controller{who}: stop that one first") from None
+            _log.limited(
+                "foreign lock",
+                "the lock is held by a process that is no controller, going on without it",
+                level="error",
+                name=name,
+                process=process or "unknown",
+                user="unknown" if user is None else user,
+                program=_program(process),
+            )
+
+
+def _bound(name: str) -> socket.socket:
+    endpoint = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        endpoint.bind(_address(name))
+        endpoint.listen(1)
+    except OSError:
+        endpoint.close()
+        raise
+    return endpoint
 
 
 def _release(name: str) -> None:
@@ -93,13 +123,29 @@ def _address(name: str) -> bytes:
     return b"\0" + text
 
 
-def _holder(name: str) -> str:
-    """Return " (process N)" of the holder, or nothing when the kernel does not know it."""
+def _holder(name: str) -> tuple[int, int | None]:
+    """Return the holder's process and user; 0 and None when the kernel does not tell."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
         probe.settimeout(0.0)
         try:
             probe.connect(_address(name))
-            process, _, _ = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            process, user, _ = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         except OSError:
-            return ""
-    return f" (process {process})" if process and process != os.getpid() else ""
+            return 0, None
+    return process, user
+
+
+def _is_controller(user: int) -> bool:
+    if user in (os.geteuid(), 0):
+        return True
+    try:
+        return pwd.getpwuid(user).pw_name == _SERVICE_USER
+    except KeyError:
+        return False
+
+
+def _program(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/comm").read_text(errors="replace").strip()
+    except OSError:
+        return "unknown"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 import uuid
+from types import SimpleNamespace
+from typing import NoReturn
 
 import pytest
 
+from actuator.relay import lock as lock_module
 from actuator.relay.errors import RelayHeldError
 from actuator.relay.lock import Lock
+from tests.actuator.harness.foreign_lock import held_by_a_stranger
 
 TRY = """
 import sys
@@ -71,3 +76,35 @@ def test_long_name(name: str) -> None:
     lock.acquire(name * 10)
     assert not free(name * 10)
     lock.release()
+
+
+@pytest.mark.parametrize("listen", [True, False])
+def test_hold_of_a_stranger_prevents_nothing_and_is_named(
+    name: str, caplog: pytest.LogCaptureFixture, *, listen: bool
+) -> None:
+    lock = Lock()
+    with held_by_a_stranger(name, listen=listen) as stranger:
+        lock.acquire(name)
+        (record,) = caplog.records
+        fields = record.__dict__["fields"]
+    assert record.levelname == "ERROR"
+    if listen:
+        assert (fields["process"], fields["user"], fields["program"][:6]) == (stranger, 65534, "python")
+    lock.acquire(name)
+    assert not free(name), "it is taken once it is free"
+    lock.release()
+
+
+def test_users_that_count_as_controllers(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = SimpleNamespace(pw_name="generator-actuator")
+    monkeypatch.setattr("os.geteuid", lambda: 1234)
+    monkeypatch.setattr("pwd.getpwuid", {4321: service, 7: SimpleNamespace(pw_name="x")}.__getitem__)
+    assert [user for user in (0, 7, 8, 1234, 4321) if lock_module._is_controller(user)] == [0, 1234, 4321]
+
+
+def test_no_lock_to_be_had_prevents_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("socket.socket", refuse)
+    Lock().acquire(name)
