@@ -107,6 +107,10 @@ def _serve(flags: Flags) -> int:
         except ConfigError as error:
             sys.stderr.write(f"{error}\n")
             return 2
+        exposed = (*web_config.exposed(), *configuration.exposed(config))
+        if exposed:
+            sys.stderr.write("\n".join(exposed) + "\n")
+            return 2
         for sentence in (*warnings(config), *open_access(config, web_config.users)):
             sys.stderr.write(f"{flags.config_file}: {sentence}\n")
         sys.stdout.write("config ok\n")

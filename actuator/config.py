@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -13,6 +13,7 @@ from actuator.core.signals import BUS_FRESH, SAMPLES
 from actuator.relay import AnyRelay, RelayConfig
 from toolkit.config import ConfigError, Duration, decode, locate, read
 from toolkit.config import load as load_struct
+from toolkit.exposed_files import exposed_secret
 from toolkit.formatting import redacted, span
 
 
@@ -122,6 +123,12 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
                     f"at least {span(shortest)}, three times exporter.interval: three samples are needed",
                 )
         _refuse_zero(self, "")
+
+
+def exposed(config: Config) -> Iterator[str]:
+    """Yield a sentence for each file that the configuration names and that every user of the machine may read."""
+    if config.exporter.password_file is not None:
+        yield from exposed_secret("exporter.password_file", config.exporter.password_file)
 
 
 def load(path: Path) -> Config:

@@ -31,7 +31,7 @@ from actuator.relay.lock import Lock
 from actuator.relay.opening import Opening
 from actuator.report.metrics import Counts, GeneratorCollector
 from actuator.web import guards, server
-from toolkit import log
+from toolkit import exposed_files, log
 from toolkit.build import installed
 from toolkit.config import ConfigError
 from toolkit.flags import Flags
@@ -263,6 +263,9 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
     registry = new_registry("generator-actuator", "generator_actuator", build)
     registry.register(GeneratorCollector(lambda: runtime.snapshot, counts))
     web_config.register(registry, prefix="generator_actuator")
+    exposed_files.report(
+        lambda: (*web_config.exposed(), *configuration.exposed(runtime.config)), registry, prefix="generator_actuator"
+    )
     reloader = Reloader(lambda: runtime.reload(web_config.users), prefix="generator_actuator", registry=registry)
 
     async def outside(ready: Callable[[], None]) -> None:

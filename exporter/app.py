@@ -16,7 +16,7 @@ from exporter.site import Device, Site
 from exporter.soc import Judge
 from exporter.sources import FAMILIES
 from exporter.sources.base import Publish, Source
-from toolkit import log, metrics, notify, web
+from toolkit import exposed_files, log, metrics, notify, web
 from toolkit.build import installed
 from toolkit.flags import Flags
 from toolkit.reload import Reloader
@@ -122,6 +122,7 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
     registry = metrics.new_registry(NAME, PREFIX, build)
     registry.register(SiteCollector(lambda: exporter.site, FAMILIES))
     web_config.register(registry, prefix=PREFIX)
+    exposed_files.report(web_config.exposed, registry, prefix=PREFIX)
 
     async def load_again() -> None:
         await exporter.apply(config.load(flags.config_file))

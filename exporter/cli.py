@@ -57,6 +57,10 @@ def _serve(arguments: list[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     if given.config_check:
+        exposed = tuple(web_config.exposed())
+        if exposed:
+            sys.stderr.write("\n".join(exposed) + "\n")
+            return 2
         sys.stdout.write("config ok\n")
         return 0
     log.setup(given.log_level, given.log_format)

@@ -676,6 +676,19 @@ def test_unusable_files(certificates: Path, line: str, message: str) -> None:
     assert str(caught.value).startswith("web.yml:")
 
 
+def test_files_that_everybody_may_write_or_read_are_exposed(certificates: Path) -> None:
+    web_config = write(tls(certificates, "a"))
+    Path("web.yml").chmod(0o644)
+    Path("tls/server.crt").chmod(0o644)
+    assert not list(web_config.exposed())
+    Path("web.yml").chmod(0o666)
+    Path("tls/server.key").chmod(0o644)
+    assert [sentence.partition(": got")[0] for sentence in web_config.exposed()] == [
+        "--web.config.file",
+        "tls_server_config.key_file",
+    ]
+
+
 def test_unreadable_key(certificates: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change(tls(certificates, "a"))
     Path("tls/server.key").chmod(0o000)

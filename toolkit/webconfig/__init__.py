@@ -8,7 +8,7 @@ so that a half-written file never removes protection.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from toolkit import log
 from toolkit.config import ConfigError
+from toolkit.exposed_files import exposed_secret, exposed_settings
 from toolkit.webconfig.file_format import File, Settings
 from toolkit.webconfig.passwords import Passwords
 
@@ -69,6 +70,13 @@ class WebConfig:
     def _last_reload_successful(self) -> float:
         self._current()
         return float(not self._rejected)
+
+    def exposed(self) -> Iterator[str]:
+        """Yield a sentence for each of the files that every user of the machine may read or write and should not."""
+        if self._path is not None:
+            yield from exposed_settings("--web.config.file", self._path)
+            for place, path in self._current().secret_files:
+                yield from exposed_secret(place, path)
 
     @property
     def users(self) -> tuple[str, ...]:

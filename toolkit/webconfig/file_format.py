@@ -112,11 +112,13 @@ class Settings:
         users: bcrypt hash of each user's password.
         headers: of every response.
         tls: None for plain HTTP.
+        secret_files: where each is named, and its path.
     """
 
     users: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     tls: ssl.SSLContext | None = None
+    secret_files: tuple[tuple[str, Path], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,8 +162,11 @@ class File:
             ConfigError: a certificate or a key is invalid.
         """
         users = {user: written.encode() for user, written in self.document.basic_auth_users.items()}
-        tls = self.document.tls_server_config
-        return Settings(users, self.document.http_server_config.headers, None if tls is None else self._context(tls))
+        headers, tls = self.document.http_server_config.headers, self.document.tls_server_config
+        if tls is None:
+            return Settings(users, headers)
+        keys = (("tls_server_config.key_file", self.path.parent / tls.key_file),)
+        return Settings(users, headers, self._context(tls), keys)
 
     def _context(self, tls: Tls) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

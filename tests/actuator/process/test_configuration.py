@@ -97,3 +97,25 @@ def test_access_for_a_user_that_does_not_exist_is_refused_at_the_start_and_by_a_
             assert it.request("POST", "/api/v1/mode", {"mode": "off"}, owner | JSON)[0] == 200
         refused = run(f"--config.file={it.config_file}", f"--web.config.file={users}", "--config.check")
         assert (refused.returncode, refusal in refused.stderr) == (2, True), refused.stderr
+
+
+def test_exposed_files_are_refused_by_a_check_and_reported_by_a_running_service(tmp_path: Path) -> None:
+    password, users = tmp_path / "password", tmp_path / "web.yml"
+    password.write_text("secret")
+    password.chmod(0o644)
+    users.touch(mode=0o600)
+    users.chmod(0o666)
+    with site(tmp_path) as it:
+        it.configure({"exporter": {"username": "actuator", "password_file": str(password)}})
+        it.flags = [f"--web.config.file={users}"]
+        refused = run(f"--config.file={it.config_file}", *it.flags, "--config.check")
+        assert refused.returncode == 2
+        assert refused.stderr == (
+            f"--web.config.file: got {users} with mode 0666, which everybody may write, expected 0640: "
+            f"chmod 0640 {users}\n"
+            f"exporter.password_file: got {password} with mode 0644, which everybody may read, expected 0640: "
+            f"chmod 0640 {password}\n"
+        )
+        with it.running() as process:
+            assert it.metric("generator_actuator_exposed_files") == 2
+            assert process.output.count('msg="file is exposed"') == 2
