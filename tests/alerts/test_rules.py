@@ -166,7 +166,7 @@ MUTATIONS = [
         "last_over_time(battery_soc_ratio[5m])",
     ),
     (
-        "a reading that stands still",
+        "a reading that does not change",
         "changes(battery_soc_last_update_timestamp_seconds[2m]) > 0",
         "changes(battery_soc_last_update_timestamp_seconds[2m]) >= 0",
     ),

@@ -65,7 +65,7 @@ def test_recovery_by_alertmanager(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_inhibit_outlives_prometheus_and_its_reset_waits_for_the_lease(tmp_path: Path) -> None:
+def test_inhibit_outlives_prometheus(tmp_path: Path) -> None:
     with Loop(tmp_path, prometheus=True, actuator={"alerts": {"lease": "12s"}}) as loop:
         loop.wait(lambda: loop.path == "alerts", 30, "two heartbeats make the path `alerts`")
         labels = {"alertname": "GeneratorInhibit", "severity": "none", "reason": "carbon_monoxide"}

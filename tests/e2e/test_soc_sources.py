@@ -1,4 +1,4 @@
-"""The real exporter on a simulated site whose devices lie, know nothing, stand still or do not answer."""
+"""The real exporter on a simulated site whose devices report wrong, no or unchanging values, or do not answer."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ def test_climb_from_85_to_100_at_2_amperes(tmp_path: Path, seconds: float) -> No
                 seen.append(page)
                 return [value(page, "battery_soc_source_ratio", source="main") for page in seen[-20:]] == [1.0] * 20
 
-            wait_until(full_for_a_while, seconds + 20, "twenty pages on which the monitor says 100 %")
+            wait_until(full_for_a_while, seconds + 20, "twenty pages on which the monitor reports 100 %")
             assert 1 < site.state()["battery"]["amperes"] < 3
         for page in seen:
-            said = value(page, "battery_soc_source_ratio", source="main")
-            assert said is not None
-            if said >= 0.88:
+            monitor = value(page, "battery_soc_source_ratio", source="main")
+            assert monitor is not None
+            if monitor >= 0.88:
                 assert value(page, "battery_soc_refused", source="main", reason="jump") == 1
                 assert value(page, "battery_soc_lead", source="classic") == 1
             ratio = value(page, "battery_soc_ratio")

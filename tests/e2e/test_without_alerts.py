@@ -116,18 +116,18 @@ def test_endless_alert_ends_at_max_run(tmp_path: Path) -> None:
     with Loop(tmp_path, prometheus=False, simulator=site, actuator=limits) as loop:
         loop.change(charger=False)
         beat_twice(loop)
-        # Each move of the contact comes after one look and before the end of the next one.
+        # Each move of the contact comes after one reading and before the end of the next one.
         moves: list[tuple[float, float, bool]] = [(0.0, 0.0, False)]
-        looked = time.monotonic()
+        read_at = time.monotonic()
         beaten = 0.0
 
         def watch() -> bool:
-            nonlocal beaten, looked
+            nonlocal beaten, read_at
             if time.monotonic() - beaten > 2:
                 beaten = time.monotonic()
                 loop.notify("GeneratorHeartbeat", "firing")
                 loop.notify("BatterySocLow", "firing")
-            before, looked = looked, time.monotonic()
+            before, read_at = read_at, time.monotonic()
             now_closed = loop.closed()
             if now_closed != moves[-1][2]:
                 moves.append((before, time.monotonic(), now_closed))

@@ -38,8 +38,8 @@ class Page:
     def add(self, name: str) -> None:
         self.site.devices[name] = Device(MagnumSource.family, MagnumSource.stale_after)
 
-    def hear(self, name: str, data: bytes) -> None:
-        """Take what a bus says, all at one moment."""
+    def receive(self, name: str, data: bytes) -> None:
+        """Receive bytes of a bus, all at one moment."""
         bus = Bus()
         readings = [*bus.feed(data, self.now, WALL), *bus.silence(self.now, WALL)]
         accepted = sum(bus.frames.values())
@@ -77,7 +77,7 @@ def page() -> Page:
     page = Page()
     page.add("main")
     page.add("cabin")
-    page.hear("main", everything())
+    page.receive("main", everything())
     return page
 
 
@@ -154,7 +154,7 @@ def test_unread_device_is_down(page: Page) -> None:
 
 
 def test_two_devices(page: Page) -> None:
-    page.hear("cabin", captures.stream(captures.LONG))
+    page.receive("cabin", captures.stream(captures.LONG))
     assert page.value("magnum_inverter_dc_volts", device="main") == 49.2
     assert page.value("magnum_inverter_dc_volts", device="cabin") == 24.6
     info = {"model": "MS4024PAE", "revision": "5.1", "stack_mode": "stand_alone", "nominal_volts": "24"}
@@ -178,5 +178,5 @@ if __name__ == "__main__":
     renewed = Page()
     renewed.add("main")
     renewed.add("cabin")
-    renewed.hear("main", everything())
+    renewed.receive("main", everything())
     GOLDEN.write_text(renewed.text)

@@ -1,4 +1,4 @@
-"""What may stand in exporter.yml, and how the rest is refused."""
+"""What exporter.yml may contain, and how the rest is refused."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def test_wrong_config_names_its_place(tmp_path: Path, text: str, message: str) -
 def test_wrong_config_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path, "sources:\n  main: {type: magnum, prt: /dev/ttyUSB0}\n")
     assert cli.main([f"--config.file={file}"]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith(f"{file}:2: sources.main.prt: ")
+    output = capsys.readouterr().err
+    assert output.startswith(f"{file}:2: sources.main.prt: ")
     assert cli.main([f"--config.file={tmp_path / 'none.yml'}"]) == 2
 
 

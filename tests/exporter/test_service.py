@@ -74,14 +74,16 @@ def test_capture_on_a_port(port: MagnumPort, config: Path, name: str, gaps: bool
             "every other packet",
         )
         assert wanted["inverter"] >= sum(line.kind == "inverter" for line in captures.lines(name))
-        said = {metric: value for (metric, labels), value in exporter.page().items() if labels == (("device", "main"),)}
+        values = {
+            metric: value for (metric, labels), value in exporter.page().items() if labels == (("device", "main"),)
+        }
     last = [line.data for line in captures.lines(name) if line.kind == "inverter"][-20:]
-    assert said["magnum_inverter_dc_volts"] in {int.from_bytes(packet[2:4], "big") / 10 for packet in last}
-    assert said["magnum_inverter_ac_output_volts"] in {packet[6] for packet in last}
-    assert said["magnum_inverter_state_code"] in {packet[0] for packet in last}
+    assert values["magnum_inverter_dc_volts"] in {int.from_bytes(packet[2:4], "big") / 10 for packet in last}
+    assert values["magnum_inverter_ac_output_volts"] in {packet[6] for packet in last}
+    assert values["magnum_inverter_state_code"] in {packet[0] for packet in last}
     monitors = [line.data for line in captures.lines(name) if line.kind == "bmk"][-8:]
-    assert said["magnum_bmk_soc_ratio"] in {packet[1] / 100 for packet in monitors}
-    assert said["magnum_bmk_volts"] in {int.from_bytes(packet[2:4], "big") / 100 for packet in monitors}
+    assert values["magnum_bmk_soc_ratio"] in {packet[1] / 100 for packet in monitors}
+    assert values["magnum_bmk_volts"] in {int.from_bytes(packet[2:4], "big") / 100 for packet in monitors}
 
 
 def test_page_by_name(port: MagnumPort, config: Path) -> None:
@@ -110,7 +112,7 @@ def test_each_reading_moves_its_time(port: MagnumPort, config: Path) -> None:
                     wait_until(
                         lambda: {exporter.value("battery_soc_last_update_timestamp_seconds") or 0.0} - seen - {0.0},
                         10,
-                        f"account {number}",
+                        f"charge {number}",
                     ).pop()
                 )
             assert exporter.value("battery_soc_ratio") == 0.89
@@ -122,7 +124,7 @@ def test_each_reading_moves_its_time(port: MagnumPort, config: Path) -> None:
 def test_adapter_unplugged_and_back(port: MagnumPort, config: Path) -> None:
     silence = threading.Event()
     with Exporter(config) as exporter:
-        wait_until(lambda: exporter.value("magnum_up", device="main") == 0, 15, "up is told before the port is there")
+        wait_until(lambda: exporter.value("magnum_up", device="main") == 0, 15, "up is served before the port is there")
         wait_until(lambda: exporter.get("/-/ready")[0] == 200, 5, "ready without the port")
         port.plug()
         thread = port.repeat(packets(captures.INVERTING), silence)
@@ -145,9 +147,9 @@ def test_adapter_unplugged_and_back(port: MagnumPort, config: Path) -> None:
         finally:
             silence.set()
             thread.join()
-        said = exporter.process.output
-        assert said.count("is not there; is the adapter plugged in?") == 1, "once an hour, though it came in between"
-        assert said.count("is gone") == 1
+        output = exporter.process.output
+        assert output.count("is not there; is the adapter plugged in?") == 1, "once an hour, though it came in between"
+        assert output.count("is gone") == 1
 
 
 def test_replug_is_one_loss_and_one_recovery(port: MagnumPort, config: Path) -> None:
@@ -178,7 +180,7 @@ def test_port_without_permission(port: MagnumPort, config: Path) -> None:
     if os.access(port.name, os.R_OK):
         pytest.skip("this user may open every port")
     with Exporter(config) as exporter:
-        wait_until(lambda: "add this program's user to the group dialout" in exporter.process.output, 15, "said")
+        wait_until(lambda: "add this program's user to the group dialout" in exporter.process.output, 15, "logged")
         port.name.resolve().chmod(0o600)
         port.write(packets(captures.INVERTING))
         wait_until(lambda: exporter.value("magnum_up", device="main") == 1, 5, "up")
@@ -187,14 +189,14 @@ def test_port_without_permission(port: MagnumPort, config: Path) -> None:
 def test_swapped_wires(port: MagnumPort, config: Path) -> None:
     port.plug()
     silence = threading.Event()
-    told = [bytes.fromhex(captures.vector(f"pymagnum-swapped-AB-{number}")["raw_hex"]) for number in range(6)]
+    packets = [bytes.fromhex(captures.vector(f"pymagnum-swapped-AB-{number}")["raw_hex"]) for number in range(6)]
     with Exporter(config) as exporter:
         wait_until(lambda: "magnum_frames_total" in exporter.get()[1], 15, "the port is open")
         assert exporter.value("magnum_wires_swapped", device="main") == 0
-        thread = port.repeat(told, silence)
+        thread = port.repeat(packets, silence)
         try:
             wait_until(lambda: exporter.value("magnum_wires_swapped", device="main") == 1, 5, "shown")
-            wait_until(lambda: "swap the two data wires" in exporter.process.output, 10, "said")
+            wait_until(lambda: "swap the two data wires" in exporter.process.output, 10, "logged")
             assert exporter.value("magnum_up", device="main") == 0
         finally:
             silence.set()
@@ -207,7 +209,7 @@ def test_bus_off_and_on(port: MagnumPort, config: Path) -> None:
         wait_until(lambda: "magnum_frames_total" in exporter.get()[1], 15, "the port is open")
         port.write(packets(captures.INVERTING))
         wait_until(lambda: exporter.value("magnum_up", device="main") == 1, 5, "up")
-        wait_until(lambda: "is the bus powered" in exporter.process.output, 10, "said")
+        wait_until(lambda: "is the bus powered" in exporter.process.output, 10, "logged")
         wait_until(lambda: exporter.value("magnum_up", device="main") == 0, 10, "down")
         assert exporter.value("magnum_inverter_dc_volts", device="main") is None
         assert exporter.value("magnum_discarded_bytes_total", device="main") == 0
@@ -215,7 +217,7 @@ def test_bus_off_and_on(port: MagnumPort, config: Path) -> None:
         since = time.monotonic()
         wait_until(lambda: exporter.value("magnum_up", device="main") == 1, 5, "up again")
         assert time.monotonic() - since < 2
-        wait_until(lambda: 'msg="magnum packets received"' in exporter.process.output, 5, "said too")
+        wait_until(lambda: 'msg="magnum packets received"' in exporter.process.output, 5, "logged too")
         assert exporter.value("magnum_resyncs_total", device="main") == 0
         assert exporter.process.output.count("no magnum packets") == 1
 
@@ -249,7 +251,7 @@ def test_port_in_use(port: MagnumPort, config: Path) -> None:
     with Exporter(config) as first:
         wait_until(lambda: "magnum_frames_total" in first.get()[1], 15, "the port is open")
         with Exporter(config) as second:
-            wait_until(lambda: "in use by another program" in second.process.output, 15, "said")
+            wait_until(lambda: "in use by another program" in second.process.output, 15, "logged")
             port.write(packets(captures.INVERTING))
             wait_until(lambda: first.value("magnum_up", device="main") == 1, 5, "the first still reads")
             assert second.value("magnum_up", device="main") == 0

@@ -20,30 +20,30 @@ def test_no_reading_is_absent() -> None:
 
 def test_first_reading_is_trusted() -> None:
     bench = Bench("bmk")
-    verdict = bench.say(bmk=0.55)
+    verdict = bench.observe(bmk=0.55)
     assert (verdict.lead, verdict.ratio) == ("bmk", 0.55)
     assert verdict.wall == 1e9 + 1000
 
 
 def test_unknown_soc_is_absent() -> None:
     bench = Bench("bmk")
-    bench.say(bmk=0.5)
+    bench.observe(bmk=0.5)
     bench.now += 1
-    assert refused(bench.say(bmk=None), "bmk") is Reason.ABSENT
+    assert refused(bench.observe(bmk=None), "bmk") is Reason.ABSENT
     bench.now += 1
-    assert bench.say(bmk=0.5).lead == "bmk", "and over when the device knows again"
+    assert bench.observe(bmk=0.5).lead == "bmk", "and over when the device knows again"
 
 
 @pytest.mark.parametrize("ratio", [-0.01, 1.01, 2.55])
 def test_out_of_range(ratio: float) -> None:
-    verdict = Bench("bmk").say(bmk=ratio)
+    verdict = Bench("bmk").observe(bmk=ratio)
     assert refused(verdict, "bmk") is Reason.RANGE
     assert verdict.opinions["bmk"].ratio is None
 
 
 def test_old_reading_is_stale() -> None:
     bench = Bench("bmk")
-    bench.say(bmk=0.5)
+    bench.observe(bmk=0.5)
     assert bench.judge.verdict(bench.now + 60).lead == "bmk"
     verdict = bench.judge.verdict(bench.now + 60.1)
     assert refused(verdict, "bmk") is Reason.STALE
@@ -56,7 +56,7 @@ def test_climb_from_85_to_100_at_2_amperes() -> None:
     verdict = bench.judge.verdict(bench.now)
     for second in range(60):
         bench.now += 1
-        verdict = bench.say(2.0, bmk=min(1.0, 0.85 + 0.0025 * second), classic=0.84)
+        verdict = bench.observe(2.0, bmk=min(1.0, 0.85 + 0.0025 * second), classic=0.84)
         assert verdict.ratio is None or verdict.ratio < 0.88
     assert refused(verdict, "bmk") is Reason.JUMP
     assert verdict.lead == "classic"
@@ -70,29 +70,29 @@ def test_jump_is_refused_at_once() -> None:
     bench = Bench("bmk")
     bench.keep(30, 2.0, bmk=0.85)
     bench.now += 1
-    verdict = bench.say(2.0, bmk=1.0)
+    verdict = bench.observe(2.0, bmk=1.0)
     assert refused(verdict, "bmk") is Reason.JUMP
     assert verdict.ratio is None
 
 
 @pytest.mark.parametrize("capacity", [400.0, 400.0 / 60])
 def test_possible_by_current_is_no_jump(capacity: float) -> None:
-    """A demonstration in which time runs 60 times faster tells the scaled capacity."""
+    """A demonstration in which time runs 60 times faster gives the scaled capacity."""
     bench = Bench("bmk", capacity=capacity)
     ratio = 0.9
     while ratio > 0.1:
         bench.now += 1
         ratio -= 40 / (capacity * HOUR)
-        assert bench.say(-40.0, bmk=round(ratio, 2)).lead == "bmk"
+        assert bench.observe(-40.0, bmk=round(ratio, 2)).lead == "bmk"
 
 
 def test_single_spike_changes_nothing() -> None:
     bench = Bench("bmk")
     bench.keep(60, -5.0, bmk=0.60)
     bench.now += 1
-    assert bench.say(-5.0, bmk=0.10).ratio is None
+    assert bench.observe(-5.0, bmk=0.10).ratio is None
     bench.now += 1
-    assert bench.say(-5.0, bmk=0.60).ratio == 0.60
+    assert bench.observe(-5.0, bmk=0.60).ratio == 0.60
 
 
 def test_repeated_jumps_are_not_forgiven() -> None:
@@ -101,7 +101,7 @@ def test_repeated_jumps_are_not_forgiven() -> None:
     leads = 0
     for number in range(60):
         bench.now += 1
-        leads += bench.say(-5.0, bmk=0.10 if number % 2 else 0.60).lead is not None
+        leads += bench.observe(-5.0, bmk=0.10 if number % 2 else 0.60).lead is not None
     assert leads <= 2
 
 
@@ -117,14 +117,14 @@ def test_self_returned_source_leads_last() -> None:
     bench = Bench("bmk", "classic")
     bench.keep(60, 2.0, bmk=0.85)
     bench.keep(1900, 2.0, bmk=0.95)
-    assert bench.say(2.0, bmk=0.95, classic=0.93).lead == "classic"
+    assert bench.observe(2.0, bmk=0.95, classic=0.93).lead == "classic"
     bench.judge.update_charger("inverter", full=True, at=bench.now)
     bench.now += 1
     bench.keep(5, 2.0, bmk=0.99, classic=0.99)
     assert bench.keep(5, 2.0, bmk=1.0, classic=1.0).lead == "bmk", "until the next full charge"
 
 
-def test_source_returns_beside_a_trusted_one() -> None:
+def test_source_returns_with_a_trusted_one() -> None:
     bench = Bench("bmk", "classic")
     bench.keep(60, 2.0, bmk=0.60, classic=0.60)
     bench.keep(20, 2.0, bmk=0.90, classic=0.60)
@@ -138,11 +138,11 @@ def test_resynchronisation_to_full_is_no_jump() -> None:
     bench.keep(60, 5.0, bmk=0.93)
     bench.judge.update_charger("inverter", full=True, at=bench.now)
     bench.now += 1
-    assert bench.say(5.0, bmk=1.0).ratio == 1.0
+    assert bench.observe(5.0, bmk=1.0).ratio == 1.0
     other = Bench("bmk", "classic")
     other.keep(60, 5.0, bmk=0.93, classic=0.985)
     other.now += 1
-    assert other.say(5.0, bmk=1.0, classic=0.985).lead == "bmk"
+    assert other.observe(5.0, bmk=1.0, classic=0.985).lead == "bmk"
 
 
 def test_jump_to_full_with_the_charger() -> None:
@@ -151,16 +151,16 @@ def test_jump_to_full_with_the_charger() -> None:
     assert bench.keep(60, 5.0, bmk=1.0).lead is None
     bench.judge.update_charger("inverter", full=True, at=bench.now)
     bench.now += 1
-    assert bench.say(5.0, bmk=1.0).ratio == 1.0
+    assert bench.observe(5.0, bmk=1.0).ratio == 1.0
 
 
 def test_five_points_a_minute_without_current() -> None:
     bench = Bench("bmk", capacity=None)
     bench.keep(30, None, bmk=0.50)
     bench.now += 1
-    assert bench.say(None, bmk=0.55).lead == "bmk"
+    assert bench.observe(None, bmk=0.55).lead == "bmk"
     bench.now += 1
-    assert refused(bench.say(None, bmk=0.61), "bmk") is Reason.JUMP
+    assert refused(bench.observe(None, bmk=0.61), "bmk") is Reason.JUMP
 
 
 def test_unchanged_over_three_points_is_frozen() -> None:
@@ -200,7 +200,7 @@ def test_small_currents_are_not_frozen() -> None:
 
 def test_two_outvote_one() -> None:
     bench = Bench("a", "b", "c")
-    verdict = bench.say(a=0.90, b=0.60, c=0.62)
+    verdict = bench.observe(a=0.90, b=0.60, c=0.62)
     assert refused(verdict, "a") is Reason.OUTVOTED
     assert verdict.lead == "b"
     assert bench.keep(2 * HOUR, step=5, a=0.90, b=0.60, c=0.62).lead == "b"
@@ -208,7 +208,7 @@ def test_two_outvote_one() -> None:
 
 def test_two_against_two() -> None:
     bench = Bench("a", "b", "c", "d")
-    assert bench.say(a=0.9, b=0.91, c=0.6, d=0.61).lead == "a"
+    assert bench.observe(a=0.9, b=0.91, c=0.6, d=0.61).lead == "a"
     verdict = bench.keep(90, a=0.9, b=0.91, c=0.6, d=0.61)
     assert verdict.lead == "a"
     assert not [name for name in "abcd" if refused(verdict, name)]
@@ -225,34 +225,34 @@ def test_loss_affects_one_source_only() -> None:
 @pytest.mark.parametrize(("lead", "name"), [(Lead.FIRST, "a"), (Lead.LOWEST, "c"), (Lead.MEDIAN, "b")])
 def test_lead_among_trusted(lead: Lead, name: str) -> None:
     bench = Bench("a", "b", "c", lead=lead)
-    assert bench.say(a=0.64, b=0.62, c=0.60).lead == name
+    assert bench.observe(a=0.64, b=0.62, c=0.60).lead == name
 
 
 def test_median_of_two_is_the_lower() -> None:
-    assert Bench("a", "b", lead=Lead.MEDIAN).say(a=0.64, b=0.60).ratio == 0.60
+    assert Bench("a", "b", lead=Lead.MEDIAN).observe(a=0.64, b=0.60).ratio == 0.60
 
 
 def test_hours_left() -> None:
     bench = Bench("bmk")
-    assert bench.say(-20.0, bmk=0.5).seconds_to_empty == pytest.approx(10 * HOUR)
-    assert bench.say(20.0, bmk=0.5).seconds_to_empty is None
-    assert Bench("bmk", capacity=None).say(-20.0, bmk=0.5).seconds_to_empty is None
+    assert bench.observe(-20.0, bmk=0.5).seconds_to_empty == pytest.approx(10 * HOUR)
+    assert bench.observe(20.0, bmk=0.5).seconds_to_empty is None
+    assert Bench("bmk", capacity=None).observe(-20.0, bmk=0.5).seconds_to_empty is None
 
 
 def test_each_reading_moves_the_lead_time() -> None:
     bench = Bench("bmk")
-    first = bench.say(bmk=0.5).wall
+    first = bench.observe(bmk=0.5).wall
     bench.now += 1
-    second = bench.say(bmk=0.5).wall
+    second = bench.observe(bmk=0.5).wall
     assert (first, second) == (1e9 + 1000, 1e9 + 1001)
     bench.now += 1
     assert bench.judge.verdict(bench.now).wall == second
-    assert bench.say(bmk=0.9).wall is None
+    assert bench.observe(bmk=0.9).wall is None
 
 
 def test_wall_clock_step_changes_nothing() -> None:
     bench = Bench("bmk")
-    bench.say(bmk=0.5)
+    bench.observe(bmk=0.5)
     bench.judge.update("bmk", Charge(0.5, 0.0), at=bench.now + 1, wall=5.0)
     assert bench.judge.verdict(bench.now + 60).lead == "bmk"
 
@@ -265,8 +265,8 @@ ratios = st.floats(0, 1)
 def test_wrong_source_never_leads_two(good: float, wrong: float, where: int, steps: int) -> None:
     names = ["a", "b", "c"]
     bench = Bench(*names)
-    told = {name: wrong if index == where else good for index, name in enumerate(names)}
-    verdict = bench.keep(steps, **told)
+    ratios = {name: wrong if index == where else good for index, name in enumerate(names)}
+    verdict = bench.keep(steps, **ratios)
     if abs(wrong - good) > 0.0501:
         assert verdict.lead != names[where]
     assert verdict.lead is not None
@@ -275,12 +275,12 @@ def test_wrong_source_never_leads_two(good: float, wrong: float, where: int, ste
 @given(st.lists(st.tuples(ratios | st.none() | st.floats(-1, 3), st.floats(-300, 300) | st.none(), st.floats(0, 400))))
 @settings(deadline=None, max_examples=200)
 def test_any_reading_gives_a_verdict_in_range(
-    accounts: list[tuple[float | None, float | None, float]],
+    charges: list[tuple[float | None, float | None, float]],
 ) -> None:
     bench = Bench("a", "b")
-    for ratio, amperes, seconds in accounts:
+    for ratio, amperes, seconds in charges:
         bench.now += seconds
-        verdict = bench.say(amperes, a=ratio)
+        verdict = bench.observe(amperes, a=ratio)
         assert verdict.ratio is None or 0 <= verdict.ratio <= 1
         assert (verdict.lead == "a") == (refused(verdict, "a") is None)
         assert refused(verdict, "b") is Reason.ABSENT
@@ -292,10 +292,10 @@ def test_single_spike_leaves_nothing(level: float, before: int, spike: float) ->
     bench = Bench("a")
     bench.keep(before, a=level)
     bench.now += 1
-    during = bench.say(a=spike)
+    during = bench.observe(a=spike)
     assert during.ratio is None or abs(during.ratio - level) <= 0.0201 or spike >= 0.99
     bench.now += 1
-    assert bench.say(a=level).ratio == level
+    assert bench.observe(a=level).ratio == level
 
 
 @pytest.mark.parametrize(
@@ -311,28 +311,28 @@ def test_single_spike_leaves_nothing(level: float, before: int, spike: float) ->
         (1.0, 0.0, None, None),
     ],
 )
-def test_full_is_at_99_percent_with_at_most_2_percent_of_the_capacity(
+def test_full_is_99_percent_at_2_percent_of_the_capacity(
     ratio: float,
     amperes: float | None,
     capacity: float | None,
     full: bool | None,  # noqa: FBT001 - the value itself
 ) -> None:
-    assert Bench("bmk", capacity=capacity).say(amperes, bmk=ratio).full is full
+    assert Bench("bmk", capacity=capacity).observe(amperes, bmk=ratio).full is full
 
 
-def test_a_charger_that_floats_is_full_at_any_state_of_charge_and_without_one() -> None:
+def test_a_charger_that_floats_is_full_at_any_soc() -> None:
     bench = Bench("bmk")
     assert bench.judge.verdict(bench.now).full is None, "nothing to judge by"
     bench.judge.update_charger("inverter", full=True, at=bench.now)
     assert bench.judge.verdict(bench.now).full is True
-    assert bench.say(50.0, bmk=0.8).full is True
+    assert bench.observe(50.0, bmk=0.8).full is True
     bench.judge.update_charger("inverter", full=False, at=bench.now)
-    assert bench.say(50.0, bmk=0.8).full is False
+    assert bench.observe(50.0, bmk=0.8).full is False
 
 
 def test_full_goes_with_the_readings_it_was_judged_by() -> None:
     bench = Bench("bmk")
     bench.judge.update_charger("inverter", full=True, at=bench.now)
-    bench.say(bmk=1.0)
+    bench.observe(bmk=1.0)
     assert bench.judge.verdict(bench.now + 60).full is True
     assert bench.judge.verdict(bench.now + 60.1).full is None

@@ -27,15 +27,15 @@ def test_silence_is_no_good_behaviour() -> None:
     bench.keep(60, 2.0, bmk=0.85)
     bench.keep(10, 2.0, bmk=1.0)
     bench.now += HOUR
-    assert refused(bench.say(2.0, bmk=1.0), "bmk") is Reason.JUMP
+    assert refused(bench.observe(2.0, bmk=1.0), "bmk") is Reason.JUMP
     assert bench.keep(29 * 60, 2.0, step=5, bmk=1.0).lead is None
-    beside = Bench("bmk", "classic")
-    beside.keep(60, 2.0, bmk=0.60, classic=0.60)
-    beside.keep(70, 2.0, bmk=0.90, classic=0.60)
-    beside.keep(30, 2.0, bmk=0.61, classic=0.60)
-    beside.keep(300, 2.0, classic=0.60)
-    beside.now += 1
-    assert refused(beside.say(2.0, bmk=0.61, classic=0.60), "bmk") is Reason.JUMP
+    paired = Bench("bmk", "classic")
+    paired.keep(60, 2.0, bmk=0.60, classic=0.60)
+    paired.keep(70, 2.0, bmk=0.90, classic=0.60)
+    paired.keep(30, 2.0, bmk=0.61, classic=0.60)
+    paired.keep(300, 2.0, classic=0.60)
+    paired.now += 1
+    assert refused(paired.observe(2.0, bmk=0.61, classic=0.60), "bmk") is Reason.JUMP
 
 
 def test_current_counts_while_soc_is_unknown() -> None:
@@ -43,9 +43,9 @@ def test_current_counts_while_soc_is_unknown() -> None:
     bench.keep(60, -40.0, bmk=0.60)
     for _ in range(3600):
         bench.now += 1
-        assert bench.say(-40.0, bmk=None).ratio is None
+        assert bench.observe(-40.0, bmk=None).ratio is None
     bench.now += 1
-    assert bench.say(-40.0, bmk=0.50).ratio == 0.50, "40 A for an hour out of 400 Ah are ten points"
+    assert bench.observe(-40.0, bmk=0.50).ratio == 0.50, "40 A for an hour out of 400 Ah are ten points"
 
 
 def test_repeating_device_is_frozen() -> None:
@@ -80,7 +80,7 @@ def test_self_returned_source_has_no_vote() -> None:
     assert bench.keep(31 * 60, 2.0, step=5, bmk=1.0, classic=0.50).lead == "bmk"
     assert refused(bench.judge.verdict(bench.now), "classic") is None
     bench.now += 1
-    assert refused(bench.say(2.0, bmk=1.0, classic=1.0), "classic") is Reason.JUMP
+    assert refused(bench.observe(2.0, bmk=1.0, classic=1.0), "classic") is Reason.JUMP
 
 
 def test_unsteady_source_does_not_move_the_lead() -> None:
@@ -89,7 +89,7 @@ def test_unsteady_source_does_not_move_the_lead() -> None:
     leads = []
     for number in range(600):
         bench.now += 1
-        leads.append(bench.say(-5.0, bmk=None if number % 2 else 0.60, classic=0.57).lead)
+        leads.append(bench.observe(-5.0, bmk=None if number % 2 else 0.60, classic=0.57).lead)
     assert sum(a != b for a, b in itertools.pairwise(leads)) == 1
     assert leads[-1] == "classic"
     assert bench.keep(59, -5.0, bmk=0.60, classic=0.57).lead == "classic"
@@ -100,9 +100,9 @@ def test_unsteady_source_leads_alone() -> None:
     bench = Bench("bmk", "classic")
     bench.keep(60, -5.0, bmk=0.60)
     bench.now += 1
-    bench.say(-5.0, bmk=None)
+    bench.observe(-5.0, bmk=None)
     bench.now += 1
-    assert bench.say(-5.0, bmk=0.60).lead == "bmk"
+    assert bench.observe(-5.0, bmk=0.60).lead == "bmk"
 
 
 def test_new_judge_keeps_what_is_known() -> None:
@@ -111,9 +111,9 @@ def test_new_judge_keeps_what_is_known() -> None:
     bench.keep(60, 2.0, bmk=1.0, classic=0.84)
     before, bench.judge = bench.judge, Judge(["bmk", "classic", "jk"], capacity_ampere_hours=600)
     bench.judge.inherit(before, ["bmk"])
-    verdict = bench.say(2.0, bmk=1.0, classic=0.60, jk=0.62)
+    verdict = bench.observe(2.0, bmk=1.0, classic=0.60, jk=0.62)
     assert refused(verdict, "bmk") is Reason.JUMP
-    assert refused(verdict, "classic") is None, "it is another device now, and this its first account"
+    assert refused(verdict, "classic") is None, "it is another device now, and this its first reading"
     assert verdict.lead == "classic"
 
 
@@ -141,12 +141,12 @@ def test_wrong_source_never_leads(
     for lie in [truth] * honest_first + lies:
         bench.now += 5
         truth += amperes * 5 / (400 * HOUR)
-        told: dict[str, float | None] = {names[0]: truth, names[1]: truth + offset, liar: lie}
-        verdict = bench.say(amperes, **told)
+        ratios: dict[str, float | None] = {names[0]: truth, names[1]: truth + offset, liar: lie}
+        verdict = bench.observe(amperes, **ratios)
         assert verdict.lead is not None
         if lie is None or not 0 <= lie <= 1 or min(abs(lie - truth), abs(lie - truth - offset)) > 0.0501:
             assert verdict.lead in names
-            assert verdict.ratio == told[verdict.lead]
+            assert verdict.ratio == ratios[verdict.lead]
         assert refused(verdict, names[0]) is refused(verdict, names[1]) is None, "the others do not notice"
 
 
@@ -161,11 +161,11 @@ def test_single_spike_is_never_shown(level: float, amperes: float, before: int, 
     bench = Bench("a")
     bench.keep(before, amperes, a=level)
     bench.now += 1
-    during = bench.say(amperes, a=spike)
+    during = bench.observe(amperes, a=spike)
     assert during.ratio is None or abs(during.ratio - level) <= 0.03
     for _ in range(3):
         bench.now += 1
-        assert bench.say(amperes, a=level).ratio == level
+        assert bench.observe(amperes, a=level).ratio == level
 
 
 @given(

@@ -30,32 +30,32 @@ def swapped(tmp_path: Path) -> Path:
 
 
 def test_listen_lists_devices(capsys: pytest.CaptureFixture[str]) -> None:
-    code, said = listen(capsys, str(captures.FOLDER / captures.STANDBY))
+    code, output = listen(capsys, str(captures.FOLDER / captures.STANDBY))
     assert code == 0
-    assert "Present: MS4448PAE 5.1 parallel_master, remote control, battery monitor (BMK), router (RTR)." in said
-    assert "Not present: generator starter (AGS)." in said
-    assert re.search(r"inverter +000001f9\w+ .*state=charger_standby .*dc_volts=50.5", said)
-    assert "\x1b" not in said
+    assert "Present: MS4448PAE 5.1 parallel_master, remote control, battery monitor (BMK), router (RTR)." in output
+    assert "Not present: generator starter (AGS)." in output
+    assert re.search(r"inverter +000001f9\w+ .*state=charger_standby .*dc_volts=50.5", output)
+    assert "\x1b" not in output
 
 
 def test_listen_reports_swapped_wires(capsys: pytest.CaptureFixture[str], swapped: Path) -> None:
-    code, said = listen(capsys, str(swapped))
-    assert (code, said) == (1, "A and B are swapped: swap the two data wires.\n")
+    code, output = listen(capsys, str(swapped))
+    assert (code, output) == (1, "A and B are swapped: swap the two data wires.\n")
 
 
 def test_listen_json(capsys: pytest.CaptureFixture[str]) -> None:
-    _, said = listen(capsys, str(captures.FOLDER / captures.INVERTING), "--json", "--all")
-    documents = [json.loads(line) for line in said.splitlines()]
-    told = [document for document in documents if "frame" in document]
-    assert len(told) == 101
-    battery = next(document for document in told if document["frame"] == "bmk")
+    _, output = listen(capsys, str(captures.FOLDER / captures.INVERTING), "--json", "--all")
+    documents = [json.loads(line) for line in output.splitlines()]
+    frames = [document for document in documents if "frame" in document]
+    assert len(frames) == 101
+    battery = next(document for document in frames if document["frame"] == "bmk")
     assert battery["values"]["magnum_bmk_soc_ratio"] == 0.85
     assert documents[-1]["frames"]["inverter"] == 37
 
 
 def test_listen_colours(capsys: pytest.CaptureFixture[str]) -> None:
-    _, said = listen(capsys, str(captures.FOLDER / captures.STANDBY), "--color=always")
-    assert "\x1b[32minverter" in said
+    _, output = listen(capsys, str(captures.FOLDER / captures.STANDBY), "--color=always")
+    assert "\x1b[32minverter" in output
 
 
 def test_listen_reads_stdin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,10 +104,11 @@ def test_replay_record_and_listen_agree(tmp_path: Path, capsys: pytest.CaptureFi
     assert {packet for _, packet in published_values.packets(data)} <= {
         packet for _, packet in published_values.packets(captures.stream(captures.INVERTING))
     }
-    code, said = listen(capsys, str(recorded))
+    code, output = listen(capsys, str(recorded))
     assert code == 0
     assert (
-        "Present: MS4448PAE 5.1 parallel_master, remote control, battery monitor (BMK), generator starter (AGS)" in said
+        "Present: MS4448PAE 5.1 parallel_master, remote control, battery monitor (BMK), generator starter (AGS)"
+        in output
     )
     assert cli.main(["record", str(port), str(recorded)]) == 1, "it is not overwritten"
 

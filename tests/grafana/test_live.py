@@ -48,8 +48,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus,
         loop.wait(lambda: loop.path == "alerts", 30, "two heartbeats make the path `alerts`")
         loop.wait(loop.closed, 60, "the alerts close the contact")
         loop.wait(lambda: loop.metrics("actuator").get("generator_running") == 1, 30, "the engine is confirmed to run")
-        # At the battery's real pace the monitor's counters stand still from packet to packet, as they do on a real bus,
-        # and only then does the exporter believe them.
+        # At the battery's real pace the monitor's counters repeat from packet to packet, as on a real bus.
+        # Only then does the exporter accept them.
         loop.change(speed=1.0)
         seen = " and on () ".join(
             f"count_over_time({name}[10s]) >= 4"

@@ -151,7 +151,7 @@ def run_command(
 
 
 def command(name: str) -> Path:
-    """Return the path of one of our console scripts, beside the interpreter that runs the tests."""
+    """Return the path of one of our console scripts, next to the interpreter that runs the tests."""
     return Path(sys.executable).parent / name
 
 

@@ -50,8 +50,8 @@ def chip(plugged: GpioChip) -> GpioChip:
     return plugged
 
 
-def test_it_closes_opens_and_reads_back_and_never_closes_by_being_asked_for(machine: Machine, chip: GpioChip) -> None:
-    said = python(
+def test_it_closes_opens_and_reads_back(machine: Machine, chip: GpioChip) -> None:
+    lines = python(
         machine,
         """
         for line, active_low in ((1, False), (2, True)):
@@ -65,14 +65,14 @@ def test_it_closes_opens_and_reads_back_and_never_closes_by_being_asked_for(mach
             print(contact.read_back())
         """,
     )
-    assert said == ["False", "True", "False", "False"] * 2
+    assert lines == ["False", "True", "False", "False"] * 2
     assert chip.pin(1) == "010"
     assert chip.pin(2) == "101"
     assert chip.pin(0) == chip.pin(3) == "", "other lines are left alone"
 
 
-def test_wrong_lines_and_chips_are_said_in_words(machine: Machine, chip: GpioChip) -> None:
-    said = python(
+def test_wrong_lines_and_chips_are_errors(machine: Machine, chip: GpioChip) -> None:
+    lines = python(
         machine,
         """
         print(tried(relay(4).open_contact))
@@ -81,14 +81,14 @@ def test_wrong_lines_and_chips_are_said_in_words(machine: Machine, chip: GpioChi
         print(tried(GpioRelay(chip="/dev/gpiochip7", line=1).make_relay().open_contact))
         """,
     )
-    assert said[0] == f"RelayError: GPIO line 4 of {CHIP} cannot be requested: the chip has lines 0 to 3"
-    assert said[1] == f"RelayError: GPIO line GPIO17 of {CHIP} cannot be requested: the chip has no line of that name"
-    assert said[2].startswith("RelayError: /dev/null is not a GPIO chip")
-    assert said[3].startswith("RelayError: /dev/gpiochip7 cannot be opened")
+    assert lines[0] == f"RelayError: GPIO line 4 of {CHIP} cannot be requested: the chip has lines 0 to 3"
+    assert lines[1] == f"RelayError: GPIO line GPIO17 of {CHIP} cannot be requested: the chip has no line of that name"
+    assert lines[2].startswith("RelayError: /dev/null is not a GPIO chip")
+    assert lines[3].startswith("RelayError: /dev/gpiochip7 cannot be opened")
     assert [chip.pin(line) for line in range(4)] == [""] * 4
 
 
-def test_a_killed_holder_leaves_its_contact_closed_and_release_opens_it(machine: Machine, chip: GpioChip) -> None:
+def test_release_opens_what_a_killed_holder_left_closed(machine: Machine, chip: GpioChip) -> None:
     holder = (
         BEGIN + 'import time; contact = relay(1); contact.close_contact(); print("closed", flush=True); time.sleep(900)'
     ).strip()
@@ -99,10 +99,10 @@ def test_a_killed_holder_leaves_its_contact_closed_and_release_opens_it(machine:
     )
     wait_until(lambda: chip.pin(1) == "01", SPAN, "the holder closes the contact")
     process = machine.check("systemctl show --property=MainPID --value holder").strip()
-    said = python(
+    lines = python(
         machine, f'contact = GpioRelay(chip="{CHIP}", line=1).make_relay(); print(tried(contact.open_contact))'
     )
-    assert said == [
+    assert lines == [
         f"RelayHeldError: gpio {CHIP} line 1 is held by another controller (process {process}): stop that one first"
     ]
     release = f"{COMMAND} release --config.file=/tmp/gpio.yml"
@@ -120,8 +120,8 @@ def test_a_killed_holder_leaves_its_contact_closed_and_release_opens_it(machine:
     assert chip.pin(1) == "010", "and after release has ended it keeps that one"
 
 
-def test_another_programs_line_is_said_to_be_its(machine: Machine, chip: GpioChip) -> None:
-    said = python(
+def test_a_line_of_another_program_is_named(machine: Machine, chip: GpioChip) -> None:
+    lines = python(
         machine,
         f"""
         import gpiod
@@ -130,7 +130,7 @@ def test_another_programs_line_is_said_to_be_its(machine: Machine, chip: GpioChi
         print(tried(relay(0).open_contact))
         """,
     )
-    assert said == [
+    assert lines == [
         f'RelayHeldError: GPIO line 0 of {CHIP} is held by "doorbell": stop that first, or choose another line',
         "None",
     ]
@@ -138,9 +138,9 @@ def test_another_programs_line_is_said_to_be_its(machine: Machine, chip: GpioChi
 
 
 def test_relays_lists_the_chip_and_leaves_its_lines_alone(machine: Machine, chip: GpioChip) -> None:
-    said = machine.check(f"{COMMAND} relays")
-    assert f"GPIO chip {CHIP}: mcp2221_gpio, lines 0 to 3; their wiring cannot be detected" in said
-    assert f"    relay: {{type: gpio, chip: {CHIP}, line: LINE}}" in said
+    lines = machine.check(f"{COMMAND} relays")
+    assert f"GPIO chip {CHIP}: mcp2221_gpio, lines 0 to 3; their wiring cannot be detected" in lines
+    assert f"    relay: {{type: gpio, chip: {CHIP}, line: LINE}}" in lines
     assert [chip.pin(line) for line in range(4)] == [""] * 4
 
 
@@ -159,7 +159,7 @@ def test_the_service_has_the_line_and_a_kill_leaves_it_open(installed: Machine, 
         assert chip.pin(1) == "010"
 
 
-def test_a_chip_that_is_unplugged_is_an_error_and_nothing_is_kept_of_it(machine: Machine, chip: GpioChip) -> None:
+def test_an_unplugged_chip_is_an_error(machine: Machine, chip: GpioChip) -> None:
     """Comes last: this kernel gives the chip another number when it is plugged in again."""
     script = f"""
         import subprocess
@@ -172,9 +172,9 @@ def test_a_chip_that_is_unplugged_is_an_error_and_nothing_is_kept_of_it(machine:
         print(tried(contact.open_contact))
         print([name for name in os.listdir("/proc/self/fd") if "gpio" in os.path.realpath("/proc/self/fd/" + name)])
         """
-    said = python(machine, script)
-    assert said[0] == "True"
-    assert said[1].startswith(f"RelayError: GPIO line 1 of {CHIP} cannot be read"), said
-    assert said[2].startswith(f"RelayError: {CHIP} cannot be opened"), said
-    assert said[3] == "[]"
+    lines = python(machine, script)
+    assert lines[0] == "True"
+    assert lines[1].startswith(f"RelayError: GPIO line 1 of {CHIP} cannot be read"), lines
+    assert lines[2].startswith(f"RelayError: {CHIP} cannot be opened"), lines
+    assert lines[3] == "[]"
     assert chip.pin(1) == "", "without power"

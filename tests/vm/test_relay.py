@@ -28,7 +28,7 @@ def python(machine: Machine, script: str) -> list[str]:
 
 
 def test_it_closes_opens_and_reads_back(machine: Machine, board: UsbRelay) -> None:
-    said = python(
+    lines = python(
         machine,
         """
         print(relay.read_back())
@@ -36,7 +36,7 @@ def test_it_closes_opens_and_reads_back(machine: Machine, board: UsbRelay) -> No
         print(relay.read_back())
         """,
     )
-    assert said == ["False", "True"]
+    assert lines == ["False", "True"]
     assert board.contacts == 1, "the board latches when the program that switched it has ended"
     assert python(machine, "relay.open_contact(); print(relay.read_back())") == ["False"]
     assert board.contacts == 0
@@ -52,7 +52,7 @@ def test_it_leaves_the_other_channel_alone(machine: Machine, board: UsbRelay) ->
 
 def test_a_board_that_drops_out_while_switching(machine: Machine, board: UsbRelay) -> None:
     board.send("brownout")
-    said = python(
+    lines = python(
         machine,
         f"""
         import subprocess, time
@@ -67,20 +67,20 @@ def test_a_board_that_drops_out_while_switching(machine: Machine, board: UsbRela
         print(relay.read_back())
         """,
     )
-    assert "RelayError" in "".join(said[:2]), said
-    assert said[1].startswith("RelayError"), "a board that is gone was read"
-    assert said[-2:] == ["False", "True"], "found again after it was plugged in, with its contact open"
+    assert "RelayError" in "".join(lines[:2]), lines
+    assert lines[1].startswith("RelayError"), "a board that is gone was read"
+    assert lines[-2:] == ["False", "True"], "found again after it was plugged in, with its contact open"
     assert board.contacts == 1
 
 
 def test_a_board_that_refuses_is_no_success(machine: Machine, board: UsbRelay) -> None:
     board.send("stall")
-    said = python(machine, "print(tried(relay.close_contact)); print(tried(relay.read_back))")
-    assert said[0].startswith("RelayError"), said
+    lines = python(machine, "print(tried(relay.close_contact)); print(tried(relay.read_back))")
+    assert lines[0].startswith("RelayError"), lines
     assert board.contacts == 0
 
 
 def test_no_board(machine: Machine, board: UsbRelay) -> None:
     board.unplug()
-    said = python(machine, "print(tried(relay.open_contact))")
-    assert said[0].startswith("RelayError: no USB relay board"), said
+    lines = python(machine, "print(tried(relay.open_contact))")
+    assert lines[0].startswith("RelayError: no USB relay board"), lines

@@ -1,4 +1,4 @@
-"""What real installations said on the wire, and streams made of it. Captures first; what is synthetic says so."""
+"""Packets of real installations, and streams made of them. Captures first; what is synthetic is named so."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def vector(name: str) -> dict[str, Any]:
 
 
 def expected() -> Iterator[tuple[str, int, bytes, dict[str, Any]]]:
-    """Yield (id, nominal volts, packet, what it says) for every packet whose meaning is published."""
+    """Yield (id, nominal volts, packet, its published values) for every packet whose meaning is published."""
     for each in vectors():
         for segment in each["segments"]:
             if segment.get("decoded_expected"):

@@ -1,4 +1,4 @@
-"""What devices of real installations said, by id; see `provenance` of each."""
+"""Replies of devices of real installations, by id; see `provenance` of each."""
 
 from __future__ import annotations
 

@@ -172,12 +172,12 @@ class RtuDevice:
             os.write(self._master, frame + crc(frame))
 
     def _serve(self) -> None:
-        heard = b""
+        received = b""
         with contextlib.suppress(OSError):
             while self._woken not in select.select([self._master, self._woken], [], [])[0]:
-                heard += os.read(self._master, 256)
-                while len(heard) >= 8:
-                    frame, heard = heard[:8], heard[8:]
+                received += os.read(self._master, 256)
+                while len(received) >= 8:
+                    frame, received = received[:8], received[8:]
                     assert crc(frame[:6]) == frame[6:]
                     self.asked.append((frame[0], frame[1:6]))
                     if self._echo:

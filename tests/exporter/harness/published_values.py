@@ -13,7 +13,7 @@ from exporter.sources.magnum.packet import Packet
 from exporter.sources.magnum.packet_kinds import KINDS
 from tests.exporter.harness.damaged_streams import Stream
 
-# the lamps are told over several packets; power, energy and peak are worked out of several numbers
+# the lamps come in several packets; power, energy and peak are computed from several numbers
 NOT_SENT = {"magnum_inverter_led", *(metric.name for metric in energy.METRICS)}
 SECONDS_PER_PACKET = 0.05
 _LOOK_BACK = 12

@@ -58,7 +58,7 @@ class Watch:
 
 @contextmanager
 def running(sources: Mapping[str, Mapping[str, Any]], *, judged: Iterable[str] = ()) -> Iterator[Watch]:
-    """Run sources by what stands in the configuration; each is ended, and must end."""
+    """Run the sources of a configuration; each is ended, and must end."""
     watch = Watch(judged)
     started = []
     for name, options in sources.items():

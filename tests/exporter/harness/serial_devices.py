@@ -1,4 +1,4 @@
-"""A device at the other end of a pty, which says what a test wants."""
+"""A device at the other end of a pty, which sends what a test wants."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Self
 
 Hear = Callable[[bytes], bytes]
-"""From what has come since the last call to what is to be said; it may take its time."""
+"""Returns the answer to what has been received since the last call; it may block."""
 
 
 class SerialDevice:
-    """Hears and speaks in a thread of its own; `writes` keeps each chunk that came, as it came."""
+    """Receives and answers in a thread of its own; `writes` keeps each chunk as it was received."""
 
-    def __init__(self, hear: Hear = lambda _heard: b"") -> None:
+    def __init__(self, hear: Hear = lambda _received: b"") -> None:
         self.hear = hear
         self.writes: list[bytes] = []
         self._master, self._slave = pty.openpty()
@@ -42,7 +42,7 @@ class SerialDevice:
     def __exit__(self, *_: object) -> None:
         self.vanish()
 
-    def say(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
         with contextlib.suppress(OSError):
             os.write(self._master, data)
 
@@ -59,9 +59,9 @@ class SerialDevice:
 
     def _serve(self) -> None:
         while self._woken not in select.select([self._master, self._woken], [], [])[0]:
-            heard = os.read(self._master, 256)
-            self.writes.append(heard)
-            self.say(self.hear(heard))
+            received = os.read(self._master, 256)
+            self.writes.append(received)
+            self.send(self.hear(received))
 
 
 class ByteServer:
@@ -89,5 +89,5 @@ class ByteServer:
             while True:
                 client, _ = self._socket.accept()
                 with client:
-                    while heard := client.recv(256):
-                        client.sendall(self._hear(heard))
+                    while received := client.recv(256):
+                        client.sendall(self._hear(received))

@@ -9,13 +9,13 @@ HOUR = 3600.0
 
 
 class Bench:
-    """A judge and a clock: one account of each source every second, or every `step` seconds."""
+    """A judge and a clock: one reading of each source every second, or every `step` seconds."""
 
     def __init__(self, *names: str, capacity: float | None = 400.0, lead: Lead = Lead.FIRST) -> None:
         self.judge = Judge(names, capacity_ampere_hours=capacity, lead=lead)
         self.now = 1000.0
 
-    def say(self, amperes: float | None = 0.0, /, **ratios: float | None) -> Verdict:
+    def observe(self, amperes: float | None = 0.0, /, **ratios: float | None) -> Verdict:
         for name, ratio in ratios.items():
             self.judge.update(name, Charge(ratio, amperes), at=self.now, wall=1e9 + self.now)
         return self.judge.verdict(self.now)
@@ -24,7 +24,7 @@ class Bench:
         end = self.now + seconds
         while self.now < end:
             self.now += step
-            self.say(amperes, **ratios)
+            self.observe(amperes, **ratios)
         return self.judge.verdict(self.now)
 
 

@@ -103,8 +103,8 @@ def test_monitor_and_charger_readings() -> None:
     bus = Bus()
     charging = changed(INVERTER, b0=0x02)
     readings, at = play(bus, charging, REMOTE, BATTERY, cycles=6)
-    accounts = [reading.charge for reading in readings if reading.charge]
-    assert accounts[-1] == Charge(0.85, -6.8)
+    charges = [reading.charge for reading in readings if reading.charge]
+    assert charges[-1] == Charge(0.85, -6.8)
     assert {reading.full for reading in readings if reading.group == "inverter"} == {True}
     readings, _ = play(bus, INVERTER, REMOTE, changed(BATTERY, b1=255), at=at, cycles=4)
     assert [reading.charge for reading in readings if reading.charge][-1] == Charge(None, -6.8)

@@ -1,4 +1,4 @@
-"""Every packet whose meaning is published decodes to what it says."""
+"""Every packet whose meaning is published decodes to the published values."""
 
 from __future__ import annotations
 
@@ -177,16 +177,16 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
 
 def test_published_packets_decode_as_published() -> None:
     seen: Counter[str] = Counter()
-    for name, nominal, payload, says in captures.expected():
-        if says["type"] not in RULES:
+    for name, nominal, payload, published in captures.expected():
+        if published["type"] not in RULES:
             continue
-        kind = KINDS.get(says["type"]) or says["type"].lower()
-        told = page(kind, Packet(payload, nominal))
-        for key, (metric, converted) in RULES[says["type"]].items():
-            if key not in says:
+        kind = KINDS.get(published["type"]) or published["type"].lower()
+        values = page(kind, Packet(payload, nominal))
+        for key, (metric, converted) in RULES[published["type"]].items():
+            if key not in published:
                 continue
-            wanted = converted(says[key])
-            got = told.get(metric)
+            wanted = converted(published[key])
+            got = values.get(metric)
             assert got == (wanted if wanted is None or isinstance(wanted, str) else pytest.approx(wanted)), (
                 f"{name} {payload.hex()} {key}: {metric} is {got}, published is {wanted}"
             )
@@ -202,21 +202,21 @@ def test_inverter_model() -> None:
 
 def test_classic_packet_has_fewer_fields() -> None:
     payload = bytes.fromhex("02000082000066B3008022232E292323")
-    told = page("inverter", Packet(payload, 12))
-    assert told["magnum_inverter_info"] == "MS2012 3.4 unknown 12"
+    values = page("inverter", Packet(payload, 12))
+    assert values["magnum_inverter_info"] == "MS2012 3.4 unknown 12"
     absent = {"ac_input_amperes", "ac_inverter_amperes", "ac_output_amperes", "ac_frequency_hertz", "ac_output_watts"}
-    assert not told.keys() & {f"magnum_inverter_{name}" for name in absent}
+    assert not values.keys() & {f"magnum_inverter_{name}" for name in absent}
 
 
 def test_thinking_monitor_has_no_soc() -> None:
     payload = bytearray(bytes.fromhex("81550991FFBC089B0C77FFC0E10F00390A01"))
     assert page("bmk", Packet(bytes(payload)))["magnum_bmk_soc_ratio"] == 0.85
     payload[1] = 255
-    told = page("bmk", Packet(bytes(payload)))
-    assert "magnum_bmk_soc_ratio" not in told
-    assert told["magnum_bmk_volts"] == 24.49
-    assert told["magnum_bmk_amperes"] == -6.8
-    assert told["magnum_bmk_net_amphours"] == -64
+    values = page("bmk", Packet(bytes(payload)))
+    assert "magnum_bmk_soc_ratio" not in values
+    assert values["magnum_bmk_volts"] == 24.49
+    assert values["magnum_bmk_amperes"] == -6.8
+    assert values["magnum_bmk_net_amphours"] == -64
 
 
 @pytest.mark.parametrize(
@@ -237,18 +237,18 @@ def test_dc_sign_follows_the_state(state: int, magnitude: int, amperes: float | 
 def test_load_amperes_by_state(state: int, grid: int, through: int, load: float | None) -> None:
     payload = bytearray(captures.lines(captures.INVERTING)[0].data)
     payload[inverter.STATE], payload[16], payload[17] = state, grid, through
-    told = page("inverter", Packet(bytes(payload), 48))
-    assert told.get("magnum_inverter_ac_output_amperes") == load
-    assert told.get("magnum_inverter_ac_output_watts") == (None if load is None else load * payload[6])
+    values = page("inverter", Packet(bytes(payload), 48))
+    assert values.get("magnum_inverter_ac_output_amperes") == load
+    assert values.get("magnum_inverter_ac_output_watts") == (None if load is None else load * payload[6])
 
 
 def test_unknown_state_keeps_its_code() -> None:
     payload = bytearray(captures.lines(captures.INVERTING)[0].data)
     payload[inverter.STATE], payload[inverter.FAULT] = 0x60, 0x77
-    told = page("inverter", Packet(bytes(payload), 48))
-    assert told["magnum_inverter_state"] == "unknown"
-    assert told["magnum_inverter_state_code"] == 0x60
-    assert told["magnum_inverter_fault"] == "unknown"
+    values = page("inverter", Packet(bytes(payload), 48))
+    assert values["magnum_inverter_state"] == "unknown"
+    assert values["magnum_inverter_state_code"] == 0x60
+    assert values["magnum_inverter_fault"] == "unknown"
 
 
 @pytest.mark.parametrize(("nominal", "volts"), [(12, 10.0), (24, 10.0), (48, 20.0), (None, None)])
@@ -260,19 +260,19 @@ def test_low_battery_cutout_at_48_volts(nominal: int | None, volts: float | None
 
 def test_disabled_setting_is_absent() -> None:
     payload = bytes.fromhex("00002808640A280000C89B840C1400000000000AA2")
-    told = page("remote_a2", Packet(payload, 24))
-    assert not [metric for metric in told if "generator_start_amperes" in metric or "soc" in metric]
+    values = page("remote_a2", Packet(payload, 24))
+    assert not [metric for metric in values if "generator_start_amperes" in metric or "soc" in metric]
     payload = bytes.fromhex("00003C04500F170601C8A58601001C1C87461D14A1")
-    told = page("remote_a1", Packet(payload, 24))
-    assert not [metric for metric in told if "time_seconds" in metric], "equal start and stop turn it off"
-    assert told["magnum_remote_generator_start_volts_delay_seconds"] == 70
-    assert told["magnum_remote_generator_max_run_seconds"] == 2 * 3600
+    values = page("remote_a1", Packet(payload, 24))
+    assert not [metric for metric in values if "time_seconds" in metric], "equal start and stop turn it off"
+    assert values["magnum_remote_generator_start_volts_delay_seconds"] == 70
+    assert values["magnum_remote_generator_max_run_seconds"] == 2 * 3600
 
 
 def test_delay_byte() -> None:
     payload = bytearray(bytes.fromhex("00003C04500F170601C8A58601001C1C8746F814A1"))
-    told = page("remote_a1", Packet(bytes(payload), 24))
-    assert told["magnum_remote_generator_stop_volts_delay_seconds"] == 120 * 60
+    values = page("remote_a1", Packet(bytes(payload), 24))
+    assert values["magnum_remote_generator_stop_volts_delay_seconds"] == 120 * 60
 
 
 def test_unlisted_model_is_scaled_by_the_battery() -> None:
@@ -318,8 +318,8 @@ def test_generator_running_by_state() -> None:
 def test_solar_scale_by_its_own_volts() -> None:
     battery = bytes.fromhex("C200000200AC0002050B641425")
     assert solar_controller.nominal_volts(Packet(battery)) == 48
-    told = page("pt100_c2", Packet(battery))
-    assert told["magnum_pt100_info"] == "1.1 48"
-    assert told["magnum_pt100_energy_joules_total"] == 2 * 10 * 3.6e6
-    assert told["magnum_pt100_rated_amperes"] == 100
-    assert told["magnum_pt100_rated_pv_volts"] == 185
+    values = page("pt100_c2", Packet(battery))
+    assert values["magnum_pt100_info"] == "1.1 48"
+    assert values["magnum_pt100_energy_joules_total"] == 2 * 10 * 3.6e6
+    assert values["magnum_pt100_rated_amperes"] == 100
+    assert values["magnum_pt100_rated_pv_volts"] == 185

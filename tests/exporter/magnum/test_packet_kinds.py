@@ -77,7 +77,7 @@ def test_one_entry_is_enough_for_listen() -> None:
     assert "wind turbine (WIND)" in silent.findings()[1]
 
 
-def test_every_entry_can_be_told_apart_and_reads_only_what_it_has() -> None:
+def test_every_entry_is_distinct_and_reads_only_its_bytes() -> None:
     headers = [kind.header for kind in KINDS.values() if kind.header is not None]
     assert len(set(headers)) == len(headers)
     for kind in KINDS.values():

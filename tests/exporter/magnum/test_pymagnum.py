@@ -325,9 +325,9 @@ def test_inverter(data: st.DataObject, system: tuple[int, int]) -> None:
     st.binary(min_size=14, max_size=14), st.binary(min_size=6, max_size=6), st.sampled_from([*PAGES, 0x11]), nominals
 )
 @settings(max_examples=600, deadline=None)
-def test_remote(base: bytes, told: bytes, footer: int, system: tuple[int, int]) -> None:
+def test_remote(base: bytes, page: bytes, footer: int, system: tuple[int, int]) -> None:
     _, nominal = system
-    payload = base[:6] + bytes([base[6] % 128]) + base[7:] + told + bytes([footer])
+    payload = base[:6] + bytes([base[6] % 128]) + base[7:] + page + bytes([footer])
     rows = BASE + PAGES.get(footer, ())
     compare(remote.page_name(footer), remotedevice.RemoteDevice(), payload, nominal, rows)
 
@@ -373,7 +373,7 @@ def test_same_models_faults_and_states() -> None:
     theirs = inverterdevice.InverterDevice
     assert set(theirs.inverter_models.items()) == {
         (code, name) for code, (name, _) in inverter_models.MODELS.items() if code != 0x3C
-    }, "0x3C stands in the maker's list only, as not released"
+    }, "0x3C is in the maker's list only, as not released"
     assert set(inverter.FAULTS) - set(theirs.faults) == {0x0B}
     assert set(inverter.STATES) - set(theirs.modes) == {0x0A, 0x0B}
     assert set(inverter.STACK_MODES) == set(theirs.stack_modes)

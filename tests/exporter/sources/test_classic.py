@@ -1,4 +1,4 @@
-"""The Classic: what real ones said comes out on the page, and what must not be believed does not."""
+"""The Classic: what real ones sent is on the page, and what is not plausible is not."""
 
 from __future__ import annotations
 
@@ -135,16 +135,16 @@ def test_dump_of_2020() -> None:
     expect = vector("classic_dump_2020")["expect"]
     with pymodbus_server(dump_2020(), 10) as port, running({"classic": source(port)}) as watch:
         watch.until("classic_up", "classic", lambda value: value == 1)
-        # One page: the registers stand still, so the controller counts as frozen after three seconds.
+        # One page: the registers do not change, so the controller counts as frozen after three seconds.
         page = watch.page()
         compare(page, {key: value for key, value in expect.items() if key != "nothing"})
         compare(page, expect["more_registers"])
-        told = info(page)
-        assert told["model"] == "Classic 200"
-        assert told["pcb_revision"] == "4"
-        assert told["firmware_date"] == expect["firmware_date"]
-        assert told["mac"] == expect["mac"]
-        assert told["device_id"] == str(expect["device_id_4111"])
+        labels = info(page)
+        assert labels["model"] == "Classic 200"
+        assert labels["pcb_revision"] == "4"
+        assert labels["firmware_date"] == expect["firmware_date"]
+        assert labels["mac"] == expect["mac"]
+        assert labels["device_id"] == str(expect["device_id_4111"])
         assert shown(page, "classic_charge_stage", device="classic", stage="bulk") == 1
         assert shown(page, "classic_whizbang_present", device="classic") == 0
         assert shown(page, "classic_whizbang_soc_ratio", device="classic") is None
@@ -160,12 +160,12 @@ def test_readme_of_2025_with_whizbang() -> None:
         running({"classic": source(port)}, judged=["classic"]) as watch,
     ):
         watch.until("classic_up", "classic", lambda value: value == 1)
-        # One page: the registers stand still, so the controller counts as frozen after three seconds.
+        # One page: the registers do not change, so the controller counts as frozen after three seconds.
         page = watch.page()
         for block in vector("classic_readme_2025")["blocks"]:
             compare(page, block["expect"])
-        told = info(page)
-        assert (told["name"], told["firmware"], told["network_firmware"]) == ("CLASSIC1", "2193", "2122")
+        labels = info(page)
+        assert (labels["name"], labels["firmware"], labels["network_firmware"]) == ("CLASSIC1", "2193", "2122")
         decoded = vector("classic_readme_2025")["decoded_by_source"]
         assert shown(page, "classic_target_volts", device="classic") == decoded["VbattRegSetPTmpComp"]
         assert shown(page, "classic_nominal_volts", device="classic") == decoded["nominalBatteryVoltage"]
@@ -190,32 +190,32 @@ def test_log_of_2017() -> None:
             4369: row["r4370"],
             4370: row["r4371_raw"] & 0xFFFF,
         }
-        told = {(sample.metric, sample.labels): sample.value for sample in decode(FIELDS, record(wire))}
-        assert told["classic_battery_volts", ()] == row["r4115_V"]
-        assert told["classic_battery_watts", ()] == row["r4119_W"]
+        values = {(sample.metric, sample.labels): sample.value for sample in decode(FIELDS, record(wire))}
+        assert values["classic_battery_volts", ()] == row["r4115_V"]
+        assert values["classic_battery_watts", ()] == row["r4119_W"]
         assert registers.full(record(wire)) is True
         assert whizbang.AMPERES.value(record(wire)) == row["r4371_raw"] / 10
-        assert told["classic_flags", ("unlock_jumper_missing",)] == 1
+        assert values["classic_flags", ("unlock_jumper_missing",)] == 1
 
 
 def test_twelve_volt_classic() -> None:
     """v:classic_mqtt_comment_12v: 8.1 degrees while the sensor's flag is clear; net is not the totals' difference."""
-    told = vector("classic_mqtt_comment_12v")["decoded_by_source"]
+    published = vector("classic_mqtt_comment_12v")["decoded_by_source"]
     wire = readme_2025() | {
-        4129: told["InfoFlagsBits"] & 0xFFFF,
-        4130: told["InfoFlagsBits"] >> 16 & 0xFFFF,
-        4131: round(told["BatTemperature"] * 10),
-        4364: told["PositiveAmpHours"] & 0xFFFF,
-        4365: told["PositiveAmpHours"] >> 16,
-        4366: told["NegativeAmpHours"] & 0xFFFF,
-        4367: told["NegativeAmpHours"] >> 16 & 0xFFFF,
-        4368: told["NetAmpHours"] & 0xFFFF,
-        4369: told["NetAmpHours"] >> 16 & 0xFFFF,
-        4370: round(told["WhizbangBatCurrent"] * 10),
-        4371: told["ShuntTemperature"] + 50,
-        4372: told["SOC"],
-        4376: told["RemainingAmpHours"],
-        4380: told["TotalAmpHours"],
+        4129: published["InfoFlagsBits"] & 0xFFFF,
+        4130: published["InfoFlagsBits"] >> 16 & 0xFFFF,
+        4131: round(published["BatTemperature"] * 10),
+        4364: published["PositiveAmpHours"] & 0xFFFF,
+        4365: published["PositiveAmpHours"] >> 16,
+        4366: published["NegativeAmpHours"] & 0xFFFF,
+        4367: published["NegativeAmpHours"] >> 16 & 0xFFFF,
+        4368: published["NetAmpHours"] & 0xFFFF,
+        4369: published["NetAmpHours"] >> 16 & 0xFFFF,
+        4370: round(published["WhizbangBatCurrent"] * 10),
+        4371: published["ShuntTemperature"] + 50,
+        4372: published["SOC"],
+        4376: published["RemainingAmpHours"],
+        4380: published["TotalAmpHours"],
     }
     values = {sample.metric: sample.value for sample in decode((*FIELDS, *whizbang.FIELDS), record(wire))}
     assert values["classic_battery_celsius"] == 8.1
@@ -261,7 +261,7 @@ def test_every_field_is_in_a_block() -> None:
 @pytest.mark.parametrize(
     "change",
     [{4164: 0x0011}, {4103: 14}, {4380: 0}, {4372: 0}],
-    ids=["another aux function", "bad checksum", "no total", "zero beside a full remainder"],
+    ids=["another aux function", "bad checksum", "no total", "zero with a full remainder"],
 )
 def test_soc_needs_a_whizbang(change: dict[int, int]) -> None:
     with (
@@ -355,8 +355,8 @@ def test_bad_device_goes_absent_alone(bad: str, caplog: pytest.LogCaptureFixture
         assert watch.value("classic_read_failures_total", "good") == 0
         ages = [reading.at for name, reading in watch.readings if name == "good" and reading.group == "registers"]
         assert max(after - before for before, after in itertools.pairwise(ages)) < 2.5
-        said = [line for line in caplog.messages if "source is lost" in line]
-        assert len(said) == 1
+        lines = [line for line in caplog.messages if "source is lost" in line]
+        assert len(lines) == 1
         device.answer = from_registers(dump_2020() | {4112: 7})
         watch.until("classic_up", "bad", lambda value: value == 1, 15)
 

@@ -85,11 +85,11 @@ def test_battery_comes_out_of_a_serial_line() -> None:
 def test_serial_adapter_on_the_network() -> None:
     answer = from_registers(DALY)
 
-    def hear(frame: bytes) -> bytes:
+    def reply_to(frame: bytes) -> bytes:
         reply = frame[:1] + (answer(frame[0], frame[1:6]) or b"")
         return reply + crc(reply)
 
-    with ByteServer(hear) as server:
+    with ByteServer(reply_to) as server:
         options = {"type": "modbus", "url": f"rtu://127.0.0.1:{server.port}", "interval": "200ms", "profile": "daly"}
         with running({"bms": options}) as watch:
             watch.until("modbus_up", "bms", up)
@@ -115,7 +115,7 @@ def test_page_is_quick_while_sources_are_blocked() -> None:
         watch.until("modbus_up", "good", lambda value: value == 1)
 
 
-def test_adapter_that_hears_itself() -> None:
+def test_adapter_with_an_echo() -> None:
     with (
         RtuDevice(from_registers(DALY), echo=True) as device,
         running({"bms": serial(device.path, profile="daly")}) as watch,
@@ -178,7 +178,7 @@ def test_lost_battery_behind_a_victron_gx_is_down() -> None:
         assert not [name for name, _ in watch.page() if name in {"battery_soc_ratio", "modbus_soc_ratio"}]
 
 
-def test_registers_that_a_device_lacks_are_absent_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_registers_that_a_device_lacks_are_absent_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     with TcpDevice(from_registers({100: 111})) as device, running({"lacking": tcp(device.port, **OWN)}) as watch:
         watch.until("modbus_reads_total", "lacking", lambda value: (value or 0) >= 3)
         assert watch.value("modbus_tank_volts", "lacking") == pytest.approx(11.1)
@@ -213,7 +213,7 @@ def test_bad_device_on_tcp_goes_absent(bad: str, caplog: pytest.LogCaptureFixtur
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_bad_device_on_a_shared_line_goes_absent_and_the_other_does_not_notice(bad: str) -> None:
+def test_bad_device_on_a_shared_line_does_not_affect_the_other(bad: str) -> None:
     good = from_registers(DALY)
     answers = {1: good, 2: good}
     units = {"bad": 1, "good": 2}
@@ -256,8 +256,8 @@ def test_late_replies_never_become_the_answer_to_another_request() -> None:
         watch.until("modbus_read_failures_total", "tank", lambda value: (value or 0) >= 5, 20)
         late.clear()
         watch.until("modbus_up", "tank", up, 15)
-        told = {sample for _, reading in watch.readings for sample in reading.samples}
-    assert {(sample.metric, sample.value) for sample in told} == {
+        samples = {sample for _, reading in watch.readings for sample in reading.samples}
+    assert {(sample.metric, sample.value) for sample in samples} == {
         ("modbus_tank_volts", 11.1),
         ("modbus_fuel_ratio", 0.22),
     }

@@ -1,4 +1,4 @@
-"""Every profile against what such devices said; a 0 that means unknown is never a number on the page."""
+"""Every profile against replies of such devices; a 0 that means unknown is never a number on the page."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def from_words(first: int, found: list[int], *, function: int = READ_HOLDING) ->
     return registers(dict(enumerate(found, first)), function=function)
 
 
-def told(device: Profile, record: Registers) -> Mapping[str, float]:
+def decoded(device: Profile, record: Registers) -> Mapping[str, float]:
     return {
         sample.metric + (f"{{{sample.labels[0]}}}" if sample.labels else ""): sample.value
         for sample in decode(device.fields, record)
@@ -74,7 +74,7 @@ def compare(values: Mapping[str, float], expect: Mapping[str, Any], *, but: tupl
 )
 def test_daly(name: str) -> None:
     expect = vector(name)["expect"]
-    values = told(daly.PROFILE, from_words(0, vector(name)["registers"]))
+    values = decoded(daly.PROFILE, from_words(0, vector(name)["registers"]))
     compare(values, expect)
     state = "idle" if expect["amps"] == 0 else "discharging"
     assert values[f"modbus_battery_state{{{state}}}"] == 1
@@ -84,7 +84,7 @@ def test_daly_p81() -> None:
     """v:daly_p81_cells_frame begins at register 0, v:daly_p81_status_frame at 65: 0x4B is what remains."""
     first, second = vector("daly_p81_cells_frame"), vector("daly_p81_status_frame")
     found = dict(enumerate(first["registers"])) | dict(enumerate(second["registers"], 65))
-    values = told(daly.P81, registers(found))
+    values = decoded(daly.P81, registers(found))
     compare(values, first["expect"])
     compare(values, second["expect"])
     assert values["modbus_celsius{1}"] == 22
@@ -95,10 +95,10 @@ def test_eg4_ll_and_its_disputed_current() -> None:
     """v:eg4_ll_v106: 10 mA a count by the protocol, 100 mA by the battery's own app."""
     expect = vector("eg4_ll_v106")["expect"]
     record = from_words(0, vector("eg4_ll_v106")["registers"])
-    compare(told(PROFILES["eg4-ll"], record), expect, but=("amps_source", "cell_count"))
-    assert told(PROFILES["eg4-ll"], record)["modbus_battery_state{discharging}"] == 1
+    compare(decoded(PROFILES["eg4-ll"], record), expect, but=("amps_source", "cell_count"))
+    assert decoded(PROFILES["eg4-ll"], record)["modbus_battery_state{discharging}"] == 1
     by_app = ModbusConfig(url="tcp://bms", profile="eg4-ll", current_scale=0.1).device()
-    assert told(by_app, record)["modbus_battery_amperes"] == expect["amps_source"]
+    assert decoded(by_app, record)["modbus_battery_amperes"] == expect["amps_source"]
     charge = by_app.charge(record)
     assert charge is not None
     assert charge.amperes == expect["amps_source"]
@@ -108,7 +108,7 @@ def test_eg4_ll_and_its_disputed_current() -> None:
 def test_seplos_v3_bank() -> None:
     """v:seplos_v3_00042000001a: the answer to 0x2000 is the bank of all packs."""
     found = vector("seplos_v3_00042000001a")
-    values = told(seplos.BANK, from_words(0x2000, found["registers"], function=READ_INPUT))
+    values = decoded(seplos.BANK, from_words(0x2000, found["registers"], function=READ_INPUT))
     compare(values, found["expect"], but=("current_raw_s32_low_word_first",))
     assert values["modbus_battery_amperes"] == found["expect"]["current_raw_s32_low_word_first"] / 10
 
@@ -116,7 +116,7 @@ def test_seplos_v3_bank() -> None:
 def test_seplos_v3_cells() -> None:
     """v:seplos_v3_01041100001a: 16 cells, then temperatures of which four are there."""
     found = vector("seplos_v3_01041100001a")
-    values = told(seplos.PACK, from_words(0x1100, found["registers"], function=READ_INPUT))
+    values = decoded(seplos.PACK, from_words(0x1100, found["registers"], function=READ_INPUT))
     assert values["modbus_cell_volts{1}"] == 3.327
     assert values["modbus_cell_volts{16}"] == 3.328
     assert values["modbus_celsius{1}"] == 21.5
@@ -135,7 +135,7 @@ def test_jk() -> None:
         raw = frame[offset : offset + size]
         data = raw if at.mask else raw[::-1]
         found |= {at.address + 2 * index: word for index, word in enumerate(struct.unpack(f">{at.type.words}H", data))}
-    values = told(jk.PROFILE, registers(found, step=2))
+    values = decoded(jk.PROFILE, registers(found, step=2))
     compare(values, vector("jk_pb_status")["expect"], but=("sum8",))
     assert len([metric for metric in values if metric.startswith("modbus_cell_volts")]) == 16
     assert values["modbus_cell_volts{1}"] == 3.293
@@ -143,25 +143,25 @@ def test_jk() -> None:
 
 def test_victron_system() -> None:
     """v:victron_gx_system."""
-    values = told(victron.SYSTEM, from_words(840, vector("victron_gx_system")["registers"]))
+    values = decoded(victron.SYSTEM, from_words(840, vector("victron_gx_system")["registers"]))
     compare(values, vector("victron_gx_system")["expect"])
 
 
 def test_victron_battery_synthetic() -> None:
     """Synthetic, by dbus_modbustcp's attributes.csv: the battery monitor's own unit."""
     found = {256: 0xFFFF, 257: -572 & 0xFFFF, 259: 5200, 261: -110 & 0xFFFF, 262: 345, 265: 1000, 266: 850}
-    values = told(victron.BATTERY, registers(found | {303: 36, 304: 990, 309: 4000}))
+    values = decoded(victron.BATTERY, registers(found | {303: 36, 304: 990, 309: 4000}))
     compare(values, {"volts": 52, "amps": -11, "watts": -572, "soc_percent": 85, "soh_percent": 99, "full_ah": 400})
     assert values["modbus_consumed_amphours"] == 100
     assert values["modbus_time_to_go_seconds"] == 3600
     assert values["modbus_celsius{battery}"] == 34.5
 
 
-def test_victron_monitor_that_is_lost_says_zero_and_that_is_nothing() -> None:
+def test_victron_zero_of_a_lost_monitor_is_absent() -> None:
     """v:victron_gx_unavailable: an invalid value is sent as 0, while volts may come from another device."""
     (soc,) = vector("victron_gx_unavailable")["registers"]
     lost = registers({840: 512, 841: 0, 842: 0, 843: soc, 844: 0, 845: 0, 846: 0})
-    values = told(victron.SYSTEM, lost)
+    values = decoded(victron.SYSTEM, lost)
     assert "modbus_soc_ratio" not in values
     assert values["modbus_battery_volts"] == 51.2
     charge = victron.SYSTEM.charge(lost)
@@ -171,12 +171,12 @@ def test_victron_monitor_that_is_lost_says_zero_and_that_is_nothing() -> None:
 
 def test_victron_zero_counts_while_the_monitor_counts() -> None:
     empty = registers({840: 452, 841: -120 & 0xFFFF, 843: 0, 845: 4000})
-    assert told(victron.SYSTEM, empty)["modbus_soc_ratio"] == 0
-    assert told(victron.SYSTEM, empty)["modbus_battery_amperes"] == -12
+    assert decoded(victron.SYSTEM, empty)["modbus_soc_ratio"] == 0
+    assert decoded(victron.SYSTEM, empty)["modbus_battery_amperes"] == -12
 
 
-def test_victron_without_volts_says_nothing() -> None:
-    assert told(victron.SYSTEM, registers(dict.fromkeys(range(840, 847), 0))) == {}
+def test_victron_without_volts_has_no_values() -> None:
+    assert decoded(victron.SYSTEM, registers(dict.fromkeys(range(840, 847), 0))) == {}
 
 
 def test_victron_profile_goes_by_the_unit() -> None:
@@ -191,14 +191,14 @@ def test_pylontech_rt() -> None:
     found = vector("pylontech_rt12100")
     request = Request(1, READ_HOLDING, 0x1016, 13)
     record = from_words(0x1016, list(answered(bytes.fromhex(found["response_hex"]), request.ask)))
-    compare(told(PROFILES["pylontech-rt"], record), found["expect"], but=("power_w",))
+    compare(decoded(PROFILES["pylontech-rt"], record), found["expect"], but=("power_w",))
 
 
 def test_pace_synthetic() -> None:
     """Synthetic: no capture of Pace's registers is at hand; the map is that of its protocol V1.3."""
     found = dict.fromkeys(range(37), 0) | {0: -225 & 0xFFFF, 1: 5243, 2: 47, 3: 99, 4: 4819, 5: 10346, 6: 10000, 7: 140}
     found |= {15: 3271, 31: 241, 32: -55 & 0xFFFF}
-    values = told(pace.PROFILE, registers(found))
+    values = decoded(pace.PROFILE, registers(found))
     assert values["modbus_battery_amperes"] == -2.25
     assert values["modbus_battery_volts"] == 52.43
     assert values["modbus_soc_ratio"] == 0.47
@@ -206,45 +206,45 @@ def test_pace_synthetic() -> None:
     assert values["modbus_celsius{2}"] == -5.5
     assert "modbus_celsius{mos}" not in values
     assert "modbus_cell_volts{2}" not in values
-    assert "modbus_soc_ratio" not in told(pace.PROFILE, registers(found | {2: 0}))
-    assert told(pace.PROFILE, registers(found | {2: 0, 4: 5}))["modbus_soc_ratio"] == 0
+    assert "modbus_soc_ratio" not in decoded(pace.PROFILE, registers(found | {2: 0}))
+    assert decoded(pace.PROFILE, registers(found | {2: 0, 4: 5}))["modbus_soc_ratio"] == 0
 
 
 def test_renogy_synthetic() -> None:
     """Synthetic, by the map of renogy-bt: what remains over what it holds."""
     found = {5042: -150 & 0xFFFF, 5043: 132, 5044: 1, 5045: 0x4000, 5046: 1, 5047: 0x86A0, 5048: 7}
-    values = told(renogy.PROFILE, registers(found))
+    values = decoded(renogy.PROFILE, registers(found))
     assert values["modbus_battery_amperes"] == -1.5
     assert values["modbus_soc_ratio"] == pytest.approx(81.92 / 100)
-    assert "modbus_soc_ratio" not in told(renogy.PROFILE, registers(found | {5044: 0, 5045: 0}))
-    assert "modbus_soc_ratio" not in told(renogy.PROFILE, registers(found | {5046: 0, 5047: 0}))
+    assert "modbus_soc_ratio" not in decoded(renogy.PROFILE, registers(found | {5044: 0, 5045: 0}))
+    assert "modbus_soc_ratio" not in decoded(renogy.PROFILE, registers(found | {5046: 0, 5047: 0}))
 
 
-def jk_that_says(soc: int) -> Registers:
+def jk_with_soc(soc: int) -> Registers:
     full = struct.unpack(">2H", struct.pack(">I", 280000))
     left = struct.unpack(">2H", struct.pack(">i", 155219))
     found = {0x1290: 0, 0x1292: 52695, 0x12A6: 0x0100 | soc, 0x12A8: left[0], 0x12AA: left[1]}
     return registers(found | {0x12AC: full[0], 0x12AE: full[1]}, step=2)
 
 
-def test_jk_that_always_says_zero_has_no_state_of_charge_unless_its_owner_wants_it_worked_out() -> None:
+def test_jk_that_always_reports_zero_has_no_soc_unless_computed() -> None:
     """Firmware 15.38: register 0x12A6 is 0 whatever the battery holds."""
-    charge = jk.PROFILE.charge(jk_that_says(0))
+    charge = jk.PROFILE.charge(jk_with_soc(0))
     assert charge is not None
     assert charge.ratio is None
-    assert "modbus_soc_ratio" not in told(jk.PROFILE, jk_that_says(0))
-    assert told(jk.PROFILE, jk_that_says(55))["modbus_soc_ratio"] == 0.55
+    assert "modbus_soc_ratio" not in decoded(jk.PROFILE, jk_with_soc(0))
+    assert decoded(jk.PROFILE, jk_with_soc(55))["modbus_soc_ratio"] == 0.55
     by_amphours = ModbusConfig(url="tcp://bms", profile="jk-bms", soc="amphours").device()
-    assert told(by_amphours, jk_that_says(0))["modbus_soc_ratio"] == pytest.approx(155219 / 280000)
+    assert decoded(by_amphours, jk_with_soc(0))["modbus_soc_ratio"] == pytest.approx(155219 / 280000)
 
 
 @pytest.mark.parametrize(
     "known", [*PROFILES.values(), victron.BATTERY], ids=lambda known: f"{known.name} {known.device}"
 )
-def test_zeros_from_a_device_that_knows_nothing_are_no_state_of_charge(known: Profile) -> None:
+def test_zeros_are_no_soc(known: Profile) -> None:
     functions = {at.function for at in known.places}
     record = Registers({(each, address): 0 for each in functions for address in range(0x10000)}, known.step)
-    values = told(known, record)
+    values = decoded(known, record)
     assert "modbus_soc_ratio" not in values
     assert "modbus_battery_volts" not in values
     charge = known.charge(record)
@@ -319,10 +319,10 @@ def test_captured_daly_frames_are_replies(name: str) -> None:
 
 def test_frame_with_a_wrong_checksum_is_no_reply() -> None:
     """v:seplos_v3_corrupt."""
-    heard = bytes.fromhex(vector("seplos_v3_corrupt")["response_hex"])
+    received = bytes.fromhex(vector("seplos_v3_corrupt")["response_hex"])
     for count in (17, 18):
         with pytest.raises(NoReplyError):
-            answered(heard, Request(1, READ_INPUT, 0x1000, count).ask)
+            answered(received, Request(1, READ_INPUT, 0x1000, count).ask)
 
 
 def test_exception_is_a_refusal() -> None:

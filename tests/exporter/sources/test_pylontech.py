@@ -38,7 +38,7 @@ def test_pylontech_stacks(name: str) -> None:
     assert len(found) == expect["modules"]
     for number, module in enumerate(found):
         wanted = expect.get(f"module{number}", {})
-        told = {
+        values = {
             "cells": len(module.cell_volts),
             "amps": module.amperes,
             "volts": module.volts,
@@ -46,14 +46,14 @@ def test_pylontech_stacks(name: str) -> None:
             "total_ah": module.full,
             "cycles": module.cycles,
         }
-        assert {key: told[key] for key in wanted if key != "model"} == {
+        assert {key: values[key] for key in wanted if key != "model"} == {
             key: value for key, value in wanted.items() if key != "model"
         }
-    account = charge(found)
-    assert account.ratio == pytest.approx(expect["soc_ratio"], abs=1e-6)
+    charged = charge(found)
+    assert charged.ratio == pytest.approx(expect["soc_ratio"], abs=1e-6)
     watts = sum(module.amperes * module.volts for module in found)
     assert watts == pytest.approx(expect["total_power_w"])
-    assert account.amperes == pytest.approx(sum(module.amperes for module in found))
+    assert charged.amperes == pytest.approx(sum(module.amperes for module in found))
 
 
 @pytest.mark.parametrize("name", ["pylontech_3", "pylontech_4"])
@@ -162,12 +162,12 @@ def test_refusal_gives_its_reason() -> None:
 def test_stack_on_the_page(echo: bool, caplog: pytest.LogCaptureFixture) -> None:  # noqa: FBT001
     answering = [line("pylontech_1") + b"\r"]
 
-    def hear(heard: bytes) -> bytes:
-        return (heard if echo else b"") + answering[0]
+    def answer(request: bytes) -> bytes:
+        return (request if echo else b"") + answering[0]
 
     name = f"stack {echo}"
     options = {"type": "pylontech", "port": "", "interval": "300ms"}
-    with SerialDevice(hear) as device, running({name: options | {"port": device.path}}, judged=[name]) as watch:
+    with SerialDevice(answer) as device, running({name: options | {"port": device.path}}, judged=[name]) as watch:
         watch.until("pylontech_up", name, lambda value: value == 1)
         assert watch.page()["battery_soc_ratio", ()] == pytest.approx(0.8225)
         assert watch.value("pylontech_battery_amperes", name, module="2") == -6.8
@@ -177,4 +177,4 @@ def test_stack_on_the_page(echo: bool, caplog: pytest.LogCaptureFixture) -> None
         watch.until("pylontech_up", name, lambda value: value == 0)
         assert watch.value("pylontech_battery_volts", name, module="1") is None
         watch.until("pylontech_read_failures_total", name, lambda value: (value or 0) >= 2)
-        assert len([said for said in caplog.messages if "source is lost" in said]) == 1
+        assert len([line for line in caplog.messages if "source is lost" in line]) == 1

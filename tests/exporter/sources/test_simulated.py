@@ -87,10 +87,10 @@ def test_all_devices_together(site: Simulator, folder: Path) -> None:
             watch.until(metric, device, partial(eq, expected), 5)
         wait_until(lambda: watch.value("modbus_celsius", "bms", sensor="1") == -15, 5, "a cell's temperature")
         wait_until(lambda: watch.page().get(("battery_soc_ratio", ())) == soc, 5, "the leading SOC")
-        told = site.state()["devices"]
-        assert told["classic"]["other_requests"] == told["bms"]["other_requests"] == 0
-        assert told["classic"]["most_connections"] == 1
-        assert set(told["aims"]["commands"]) <= {"Q1", "F"}
+        devices = site.state()["devices"]
+        assert devices["classic"]["other_requests"] == devices["bms"]["other_requests"] == 0
+        assert devices["classic"]["most_connections"] == 1
+        assert set(devices["aims"]["commands"]) <= {"Q1", "F"}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_unknown_soc_is_absent(site: Simulator, folder: Path) -> None:
         site.fault("classic_unknown")
         site.fault("bms_unknown")
         wait_until(lambda: watch.value("classic_whizbang_soc_ratio", "classic") is None, 5, "no Whizbang")
-        wait_until(lambda: watch.value("modbus_soc_ratio", "bms") is None, 5, "a JK that says 0")
+        wait_until(lambda: watch.value("modbus_soc_ratio", "bms") is None, 5, "a JK that reports 0")
         wait_until(lambda: ("battery_soc_ratio", ()) not in watch.page(), 15, "no state of charge")
         wait_until(lambda: all_up(watch), 15, "all devices")
         assert watch.page()["battery_soc_refused", (("reason", "absent"), ("source", "bms"))] == 1
@@ -206,5 +206,5 @@ def test_third_party_client_reads_the_classic(site: Simulator) -> None:
         timeout=20,
         check=True,
     )
-    told = next(line for line in done.stdout.splitlines() if line.startswith("[4373]"))
-    assert int(told.split()[1]) in {41, 42}
+    register = next(line for line in done.stdout.splitlines() if line.startswith("[4373]"))
+    assert int(register.split()[1]) in {41, 42}

@@ -27,7 +27,7 @@ def block(lines: Mapping[str, str]) -> bytes:
     return data + bytes((-sum(data) % 256,))
 
 
-def told(found: Block) -> Mapping[str, float]:
+def decoded(found: Block) -> Mapping[str, float]:
     return {sample.metric: sample.value for sample in decode((*fields.LIVE, *fields.HISTORY), found)}
 
 
@@ -35,7 +35,7 @@ def test_captured_measurements() -> None:
     """v:vedirect_bmv702_block1."""
     expect = vector("vedirect_bmv702_block1")["expect"]
     (found,) = Framer().feed(LIVE)
-    values = told(found)
+    values = decoded(found)
     assert values["vedirect_battery_volts"] == expect["volts"]
     assert values["vedirect_battery_amperes"] == expect["amps"]
     assert values["vedirect_battery_watts"] == expect["power_w"]
@@ -54,7 +54,7 @@ def test_captured_measurements() -> None:
 def test_captured_history() -> None:
     """v:vedirect_bmv702_block2."""
     (found,) = Framer().feed(HISTORY)
-    values = told(found)
+    values = decoded(found)
     assert values["vedirect_discharged_amphours_total"] == 5526.294
     assert values["vedirect_since_full_seconds"] == 368003
     assert values["vedirect_synchronizations_total"] == 26
@@ -65,7 +65,7 @@ def test_captured_history() -> None:
 
 def test_unknown_is_absent() -> None:
     (found,) = Framer().feed(block({"V": "12800", "I": "0", "SOC": "---", "TTG": "-1", "T": "---"}))
-    assert set(told(found)) == {"vedirect_battery_volts", "vedirect_battery_amperes"}
+    assert set(decoded(found)) == {"vedirect_battery_volts", "vedirect_battery_amperes"}
     charge = fields.charge(found)
     assert charge is not None
     assert charge.ratio is None
@@ -73,7 +73,7 @@ def test_unknown_is_absent() -> None:
 
 def test_negative_temperature() -> None:
     (found,) = Framer().feed(block({"V": "12800", "T": "-15"}))
-    assert told(found)["vedirect_celsius"] == -15
+    assert decoded(found)["vedirect_celsius"] == -15
 
 
 def test_message_inside_a_block() -> None:
@@ -91,12 +91,12 @@ def test_partial_first_block() -> None:
 @given(st.integers(0, len(LIVE) - 1), st.integers(1, 255))
 def test_damaged_byte_is_refused(place: int, change: int) -> None:
     framer = Framer()
-    good = told(next(iter(Framer().feed(LIVE))))
+    good = decoded(next(iter(Framer().feed(LIVE))))
     data = bytearray(LIVE)
     data[place] ^= change
     for found in (*framer.feed(HISTORY + bytes(data)), *framer.feed(LIVE)):
-        values = told(found)
-        assert values.items() <= good.items() | told(next(iter(Framer().feed(HISTORY)))).items()
+        values = decoded(found)
+        assert values.items() <= good.items() | decoded(next(iter(Framer().feed(HISTORY)))).items()
 
 
 @given(st.lists(st.binary(max_size=200)))
@@ -104,7 +104,7 @@ def test_any_bytes_are_safe(chunks: list[bytes]) -> None:
     framer = Framer()
     for chunk in chunks:
         for found in framer.feed(chunk):
-            told(found)
+            decoded(found)
             fields.charge(found)
 
 
@@ -125,15 +125,15 @@ def test_silent_port_goes_absent(caplog: pytest.LogCaptureFixture, monkeypatch: 
         running({"shunt": {"type": "vedirect", "port": device.path}}, judged=["shunt"]) as watch,
     ):
 
-        def speaks() -> bool:
-            device.say(LIVE + HISTORY)
+        def is_up() -> bool:
+            device.send(LIVE + HISTORY)
             return watch.value("vedirect_up", "shunt") == 1 and watch.value("vedirect_cycles_total", "shunt") == 0
 
-        wait_until(speaks, 10, "the monitor is up")
+        wait_until(is_up, 10, "the monitor is up")
         assert watch.page()["battery_soc_ratio", ()] == 0.839
         watch.until("vedirect_up", "shunt", lambda value: value == 0, 15)
         assert watch.value("vedirect_soc_ratio", "shunt") is None
-        wait_until(lambda: "source is lost" in caplog.text, 5, "that it is said")
+        wait_until(lambda: "source is lost" in caplog.text, 5, "the log")
         assert len([line for line in caplog.messages if "source is lost" in line]) == 1
-        wait_until(speaks, 10, "the monitor is up again")
+        wait_until(is_up, 10, "the monitor is up again")
         assert device.writes == []

@@ -57,7 +57,7 @@ def on(port: Port, timeout: float = 0.02) -> Iterator[Client]:
         client.close()
 
 
-def answered(heard: bytes, ask: Callable[[Client], tuple[int, ...]]) -> tuple[int, ...]:
+def answered(received: bytes, ask: Callable[[Client], tuple[int, ...]]) -> tuple[int, ...]:
     """Return what a client makes of these bytes on a serial line; raises what it raises."""
-    with on(Port(lambda _request: heard)) as client:
+    with on(Port(lambda _request: received)) as client:
         return ask(client)

@@ -43,9 +43,9 @@ def test_frames_are_those_of_a_boards_manual() -> None:
 
 @given(st.binary(max_size=300), st.integers(0, 255), st.integers(1, 125))
 @settings(max_examples=100, deadline=None)
-def test_any_bytes_on_a_serial_line_are_registers_or_a_known_error(heard: bytes, unit: int, count: int) -> None:
+def test_any_bytes_are_registers_or_a_known_error(received: bytes, unit: int, count: int) -> None:
     try:
-        found = answered(heard, lambda client: client.read_registers(unit, READ_HOLDING, 0, count))
+        found = answered(received, lambda client: client.read_registers(unit, READ_HOLDING, 0, count))
     except ModbusError:
         return
     assert len(found) == count
@@ -98,7 +98,7 @@ def test_a_connection_with_a_wrong_reply_is_not_used_again() -> None:
         assert theirs.recv(100) == b"", "it is closed"
 
 
-def pymodbus_says(level: int, caplog: pytest.LogCaptureFixture) -> list[str]:
+def pymodbus_returns(level: int, caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return what is logged of a reply that pymodbus cannot decode, at this least level, by level."""
     with caplog.at_level(level):
         ours, theirs = socket.socketpair()
@@ -111,5 +111,5 @@ def pymodbus_says(level: int, caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_pymodbus_reports_only_at_level_debug(caplog: pytest.LogCaptureFixture) -> None:
-    assert pymodbus_says(logging.INFO, caplog) == []
-    assert set(pymodbus_says(logging.DEBUG, caplog)) == {"DEBUG"}
+    assert pymodbus_returns(logging.INFO, caplog) == []
+    assert set(pymodbus_returns(logging.DEBUG, caplog)) == {"DEBUG"}

@@ -1,6 +1,6 @@
 """Every kind of wrong reply, over TCP and on a serial line, to a source and to a relay: none is ever believed.
 
-The right answer is registers of 0x1111, a closed contact, or the echo of a write; a wrong reply says 0x6666 or open.
+The right answer is registers of 0x1111, a closed contact, or the echo of a write; a wrong reply has 0x6666 or open.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def wrong(asked: Asked) -> bytes:
 
 
 def shortened(asked: Asked) -> bytes:
-    """Less data than was asked for, of the length that it says it has."""
+    """Less data than was asked for, of the length that it declares."""
     return asked.frame(bytes((3, 4)) + wrong(asked)[2:6] if asked.pdu[0] == 3 else right(asked)[:-1])
 
 
@@ -86,8 +86,8 @@ KINDS = {
     "unknown function": Kind(lambda asked: asked.frame(b"\x55" + wrong(asked)[1:])),
     "short": Kind(shortened),
     "long": Kind(lengthened),
-    "longer than it says": Kind(lambda asked: asked.frame(wrong(asked) + b"ff")),
-    "shorter than it says": Kind(lambda asked: asked.frame(wrong(asked)[:-1])),
+    "longer than declared": Kind(lambda asked: asked.frame(wrong(asked) + b"ff")),
+    "shorter than declared": Kind(lambda asked: asked.frame(wrong(asked)[:-1])),
     "an odd number of bytes": Kind(
         lambda asked: asked.frame(bytes((3, 2 * COUNT + 1)) + wrong(asked)[2:] + b"f"), functions=(3,)
     ),
@@ -99,7 +99,7 @@ KINDS = {
     "torn, and nothing more": Kind(lambda asked: asked.frame(wrong(asked))[:-3], passed_over=""),
     "garbage before the reply": Kind(lambda asked: bytes((255, 0, asked.unit, asked.pdu[0]))),
     "text": Kind(lambda _asked: b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
-    "the request, as an adapter that hears itself repeats it": Kind(
+    "the request, as an adapter with an echo repeats it": Kind(
         lambda asked: asked.frame(asked.pdu), exists="rtu", functions=(1, 3)
     ),
     "echo of another coil": Kind(
@@ -177,7 +177,7 @@ def test_a_wrong_reply_is_refused(kind: str, wire: str, user: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "wire", "user"), [case for case in CASES if "nothing" not in case[0]])
-def test_a_wrong_reply_is_passed_over_or_refused_when_a_right_one_follows(kind: str, wire: str, user: str) -> None:
+def test_a_wrong_reply_before_a_right_one_is_skipped_or_refused(kind: str, wire: str, user: str) -> None:
     def answer(asked: Asked) -> Iterator[bytes]:
         yield KINDS[kind].reply(asked) + asked.frame(right(asked))
 
@@ -203,7 +203,7 @@ def test_a_right_reply_in_pieces_is_taken(user: str, wire: str) -> None:
 
 @each_wire
 @each_user
-def test_a_late_reply_of_the_same_shape_is_never_the_answer_to_a_later_request(user: str, wire: str) -> None:
+def test_a_late_reply_never_answers_a_later_request(user: str, wire: str) -> None:
     """Every reply comes after the timeout, some in the middle of a later request, until the device is quick again."""
     late = True
 
@@ -272,7 +272,7 @@ def test_a_flood_is_given_up_at_the_deadline(user: str, wire: str, flood: str) -
 
 
 @pytest.mark.parametrize("flood", [flood for flood in FLOODS if "transaction" not in flood])
-def test_a_flood_of_a_serial_adapter_on_the_network_is_given_up_at_the_deadline(flood: str) -> None:
+def test_a_flood_over_the_network_ends_at_the_deadline(flood: str) -> None:
     def answer(asked: Asked) -> Iterator[bytes]:
         while True:
             yield FLOODS[flood](asked)
@@ -285,7 +285,7 @@ def test_a_flood_of_a_serial_adapter_on_the_network_is_given_up_at_the_deadline(
             assert time.monotonic() - began < 5 * TIMEOUT
 
 
-def test_a_second_reply_of_a_serial_adapter_on_the_network_is_thrown_away() -> None:
+def test_a_second_reply_over_the_network_is_discarded() -> None:
     def answer(asked: Asked) -> Iterator[bytes]:
         yield asked.frame(right(asked)) + asked.frame(wrong(asked))
 

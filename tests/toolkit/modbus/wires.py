@@ -81,15 +81,15 @@ class Wire(ABC):
     def _serve(self, end: int) -> None:
         """Answer at a file descriptor until its other side hangs up."""
         os.set_blocking(end, False)
-        heard = b""
+        received = b""
         while not self._end.is_set():
             if not select.select([end], [], [], 0.02)[0]:
                 continue
             data = os.read(end, 512)
             if not data:
                 return
-            heard += data
-            asked, heard = self._requests(heard)
+            received += data
+            asked, received = self._requests(received)
             for each in asked:
                 self.asked.append(each)
                 for chunk in self.answer(each):
@@ -106,7 +106,7 @@ class Wire(ABC):
         return True
 
     @abstractmethod
-    def _requests(self, heard: bytes) -> tuple[list[Asked], bytes]:
+    def _requests(self, received: bytes) -> tuple[list[Asked], bytes]:
         """Return the requests in what came, and the rest."""
 
 
@@ -129,13 +129,13 @@ class TcpWire(Wire):
     def _close(self) -> None:
         self._listener.close()
 
-    def _requests(self, heard: bytes) -> tuple[list[Asked], bytes]:
+    def _requests(self, received: bytes) -> tuple[list[Asked], bytes]:
         asked = []
-        while len(heard) >= 12:
-            number, _, _, unit = struct.unpack(">HHHB", heard[:7])
-            asked.append(Asked(unit, heard[7:12], number, serial=False))
-            heard = heard[12:]
-        return asked, heard
+        while len(received) >= 12:
+            number, _, _, unit = struct.unpack(">HHHB", received[:7])
+            asked.append(Asked(unit, received[7:12], number, serial=False))
+            received = received[12:]
+        return asked, received
 
 
 class SerialWire(Wire):
@@ -166,8 +166,8 @@ class SerialWire(Wire):
             os.close(self._ours)
         self._folder.cleanup()
 
-    def _requests(self, heard: bytes) -> tuple[list[Asked], bytes]:
-        return _serial_requests(heard)
+    def _requests(self, received: bytes) -> tuple[list[Asked], bytes]:
+        return _serial_requests(received)
 
 
 class NetworkWire(TcpWire):
@@ -177,14 +177,14 @@ class NetworkWire(TcpWire):
         super().__init__(answer)
         self.path = f"socket://127.0.0.1:{self.port}"
 
-    def _requests(self, heard: bytes) -> tuple[list[Asked], bytes]:
-        return _serial_requests(heard)
+    def _requests(self, received: bytes) -> tuple[list[Asked], bytes]:
+        return _serial_requests(received)
 
 
-def _serial_requests(heard: bytes) -> tuple[list[Asked], bytes]:
+def _serial_requests(received: bytes) -> tuple[list[Asked], bytes]:
     asked = []
-    while len(heard) >= 8:
-        frame, heard = heard[:8], heard[8:]
+    while len(received) >= 8:
+        frame, received = received[:8], received[8:]
         assert crc(frame[:6]) == frame[6:]
         asked.append(Asked(frame[0], frame[1:6], 0, serial=True))
-    return asked, heard
+    return asked, received

@@ -67,7 +67,7 @@ def before_and_in_a_run(it: Actuator) -> dict[str, Any]:
     it.beat_twice()
     believed = time.monotonic()
     assert it.notify("BatterySocLow") == 200
-    assert it.status()["notes"], "a start alert that the page contradicts is believed, and that is said"
+    assert it.status()["notes"], "a start alert that the page contradicts is believed, and a note shows it"
     steps = [stepped(it, 6), stepped(it, -12)]
     wait_until(lambda: not it.status()["notes"], LONG, "the belief to lapse with its lease")
     lapsed = time.monotonic()
@@ -106,8 +106,8 @@ def to_the_next_run(it: Actuator) -> dict[str, Any]:
 
 def moves(it: Actuator) -> list[float]:
     """Return when the contact moved."""
-    orders = pairwise((at, value != 0) for at, _, value in it.board.writes)
-    return [at for (_, before), (at, closed) in orders if closed != before]
+    writes = pairwise((at, value != 0) for at, _, value in it.board.writes)
+    return [at for (_, before), (at, closed) in writes if closed != before]
 
 
 def main() -> None:
