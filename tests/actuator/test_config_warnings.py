@@ -1,4 +1,4 @@
-"""What is said of a configuration that is valid and odd, and that nothing is said of one that is neither."""
+"""The warning about a valid but unusual configuration, and none about an ordinary one."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ BASE: dict[str, Any] = {
 }
 
 
-def said(over: dict[str, Any], base: dict[str, Any] = BASE) -> tuple[str, ...]:
+def warned(over: dict[str, Any], base: dict[str, Any] = BASE) -> tuple[str, ...]:
     return warnings(decode(merged(base, over), Config))
 
 
-ODD: dict[str, dict[str, Any]] = {
+UNUSUAL: dict[str, dict[str, Any]] = {
     "emergency_soc: got 23 % with start_soc 25 %: ": {"emergency_soc": "23%"},
     "start_soc: got 85 %: ": {"start_soc": "85%", "stop_soc": "95%"},
     "emergency_volts.per_12v: got 5 V, which damages": {"emergency_volts": {"per_12v": 5}},
@@ -64,9 +64,9 @@ ODD: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("begins", ODD)
-def test_it_is_odd_and_said_alone(begins: str) -> None:
-    (sentence,) = said(ODD[begins])
+@pytest.mark.parametrize("begins", UNUSUAL)
+def test_unusual_is_the_only_warning(begins: str) -> None:
+    (sentence,) = warned(UNUSUAL[begins])
     assert sentence.startswith(begins)
 
 
@@ -89,8 +89,8 @@ ORDINARY: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("what", ORDINARY)
-def test_it_is_ordinary_and_nothing_is_said(what: str) -> None:
-    assert said(ORDINARY[what]) == ()
+def test_ordinary_has_no_warning(what: str) -> None:
+    assert warned(ORDINARY[what]) == ()
 
 
 def test_the_example_is_ordinary() -> None:

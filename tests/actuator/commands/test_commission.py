@@ -1,4 +1,4 @@
-"""The commissioning trial: it measures by the actuator's own seconds, and says when there is nothing to measure."""
+"""The commissioning trial: it measures by the actuator's own seconds, and refuses when there is nothing to measure."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def test_a_step_of_the_wall_clock_changes_no_proposal() -> None:
     ]
     synthetic = SyntheticActuator([STANDING, RUNNING, RUNNING, STOPPING, STANDING], story)
     assert synthetic.measure()
-    said = "\n".join(synthetic.lines)
-    assert "Confirmed start: 30 s after closing. Confirmed stop: 2 min 10 s after opening." in said
-    assert "start_confirm: 2m\n  stop_confirm: 6m\n  tail: 3m" in said
+    text = "\n".join(synthetic.lines)
+    assert "Confirmed start: 30 s after closing. Confirmed stop: 2 min 10 s after opening." in text
+    assert "start_confirm: 2m\n  stop_confirm: 6m\n  tail: 3m" in text
     assert synthetic.commands[-1] == {"mode": "auto"}
 
 
-def test_an_ags_that_looks_at_its_input_every_30_minutes_has_a_stop_confirm_that_fits() -> None:
+def test_an_ags_that_reads_its_input_every_30_minutes() -> None:
     story = [
         row(42, "contact_closed", 0.0, run=7),
         row(43, "engine_proven", 0.0, run=7, seconds=30.0),
@@ -78,11 +78,11 @@ def test_an_ags_that_looks_at_its_input_every_30_minutes_has_a_stop_confirm_that
     ]
     synthetic = SyntheticActuator([STANDING, RUNNING, RUNNING, STOPPING, STOPPING, STANDING], story)
     assert synthetic.measure()
-    said = "\n".join(synthetic.lines)
-    assert "only at the end of each Gen Run Temp Time" in said, "so that nobody gives up while it waits"
-    assert "Confirmed stop: 30 min 15 s after opening." in said
-    assert "stop_confirm: 62m\n  tail: 31m" in said
-    assert 'With a shorter stop_confirm each run would end with "failed to stop".' in said
+    text = "\n".join(synthetic.lines)
+    assert "only at the end of each Gen Run Temp Time" in text, "so that nobody gives up while it waits"
+    assert "Confirmed stop: 30 min 15 s after opening." in text
+    assert "stop_confirm: 62m\n  tail: 31m" in text
+    assert 'With a shorter stop_confirm each run would end with "failed to stop".' in text
 
 
 @pytest.mark.parametrize("missing", ["engine_proven", "engine_stopped"])
@@ -111,7 +111,7 @@ def test_an_engine_that_dies_is_reported_and_not_measured() -> None:
 
 def test_the_command_reports_a_dead_engine_and_fails(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running():
-        wait_until(lambda: it.status()["proof"] == "stopped", 10, "the proof that it stands still")
+        wait_until(lambda: it.status()["proof"] == "stopped", 10, "the proof that it has stopped")
         trial: list[str | Path] = [command("generator-actuator"), "commission", "--yes", "--run=60", "--url", it.url]
         with Process(trial) as process:
             wait_until(it.board.closed, 10, "the contact to close")

@@ -1,4 +1,4 @@
-"""Beliefs per fingerprint: leased, cleared one by one, spent by a stop."""
+"""Beliefs per fingerprint: leased, cleared one by one, answered by a stop."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_an_older_firing_does_not_make_the_belief_older() -> None:
     assert beliefs.resolve("a", 10.0).start
 
 
-def test_a_stop_spends_every_start_until_it_resolves_and_fires_anew() -> None:
+def test_a_stop_answers_every_start_until_it_fires_anew() -> None:
     beliefs = fired().fire("b", "start", 10.0, now=0, lease=LEASE).answer()
     assert beliefs.start
     assert not beliefs.start_counts
@@ -57,13 +57,13 @@ def test_a_stop_spends_every_start_until_it_resolves_and_fires_anew() -> None:
     assert beliefs.start_counts
 
 
-def test_a_later_beginning_says_that_it_has_fired_anew_and_an_earlier_one_does_not() -> None:
+def test_only_a_later_beginning_fires_anew() -> None:
     beliefs = fired(starts_at=10).answer()
     assert not beliefs.fire("a", "start", 9.0, now=1, lease=LEASE).start_counts
     assert beliefs.fire("a", "start", 11.0, now=1, lease=LEASE).start_counts
 
 
-def test_a_lapse_does_not_renew_what_is_spent() -> None:
+def test_a_lapse_does_not_renew_an_answered_alert() -> None:
     beliefs = fired(starts_at=10).answer().lapse(5000)
     assert not beliefs.start
     beliefs = beliefs.fire("a", "start", 10.0, now=5001, lease=LEASE)
@@ -71,13 +71,13 @@ def test_a_lapse_does_not_renew_what_is_spent() -> None:
     assert not beliefs.start_counts
 
 
-def test_a_resolve_after_the_lapse_clears_what_is_spent_unless_it_is_older() -> None:
+def test_a_resolve_after_the_lapse_clears_an_answered_alert_unless_older() -> None:
     beliefs = fired(starts_at=10).answer().lapse(5000)
     assert not beliefs.resolve("a", 9.0).fire("a", "start", 10.0, now=1, lease=LEASE).start_counts
     assert beliefs.resolve("a", 10.0).fire("a", "start", 10.0, now=1, lease=LEASE).start_counts
 
 
-def test_a_low_state_of_charge_restores_what_is_spent() -> None:
+def test_a_low_soc_restores_an_answered_alert() -> None:
     assert fired().answer().count_again().start_counts
     beliefs = fired()
     assert beliefs.count_again() is beliefs
@@ -92,7 +92,7 @@ def test_a_stop_belief_may_be_asked_for_by_its_age() -> None:
     assert beliefs.answer() is beliefs
 
 
-def test_a_stuck_stop_counts_again_once_it_has_resolved_and_not_when_its_belief_ends() -> None:
+def test_a_stuck_stop_counts_again_only_after_it_resolves() -> None:
     beliefs = fired("stop", starts_at=10).stick()
     assert beliefs.stop_stuck
     assert not beliefs.stop()
@@ -148,9 +148,9 @@ def test_a_flood_keeps_the_newest() -> None:
         max_size=30,
     )
 )
-def test_only_resolved_anew_or_later_makes_a_spent_start_count(steps: list[tuple[str, str, int]]) -> None:
-    """An independent account by fingerprint: what is believed, and up to which beginning it is spent."""
-    beliefs, held, spent = Beliefs(), dict[str, int](), dict[str, int]()
+def test_only_resolved_anew_or_later_makes_an_answered_start_count(steps: list[tuple[str, str, int]]) -> None:
+    """An independent model by fingerprint: what is believed, and up to which beginning it is answered."""
+    beliefs, held, answered = Beliefs(), dict[str, int](), dict[str, int]()
     for number, (what, key, starts_at) in enumerate(steps):
         now = number * 400.0
         if what == "fire":
@@ -158,14 +158,14 @@ def test_only_resolved_anew_or_later_makes_a_spent_start_count(steps: list[tuple
             held[key] = max(starts_at, held.get(key, starts_at))
         elif what == "resolve":
             beliefs = beliefs.resolve(key, starts_at)
-            if starts_at >= held.get(key, spent.get(key, 0)):
+            if starts_at >= held.get(key, answered.get(key, 0)):
                 held.pop(key, None)
-                spent.pop(key, None)
+                answered.pop(key, None)
         elif what == "spend":
             beliefs = beliefs.answer()
-            spent |= held
+            answered |= held
         else:
             beliefs = beliefs.lapse(2e9)
             held.clear()
         assert beliefs.start is bool(held)
-        assert beliefs.start_counts is any(began > spent.get(key, -1) for key, began in held.items())
+        assert beliefs.start_counts is any(began > answered.get(key, -1) for key, began in held.items())

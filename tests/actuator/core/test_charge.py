@@ -20,12 +20,12 @@ def fruitless(*, soc: float = 0.3, **parts: object) -> World:
 
 
 def by_the_ags(**parts: object) -> World:
-    """The same where only the AGS tells, and its engine is dead."""
+    """The same where only the AGS is evidence, and its engine is dead."""
     world = World(settings=settings(evidence={"ac_input": False}, **parts), soc=0.3, obeys=False).on_alerts()
-    return told_to_run(world)
+    return commanded(world)
 
 
-def told_to_run(world: World) -> World:
+def commanded(world: World) -> World:
     world.soc = 0.2
     assert world.run(HOUR, until=World.closed)
     world.ags = 7
@@ -41,7 +41,7 @@ def ends(world: World) -> list[object]:
     return [event.fields["reason"] for event in world.events if event.kind == "contact_opened"]
 
 
-def test_a_run_without_charge_is_reported_again_and_again_and_goes_on() -> None:
+def test_a_run_without_charge_is_reported_and_goes_on() -> None:
     world = fruitless()
     world.run(30 * MINUTE)
     assert reports(world) == 0
@@ -61,7 +61,7 @@ CHARGED: dict[str, Callable[[World], None]] = {
     "a charger in absorb": lambda world: setattr(world, "absorbing", True),
     "no current on the page": lambda world: setattr(world, "amperes", None),
     "no state of charge": lambda world: setattr(world, "soc", None),
-    "a page that stands still": lambda world: setattr(world, "frozen", True),
+    "a page that does not change": lambda world: setattr(world, "frozen", True),
 }
 
 
@@ -73,7 +73,7 @@ def test_it_is_not_reported_with(what: str) -> None:
     assert reports(world) == 0
 
 
-def test_a_rising_state_of_charge_is_a_charge_although_the_inverter_shows_none() -> None:
+def test_a_rising_soc_is_a_charge_without_current() -> None:
     world = fruitless()
     for _ in range(6):
         world.run(20 * MINUTE)
@@ -145,7 +145,7 @@ def test_a_charge_that_comes_back_ends_the_alarm(what: str, value: float) -> Non
     assert not world.state.charge.missing
 
 
-def test_with_stop_such_a_run_ends_and_is_an_attempt_until_the_lock_out() -> None:
+def test_with_stop_such_a_run_ends_as_a_failed_attempt() -> None:
     world = fruitless(on_no_charge="stop")
     assert world.run(HOUR, until=lambda it: not it.closed())
     assert ends(world) == ["no_charge"]
@@ -168,7 +168,7 @@ def test_it_is_shown_until_the_engine_has_stopped() -> None:
     assert not world.state.charge.missing
 
 
-def test_a_dead_engine_that_only_the_ags_vouches_for_always_ends_the_run_and_counts() -> None:
+def test_a_dead_engine_with_the_ags_as_evidence_ends_the_run_and_counts() -> None:
     world = by_the_ags()
     for attempt in (1, 2, 3):
         assert world.run(HOUR, until=lambda it: not it.closed())
@@ -176,11 +176,11 @@ def test_a_dead_engine_that_only_the_ags_vouches_for_always_ends_the_run_and_cou
         assert world.now - world.moves[-2][0] < 32 * MINUTE
         assert (ends(world), world.state.durable.attempts) == (["no_charge"] * attempt, attempt)
         if attempt < 3:
-            told_to_run(world)
+            commanded(world)
     assert world.state.durable.locked_out
 
 
-def test_an_engine_that_only_the_ags_vouches_for_runs_on_where_it_charges() -> None:
+def test_an_engine_with_the_ags_as_evidence_goes_on_if_it_charges() -> None:
     world = by_the_ags()
     world.obeys = True
     world.run(2 * HOUR)

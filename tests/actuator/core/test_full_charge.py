@@ -53,7 +53,7 @@ def test_it_begins_at_90_percent_or_less(soc: float | None, *, begins: bool) -> 
 
 
 @pytest.mark.parametrize("full", [None, True])
-def test_it_does_not_begin_when_its_end_could_not_be_seen_or_is_there(full: bool | None) -> None:  # noqa: FBT001 - the value itself
+def test_it_does_not_begin_without_a_visible_end(full: bool | None) -> None:  # noqa: FBT001 - the value itself
     world = site()
     world.run(HOUR)
     world.full = full
@@ -78,7 +78,7 @@ def test_one_sample_begins_none_and_ends_none() -> None:
     assert world.causes() == ("full_charge",)
 
 
-def test_it_goes_on_at_any_state_of_charge_and_under_a_stop_alert_until_the_battery_is_full() -> None:
+def test_it_goes_on_until_the_battery_is_full() -> None:
     world = charging()
     world.soc = 0.97
     for _ in range(60):
@@ -98,7 +98,7 @@ def test_it_begins_on_path_fallback_and_not_on_path_blind() -> None:
     assert not world.run(3 * HOUR, until=World.closed)
 
 
-def test_no_quiet_hours_hear_it() -> None:
+def test_no_quiet_hours_are_disturbed() -> None:
     world = site(quiet_hours={"from": "21:00", "to": "06:00"})
     world.wall_sane, world.minute_of_day = True, 23 * 60
     assert not world.run(3 * HOUR, until=World.closed)
@@ -108,7 +108,7 @@ def test_no_quiet_hours_hear_it() -> None:
     assert opens_within(world, 10)
 
 
-def test_it_starts_and_continues_only_while_more_than_max_run_of_the_budget_is_left() -> None:
+def test_it_needs_more_than_max_run_of_the_budget() -> None:
     world = charging(max_run="2h", daily_budget="3h")
     began = world.now
     assert opens_within(world, 3 * HOUR)
@@ -117,7 +117,7 @@ def test_it_starts_and_continues_only_while_more_than_max_run_of_the_budget_is_l
     assert world.run(5 * HOUR, until=World.closed), "the sliding 24 h give it back"
 
 
-def test_two_runs_that_end_at_max_run_use_up_a_due_date_and_half_the_interval_later_it_is_due_again() -> None:
+def test_after_two_runs_to_max_run_it_waits_half_the_interval() -> None:
     world = charging(max_run="20m")
     for runs in (1, 2):
         assert opens_within(world, 30 * MINUTE)
@@ -125,14 +125,14 @@ def test_two_runs_that_end_at_max_run_use_up_a_due_date_and_half_the_interval_la
         if runs == 1:
             assert world.run(20 * MINUTE, until=World.closed)
     world.run(5)
-    (told,) = world.texts("full_charge_failed")
-    assert told.startswith("The battery is still not full after 2 runs for a full charge. The next one is due in 1 h.")
+    (text,) = world.texts("full_charge_failed")
+    assert text.startswith("The battery is still not full after 2 runs for a full charge. The next one is due in 1 h.")
     given_up = world.now
     assert world.run(3 * HOUR, until=World.closed)
     assert world.now - given_up == pytest.approx(HOUR, abs=15)
 
 
-def test_a_battery_that_is_full_after_all_is_due_a_whole_interval_later() -> None:
+def test_a_full_battery_is_due_a_whole_interval_later() -> None:
     world = charging(max_run="20m")
     assert opens_within(world, 30 * MINUTE)
     world.full = True
@@ -199,7 +199,7 @@ def test_when_it_is_due_outlives_a_restart_and_a_reboot() -> None:
     assert world.now - began == pytest.approx(27 * MINUTE, abs=3 * MINUTE)
 
 
-def test_a_journal_of_an_earlier_version_makes_it_due_an_interval_later() -> None:
+def test_an_earlier_journal_makes_it_due_an_interval_later() -> None:
     world = site()
     world.run(HOUR)
     world.saved = replace(world.saved, durable=replace(world.saved.durable, full_at=None))

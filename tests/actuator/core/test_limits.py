@@ -19,9 +19,7 @@ NOW = 200_000.0
     st.floats(1500, 40_000),
     st.sampled_from([0.0, 7200.0]),
 )
-def test_a_budget_ends_a_run_when_it_is_used_up_however_much_comes_back_meanwhile(
-    past: list[tuple[float, float]], budget: float, reserve: float
-) -> None:
+def test_a_used_up_budget_ends_a_run(past: list[tuple[float, float]], budget: float, reserve: float) -> None:
     closures: list[Closure] = []
     end = NOW - DAY
     for gap, length in past:

@@ -1,4 +1,4 @@
-"""Whose word counts, the order of stops, and what is said of it (synthetic world)."""
+"""Which path decides, the order of stops, and what is reported (synthetic world)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_one_beat_after_a_silence_does_not_restore_the_path() -> None:
     assert world.path() == "alerts"
 
 
-def test_alerts_last_while_the_last_beat_is_younger_than_the_timeout() -> None:
+def test_alerts_last_until_the_heartbeat_timeout() -> None:
     world = World().on_alerts()
     world.beating = False
     world.step(beats=1)
@@ -64,7 +64,7 @@ def test_alerts_last_while_the_last_beat_is_younger_than_the_timeout() -> None:
     assert world.path() == "fallback"
 
 
-def test_without_a_state_of_charge_it_is_blind_after_five_minutes_and_sees_again() -> None:
+def test_blind_after_five_minutes_without_soc() -> None:
     world = World()
     world.run(400)
     world.soc = None
@@ -90,7 +90,7 @@ def test_after_a_silence_one_beat_does_not_restore_the_path() -> None:
     assert world.path() == "alerts"
 
 
-def test_two_beats_that_come_together_after_a_silence_count_from_the_next_tick() -> None:
+def test_two_beats_together_after_a_silence() -> None:
     world = World().on_alerts()
     world.beating = False
     world.fire("inhibit")
@@ -174,14 +174,14 @@ def test_the_first_cause_is_the_one_recorded() -> None:
     assert world.state.durable.run.causes == ("alert", "manual")
 
 
-def test_what_is_held_back_is_said_once() -> None:
+def test_a_blocked_start_is_reported_once() -> None:
     world = World(soc=0.8).on_alerts()
     world.fire("start")
     world.run(10 * MINUTE)
     assert world.kinds().count("held_back") == 1
 
 
-def test_facts_stand_beside_every_transition() -> None:
+def test_every_transition_has_its_facts() -> None:
     world = World(soc=0.3).on_alerts()
     world.fire("start")
     world.run(60)

@@ -1,4 +1,4 @@
-"""What proves a running engine, what denies it, and what says nothing (synthetic world)."""
+"""What proves a running engine, what denies it, and what does neither (synthetic world)."""
 
 from __future__ import annotations
 
@@ -39,9 +39,7 @@ def test_ac_input_volts_prove_from_min_volts_on(volts: float, *, runs: bool) -> 
 
 
 @pytest.mark.parametrize(("charging", "verdict"), [(True, True), (False, None), (None, None)])
-def test_a_charging_inverter_proves_without_ac_volts_and_one_that_does_not_charge_denies_nothing(
-    *, charging: bool | None, verdict: bool | None
-) -> None:
+def test_only_a_charging_inverter_is_evidence_without_ac_volts(*, charging: bool | None, verdict: bool | None) -> None:
     world = started(ac_volts=None, charging=charging)
     world.run(60)
     assert world.proof() is verdict
@@ -56,7 +54,7 @@ def test_the_ags_counts_as_proof_only_where_ac_input_does_not() -> None:
         assert world.proof() is verdict
 
 
-def test_an_ags_that_is_ready_denies_the_engine_where_it_is_the_proof() -> None:
+def test_a_ready_ags_as_evidence_denies_the_engine() -> None:
     world = World(settings=settings(evidence={"ac_input": False}), soc=0.3).on_alerts()
     assert world.proof() is False
     world.ags = 3
@@ -64,7 +62,7 @@ def test_an_ags_that_is_ready_denies_the_engine_where_it_is_the_proof() -> None:
     assert world.proof() is True, "running, though not ours"
 
 
-def test_without_any_evidence_configured_nothing_is_proven_and_nothing_fails() -> None:
+def test_without_configured_evidence_nothing_fails() -> None:
     world = World(settings=settings(evidence={"ac_input": False, "ags": False}), soc=0.3).on_alerts()
     world.fire("start")
     assert world.run(5 * HOUR, until=lambda it: not it.closed())
@@ -72,7 +70,7 @@ def test_without_any_evidence_configured_nothing_is_proven_and_nothing_fails() -
     assert world.state.durable.attempts == 0
 
 
-def test_fresh_negative_evidence_at_start_confirm_ends_the_attempt_and_not_before() -> None:
+def test_negative_evidence_ends_the_attempt_at_start_confirm() -> None:
     world = started(obeys=False)
     world.run(10 * MINUTE - 2)
     assert world.closed()
@@ -85,7 +83,7 @@ def test_fresh_negative_evidence_at_start_confirm_ends_the_attempt_and_not_befor
 
 
 def warming_up(minutes: float, **world: object) -> World:
-    """A run whose AGS has said *warm up* for so long, from half a minute after closing."""
+    """A run whose AGS has reported *warm up* for so long, from half a minute after closing."""
     it = started(ac=False, **world)
     it.run(MINUTE / 2)
     it.ags = 26
@@ -106,7 +104,7 @@ def test_a_warm_up_longer_than_start_confirm_is_waited_for() -> None:
     assert world.state.durable.attempts == 0
 
 
-def test_an_engine_without_ac_after_its_warm_up_has_what_start_confirm_leaves() -> None:
+def test_after_the_warm_up_the_rest_of_start_confirm_is_left() -> None:
     world = warming_up(5)
     world.ags = 7
     assert world.run(HOUR, until=lambda it: not it.closed())
@@ -122,7 +120,7 @@ def test_a_warm_up_is_waited_for_no_longer_than_warm_up() -> None:
     assert world.moves[1][0] - world.moves[0][0] == pytest.approx(25 * MINUTE, abs=2)
 
 
-def test_a_warm_up_that_begins_just_before_start_confirm_is_waited_for() -> None:
+def test_a_warm_up_just_before_start_confirm_is_waited_for() -> None:
     world = started(ac=False)
     world.interval = 9.0  # start_confirm passes between two pages
     world.run(10 * MINUTE - 8)
@@ -134,7 +132,7 @@ def test_a_warm_up_that_begins_just_before_start_confirm_is_waited_for() -> None
 def test_a_warm_up_of_another_run_delays_nothing() -> None:
     world = warming_up(5)
     world.operator("off")
-    world.bus_alive = False  # the AGS is not received any more, and says neither that it has stopped
+    world.bus_alive = False  # the AGS is not received any more, and does not report the stop either
     world.run(20 * MINUTE)
     world.operator("on", HOUR)
     world.bus_alive = True
@@ -157,7 +155,7 @@ def test_the_warm_up_of_a_second_run_is_waited_for_too() -> None:
     assert world.closed()
 
 
-def test_evidence_that_comes_back_negative_after_start_confirm_fails_then() -> None:
+def test_evidence_negative_after_start_confirm_fails_then() -> None:
     world = started(bus_alive=False, obeys=False)
     world.run(30 * MINUTE)
     assert world.closed()
@@ -166,7 +164,7 @@ def test_evidence_that_comes_back_negative_after_start_confirm_fails_then() -> N
     assert ends(world) == ["start_failed"]
 
 
-def test_an_engine_that_dies_is_released_after_three_negative_samples() -> None:
+def test_a_dead_engine_ends_the_run_after_three_samples() -> None:
     world = started()
     world.run(5 * MINUTE)
     world.obeys = False
@@ -211,7 +209,7 @@ def test_evidence_read_over_and_over_is_not_fresh() -> None:
     assert world.phase() == "unknown"
 
 
-def test_an_unreachable_page_leaves_evidence_fresh_for_half_a_minute() -> None:
+def test_evidence_stays_fresh_for_half_a_minute() -> None:
     world = started()
     world.run(5 * MINUTE)
     world.page_reachable = False
@@ -254,7 +252,7 @@ def test_a_run_not_proven_for_min_run_resets_nothing_at_its_end() -> None:
     assert world.state.durable.attempts == 1
 
 
-def test_the_time_before_a_run_is_proven_does_not_count_for_the_reset() -> None:
+def test_the_time_before_the_proof_does_not_reset_attempts() -> None:
     world = started_at_the_second_attempt()
     world.warm_up = 5 * MINUTE
     world.run(18 * MINUTE)
@@ -287,7 +285,7 @@ def test_a_shorter_run_does_not() -> None:
     assert world.state.durable.attempts == 2
 
 
-def test_an_engine_that_fails_to_stop_is_reported_at_growing_gaps_and_counted_once() -> None:
+def test_a_failure_to_stop_is_repeated_and_counted_once() -> None:
     world = started()
     world.tail = 1e9
     world.run(20 * MINUTE)
@@ -322,7 +320,7 @@ def test_each_run_that_fails_to_stop_is_reported_and_counted() -> None:
         assert world.closed()
 
 
-def test_an_engine_unheard_of_that_turns_out_to_run_has_failed_to_stop() -> None:
+def test_an_unknown_engine_that_runs_has_failed_to_stop() -> None:
     world = started()
     world.run(20 * MINUTE)
     world.tail, world.bus_alive = 1e9, False
@@ -334,7 +332,7 @@ def test_an_engine_unheard_of_that_turns_out_to_run_has_failed_to_stop() -> None
     assert "stop_failed" in world.kinds()
 
 
-def test_an_engine_that_starts_after_a_short_press_has_not_stopped() -> None:
+def test_an_engine_that_starts_after_a_short_run_has_not_stopped() -> None:
     world = started(warm_up=30.0)
     world.run(20)
     world.operator("off")
@@ -358,7 +356,7 @@ def test_ac_long_after_a_stop_is_somebody_elses() -> None:
     assert world.phase() == "off"
 
 
-def test_an_ags_in_anothers_run_after_our_release_is_that_and_not_a_failure_to_stop() -> None:
+def test_a_foreign_run_after_ours_is_no_failure_to_stop() -> None:
     world = started()
     world.run(20 * MINUTE)
     world.tail = 1e9
@@ -378,7 +376,7 @@ def test_anothers_run_is_not_claimed_as_ours() -> None:
     assert ends(world) == ["foreign_run"]
 
 
-def test_one_sample_of_anothers_run_keeps_ours_from_being_confirmed() -> None:
+def test_one_sample_of_a_foreign_run_delays_our_proof() -> None:
     world = started(obeys=False)
     world.ac = True
     world.run(10)
@@ -406,7 +404,7 @@ def test_run_seconds_and_starts_are_counted() -> None:
 
 
 @pytest.mark.parametrize("chatters", [True, False])
-def test_an_engine_that_can_neither_be_proven_nor_denied_in_time_is_unknown(*, chatters: bool) -> None:
+def test_an_engine_without_evidence_in_time_is_unknown(*, chatters: bool) -> None:
     world = World(soc=0.9, obeys=False)
     world.operator("on", HOUR)
     world.bus_alive = chatters
@@ -419,7 +417,7 @@ def test_an_engine_that_can_neither_be_proven_nor_denied_in_time_is_unknown(*, c
     assert world.phase() == "unknown"
 
 
-def test_a_warm_up_that_came_unannounced_in_our_run_is_never_anothers() -> None:
+def test_an_unannounced_warm_up_in_our_run_is_ours() -> None:
     world = World(soc=0.9)
     world.operator("on", 10 * MINUTE)
     world.run(MINUTE)

@@ -147,7 +147,7 @@ def test_property_04_closures_of_any_day_are_within_the_budget() -> None:
     assert "budget" in reasons(world)
 
 
-def test_property_05_min_off_stands_between_whatever_the_battery_says() -> None:
+def test_property_05_min_off_at_any_soc() -> None:
     world = watched(soc=0.1, tick=10.0)
     for number in range(1440):
         world.soc = 0.05 if number // 9 % 2 else 0.95
@@ -158,7 +158,7 @@ def test_property_05_min_off_stands_between_whatever_the_battery_says() -> None:
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_property_06_no_more_attempts_than_allowed_and_each_after_its_back_off(*, restart: bool) -> None:
+def test_property_06_attempts_and_back_off(*, restart: bool) -> None:
     world = watched(soc=0.1, obeys=False, tick=5.0)
     for _ in range(60):
         world.run(10 * MINUTE)
@@ -217,7 +217,7 @@ def test_property_07_forbidden_means_open_for_every_sequence(upsets: list[str], 
 @pytest.mark.parametrize(
     ("code", "ac"), [(1, None), (5, None), (24, None), (99, None), (3, None), (8, True), (2, True)]
 )
-def test_property_08_never_closed_onto_what_refuses_runs_or_lives(code: int, ac: bool | None) -> None:  # noqa: FBT001
+def test_property_08_never_closed_onto_a_refusal_or_a_live_line(code: int, ac: bool | None) -> None:  # noqa: FBT001
     world = watched(soc=0.3, ags=code, ac=ac).on_alerts()
     world.fire("start")
     world.operator("on", HOUR)
@@ -236,7 +236,7 @@ def test_property_09_no_start_on_a_state_of_charge_that_is_none(kind: str) -> No
     assert not world.moves
 
 
-def test_property_10_quiet_hours_hold_the_ordinary_and_not_the_emergency() -> None:
+def test_property_10_quiet_hours_block_all_but_an_emergency() -> None:
     quiet = settings(quiet_hours={"from": "21:00", "to": "06:00"})
     world = watched(settings=quiet, soc=0.2, wall_sane=True, minute_of_day=1300)
     world.run(HOUR)
@@ -266,7 +266,7 @@ def test_property_14_a_start_takes_the_contact_to_be_open() -> None:
     assert world.state.durable.run is None
 
 
-def test_property_15_a_failing_open_is_wanted_for_ever_and_unknown() -> None:
+def test_property_15_a_failed_open_is_repeated_and_unknown() -> None:
     world = low()
     world.relay_fails = True
     world.operator("off")
@@ -279,7 +279,7 @@ def test_property_15_a_failing_open_is_wanted_for_ever_and_unknown() -> None:
 
 
 @pytest.mark.parametrize("choice", ["finish", "stop", "start"])
-def test_property_16_with_all_information_lost_it_opens_and_stays_open(choice: str) -> None:
+def test_property_16_without_information_it_stays_open(choice: str) -> None:
     world = low(alerts=True, settings=settings(on_blind=choice), tick=5.0)
     world.beating = world.page_reachable = False
     world.run(5 * HOUR, until=lambda it: not it.closed())
@@ -292,7 +292,7 @@ def test_property_16_with_all_information_lost_it_opens_and_stays_open(choice: s
 # --- proof
 
 
-def test_property_17_running_and_stopped_are_said_on_fresh_evidence_only() -> None:
+def test_property_17_running_and_stopped_need_fresh_evidence() -> None:
     world = low()
     world.bus_alive = False
     world.run(10)
@@ -307,7 +307,7 @@ def test_property_17_running_and_stopped_are_said_on_fresh_evidence_only() -> No
     assert world.phase() == "off"
 
 
-def test_property_18_negative_fails_positive_fails_to_stop_and_absent_is_neither() -> None:
+def test_property_18_absent_evidence_is_no_failure() -> None:
     dead, deaf, unheard = watched(soc=0.1, obeys=False), low(), watched(soc=0.1, bus_alive=False)
     dead.run(15 * MINUTE)
     assert reasons(dead) == ["start_failed"]
@@ -329,7 +329,7 @@ def test_property_18_negative_fails_positive_fails_to_stop_and_absent_is_neither
     assert {"attempt_failed", "stop_failed"}.isdisjoint(unheard.kinds())
 
 
-def test_property_19_anothers_run_is_not_ours_and_satisfies_the_exercise() -> None:
+def test_property_19_a_foreign_run_satisfies_the_exercise() -> None:
     world = watched(settings=settings(exercise={"every": "1d"}), soc=0.1, wall_sane=True, ags=3, ac=True)
     world.run(HOUR)
     durable = world.state.durable
@@ -428,13 +428,13 @@ def test_property_24_one_spike_changes_nothing(value: str, *, running: bool) -> 
         "read_back": ("read_back", [lambda closed: not closed, lambda _closed: None]),
         "stamps": ("frozen", [True]),
     }
-    name, odd = extremes[value]
+    name, spikes = extremes[value]
     world = low(volts_threshold=46.0, volts=50.0) if running else watched(soc=0.5, volts_threshold=46.0, volts=50.0)
     if running:
         world.soc = 0.4
     world.run(10 * MINUTE)
     moves = list(world.moves)
-    for spike in odd:
+    for spike in spikes:
         usual = getattr(world, name)
         setattr(world, name, spike)
         world.run(1 if name == "read_back" else 5)
@@ -496,14 +496,14 @@ def test_property_27_a_step_of_the_wall_clock_moves_nothing(steps: list[tuple[in
 
 @given(order=st.permutations(range(8)), late=st.integers(0, 600))
 @how(max_examples=25, deadline=None)
-def test_property_28_replays_never_lengthen_nor_start_against_a_full_page(order: list[int], late: int) -> None:
+def test_property_28_replays_never_lengthen_or_start_a_run(order: list[int], late: int) -> None:
     world = watched(settings=settings(**QUICK), soc=0.3, alerts=True)
-    told = [
+    notices = [
         ("start", True, 1.0), ("start", True, 1.0), ("start", False, 1.0), ("start", True, 2.0),
         ("stop", True, 1.5), ("stop", False, 1.5), ("start", False, 2.0), ("start", True, 0.5),
     ]  # fmt: skip
     for index in order:
-        kind, firing, starts_at = told[index]
+        kind, firing, starts_at = notices[index]
         world.fire(kind, firing=firing, starts_at=starts_at)
         world.run(20 + late / 8)
     world.operator("off")
@@ -513,20 +513,20 @@ def test_property_28_replays_never_lengthen_nor_start_against_a_full_page(order:
     moves = len(world.moves)
     world.run(30)
     for index in order:
-        kind, firing, starts_at = told[index]
+        kind, firing, starts_at = notices[index]
         world.fire(kind, firing=firing, starts_at=starts_at)
     world.run(100)
     assert len([move for move in world.moves[moves:] if move[1]]) == 0
 
 
-@given(told=st.lists(st.tuples(st.booleans(), st.floats(0.0, 10.0)), max_size=8))
+@given(notices=st.lists(st.tuples(st.booleans(), st.floats(0.0, 10.0)), max_size=8))
 @how(max_examples=25, deadline=None)
-def test_property_28_what_begins_no_later_than_the_last_resolved_starts_nothing_over_start(
-    told: list[tuple[bool, float]],
+def test_property_28_an_older_start_alert_starts_nothing(
+    notices: list[tuple[bool, float]],
 ) -> None:
     world = watched(soc=0.4, alerts=True)
     world.fire("start", firing=False, starts_at=10.0)
-    for firing, starts_at in told:
+    for firing, starts_at in notices:
         world.fire("start", firing=firing, starts_at=starts_at)
         world.run(7)
     assert not world.moves
@@ -565,7 +565,7 @@ def test_property_30_what_is_malformed_reaches_nothing(body: bytes) -> None:
     assert (found.notices, found.beats, found.unknown) == ((), 0, 1)
 
 
-def test_property_31_one_event_for_each_transition_with_cause_and_inputs() -> None:
+def test_property_31_one_event_for_each_transition() -> None:
     world = low(alerts=True)
     world.operator("off")
     moves = [event for event in world.events if event.kind in ("contact_closed", "contact_opened")]
@@ -576,7 +576,7 @@ def test_property_31_one_event_for_each_transition_with_cause_and_inputs() -> No
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_property_32_a_torn_journal_starts_open_with_one_max_run_at_most(*, known: bool) -> None:
+def test_property_32_a_torn_journal_starts_open(*, known: bool) -> None:
     here = Moment(boot="one", now=1e6, wall=0.0, wall_sane=False)
     run = Run(
         number=1, cause="alert", causes=("alert",), closed_at=1e6 - 99, closed_wall=0, deadline=2e6, proven_at=1e6
@@ -645,7 +645,7 @@ def test_property_36_no_reset_clears_more_than_it_names(happens: list[tuple[str,
         assert all(world.now - received[name] >= lease for name in gone)
 
 
-def test_property_36_a_reset_of_the_lock_out_leaves_a_firing_carbon_monoxide_inhibit() -> None:
+def test_property_36_a_lock_out_reset_keeps_inhibits() -> None:
     world = watched(alerts=True, soc=0.3, obeys=False)
     world.soc = 0.1
     assert world.run(4 * HOUR, until=lambda it: it.state.durable.locked_out)
@@ -725,7 +725,7 @@ def test_property_34_at_most_8_short_runs_in_any_24_hours(flaps: str, short_cycl
 
 
 @pytest.mark.parametrize("whose", ["ours", "anothers", "nobodys"])
-def test_property_37_after_any_proven_stop_at_least_min_off_before_we_close(whose: str) -> None:
+def test_property_37_min_off_after_any_proven_stop(whose: str) -> None:
     world = low() if whose == "ours" else watched(soc=0.1, ags={"anothers": 3}.get(whose, 2), ac=True)
     world.run(10 * MINUTE)
     world.ags, world.ac = 2, False
@@ -735,7 +735,7 @@ def test_property_37_after_any_proven_stop_at_least_min_off_before_we_close(whos
     assert world.now - stopped >= 15 * MINUTE - 1
 
 
-def test_property_38_an_engine_that_dies_in_every_run_however_late_is_locked_out() -> None:
+def test_property_38_an_engine_that_always_dies_is_locked_out() -> None:
     world = watched(soc=0.1, tick=5.0)
     while not world.state.durable.locked_out and world.now < DAY:
         world.obeys = True

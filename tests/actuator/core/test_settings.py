@@ -151,7 +151,7 @@ def test_it_is_accepted(tmp_path: Path, text: str) -> None:
     ("hours", "inside", "outside"),
     [(("21:00", "06:00"), (1260, 1439, 0, 359), (1259, 360, 720)), (("06:00", "21:00"), (360, 1259), (359, 1260, 0))],
 )
-def test_quiet_hours_contain_their_first_minute_and_not_their_last(
+def test_quiet_hours_contain_their_first_minute_only(
     hours: tuple[str, str], inside: tuple[int, ...], outside: tuple[int, ...]
 ) -> None:
     quiet = QuietHours(from_=TimeOfDay.parse(hours[0]), to=TimeOfDay.parse(hours[1]))
@@ -179,7 +179,7 @@ def test_what_is_no_finite_number_is_refused_everywhere(tmp_path: Path, text: st
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_volts_that_are_no_finite_number_are_refused_however_they_come(number: float) -> None:
+def test_volts_that_are_no_finite_number_are_refused(number: float) -> None:
     with pytest.raises(ValueError, match="V, expected more than zero"):
         EmergencyVolts(per_12v=number)
     with pytest.raises(ValueError, match="V, expected more than zero"):
@@ -210,7 +210,7 @@ def test_settings_compare_so_that_an_edit_can_be_seen() -> None:
     [(0, "0 s"), (45, "45 s"), (119, "119 s"), (120, "2 min"), (150, "2 min 30 s"), (3600, "1 h"), (5400, "1 h 30 min"),
      (86400, "1 d"), (90061, "1 d 1 h 1 min"), (0.25, "0.2 s")],
 )  # fmt: skip
-def test_spans_read_as_people_say_them(seconds: float, text: str) -> None:
+def test_spans_read_naturally(seconds: float, text: str) -> None:
     assert span(seconds) == text
 
 

@@ -26,7 +26,7 @@ def test_a_value_is_fresh_until_its_limit_and_not_at_it() -> None:
     assert watch.fresh(65.0, 60) is None
 
 
-def test_a_timestamp_that_goes_back_has_changed_and_one_in_the_future_is_nothing_special() -> None:
+def test_a_timestamp_back_or_in_the_future_has_changed() -> None:
     watch = Watch().observe(1.0, 1e12, now=0).observe(1.0, 5.0, now=5)
     assert watch.fresh(6, 60) == 1.0
 
@@ -37,7 +37,7 @@ def test_the_same_timestamp_is_no_sample() -> None:
     assert watch.changed_at == 5
 
 
-def test_an_absent_value_or_timestamp_is_absent_at_once_and_a_gap_is_no_change() -> None:
+def test_an_absent_value_is_absent_at_once() -> None:
     watch = Watch().observe(1.0, 1.0, now=0).observe(1.0, 2.0, now=5)
     assert watch.observe(None, 3.0, now=6).fresh(6, 60) is None
     assert not watch.observe(None, 3.0, now=6).sampled
@@ -52,7 +52,7 @@ def test_between_pages_there_is_no_sample() -> None:
     assert watch.idle().fresh(6, 60) == 1.0
 
 
-def test_a_first_sight_stands_but_is_not_fresh() -> None:
+def test_a_first_reading_counts_but_is_not_fresh() -> None:
     watch = Watch().observe(0.9, 1.0, now=0).observe(0.9, 1.0, now=5)
     assert watch.fresh(5, 60) is None
     assert watch.possibly_fresh(59, 60) == 0.9
@@ -82,7 +82,7 @@ def test_a_contrary_sample_resets_it() -> None:
     assert not debounced((0, True), (50, True), (100, True), (101, False), (102, True)).holds(100)
 
 
-def test_a_threshold_that_has_moved_resets_it_before_the_next_sample() -> None:
+def test_a_changed_threshold_resets_it_at_once() -> None:
     held = debounced((0, True), (1, True), (2, True))
     assert not held.update(agrees=False, sampled=False, now=2.5, limit=60, share=100).holds(1)
 
@@ -96,7 +96,7 @@ def test_a_short_gap_pauses_it_and_its_time_does_not_count() -> None:
     assert held.update(agrees=True, sampled=True, now=65, limit=60, share=100).holds(30)
 
 
-def test_a_sample_stands_for_its_share_of_the_time_before_it_and_no_more() -> None:
+def test_a_sample_counts_for_its_share_of_the_time() -> None:
     held = Debounced()
     for now in (0, 50, 100, 105):
         held = held.update(agrees=True, sampled=True, now=now, limit=60, share=20)
@@ -117,7 +117,7 @@ def test_the_same_sample_read_again_counts_nothing() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 100), st.sampled_from([True, True, True, False, None])), max_size=40))
-def test_it_never_holds_for_longer_than_time_has_passed_since_a_contrary_sample(
+def test_it_never_holds_longer_than_since_a_contrary_sample(
     steps: list[tuple[float, bool | None]],
 ) -> None:
     held, now, since, count = Debounced(), 0.0, 0.0, 0
@@ -137,9 +137,9 @@ def test_it_never_holds_for_longer_than_time_has_passed_since_a_contrary_sample(
 # --- ConfirmedValue
 
 
-def test_three_equal_samples_in_a_row_make_a_verdict_and_fewer_do_not_unmake_it() -> None:
+def test_three_equal_samples_make_a_verdict() -> None:
     fact: ConfirmedValue[bool] = ConfirmedValue()
-    for now, said, verdict in [
+    for now, sample, verdict in [
         (1, True, None),
         (2, True, None),
         (3, True, True),
@@ -150,16 +150,16 @@ def test_three_equal_samples_in_a_row_make_a_verdict_and_fewer_do_not_unmake_it(
         (8, False, True),
         (9, False, False),
     ]:
-        fact = fact.update(said, sampled=True, now=now)
+        fact = fact.update(sample, sampled=True, now=now)
         assert fact.verdict is verdict
     assert fact.since == 9
 
 
-def test_a_verdict_is_sure_while_the_newest_three_samples_bear_it_out() -> None:
+def test_a_verdict_is_certain_by_the_newest_three_samples() -> None:
     fact: ConfirmedValue[bool] = ConfirmedValue()
     sure = []
-    for now, said in enumerate((False, False, False, True, True, False, False, False)):
-        fact = fact.update(said, sampled=True, now=now)
+    for now, sample in enumerate((False, False, False, True, True, False, False, False)):
+        fact = fact.update(sample, sampled=True, now=now)
         sure.append(fact.certain)
     assert sure == [None, None, False, None, None, None, None, False]
 

@@ -46,7 +46,7 @@ def test_the_deadline_is_recorded_under_the_contracts_name() -> None:
 
 
 @pytest.mark.parametrize("action", ["reset_lockout", "reset_journal", "reset_inhibit"])
-def test_a_reset_clears_what_the_table_says_and_nothing_else(action: str) -> None:
+def test_a_reset_clears_only_what_the_table_names(action: str) -> None:
     world = World(soc=0.2, obeys=False).on_alerts()
     world.fire("inhibit")
     world.ags = 1

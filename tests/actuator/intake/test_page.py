@@ -67,7 +67,7 @@ def test_whether_the_battery_is_full(line: str, *, full: bool | None) -> None:
     assert read(FULL.replace("battery_full 0", line)).full is full
 
 
-def test_a_full_battery_is_as_new_as_the_newest_of_what_it_is_judged_by() -> None:
+def test_a_full_battery_has_the_newest_timestamp() -> None:
     assert read(without("magnum_last_success")).full_stamp == 1700000000.5
     assert read(without("battery_soc_last_update")).full_stamp == 1700000001
     assert read(without("magnum_last_success", "battery_soc_last_update")).full_stamp is None
@@ -82,9 +82,7 @@ def test_an_empty_page_is_all_absent() -> None:
     [("NaN", None, False), ("1", 1.0, False), ("0", 0.0, False), ("1.001", None, True), ("-0.01", None, True),
      ("+Inf", None, False), ("255", None, True)],
 )  # fmt: skip
-def test_a_state_of_charge_out_of_range_is_refused_and_one_that_is_no_number_absent(
-    value: str, soc: float | None, *, refused: bool
-) -> None:
+def test_a_soc_out_of_range_is_refused(value: str, soc: float | None, *, refused: bool) -> None:
     found = read(FULL.replace("battery_soc_ratio 0.42", f"battery_soc_ratio {value}"))
     assert (found.soc, found.soc_refused) == (soc, refused)
 
@@ -104,9 +102,7 @@ def test_refused_means_there_and_wrong_with_none_that_leads(reason: str, *, refu
     [("bulk", 5, True), ("absorb", 5, True), ("float", 0.5, True), ("equalize", 5, True), ("bulk", 0, False),
      ("bulk", -5, False), ("battery_saver", 5, False), ("inverting", 5, False)],
 )  # fmt: skip
-def test_charging_is_a_charging_state_with_amperes_into_the_battery(
-    state: str, amperes: float, *, charging: bool
-) -> None:
+def test_charging_needs_the_state_and_the_amperes(state: str, amperes: float, *, charging: bool) -> None:
     text = FULL.replace('state="bulk"', f'state="{state}"').replace("} 55", f"}} {amperes}")
     assert read(text).charging is charging
 
@@ -160,7 +156,7 @@ def test_evidence_comes_from_the_named_device_else_the_first() -> None:
     assert read(FULL, evidence={"device": "gone"}).device_stamp is None
 
 
-def test_the_ags_is_left_out_where_the_config_says_so() -> None:
+def test_the_ags_is_left_out_by_configuration() -> None:
     assert read(evidence={"ags": False}).ags_code is None
 
 
@@ -173,7 +169,7 @@ def test_what_is_asked_for_is_what_is_read() -> None:
 
 
 @pytest.mark.parametrize("text", ["battery_soc_ratio", 'battery_soc_ratio{a="} 1', "battery_soc_ratio x", "<html>"])
-def test_text_that_is_no_page_is_said_to_be_none(text: str) -> None:
+def test_text_that_is_no_page_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         read(text)
 

@@ -57,9 +57,7 @@ def make_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sidecar, "write", no_sidecar)
 
 
-def test_state_that_only_the_mirror_took_is_found_and_is_not_torn(
-    path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_state_only_in_the_mirror_is_not_torn(path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = opened(path, memory)
     record(journal, saved(1))
     journal.close()
@@ -159,7 +157,7 @@ def test_older_mirror_loses_and_mends_nothing(path: Path, memory: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["another boot", "another journal", "damaged"])
-def test_mirror_that_is_not_of_this_boot_and_journal_counts_for_nothing(path: Path, memory: Path, what: str) -> None:
+def test_mirror_of_another_boot_or_journal_is_ignored(path: Path, memory: Path, what: str) -> None:
     journal = opened(path, memory)
     record(journal, saved(1))
     assert journal.write_mirror(saved(9)) == ""
@@ -176,9 +174,7 @@ def test_mirror_that_is_not_of_this_boot_and_journal_counts_for_nothing(path: Pa
     assert (found.saved, found.torn) == (saved(1), "")
 
 
-async def test_mirror_alone_is_durable_and_the_journal_is_still_not_writable(
-    path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_mirror_alone_is_durable(path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_read_only(monkeypatch)
     journal = AsyncJournal(path, SimulatedRelay(), memory)
     await journal.load(HERE)

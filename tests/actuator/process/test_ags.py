@@ -1,4 +1,4 @@
-"""The AGS will not run the engine, or latches a fault: it says so by its status byte alone."""
+"""The AGS will not run the engine, or latches a fault: only its status byte shows it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.support import wait_until
 def test_an_ags_that_refuses_keeps_the_contact_open_and_is_named(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running():
         it.page.soc, it.page.ags = 0.05, 1
-        wait_until(lambda: inhibited(it) == ["ags_refuses"], 10, "the AGS to be heard")
+        wait_until(lambda: inhibited(it) == ["ags_refuses"], 10, "a reading of the AGS")
         it.beat_twice()
         assert it.notify("BatterySocLow") == 200
         wait_until(lambda: it.status()["causes"] == ["alert", "emergency"], 10, "alert and battery to want it")
 
-        def said(words: str) -> bool:
+        def shown(words: str) -> bool:
             return f"blocked: the AGS refuses ({words}" in it.status()["sentence"]
 
         for code, words in (
@@ -29,7 +29,7 @@ def test_an_ags_that_refuses_keeps_the_contact_open_and_is_named(tmp_path: Path)
             (9, "fault start test, reset it at the remote"),
         ):
             it.page.ags = code
-            wait_until(partial(said, words), 5, words)
+            wait_until(partial(shown, words), 5, words)
             pages(it, 5)
             assert inhibited(it) == ["ags_refuses"]
             assert it.metric("generator_inhibited", reason="ags_refuses") == 1
@@ -41,7 +41,7 @@ def test_an_ags_that_refuses_keeps_the_contact_open_and_is_named(tmp_path: Path)
         wait_until(it.board.closed, 10, "a ready AGS to be asked")
 
 
-def test_an_ags_fault_ends_the_attempt_at_once_counts_it_and_says_reset_it_at_the_remote(tmp_path: Path) -> None:
+def test_an_ags_fault_ends_the_attempt_and_counts(tmp_path: Path) -> None:
     with site(tmp_path, {"limits": {"attempts": 2, "backoff": ["1s"], "min_off": "1s"}}) as it, it.running():
         it.page.soc = 0.22
         it.beat_twice()
@@ -55,7 +55,7 @@ def test_an_ags_fault_ends_the_attempt_at_once_counts_it_and_says_reset_it_at_th
         assert it.metric("generator_start_failures_total") == 1
         wait_until(lambda: inhibited(it) == ["ags_refuses"], 10, "back-off and min off to pass")
         pages(it, 5)
-        assert len(closings(it)) == 1, "it is held for as long as the AGS says so"
+        assert len(closings(it)) == 1, "it is blocked for as long as the AGS reports that"
         assert "the AGS refuses (fault start temperature, reset it at the remote" in it.status()["sentence"]
         print(f"released after {openings(it)[-1] - faulted:.2f} s;", it.status()["sentence"])
         end = end_of_run(it)

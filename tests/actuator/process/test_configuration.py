@@ -1,4 +1,4 @@
-"""A configuration that makes no sense is refused, and the refusal says what to do."""
+"""A configuration that makes no sense is refused, and the refusal names what to do."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def written(it: Actuator, more: str) -> None:
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_a_wrong_configuration_is_refused_in_a_sentence_that_says_what_to_do(tmp_path: Path, what: str) -> None:
+def test_a_refusal_names_what_to_do(tmp_path: Path, what: str) -> None:
     more, sentence = WRONG[what]
     with site(tmp_path) as it:
         written(it, more)
         refused = run(f"--config.file={it.config_file}", "--config.check")
         assert (refused.returncode, refused.stdout) == (2, "")
         assert refused.stderr == f"{it.config_file}:4: {sentence}\n"
-        assert not it.board.functions, "the board is not even looked at"
+        assert not it.board.functions, "the board is not even asked"
 
 
-def test_a_wrong_configuration_is_refused_by_a_reload_and_changes_nothing(tmp_path: Path) -> None:
+def test_a_reload_refuses_a_wrong_configuration(tmp_path: Path) -> None:
     with site(tmp_path) as it:
         it.flags = ["--web.enable-lifecycle"]
         written(it, "start_soc: 30%")
@@ -70,9 +70,7 @@ def test_a_wrong_configuration_is_refused_by_a_reload_and_changes_nothing(tmp_pa
 
 
 @pytest.mark.parametrize(("name", "before"), [("journal", "journal.db"), ("mirror", "none")])
-def test_another_place_of_the_journal_or_its_mirror_is_refused_by_a_reload(
-    tmp_path: Path, name: str, before: str
-) -> None:
+def test_a_reload_refuses_another_journal_or_mirror(tmp_path: Path, name: str, before: str) -> None:
     with site(tmp_path) as it:
         it.flags = ["--web.enable-lifecycle"]
         with it.running():

@@ -12,7 +12,7 @@ from tests.actuator.harness.measurements import closings, pages
 from tests.actuator.harness.process import kill, site
 
 
-def test_a_journal_cut_short_starts_open_whichever_of_its_files_it_was(tmp_path: Path) -> None:
+def test_a_journal_cut_short_starts_open(tmp_path: Path) -> None:
     with site(tmp_path, {"limits": {"daily_budget": "10m"}}) as it:
         with it.running() as process:
             it.close_for_an_alert()

@@ -1,4 +1,4 @@
-"""The engine does not do as it is told, or nothing is heard of it any more."""
+"""The engine does not do what is commanded, or there are no readings of it any more."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCALED: dict[str, Any] = {
 """One second for ten minutes of the defaults: 10 to confirm, 15 and 30 to back off."""
 
 
-def test_an_engine_that_never_starts_is_tried_three_times_and_then_locked_out_until_acknowledged(
+def test_an_engine_that_never_starts_is_locked_out(
     tmp_path: Path,
 ) -> None:
     with site(tmp_path, SCALED) as it, it.running():
@@ -45,14 +45,14 @@ def test_an_engine_that_never_starts_is_tried_three_times_and_then_locked_out_un
         wait_until(it.board.closed, 10, "the next attempt")
 
 
-def test_an_engine_that_does_not_stop_has_failed_to_stop_until_it_does(tmp_path: Path) -> None:
+def test_an_engine_that_does_not_stop(tmp_path: Path) -> None:
     with site(tmp_path, {"limits": {"stop_confirm": "1s"}}) as it, it.running():
         it.close_for_an_alert()
         assert it.request("POST", "/api/v1/mode", {"mode": "off"})[0] == 200
         assert not it.board.closed()
-        wait_until(lambda: it.metric("generator_stop_failures_total") == 1, 10, "the failed stop to be said")
-        said = next(row for row in it.rows() if row["kind"] == "stop_failed")
-        assert said["level"] == "error"
+        wait_until(lambda: it.metric("generator_stop_failures_total") == 1, 10, "the event of the failed stop")
+        event = next(row for row in it.rows() if row["kind"] == "stop_failed")
+        assert event["level"] == "error"
         assert it.status()["sentence"].startswith("Failed to stop: ")
         assert "Stop it at the remote" in it.status()["sentence"]
         print(it.status()["sentence"])
@@ -61,15 +61,15 @@ def test_an_engine_that_does_not_stop_has_failed_to_stop_until_it_does(tmp_path:
         def repeated() -> bool:
             return [row["kind"] for row in it.rows()].count("stop_failed") >= 3
 
-        wait_until(repeated, 10, "it to be said again and again")
+        wait_until(repeated, 10, "more events of it")
         it.page.engine(runs=False)
         wait_until(lambda: it.status()["phase"] == "off", 10, "the stop to be proven")
         assert it.metric("generator_running") == 0
         assert "Failed to stop" not in it.status()["sentence"]
-        assert it.metric("generator_stop_failures_total") == 1, "one stop failed, however often that was said"
+        assert it.metric("generator_stop_failures_total") == 1, "one stop failed, however often that was reported"
 
 
-def test_the_magnum_adapter_pulled_in_mid_run_is_unknown_and_no_failure_and_the_deadline_holds(tmp_path: Path) -> None:
+def test_a_magnum_adapter_pulled_in_a_run_is_no_failure(tmp_path: Path) -> None:
     with site(tmp_path, {"limits": {"max_run": "6s"}}) as it, it.running():
         it.page.soc = 0.22
         it.close_for_an_alert()

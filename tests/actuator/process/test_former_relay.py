@@ -39,7 +39,7 @@ def release(it: Actuator) -> subprocess.CompletedProcess[str]:
     return run("release", f"--config.file={it.config_file}")
 
 
-def test_a_start_opens_the_relay_that_was_in_force_and_then_the_one_of_the_file(tmp_path: Path) -> None:
+def test_a_start_opens_the_former_relay_then_the_new_one(tmp_path: Path) -> None:
     with edited_while_closed(tmp_path) as (it, other):
         other.board.set(0, closed=True)
         with it.running() as process:
@@ -65,7 +65,7 @@ def test_a_start_with_a_file_that_is_wrong_elsewhere_opens_both(tmp_path: Path) 
             assert not other.board.closed()
 
 
-def test_release_opens_both_and_says_so_of_each(tmp_path: Path) -> None:
+def test_release_opens_both_and_reports_each(tmp_path: Path) -> None:
     with edited_while_closed(tmp_path) as (it, other):
         other.board.set(0, closed=True)
         done = release(it)
@@ -92,14 +92,14 @@ def test_release_is_as_bad_as_the_worse_of_both(tmp_path: Path, fault: str) -> N
 
 
 @pytest.mark.slow
-def test_a_board_that_was_taken_away_is_said_and_does_not_keep_the_program_from_starting(tmp_path: Path) -> None:
+def test_a_removed_board_is_logged_and_does_not_prevent_the_start(tmp_path: Path) -> None:
     with edited_while_closed(tmp_path) as (it, other):
         it.board.silent = True
         other.board.set(0, closed=True)
         with it.running(within=30) as process:
             assert not other.board.closed()
-            said = "the relay that was last in force could not be confirmed open"
-            wait_until(lambda: process.output.count(said) == 1, 5, "it to be said")
+            line = "the relay that was last in force could not be confirmed open"
+            wait_until(lambda: process.output.count(line) == 1, 5, "the log line")
             assert "relay_fault" not in it.status()["inhibitors"]
 
 
@@ -125,7 +125,7 @@ def test_another_polarity_of_the_same_pin_is_no_other_relay(tmp_path: Path) -> N
     assert asyncio.run(service.known_relays(file))[1] == kept
 
 
-def test_a_former_relay_that_another_controller_holds_is_left_alone(tmp_path: Path) -> None:
+def test_a_former_relay_of_another_controller_is_left_alone(tmp_path: Path) -> None:
     with site(tmp_path) as it, TcpBoard() as other, it.running():
         it.close_for_an_alert()
         it.configure({"relay": {"url": other.url}})

@@ -23,7 +23,7 @@ def end_by_beats(it: Actuator) -> None:
 
 
 def end_by_hand(it: Actuator) -> None:
-    """Reset it, as somebody who has looked; the reset of the lock-out is not its own."""
+    """Reset it, as somebody who has checked the cause; the reset of the lock-out is not its own."""
     assert it.request("POST", "/api/v1/acknowledge")[0] == 200
     assert inhibited(it) == ["inhibit_alert"]
     wait_until(lambda: it.status()["resets"][0]["free_from"] is None, 10, "a lease to pass since the start-up")

@@ -80,7 +80,7 @@ def test_one_flipped_bit_in_the_state_is_torn_and_stays_off(tmp_path: Path) -> N
             assert it.metric("generator_journal_torn") == 1
 
 
-def test_an_order_that_cannot_be_written_down_is_obeyed_and_answered_503(tmp_path: Path) -> None:
+def test_a_command_that_cannot_be_saved_is_obeyed_and_503(tmp_path: Path) -> None:
     with site(tmp_path, QUICK) as it, it.running() as process:
         no_room(process, 0)
         for path, order in (("mode", {"mode": "off"}), ("mode", {"mode": "off"}), ("acknowledge", None)):
@@ -109,14 +109,14 @@ def test_off_outlives_a_kill_when_only_the_sidecar_takes_it(tmp_path: Path) -> N
             assert it.metric("generator_journal_torn") == 1
 
 
-def test_a_journal_deleted_in_use_is_said_and_what_was_ordered_before_is_kept(tmp_path: Path) -> None:
+def test_a_journal_deleted_in_use_loses_no_command(tmp_path: Path) -> None:
     with site(tmp_path, QUICK) as it:
         with it.running() as process:
             assert it.request("POST", "/api/v1/mode", {"mode": "off"})[0] == 200
             for file in tmp_path.glob("journal.db*"):
                 file.unlink()
             assert it.notify("GeneratorInhibit") == 200
-            wait_until(lambda: any(row["kind"] == "journal_lost" for row in it.rows()), 5, "the loss to be said")
+            wait_until(lambda: any(row["kind"] == "journal_lost" for row in it.rows()), 5, "the event of the loss")
             assert it.metric("generator_journal_writable") == 1
             kill(process)
         with it.running():
@@ -151,7 +151,7 @@ def unproven(it: Actuator) -> None:
     it.page.soc, it.page.adapter = 0.05, False
 
 
-def test_property_35_read_only_with_a_mirror_min_off_and_budget_hold_over_kills(tmp_path: Path) -> None:
+def test_property_35_read_only_with_a_mirror(tmp_path: Path) -> None:
     min_off = 3.0
     limits = {"daily_budget": "2m", "max_run": "2m", "min_off": f"{min_off:g}s", "tail": "1s"}
     with site(tmp_path, {"limits": limits, "mirror": str(tmp_path / "memory")}) as it:
@@ -191,7 +191,7 @@ def test_property_35_read_only_with_a_mirror_brown_outs_lock_out(tmp_path: Path)
             wait_until(lambda: it.status()["locked_out"], 20, "the lock-out")
 
 
-def test_property_35_read_only_without_a_mirror_min_off_holds_and_a_start_up_has_one_max_run(tmp_path: Path) -> None:
+def test_property_35_read_only_without_a_mirror(tmp_path: Path) -> None:
     min_off, max_run = 4.0, 6.0
     limits = {"max_run": f"{max_run:g}s", "min_off": f"{min_off:g}s", "daily_budget": "60s"}
     with site(tmp_path, {"limits": limits}) as it:
@@ -238,7 +238,7 @@ def test_property_35_an_emergency_without_a_record_leaves_min_off_once_the_card_
             assert closings(it, moves) == []
 
 
-def test_without_journal_and_mirror_only_an_emergency_starts_and_for_half_of_max_run(tmp_path: Path) -> None:
+def test_without_journal_and_mirror_only_an_emergency_starts(tmp_path: Path) -> None:
     with site(tmp_path, {"limits": {"max_run": "6s", "min_off": "1s"}, "mirror": str(tmp_path / "no")}) as it:
         (tmp_path / "no").write_text("in the way")
         with it.running(READ_ONLY):
@@ -260,7 +260,7 @@ def test_without_journal_and_mirror_only_an_emergency_starts_and_for_half_of_max
             assert "inhibit_alert" in it.status()["inhibitors"], "but it is obeyed at once"
 
 
-def test_read_only_with_a_mirror_a_run_is_whole_and_commands_are_answered_200_and_outlive_a_kill(
+def test_read_only_with_a_mirror_commands_are_200_and_durable(
     tmp_path: Path,
 ) -> None:
     with site(tmp_path, {"limits": {"max_run": "2m"}, "mirror": str(tmp_path / "memory")}) as it:
@@ -279,7 +279,7 @@ def test_read_only_with_a_mirror_a_run_is_whole_and_commands_are_answered_200_an
             assert status["inhibitors"][:2] == ["mode_off", "inhibit_alert"]
 
 
-def test_the_mirror_is_by_default_where_the_service_manager_has_the_runtime_directory(tmp_path: Path) -> None:
+def test_the_mirror_is_by_default_in_the_runtime_directory(tmp_path: Path) -> None:
     with site(tmp_path, QUICK) as it, it.running(env={"RUNTIME_DIRECTORY": f"{tmp_path}/run:{tmp_path}/other"}):
         assert it.metric("generator_journal_mirrored") == 1
         assert list((tmp_path / "run").glob("journal.db.*.mirror"))

@@ -1,4 +1,4 @@
-"""What the whole process says to people: of an odd configuration, and of an order with a part that means nothing."""
+"""Messages of the whole process: on an unusual configuration, and on a command with a part that means nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.actuator.harness.process import Actuator, run, site
 from tests.support import wait_until
 
-ODD = "limits.min_run: got 60 s with max_run 60 s: "
+UNUSUAL = "limits.min_run: got 60 s with max_run 60 s: "
 
 OPEN = "access: got none: whoever reaches the listen address may read, notify and command"
 
@@ -17,35 +17,35 @@ def checked(it: Actuator) -> subprocess.CompletedProcess[str]:
     return run(f"--config.file={it.config_file}", "--config.check")
 
 
-def test_a_check_says_what_is_odd_and_passes(tmp_path: Path) -> None:
+def test_a_check_names_what_is_unusual_and_passes(tmp_path: Path) -> None:
     with site(tmp_path) as it:
         plain = checked(it)
         assert (plain.returncode, plain.stdout) == (0, "config ok\n")
         assert plain.stderr == f"{it.config_file}: {OPEN}\n", "who may do what is said of a file that does not"
         it.configure({"limits": {"min_run": "60s"}})
-        odd = checked(it)
-        assert (odd.returncode, odd.stdout) == (0, "config ok\n")
-        assert odd.stderr.startswith(f"{it.config_file}: {ODD}")
-        assert odd.stderr.count("\n") == 2
+        unusual = checked(it)
+        assert (unusual.returncode, unusual.stdout) == (0, "config ok\n")
+        assert unusual.stderr.startswith(f"{it.config_file}: {UNUSUAL}")
+        assert unusual.stderr.count("\n") == 2
 
 
-def test_the_log_says_what_is_odd_at_the_start_and_at_a_reload(tmp_path: Path) -> None:
-    said = f'level=warn msg="unusual configuration" text="{ODD}'
+def test_the_log_has_what_is_unusual_at_start_and_reload(tmp_path: Path) -> None:
+    line = f'level=warn msg="unusual configuration" text="{UNUSUAL}'
     with site(tmp_path) as it:
         it.flags = ["--web.enable-lifecycle"]
         with it.running() as process:
-            wait_until(lambda: "listening" in process.output, 5, "the start to be said")
+            wait_until(lambda: "listening" in process.output, 5, "the log line of the start")
             assert "unusual configuration" not in process.output
             it.configure({"limits": {"min_run": "60s"}})
             assert it.request("POST", "/-/reload")[0] == 200
-            wait_until(lambda: "configuration reloaded" in process.output, 5, "the reload to be said")
-            assert process.output.count(said) == 1
+            wait_until(lambda: "configuration reloaded" in process.output, 5, "the log line of the reload")
+            assert process.output.count(line) == 1
         with it.running() as process:
-            wait_until(lambda: "listening" in process.output, 5, "the start to be said")
-            assert process.output.count(said) == 1
+            wait_until(lambda: "listening" in process.output, 5, "the log line of the start")
+            assert process.output.count(line) == 1
 
 
-def test_off_with_an_end_is_obeyed_and_said_to_have_none(tmp_path: Path) -> None:
+def test_off_with_an_end_is_obeyed_and_the_end_ignored(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running():
         off = run("mode", "off", "--for", "2h", "--url", it.url)
         assert (off.returncode, it.status()["mode"]) == (0, "off")

@@ -12,12 +12,12 @@ from tests.support import wait_until
 from tests.support.alertmanager import notification
 
 
-def test_an_inhibit_that_is_not_written_down_is_503_at_every_retry_until_it_is(tmp_path: Path) -> None:
+def test_an_inhibit_is_503_until_it_is_saved(tmp_path: Path) -> None:
     with site(tmp_path) as it:
         with it.running() as process:
             no_room(process, 0)
             assert [it.notify("GeneratorInhibit") for _ in range(3)] == [503] * 3
-            assert it.notify("GeneratorInhibit", "resolved", site="elsewhere") == 503, "whatever the inhibit says"
+            assert it.notify("GeneratorInhibit", "resolved", site="elsewhere") == 503, "whatever the inhibit contains"
             assert it.notify("GeneratorHeartbeat") == 200, "a beat needs no disk"
             assert it.notify("BatterySocRecovered") == 200
             assert it.status()["inhibitors"] == ["inhibit_alert"], "it is obeyed all the same"
@@ -28,7 +28,7 @@ def test_an_inhibit_that_is_not_written_down_is_503_at_every_retry_until_it_is(t
             assert it.status()["inhibitors"] == ["inhibit_alert"]
 
 
-def test_an_inhibit_that_only_the_sidecar_has_taken_outlives_a_kill(tmp_path: Path) -> None:
+def test_an_inhibit_only_in_the_sidecar_outlives_a_kill(tmp_path: Path) -> None:
     with site(tmp_path) as it:
         with it.running() as process:
             blocker = sqlite3.connect(it.journal, isolation_level=None)
@@ -62,7 +62,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_a_board_that_hangs_until_no_try_is_left_ends_the_program_with_one_more_try(tmp_path: Path) -> None:
+def test_a_board_that_hangs_gets_one_last_try(tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     with site(tmp_path) as it, it.running(HANGING.replace("FLAG", str(flag))) as process:
         it.close_for_an_alert()
@@ -73,7 +73,7 @@ def test_a_board_that_hangs_until_no_try_is_left_ends_the_program_with_one_more_
         assert "the contact is open" in process.output
 
 
-def test_a_board_that_hangs_from_the_start_on_ends_the_program_in_words(tmp_path: Path) -> None:
+def test_a_board_that_hangs_from_the_start_ends_the_program(tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     flag.touch()
     with (
@@ -101,14 +101,14 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_an_order_that_no_turn_has_taken_up_yet_is_503_in_true_words_and_obeyed_later(tmp_path: Path) -> None:
+def test_a_command_that_waits_is_503_and_obeyed_later(tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     with site(tmp_path) as it, it.running(STANDING.replace("FLAG", str(flag))) as process:
         flag.touch()
-        code, said = it.request("POST", "/api/v1/mode", {"mode": "off"})
+        code, answer = it.request("POST", "/api/v1/mode", {"mode": "off"})
         known = "Accepted, not known to be done: no turn has ended within 0.3 s. It is done with the next turn.\n"
-        assert (code, said) == (503, known)
-        assert it.request("POST", "/api/v1/alerts", notification("GeneratorHeartbeat")) == (code, said)
+        assert (code, answer) == (503, known)
+        assert it.request("POST", "/api/v1/alerts", notification("GeneratorHeartbeat")) == (code, answer)
         assert it.status()["mode"] == "auto"
         flag.unlink()
         wait_until(lambda: it.status()["mode"] == "off", 5, "the order to be obeyed")
@@ -119,6 +119,6 @@ def test_an_order_that_no_turn_has_taken_up_yet_is_503_in_true_words_and_obeyed_
 def test_a_since_that_is_no_moment_is_400(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running():
         for since in ("nan", "NaN", "inf", "-inf", "1e999"):
-            code, said = it.get(f"/api/v1/journal?since={since}")
-            assert (code, f'Got since "{since}"' in said) == (400, True), said
+            code, answer = it.get(f"/api/v1/journal?since={since}")
+            assert (code, f'Got since "{since}"' in answer) == (400, True), answer
         assert it.get("/api/v1/journal?since=1.5e9")[0] == 200

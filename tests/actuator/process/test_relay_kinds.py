@@ -26,7 +26,7 @@ contact.REPEAT = {seconds}
 sys.exit(main(sys.argv[1:]))
 """
 OFTEN, NEVER = REPEATING.format(seconds=0.3), REPEATING.format(seconds=1e9)
-"""The actuator with another time after which an open contact that cannot be read back is told to open again."""
+"""The actuator with another time after which an open contact that cannot be read back is commanded to open again."""
 
 
 def with_relay(it: Actuator, relay: Mapping[str, object]) -> None:
@@ -50,7 +50,7 @@ def close_for_an_alert(it: Actuator, board: LcusBoard) -> None:
     wait_until(lambda: it.status()["phase"] == "running", 15, "the engine to be proven")
 
 
-def test_a_board_that_cannot_be_read_back_is_obeyed_on_trust_and_nothing_else_is_said(tmp_path: Path) -> None:
+def test_a_board_without_read_back_is_trusted(tmp_path: Path) -> None:
     with serial_site(tmp_path) as (it, board), it.running(NEVER) as process:
         assert [order.hex() for order in board.sent] == ["a00100a1"] * len(board.sent) != []
         close_for_an_alert(it, board)
@@ -92,7 +92,7 @@ def test_the_end_opens_a_board_that_cannot_be_read_back(tmp_path: Path) -> None:
         assert "this board cannot be read back" in process.output
 
 
-def test_an_end_without_the_port_says_that_it_could_not(tmp_path: Path) -> None:
+def test_an_end_without_the_port_reports_the_failure(tmp_path: Path) -> None:
     with serial_site(tmp_path) as (it, board), it.running() as process:
         close_for_an_alert(it, board)
         board.unplug()
@@ -101,7 +101,7 @@ def test_an_end_without_the_port_says_that_it_could_not(tmp_path: Path) -> None:
         assert "the contact could not be confirmed open" in process.output
 
 
-def test_after_a_kill_release_opens_and_says_that_it_is_not_proven(tmp_path: Path) -> None:
+def test_after_a_kill_release_opens_without_confirmation(tmp_path: Path) -> None:
     with serial_site(tmp_path) as (it, board):
         with it.running() as process:
             close_for_an_alert(it, board)
@@ -116,7 +116,7 @@ def test_after_a_kill_release_opens_and_says_that_it_is_not_proven(tmp_path: Pat
         it.config_file.write_text("relay: {type: nonsense}\njournal: " + str(it.journal))
         board.close_by_hand()
         assert run("release", f"--config.file={it.config_file}").returncode == 3
-        wait_until(lambda: not board.closed(), 15, "the last good relay, kept beside the journal, to open")
+        wait_until(lambda: not board.closed(), 15, "the last good relay, kept next to the journal, to open")
 
 
 def test_a_start_opens_what_a_dead_predecessor_left_closed(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_start_opens_what_a_dead_predecessor_left_closed(tmp_path: Path) -> No
             wait_until(lambda: not board.closed(), 15, "the contact to open")
 
 
-def test_a_board_that_missed_the_order_is_told_again(tmp_path: Path) -> None:
+def test_a_board_that_missed_the_command_gets_it_again(tmp_path: Path) -> None:
     with serial_site(tmp_path) as (it, board), it.running(OFTEN):
         board.close_by_hand()
         wait_until(lambda: not board.closed(), 15, "the next turn's order")
@@ -135,10 +135,10 @@ def test_a_board_that_missed_the_order_is_told_again(tmp_path: Path) -> None:
         orders = len(board.orders)
         turns = it.page.asked
         wait_until(lambda: it.page.asked > turns + 10, 15, "turns to pass")
-        assert len(board.orders) == orders, "a closed contact is not told again"
+        assert len(board.orders) == orders, "a closed contact is not commanded again"
 
 
-def test_a_port_that_is_gone_is_noticed_while_nothing_is_wanted_and_found_again(tmp_path: Path) -> None:
+def test_a_missing_port_is_noticed_while_the_contact_is_open(tmp_path: Path) -> None:
     with serial_site(tmp_path) as (it, board), it.running(OFTEN) as process:
         it.beat_twice()
         board.unplug()
@@ -153,7 +153,7 @@ def test_a_port_that_is_gone_is_noticed_while_nothing_is_wanted_and_found_again(
         close_for_an_alert(it, board)
 
 
-def test_a_loose_plug_is_logged_once_and_each_time_in_the_journal(tmp_path: Path) -> None:
+def test_a_loose_plug_is_logged_once(tmp_path: Path) -> None:
     with serial_site(tmp_path) as (it, board), it.running(OFTEN) as process:
         for _ in range(3):
             board.unplug()
@@ -175,7 +175,7 @@ def test_a_close_that_the_port_does_not_take_is_answered_503(tmp_path: Path) -> 
         wait_until(lambda: "relay_fault" not in it.status()["inhibitors"], 15, "the port to be found again")
 
 
-def test_a_dead_board_behind_a_living_port_is_found_out_by_the_evidence(tmp_path: Path) -> None:
+def test_evidence_reveals_a_dead_board_behind_a_living_port(tmp_path: Path) -> None:
     with serial_site(tmp_path, {"limits": {"start_confirm": "2s"}}) as (it, board), it.running():
         it.beat_twice()
         board.dead = True
@@ -202,7 +202,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.mark.parametrize("words", [["--config.check"], ["--web.listen-address=127.0.0.1:0"], ["release"]])
-def test_a_gpio_relay_without_its_package_is_refused_before_anything_opens(tmp_path: Path, words: list[str]) -> None:
+def test_a_gpio_relay_without_its_package_is_refused(tmp_path: Path, words: list[str]) -> None:
     with site(tmp_path) as it:
         with_relay(it, {"type": "gpio", "chip": "/dev/gpiochip0", "line": 17})
         done = run(*words, f"--config.file={it.config_file}", program=WITHOUT)
@@ -216,7 +216,7 @@ def test_a_gpio_chip_that_is_not_there_is_a_fault_not_the_end(tmp_path: Path) ->
     with site(tmp_path) as it:
         with_relay(it, {"type": "gpio", "chip": f"{tmp_path}/gpiochip9", "line": 17, "active_low": True})
         with it.running() as process:
-            wait_until(lambda: "relay_fault" in it.status()["inhibitors"], 15, "the missing chip to be said")
+            wait_until(lambda: "relay_fault" in it.status()["inhibitors"], 15, "the fault of the missing chip")
             assert f"{tmp_path}/gpiochip9 cannot be opened" in it.status()["contact"]["fault"]
             assert it.metric("generator_relay_closed") is None
             process.signal(signal.SIGTERM)

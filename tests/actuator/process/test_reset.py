@@ -24,7 +24,7 @@ def free(it: Actuator) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/reset", "/api/v1/acknowledge"])
-def test_a_lock_out_reset_with_a_firing_carbon_monoxide_inhibit_stays_open(tmp_path: Path, path: str) -> None:
+def test_a_lock_out_reset_keeps_a_firing_inhibit(tmp_path: Path, path: str) -> None:
     limits = {"start_confirm": "1s", "attempts": 1, "min_off": "1s", "tail": "100ms"}
     with site(tmp_path, {"exporter": {"interval": "100ms"}, "limits": limits, **SHORT_LEASE}) as it, it.running():
         it.page.soc = 0.1
@@ -44,7 +44,7 @@ def test_a_lock_out_reset_with_a_firing_carbon_monoxide_inhibit_stays_open(tmp_p
         wait_until(it.board.closed, 10, "the emergency to be answered")
 
 
-def test_an_inhibit_is_reset_by_name_or_fingerprint_and_several_are_listed(tmp_path: Path) -> None:
+def test_an_inhibit_is_reset_by_name_or_fingerprint(tmp_path: Path) -> None:
     with site(tmp_path, SHORT_LEASE) as it, it.running():
         assert reset(it, what="inhibit") == (409, "Nothing is reset: no alert blocks the engine.\n")
         for reason in ("fuel", "carbon_monoxide"):
@@ -79,7 +79,7 @@ WRONG: list[tuple[object, str]] = [
 ]
 
 
-def test_a_reset_that_is_not_understood_is_400_and_changes_nothing(tmp_path: Path) -> None:
+def test_an_unknown_reset_is_400_and_changes_nothing(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running():
         assert it.notify("GeneratorInhibit") == 200
         for body, answer in WRONG:

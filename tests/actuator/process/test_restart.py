@@ -12,7 +12,7 @@ from tests.actuator.harness.process import kill, site
 from tests.support import wait_until
 
 
-def test_killed_and_restarted_the_same_run_goes_on_to_its_old_deadline(tmp_path: Path) -> None:
+def test_after_a_kill_the_run_goes_on_to_its_old_deadline(tmp_path: Path) -> None:
     with site(tmp_path, {"limits": {"max_run": "7s"}}) as it:
         with it.running() as process:
             it.page.soc = 0.22
@@ -60,7 +60,7 @@ def test_killed_and_restarted_after_the_deadline_it_stays_open(tmp_path: Path) -
             assert not it.board.closed()
 
 
-def test_killed_when_a_third_of_the_budget_is_used_two_thirds_are_left(tmp_path: Path) -> None:
+def test_after_a_kill_the_used_budget_counts(tmp_path: Path) -> None:
     budget = 9.0
     with site(tmp_path, {"limits": {"daily_budget": f"{budget:g}s", "start_confirm": "5s"}}) as it:
         with it.running() as process:

@@ -9,7 +9,7 @@ from tests.actuator.harness.process import kill, site
 from tests.support import wait_until
 
 
-def test_a_late_copy_of_a_resolved_start_alert_starts_nothing_after_a_kill_either(tmp_path: Path) -> None:
+def test_a_late_copy_of_a_resolved_start_alert_starts_nothing(tmp_path: Path) -> None:
     with site(tmp_path) as it:
         it.page.soc = 0.4
         with it.running() as process:
@@ -40,7 +40,7 @@ def test_a_stuck_stop_alert_starves_no_start(tmp_path: Path) -> None:
         assert "BatterySocRecovered fires although" in " ".join(it.status()["faults"])
 
 
-def test_a_full_charge_runs_until_the_exporters_page_shows_a_full_battery(tmp_path: Path) -> None:
+def test_a_full_charge_runs_until_the_page_shows_full(tmp_path: Path) -> None:
     with site(tmp_path, {"full_charge": {"every": "2s"}}) as it, it.running():
         it.page.full = False
         it.beat_twice()

@@ -231,7 +231,7 @@ def test_unplugged_chip_is_found_again_open(kernel: FakeGpio) -> None:
 
 
 @pytest.mark.parametrize(
-    ("consumer", "said"),
+    ("consumer", "text"),
     [
         (
             "generator-actuator 4711",
@@ -241,12 +241,12 @@ def test_unplugged_chip_is_found_again_open(kernel: FakeGpio) -> None:
         ("spi0 CS0", r'is held by "spi0 CS0"'),
     ],
 )
-def test_line_held_by_another_is_not_moved(kernel: FakeGpio, consumer: str, said: str) -> None:
+def test_line_held_by_another_is_not_moved(kernel: FakeGpio, consumer: str, text: str) -> None:
     line = kernel.lines[17]
     line.consumer, line.level = consumer, 1
     contact = contact_on(kernel)
     for order in (contact.open_contact, contact.close_contact, contact.read_back):
-        with pytest.raises(RelayHeldError, match=said):
+        with pytest.raises(RelayHeldError, match=text):
             order()
     assert (line.level, line.levels, line.consumer) == (1, [], consumer)
     contact.dispose()
@@ -283,12 +283,12 @@ def test_wrong_lines_are_explained(kernel: FakeGpio) -> None:
 
 def test_real_module_refuses_what_is_no_chip(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for path, said in (
+    for path, text in (
         ("/dev/null", "/dev/null is not a GPIO chip"),
         (f"{tmp_path}/file", "file is not a GPIO chip"),
         (f"{tmp_path}/none", "none cannot be opened: .*No such file"),
     ):
-        with pytest.raises(RelayError, match=said):
+        with pytest.raises(RelayError, match=text):
             Gpio(GpioRelay(chip=path, line=1), exclusive=False).open_contact()
 
 
@@ -352,8 +352,8 @@ def test_chips_are_listed_and_not_touched(kernel: FakeGpio, tmp_path: Path) -> N
         )
     ]
     assert all(not line.levels for line in kernel.lines.values())
-    (said,) = gpio_chips(tmp_path)
-    assert said.startswith(f"GPIO chip {tmp_path}/gpiochip0: "), "one that cannot be opened is said, not left out"
+    (text,) = gpio_chips(tmp_path)
+    assert text.startswith(f"GPIO chip {tmp_path}/gpiochip0: "), "one that cannot be opened is said, not left out"
 
 
 def test_real_module_has_what_is_used() -> None:

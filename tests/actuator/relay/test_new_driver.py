@@ -1,4 +1,4 @@
-"""A kind of relay that is added as the docstring of `actuator.relay` says: one file, and one line in `AnyRelay`."""
+"""A kind of relay that is added by the guide in `actuator.relay`: one file, and one line in `AnyRelay`."""
 
 from __future__ import annotations
 

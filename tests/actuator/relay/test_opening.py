@@ -16,7 +16,7 @@ from tests.actuator.harness.hanging_relay import Hanging
 
 
 class Failing(Simulated):
-    """Synthetic: fails as the list says, one error a command, and keeps a list of the calls."""
+    """Synthetic: fails by a list, one error a command, and keeps a list of the calls."""
 
     def __init__(self, *errors: RelayError | None, can_read_back: bool = True, welded: bool = False) -> None:
         super().__init__()

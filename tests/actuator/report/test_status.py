@@ -74,7 +74,7 @@ def running() -> World:
     return of
 
 
-def test_running_for_an_alert_says_since_when_what_is_proven_and_what_ends_it() -> None:
+def test_running_for_an_alert() -> None:
     of = running()
     of.soc = 0.31
     of.run(10)
@@ -86,14 +86,14 @@ def test_running_for_an_alert_says_since_when_what_is_proven_and_what_ends_it() 
     )
 
 
-def test_with_a_wrong_clock_it_speaks_in_spans() -> None:
+def test_with_a_wrong_clock_times_are_spans() -> None:
     of = running()
-    said = sentence(snapshot(of, wall_sane=False))
-    assert said.startswith("Running for alert for the last ")
-    assert " s, AC confirmed, SOC 20 %, stops at 60 % or in 3 h 59 min." in said
+    text = sentence(snapshot(of, wall_sane=False))
+    assert text.startswith("Running for alert for the last ")
+    assert " s, AC confirmed, SOC 20 %, stops at 60 % or in 3 h 59 min." in text
 
 
-def test_starting_says_until_when_it_is_given() -> None:
+def test_starting_has_its_latest_time() -> None:
     of = world().on_alerts()
     of.obeys = False
     of.run(20)
@@ -115,16 +115,16 @@ def test_a_warm_up_is_reported_with_the_time_that_it_adds() -> None:
     of.fire("start")
     of.ags = 26
     of.run(120)
-    said = sentence(snapshot(of))
-    assert ", the engine warms up, is not confirmed yet and has until " in said
+    text = sentence(snapshot(of))
+    assert ", the engine warms up, is not confirmed yet and has until " in text
     run = of.state.durable.run
     assert run is not None
     begun = of.state.ags.warm_up_from
     assert begun is not None
-    assert f"until {clock(of, run.closed_at + 180 + of.now - begun)};" in said
+    assert f"until {clock(of, run.closed_at + 180 + of.now - begun)};" in text
 
 
-def test_a_start_without_evidence_says_what_to_check() -> None:
+def test_a_start_without_evidence() -> None:
     of = world(evidence={"device": "roof"}).on_alerts()
     of.bus_alive = False
     of.run(400)
@@ -132,16 +132,16 @@ def test_a_start_without_evidence_says_what_to_check() -> None:
     assert "blocked: no data that would show whether the engine runs (is roof on its bus?)" in sentence(snapshot(of))
 
 
-def test_a_run_without_evidence_is_unknown_and_never_called_running() -> None:
+def test_a_run_without_evidence_is_unknown() -> None:
     of = running()
     of.bus_alive = False
     of.run(120)
-    said = sentence(snapshot(of))
-    assert "whether the engine runs is unknown" in said
+    text = sentence(snapshot(of))
+    assert "whether the engine runs is unknown" in text
     assert status.status(snapshot(of)).proof == "unknown"
 
 
-def test_a_run_without_charge_is_a_problem_with_its_time_and_what_to_check() -> None:
+def test_a_run_without_charge_is_a_problem() -> None:
     of = running()
     of.amperes = 0.0
     of.run(60)
@@ -155,7 +155,7 @@ def test_a_run_without_charge_is_a_problem_with_its_time_and_what_to_check() -> 
     assert "generator_running_without_charge 1.0" in metrics_text(of)
 
 
-def test_stopping_waits_for_the_proof_and_a_failed_stop_says_what_to_do() -> None:
+def test_stopping_and_a_failed_stop() -> None:
     of = running()
     of.tail = 1e9
     of.operator("off")
@@ -166,7 +166,7 @@ def test_stopping_waits_for_the_proof_and_a_failed_stop_says_what_to_do() -> Non
     assert "Stop it at the remote or at the engine." in sentence(snapshot(of))
 
 
-def test_off_says_what_would_start_it_on_each_path() -> None:
+def test_off_has_what_would_start_it_on_each_path() -> None:
     of = world()
     of.run(30)
     latest = clock(of, of.state.started_at + 300)
@@ -180,7 +180,7 @@ def test_off_says_what_would_start_it_on_each_path() -> None:
     assert sentence(snapshot(of)) == "Off: SOC 50 %, starts at 25 %, the alerts decide."
 
 
-def test_an_end_that_is_known_is_said() -> None:
+def test_a_known_end_is_shown() -> None:
     of = world(limits={"daily_budget": "30m", "max_run": "4h"}).on_alerts()
     of.soc = 0.2
     of.fire("start")
@@ -216,7 +216,7 @@ def test_an_end_that_is_known_is_said() -> None:
     )
 
 
-def test_an_emergency_by_volts_alone_ends_after_its_hour_and_an_exercise_by_its_length() -> None:
+def test_the_ends_of_an_emergency_by_volts_and_of_an_exercise() -> None:
     of = world().on_alerts()
     of.soc, of.volts, of.volts_threshold = 0.4, 40.0, 46.0
     assert of.run(200, until=World.closed)
@@ -256,15 +256,15 @@ def test_an_engine_of_somebody_elses_is_not_called_off() -> None:
     assert sentence(snapshot(of)).endswith("SOC 20 %. Contact open, whether the engine runs is unknown.")
 
 
-def test_what_has_not_been_heard_of_for_a_while_is_a_fault() -> None:
+def test_what_has_been_silent_for_a_while_is_a_fault() -> None:
     of = world()
     of.bus_alive = False
     of.run(55)
     assert not status.status(snapshot(of)).faults
     of.run(10)
-    told = " ".join(status.status(snapshot(of)).faults)
+    faults = " ".join(status.status(snapshot(of)).faults)
     for words in ("shows whether the engine runs", "No data from the generator starter", "no emergency by volts"):
-        assert words in told
+        assert words in faults
     of.bus_alive, of.volts, of.volts_threshold = True, 48.0, 46.0
     of.run(20)
     assert not status.status(snapshot(of)).faults
@@ -284,28 +284,28 @@ def test_late_copies_of_a_start_alert_are_counted_as_rejected() -> None:
 
 
 def test_a_clock_that_is_not_synchronised_is_shown() -> None:
-    told = "The wall clock is not synchronised"
+    expected = "The wall clock is not synchronised"
     of = world(quiet_hours={})
     of.step()
     assert samples(snapshot(of))["generator_clock_synchronised", ""] == 1
-    assert told not in " ".join(status.status(snapshot(of)).faults)
+    assert expected not in " ".join(status.status(snapshot(of)).faults)
     assert samples(snapshot(of, wall_sane=False))["generator_clock_synchronised", ""] == 0
-    assert told in " ".join(status.status(snapshot(of, wall_sane=False)).faults), "quiet hours do not apply"
+    assert expected in " ".join(status.status(snapshot(of, wall_sane=False)).faults), "quiet hours do not apply"
     of = world()
     of.wall_sane, of.tick = False, 5.0
     of.run(3500)
-    assert told not in " ".join(status.status(snapshot(of)).faults), "nothing waits for it yet"
+    assert expected not in " ".join(status.status(snapshot(of)).faults), "nothing waits for it yet"
     of.run(200)
-    assert told in " ".join(status.status(snapshot(of)).faults)
+    assert expected in " ".join(status.status(snapshot(of)).faults)
 
 
-def test_a_battery_that_has_not_been_full_for_30_days_is_a_note_unless_a_full_charge_sees_to_it() -> None:
+def test_no_full_battery_for_30_days_is_a_note() -> None:
     of = world()
     of.on_alerts()
-    told = "The battery has not been seen full for 30 days."
+    expected = "The battery has not been seen full for 30 days."
     for days, notes in ((29, False), (30, True)):
         of.state = replace(of.state, durable=replace(of.state.durable, full_at=of.now - days * 86400.0))
-        assert (told in " ".join(status.status(snapshot(of)).notes)) is notes
+        assert (expected in " ".join(status.status(snapshot(of)).notes)) is notes
     assert "starts at 25 %" in sentence(snapshot(of)), "it hides nothing of what comes next"
     assert not status.status(snapshot(of, config=config(full_charge={}))).notes
 
@@ -326,10 +326,10 @@ def test_a_full_charge_is_announced_with_what_ends_it() -> None:
     of.on_alerts()
     assert of.run(600, until=World.closed)
     of.run(60)
-    told = sentence(snapshot(of))
-    assert told.startswith("Running for full charge since")
-    assert "stops when the battery is full, at 1" in told
-    assert told.endswith(" at the latest.")
+    text = sentence(snapshot(of))
+    assert text.startswith("Running for full charge since")
+    assert "stops when the battery is full, at 1" in text
+    assert text.endswith(" at the latest.")
     assert of.texts("contact_closed")[-1].startswith("Contact closed for full charge;")
 
 
@@ -341,15 +341,15 @@ def test_a_stuck_stop_alert_is_shown_until_it_resolves() -> None:
     assert samples(snapshot(of))["generator_stop_alert_stuck", ""] == 0
     of.fire("start")
     of.run(5)
-    told = "BatterySocRecovered fires although the state of charge is at 25 % or less: it is ignored until"
-    assert told in " ".join(status.status(snapshot(of)).faults)
+    expected = "BatterySocRecovered fires although the state of charge is at 25 % or less: it is ignored until"
+    assert expected in " ".join(status.status(snapshot(of)).faults)
     assert samples(snapshot(of))["generator_stop_alert_stuck", ""] == 1
     of.fire("stop", firing=False)
-    assert told not in " ".join(status.status(snapshot(of)).faults)
+    assert expected not in " ".join(status.status(snapshot(of)).faults)
     assert samples(snapshot(of))["generator_stop_alert_stuck", ""] == 0
 
 
-def test_seconds_of_a_run_do_not_go_back_while_a_restart_looks_whether_it_goes_on() -> None:
+def test_seconds_of_a_run_never_fall_over_a_restart() -> None:
     def seconds(of: World) -> float:
         return samples(snapshot(of))["generator_run_seconds_total", ""]
 
@@ -360,7 +360,7 @@ def test_seconds_of_a_run_do_not_go_back_while_a_restart_looks_whether_it_goes_o
     assert seconds(of) >= before
 
 
-def test_what_is_wanted_but_held_back_says_why_and_until_when() -> None:
+def test_a_blocked_start_has_its_reasons_and_their_ends() -> None:
     of = running()
     of.operator("off")
     assert of.run(400, until=lambda it: it.state.phase == "off")
@@ -381,34 +381,34 @@ def test_what_is_wanted_but_held_back_says_why_and_until_when() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "text"),
     [
         (5, "the AGS refuses (quiet time)"),
         (9, "reset it at the remote: OFF, then AUTO"),
         (8, "for another reason (start v"),
     ],
 )
-def test_the_ags_in_its_own_words(code: int, said: str) -> None:
+def test_the_ags_in_its_own_words(code: int, text: str) -> None:
     of = world().on_alerts()
     of.soc, of.ags = 0.2, code
     of.run(30)
     of.fire("start")
     of.run(30)
-    assert said in sentence(snapshot(of))
+    assert text in sentence(snapshot(of))
 
 
 def test_a_relay_that_lies_is_unknown_never_stopped() -> None:
     of = world().on_alerts()
     of.read_back = lambda _: True
     of.run(10)
-    said = sentence(snapshot(of, read_back=True))
-    assert said.startswith("Unknown: the contact should be open and reads closed.")
+    text = sentence(snapshot(of, read_back=True))
+    assert text.startswith("Unknown: the contact should be open and reads closed.")
     of.read_back = lambda _: None
     of.step()
     assert "and cannot be read" in sentence(snapshot(of, read_back=None))
 
 
-def test_a_used_up_budget_says_when_the_day_lets_it_go() -> None:
+def test_a_used_up_budget_has_the_time_at_which_some_is_back() -> None:
     of = world(limits={"daily_budget": "30m", "min_off": "1m", "min_run": "1m"}).on_alerts()
     of.soc = 0.2
     of.run(20)
@@ -428,17 +428,17 @@ def test_a_used_up_budget_says_when_the_day_lets_it_go() -> None:
     assert budget.until == pytest.approx(of.wall + gone - of.now, abs=5), "then a useful run has budget again"
 
 
-def test_faults_are_told() -> None:
+def test_faults_are_shown() -> None:
     of = world(evidence={"ac_input": False, "ags": False})
     of.step()
-    told = status.status(
+    faults = status.status(
         snapshot(of, relay_fault="cable out", can_read_back=False, journal_fault="disk full", page_fault="refused")
     ).faults
     for words in ("cable out", "cannot be read back", "disk full", "refused", "Nothing can confirm the engine"):
-        assert any(words in fault for fault in told), words
+        assert any(words in fault for fault in faults), words
 
 
-def test_a_budget_that_a_board_found_closed_may_have_used_is_told_until_the_clock_is_known() -> None:
+def test_a_budget_that_a_closed_board_may_have_used_is_a_fault() -> None:
     of = running()
     of.wall_sane = True
     of.step()
@@ -472,7 +472,7 @@ def samples(shown: Snapshot | None, counts: Counts | None = None) -> Mapping[tup
     }
 
 
-def test_every_label_value_is_always_there_and_agrees_with_the_state() -> None:
+def test_every_label_value_agrees_with_the_state() -> None:
     of = running()
     page = samples(snapshot(of))
     for name, known, true in (
