@@ -15,7 +15,7 @@ To add a kind of relay:
 4. Hold the relay before the first byte is sent: `self._lock.acquire(name)` where the device is opened, with a name that
    is the same in every process. So every method that asks the board holds it, `read_back` too. `release` works without
    the lock.
-5. Below, import the struct, and add it to `AnyRelay` and to `__all__`.
+5. Below, import the struct, and add it to `AnyRelay`.
 
 Configuration, `release`, start-up, the loop and the journal's sidecar then know it. `discover` lists what can be
 found on a machine without asking the boards; add a paragraph there if the new one can be found.

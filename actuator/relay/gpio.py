@@ -115,7 +115,7 @@ class Gpio(Relay):
 
     def _connect(self, direction: Direction) -> libgpiod.Request:
         if self._request is None:
-            # Beside the kernel: our own lock names the other controller, and lasts while the line is requested again.
+            # Besides the kernel's lock: ours names the other controller, and lasts while the line is requested again.
             self._lock.acquire(f"gpio {os.path.realpath(self._config.chip)} line {self._config.line}")
             self._request = self._request_line(direction)
         return self._request

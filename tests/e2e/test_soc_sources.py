@@ -28,12 +28,8 @@ PAGE_SECONDS = 0.05
 FAMILIES = {"main": "magnum", "classic": "classic", "bms": "modbus", "aims": "aims"}
 
 
-def port_of(site: Simulator, device: str) -> int:
-    return next(int(event["port"]) for event in site.events() if event["msg"] == f"{device} on Modbus TCP")
-
-
 def classic(site: Simulator, interval: str = "500ms") -> dict[str, Any]:
-    return {"type": "classic", "host": "127.0.0.1", "port": port_of(site, "classic"), "interval": interval}
+    return {"type": "classic", "host": "127.0.0.1", "port": site.port_of("classic"), "interval": interval}
 
 
 def magnum(site: Simulator) -> dict[str, Any]:
@@ -95,7 +91,7 @@ def test_unknown_soc_is_never_0(tmp_path: Path, profile: str) -> None:
     }
     with Simulator(tmp_path, battery={"soc": 0.6}, **parts) as site:
         site.fault("bms_unknown")
-        bms = {"type": "modbus", "profile": profile, "url": f"tcp://127.0.0.1:{port_of(site, 'bms')}"}
+        bms = {"type": "modbus", "profile": profile, "url": f"tcp://127.0.0.1:{site.port_of('bms')}"}
         sources = {"classic": classic(site), "bms": {**bms, "interval": "500ms"}}
         with exporting(tmp_path, sources, "classic", "bms") as exporter:
             pages: list[Samples] = []

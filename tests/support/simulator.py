@@ -66,6 +66,10 @@ class Simulator:
         """Return every event of its log so far."""
         return [json.loads(line) for line in self.process.output.splitlines() if line.startswith("{")]
 
+    def port_of(self, device: str) -> int:
+        """Return the port on which a device answers Modbus TCP."""
+        return next(int(event["port"]) for event in self.events() if event["msg"] == f"{device} on Modbus TCP")
+
     def _opened(self) -> dict[str, dict[str, Any]] | None:
         if self.process.popen.poll() is not None:
             raise AssertionError(f"the simulator ended; output:\n{self.process.output}")

@@ -17,10 +17,6 @@ from tests.support import wait_until
 from tests.support.simulator import Simulator
 
 
-def port_of(site: Simulator, device: str) -> int:
-    return next(int(event["port"]) for event in site.events() if event["msg"] == f"{device} on Modbus TCP")
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Simulator, Path]]:
     folder = tmp_path_factory.mktemp("site")
@@ -52,7 +48,7 @@ def folder(whole: tuple[Simulator, Path]) -> Path:
 
 def sources(site: Simulator, folder: Path) -> dict[str, dict[str, Any]]:
     return {
-        "classic": {"type": "classic", "host": "127.0.0.1", "port": port_of(site, "classic"), "interval": "500ms"},
+        "classic": {"type": "classic", "host": "127.0.0.1", "port": site.port_of("classic"), "interval": "500ms"},
         "bms": {
             "type": "modbus",
             "profile": "jk-bms",
@@ -142,7 +138,7 @@ def test_unknown_soc_is_absent(site: Simulator, folder: Path) -> None:
 def test_every_bms_over_tcp(tmp_path: Path, profile: str) -> None:
     bms = {"profile": profile, "listen": "127.0.0.1:0"}
     with Simulator(tmp_path, battery={"soc": 0.42}, bms=bms) as site:
-        options = {"type": "modbus", "profile": profile, "url": f"tcp://127.0.0.1:{port_of(site, 'bms')}"}
+        options = {"type": "modbus", "profile": profile, "url": f"tcp://127.0.0.1:{site.port_of('bms')}"}
         with running({"bms": {**options, "interval": "200ms"}}, judged=["bms"]) as watch:
             watch.until("modbus_up", "bms", lambda value: value == 1)
             battery = site.state()["battery"]
@@ -159,7 +155,7 @@ def test_lost_victron_battery_is_down(tmp_path: Path) -> None:
     bms = {"profile": "victron-gx", "listen": "127.0.0.1:0"}
     with Simulator(tmp_path, battery={"soc": 0.42}, bms=bms) as site:
         options = {"type": "modbus", "profile": "victron-gx", "unit_id": 225, "interval": "200ms"}
-        with running({"bms": {**options, "url": f"tcp://127.0.0.1:{port_of(site, 'bms')}"}}) as watch:
+        with running({"bms": {**options, "url": f"tcp://127.0.0.1:{site.port_of('bms')}"}}) as watch:
             watch.until("modbus_up", "bms", lambda value: value == 1)
             assert watch.value("modbus_soc_ratio", "bms") == pytest.approx(0.42, abs=0.011)
             site.fault("bms_unknown")
@@ -198,7 +194,7 @@ def test_third_party_client_reads_the_classic(site: Simulator) -> None:
     mbpoll = shutil.which("mbpoll")
     if mbpoll is None:
         pytest.skip("mbpoll is not installed (Debian: mbpoll)")
-    port = str(port_of(site, "classic"))
+    port = str(site.port_of("classic"))
     done = subprocess.run(
         [mbpoll, "-m", "tcp", "-a", "10", "-p", port, "-t", "4", "-r", "4373", "-c", "1", "-1", "127.0.0.1"],
         capture_output=True,

@@ -32,16 +32,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
         yield simulator
 
 
-def port_of(simulator: Simulator, device: str) -> int:
-    return next(int(event["port"]) for event in simulator.events() if event["msg"] == f"{device} on Modbus TCP")
-
-
 def link_of(simulator: Simulator, device: str) -> Path:
     return next(Path(event["link"]) for event in simulator.events() if event["msg"] == f"{device} on a serial port")
 
 
 def test_classic_by_bare_socket(running: Simulator) -> None:
-    with socket.create_connection(("127.0.0.1", port_of(running, "classic")), timeout=3) as connection:
+    with socket.create_connection(("127.0.0.1", running.port_of("classic")), timeout=3) as connection:
         connection.sendall(bytes.fromhex("0001000000060a031004002c"))
         reply = b""
         while len(reply) < 9 + 88:
@@ -54,7 +50,7 @@ def test_classic_by_bare_socket(running: Simulator) -> None:
 
 
 def test_classic_and_bms_by_pymodbus(running: Simulator) -> None:
-    with ModbusTcpClient("127.0.0.1", port=port_of(running, "classic"), timeout=1, retries=0) as classic:
+    with ModbusTcpClient("127.0.0.1", port=running.port_of("classic"), timeout=1, retries=0) as classic:
         shunt = classic.read_holding_registers(4360, count=22, device_id=10)
         assert shunt.registers[12] in (59, 60)
         running.fault("classic_short")
@@ -67,7 +63,7 @@ def test_classic_and_bms_by_pymodbus(running: Simulator) -> None:
         with pytest.raises(ModbusException):
             classic.read_holding_registers(4360, count=22, device_id=10)
         running.clear("classic_dead")
-    with ModbusTcpClient("127.0.0.1", port=port_of(running, "bms"), timeout=1, retries=0) as battery:
+    with ModbusTcpClient("127.0.0.1", port=running.port_of("bms"), timeout=1, retries=0) as battery:
         soc = battery.read_input_registers(0x1000, count=18, device_id=0).registers[5]
         assert soc == pytest.approx(600, abs=2)
 
