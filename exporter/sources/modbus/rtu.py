@@ -11,8 +11,6 @@ Source: MODBUS over Serial Line V1.02, sections 2.5.1 and 6.2.2.
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
 import time
 from collections import defaultdict, deque
 from dataclasses import replace
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING
 from exporter.sources import serial_port
 from exporter.sources.base import SourceError
 from exporter.sources.modbus.protocol import RefusedError, Request
+from exporter.sources.shared_line import Lines, SharedLine
 from toolkit import modbus
 from toolkit.modbus import SerialAddress
 
@@ -39,47 +38,20 @@ _SILENCE = 0.05
 _OUTSTANDING = 16
 
 
-class SerialLine:
-    """One serial line; it opens with the first request and closes when its last user has left."""
+class SerialLine(SharedLine):
+    """One serial line that several sources may share."""
 
     def __init__(self, address: SerialAddress) -> None:
-        self.address = address
-        self._lock = threading.Lock()
-        self._users: set[object] = set()
+        super().__init__(address)
         self._client: Client | None = None
         self._opened_as = address
         self._last = 0.0
         self._unanswered: defaultdict[int, deque[tuple[int, int]]] = defaultdict(lambda: deque(maxlen=_OUTSTANDING))
 
-    def join(self, user: object, address: SerialAddress) -> None:
-        """Begin to use the line; raises SourceError if others use it with other settings."""
-        if self.address != address and self._users - {user}:
-            raise SourceError(
-                f"{address.port} is already in use here at {self.address.baudrate} baud, or with another parity"
-            )
-        self.address = address
-        self._users.add(user)
-
-    def leave(self, user: object) -> None:
-        """End using the line without waiting: a request in progress closes the port when it ends."""
-        self._users.discard(user)
-        if not self._users and self._lock.acquire(blocking=False):
-            try:
-                self._close()
-            finally:
-                self._lock.release()
-
     def read(self, request: Request) -> tuple[int, ...]:
         """Return the registers; raises RefusedError, or SourceError without a whole reply in time."""
-        with self._lock:
-            try:
-                return self._read(request)
-            except OSError as error:
-                self._close()
-                raise serial_port.lost_error(self.address.port, error) from error
-            finally:
-                if not self._users:
-                    self._close()
+        with self._held():
+            return self._read(request)
 
     def _read(self, request: Request) -> tuple[int, ...]:
         outstanding = self._unanswered[request.unit]
@@ -133,13 +105,9 @@ class SerialLine:
             client.close()
 
 
-_lines: dict[str, SerialLine] = {}
-_lines_lock = threading.Lock()
+_LINES = Lines(SerialLine)
 
 
 def line(address: SerialAddress, user: object) -> SerialLine:
     """Return the shared line of this port, joined by `user`, who must leave it at the end."""
-    with _lines_lock:
-        shared = _lines.setdefault(os.path.realpath(address.port), SerialLine(address))
-        shared.join(user, address)
-        return shared
+    return _LINES.joined(address, user)
