@@ -38,8 +38,8 @@ IS_FULL = Metric(
 BATTERY = (RATIO, LAST_UPDATE, SOURCE_RATIO, LEAD, TRUSTED, REFUSED, SPREAD, TO_EMPTY, IS_FULL)
 
 
-def of_family(family: Family) -> tuple[Metric, Metric, Metric, Metric]:
-    """Return the metrics that every family has: up, last success, reads and failures."""
+def of_family(family: Family) -> tuple[Metric, Metric, Metric, Metric, Metric]:
+    """Return the metrics that every family has: up, last success, reads, failures and refused readings."""
     return (
         Metric(f"{family.name}_up", "1 while readings are fresh."),
         Metric(f"{family.name}_last_success_timestamp_seconds", "Time of the last successful reading of the device."),
@@ -50,6 +50,12 @@ def of_family(family: Family) -> tuple[Metric, Metric, Metric, Metric]:
         ),
         Metric(
             f"{family.name}_read_failures_total", "Failed attempts to read the device since the start.", Kind.COUNTER
+        ),
+        Metric(
+            f"{family.name}_implausible_total",
+            "Readings, or parts of them, that were refused because they contradict themselves, since the start.",
+            Kind.COUNTER,
+            ("reason",),
         ),
     )
 
@@ -126,12 +132,16 @@ def _battery(site: Site, now: float) -> Iterator[MetricFamily]:
 
 
 def _common(family: Family, devices: Mapping[str, Device], now: float) -> Iterator[MetricFamily]:
-    up, last_success, reads, failures = families = [_Family(metric, "device") for metric in of_family(family)]
+    up, last_success, reads, failures, implausible = families = [
+        _Family(metric, "device") for metric in of_family(family)
+    ]
     for name, device in devices.items():
         up.add(device.up(now), name)
         last_success.add(device.last.wall if device.last else None, name)
         reads.add(device.attempts.reads, name)
         failures.add(device.attempts.failures, name)
+        for reason, count in device.attempts.implausible.items():
+            implausible.add(count, name, reason)
     return _filled(families)
 
 

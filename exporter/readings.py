@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from exporter.fields import Sample
 
@@ -21,6 +22,38 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
+class Pack:
+    """One of the packs of a battery bank; None: unknown.
+
+    Attributes:
+        name: within its source; empty for a source that is one pack.
+        ratio: state of charge, 0 to 1.
+        amperes: current, positive into the pack.
+        volts: of the whole pack.
+        full: ampere-hours when full.
+        lowest: volts of its lowest cell.
+        highest: volts of its highest cell.
+        watts: power, positive into the pack; where it is not measured, it is computed.
+    """
+
+    name: str
+    ratio: float | None
+    amperes: float | None = None
+    volts: float | None = None
+    full: float | None = None
+    lowest: float | None = None
+    highest: float | None = None
+    watts: float | None = None
+
+    @property
+    def power(self) -> float | None:
+        """Watts, positive into the pack, as measured or computed."""
+        if self.watts is not None:
+            return self.watts
+        return None if self.volts is None or self.amperes is None else self.volts * self.amperes
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """The values of one packet, one block of registers or one reply.
 
@@ -35,6 +68,7 @@ class Reading:
         charge: the battery monitor's reading, where there is one.
         full: whether a charger considers the battery full (it floats or rests); None on other readings.
         alive: whether this proves that the device answers; False for our own counters.
+        packs: the packs of the battery that this reading has.
     """
 
     group: str
@@ -45,6 +79,7 @@ class Reading:
     charge: Charge | None = None
     full: bool | None = None
     alive: bool = True
+    packs: tuple[Pack, ...] = ()
 
     def fresh(self, now: float) -> bool:
         """Return whether the samples are fresh at monotonic `now`."""
@@ -58,7 +93,9 @@ class Attempts:
     Attributes:
         reads: attempts, failed ones included.
         failures: attempts without a usable reading.
+        implausible: by reason, how often an answer or a part of it was refused because it contradicts itself.
     """
 
     reads: int = 0
     failures: int = 0
+    implausible: Mapping[str, int] = field(default_factory=dict)

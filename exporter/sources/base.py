@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from exporter.fields import Metric
@@ -34,11 +35,13 @@ class SourceError(Exception):
     Args:
         sentence: the reason in the log.
         cause: a word for what went wrong; each cause of a device is logged once an hour.
+        refused: the reason why an answer that contradicts itself is refused; None for other errors.
     """
 
-    def __init__(self, sentence: str, *, cause: str = "lost") -> None:
+    def __init__(self, sentence: str, *, cause: str = "lost", refused: str | None = None) -> None:
         super().__init__(sentence)
         self.cause = cause
+        self.refused = refused
 
 
 class Publish(Protocol):
@@ -59,15 +62,19 @@ class Source(ABC, Generic[Connection]):
         name: the source's name in the configuration; the `device` label.
         family: its family; a source whose metrics depend on its configuration has one of its own, with the same name.
         stale_after: seconds after the last reading until the device counts as down.
+        reasons: those for which an answer that contradicts itself can be refused.
+        packs: the names of the packs that it is configured to read, where these are several.
     """
 
     family: Family
     stale_after: float = 60.0
     retry: float = 1.0
+    reasons: tuple[str, ...] = ()
+    packs: tuple[str, ...] = ()
 
     def __init__(self, name: str, publish: Publish) -> None:
         self.name = name
-        self.attempts = Attempts()
+        self.attempts = Attempts(implausible=dict.fromkeys(self.reasons, 0))
         self._publish = publish
         self._causes: set[str] = set()
         self._stopping = threading.Event()
@@ -108,7 +115,30 @@ class Source(ABC, Generic[Connection]):
 
     def count(self, *, reads: int = 0, failures: int = 0) -> None:
         """Add to the attempts; failures are among the reads."""
-        self.attempts = Attempts(self.attempts.reads + reads, self.attempts.failures + failures)
+        before = self.attempts
+        self.attempts = replace(before, reads=before.reads + reads, failures=before.failures + failures)
+
+    def count_refused(self, reason: str) -> None:
+        """Count that an answer, or a part of it, is refused because it contradicts itself."""
+        before = self.attempts.implausible
+        self.attempts = replace(self.attempts, implausible={**before, reason: before.get(reason, 0) + 1})
+
+    def refuse(self, reason: str, values: str, *, part: str = "") -> None:
+        """Count, and log once an hour, that values of an answer are refused because they contradict each other.
+
+        Args:
+            reason: the check that failed.
+            values: the two values that disagree, in words.
+            part: the part of the device, where it has several.
+        """
+        self.count_refused(reason)
+        _log.limited(
+            f"{self.name} {part} implausible {reason}",
+            "values refused: they contradict each other",
+            device=self.name if not part else f"{self.name}, {part}",
+            reason=reason,
+            values=values,
+        )
 
     def publish(self, readings: Iterable[Reading] = ()) -> None:
         """Hand readings and the attempts so far to the event loop."""
@@ -134,7 +164,10 @@ class Source(ABC, Generic[Connection]):
                 # A port that is gone is absent until it is back: this is one loss, with one line and one recovery.
                 cause = GONE if error.cause == ABSENT and GONE in self._causes else error.cause
                 self._causes.add(cause)
-                _log.limited(f"{self.name} {cause}", "source is lost", device=self.name, reason=str(error))
+                if error.refused is not None:
+                    self.count_refused(error.refused)
+                event = "source is lost" if error.refused is None else "reading refused"
+                _log.limited(f"{self.name} {cause}", event, device=self.name, reason=str(error))
                 self._failed()
             except Exception as error:  # noqa: BLE001 - a defect in one family must not end its thread unnoticed
                 _log.limited(
