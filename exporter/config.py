@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -60,17 +61,27 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ConfigError(
                 "sources", "no source", "at least one, such as `main: {type: magnum, port: /dev/ttyUSB0}`"
             )
-        ports: dict[str, str] = {}
-        for name, source in self.sources.items():
-            if source.line is None:
-                continue
-            first = ports.setdefault(source.line, name)
-            if first != name:
-                raise ConfigError(f"sources.{name}", f"the port of {first}, {source.line}", "a port of its own")
+        _check_ports(self.sources)
         for index, name in enumerate(self.battery.soc.sources or ()):
             if name not in self.sources:
                 known = ", ".join(self.sources)
                 raise ConfigError(f"battery.soc.sources[{index}]", f'"{name}"', f"one of the sources: {known}")
+
+
+def _check_ports(sources: Mapping[str, AnySource]) -> None:
+    """Refuse two sources on one port, unless they may share it and read different addresses."""
+    ports: dict[str, list[str]] = {}
+    for name, source in sources.items():
+        if source.line is None:
+            continue
+        for other in ports.setdefault(source.line, []):
+            first = sources[other]
+            if source.shared_as is None or source.shared_as != first.shared_as:
+                raise ConfigError(f"sources.{name}", f"the port of {other}, {source.line}", "a port of its own")
+            both = set(source.units) & set(first.units)
+            if both:
+                raise ConfigError(f"sources.{name}", f"address {min(both)}, as {other} has", "an address of its own")
+        ports[source.line].append(name)
 
 
 def load(path: Path) -> Config:

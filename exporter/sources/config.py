@@ -16,8 +16,18 @@ class SourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     @property
     def line(self) -> str | None:
-        """The port that no other source may use; None when it may be shared."""
+        """The port that no other source may use, unless `shared_as` says so; None when it has none."""
         return None
+
+    @property
+    def shared_as(self) -> str | None:
+        """The protocol and settings with which sources may share the port; None: it is for one source alone."""
+        return None
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """The addresses on a shared port that this source reads; no other source may read them."""
+        return ()
 
     @abstractmethod
     def open(self, name: str, publish: Publish) -> Source[Any]:

@@ -59,6 +59,29 @@ def test_wrong_config_names_its_place(tmp_path: Path, text: str, message: str) -
     assert message in str(refused.value)
 
 
+PYLONTECH = "sources:\n  two: {type: pylontech, port: /dev/ttyUSB1, address: 2}\n"
+
+
+def test_batteries_share_a_line(tmp_path: Path) -> None:
+    more = "  three: {type: pylontech, port: /dev/ttyUSB1, address: [3, 4]}\n"
+    assert list(config.load(written(tmp_path, PYLONTECH + more)).sources) == ["two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("address: [4, 2]", "sources.three: got address 2, as two has"),
+        ("baudrate: 115200, address: 3", "sources.three: got the port of two, /dev/ttyUSB1"),
+        ("address: [3, 3]", "sources.three.address: got [3, 3]"),
+    ],
+)
+def test_batteries_on_one_line_have_addresses_of_their_own(tmp_path: Path, more: str, message: str) -> None:
+    text = f"{PYLONTECH}  three: {{type: pylontech, port: /dev/ttyUSB1, {more}}}\n"
+    with pytest.raises(ConfigError) as refused:
+        config.load(written(tmp_path, text))
+    assert message in str(refused.value)
+
+
 def test_wrong_config_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path, "sources:\n  main: {type: magnum, prt: /dev/ttyUSB0}\n")
     assert cli.main([f"--config.file={file}"]) == 2

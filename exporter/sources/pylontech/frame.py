@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 BATTERY = 0x46
 ANALOG_VALUES = 0x42
+MAKER = 0xC1
+"""The command to which most models of the Pace kind answer with their name."""
 
-_FRAME = re.compile(rb"~((?:[0-9A-F]{2}){6})((?:[0-9A-F]{2})*)([0-9A-F]{4})")
-_ERRORS = {
+_FRAME = re.compile(rb"~((?:[0-9A-F]{2}){6})(.*)([0-9A-F]{4})", re.DOTALL)
+_DIGITS = re.compile(rb"(?:[0-9A-F]{2})*")
+ERRORS = {
     1: "another protocol version",
     2: "a wrong checksum",
     3: "a wrong length checksum",
@@ -25,7 +28,7 @@ _ERRORS = {
 
 
 class FrameError(Exception):
-    """The line is no reply to the request; `str` is the reason."""
+    """The line is no whole frame, or not the reply to the request; `str` is the reason."""
 
 
 @dataclass(frozen=True)
@@ -37,43 +40,51 @@ class Frame:
         address: of the battery.
         command: in a request the command, in a reply 0 for success or an error code.
         info: the data.
+        kind: of device (CID1); it depends on the dialect.
+        unread: characters of the data, after `info`, that are no hexadecimal digits or follow such ones.
     """
 
     version: int
     address: int
     command: int
     info: bytes = b""
+    kind: int = BATTERY
+    unread: int = 0
 
     def encode(self) -> bytes:
         """Return the frame as it is sent, with its carriage return."""
-        text = bytes((self.version, self.address, BATTERY, self.command)).hex().upper().encode()
+        text = bytes((self.version, self.address, self.kind, self.command)).hex().upper().encode()
         digits = 2 * len(self.info)
         text += f"{_length_checksum(digits) << 12 | digits:04X}".encode() + self.info.hex().upper().encode()
         return b"~" + text + f"{_checksum(text):04X}\r".encode()
 
+    @property
+    def model(self) -> str:
+        """What identifies the model, in words."""
+        return f"version {self.version:02X}, CID1 {self.kind:02X}"
 
-def decode(line: bytes, request: Frame) -> Frame:
-    """Return the reply in a line without its carriage return; bytes before the `~` are ignored.
+
+def parse(line: bytes) -> Frame:
+    """Return the frame in a line without its carriage return; bytes before the `~` are ignored.
 
     Raises:
-        FrameError: the line is damaged, from another battery, or an error reply.
+        FrameError: the line has no whole frame.
     """
     start = line.rfind(b"~")
     match = _FRAME.fullmatch(line[start:].rstrip(b"\0 \n")) if start >= 0 else None
     if match is None:
         raise FrameError(f"no frame: {line[:40]!r}")
-    header, info, checksum = bytes.fromhex(match[1].decode()), bytes.fromhex(match[2].decode()), int(match[3], 16)
-    if _checksum(match[1] + match[2]) != checksum:
+    header, text, checksum = bytes.fromhex(match[1].decode()), match[2], int(match[3], 16)
+    if _checksum(match[1] + text) != checksum:
         raise FrameError("a frame with a wrong checksum")
     version, address, kind, command = header[:4]
     length = int.from_bytes(header[4:6], "big")
-    if length & 0xFFF != 2 * len(info) or length >> 12 != _length_checksum(length & 0xFFF):
+    if length & 0xFFF != len(text) or length >> 12 != _length_checksum(length & 0xFFF):
         raise FrameError("a frame with a wrong length")
-    if (version, address, kind) != (request.version, request.address, BATTERY):
-        raise FrameError(f"a frame of version {version:02X}, address {address}")
-    if command:
-        raise FrameError(f"a refusal: {_ERRORS.get(command, f'code {command:02X}')}")
-    return Frame(version, address, command, info)
+    digits = _DIGITS.match(text)
+    known = digits[0] if digits else b""
+    info = bytes.fromhex(known.decode())
+    return Frame(version, address, command, info, kind, unread=len(text) - len(known))
 
 
 def _checksum(text: bytes) -> int:

@@ -1,46 +1,36 @@
-"""What the data of a reply means in each dialect, and its metrics. Pure.
+"""One battery of a stack: what it says, and its metrics. Pure.
 
-Source: Pylontech, RS485 protocol V3.3, section 4.3; syssi/esphome-pace-bms, pbmstools; syssi/esphome-seplos-bms;
-captures of each.
+Source: Pylontech, RS485 protocol V3.3, section 4.3; captures of each dialect.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
 from exporter.fields import Confidence, Kind, Metric, Sample
-from exporter.readings import Charge
+from exporter.readings import Charge, Pack
+from exporter.sources.plausibility import Facts
 
 ABOUT_EMPTY = 0.02
-_MOST = 64
-_IN_THREE_BYTES = 0xFFFF
-_WITHOUT_LATER = 2
-_PYLONTECH_ZERO = 2731
-_PACE_ZERO = 2730
-_SEPLOS_ZERO = 2731
-
-
-class ContentError(Exception):
-    """A frame's data does not fit the dialect; `str` is the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Module:
-    """One battery of a stack; amperes are + into it.
+    """One battery of a stack; amperes are + into it. None: unknown, or not in this dialect.
 
     Attributes:
-        soc: state of charge as the battery reports it, 0 to 1; None in dialects without it.
+        soc: state of charge as the battery reports it, 0 to 1.
     """
 
-    cell_volts: tuple[float, ...]
-    celsius: tuple[float, ...]
+    cell_volts: tuple[float | None, ...]
+    celsius: tuple[float | None, ...]
     amperes: float
     volts: float
-    remaining: float
-    full: float
+    remaining: float | None
+    full: float | None
     cycles: int
     design: float | None = None
     soc: float | None = None
@@ -51,123 +41,37 @@ class Module:
         """State of charge, 0 to 1; None when unknown. A reported 0 counts only when hardly any ampere-hours remain."""
         if self.soc:
             return self.soc
-        if self.full <= 0 or self.remaining <= 0:
+        if not self.full or not self.remaining or self.remaining <= 0:
             return None
         share = self.remaining / self.full
-        return share if self.soc is None or share < ABOUT_EMPTY else None
+        # A battery may hold a little more than when it was last measured as full.
+        return min(share, 1.0) if self.soc is None or share < ABOUT_EMPTY else None
 
+    @property
+    def facts(self) -> Facts:
+        """What it says of itself."""
+        return Facts(
+            volts=self.volts,
+            cells=tuple(volts for volts in self.cell_volts if volts is not None),
+            amperes=self.amperes,
+            soc=self.soc,
+            soh=self.soh,
+            remaining=self.remaining,
+            full=self.full,
+        )
 
-class _Reader:
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def take(self, width: int = 1, *, signed: bool = False) -> int:
-        part = self._data[self._at : self._at + width]
-        if len(part) < width:
-            raise ContentError(f"{len(self._data)} bytes end where more are needed")
-        self._at += width
-        return int.from_bytes(part, "big", signed=signed)
-
-    def several(self) -> tuple[int, ...]:
-        """Return numbers of two bytes; the byte before them is their count."""
-        count = self.take()
-        if count > _MOST:
-            raise ContentError(f"{count} cells or sensors in a row")
-        return tuple(self.take(2) for _ in range(count))
-
-
-def pylontech(info: bytes) -> tuple[Module, ...]:
-    """Return all modules of a stack. Capacities are in two bytes, larger ones in three bytes further on."""
-    data = _Reader(info)
-    data.take()
-    return tuple(_pylontech_module(data) for _ in range(data.take()))
-
-
-def _pylontech_module(data: _Reader) -> Module:
-    cells, sensors = data.several(), data.several()
-    amperes, volts, remaining = data.take(2, signed=True), data.take(2), data.take(2)
-    items, full, cycles = data.take(), data.take(2), data.take(2)
-    if items > _WITHOUT_LATER:
-        later_remaining, later_full = data.take(3), data.take(3)
-        if remaining == _IN_THREE_BYTES:
-            remaining, full = later_remaining, later_full
-    return Module(
-        cell_volts=tuple(cell / 1000 for cell in cells),
-        celsius=tuple((sensor - _PYLONTECH_ZERO) / 10 for sensor in sensors),
-        amperes=amperes / 10,
-        volts=volts / 1000,
-        remaining=remaining / 1000,
-        full=full / 1000,
-        cycles=cycles,
-    )
-
-
-def pace(info: bytes) -> tuple[Module, ...]:
-    """Return the one pack of a reply in version 25."""
-    data = _Reader(info)
-    data.take(2)
-    cells, sensors = data.several(), data.several()
-    amperes, volts, remaining = data.take(2, signed=True), data.take(2), data.take(2)
-    data.take()
-    full, cycles, design = data.take(2), data.take(2), data.take(2)
-    module = Module(
-        cell_volts=tuple(cell / 1000 for cell in cells),
-        celsius=tuple((sensor - _PACE_ZERO) / 10 for sensor in sensors),
-        amperes=amperes / 100,
-        volts=volts / 1000,
-        remaining=remaining / 100,
-        full=full / 100,
-        cycles=cycles,
-        design=design / 100,
-    )
-    return (module,)
-
-
-def seplos(info: bytes) -> tuple[Module, ...]:
-    """Return the one pack of a reply of Seplos V2."""
-    data = _Reader(info)
-    data.take(2)
-    cells, sensors = data.several(), data.several()
-    amperes, volts, remaining = data.take(2, signed=True), data.take(2), data.take(2)
-    data.take()
-    full, soc, design, cycles, soh = (data.take(2) for _ in range(5))
-    module = Module(
-        cell_volts=tuple(cell / 1000 for cell in cells),
-        celsius=tuple((sensor - _SEPLOS_ZERO) / 10 for sensor in sensors),
-        amperes=amperes / 100,
-        volts=volts / 100,
-        remaining=remaining / 100,
-        full=full / 100,
-        cycles=cycles,
-        design=design / 100,
-        soc=soc / 1000,
-        soh=soh / 1000,
-    )
-    return (module,)
-
-
-class Dialect(NamedTuple):
-    """A dialect of the protocol.
-
-    Attributes:
-        version: the protocol version that its frames carry.
-        address: the battery's address as delivered.
-        every: the data of a request for all modules; None: the address is sent instead.
-        read: decodes a reply's data into modules.
-    """
-
-    version: int
-    address: int
-    every: int | None
-    read: Callable[[bytes], tuple[Module, ...]]
-
-
-DIALECTS: Mapping[str, Dialect] = {
-    "pylontech": Dialect(0x20, 2, 0xFF, pylontech),
-    "pace": Dialect(0x25, 1, None, pace),
-    "seplos-v2": Dialect(0x20, 0, None, seplos),
-}
+    def pack(self, name: str) -> Pack:
+        """Return it as a pack of a bank."""
+        cells = self.facts.cells
+        return Pack(
+            name,
+            ratio=self.ratio,
+            amperes=self.amperes,
+            volts=self.volts,
+            full=self.full,
+            lowest=min(cells, default=None),
+            highest=max(cells, default=None),
+        )
 
 
 class _Quantity(NamedTuple):
@@ -190,7 +94,11 @@ _QUANTITIES = (
     ),
     _Quantity(_metric("pylontech_soh_ratio", "State of health of each module."), lambda module: module.soh),
     _Quantity(
-        _metric("pylontech_remaining_amphours", "Ampere-hours left in each module."), lambda module: module.remaining
+        _metric(
+            "pylontech_remaining_amphours",
+            "Ampere-hours left in each module; absent where 0 contradicts the state of charge.",
+        ),
+        lambda module: module.remaining,
     ),
     _Quantity(_metric("pylontech_full_amphours", "Capacity of each module when full."), lambda module: module.full),
     _Quantity(
@@ -217,21 +125,24 @@ _CELSIUS = Metric(
 METRICS = (*(quantity.metric for quantity in _QUANTITIES), _CELL_VOLTS, _CELSIUS)
 
 
-def samples(modules: tuple[Module, ...]) -> tuple[Sample, ...]:
-    """Return every measurement; modules, cells and sensors are counted from 1."""
+def samples(modules: Mapping[str, Module]) -> tuple[Sample, ...]:
+    """Return every measurement of modules by name; cells and sensors are counted from 1."""
     found: list[Sample] = []
-    for number, module in enumerate(modules, 1):
-        name = str(number)
+    for name, module in modules.items():
         values = ((quantity.metric.name, quantity.of(module)) for quantity in _QUANTITIES)
         found += (Sample(metric, value, (name,)) for metric, value in values if value is not None)
-        found += (Sample(_CELL_VOLTS.name, volts, (name, str(n))) for n, volts in enumerate(module.cell_volts, 1))
-        found += (Sample(_CELSIUS.name, celsius, (name, str(n))) for n, celsius in enumerate(module.celsius, 1))
+        for metric, several in ((_CELL_VOLTS, module.cell_volts), (_CELSIUS, module.celsius)):
+            found += (
+                Sample(metric.name, value, (name, str(number)))
+                for number, value in enumerate(several, 1)
+                if value is not None
+            )
     return tuple(found)
 
 
-def charge(modules: tuple[Module, ...]) -> Charge:
+def charge(modules: Sequence[Module]) -> Charge:
     """Return the charge of the whole battery; its ratio is None when that of one module is unknown."""
-    known = [module.ratio * module.full for module in modules if module.ratio is not None]
-    whole = sum(module.full for module in modules)
+    known = [module.ratio * module.full for module in modules if module.ratio is not None and module.full]
+    whole = sum(module.full or 0.0 for module in modules)
     ratio = sum(known) / whole if whole > 0 and len(known) == len(modules) else None
     return Charge(ratio, sum(module.amperes for module in modules) if modules else None)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
+from exporter.readings import Reading
 from exporter.sources.aims.source import AimsSource
-from tests.exporter.harness.running_sources import Watch
+from exporter.sources.base import SourceError
+from exporter.sources.pylontech import source
+from exporter.sources.pylontech.config import PylontechConfig
+from exporter.sources.pylontech.dialects import DIALECTS, LeftOverError
+from exporter.sources.pylontech.frame import Frame, parse
+from exporter.sources.pylontech.line import TextLine
+from exporter.sources.pylontech.source import PylontechSource
+from tests.exporter.harness.device_captures import vector
+from tests.exporter.harness.running_sources import Watch, by_metric, options_of
 from tests.exporter.harness.scripted_port import ScriptedPort, polled
+from toolkit.modbus import SerialAddress
 
 publish = Watch().publish
 """Takes what a source publishes by itself; these tests call `poll`."""
@@ -33,10 +44,10 @@ def megatec(volts: Callable[[], float], rated: float) -> Callable[[bytes], bytes
 def test_falling_cell_volts_are_falling_battery_volts(rated: float, cells: int, discharge: Sequence[float]) -> None:
     now = [discharge[0]]
     port = ScriptedPort(megatec(lambda: now[0], rated))
-    source = AimsSource("ups", publish, port="ups", interval=5, cells=None)
+    ups = AimsSource("ups", publish, port="ups", interval=5, cells=None)
     for volts in discharge:
         now[0] = volts
-        values = polled(source, port)
+        values = polled(ups, port)
         assert values["aims_battery_cell_volts"] == volts
         assert values["aims_battery_volts"] == pytest.approx(volts * cells)
 
@@ -45,14 +56,14 @@ def test_no_battery_volts_until_only_one_count_of_cells_fits() -> None:
     """1.95 V are 24 cells of a 48 V battery, or 30; the count is kept when the device answers again."""
     now = [1.95]
     port = ScriptedPort(megatec(lambda: now[0], 48.0))
-    source = AimsSource("ups", publish, port="ups", interval=5, cells=None)
-    assert "aims_battery_volts" not in polled(source, port)
+    ups = AimsSource("ups", publish, port="ups", interval=5, cells=None)
+    assert "aims_battery_volts" not in polled(ups, port)
     now[0] = 2.1
-    assert polled(source, port)["aims_battery_volts"] == pytest.approx(50.4)
+    assert polled(ups, port)["aims_battery_volts"] == pytest.approx(50.4)
     now[0] = 1.85
     for _ in range(4):
-        source.lost()
-    assert polled(source, port)["aims_battery_volts"] == pytest.approx(44.4)
+        ups.lost()
+    assert polled(ups, port)["aims_battery_volts"] == pytest.approx(44.4)
 
 
 def test_volts_of_a_lithium_cell_are_no_battery_volts() -> None:
@@ -60,3 +71,213 @@ def test_volts_of_a_lithium_cell_are_no_battery_volts() -> None:
     assert "aims_battery_volts" not in polled(AimsSource("ups", publish, port="ups", interval=5, cells=None), port)
     values = polled(AimsSource("ups", publish, port="ups", interval=5, cells=15), port)
     assert values["aims_battery_volts"] == pytest.approx(49.65)
+
+
+# -- a battery that answers only its own number, and one that has this number where others have a count
+# (python-pylontech 42, 10, 15, 23, 30; esphome-pace-bms 58)
+
+US3000C = (
+    b"~20024600F07A11020F0CDD0CDD0CDD0CDD0CDD0CDD0CDC0CDD0CDD0CDD0CDD0CDD0CDD0CDD0CDD050BC30BAF0BAA0BAF0BBC0000C0F2FFFF04"
+    b"FFFF0000008DA4012110E0F7\r"
+)
+ONE_PACK = (
+    b"~20024600F07A11020F0D450D440D450D440D450D440D3E0D450D4A0D4A0D4B0D4A0D4A0D4A0D4A050BC30BC30BC30BCD0BCD0000C725FFFF04"
+    b"FFFF000200CA58012110E27A\r"
+)
+
+
+def batteries(answers: Mapping[bytes, bytes]) -> Callable[[bytes], bytes]:
+    """Answer these requests and no others."""
+    return lambda request: answers.get(request, b"")
+
+
+def pylontech(monkeypatch: pytest.MonkeyPatch, answer: Callable[[bytes], bytes], **options: object) -> PylontechPort:
+    monkeypatch.setattr(source, "TIMEOUT", 0.05)
+    monkeypatch.setattr(source, "PROBE_TIMEOUT", 0.05)
+    return PylontechPort(answer, **options)
+
+
+class PylontechPort:
+    """A source with the protocol, on a port in memory."""
+
+    def __init__(self, answer: Callable[[bytes], bytes], **options: object) -> None:
+        self.port = ScriptedPort(answer)
+        self.line = TextLine(SerialAddress("rack"))
+        self.line.join(self, self.line.address)
+        self.line._connection = self.port.connection
+        config = options_of({"type": "pylontech", "port": "rack", **options})
+        assert isinstance(config, PylontechConfig)
+        self.source: PylontechSource = config.open("rack", publish)
+        self.line.listed[self] = config.units
+
+    def readings(self) -> list[Reading]:
+        return list(self.source.poll(self.line))
+
+    def values(self) -> Mapping[str, float]:
+        return {name: value for reading in self.readings() for name, value in by_metric(reading).items()}
+
+
+def test_battery_that_answers_only_its_own_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    rack = pylontech(monkeypatch, batteries({b"~20024642E00202FD33\r": US3000C}), address=2)
+    (reading,) = rack.readings()
+    assert by_metric(reading)["pylontech_battery_volts{1}"] == 49.394
+    assert reading.charge is not None
+    assert reading.charge.ratio == pytest.approx(0.49, abs=0.005)
+    rack.port.writes.clear()
+    rack.readings()
+    assert rack.port.writes == [b"~20024642E00202FD33\r"]
+
+
+def test_number_of_the_pack_where_others_have_a_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    rack = pylontech(monkeypatch, batteries({b"~20024642E00202FD33\r": ONE_PACK}), address=2)
+    (reading,) = rack.readings()
+    assert by_metric(reading)["pylontech_battery_volts{1}"] == 50.981
+    assert "pylontech_battery_volts{2}" not in by_metric(reading)
+    assert reading.charge is not None
+    # 0xCA58 over 0x12110 mAh.
+    assert reading.charge.ratio == pytest.approx(51.8 / 74)
+
+
+def test_bytes_left_over_are_refused() -> None:
+    frame = parse(ONE_PACK[:-1])
+    for more in (b"\0", frame.info[2:40]):
+        with pytest.raises(LeftOverError):
+            DIALECTS["pylontech"].read(replace(frame, info=frame.info + more))
+
+
+# -- the master of two Pace packs (bmspace 23, 26, 42; the frame is from esphome-pace-bms 30)
+
+PACE_BANK = (
+    b"~25014600D0F40002100E1D0E1B0E1D0E180E140E190E130E080E180E190E180E200E200E160E1F0E1A060BF60BE20BF80BE80C0F0C0F0000E1"
+    b"8D4E18024E1800C04E2064100E110E1B0E1D0E0F0E110E0E0E110E1D0E190E130E160E180E170E190E1B0E18060C090C0B0C120C1D0C020C12"
+    b"0000E1C450D10350DC00074E2064C8A1\r"
+)
+
+
+def test_master_of_a_pace_bank_gives_every_pack(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = vector("pace_ascii_analog")["response_ascii"].replace("\\r", "\r").encode()
+    answers = {Frame(0x25, 1, 0x42, b"\xff").encode(): PACE_BANK, Frame(0x25, 1, 0x42, b"\x01").encode(): one}
+    (reading,) = pylontech(monkeypatch, batteries(answers), dialect="pace").readings()
+    values = by_metric(reading)
+    assert (values["pylontech_battery_volts{1}"], values["pylontech_battery_volts{2}"]) == (57.741, 57.796)
+    assert values["pylontech_full_amphours{2}"] == 207
+    assert [pack.name for pack in reading.packs] == ["1", "2"]
+
+
+def test_unequal_packs_are_weighted_by_their_capacity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One full and one empty pack are half a battery, not a full one."""
+    bank = parse(PACE_BANK[:-1])
+    empty = bytearray(bank.info)
+    second = 2 + (len(empty) - 2) // 2
+    remaining = second + 1 + 32 + 1 + 12 + 4
+    empty[remaining : remaining + 2] = round(20700 * 0.05).to_bytes(2, "big")
+    answer = replace(bank, info=bytes(empty)).encode()
+    rack = pylontech(monkeypatch, batteries({Frame(0x25, 1, 0x42, b"\xff").encode(): answer}), dialect="pace")
+    (reading,) = rack.readings()
+    assert reading.charge is not None
+    assert reading.charge.ratio == pytest.approx((199.92 + 10.35) / (199.92 + 207), abs=0.001)
+
+
+# -- another master on the line (esphome-pace-bms 50)
+
+
+def test_lines_of_another_master_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    alarms = Frame(0x20, 2, 0, bytes.fromhex("1102") + bytes(40)).encode()
+    others = (
+        b"~20024642E00202FD33\r" + US3000C.replace(b"~2002", b"~2003") + b"~20024644E00202FD31\r" + alarms + b"\0~2\r"
+    )
+    rack = pylontech(monkeypatch, batteries({b"~20024642E002FFFD09\r": others + ONE_PACK}))
+    assert rack.values()["pylontech_battery_volts{1}"] == 50.981
+
+
+# -- a well-framed answer in the wrong dialect (python-pylontech 30)
+
+
+def test_answer_in_another_dialect_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = batteries({b"~20024642E00202FD33\r": ONE_PACK})
+    rack = pylontech(monkeypatch, answer, dialect="seplos-v2", address=2)
+    with pytest.raises(SourceError, match="left over") as refused:
+        rack.readings()
+    assert refused.value.refused == "left_over"
+
+
+def test_battery_volts_that_are_not_the_sum_of_the_cells_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = parse(ONE_PACK[:-1])
+    volts = frame.info.index(bytes.fromhex("C725"))
+    ten_times = frame.info[:volts] + (5098).to_bytes(2, "big") + frame.info[volts + 2 :]
+    rack = pylontech(
+        monkeypatch, batteries({b"~20024642E00202FD33\r": replace(frame, info=ten_times).encode()}), address=2
+    )
+    with pytest.raises(SourceError, match=r"battery 5.10 V, its 15 cells together 50.98 V") as refused:
+        rack.readings()
+    assert refused.value.refused == "cells"
+
+
+# -- models that no dialect knew (esphome-seplos-bms 177; dbus-serialbattery 1116)
+
+POWERFLO = (
+    b"~01014F42B0BA0001100D7C0D7C0D7D0D7C0D750D7B0D7C0D7C0D770D7C0D7C0D7B0D730D7F0D7E0D7E060BAB0B9D0B900B860B860B99000015"
+    b"917AA8007AA800097AA81597000064048800000000\x00\x00\x00\x020000000000000000000000000000FFE7041C64D656\r"
+)
+LIFEPOWER4 = (
+    b"~20014A00A0CA1001100D2F0D2C0D2C0D2D0D2D0D2F0D2F0D2F0D2C0D2D0D2D0D2F0D300D2C0D300D2C040B9B0BA50B9B0B9B0BB90BAF029D15"
+    b"1521A9268400540F005700620D300D2C00040BA50B9B000ADAC0000A54550005D473000570A600000680000004CA56897E24D1A5\r"
+)
+"""Published with nkinnan/esphome-pace-bms, protocol version 20."""
+
+
+def test_midnite_powerflo(monkeypatch: pytest.MonkeyPatch) -> None:
+    rack = pylontech(monkeypatch, batteries({b"~01014642E00201FD36\r": POWERFLO}), dialect="midnite")
+    (reading,) = rack.readings()
+    values = by_metric(reading)
+    assert values["pylontech_battery_volts{1}"] == 55.21
+    assert values["pylontech_full_amphours{1}"] == 314
+    assert values["pylontech_cycles_total{1}"] == 9
+    cells = [values[f"pylontech_cell_volts{{1,{number}}}"] for number in range(1, 17)]
+    assert all(abs(volts - 3.45) < 0.02 for volts in cells)
+    assert reading.charge is not None
+    assert reading.charge.ratio == 1
+
+
+def test_eg4_lifepower4(monkeypatch: pytest.MonkeyPatch) -> None:
+    rack = pylontech(monkeypatch, batteries({b"~20014A420000FDA2\r": LIFEPOWER4}), dialect="lifepower4")
+    values = rack.values()
+    assert values["pylontech_battery_volts{1}"] == 53.97
+    assert values["pylontech_battery_amperes{1}"] == 6.69
+    assert (values["pylontech_soc_ratio{1}"], values["pylontech_soh_ratio{1}"]) == (0.87, 0.98)
+    assert values["pylontech_remaining_amphours{1}"] == 86.17
+
+
+def test_another_model_is_told_with_the_dialect_that_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = b"~01014FC1202C554C313035385F323030313678325F303532320002FEF45A\r"
+    answers = {b"~01014642E00201FD36\r": POWERFLO, b"~010146C10000FDA0\r": name}
+    answers[Frame(0x20, 1, 0x42, b"\x01").encode()] = POWERFLO
+    rack = pylontech(monkeypatch, batteries(answers), dialect="seplos-v2", address=1)
+    expected = r"version 01, CID1 4F, UL1058_20016x2_0522\): write `dialect: midnite`"
+    with pytest.raises(SourceError, match=expected):
+        rack.readings()
+    unknown = Frame(0x33, 1, 0, b"", kind=0x50).encode()
+    rack = pylontech(monkeypatch, lambda _request: unknown, dialect="seplos-v2", address=1)
+    with pytest.raises(SourceError, match=r"version 33, CID1 50\): a model that is not supported"):
+        rack.readings()
+
+
+# -- several batteries on one line
+
+
+def test_several_batteries_each_by_its_number(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    numbers = (2, 3, 4)
+    answers = {
+        Frame(0x20, number, 0x42, bytes((number,))).encode(): replace(parse(US3000C[:-1]), address=number).encode()
+        for number in (*numbers, 5)
+    }
+    rack = pylontech(monkeypatch, batteries(answers), address=list(numbers))
+    readings = rack.readings()
+    values = {name: value for reading in readings for name, value in by_metric(reading).items()}
+    assert [values[f"pylontech_battery_volts{{{number}}}"] for number in numbers] == [49.394] * 3
+    assert "another battery answers on this line" in caplog.text
+    del answers[Frame(0x20, 3, 0x42, b"\x03").encode()]
+    assert [reading.group for reading in rack.readings()] == ["battery 2", "battery 4"]
+    assert "battery is lost" in caplog.text

@@ -6,17 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sources.pylontech.frame import ANALOG_VALUES, Frame, FrameError, decode
-from exporter.sources.pylontech.modules import (
-    DIALECTS,
-    ContentError,
-    Module,
-    charge,
-    pace,
-    pylontech,
-    samples,
-    seplos,
-)
+from exporter.sources.pylontech.dialects import DIALECTS, ContentError, Dialect, pace, pylontech, seplos
+from exporter.sources.pylontech.frame import ANALOG_VALUES, Frame, FrameError, parse
+from exporter.sources.pylontech.modules import Module, charge, samples
 from tests.exporter.harness.device_captures import every, vector
 from tests.exporter.harness.running_sources import running
 from tests.exporter.harness.serial_devices import SerialDevice
@@ -34,7 +26,7 @@ def line(name: str) -> bytes:
 def test_pylontech_stacks(name: str) -> None:
     """v:pylontech_0 to v:pylontech_2: capacities in two bytes and in three."""
     expect = vector(name)["expect"]
-    found = pylontech(decode(line(name), ASK_PYLONTECH).info)
+    found = pylontech(parse(line(name)))
     assert len(found) == expect["modules"]
     for number, module in enumerate(found):
         wanted = expect.get(f"module{number}", {})
@@ -56,19 +48,25 @@ def test_pylontech_stacks(name: str) -> None:
     assert charged.amperes == pytest.approx(sum(module.amperes for module in found))
 
 
-@pytest.mark.parametrize("name", ["pylontech_3", "pylontech_4"])
-def test_pylontech_frames_without_readings(name: str) -> None:
-    """v:pylontech_3, v:pylontech_4: replies to other commands, which are never sent."""
+def test_up2500() -> None:
+    """v:pylontech_3: one module with its own number where others have a count."""
+    (module,) = pylontech(parse(line("pylontech_3")))
+    assert module.ratio == pytest.approx(vector("pylontech_3")["expect"]["soc_ratio"])
+    assert len(module.facts.cells) == 8
+
+
+def test_frame_without_readings() -> None:
+    """v:pylontech_4: the reply to a command that is never sent."""
     with pytest.raises(ContentError):
-        pylontech(decode(line(name), ASK_PYLONTECH).info + b"\x00")
+        pylontech(parse(line("pylontech_4")))
 
 
 def test_pace() -> None:
     """v:pace_ascii_analog."""
     expect = vector("pace_ascii_analog")["expect"]
-    (module,) = pace(decode(line("pace_ascii_analog"), ASK_PACE).info)
+    (module,) = pace(parse(line("pace_ascii_analog")))
     assert len(module.cell_volts) == expect["cell_count"]
-    assert [round(1000 * volts) for volts in module.cell_volts] == expect["cells_mv"]
+    assert [round(1000 * volts) for volts in module.facts.cells] == expect["cells_mv"]
     assert list(module.celsius) == expect["temps_c"]
     assert (module.amperes, module.volts) == (expect["amps"], expect["volts"])
     assert (module.remaining, module.full, module.design) == (
@@ -88,7 +86,7 @@ def test_pace_requests_as_captured() -> None:
 def test_seplos_v2() -> None:
     """v:seplos_v2_telemetry: after version, address, kind, code and length."""
     expect = vector("seplos_v2_telemetry")["expect"]
-    (module,) = seplos(bytes.fromhex(vector("seplos_v2_telemetry")["payload_hex"])[6:])
+    (module,) = seplos(Frame(0x20, 0, 0, bytes.fromhex(vector("seplos_v2_telemetry")["payload_hex"])[6:]))
     assert (module.amperes, module.volts) == (expect["amps"], expect["volts"])
     assert (module.remaining, module.full, module.design) == (
         expect["residual_ah"],
@@ -98,7 +96,7 @@ def test_seplos_v2() -> None:
     assert module.ratio == pytest.approx(expect["soc_percent"] / 100)
     assert module.soh == pytest.approx(expect["soh_percent"] / 100)
     assert module.cycles == expect["cycles"]
-    millivolts = [round(1000 * volts) for volts in module.cell_volts]
+    millivolts = [round(1000 * volts) for volts in module.facts.cells]
     assert (min(millivolts), max(millivolts)) == (expect["cells_mv_min"], expect["cells_mv_max"])
     assert list(module.celsius) == expect["temps_c"]
 
@@ -111,7 +109,7 @@ def test_stack_with_an_unknown_soc() -> None:
     assert charge(()).ratio is None
     zero = Module(cell_volts=(), celsius=(), amperes=0, volts=50, remaining=25, full=50, cycles=0, soc=0)
     assert charge((zero,)).ratio is None
-    assert not [sample for sample in samples((zero,)) if sample.metric == "pylontech_soc_ratio"]
+    assert not [sample for sample in samples({"1": zero}) if sample.metric == "pylontech_soc_ratio"]
 
 
 FRAMES = [name for name in every() if name.startswith(("pylontech_", "pace_ascii")) and name != "pylontech_rt12100"]
@@ -120,42 +118,31 @@ FRAMES = [name for name in every() if name.startswith(("pylontech_", "pace_ascii
 @pytest.mark.parametrize("name", FRAMES)
 @given(place=st.integers(1, 200), digit=st.sampled_from(b"0123456789ABCDEF"))
 def test_damaged_digit_is_refused(name: str, place: int, digit: int) -> None:
-    request = ASK_PACE if name.startswith("pace") else ASK_PYLONTECH
     good = bytearray(line(name))
-    decode(bytes(good), request)
+    parse(bytes(good))
     at = 1 + place % (len(good) - 1)
     if good[at] != digit:
         good[at] = digit
         with pytest.raises(FrameError):
-            decode(bytes(good), request)
+            parse(bytes(good))
 
 
 @given(st.binary(max_size=400), st.sampled_from(list(DIALECTS.values())))
-def test_any_bytes_are_safe(data: bytes, dialect: object) -> None:
-    assert dialect in DIALECTS.values()
+def test_any_bytes_are_safe(data: bytes, dialect: Dialect) -> None:
     with pytest.raises(FrameError):
-        decode(data, ASK_PYLONTECH)
-    for read in (pylontech, pace, seplos):
-        try:
-            found = read(data)
-        except ContentError:
-            continue
-        samples(found)
-        charge(found)
+        parse(data)
+    try:
+        found = dialect.read(Frame(dialect.version, 1, dialect.success, data))
+    except ContentError:
+        return
+    samples(dict(zip(map(str, range(len(found))), found, strict=True)))
+    charge(found)
 
 
 @given(st.binary(max_size=200), st.integers(0, 255), st.integers(0, 255))
-def test_encode_and_decode(info: bytes, version: int, address: int) -> None:
+def test_encode_and_parse(info: bytes, version: int, address: int) -> None:
     frame = Frame(version, address, 0, info)
-    assert decode(frame.encode()[:-1], frame) == frame
-
-
-def test_refusal_gives_its_reason() -> None:
-    refusal = Frame(0x20, 2, 4).encode()[:-1]
-    with pytest.raises(FrameError, match="a command it does not know"):
-        decode(refusal, ASK_PYLONTECH)
-    with pytest.raises(FrameError, match="address 3"):
-        decode(Frame(0x20, 3, 0).encode()[:-1], ASK_PYLONTECH)
+    assert parse(frame.encode()[:-1]) == frame
 
 
 @pytest.mark.parametrize("echo", [False, True])
