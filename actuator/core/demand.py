@@ -214,7 +214,8 @@ def _quiet_ahead_begins(state: State, inputs: Inputs, now: float) -> bool:
         return False
     begin_in, limits = hours.begin_in(inputs.minute_of_day, inputs.wall), settings.limits
     in_time = limits.useful_run < begin_in <= min(limits.max_run, EVENING)
-    if not in_time or not _due(state.durable.quiet_ahead_at, EVENING, now):
+    # A stop alert would end it at once, and it is the only run of the evening.
+    if not in_time or state.alerts.beliefs.stop() or not _due(state.durable.quiet_ahead_at, EVENING, now):
         return False
     soc, level, fall = state.battery.fresh_soc(now), state.soc_trend.level, state.soc_trend.fall
     if soc is None or level is None or fall is None or fall <= 0:

@@ -81,6 +81,14 @@ def test_it_does_not_begin_while_the_newest_state_of_charge_is_higher() -> None:
     assert not evening.until(17.02, closed=True)
 
 
+def test_it_does_not_begin_while_a_stop_alert_is_believed() -> None:
+    evening = Evening()
+    evening.until(16.95)
+    evening.world.fire("stop")
+    assert not evening.until(17.15, closed=True), "the stop alert would end it, and it is the only one of the evening"
+    assert evening.until(17.3, closed=True), "the lease of the stop alert has ended"
+
+
 def test_it_does_not_begin_with_a_clock_that_may_be_wrong_or_without_a_path() -> None:
     evening = Evening()
     evening.world.wall_sane = False
