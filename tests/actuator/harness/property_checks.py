@@ -688,8 +688,9 @@ class Law:
         self.count(f"ends by {reason}")
         account, limits = self.account, inputs.settings.limits
         denied = self._denied(true) or (self.ags.fresh(true) or 0) in FAULTS
+        manual_ends = -math.inf < account.manual_until <= true + NEAR
         shown = {
-            "mode_off": account.mode_off,
+            "mode_off": account.off_before_manual if manual_ends else account.mode_off,
             "inhibit_alert": bool(account.inhibits),
             "locked_out": account.locked_out,
             "relay_fault": self.fault,
