@@ -20,7 +20,7 @@ EVERY = {name: rule for file in RULE_FILES for name, rule in alerts(file).items(
 
 def promtool(*arguments: str | Path, cwd: Path = ALERTS) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [prometheus_tool("promtool"), *arguments], cwd=cwd, capture_output=True, text=True, check=False, timeout=60
+        [prometheus_tool("promtool"), *arguments], cwd=cwd, capture_output=True, text=True, check=False, timeout=110
     )
 
 
