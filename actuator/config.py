@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 import msgspec
 
-from actuator.core.settings import Settings
+from actuator.core.settings import DAY, HOUR, Settings
 from actuator.core.signals import BUS_FRESH, SAMPLES
 from actuator.relay import AnyRelay, RelayConfig
-from toolkit.config import ConfigError, Duration, decode, locate, read
+from toolkit.config import ConfigError, Duration, decode, locate, read, refuse
 from toolkit.config import load as load_struct
 from toolkit.exposed_files import exposed_secret
 from toolkit.formatting import redacted, span
+
+REAL_RUN: Final = HOUR / 2
+"""Seconds of max_run from which the configuration is for a real engine; a test's spans are shorter."""
 
 
 class Exporter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,20 +38,23 @@ class Exporter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def __post_init__(self) -> None:
         """Refuse a wrong URL, an interval that is too long, and a user name without a password."""
+        refuse(self._wrong())
+
+    def _wrong(self) -> Iterator[ConfigError]:
         if not self.url.startswith(("http://", "https://")):
-            raise ConfigError("url", f'"{redacted(self.url)}"', "a URL such as http://127.0.0.1:10048/metrics")
+            yield ConfigError("url", f'"{redacted(self.url)}"', "a URL such as http://127.0.0.1:10048/metrics")
         if "@" in self.url.partition("?")[0]:
             expected = "no user name and password in it: write them as username: and password_file: beside url:"
-            raise ConfigError("url", f'"{redacted(self.url)}"', expected)
+            yield ConfigError("url", f'"{redacted(self.url)}"', expected)
         longest = BUS_FRESH / SAMPLES
         if self.interval > longest:
-            raise ConfigError(
+            yield ConfigError(
                 "interval",
                 span(self.interval),
                 f"at most {span(longest)}: three samples are needed within {span(BUS_FRESH)}",
             )
         if (self.username is None) != (self.password_file is None):
-            raise ValueError("got one of username and password_file, expected both or neither")
+            yield ConfigError("", "got one of username and password_file, expected both or neither", "")
 
 
 Role = Literal["read", "notify", "command"]
@@ -85,12 +92,14 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Raises:
             ConfigError: there is one.
         """
-        for role in get_args(Role):
-            for index, name in enumerate(getattr(self, role)):
-                if name not in users:
-                    known = ", ".join(users) or "it has none"
-                    expected = f"a user in basic_auth_users of --web.config.file ({known})"
-                    raise locate(ConfigError(f"access.{role}[{index}]", f'"{name}"', expected), read(path))
+        known = ", ".join(users) or "it has none"
+        expected = f"a user in basic_auth_users of --web.config.file ({known})"
+        refuse(
+            locate(ConfigError(f"access.{role}[{index}]", f'"{name}"', expected), read(path))
+            for role in get_args(Role)
+            for index, name in enumerate(getattr(self, role))
+            if name not in users
+        )
 
 
 class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,19 +119,30 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mirror: Path | None = None
     access: Access | None = None
 
-    def __post_init__(self) -> None:
-        """Refuse a debounce that is too short for the page's interval, and every duration of zero."""
-        super().__post_init__()
+    def _wrong(self) -> Iterator[ConfigError]:
+        """Refuse a debounce that is too short for the page's interval, and every duration of zero, too."""
+        yield from super()._wrong()
         shortest = SAMPLES * self.exporter.interval
         for name in ("start", "stop", "emergency"):
             seconds: Duration = getattr(self.debounce, name)
             if seconds < shortest:
-                raise ConfigError(
+                yield ConfigError(
                     f"debounce.{name}",
                     span(seconds),
                     f"at least {span(shortest)}, three times exporter.interval: three samples are needed",
                 )
-        _refuse_zero(self, "")
+        full_charge, max_run = self.full_charge, self.limits.max_run
+        if full_charge is not None and full_charge.every < DAY and max_run >= REAL_RUN:
+            yield ConfigError(
+                "full_charge.every",
+                span(full_charge.every),
+                f"at least 1 d: one runs for up to limits.max_run ({span(max_run)}), and the next is days later",
+            )
+        if self.mirror is not None and not self.mirror.is_absolute():
+            yield ConfigError(
+                "mirror", f'"{self.mirror}"', "an absolute path in memory, such as /run/generator-actuator"
+            )
+        yield from _zeros(self, "")
 
 
 def exposed(config: Config) -> Iterator[str]:
@@ -149,14 +169,28 @@ def relay_only(path: Path) -> RelayConfig | None:
         return None
 
 
-def _refuse_zero(part: msgspec.Struct, where: str) -> None:
+def check_mirror(folder: Path, *, file: Path) -> None:
+    """Check that the mirror's folder is one that can be written; one that is missing may be made at the start.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if folder.exists() and not folder.is_dir():
+        expected = "a folder in memory, such as /run/generator-actuator"
+        raise ConfigError("mirror", f"{folder}, which is a file", expected, file=str(file))
+    if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+        got = f"{folder}, which this user cannot write"
+        expected = "a folder of the user that runs the actuator (check as that user)"
+        raise ConfigError("mirror", got, expected, file=str(file))
+
+
+def _zeros(part: msgspec.Struct, where: str) -> Iterator[ConfigError]:
     for field in msgspec.structs.fields(part):
         value = getattr(part, field.name)
         place = f"{where}.{field.encode_name}" if where else field.encode_name
         if isinstance(value, msgspec.Struct):
-            _refuse_zero(value, place)
+            yield from _zeros(value, place)
         for index, item in enumerate(value if isinstance(value, tuple) else (value,)):
             if isinstance(item, Duration) and item <= 0:
-                raise ConfigError(
-                    f"{place}[{index}]" if isinstance(value, tuple) else place, span(item), "more than zero"
-                )
+                at = f"{place}[{index}]" if isinstance(value, tuple) else place
+                yield ConfigError(at, span(item), "more than zero")

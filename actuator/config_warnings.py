@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from actuator.config import Config
-from actuator.core.settings import HOUR, MINUTE, Blind, EmergencyVolts
+from actuator.config import REAL_RUN, Config
+from actuator.core.settings import MINUTE, Blind, EmergencyVolts
 from actuator.relay import SimulatedRelay
 from toolkit.formatting import percent, span
 
-_REAL_RUN = HOUR / 2
-"""Seconds of max_run from which the configuration is for a real engine, not for a test."""
 _BEAT = MINUTE
 """Seconds between two heartbeats as the sample Alertmanager configuration sends them (group_interval)."""
 _RESTING_VOLTS = (9.0, 13.0)
@@ -77,7 +75,7 @@ def _volts(volts: EmergencyVolts) -> Iterator[str]:
 def _alerts(config: Config) -> Iterator[str]:
     alerts = config.alerts
     timeout = alerts.heartbeat_timeout
-    if timeout < 2 * _BEAT and config.limits.max_run >= _REAL_RUN:
+    if timeout < 2 * _BEAT and config.limits.max_run >= REAL_RUN:
         yield (
             f"alerts.heartbeat_timeout: got {span(timeout)}: the sample configuration of Alertmanager sends "
             f"a heartbeat every {span(_BEAT)}, so one late heartbeat ends the path alerts"
@@ -104,7 +102,7 @@ def _limits(config: Config) -> Iterator[str]:
             f"limits.start_confirm: got {span(limits.start_confirm)} {longest}: a run ends before a failed "
             "start can be noticed, so failed starts are never counted"
         )
-    if limits.charge_confirm >= limits.max_run >= _REAL_RUN:
+    if limits.charge_confirm >= limits.max_run >= REAL_RUN:
         yield (
             f"limits.charge_confirm: got {span(limits.charge_confirm)} {longest}: a run ends before it can be noticed "
             "that it does not charge"

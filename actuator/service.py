@@ -239,12 +239,15 @@ async def _open_first(relay: AsyncRelay) -> bool:
 
 
 def check(flags: Flags) -> tuple[Config, WebConfig]:
-    """Read and validate everything that the flags name.
+    """Read and validate everything that the flags name; with --config.check also what is at the paths.
 
     Raises:
         ConfigError: something is wrong.
     """
     config = configuration.load(flags.config_file)
+    if flags.config_check and config.mirror is not None:
+        # Only then: without its mirror the actuator starts all the same.
+        configuration.check_mirror(config.mirror, file=flags.config_file)
     web_config = WebConfig.load(flags.web_config_file)
     if config.access is not None:
         config.access.check(web_config.users, flags.config_file)

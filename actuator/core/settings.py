@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal, Self
 
 import msgspec
 
-from toolkit.config import ConfigError, Duration, Ratio
+from toolkit.config import ConfigError, Duration, Ratio, refuse
 from toolkit.formatting import percent, span
 
 MINUTE = 60.0
@@ -69,17 +70,21 @@ class AlertSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def __post_init__(self) -> None:
         """Refuse an empty name, which no alert has, and one name for two purposes."""
+        refuse(self._wrong())
+
+    def _wrong(self) -> Iterator[ConfigError]:
         places = {name: getattr(self, name) for name in ("start", "stop", "heartbeat", "inhibit")}
         if not isinstance(self.inhibit, str):
             del places["inhibit"]
             places |= {f"inhibit[{index}]": name for index, name in enumerate(self.inhibit)}
         for place, name in places.items():
             if not name.strip():
-                raise ConfigError(place, f'"{name}"', "the name of an alert, such as BatterySocLow")
+                yield ConfigError(place, f'"{name}"', "the name of an alert, such as BatterySocLow")
         names = [self.start, self.stop, self.heartbeat, *self.inhibits]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"got the alert name {twice[0]} for two purposes, expected a name of its own for each")
+        for name in sorted({name for name in names if name.strip() and names.count(name) > 1}):
+            yield ConfigError(
+                "", f"got the alert name {name} for two purposes, expected a name of its own for each", ""
+            )
 
 
 class Debounce(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -144,19 +149,22 @@ class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse a max run that the AGS would end first, and a budget over a day or too short for a useful run."""
+        refuse(self._wrong())
+
+    def _wrong(self) -> Iterator[ConfigError]:
         if self.max_run + AGS_MARGIN > self.ags_max_run:
-            raise ConfigError(
+            yield ConfigError(
                 "max_run",
                 f"{span(self.max_run)} with ags_max_run {span(self.ags_max_run)}",
                 "at least 30 min less: the AGS's own Max Gen Run Time ends a run as a fault that blocks later starts; "
                 "lower max_run, or raise that time at the remote and ags_max_run with it",
             )
         if self.daily_budget > DAY:
-            raise ConfigError(
+            yield ConfigError(
                 "daily_budget", span(self.daily_budget), "at most 24 h: it is the budget of any 24 hours in a row"
             )
         if self.daily_budget < self.least_budget:
-            raise ConfigError(
+            yield ConfigError(
                 "daily_budget",
                 span(self.daily_budget),
                 f"at least {span(self.least_budget)}, the lesser of start_confirm + min_run and max_run: no run could "
@@ -279,26 +287,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def __post_init__(self) -> None:
         """Refuse thresholds that would start an engine and never stop it, or never start it."""
-        if self.start_soc >= self.stop_soc:
-            raise ConfigError(
+        refuse(self._wrong())
+
+    def _wrong(self) -> Iterator[ConfigError]:
+        start, stop, emergency = self.start_soc, self.stop_soc, self.emergency_soc
+        if start >= stop:
+            yield ConfigError(
                 "start_soc",
-                f"{percent(self.start_soc)} with stop_soc {percent(self.stop_soc)}",
+                f"{percent(start)} with stop_soc {percent(stop)}",
                 "less than stop_soc: the engine starts at or under the one and stops at or over the other",
             )
-        if self.stop_soc - self.start_soc < 0.05 - 1e-9:
-            raise ConfigError(
-                "stop_soc",
-                f"{percent(self.stop_soc)} with start_soc {percent(self.start_soc)}",
-                "at least 5 points more",
+        elif stop - start < 0.05 - 1e-9:
+            yield ConfigError("stop_soc", f"{percent(stop)} with start_soc {percent(start)}", "at least 5 points more")
+        if stop > 0.98:
+            yield ConfigError("stop_soc", percent(stop), "98 % or less: many monitors never report more")
+        if emergency >= start:
+            yield ConfigError(
+                "emergency_soc", f"{percent(emergency)} with start_soc {percent(start)}", "less than start_soc"
             )
-        if self.stop_soc > 0.98:
-            raise ConfigError("stop_soc", percent(self.stop_soc), "98 % or less: many monitors never report more")
-        if self.emergency_soc >= self.start_soc:
-            raise ConfigError(
-                "emergency_soc",
-                f"{percent(self.emergency_soc)} with start_soc {percent(self.start_soc)}",
-                "less than start_soc",
-            )
-        for name, value in (("start_soc", self.start_soc), ("emergency_soc", self.emergency_soc)):
+        for name, value in (("start_soc", start), ("emergency_soc", emergency)):
             if value <= 0:
-                raise ConfigError(name, percent(value), "more than zero")
+                yield ConfigError(name, percent(value), "more than zero")

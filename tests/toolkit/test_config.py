@@ -149,6 +149,33 @@ def test_error_is_one_line_with_its_place(load: Load, text: str, message: str) -
     assert refused(load, text) == message
 
 
+def test_every_wrong_place_has_its_line_in_the_order_of_the_file(load: Load) -> None:
+    text = (
+        "ags: 7\nlimits: {max_run: 48h, min_run: 5}\nledd: x\nbackoff: [1s, 2]\nsources: {a: {}, b: {type: magnum}}\n"
+    )
+    places = [line.split(": ")[:2] for line in refused(load, text).splitlines()]
+    assert places == [
+        ["site.yml:1", "ags"],
+        ["site.yml:2", "limits.min_run"],
+        ["site.yml:2", "limits.max_run"],  # with the rest of its part in order
+        ["site.yml:3", "ledd"],
+        ["site.yml:4", "backoff[1]"],
+        ["site.yml:5", "sources.a"],
+        ["site.yml:5", "sources.b"],
+    ]
+
+
+def test_what_depends_on_a_wrong_value_is_not_judged(load: Load) -> None:
+    assert refused(load, "limits: {max_run: x, min_run: 20h}").count("\n") == 0, "the default of max_run is not theirs"
+
+
+def test_a_list_of_one_may_not_be_written_without_brackets(load: Load) -> None:
+    assert (
+        refused(load, "backoff: 15m")
+        == 'site.yml:1: backoff: got "15m" (text), expected a list of at least 1: write [15m]'
+    )
+
+
 def test_bytes_that_are_not_text(load: Load) -> None:
     assert refused(load, b"lead: \xff") == "site.yml: got bytes that are not UTF-8 at offset 6, expected text"
     assert "control characters are not allowed" in refused(load, b"lead: \x01")

@@ -1,4 +1,4 @@
-"""Typed configuration: a YAML file as msgspec structs, or an error of one line with the place and what to write."""
+"""Typed configuration: a YAML file as msgspec structs, or an error with a line for each wrong place."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TypeVar
 
 import msgspec
 
-from toolkit.config.error import ConfigError
+from toolkit.config.error import ConfigError, refuse
 from toolkit.config.mismatch import mismatch
 from toolkit.config.units import Duration, Parsed, Ratio, parse
 from toolkit.config.yaml_reader import Mapping, Sequence, described, locate, read
 
-__all__ = ["ConfigError", "Duration", "Parsed", "Ratio", "decode", "described", "load", "locate", "read"]
+__all__ = ["ConfigError", "Duration", "Parsed", "Ratio", "decode", "described", "load", "locate", "read", "refuse"]
 
 T = TypeVar("T")
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+from typing import Self
+
 
 class ConfigError(Exception):
-    """An invalid configuration; `str()` of it is a whole message, with its place.
+    """An invalid configuration; `str()` of it is a whole message, with its place, and a line for each of the others.
 
     Args:
         where: dotted path of the place, "" for the whole document; in a struct's `__post_init__`, relative to it.
@@ -12,19 +16,29 @@ class ConfigError(Exception):
         expected: what should be there, or what to do.
         file: the file as the user named it.
         line: counted from 1.
+        others: what else is wrong.
     """
 
     def __init__(
-        self, where: str, got: str, expected: str, *, file: str | None = None, line: int | None = None
+        self,
+        where: str,
+        got: str,
+        expected: str,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        others: Iterable[Self] = (),
     ) -> None:
         self.where = where
         self.got = got
         self.expected = expected
         self.file = file
         self.line = line
+        self.others = tuple(others)
         place = ":".join(str(part) for part in (file, line) if part is not None)
         what = f"got {got}, expected {expected}" if expected else got
-        super().__init__(": ".join(part for part in (place, where, what) if part))
+        own = ": ".join(part for part in (place, where, what) if part)
+        super().__init__("\n".join((own, *map(str, self.others))))
 
     def under(self, where: str, *, file: str | None, line: int | None) -> ConfigError:
         """Return the same error with its place in a larger document; a known file and line stay."""
@@ -34,7 +48,31 @@ class ConfigError(Exception):
             self.expected,
             file=self.file or file,
             line=self.line or line,
+            others=[other.under(where, file=file, line=line) for other in self.others],
         )
+
+    def each(self) -> list[ConfigError]:
+        """Return every error by itself."""
+        own = ConfigError(self.where, self.got, self.expected, file=self.file, line=self.line)
+        return [own, *(one for other in self.others for one in other.each())]
+
+
+def together(errors: Iterable[ConfigError]) -> ConfigError:
+    """Return errors, at least one, as one: in the order of their lines, and the first of each place."""
+    single = [one for error in errors for one in error.each()]
+    by_place = {(one.file, one.where): one for one in reversed(single)}
+    first, *others = sorted(
+        (one for one in single if by_place[one.file, one.where] is one),
+        key=lambda one: math.inf if one.line is None else one.line,
+    )
+    return ConfigError(first.where, first.got, first.expected, file=first.file, line=first.line, others=others)
+
+
+def refuse(errors: Iterable[ConfigError]) -> None:
+    """Raise all of the errors as one, for a struct's `__post_init__`; nothing if there is none."""
+    found = list(errors)
+    if found:
+        raise together(found)
 
 
 def joined(where: str, step: object) -> str:

@@ -1,94 +1,152 @@
-"""Finds why a document does not match a type: the innermost place that does not, with its real keys.
+"""Finds why a document does not match a type: each innermost place that does not, with its real keys.
 
-Only msgspec decides what matches. Its messages write a mapping's keys as `[...]`, so after an error the document is
-walked along its types to the innermost part that msgspec rejects by itself.
+Only msgspec decides what matches. It stops at the first error, and its messages write a mapping's keys as `[...]`. So
+after an error the document is walked along its types to each innermost part that msgspec rejects by itself.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import inspect
 
-from toolkit.config.error import ConfigError
+from toolkit.config.error import ConfigError, together
 from toolkit.config.units import parse
 from toolkit.config.yaml_reader import Mapping, Sequence, described, locate
 
+_NOTHING: Final = object()
+"""What is left of a part that is wrong as a whole."""
+
 
 def mismatch(document: object, kind: Any) -> ConfigError:  # noqa: ANN401 - a type form; Any is how typing spells it
-    """Return the error for a document that `msgspec.convert` rejects; its `where` is relative to the document."""
+    """Return what is wrong in a document that `msgspec.convert` rejects; each `where` is relative to the document."""
+    return together(_check(document, kind)[0])
+
+
+def _check(document: object, kind: Any) -> tuple[list[ConfigError], object]:  # noqa: ANN401
+    """Return what is wrong in a rejected document, and the document without it."""
     members = _members(kind)
+    errors: list[ConfigError] = []
+    left: object = _NOTHING
     if isinstance(document, dict):
         structs = [member for member in members if _is_struct(member)]
-        inner = _in_struct(document, structs) if structs else _in_dict(document, members)
+        if structs:
+            errors, left = _in_struct(document, structs)
+        else:
+            errors = _in_dict(document, members)
     elif isinstance(document, list):
-        inner = _in_list(document, members)
-    else:
-        inner = None
-    return inner or _here(document, kind)
+        errors = _in_list(document, members)
+    return (errors, left) if errors else ([_here(document, kind)], _NOTHING)
 
 
 def _here(document: object, kind: Any) -> ConfigError:  # noqa: ANN401
-    try:
-        msgspec.convert(document, kind, dec_hook=parse)
-    except ConfigError as error:
-        return locate(error, document)
-    except msgspec.ValidationError as error:
-        if error.__cause__ is not None:
-            return ConfigError("", str(error.__cause__), "")
+    refusal = _refusal(document, kind)
+    if refusal is not None:
+        return refusal
     form = inspect.type_info(kind)
     expected = expectation(form)
     if isinstance(document, str):
         expected += _near(document, _choices(form))
     elif isinstance(document, int | float) and expected.startswith("text"):
         expected += " (in quotes if it is meant as text)"
+    if not isinstance(document, dict | list) and expected.startswith("a list") and _accepted([document], kind):
+        expected += f": write [{document}]"
     return ConfigError("", described(document), expected)
 
 
-def _in_struct(document: dict[Any, Any], structs: list[Any]) -> ConfigError | None:
+def _refusal(document: object, kind: Any) -> ConfigError | None:  # noqa: ANN401
+    """Return what a type itself says against a document: its `__post_init__`, or its `parse`."""
+    try:
+        msgspec.convert(document, kind, dec_hook=parse)
+    except ConfigError as error:
+        return together(locate(one, document) for one in error.each())
+    except msgspec.ValidationError as error:
+        if error.__cause__ is not None:
+            return ConfigError("", str(error.__cause__), "")
+    return None
+
+
+def _in_struct(document: dict[Any, Any], structs: list[Any]) -> tuple[list[ConfigError], object]:
     tags = {struct.__struct_config__.tag: struct for struct in structs}
     tag_field = structs[0].__struct_config__.tag_field
     if tag_field is not None:
         if tag_field not in document:
-            return ConfigError("", f'no "{tag_field}"', f"`{tag_field}:` with {_choice(tags)}")
+            return [ConfigError("", f'no "{tag_field}"', f"`{tag_field}:` with {_choice(tags)}")], _NOTHING
         tag = document[tag_field]
         if tag not in tags:
             error = ConfigError("", described(tag), f"{_choice(tags)}{_near(tag, tags)}")
-            return _inside(document, tag_field, error)
+            return [_inside(document, tag_field, error)], _NOTHING
     struct = structs[0] if tag_field is None else tags[document[tag_field]]
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     known = [name for name in (tag_field, *fields) if name is not None]
-    for key in document:
-        if key not in known:
-            error = ConfigError("", "an unknown key", f"one of {_listed(known)}{_near(key, known)}")
-            return _inside(document, key, error)
+    errors = [
+        _inside(document, key, ConfigError("", "an unknown key", f"one of {_listed(known)}{_near(key, known)}"))
+        for key in document
+        if key not in known
+    ]
+    misspelled, left = bool(errors), _like(document)
     for name, field in fields.items():
-        if name in document and not _accepted(document[name], field.type):
-            return _inside(document, name, mismatch(document[name], field.type))
-        if name not in document and field.required:
+        if name in document:
+            if _accepted(document[name], field.type):
+                left[name] = document[name]
+                continue
+            inner, rest = _check(document[name], field.type)
+            errors += [_inside(document, name, error) for error in inner]
+            if rest is not _NOTHING and _accepted(rest, field.type):
+                left[name] = rest
+        elif field.required and not misspelled:
             expected = expectation(inspect.type_info(field.type))
-            return ConfigError("", f'no "{name}"', f"`{name}:` with {expected}")
-    return None
+            errors.append(ConfigError("", f'no "{name}"', f"`{name}:` with {expected}"))
+    if tag_field is not None:
+        left[tag_field] = document[tag_field]
+    return _with_refusal(errors, document, left, struct), left
 
 
-def _in_dict(document: dict[Any, Any], members: list[Any]) -> ConfigError | None:
+def _with_refusal(
+    errors: list[ConfigError],
+    document: dict[Any, Any],
+    left: dict[Any, Any],
+    struct: Any,  # noqa: ANN401
+) -> list[ConfigError]:
+    """Return the errors with what a struct says against the rest of its document, save what depends on them."""
+    refusal = _refusal(left, struct) if errors else None
+    if refusal is None:
+        return errors
+    missing = {str(key) for key in document if key not in left} | {one.where for one in errors}
+    wrong = re.compile(rf"\b({'|'.join(map(re.escape, sorted(missing)))})\b")
+    return errors + [one for one in refusal.each() if not wrong.search(f"{one.where} {one.got} {one.expected}")]
+
+
+def _like(document: dict[Any, Any]) -> dict[Any, Any]:
+    """Return an empty mapping with the document's file and lines."""
+    if not isinstance(document, Mapping):
+        return {}
+    empty = Mapping(document.file, document.line)
+    empty.lines = document.lines
+    return empty
+
+
+def _in_dict(document: dict[Any, Any], members: list[Any]) -> list[ConfigError]:
+    errors: list[ConfigError] = []
     for member in members:
         if typing.get_origin(member) is dict:
             key_kind, value_kind = typing.get_args(member)
             for key, value in document.items():
                 if not _accepted(key, key_kind):
-                    return _inside(document, key, _here(key, key_kind))
-                if not _accepted(value, value_kind):
-                    return _inside(document, key, mismatch(value, value_kind))
-    return None
+                    errors.append(_inside(document, key, _here(key, key_kind)))
+                elif not _accepted(value, value_kind):
+                    errors += [_inside(document, key, error) for error in _check(value, value_kind)[0]]
+    return errors
 
 
-def _in_list(document: list[Any], members: list[Any]) -> ConfigError | None:
+def _in_list(document: list[Any], members: list[Any]) -> list[ConfigError]:
+    errors: list[ConfigError] = []
     for member in members:
         arguments = typing.get_args(member)
         if not arguments or typing.get_origin(member) not in (list, tuple, set, frozenset):
@@ -97,8 +155,8 @@ def _in_list(document: list[Any], members: list[Any]) -> ConfigError | None:
         for index, item in enumerate(document):
             kind = kinds[min(index, len(kinds) - 1)]
             if not _accepted(item, kind):
-                return _inside(document, index, mismatch(item, kind))
-    return None
+                errors += [_inside(document, index, error) for error in _check(item, kind)[0]]
+    return errors
 
 
 def _inside(document: object, step: Any, error: ConfigError) -> ConfigError:  # noqa: ANN401

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actuator import config
+from actuator import cli, config
 from actuator.core.settings import EmergencyVolts, QuietHours, Settings, TimeOfDay
 from tests.actuator.harness.simulated_site import settings
 from toolkit.config import ConfigError
@@ -103,6 +103,11 @@ REFUSED = {
     **{f"no name for {name}": (f'alerts: {{{name}: ""}}', rf'alerts.{name}: got "", expected the name of an alert')
        for name in ("start", "stop", "heartbeat", "inhibit")},
     "an inhibit without a name": ('alerts: {inhibit: [A, " "]}', r'alerts.inhibit\[1\]: got " "'),
+    "a full charge every second": ("full_charge: {every: 1s}", "full_charge.every: got 1 s, expected at least 1 d: "),
+    "a full charge of zero": ("full_charge: {every: 0s}\nlimits: {max_run: 20s}", "every: .* more than zero"),
+    "a pause that is no list": ("limits: {short_cycle: 15m}", r"short_cycle: got .*, expected a list .*: write .15m."),
+    "a backoff that is no list": ("limits: {backoff: 15m}", r"backoff: got .*, expected a list .*: write .15m."),
+    "a mirror by a relative path": ("mirror: memory", 'mirror: got "memory", expected an absolute path'),
     "an unknown key": ("limits: {max_runn: 4h}", "max_runn"),
     "an unknown choice": ("on_blind: hope", "on_blind"),
 }  # fmt: skip
@@ -114,6 +119,58 @@ def test_it_is_refused_with_its_reason(tmp_path: Path, what: str) -> None:
     with pytest.raises(ConfigError, match=reason) as caught:
         load(tmp_path, text)
     assert "actuator.yml" in str(caught.value)
+
+
+def test_everything_that_is_wrong_in_a_file_is_named_at_once(tmp_path: Path) -> None:
+    text = (
+        "start_soc: 70%\nemergency_soc: 80%\ndebounce: {start: 1s, stop: 0s}\n"
+        "limits: {max_run: 12h, daily_budget: 25h, backoff: 15m, attempts: 0}\n"
+        'alerts: {start: "", stop: " "}\nquiet_hours: {from: "25:00", to: "06:00"}\non_blind: hope\n'
+        "full_charge: {every: 1s}\nmirror: memory\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    lines = str(caught.value).splitlines()
+    assert [line.removeprefix(f"{tmp_path}/actuator.yml:").split(": ")[:2] for line in lines] == [
+        ["4", "start_soc"],
+        ["5", "emergency_soc"],
+        ["6", "debounce.start"],
+        ["6", "debounce.stop"],
+        ["7", "limits.attempts"],
+        ["7", "limits.backoff"],
+        ["7", "limits.max_run"],
+        ["7", "limits.daily_budget"],
+        ["8", "alerts.start"],
+        ["8", "alerts.stop"],
+        ["9", "quiet_hours.from"],
+        ["10", "on_blind"],
+        ["12", "mirror"],  # what full_charge.every must be depends on max_run
+    ]
+
+
+def test_a_full_charge_of_a_test_may_be_due_after_seconds(tmp_path: Path) -> None:
+    limits = "limits: {max_run: 20s, min_off: 5s, min_run: 1s, start_confirm: 3s, daily_budget: 1m}"
+    assert isinstance(load(tmp_path, f"full_charge: {{every: 2s}}\n{limits}"), Settings)
+
+
+@pytest.mark.parametrize(
+    ("what", "refused"), [("file", "which is a file"), ("closed", "which this user cannot write"), ("none", "")]
+)
+def test_config_check_refuses_a_mirror_that_could_not_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, what: str, refused: str
+) -> None:
+    mirror = tmp_path / "memory"
+    if what == "file":
+        mirror.touch()
+    elif what == "closed":
+        mirror.mkdir()
+        monkeypatch.setattr("os.access", lambda path, _mode: Path(path) != mirror)
+    file = tmp_path / "actuator.yml"
+    file.write_text(f"{FILE}mirror: {mirror}\n")
+    assert cli.main([f"--config.file={file}", "--config.check"]) == (2 if refused else 0)
+    error = capsys.readouterr().err
+    if refused:
+        assert error.startswith(f"{file}: mirror: got {mirror}, {refused}, expected a folder")
 
 
 def test_pages_too_rare_for_a_proof_are_refused(tmp_path: Path) -> None:
