@@ -26,7 +26,7 @@ from actuator.intake import alertmanager
 from tests.actuator.harness.explore import explore
 from tests.actuator.harness.property_checks import Law
 from tests.actuator.harness.simulated_site import World, settings
-from tests.actuator.harness.stateful_machine import CONFIGS, LIMITS, QUICK
+from tests.actuator.harness.stateful_machine import CONFIGS, LIMITS, QUICK, ControllerMachine
 from toolkit.config import ConfigError
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -305,6 +305,19 @@ def test_property_17_running_and_stopped_need_fresh_evidence() -> None:
     world.bus_alive = True
     world.run(30)
     assert world.phase() == "off"
+
+
+def test_property_17_a_run_that_a_death_breaks_off_while_the_page_is_lost_claims_nothing() -> None:
+    life = ControllerMachine()
+    life.begin(soc=0.05, config=CONFIGS[0], engine=False, mirror=False)
+    life.dead_start()
+    life.volts(volts=40.0)
+    life.reboot(seconds=20.0, unreadable=False, torn=False, latches=False)
+    life.good_start()
+    assert life.world.closed()
+    life.page(frozen=False, reachable=False)
+    life.killed_in_a_run(seconds=5.0)
+    assert life.world.proof() is None
 
 
 def test_property_18_absent_evidence_is_no_failure() -> None:
