@@ -1002,12 +1002,12 @@ def flapping(limits: dict[str, object] | None = None, **parts: object) -> World:
     return world
 
 
-def short_runs(world: World, seconds: float) -> list[float]:
-    """Let the AGS refuse a minute into each run for so long; return the pauses before each start but the first."""
+def short_runs(world: World, seconds: float, *, code: int = 1) -> list[float]:
+    """Let the AGS show a code a minute into each run for so long; return the pauses before each start but the first."""
     end = world.now + seconds
     while world.run(end - world.now, until=World.closed):
         world.run(MINUTE)
-        world.ags = 1
+        world.ags = code
         world.run(MINUTE, until=lambda it: not it.closed())
         world.ags = 2
     closings = [time for time, closed in world.moves if closed]
@@ -1023,6 +1023,14 @@ def test_each_short_run_in_a_row_makes_the_pause_longer_though_no_attempt_counts
     assert world.state.durable.attempts == 0
     world.operator("on", HOUR)
     assert world.closed(), "the operator is exempt"
+
+
+def test_runs_that_the_ags_takes_over_for_another_reason_are_short_ones_too() -> None:
+    world = flapping()
+    pauses = short_runs(world, 2 * HOUR, code=3)
+    assert [round(pause / MINUTE) for pause in pauses] == [15, 30, 60]
+    assert reason_of_the_last_end(world) == "foreign_run"
+    assert world.state.durable.attempts == 0
 
 
 def test_never_a_ninth_short_run_in_24_hours_and_an_emergency_adds_one_an_hour() -> None:
