@@ -21,15 +21,16 @@ environment = pyproject.toml deploy/make-environment $(wildcard deploy/locks/*.t
 # Hundreds of programs are started by the tests: compiled once, not at each start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-lowest lint lock tools test-slow test-browser test-vm bench soak explore schemathesis worst attack \
-	mutations clean
+.PHONY: run test test-lowest lint lock tools prometheus test-slow test-browser test-vm bench soak explore schemathesis \
+	worst attack mutations clean
 
 run: .venv/base.stamp
 	@deploy/fetch-prometheus || true
 	@$(python) -m simulator.demo $(DEMO)
 
 # Most tests wait for a program, so two cores can run six tests at a time. All tests of a file run in one worker.
-test: lint tools
+test:
+	@$(MAKE) --no-print-directory --jobs=2 lint prometheus
 	$(pytest) -n 6 --dist loadfile -p no:benchmark
 
 # The same tests with the lowest versions that pyproject.toml allows.
@@ -41,7 +42,11 @@ lint: .venv/dev.stamp
 	$(python) -m ruff format --check --quiet .
 	$(python) -m mypy .
 
-tools: .venv/dev.stamp
+# Prometheus is fetched while the environment is made, and checked by lint: each keeps one processor busy at most.
+tools:
+	@$(MAKE) --no-print-directory --jobs=2 .venv/dev.stamp prometheus
+
+prometheus:
 	@deploy/fetch-prometheus
 
 test-slow: .venv/slow.stamp .venv/mutation.stamp tools
