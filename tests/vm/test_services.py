@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import wait_until
-from tests.vm.harness.boards import HIDRAW, PYTHON, UsbRelay
+from tests.vm.harness.boards import HIDRAW, PYTHON, SERIAL_PORT, UsbRelay
 from tests.vm.harness.installation import ACTUATOR, SPAN, main_process, running_actuator
 from tests.vm.harness.machine import Machine
 
@@ -77,3 +77,23 @@ def test_the_exporter_waits_for_its_port(installed: Machine) -> None:
         assert 'magnum_up{device="main"} 0' in page
     finally:
         machine.run("systemctl stop magnum-exporter")
+
+
+def test_the_confined_exporter_opens_its_serial_port(installed: Machine) -> None:
+    machine = installed
+    config = "/etc/magnum-exporter/exporter.yml"
+    machine.check(f"cp {config} {config}.kept && sed -i 's|port: [^}}]*|port: {SERIAL_PORT}|' {config}")
+    assert machine.check(f"stat -c '%G %a' {SERIAL_PORT}").split() == ["dialout", "660"]
+    machine.check("systemctl start magnum-exporter", deadline_seconds=SPAN)
+    try:
+        descriptors = f"ls -l /proc/{main_process(machine, 'magnum-exporter')}/fd"
+        wait_until(lambda: SERIAL_PORT in machine.check(descriptors), SPAN, "the exporter to open its port")
+    finally:
+        machine.run(f"systemctl stop magnum-exporter; mv {config}.kept {config}")
+
+
+def test_the_confined_actuator_commands_a_board_on_a_serial_port(installed: Machine) -> None:
+    machine = installed
+    with running_actuator(machine, f"{{type: serial, port: {SERIAL_PORT}}}"):
+        machine.check(f"{ACTUATOR} mode on --for 30m", deadline_seconds=SPAN)
+        assert machine.check(f"stat -c %U /proc/{main_process(machine)}").strip() == "generator-actuator"

@@ -15,6 +15,8 @@ PYTHON = "/usr/bin/python3"
 
 HIDRAW = "/dev/hidraw0"
 GPIO_CHIP = "/dev/gpiochip0"
+SERIAL_PORT = "/dev/ttyS2"
+"""Takes what is written and answers nothing."""
 SETTLE = 300.0
 """Seconds for the kernel and udev to make or remove a device, on an emulated processor of a busy machine."""
 

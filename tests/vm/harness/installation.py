@@ -81,6 +81,6 @@ def running_actuator(machine: Machine, relay: str) -> Iterator[None]:
         machine.run(f"systemctl stop generator-actuator; systemctl reset-failed; rm -rf {_STATE}/* {_MIRROR}")
 
 
-def main_process(machine: Machine) -> int:
-    """Return the process number of the actuator's service; 0 while it does not run."""
-    return int(machine.check("systemctl show --property=MainPID --value generator-actuator"))
+def main_process(machine: Machine, service: str = "generator-actuator") -> int:
+    """Return the process number of a service; 0 while it does not run."""
+    return int(machine.check(f"systemctl show --property=MainPID --value {service}"))

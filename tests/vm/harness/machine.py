@@ -161,6 +161,7 @@ class Machine:
                 # A busy machine is late with the timer that the kernel checks at its start, and panics about.
                 "console=ttyS0 panic=-1 loglevel=1 mitigations=off no_timer_check",
                 *("-serial", f"file:{self.console}", "-serial", f"unix:{address},server=on,wait=off"),
+                *("-serial", "null"),  # SERIAL_PORT of the boards
                 "-virtfs",
                 "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
             ],
