@@ -1,0 +1,36 @@
+"""Calls in a thread, and their deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from toolkit.worker_thread import DeadlineError, Worker
+
+
+def fail() -> None:
+    raise TimeoutError("of the call itself")
+
+
+@pytest.mark.parametrize("call", [lambda: "an answer", fail])
+async def test_call_that_returns_as_its_deadline_passes_is_answered(call: object) -> None:
+    worker = Worker("test")
+    asked = asyncio.create_task(worker.do(call, 0.05))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    time.sleep(0.2)  # noqa: ASYNC251 - the loop is busy for so long: the answer and the deadline come in one turn of it
+    if call is fail:
+        with pytest.raises(TimeoutError, match="of the call itself"):
+            await asked
+    else:
+        assert await asked == "an answer"
+    worker.stop()
+
+
+async def test_call_that_hangs_is_abandoned_at_its_deadline() -> None:
+    worker = Worker("test")
+    with pytest.raises(DeadlineError, match=r"no answer within 0\.05 s"):
+        await worker.do(lambda: time.sleep(0.3), 0.05)
+    assert await worker.do(lambda: "the next one", 5.0) == "the next one"
+    worker.stop()
