@@ -265,8 +265,8 @@ ratios = st.floats(0, 1)
 def test_wrong_source_never_leads_two(good: float, wrong: float, where: int, steps: int) -> None:
     names = ["a", "b", "c"]
     bench = Bench(*names)
-    ratios = {name: wrong if index == where else good for index, name in enumerate(names)}
-    verdict = bench.keep(steps, **ratios)
+    readings = {name: wrong if index == where else good for index, name in enumerate(names)}
+    verdict = bench.keep(steps, **readings)
     if abs(wrong - good) > 0.0501:
         assert verdict.lead != names[where]
     assert verdict.lead is not None
