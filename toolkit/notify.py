@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 
@@ -20,11 +21,16 @@ def notify(state: str) -> None:
         return
     path = "\0" + address[1:] if address.startswith("@") else address
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as endpoint:
-            endpoint.settimeout(0)
-            endpoint.connect(path)
-            endpoint.sendall(state.encode())
+        _endpoint().sendto(state.encode(), path)
     except OSError as error:
         _log.limited("notify", "cannot notify the service manager", socket=address, state=state, error=error)
     else:
         _log.recovered("notify", "service manager is notified again", socket=address)
+
+
+@functools.cache
+def _endpoint() -> socket.socket:
+    # Kept open: a process whose file descriptors are used up still has to feed its watchdog.
+    endpoint = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    endpoint.settimeout(0)
+    return endpoint

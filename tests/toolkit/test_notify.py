@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import no_descriptor_left
 from toolkit import notify
 
 
@@ -23,6 +24,17 @@ def test_state_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, abstr
         monkeypatch.setenv("NOTIFY_SOCKET", address)
         notify.notify("READY=1")
         notify.notify("WATCHDOG=1")
+        assert [manager.recv(100), manager.recv(100)] == [b"READY=1", b"WATCHDOG=1"]
+
+
+def test_the_watchdog_is_fed_without_a_descriptor_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        notify.notify("READY=1")
+        with no_descriptor_left():
+            notify.notify("WATCHDOG=1")
         assert [manager.recv(100), manager.recv(100)] == [b"READY=1", b"WATCHDOG=1"]
 
 

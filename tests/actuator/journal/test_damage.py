@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import os
 import random
-import resource
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +24,7 @@ from actuator.journal import rows as rows_room
 from actuator.journal import sidecar as sidecar_room
 from actuator.journal.reader import stored
 from actuator.relay import SimulatedRelay
+from tests.support import no_descriptor_left
 
 HERE = Moment(boot="boot", now=100_000.0, wall=1_700_000_000.0, wall_sane=True)
 INHIBIT = Inhibit(summary="fuel low", starts_at=1_699_000_000.0)
@@ -360,18 +358,6 @@ async def test_unwritable_database_is_replaced(tmp_path: Path, how: str) -> None
     assert await asyncio.to_thread(path.with_name("journal.db.torn").exists)
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert (found.torn, found.saved) == ("", saved()), "nothing of the state is lost"
-
-
-@contextlib.contextmanager
-def no_descriptor_left() -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    lowest = os.dup(0)
-    os.close(lowest)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_a_journal_that_no_descriptor_is_left_for_is_not_lost(
