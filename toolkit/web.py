@@ -178,6 +178,13 @@ class _Protocol(web.RequestHandler):
         )
         self._name, self._web_config = name, web_config
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Accept the connection, unless its client's certificate has none of the allowed names."""
+        super().connection_made(transport)
+        if not self._web_config.admits(transport.get_extra_info("peercert")):
+            _log.limited("client certificate", "client certificate has no allowed name, connection closed")
+            cast("asyncio.Transport", transport).abort()
+
     def handle_error(
         self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:

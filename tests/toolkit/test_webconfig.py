@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import dataclasses
 import os
 import shutil
 import ssl
@@ -20,7 +21,7 @@ from prometheus_client import CollectorRegistry
 from tests.support import ROOT
 from toolkit import web as toolkit_web
 from toolkit.config import ConfigError
-from toolkit.webconfig import WebConfig, passwords
+from toolkit.webconfig import WebConfig, file_format, passwords
 
 ERRORS = [
     (text, message.rstrip("\n"))
@@ -108,7 +109,11 @@ def test_error_is_one_line_with_its_place(text: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "# nothing\n", "{}", "basic_auth_users: {}", "http_server_config: {http2: false}"]
+    "text",
+    [
+        *["", "# nothing\n", "{}", "basic_auth_users: {}", "http_server_config: {http2: false}"],
+        *["basic_auth_users:", "tls_server_config:", "tls_server_config: {}", "http_server_config: {headers: }"],
+    ],
 )
 def test_file_without_settings(text: str) -> None:
     web_config = write(text)
@@ -518,31 +523,6 @@ async def test_users_added_to_an_open_server() -> None:
 # TLS
 
 
-def openssl(*arguments: str, folder: Path) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=30)
-
-
-def certificate(folder: Path, name: str, common_name: str, issuer: str | None = None) -> None:
-    """Write NAME.crt and NAME.key, signed by the issuer or by itself."""
-    new = ["-x509", "-days", "2"] if issuer is None else []
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", f"{name}.key"]
-    names = ["-subj", f"/CN={common_name}", "-addext", "subjectAltName=IP:127.0.0.1"]
-    openssl("req", *new, *key, *names, "-out", f"{name}.{'csr' if issuer else 'crt'}", folder=folder)
-    if issuer is not None:
-        signer = ["-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial", "-days", "2"]
-        openssl("x509", "-req", "-in", f"{name}.csr", *signer, "-out", f"{name}.crt", folder=folder)
-
-
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("certificates")
-    for name in ("a", "b", "ca", "stranger"):
-        certificate(folder, name, name)
-    certificate(folder, "client", "client", "ca")
-    openssl("ec", "-in", "a.key", "-aes128", "-passout", "pass:x", "-out", "locked.key", folder=folder)
-    return folder
-
-
 def trusting(certificates: Path, name: str, client: str | None = None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(certificates / f"{name}.crt"))
     if client is not None:
@@ -642,6 +622,78 @@ async def test_versions(certificates: Path, bounds: str, version: ssl.TLSVersion
         else:
             with pytest.raises(ClientError):
                 await session.get("/metrics", ssl=context)
+
+
+@pytest.mark.parametrize(
+    ("suites", "version", "accepted"),
+    [
+        ("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", ssl.TLSVersion.TLSv1_2, True),
+        ("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", ssl.TLSVersion.TLSv1_2, False),  # the certificate has another key
+        ("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", ssl.TLSVersion.TLSv1_3, True),
+        ("TLS_AES_128_GCM_SHA256", ssl.TLSVersion.TLSv1_2, False),
+        ("TLS_AES_128_GCM_SHA256", ssl.TLSVersion.TLSv1_3, True),
+    ],
+)
+async def test_cipher_suites(certificates: Path, suites: str, version: ssl.TLSVersion, *, accepted: bool) -> None:
+    async with served(write(tls(certificates, "a", f"  cipher_suites: [{suites}]\n"))) as session:
+        context = trusting(certificates, "a")
+        context.minimum_version = context.maximum_version = version
+        if accepted:
+            assert (await session.get("/metrics", ssl=context)).status == 200
+        else:
+            with pytest.raises(ClientError):
+                await session.get("/metrics", ssl=context)
+
+
+def test_every_cipher_suite_is_known_to_openssl() -> None:
+    for name in filter(None, file_format._CIPHERS.values()):
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(name)
+
+
+@pytest.mark.parametrize(("prefer", "preferred"), [("true", True), ("false", False)])
+def test_order_of_the_cipher_suites(certificates: Path, prefer: str, *, preferred: bool) -> None:
+    settings = write(tls(certificates, "a", f"  prefer_server_cipher_suites: {prefer}\n"))._current()
+    assert settings.tls is not None
+    assert bool(settings.tls.options & ssl.OP_CIPHER_SERVER_PREFERENCE) == preferred
+
+
+@pytest.mark.parametrize(
+    ("allowed", "policy", "client", "accepted"),
+    [
+        ("[127.0.0.1]", "RequireAndVerifyClientCert", "client", True),
+        ("[cabin, 127.0.0.1]", "RequireAndVerifyClientCert", "client", True),
+        ("[cabin]", "RequireAndVerifyClientCert", "client", False),
+        ("[client]", "RequireAndVerifyClientCert", "client", False),  # the common name does not count
+        ("[cabin]", "VerifyClientCertIfGiven", None, True),
+        ("[cabin]", "VerifyClientCertIfGiven", "client", False),
+        ("[]", "RequireAndVerifyClientCert", "client", True),
+    ],
+)
+async def test_client_allowed_sans(
+    certificates: Path, allowed: str, policy: str, client: str | None, *, accepted: bool
+) -> None:
+    shutil.copy(certificates / "ca.crt", "ca.crt")
+    more = f"  client_auth_type: {policy}\n  client_ca_file: ca.crt\n  client_allowed_sans: {allowed}\n"
+    async with served(write(tls(certificates, "a", more))) as session:
+        context = trusting(certificates, "a", client)
+        if accepted:
+            assert (await session.get("/metrics", ssl=context)).status == 200
+        else:
+            with pytest.raises((ClientError, ConnectionError)):
+                await session.get("/metrics", ssl=context)
+
+
+def test_alternative_names_are_written_as_go_does() -> None:
+    names = (("DNS", "a.b"), ("IP Address", "FE80:0:0:0:0:0:0:1"), ("email", "a@b"), ("URI", "spiffe://x"))
+    change("")
+    for allowed, admitted in [("fe80::1", True), ("a.b", True), ("a@b", True), ("spiffe://x", True), ("b", False)]:
+        web_config = WebConfig.load(Path("web.yml"))
+        web_config._settings = dataclasses.replace(web_config._settings, allowed_sans=frozenset({allowed}))
+        assert web_config.admits({"subjectAltName": names}) == admitted
+
+
+def test_unquoted_user_names_are_as_they_are_written() -> None:
+    assert write(users(**{"7": hashed("x"), "007": hashed("x"), "true": hashed("x")})).users == ("7", "007", "true")
 
 
 async def test_edit_does_not_turn_tls_off(certificates: Path, caplog: pytest.LogCaptureFixture) -> None:

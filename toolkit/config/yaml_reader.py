@@ -58,8 +58,12 @@ class Sequence(list[Any]):
         self.lines: list[int] = []
 
 
-def read(path: Path) -> object:
+def read(path: Path, *, text_keys: bool = False) -> object:
     """Return a YAML file's document, None when it is empty; its mappings and lists have line numbers.
+
+    Args:
+        path: the file; messages name it as given.
+        text_keys: every key is text as it is written, also `7` and `true`.
 
     Raises:
         ConfigError: the file cannot be read or is not YAML.
@@ -81,7 +85,7 @@ def read(path: Path) -> object:
         raise _syntax(error, text, file) from None
     except yaml.YAMLError as error:
         raise ConfigError("", f"not YAML: {' '.join(str(error).split())}", "", file=file) from None
-    return None if node is None else _Builder(file).build(node, "")
+    return None if node is None else _Builder(file, text_keys=text_keys).build(node, "")
 
 
 def described(value: object) -> str:  # noqa: PLR0911 - one line per kind
@@ -131,8 +135,9 @@ for _tag, _pattern, _first in _PLAIN:
 class _Builder:
     """Builds values from nodes."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, *, text_keys: bool) -> None:
         self._file = file
+        self._text_keys = text_keys
         self._open: set[int] = set()
 
     def build(self, node: yaml.Node, where: str) -> object:
@@ -159,7 +164,7 @@ class _Builder:
                 continue
             if not isinstance(key_node, yaml.ScalarNode):
                 raise self._error(key_node, where, "a mapping or a list as a key", "a word")
-            key = self._scalar(key_node, where)
+            key = key_node.value if self._text_keys else self._scalar(key_node, where)
             if key in built:
                 again = f"{described(key)} again (first in line {built.lines[key]})"
                 raise self._error(key_node, where, again, "each key once")

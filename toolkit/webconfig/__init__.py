@@ -7,6 +7,7 @@ so that a half-written file never removes protection.
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -94,6 +95,17 @@ class WebConfig:
             return None
         return _CurrentContext(lambda: self._current().tls)
 
+    def admits(self, certificate: dict[str, Any] | None) -> bool:
+        """Return whether `client_allowed_sans` lets a client in.
+
+        Args:
+            certificate: the client's, verified, as `ssl.SSLSocket.getpeercert` returns it; None or empty without one.
+        """
+        allowed = self._current().allowed_sans
+        if not allowed or not certificate:
+            return True  # without one: `client_auth_type` has decided
+        return any(_san(kind, name) in allowed for kind, name in certificate.get("subjectAltName", ()))
+
     def middleware(self) -> Middleware:
         """Return the middleware that answers 401 to a request without a valid user name and password."""
 
@@ -170,6 +182,11 @@ class _CurrentContext(ssl.SSLContext):
         if context is None:
             raise ssl.SSLError("TLS is off")
         return context.wrap_bio(*arguments, **options)
+
+
+def _san(kind: str, name: str) -> str:
+    """Return an alternative name as Go writes it."""
+    return str(ipaddress.ip_address(name)) if kind == "IP Address" else name
 
 
 def _is_connected(request: web.Request) -> bool:

@@ -27,16 +27,21 @@ _HEADERS: Mapping[str, tuple[str, ...]] = {
 }
 _UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
     "": {"rate_limit": "no rate_limit: a reverse proxy can limit requests"},
-    "http_server_config": {},
     "tls_server_config": {
         "cert": "cert_file, with the certificate in a file",
         "key": "key_file, with the key in a file",
         "client_ca": "client_ca_file, with the certificates in a file",
-        "client_allowed_sans": "no client_allowed_sans: let client_ca_file be a CA that signs the allowed clients only",
-        "cipher_suites": "no cipher_suites: min_version TLS13 leaves only the strong ones",
-        "curve_preferences": "no curve_preferences: OpenSSL chooses",
-        "prefer_server_cipher_suites": "no prefer_server_cipher_suites: the server's order is always preferred",
+        "curve_preferences": "no curve_preferences: Python's ssl cannot set an order, and OpenSSL's begins with X25519",
     },
+}
+_NOT_VERIFIED = "RequireAndVerifyClientCert: Python's ssl asks for a certificate only to verify it"
+_TOO_OLD = "TLS12 or TLS13: OpenSSL refuses older versions"
+_UNSUPPORTED_VALUES: Mapping[str, Mapping[str, str]] = {
+    "client_auth_type": dict.fromkeys(
+        ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert"), _NOT_VERIFIED
+    ),
+    "min_version": dict.fromkeys(("TLS10", "TLS11"), _TOO_OLD),
+    "max_version": dict.fromkeys(("TLS10", "TLS11"), _TOO_OLD),
 }
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _CLIENTS = {
@@ -44,6 +49,23 @@ _CLIENTS = {
     "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
     "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
 }
+_CIPHERS = {
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
+    # TLS 1.3 always has these.
+    "TLS_AES_128_GCM_SHA256": "",
+    "TLS_AES_256_GCM_SHA384": "",
+    "TLS_CHACHA20_POLY1305_SHA256": "",
+}
+"""Go's name of each secure cipher suite (crypto/tls, CipherSuites), and OpenSSL's."""
 
 
 class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +77,9 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     client_ca_file: Path | None = None
     min_version: Literal["TLS12", "TLS13"] = "TLS12"
     max_version: Literal["TLS12", "TLS13"] = "TLS13"
+    cipher_suites: tuple[str, ...] = ()
+    prefer_server_cipher_suites: bool = True
+    client_allowed_sans: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ConfigError for settings that contradict each other."""
@@ -64,6 +89,15 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             raise ConfigError("client_auth_type", "no client_ca_file", "one to verify clients with")
         if self.min_version > self.max_version:
             raise ConfigError("min_version", self.min_version, f"at most max_version ({self.max_version})")
+        if self.client_allowed_sans and self.client_auth_type == "NoClientCert":
+            raise ConfigError(
+                "client_allowed_sans", "client_auth_type NoClientCert", "RequireAndVerifyClientCert with it"
+            )
+        for index, name in enumerate(self.cipher_suites):
+            if name not in _CIPHERS:
+                raise ConfigError(f"cipher_suites[{index}]", f'"{name}"', f"one of {', '.join(_CIPHERS)}")
+        if self.cipher_suites and not any(map(_CIPHERS.get, self.cipher_suites)) and self.max_version == "TLS12":
+            raise ConfigError("cipher_suites", "none for TLS 1.2", "one, or no max_version TLS12")
 
 
 class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,12 +147,14 @@ class Settings:
         headers: of every response.
         tls: None for plain HTTP.
         secret_files: where each is named, and its path.
+        allowed_sans: alternative names of which a client's certificate must have one; empty: any will do.
     """
 
     users: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     tls: ssl.SSLContext | None = None
     secret_files: tuple[tuple[str, Path], ...] = ()
+    allowed_sans: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,15 +172,16 @@ class File:
         Raises:
             ConfigError: it is not in Prometheus' format, or has unsupported keys.
         """
-        source = config.read(path)
+        source = config.read(path, text_keys=True)
         if source is None:
             return cls(path, source, Document())
-        for section, keys in _UNSUPPORTED.items():
-            within = source if not section else source.get(section) if isinstance(source, dict) else None
-            for key in keys:
-                if isinstance(within, dict) and key in within:
-                    where = f"{section}.{key}" if section else key
-                    raise config.locate(ConfigError(where, "an unsupported key", keys[key]), source)
+        if isinstance(source, dict):
+            _refuse_unsupported(source)
+            _drop_nothing(source, Document)
+            _drop_nothing(source.get("tls_server_config"), Tls)
+            _drop_nothing(source.get("http_server_config"), Http)
+            if source.get("tls_server_config") == {}:
+                del source["tls_server_config"]
         return cls(path, source, config.decode(source, Document))
 
     @property
@@ -166,12 +203,20 @@ class File:
         if tls is None:
             return Settings(users, headers)
         keys = (("tls_server_config.key_file", self.path.parent / tls.key_file),)
-        return Settings(users, headers, self._context(tls), keys)
+        return Settings(users, headers, self._context(tls), keys, frozenset(tls.client_allowed_sans))
 
     def _context(self, tls: Tls) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = _VERSIONS[tls.min_version]
         context.maximum_version = _VERSIONS[tls.max_version]
+        if tls.cipher_suites:
+            suites = ":".join(filter(None, map(_CIPHERS.get, tls.cipher_suites)))
+            if suites:
+                context.set_ciphers(suites)
+            else:
+                context.minimum_version = ssl.TLSVersion.TLSv1_3
+        if not tls.prefer_server_cipher_suites:
+            context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
         certificate, key = self.path.parent / tls.cert_file, self.path.parent / tls.key_file
         self._readable("cert_file", certificate)
         self._readable("key_file", key)
@@ -201,3 +246,25 @@ class File:
 
     def _error(self, key: str, got: str, expected: str) -> ConfigError:
         return config.locate(ConfigError(f"tls_server_config.{key}", got, expected), self.source)
+
+
+def _refuse_unsupported(source: dict[str, object]) -> None:
+    for section, keys in _UNSUPPORTED.items():
+        within = source.get(section) if section else source
+        for key in keys:
+            if isinstance(within, dict) and key in within:
+                where = f"{section}.{key}" if section else key
+                raise config.locate(ConfigError(where, "an unsupported key", keys[key]), source)
+    tls = source.get("tls_server_config")
+    for key, values in _UNSUPPORTED_VALUES.items():
+        value = tls.get(key) if isinstance(tls, dict) else None
+        if isinstance(value, str) and value in values:
+            raise config.locate(ConfigError(f"tls_server_config.{key}", value, values[value]), source)
+
+
+def _drop_nothing(section: object, kind: type[msgspec.Struct]) -> None:
+    """Remove keys without a value, which count as absent for Prometheus; unknown ones stay, and are refused."""
+    if isinstance(section, dict):
+        for key in kind.__struct_fields__:
+            if section.get(key, "") is None:
+                del section[key]
