@@ -4,7 +4,8 @@
 # are made up for it (make explore EXAMPLES=500; new ones each time), and with SEED= for the requests to each path of its
 # HTTP (make schemathesis EXAMPLES=500 SEED=7), TRIES= and SEED= for the search for the worst that can be made of it
 # (make worst TRIES=2000 SEED=7), SAMPLE= and SEED= for the mutants of its core (make mutations SAMPLE=100 SEED=7;
-# SAMPLE=0 runs all), ONLY= for some of the attacks on the running program (make attack ONLY=inhibits).
+# SAMPLE=0 runs all), ONLY= for some of the attacks on the running program (make attack ONLY=inhibits), REQUESTS= and
+# SEED= for requests that nobody should send (make fuzz REQUESTS=10000 SEED=7).
 
 PYTEST =
 DEMO =
@@ -12,6 +13,7 @@ DAYS = 10000
 SEED = 1
 EXAMPLES = 2000
 TRIES = 1000
+REQUESTS = 1000000
 SAMPLE = 250
 ONLY =
 python = .venv/bin/python
@@ -22,7 +24,7 @@ environment = pyproject.toml deploy/make-environment $(wildcard deploy/locks/*.t
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-lowest lint lock tools prometheus test-slow test-browser test-vm bench soak explore schemathesis \
-	worst attack mutations clean
+	worst attack fuzz mutations clean
 
 run: .venv/base.stamp
 	@deploy/fetch-prometheus || true
@@ -77,6 +79,9 @@ worst: .venv/dev.stamp
 
 attack: .venv/dev.stamp
 	$(python) -m tests.actuator.harness.attack --only "$(ONLY)"
+
+fuzz: .venv/dev.stamp
+	$(python) -m tests.actuator.harness.http_fuzz --requests $(REQUESTS) --seed $(SEED)
 
 mutations: .venv/mutation.stamp
 	$(python) -m tests.actuator.harness.mutations --sample $(SAMPLE) --seed $(SEED)
