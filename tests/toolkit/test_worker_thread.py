@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import pytest
 
 from toolkit.worker_thread import DeadlineError, Worker
 
 
-def fail() -> None:
+def answer() -> str:
+    return "an answer"
+
+
+def fail() -> str:
     raise TimeoutError("of the call itself")
 
 
-@pytest.mark.parametrize("call", [lambda: "an answer", fail])
-async def test_call_that_returns_as_its_deadline_passes_is_answered(call: object) -> None:
+@pytest.mark.parametrize("call", [answer, fail])
+async def test_call_that_returns_as_its_deadline_passes_is_answered(call: Callable[[], str]) -> None:
     worker = Worker("test")
-    asked = asyncio.create_task(worker.do(call, 0.05))  # type: ignore[arg-type]
+    asked = asyncio.create_task(worker.do(call, 0.05))
     await asyncio.sleep(0)
     time.sleep(0.2)  # noqa: ASYNC251 - the loop is busy for so long: the answer and the deadline come in one turn of it
     if call is fail:
