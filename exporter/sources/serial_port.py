@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import termios
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -52,6 +53,18 @@ def opened(
         raise open_error(port, error) from error
     with connection:
         yield connection
+
+
+def received(connection: serial.Serial, most: int = 4096) -> tuple[bytes, float]:
+    """Return the bytes that have arrived on a port opened with a timeout of 0, about `most` at most, and when.
+
+    Time is in monotonic seconds. Never waits; raises OSError when the port is gone.
+    """
+    data = b""
+    # An adapter behind a URL may return a byte or a network packet at a time.
+    while len(data) < most and (piece := connection.read(most)):
+        data += piece
+    return data, time.monotonic()
 
 
 def drain(connection: serial.Serial) -> None:

@@ -64,9 +64,9 @@ def _chunks(name: str, seconds: float | None) -> Iterator[tuple[bytes, float]]:
         yield from ((chunk.data, chunk.at) for chunk in capture.load(Path(name)))
     else:
         begin = time.monotonic()
-        with port.opened(name) as connection:
+        with port.opened(name, live=True) as connection:
             while seconds is None or time.monotonic() - begin < seconds:
-                data, at = port.read(connection)
+                data, at = port.read_live(connection)
                 yield data, at - begin
 
 

@@ -26,10 +26,10 @@ def run(arguments: argparse.Namespace) -> int:
     total = 0
     begin = time.monotonic()
     try:
-        with port.opened(arguments.port) as connection, arguments.file.open("x", encoding="ascii") as file:
+        with port.opened(arguments.port, live=True) as connection, arguments.file.open("x", encoding="ascii") as file:
             recorder = capture.Recorder(file, dt.datetime.now(dt.UTC))
             while arguments.seconds is None or time.monotonic() - begin < arguments.seconds:
-                data, at = port.read(connection)
+                data, at = port.read_live(connection)
                 if data:
                     recorder.add(data, at)
                     total += len(data)

@@ -90,9 +90,16 @@ class Bus:
         self._foreign_since = -math.inf
         self._others: tuple[Identity, ...] = ()
 
-    def feed(self, data: bytes, at: float, wall: float) -> list[Reading]:
-        """Take a chunk received at monotonic `at` and Unix time `wall`; return the readings in it."""
-        return self._take(self.framer.feed(data, at), at, wall)
+    def feed(self, data: bytes, at: float, wall: float, *, over: float = 0.0) -> list[Reading]:
+        """Take a chunk; return the readings in it.
+
+        Args:
+            data: the bytes.
+            at: monotonic seconds when the last of them was received.
+            wall: Unix seconds of the same moment.
+            over: seconds during which they were received, at an even pace.
+        """
+        return self._take(self.framer.feed(data, at, over=over), at, wall)
 
     def silence(self, at: float, wall: float) -> list[Reading]:
         """Take note that the line has been silent for longer than within a packet; return the last readings."""

@@ -29,6 +29,14 @@ class Frame(NamedTuple):
     at: float
 
 
+class _Arrival(NamedTuple):
+    """A chunk: how many bytes there were up to its end, and when that was received (monotonic seconds)."""
+
+    end: int
+    at: float
+    seconds_per_byte: float
+
+
 class Framer:
     """Takes chunks of bytes and returns the frames in them. Buffers at most a few thousand bytes.
 
@@ -50,7 +58,7 @@ class Framer:
         self._recogniser: Recogniser | None = None
         self._buffer = bytearray()
         self._received = 0
-        self._arrivals: deque[tuple[int, float]] = deque()
+        self._arrivals: deque[_Arrival] = deque()
         self._without_inverter = 0
         self._without_lock = 0
         self._flushed = 0
@@ -65,15 +73,16 @@ class Framer:
         """The battery's nominal volts by the inverter's model, or None while they are unknown."""
         return self._recogniser.nominal_volts if self._recogniser else None
 
-    def feed(self, data: bytes, at: float) -> list[Frame]:
-        """Take a chunk received at monotonic `at`; return the frames that are now certain."""
+    def feed(self, data: bytes, at: float, *, over: float = 0.0) -> list[Frame]:
+        """Take a chunk received at monotonic `at`, or during `over` seconds until then; return the certain frames."""
         frames: list[Frame] = []
+        if data:
+            self._arrivals.append(_Arrival(self._received + len(data), at, over / len(data)))
         while data:
             step = _SYNCHRONISE_EVERY - self._received % _SYNCHRONISE_EVERY
             piece, data = data[:step], data[step:]
             self._buffer += piece
             self._received += len(piece)
-            self._arrivals.append((self._received, at))
             if self._recogniser is not None or self._received % _SYNCHRONISE_EVERY == 0:
                 self._work(frames, final=False)
         return frames
@@ -136,12 +145,13 @@ class Framer:
 
     def _arrival(self, end: int) -> float:
         offset = self._received - len(self._buffer) + end
-        return next(at for arrived, at in self._arrivals if arrived >= offset)
+        chunk = next(chunk for chunk in self._arrivals if chunk.end >= offset)
+        return chunk.at - (chunk.end - offset) * chunk.seconds_per_byte
 
     def _consume(self, count: int) -> None:
         del self._buffer[:count]
         begin = self._received - len(self._buffer)
-        while self._arrivals and self._arrivals[0][0] <= begin:
+        while self._arrivals and self._arrivals[0].end <= begin:
             self._arrivals.popleft()
 
     def _discard(self, count: int) -> None:

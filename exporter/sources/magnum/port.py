@@ -11,18 +11,36 @@ from exporter.sources import serial_port
 from exporter.sources.base import GONE, SourceError
 
 BAUD = 19200
+BLOCK_SECONDS = 0.25
+"""A packet's seam is in its bytes, not in its arrival: one read in this time is enough. The kernel keeps 4 kB."""
+MOST_IN_BLOCK = BLOCK_SECONDS * BAUD / 10
+"""Bytes that the line carries in this time."""
 SILENCE = 0.03
 _GATHER = 0.01
 _MOST_AT_ONCE = 4096
 
 
-def opened(port: str) -> AbstractContextManager[serial.Serial]:
-    """Open the port for this program alone and close it at the end; raises SourceError."""
-    return serial_port.opened(port, baudrate=BAUD, timeout=SILENCE)
+def opened(port: str, *, live: bool) -> AbstractContextManager[serial.Serial]:
+    """Open the port for this program alone, for `read_live` or for `read_block`, and close it at the end.
+
+    Raises SourceError.
+    """
+    return serial_port.opened(port, baudrate=BAUD, timeout=SILENCE if live else 0)
 
 
-def read(connection: serial.Serial) -> tuple[bytes, float]:
-    """Return the bytes received and when (monotonic seconds); no bytes after 30 ms of silence.
+def read_block(connection: serial.Serial) -> tuple[bytes, float]:
+    """Return the bytes since the last block, and when they were read (monotonic seconds); for `live=False`.
+
+    Raises SourceError when the port is gone.
+    """
+    try:
+        return serial_port.received(connection)
+    except OSError as error:
+        raise _gone(connection, error) from error
+
+
+def read_live(connection: serial.Serial) -> tuple[bytes, float]:
+    """Return the bytes as they arrive, and when (monotonic seconds); no bytes after 30 ms of silence; for `live=True`.
 
     Raises SourceError when the port is gone.
     """
@@ -35,5 +53,9 @@ def read(connection: serial.Serial) -> tuple[bytes, float]:
             while len(data) < _MOST_AT_ONCE and (waiting := connection.in_waiting):
                 data += connection.read(waiting)
     except OSError as error:
-        raise SourceError(f"{connection.name} is gone: {error}", cause=GONE) from error
+        raise _gone(connection, error) from error
     return bytes(data), at
+
+
+def _gone(connection: serial.Serial, error: OSError) -> SourceError:
+    return SourceError(f"{connection.name} is gone: {error}", cause=GONE)

@@ -61,7 +61,7 @@ class MagnumSource(Source[serial.Serial]):
 
     def connect(self) -> AbstractContextManager[serial.Serial]:
         """Open the port."""
-        return port.opened(self._port)
+        return port.opened(self._port, live=False)
 
     def serve(self, connection: serial.Serial) -> None:
         """Read until the port is lost."""
@@ -69,11 +69,14 @@ class MagnumSource(Source[serial.Serial]):
         counted = time.monotonic()
         self.publish((self._counters(counted, time.time()),))
         absence = _Absence(counted)
-        while not self.stopped():
+        last, behind = counted, False
+        while not self.wait(0 if behind else port.BLOCK_SECONDS):
             before = sum(self._bus.frames.values())
-            data, at = port.read(connection)
+            data, at = port.read_block(connection)
             wall = time.time()
-            readings = self._bus.feed(data, at, wall) if data else self._bus.silence(at, wall)
+            readings = self._bus.feed(data, at, wall, over=at - last) if data else self._bus.silence(at, wall)
+            # This machine was busy for longer than a block, and the kernel may hold more than one read returns.
+            last, behind = at, len(data) > 2 * port.MOST_IN_BLOCK
             packets = sum(self._bus.frames.values()) - before
             if packets:
                 self.count(reads=packets)
