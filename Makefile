@@ -62,8 +62,9 @@ test-vm: tools
 	@tests/vm/fetch-kernel
 	$(pytest) -n 2 --dist loadfile --no-loadscope-reorder -p no:benchmark -m vm
 
-bench: tools
+bench: .venv/slow.stamp tools
 	$(pytest) -m bench
+	$(python) -m tests.bench.cost
 
 soak: .venv/dev.stamp
 	$(python) -m tests.actuator.harness.soak --days $(DAYS) --seed $(SEED)
