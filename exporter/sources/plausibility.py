@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from exporter.fields import Sample
 from exporter.sources.base import SourceError
 
 CELLS_TOLERANCE = 0.02
@@ -47,6 +48,37 @@ class Facts:
     soh: float | None = None
     remaining: float | None = None
     full: float | None = None
+
+
+_FACTS = {
+    "battery_volts": "volts",
+    "battery_amperes": "amperes",
+    "battery_watts": "watts",
+    "soc_ratio": "soc",
+    "soh_ratio": "soh",
+    "remaining_amphours": "remaining",
+    "full_amphours": "full",
+}
+_CELL_VOLTS = "cell_volts"
+
+
+def facts_of(samples: Iterable[Sample], family: str) -> Facts:
+    """Return what the samples of one battery of a family say, by the names of their metrics."""
+    values: dict[str, Any] = {}
+    cells: list[float] = []
+    for metric, value, _labels in samples:
+        name = metric.removeprefix(f"{family}_")
+        if name == _CELL_VOLTS:
+            cells.append(value)
+        elif name in _FACTS:
+            values[_FACTS[name]] = value
+    return Facts(cells=tuple(cells), **values)
+
+
+def without(samples: Iterable[Sample], family: str, refused: frozenset[str]) -> tuple[Sample, ...]:
+    """Return the samples without those of refused facts."""
+    names = {f"{family}_{name}" for name, fact in _FACTS.items() if fact in refused}
+    return tuple(sample for sample in samples if sample.metric not in names)
 
 
 @dataclass(frozen=True)

@@ -86,9 +86,12 @@ def is_of_one_cell(record: Reply, volts: float) -> bool:
     return volts < MOST_VOLTS_OF_A_CELL
 
 
+_ZERO = frozenset({0.0})
+"""What devices report that do not measure a battery or do not know a rating (Network UPS Tools, blazer)."""
+
 _q1 = partial(Word, "Q1")
-_f = partial(Word, "F")
-_battery = _q1(BATTERY)
+_f = partial(Word, "F", absent=_ZERO)
+_battery = _q1(BATTERY, _ZERO)
 
 
 def _cell_volts(record: Reply) -> float | None:

@@ -253,7 +253,7 @@ FIELDS: tuple[Field[Registers], ...] = (
     _number("equalize_timer_seconds", "The equalize timer, which counts down", At(4143)),
     _number("without_power_seconds", "Time since the array last delivered power", At(4135), MINUTE),
     _number("target_volts", "Present target of battery volts, corrected for temperature", At(4244, S16), TENTH),
-    _number("nominal_volts", "Nominal battery volts", At(4245)),
+    _number("nominal_volts", "Nominal battery volts", At(4245, absent=frozenset({0}))),
     _number("ending_amperes", "Amperes at which absorb ends", At(4246, S16), TENTH),
     _number("setting_absorb_volts", "Setting: absorb volts", At(4149), TENTH),
     _number("setting_float_volts", "Setting: float volts", At(4150), TENTH),

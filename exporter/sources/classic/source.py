@@ -13,6 +13,7 @@ from exporter.sources.classic import registers, whizbang
 from exporter.sources.modbus import tcp
 from exporter.sources.modbus.protocol import ILLEGAL_ADDRESS, READ_HOLDING, RefusedError, Request
 from exporter.sources.modbus.registers import Registers
+from exporter.sources.plausibility import judge, reasons
 from toolkit import log
 from toolkit.modbus import TcpAddress
 
@@ -27,6 +28,8 @@ class ClassicSource(PolledSource[None]):
     """Polls one Classic; it has no means to write to it."""
 
     family = Family("classic", tuple(metric for field in (*FIELDS, *whizbang.FIELDS) for metric in field.metrics))
+
+    reasons = reasons(whizbang.CHECKS)
 
     def __init__(self, name: str, publish: Publish, *, address: TcpAddress, unit_id: int, interval: float) -> None:
         super().__init__(name, publish, interval=interval)
@@ -48,8 +51,13 @@ class ClassicSource(PolledSource[None]):
         self._check_not_frozen(record, at)
         yield Reading("registers", at, wall, self.stale_after, decode(FIELDS, record), full=registers.full(record))
         if whizbang.is_present(record):
-            samples, charge = decode(whizbang.FIELDS, record), whizbang.charge(record)
-            yield Reading("whizbang", at, wall, self.stale_after, samples, charge=charge)
+            judged = judge(whizbang.CHECKS, whizbang.facts(record))
+            for contradiction in judged.contradictions:
+                self.refuse(contradiction.reason, contradiction.values, part="Whizbang Jr")
+            if judged.whole is None:
+                kept = (field for field in whizbang.FIELDS if not (judged.refused and field in whizbang.AMPHOURS))
+                charge = whizbang.charge(record)
+                yield Reading("whizbang", at, wall, self.stale_after, decode(kept, record), charge=charge)
         elif not whizbang.is_configured(record):
             yield Reading("whizbang", at, wall, self.stale_after, (), charge=Charge(None))
 

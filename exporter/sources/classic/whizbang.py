@@ -14,6 +14,7 @@ from functools import partial
 
 from exporter.fields import Field, Kind, quantity
 from exporter.readings import Charge
+from exporter.sources import plausibility as check
 from exporter.sources.classic.registers import CAPTURE, SPEC, TENTH
 from exporter.sources.modbus.registers import S16, S32, U32, At, ComputedFromRegisters, Registers
 
@@ -24,7 +25,7 @@ PERCENT = Fraction(1, 100)
 _TEMPERATURE_OFFSET = 50
 _ABOUT_EMPTY = 0.02
 
-_remaining, _total, _percent = At(4377), At(4381, absent=frozenset({0})), At(4373)
+_remaining, _total, _percent = At(4377, absent=frozenset({0})), At(4381, absent=frozenset({0})), At(4373)
 
 
 def is_configured(record: Registers) -> bool:
@@ -39,9 +40,9 @@ def is_present(record: Registers) -> bool:
 
 def _soc(record: Registers) -> float | None:
     percent, remaining, total = _percent.read(record), _remaining.read(record), _total.read(record)
-    if percent is None or remaining is None or total is None:
+    if percent is None or total is None:
         return None
-    return percent if percent or 0 < remaining < _ABOUT_EMPTY * total else None
+    return percent if percent or (remaining is not None and 0 < remaining < _ABOUT_EMPTY * total) else None
 
 
 def _with_capacity(place: At) -> ComputedFromRegisters:
@@ -81,11 +82,14 @@ PRESENT = _number(
     ),
 )
 
+AMPHOURS: tuple[Field[Registers], ...] = (
+    _seen("remaining_amphours", "Ampere-hours left in the battery", _with_capacity(_remaining)),
+    _seen("capacity_amphours", "Capacity of the battery in ampere-hours, as set by the owner", _total),
+)
 FIELDS: tuple[Field[Registers], ...] = (
     SOC,
     AMPERES,
-    _seen("remaining_amphours", "Ampere-hours left in the battery", _with_capacity(_remaining)),
-    _seen("capacity_amphours", "Capacity of the battery in ampere-hours, as set by the owner", _total),
+    *AMPHOURS,
     _number(
         "net_amphours",
         "Net ampere-hours since its own reset; not the difference of the two totals",
@@ -104,8 +108,27 @@ FIELDS: tuple[Field[Registers], ...] = (
         Fraction(-1),
         kind=Kind.COUNTER,
     ),
-    _seen("shunt_celsius", "Temperature at the shunt", At(4372, mask=0x00FF), zero=_TEMPERATURE_OFFSET),
+    _seen(
+        "shunt_celsius",
+        "Temperature at the shunt",
+        At(4372, mask=0x00FF, absent=frozenset({0})),
+        zero=_TEMPERATURE_OFFSET,
+    ),
 )
+
+
+CHECKS = (check.SOC, check.REMAINING)
+"""What the monitor's values must agree with."""
+
+
+def facts(record: Registers) -> check.Facts:
+    """Return what the monitor says of the battery."""
+    return check.Facts(
+        amperes=AMPERES.value(record),
+        soc=SOC.value(record),
+        remaining=_remaining.read(record),
+        full=_total.read(record),
+    )
 
 
 def charge(record: Registers) -> Charge:

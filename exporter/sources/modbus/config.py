@@ -16,6 +16,7 @@ from exporter.sources.modbus import quantities, registers
 from exporter.sources.modbus.profiles import Profile, profile
 from exporter.sources.modbus.registers import At, Registers, Type
 from exporter.sources.modbus.source import FAMILY, ModbusSource
+from exporter.sources.plausibility import HEALTH, POWER, REMAINING, SOC
 from toolkit.config import ConfigError, Duration
 from toolkit.modbus import SerialAddress, TcpAddress, parse
 
@@ -181,7 +182,14 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
         """Return the profile to read by."""
         if self.profile is None:
             fields = tuple(register.field() for register in self.registers)
-            return Profile(name="registers", device="as listed in the configuration", unit_id=1, fields=fields)
+            return Profile(
+                name="registers",
+                device="as listed in the configuration",
+                unit_id=1,
+                # Not the sum of the cells: the list may have only some of them.
+                checks=(SOC, REMAINING, HEALTH, POWER),
+                fields=fields,
+            )
         known = profile(self.profile, self.unit_id)
         if self.current_scale is not None:
             known = known.changed(quantities.AMPERES, scale=Fraction(str(self.current_scale)))

@@ -9,6 +9,7 @@ from functools import partial
 
 from exporter.fields import ONE, Confidence, Kind, Metric, Number, Place, Sample, States
 from exporter.sources.modbus.registers import At, ComputedFromRegisters, Registers
+from exporter.sources.plausibility import REMAINING_MOST
 
 TENTH = Fraction(1, 10)
 HUNDREDTH = Fraction(1, 100)
@@ -28,7 +29,10 @@ SOH = _metric("modbus_soh_ratio", "State of health, 0 to 1.")
 REMAINING = _metric("modbus_remaining_amphours", "Ampere-hours left in the battery.")
 FULL = _metric("modbus_full_amphours", "Ampere-hours in the battery when full.")
 DESIGN = _metric("modbus_design_amphours", "Ampere-hours in the battery when it was new.")
-CONSUMED = _metric("modbus_consumed_amphours", "Ampere-hours taken out since the battery was last full.")
+CONSUMED = _metric(
+    "modbus_consumed_amphours",
+    "Ampere-hours taken out since the battery was last full; absent where 0 contradicts the state of charge.",
+)
 TIME_TO_GO = _metric("modbus_time_to_go_seconds", "Time until the battery is empty, as estimated by the device.")
 CYCLES = _metric("modbus_cycles_total", "Charge cycles since the battery was new.", Kind.COUNTER)
 CELL_VOLTS = _metric("modbus_cell_volts", "Volts of each cell.", labels=("cell",))
@@ -160,10 +164,15 @@ def percent(soc: At, remaining: At, full: At) -> ComputedFromRegisters:
 
 
 def share(remaining: At, full: At) -> ComputedFromRegisters:
-    """Return the place of a state of charge in percent: remaining over full ampere-hours; 0 means unknown in both."""
+    """Return the place of a state of charge in percent: remaining over full ampere-hours; 0 means unknown in both.
+
+    A battery may hold a little more than when it was last measured as full; that is 100 %.
+    """
 
     def compute(record: Registers) -> float | None:
         left, whole = remaining.read(record), full.read(record)
-        return 100 * left / whole if left and whole and left > 0 and whole > 0 else None
+        if not (left and whole and 0 < left <= REMAINING_MOST * whole):
+            return None
+        return min(100.0, 100 * left / whole)
 
     return ComputedFromRegisters(how=f"{remaining} over {full}", registers=(remaining, full), compute=compute)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from typing import Protocol
 
 from exporter.fields import decode
@@ -14,6 +15,7 @@ from exporter.sources.modbus import plan, rtu, tcp
 from exporter.sources.modbus.profiles import Profile
 from exporter.sources.modbus.protocol import Request
 from exporter.sources.modbus.quantities import METRICS
+from exporter.sources.plausibility import facts_of, judge, reasons, refusal, without
 from toolkit import log
 from toolkit.modbus import SerialAddress, TcpAddress
 
@@ -49,6 +51,7 @@ class ModbusSource(PolledSource[Dial]):
         profile: Profile,
         interval: float,
     ) -> None:
+        self.reasons = reasons(profile.checks)
         super().__init__(name, publish, interval=interval)
         self.retry = min(self.retry, interval)
         self._address = address
@@ -103,6 +106,14 @@ class ModbusSource(PolledSource[Dial]):
                 device=self.name,
                 addresses=" ".join(f"{span.first}-{span.last}" for span in self._reader.missing),
             )
-        yield Reading(
-            "registers", at, wall, self.stale_after, decode(profile.fields, record), charge=profile.charge(record)
-        )
+        samples = decode(profile.fields, record)
+        judged = judge(profile.checks, facts_of(samples, FAMILY.name))
+        if judged.whole is not None:
+            raise refusal(f"the answer of unit {unit} at {self._address}", judged.whole)
+        for contradiction in judged.contradictions:
+            self.refuse(contradiction.reason, contradiction.values)
+        charge = profile.charge(record)
+        if charge is not None and "amperes" in judged.refused:
+            charge = replace(charge, amperes=None)
+        left = without(samples, FAMILY.name, judged.refused) if judged.refused else samples
+        yield Reading("registers", at, wall, self.stale_after, left, charge=charge)

@@ -15,7 +15,7 @@ from enum import Enum
 
 from exporter.sources.plausibility import CELLS, HEALTH, LEFT_OVER, REMAINING, SOC, Check, reasons
 from exporter.sources.pylontech.frame import BATTERY, Frame
-from exporter.sources.pylontech.modules import ABOUT_EMPTY, Module
+from exporter.sources.pylontech.modules import Module
 
 _MOST = 64
 _WITHOUT_LATER = 2
@@ -83,16 +83,15 @@ def _module(
 ) -> Module:
     """Return a module; a 0 that means unknown is absent.
 
-    Source of those: python-pylontech and esphome-pace-bms report cells, sensors, capacities and health that are not
-    there as 0; a battery that holds charge has ampere-hours left.
+    Batteries report cells, sensors, capacities and health that they do not know or do not have as 0
+    (python-pylontech, esphome-pace-bms, esphome-seplos-bms).
     """
-    holds_charge = soc is not None and soc > ABOUT_EMPTY
     return Module(
         cell_volts=tuple(cell / 1000 if cell else None for cell in cells),
         celsius=tuple((sensor - zero) / 10 if sensor else None for sensor in sensors),
         amperes=amperes,
         volts=volts,
-        remaining=None if remaining == 0 and (holds_charge or not full) else remaining,
+        remaining=remaining or None,
         full=full or None,
         cycles=cycles,
         design=design or None,

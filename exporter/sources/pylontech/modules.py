@@ -96,7 +96,7 @@ _QUANTITIES = (
     _Quantity(
         _metric(
             "pylontech_remaining_amphours",
-            "Ampere-hours left in each module; absent where 0 contradicts the state of charge.",
+            "Ampere-hours left in each module; absent while the device's 0 means unknown.",
         ),
         lambda module: module.remaining,
     ),

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 
-from exporter.fields import Confidence, Field, Flags, Info, Kind, quantity
+from exporter.fields import Confidence, Field, Flags, Info, Kind, States, quantity
 from exporter.readings import Charge
+from exporter.sources import plausibility as check
 from exporter.sources.vedirect.framing import Block
 
 SPEC = "VE.Direct protocol 3.33"
@@ -59,6 +60,51 @@ class Line:
         return f"line {self.label}"
 
 
+MODE = Line("MON")
+MODES: Mapping[int, str] = {
+    -9: "solar_charger",
+    -8: "wind_turbine",
+    -7: "shaft_generator",
+    -6: "alternator",
+    -5: "fuel_cell",
+    -4: "water_generator",
+    -3: "dc_dc_charger",
+    -2: "ac_charger",
+    -1: "generic_source",
+    0: "battery_monitor",
+    1: "generic_load",
+    2: "electric_drive",
+    3: "fridge",
+    4: "water_pump",
+    5: "bilge_pump",
+    6: "dc_system",
+    7: "inverter",
+    8: "water_heater",
+}
+
+
+def monitors_battery(block: Block) -> bool:
+    """Return whether the monitor measures a battery; one without the line has no other mode."""
+    return not MODE.read(block)
+
+
+@dataclass(frozen=True)
+class Of:
+    """A line that counts only while the monitor measures a battery (sign 0), a source (-1) or a load (+1)."""
+
+    line: Line
+    sign: int
+
+    def read(self, record: Block, /) -> int | None:
+        """Return the line's number, or None in another mode."""
+        mode = MODE.read(record) or 0
+        return self.line.read(record) if (mode > 0) - (mode < 0) == self.sign else None
+
+    def __str__(self) -> str:
+        """Return the place in words."""
+        return f"{self.line}, while {MODE} is {({-1: 'negative', 0: '0 or absent', 1: 'positive'})[self.sign]}"
+
+
 @dataclass(frozen=True)
 class Present:
     """Whether a line is present."""
@@ -80,8 +126,16 @@ _number = partial(quantity, "vedirect", source=SPEC)
 _counter = partial(_number, kind=Kind.COUNTER)
 _unseen = partial(_number, confidence=Confidence.LIKELY)
 
-SOC = _number("soc_ratio", "State of charge; absent while the monitor does not know it", Line("SOC"), THOUSANDTH)
-AMPERES = _number("battery_amperes", "Battery current, + into the battery, - out of it", Line("I"), THOUSANDTH)
+
+def _of_battery(label: str, *absent: int) -> Of:
+    return Of(Line(label, frozenset(absent)), 0)
+
+
+SOC = _number("soc_ratio", "State of charge; absent while the monitor does not know it", _of_battery("SOC"), THOUSANDTH)
+AMPERES = _number("battery_amperes", "Battery current, + into the battery, - out of it", _of_battery("I"), THOUSANDTH)
+
+CHECKS = (check.SOC, check.POWER)
+"""What a block's values must agree with."""
 
 LIVE: tuple[Field[Block], ...] = (
     Info(
@@ -97,13 +151,38 @@ LIVE: tuple[Field[Block], ...] = (
     ),
     _number("battery_volts", "Battery voltage", Line("V"), THOUSANDTH),
     AMPERES,
-    _number("battery_watts", "Battery power, + into the battery, - out of it", Line("P")),
+    _number("battery_watts", "Battery power, + into the battery, - out of it", _of_battery("P")),
+    _number(
+        "source_amperes",
+        "Current of the source that the monitor measures instead of a battery",
+        Of(Line("I"), -1),
+        THOUSANDTH,
+    ),
+    _number("source_watts", "Power of the source that the monitor measures instead of a battery", Of(Line("P"), -1)),
+    _number(
+        "load_amperes",
+        "Current of the load that the monitor measures instead of a battery",
+        Of(Line("I"), 1),
+        THOUSANDTH,
+    ),
+    _number("load_watts", "Power of the load that the monitor measures instead of a battery", Of(Line("P"), 1)),
+    States(
+        metric="vedirect_monitor_mode",
+        help="What the monitor measures: a battery, or a source or load of this kind",
+        place=MODE,
+        label="mode",
+        names=MODES,
+        source=SPEC,
+        confidence=Confidence.LIKELY,
+    ),
     SOC,
-    _number("consumed_amphours", "Ampere-hours out of the battery since it was last full", Line("CE"), -THOUSANDTH),
+    _number(
+        "consumed_amphours", "Ampere-hours out of the battery since it was last full", _of_battery("CE"), -THOUSANDTH
+    ),
     _number(
         "time_to_go_seconds",
         "Time until the battery is empty, by the monitor; absent while charging",
-        Line("TTG", frozenset({-1})),
+        _of_battery("TTG", -1),
         MINUTE,
     ),
     _unseen("celsius", "Battery temperature; absent without a sensor", Line("T")),
@@ -126,15 +205,32 @@ HISTORY: tuple[Field[Block], ...] = (
     _counter(
         "discharged_joules_total",
         "Energy out of the battery over the monitor's life",
-        Line("H17"),
+        _of_battery("H17"),
         HUNDREDTH_KILOWATT_HOUR,
     ),
     _counter(
-        "charged_joules_total", "Energy into the battery over the monitor's life", Line("H18"), HUNDREDTH_KILOWATT_HOUR
+        "charged_joules_total",
+        "Energy into the battery over the monitor's life",
+        _of_battery("H18"),
+        HUNDREDTH_KILOWATT_HOUR,
+    ),
+    _counter(
+        "source_joules_total",
+        "Energy of the source over the monitor's life",
+        Of(Line("H17"), -1),
+        HUNDREDTH_KILOWATT_HOUR,
+        confidence=Confidence.LIKELY,
+    ),
+    _counter(
+        "load_joules_total",
+        "Energy of the load over the monitor's life",
+        Of(Line("H18"), 1),
+        HUNDREDTH_KILOWATT_HOUR,
+        confidence=Confidence.LIKELY,
     ),
 )
 
 
 def charge(block: Block) -> Charge | None:
-    """Return the battery's state of charge and current; None in a block without them."""
-    return Charge(SOC.value(block), AMPERES.value(block)) if "SOC" in block else None
+    """Return the battery's state of charge and current; None in a block without them, or of a source or load."""
+    return Charge(SOC.value(block), AMPERES.value(block)) if "SOC" in block and monitors_battery(block) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import serial
 
@@ -12,6 +13,7 @@ from exporter.fields import decode
 from exporter.readings import Reading
 from exporter.sources import serial_port
 from exporter.sources.base import Family, Publish, Source, SourceError
+from exporter.sources.plausibility import facts_of, judge, reasons, without
 from exporter.sources.vedirect import fields
 from exporter.sources.vedirect.framing import Block, Framer
 
@@ -27,10 +29,13 @@ class VeDirectSource(Source[serial.Serial]):
 
     family = Family("vedirect", tuple(metric for field in (*fields.LIVE, *fields.HISTORY) for metric in field.metrics))
     stale_after = LIVE_STALE_AFTER
+    reasons = reasons(fields.CHECKS)
 
     def __init__(self, name: str, publish: Publish, *, port: str) -> None:
         super().__init__(name, publish)
         self._port = port
+        self._mode: Block | None = None
+        self._refused = 0
 
     def connect(self) -> AbstractContextManager[serial.Serial]:
         """Open the port."""
@@ -48,8 +53,11 @@ class VeDirectSource(Source[serial.Serial]):
                 raise serial_port.lost_error(self._port, error) from error
             at, wall = time.monotonic(), time.time()
             received += len(data)
-            readings = [reading for block in framer.feed(data) for reading in self._readings(block, at, wall)]
-            bad, damaged = framer.damaged - damaged, framer.damaged
+            blocks = list(framer.feed(data))
+            refused = self._refused
+            readings = [reading for block in blocks for reading in self._readings(block, at, wall)]
+            bad = framer.damaged - damaged + self._refused - refused
+            damaged = framer.damaged
             self.count(reads=len(readings) + bad, failures=bad)
             if readings or bad:
                 self.publish(readings)
@@ -59,13 +67,25 @@ class VeDirectSource(Source[serial.Serial]):
             elif at - last > SILENT_AFTER:
                 raise SourceError(f"{self._port}: {_why(received)}")
 
-    @staticmethod
-    def _readings(block: Block, at: float, wall: float) -> Iterator[Reading]:
-        if "V" in block:
-            samples, charge = decode(fields.LIVE, block), fields.charge(block)
-            yield Reading("live", at, wall, LIVE_STALE_AFTER, samples, charge=charge)
-        else:
-            yield Reading("history", at, wall, HISTORY_STALE_AFTER, decode(fields.HISTORY, block))
+    def _readings(self, block: Block, at: float, wall: float) -> Iterator[Reading]:
+        if "V" not in block:
+            # What its energies mean depends on the mode, which only the other block has.
+            if self._mode is not None:
+                samples = decode(fields.HISTORY, {**block, **self._mode})
+                yield Reading("history", at, wall, HISTORY_STALE_AFTER, samples)
+            return
+        self._mode = {label: value for label, value in block.items() if label == fields.MODE.label}
+        samples, charge = decode(fields.LIVE, block), fields.charge(block)
+        judged = judge(fields.CHECKS, facts_of(samples, self.family.name))
+        for contradiction in judged.contradictions:
+            self.refuse(contradiction.reason, contradiction.values)
+        if judged.whole is not None:
+            self._refused += 1
+            return
+        if charge is not None and "amperes" in judged.refused:
+            charge = replace(charge, amperes=None)
+        left = without(samples, self.family.name, judged.refused) if judged.refused else samples
+        yield Reading("live", at, wall, LIVE_STALE_AFTER, left, charge=charge)
 
 
 def _why(received: int) -> str:

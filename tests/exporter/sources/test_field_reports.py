@@ -7,15 +7,23 @@ from dataclasses import replace
 
 import pytest
 
+from exporter.fields import decode
 from exporter.readings import Reading
 from exporter.sources.aims.source import AimsSource
 from exporter.sources.base import SourceError
+from exporter.sources.magnum.devices import remote
+from exporter.sources.magnum.packet import Packet
+from exporter.sources.modbus.profiles import PROFILES, profile
+from exporter.sources.modbus.protocol import READ_HOLDING
+from exporter.sources.modbus.registers import Registers
 from exporter.sources.pylontech import source
 from exporter.sources.pylontech.config import PylontechConfig
 from exporter.sources.pylontech.dialects import DIALECTS, LeftOverError
 from exporter.sources.pylontech.frame import Frame, parse
 from exporter.sources.pylontech.line import TextLine
 from exporter.sources.pylontech.source import PylontechSource
+from exporter.sources.vedirect.framing import Framer
+from exporter.sources.vedirect.source import VeDirectSource
 from tests.exporter.harness.device_captures import vector
 from tests.exporter.harness.running_sources import Watch, by_metric, options_of
 from tests.exporter.harness.scripted_port import ScriptedPort, polled
@@ -281,3 +289,102 @@ def test_several_batteries_each_by_its_number(
     del answers[Frame(0x20, 3, 0x42, b"\x03").encode()]
     assert [reading.group for reading in rack.readings()] == ["battery 2", "battery 4"]
     assert "battery is lost" in caplog.text
+
+
+# -- zeros that mean unknown (hass-victron 130; a bench note on an MS4448PAE)
+
+
+def gx(unit: int, words: Mapping[int, int]) -> Mapping[str, float]:
+    record = Registers({(READ_HOLDING, address): word & 0xFFFF for address, word in words.items()})
+    device = profile("victron-gx", unit)
+    return {sample.metric: sample.value for sample in decode(device.fields, record)}
+
+
+CAN_BATTERY = {256: 0, 257: 600, 259: 5200, 261: 115, 262: 180, 265: 0, 266: 810, 303: 0, 304: 0, 309: 0}
+
+
+def test_consumed_amphours_that_a_gx_does_not_know() -> None:
+    assert "modbus_consumed_amphours" not in gx(225, CAN_BATTERY)
+    assert "modbus_consumed_amphours" not in gx(100, {840: 520, 841: 115, 842: 600, 843: 81, 844: 1, 845: 0, 846: 0})
+    assert gx(225, CAN_BATTERY | {266: 1000})["modbus_consumed_amphours"] == 0
+    assert gx(225, CAN_BATTERY | {265: 220})["modbus_consumed_amphours"] == 22
+
+
+def test_current_or_power_that_a_gx_does_not_know() -> None:
+    no_current = gx(225, CAN_BATTERY | {261: 0})
+    assert "modbus_battery_amperes" not in no_current
+    assert no_current["modbus_battery_watts"] == 600
+    assert "modbus_battery_watts" not in gx(225, CAN_BATTERY | {257: 0})
+    idle = gx(225, CAN_BATTERY | {257: 0, 261: 0})
+    assert (idle["modbus_battery_amperes"], idle["modbus_battery_watts"]) == (0, 0)
+
+
+@pytest.mark.parametrize("name", ["jk-bms", "pace", "seplos-v3", "seplos-v3-bank", "renogy", "daly", "daly-p81"])
+def test_amphours_that_a_battery_does_not_know(name: str) -> None:
+    device = PROFILES[name]
+    words = {(at.function, at.address + device.step * word): 0 for at in device.places for word in range(at.type.words)}
+    told = {sample.metric for sample in decode(device.fields, Registers(words, device.step))}
+    assert not told & {
+        "modbus_remaining_amphours",
+        "modbus_full_amphours",
+        "modbus_design_amphours",
+        "modbus_soc_ratio",
+    }
+
+
+def test_charge_rate_that_a_custom_profile_does_not_use() -> None:
+    packet = bytearray(remote.LENGTH)
+    packet[remote.BATTERY_TYPE] = remote.FIRST_CUSTOM_TYPE + 44
+    assert "magnum_remote_charge_rate_ratio" not in remote_values(packet)
+    packet[4] = 60
+    assert remote_values(packet)["magnum_remote_charge_rate_ratio"] == 0.6
+    packet[remote.BATTERY_TYPE], packet[4] = 4, 0
+    assert remote_values(packet)["magnum_remote_charge_rate_ratio"] == 0
+
+
+def remote_values(packet: bytearray) -> Mapping[str, float]:
+    return {sample.metric: sample.value for sample in decode(remote.BASE, Packet(bytes(packet), 48))}
+
+
+# -- a SmartShunt that measures a source (venus 816)
+
+
+def blocks(*lines: str) -> bytes:
+    body = "".join(f"\r\n{line}" for line in (*lines, "Checksum\t")).encode("latin-1")
+    return body + bytes((-sum(body) % 256,))
+
+
+def shunt(*sent: bytes) -> Mapping[str, float]:
+    reader = VeDirectSource("shunt", publish, port="shunt")
+    return {
+        name: value
+        for block in Framer().feed(b"".join(sent))
+        for reading in reader._readings(block, 0, 0)
+        for name, value in by_metric(reading).items()
+    }
+
+
+LIVE = ("PID\t0xA389", "V\t26201", "I\t14200", "P\t372")
+HISTORY = ("H1\t0", "H17\t200", "H18\t300")
+
+
+def test_current_of_a_monitored_source_is_not_the_batterys() -> None:
+    values = shunt(blocks(*LIVE, "MON\t-9"), blocks(*HISTORY))
+    assert values["vedirect_source_amperes"] == 14.2
+    assert values["vedirect_monitor_mode{solar_charger}"] == 1
+    assert values["vedirect_source_joules_total"] == 2 * 3.6e6
+    assert not {name for name in values if "battery_amperes" in name or "battery_watts" in name}
+    assert not {"vedirect_discharged_joules_total", "vedirect_charged_joules_total"} & set(values)
+
+
+def test_current_of_a_monitored_load_is_not_the_batterys() -> None:
+    values = shunt(blocks(*LIVE, "MON\t3"))
+    assert values["vedirect_load_amperes"] == 14.2
+    assert "vedirect_battery_amperes" not in values
+
+
+def test_battery_monitor_keeps_its_current() -> None:
+    for mode in ((), ("MON\t0",)):
+        values = shunt(blocks(*LIVE, "SOC\t810", *mode), blocks(*HISTORY))
+        assert (values["vedirect_battery_amperes"], values["vedirect_soc_ratio"]) == (14.2, 0.81)
+        assert values["vedirect_charged_joules_total"] == 3 * 3.6e6

@@ -58,14 +58,14 @@ FIELDS: tuple[Field[Packet], ...] = (
     Number(
         metric="magnum_bmk_min_volts",
         help="Lowest battery voltage since the monitor's reset",
-        place=_bmk(6, 2),
+        place=_bmk(6, 2, absent=frozenset({0})),
         scale=HUNDREDTH,
         source=PROTOCOL,
     ),
     Number(
         metric="magnum_bmk_max_volts",
         help="Highest battery voltage since the monitor's reset",
-        place=_bmk(8, 2),
+        place=_bmk(8, 2, absent=frozenset({0})),
         scale=HUNDREDTH,
         source=PROTOCOL,
     ),

@@ -76,7 +76,7 @@ def _in_classic(place: At) -> Place[Packet]:
 
 
 def _low_battery_cutout(packet: Packet) -> float | None:
-    raw = _base(9).read(packet)
+    raw = _base(9, absent=OFF).read(packet)
     if raw is None or packet.nominal_volts is None:
         return None
     return raw * 2 if packet.nominal_volts == 48 else raw
@@ -88,6 +88,11 @@ def _table(place: At, table: Mapping[int, int]) -> Place[Packet]:
         return None if raw is None else table.get(raw)
 
     return Computed(how=f"{place}, by table", compute=compute)
+
+
+def _charge_rate(packet: Packet) -> float | None:
+    rate, battery_type = _base(4).read(packet), _base(BATTERY_TYPE).read(packet)
+    return None if rate == 0 and (battery_type is None or battery_type >= FIRST_CUSTOM_TYPE) else rate
 
 
 _custom_absorb = _base(BATTERY_TYPE, low=FIRST_CUSTOM_TYPE, per_12_volts=True)
@@ -126,8 +131,14 @@ BASE: tuple[Field[Packet], ...] = (
         source=PROTOCOL,
     ),
     _setting("absorb_volts", "Absorb voltage; absent unless the battery type is custom", _custom_absorb, TENTH),
-    _setting("charge_rate_ratio", "Highest charge current, as a share of the charger's maximum", _base(4), PERCENT),
-    _setting("ac_input_amperes", "Highest current from the AC input", _base(5)),
+    _setting(
+        "charge_rate_ratio",
+        "Highest charge current, as a share of the charger's maximum; absent where a custom charge profile does not "
+        "use it",
+        Computed(how="remote packet, byte 4; its 0 counts only while byte 3 is no custom type", compute=_charge_rate),
+        PERCENT,
+    ),
+    _setting("ac_input_amperes", "Highest current from the AC input", _base(5, absent=OFF)),
     _setting(
         "ambient_celsius",
         "Ambient temperature at a classic remote",

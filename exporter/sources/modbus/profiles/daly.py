@@ -11,6 +11,7 @@ from exporter.fields import Confidence
 from exporter.sources.modbus import quantities as q
 from exporter.sources.modbus.profiles.profile import Profile
 from exporter.sources.modbus.registers import At
+from exporter.sources.plausibility import CELLS, SOC
 
 _SOURCE = "syssi/esphome-daly-bms"
 _quantity = partial(q.quantity, source=_SOURCE)
@@ -37,6 +38,7 @@ PROFILE = Profile(
     name="daly",
     device="Daly BMS, models H, K, M and S",
     unit_id=0xD2,
+    checks=(CELLS, SOC),
     fields=(
         *q.cells(_at(0x00), 32, source=_SOURCE),
         *_sensors(0x20),
@@ -44,7 +46,7 @@ PROFILE = Profile(
         _seen(q.AMPERES, _at(0x29, absent=_ZERO), q.TENTH, zero=_NO_CURRENT),
         _seen(q.SOC, _at(0x2A, absent=_ZERO), q.TENTH_PERCENT),
         q.battery_state(_at(0x2F), {0: "idle", 1: "charging", 2: "discharging"}, source=_SOURCE),
-        _seen(q.REMAINING, _at(0x30), q.TENTH),
+        _seen(q.REMAINING, _at(0x30, absent=_ZERO), q.TENTH),
         _seen(q.CYCLES, _at(0x33)),
     ),
 )
@@ -54,13 +56,14 @@ P81 = Profile(
     device="Daly BMS, models P81",
     unit_id=0x81,
     reply_unit=0x51,
+    checks=(CELLS, SOC),
     fields=(
         *q.cells(_at(0x00), 32, source=_SOURCE),
         *_sensors(0x30),
         _seen(q.VOLTS, _at(0x38, absent=_ZERO), q.TENTH),
         _seen(q.AMPERES, _at(0x39, absent=_ZERO), q.TENTH, zero=_NO_CURRENT),
         _seen(q.SOC, _at(0x3A, absent=_ZERO), q.TENTH_PERCENT),
-        _seen(q.REMAINING, _at(0x4B), q.TENTH),
+        _seen(q.REMAINING, _at(0x4B, absent=_ZERO), q.TENTH),
         _seen(q.CYCLES, _at(0x4C)),
     ),
 )

@@ -15,6 +15,7 @@ from exporter.fields import Confidence
 from exporter.sources.modbus import quantities as q
 from exporter.sources.modbus.profiles.profile import Profile
 from exporter.sources.modbus.registers import S16, U32, At
+from exporter.sources.plausibility import CELLS, HEALTH, SOC
 
 _SOURCE = "EG4-LL Modbus communication protocol V01.06"
 _quantity = partial(q.quantity, source=_SOURCE)
@@ -24,6 +25,7 @@ PROFILE = Profile(
     name="eg4-ll",
     device="EG4-LL battery",
     unit_id=1,
+    checks=(CELLS, SOC, HEALTH),
     fields=(
         _seen(q.VOLTS, At(0, absent=frozenset({0})), q.HUNDREDTH),
         _quantity(q.AMPERES, At(1, S16), q.HUNDREDTH),

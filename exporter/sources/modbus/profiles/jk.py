@@ -14,11 +14,13 @@ from functools import partial
 from exporter.sources.modbus import quantities as q
 from exporter.sources.modbus.profiles.profile import Profile
 from exporter.sources.modbus.registers import S16, S32, U32, At
+from exporter.sources.plausibility import CELLS, HEALTH, REMAINING, SOC
 
 _SOURCE = "syssi/esphome-jk-bms"
 _quantity = partial(q.quantity, source=_SOURCE)
 _at = partial(At, decimal=False)
-_REMAINING, _FULL = _at(0x12A8, S32), _at(0x12AC, U32)
+_ZERO = frozenset({0})
+_REMAINING, _FULL = _at(0x12A8, S32, absent=_ZERO), _at(0x12AC, U32, absent=_ZERO)
 _NO_SENSOR = frozenset({-2000})
 
 PROFILE = Profile(
@@ -26,6 +28,7 @@ PROFILE = Profile(
     device="JK BMS, PB series",
     unit_id=1,
     step=2,
+    checks=(CELLS, SOC, REMAINING, HEALTH),
     fields=(
         _quantity(q.VOLTS, _at(0x1290, U32, absent=frozenset({0})), q.THOUSANDTH),
         _quantity(q.AMPERES, _at(0x1298, S32), q.THOUSANDTH),

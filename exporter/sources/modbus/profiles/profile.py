@@ -10,6 +10,7 @@ from exporter.fields import Field, Metric, Number, Place
 from exporter.readings import Charge
 from exporter.sources.modbus.quantities import AMPERES, FULL, PERCENT, REMAINING, SOC, share
 from exporter.sources.modbus.registers import At, Registers, needed
+from exporter.sources.plausibility import Check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +24,14 @@ class Profile:
         fields: what its registers mean.
         step: distance from the address of one register to the next; 2 on a device that counts bytes.
         reply_unit: the address in its replies, if it differs from its own.
+        checks: what its values must agree with.
     """
 
     name: str
     device: str
     unit_id: int
     fields: tuple[Field[Registers], ...]
+    checks: tuple[Check, ...]
     step: int = 1
     reply_unit: int | None = None
 

@@ -11,6 +11,7 @@ from exporter.fields import Confidence
 from exporter.sources.modbus import quantities as q
 from exporter.sources.modbus.profiles.profile import Profile
 from exporter.sources.modbus.registers import S16, At
+from exporter.sources.plausibility import HEALTH, SOC
 
 _quantity = partial(q.quantity, source="patman15/aiobmsble", confidence=Confidence.PROVEN)
 _at = partial(At, decimal=False)
@@ -20,6 +21,7 @@ PROFILE = Profile(
     name="pylontech-rt",
     device="Pylontech RT12100",
     unit_id=1,
+    checks=(SOC, HEALTH),
     fields=(
         _quantity(q.VOLTS, _at(0x1016, absent=_ZERO), q.HUNDREDTH),
         _quantity(q.AMPERES, _at(0x1017, S16), q.TENTH),

@@ -12,15 +12,17 @@ from functools import partial
 from exporter.sources.modbus import quantities as q
 from exporter.sources.modbus.profiles.profile import Profile
 from exporter.sources.modbus.registers import S16, U32, At
+from exporter.sources.plausibility import REMAINING, SOC, cell_sum
 
 _SOURCE = "cyrils/renogy-bt"
 _quantity = partial(q.quantity, source=_SOURCE)
-_REMAINING, _FULL = At(5044, U32), At(5046, U32, absent=frozenset({0}))
+_REMAINING, _FULL = At(5044, U32, absent=frozenset({0})), At(5046, U32, absent=frozenset({0}))
 
 PROFILE = Profile(
     name="renogy",
     device="Renogy smart lithium battery",
     unit_id=0x30,
+    checks=(cell_sum(rounding=0.05), SOC, REMAINING),
     fields=(
         *q.cells(At(5001), 16, source=_SOURCE, scale=q.TENTH),
         _quantity(q.AMPERES, At(5042, S16), q.HUNDREDTH),

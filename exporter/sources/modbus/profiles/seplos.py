@@ -12,6 +12,7 @@ from exporter.sources.modbus import quantities as q
 from exporter.sources.modbus.profiles.profile import Profile
 from exporter.sources.modbus.protocol import READ_INPUT
 from exporter.sources.modbus.registers import S16, S32, U32, At
+from exporter.sources.plausibility import CELLS, HEALTH, REMAINING, SOC
 
 _SOURCE = "syssi/esphome-seplos-bms"
 _quantity = partial(q.quantity, source=_SOURCE)
@@ -20,13 +21,15 @@ _at = partial(At, function=READ_INPUT, decimal=False)
 _long = partial(At, function=READ_INPUT, low_word_first=True, decimal=False)
 _ZERO_CELSIUS = 2731
 _NO_SENSOR = frozenset({0, _ZERO_CELSIUS})
-_REMAINING, _FULL = _at(0x1002), _at(0x1003)
-_BANK_REMAINING, _BANK_FULL = _long(0x2004, U32), _long(0x2006, U32)
+_ZERO = frozenset({0})
+_REMAINING, _FULL = _at(0x1002, absent=_ZERO), _at(0x1003, absent=_ZERO)
+_BANK_REMAINING, _BANK_FULL = _long(0x2004, U32, absent=_ZERO), _long(0x2006, U32, absent=_ZERO)
 
 PACK = Profile(
     name="seplos-v3",
     device="Seplos BMS V3, one pack",
     unit_id=0,
+    checks=(CELLS, SOC, REMAINING, HEALTH),
     fields=(
         _quantity(q.VOLTS, _at(0x1000, absent=frozenset({0})), q.HUNDREDTH),
         _quantity(q.AMPERES, _at(0x1001, S16), q.HUNDREDTH),
@@ -60,6 +63,7 @@ BANK = Profile(
     name="seplos-v3-bank",
     device="Seplos BMS V3, all packs together",
     unit_id=0,
+    checks=(SOC, REMAINING, HEALTH),
     fields=(
         _seen(q.VOLTS, _at(0x2000, absent=frozenset({0})), q.HUNDREDTH),
         _quantity(q.AMPERES, _long(0x2002, S32), q.TENTH),
