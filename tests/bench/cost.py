@@ -164,8 +164,8 @@ def _full_site(seconds: float) -> Cost:
 
         def send() -> None:
             while not end.wait(1.0):
-                shunt.say(LIVE)
-                shunt.say(HISTORY)
+                shunt.send(LIVE)
+                shunt.send(HISTORY)
 
         thread = threading.Thread(target=send)
         thread.start()
