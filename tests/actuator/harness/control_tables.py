@@ -16,7 +16,7 @@ from actuator.core.alert_path import PATHS
 from actuator.core.demand import CAUSES, no_clock
 from actuator.core.endings import ENDS, Judgement, always, never
 from actuator.core.inhibitors import INHIBITORS, Clearing
-from actuator.core.settings import Settings
+from actuator.core.settings import Exercise, FullCharge, QuietHours, Settings, TimeOfDay
 from toolkit.config import Duration, Ratio
 from toolkit.formatting import percent, span
 
@@ -40,6 +40,13 @@ CLEARS: Final[dict[Clearing, str]] = {
     "time_or_good_run_or_reset_lockout": "its time, a run of `min_run` that ends well, or reset of the lock-out",
     "time_or_reset_lockout": "its time, or reset of the lock-out",
 }
+
+WHEN_SET: Final[dict[str, msgspec.Struct]] = {
+    "quiet_hours": QuietHours(),
+    "exercise": Exercise(),
+    "full_charge": FullCharge(),
+}
+"""What is switched off by default, with its own defaults once it is set."""
 
 
 def render(page: str) -> str:
@@ -140,6 +147,8 @@ def _defaults(prefix: str, part: msgspec.Struct) -> Iterator[tuple[str, str]]:
             yield from _defaults(f"{name}.", value)
         else:
             yield name, _value(value)
+            if name in WHEN_SET:
+                yield from _defaults(f"{name}.", WHEN_SET[name])
 
 
 def _value(value: object) -> str:
@@ -148,6 +157,8 @@ def _value(value: object) -> str:
             text = "none"
         case bool():
             text = str(value).lower()
+        case TimeOfDay():
+            text = f'"{value}"'
         case Duration():
             text = span(value)
         case Ratio():
