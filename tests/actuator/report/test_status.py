@@ -18,7 +18,8 @@ from actuator.config import Config, load
 from actuator.core.alert_path import PATHS
 from actuator.core.demand import CAUSES
 from actuator.core.inhibitors import INHIBITORS
-from actuator.core.state import MODES, PHASES
+from actuator.core.short_runs import ShortRuns
+from actuator.core.state import MODES, PHASES, Closure
 from actuator.report import status
 from actuator.report.metrics import Counts, GeneratorCollector
 from actuator.report.reasons import why_not
@@ -28,6 +29,7 @@ from tests.actuator.harness.simulated_site import World
 from toolkit.config import decode
 
 NOON = 1_699_963_200.0
+HOUR = 3600.0
 
 
 def config(**parts: object) -> Config:
@@ -426,6 +428,35 @@ def test_a_used_up_budget_has_the_time_at_which_some_is_back() -> None:
     budget = next(reason for reason in why_not(snapshot(of)) if reason.reason == "budget")
     gone = run.closed_at + 86400 + of.settings.limits.least_budget
     assert budget.until == pytest.approx(of.wall + gone - of.now, abs=5), "then a useful run has budget again"
+
+
+@pytest.mark.parametrize(
+    ("in_a_row", "of_the_day", "which", "hours"),
+    [(1, 1, "the last run", 0.25), (3, 3, "3 runs in a row", 1), (0, 8, "8 runs in 24 h", 23)],
+)
+def test_short_runs_say_why_no_start_and_until_when(in_a_row: int, of_the_day: int, which: str, hours: float) -> None:
+    of = world()
+    ends = (of.now - HOUR, *[of.now] * 7)[:of_the_day]
+    short = ShortRuns(in_a_row=in_a_row, last_at=of.now, ends=ends)
+    of.state = replace(of.state, durable=replace(of.state.durable, short_runs=short))
+    began = of.now
+    of.step()
+    (reason,) = why_not(snapshot(of))
+    assert reason.text == f"a pause, because {which} ended before 15 min"
+    assert reason.until == pytest.approx(of.wall + began + hours * HOUR - of.now)
+    assert status.status(snapshot(of)).resets[0].text.startswith("A pause after a failed or short run.")
+
+
+def test_what_only_an_emergency_may_do_is_shown() -> None:
+    of = world()
+    used = Closure(start=of.now - 12 * HOUR, end=of.now - 2.2 * HOUR)
+    of.state = replace(of.state, durable=replace(of.state.durable, closures=(used,)))
+    of.journal_ok = False
+    of.step()
+    assert {reason.reason: reason.text for reason in why_not(snapshot(of))} == {
+        "journal": "neither the journal nor its mirror can be written, so only an emergency starts the engine",
+        "budget": "less than 25 min of the daily budget of 10 h are left, and only an emergency may use 2 h more",
+    }
 
 
 def test_faults_are_shown() -> None:
