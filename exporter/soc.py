@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -266,6 +266,9 @@ class Judge:
         source = self._sources.get(name)
         if source is None or at < source.at:
             return
+        if charge.amperes is not None and not math.isfinite(charge.amperes):
+            # It would make every sum of what has flowed undefined, and no jump is larger than that.
+            charge = replace(charge, amperes=None)
         net, most = self._flow(source, charge, at)
         by_other = self._flow_by_other(source, at)
         source.moved += most or 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -73,6 +75,17 @@ def test_jump_is_refused_at_once() -> None:
     verdict = bench.observe(2.0, bmk=1.0)
     assert refused(verdict, "bmk") is Reason.JUMP
     assert verdict.ratio is None
+
+
+@pytest.mark.parametrize("amperes", [math.nan, math.inf, -math.inf])
+def test_current_that_is_no_number_lets_no_jump_pass(amperes: float) -> None:
+    bench = Bench("bmk")
+    bench.keep(30, 2.0, bmk=0.85)
+    bench.now += 1
+    bench.say(amperes, bmk=0.85)
+    bench.keep(30, 2.0, bmk=0.85)
+    bench.now += 1
+    assert refused(bench.say(2.0, bmk=1.0), "bmk") is Reason.JUMP
 
 
 @pytest.mark.parametrize("capacity", [400.0, 400.0 / 60])
