@@ -162,7 +162,14 @@ def _quoted(value: object) -> str:
 
 
 def _json(line: Mapping[str, object]) -> str:
-    return json.dumps(_plain(line), ensure_ascii=False)
+    text = json.dumps(_plain(line), ensure_ascii=False)
+    # What turns or breaks a line in a terminal is escaped: other directions of writing, other line ends.
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    # The no-break space between a number and its unit counts as unprintable.
+    return character if character.isprintable() or character == "\u00a0" else json.dumps(character)[1:-1]
 
 
 def _plain(value: object) -> object:

@@ -107,6 +107,19 @@ def test_field_of_any_name(name: str, capsys: pytest.CaptureFixture[str]) -> Non
     assert read(logged(capsys).rstrip("\n"))[name] == "x"
 
 
+@pytest.mark.parametrize("form", ["logfmt", "json"])
+def test_what_turns_or_breaks_a_line_in_a_terminal_is_escaped(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    bad = "\u202a\u202b\u202d\u202e\u202c\u2066\u2067\u2068\u2069\u200e\u200f\u061c\u2028\u2029\u0085\u009b\x7f"
+    log.setup("info", form)
+    log.get("test").info("received", summary=f"fuel {bad} low, 25\u00a0% größer")
+    assert log.flush()
+    line = capsys.readouterr().err.rstrip("\n")
+    assert not set(line) & set(bad)
+    if form == "json":
+        assert json.loads(line)["summary"] == f"fuel {bad} low, 25\u00a0% größer"
+        assert "25\u00a0% größer" in line, "what is printable stays readable"
+
+
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("debug", "json")
     log.get("a").debug("read\n", volts=12.5, closed=None, nan=math.nan, path=Path("/a"), many=[1, {"a": 2}])
