@@ -28,13 +28,22 @@ DEFAULT_URL = "http://127.0.0.1:10049"
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = _parser()
-    arguments = parser.parse_args(argv)
-    flags = read_flags(arguments)
+    log.keep_stderr()
+    early = service.EarlySignals()
+    serves = False
+    try:
+        arguments = _parser().parse_args(argv)
+        flags = read_flags(arguments)
+        serves = arguments.command is None and not flags.config_check
+    finally:
+        if not serves:
+            early.restore()
+    if serves:
+        return _serve(flags, early)
     log.setup("warn", "logfmt")  # for the commands; the service has flags for it
     match arguments.command:
         case None:
-            return _serve(flags)
+            return _check(flags)
         case "release":
             return _release(flags.config_file)
         case "relays":
@@ -100,25 +109,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(flags: Flags) -> int:
-    if flags.config_check:
-        try:
-            config, web_config = service.check(flags)
-        except ConfigError as error:
-            sys.stderr.write(f"{error}\n")
-            return 2
-        exposed = (*web_config.exposed(), *configuration.exposed(config))
-        if exposed:
-            sys.stderr.write("\n".join(exposed) + "\n")
-            return 2
-        for sentence in (*warnings(config), *open_access(config, web_config.users)):
-            sys.stderr.write(f"{flags.config_file}: {sentence}\n")
-        sys.stdout.write("config ok\n")
-        return 0
+def _check(flags: Flags) -> int:
+    try:
+        config, web_config = service.check(flags)
+    except ConfigError as error:
+        log.to_stderr(f"{error}\n")
+        return 2
+    exposed = (*web_config.exposed(), *configuration.exposed(config))
+    if exposed:
+        log.to_stderr("\n".join(exposed) + "\n")
+        return 2
+    for sentence in (*warnings(config), *open_access(config, web_config.users)):
+        log.to_stderr(f"{flags.config_file}: {sentence}\n")
+    sys.stdout.write("config ok\n")
+    return 0
+
+
+def _serve(flags: Flags, early: service.EarlySignals) -> int:
     log.setup(flags.log_level, flags.log_format)
     status = 1
     try:
-        status = asyncio.run(service.main(flags))
+        status = asyncio.run(service.main(flags, early))
     except service.Stopped as stopped:
         # The contact is confirmed open. Dying of the same signal reports that the program was stopped: the status is
         # not zero, and a service manager does not treat it as a failure.

@@ -87,13 +87,38 @@ _LAST_ANSWERS_SECONDS = 0.5
 """For requests that wait to be answered that the program ends. The contact is open by then."""
 
 
-async def main(flags: Flags) -> int:
+class EarlySignals:
+    """Takes the signals of a start, from its first line until the loop has handlers of its own.
+
+    Attributes:
+        ending: the first one that would end the process; the service ends as soon as it has opened the contact.
+    """
+
+    def __init__(self) -> None:
+        """Install the handlers. A reload has nothing to read anew yet."""
+        self.ending: int | None = None
+        self._before = {number: signal.signal(number, self._take) for number in ENDING}
+        self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def _take(self, number: int, _frame: object) -> None:
+        self.ending = self.ending or number
+
+    def restore(self) -> None:
+        """Give the signals back to a program that is not the service; one that has come is sent again."""
+        for number, handler in self._before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        if self.ending is not None:
+            signal.raise_signal(self.ending)
+
+
+async def main(flags: Flags, early: EarlySignals) -> int:
     """Run until a signal or a failure; return the exit status.
 
     Raises:
         Stopped: by a signal, with the contact confirmed open.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
+    stopped = _stop_signal(early)
     try:
         relay, found_closed, is_open = await _open_known_relays(flags.config_file)
         config, web_config = check(flags)
@@ -101,17 +126,24 @@ async def main(flags: Flags) -> int:
         Lock().acquire(f"journal {config.journal.resolve()}")
         if not is_open:
             # At boot a board may not be there yet: its bus is still being searched while this program starts.
-            await Opening(relay).repeat(on_failure=partial(log_failure, "opening"))
+            opening = asyncio.ensure_future(Opening(relay).repeat(on_failure=partial(log_failure, "opening")))
+            either: set[asyncio.Future[Any]] = {opening, stopped}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not opening.done():
+                opening.cancel()
+                _log.error("stopped before the contact could be opened", relay=relay.description)
+                return 1
+            await opening
     except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
+        log.to_stderr(f"{error}\n")
         return 2
     except (RelayHeldError, ExhaustedError) as error:
-        sys.stderr.write(f"{error}\n")
+        log.to_stderr(f"{error}\n")
         return 1
     journal = AsyncJournal(config.journal, config.relay, config.mirror or _folder("RUNTIME_DIRECTORY"))
     runtime = Runtime(config, flags.config_file, relay, journal)
     await runtime.restore(found_closed=found_closed)
-    return await _serve(runtime, flags, web_config)
+    return await _serve(runtime, flags, web_config, stopped)
 
 
 # --- relay
@@ -260,7 +292,7 @@ def check(flags: Flags) -> tuple[Config, WebConfig]:
 # --- loop and web
 
 
-async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
+async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig, stopped: asyncio.Future[int]) -> int:
     counts = Counts()
     build = installed("magnum-exporter")
     registry = new_registry("generator-actuator", "generator_actuator", build)
@@ -286,25 +318,25 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
             await runtime.page_reader.run()
 
     thread = LoopThread("outside", outside)
-    stopped = _stop_signal()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, thread.call, reloader.on_signal)
     reason, failed, refused = "it did not start", True, ""
     loop: asyncio.Task[None] | None = None
     try:
-        await runtime.turn()  # so that the first visitor gets a page
-        thread.start()
-        loop = asyncio.create_task(runtime.run(), name="loop")
-        stuck = asyncio.create_task(_stuck(thread), name="stuck")
-        ends: set[asyncio.Future[Any]] = {loop, stopped, thread.ended, stuck}
-        await asyncio.wait({thread.ready, *ends}, return_when=asyncio.FIRST_COMPLETED)
-        if thread.ready.done():
-            notify("READY=1")
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        elif thread.ended.done():
-            thread.ended.result()
+        if not stopped.done():  # during the start
+            await runtime.turn()  # so that the first visitor gets a page
+            thread.start()
+            loop = asyncio.create_task(runtime.run(), name="loop")
+            stuck = asyncio.create_task(_stuck(thread), name="stuck")
+            ends: set[asyncio.Future[Any]] = {loop, stopped, thread.ended, stuck}
+            await asyncio.wait({thread.ready, *ends}, return_when=asyncio.FIRST_COMPLETED)
+            if thread.ready.done():
+                notify("READY=1")
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            elif thread.ended.done():
+                thread.ended.result()
+            _log_end_of(thread, stuck)
         failed = not stopped.done()
         reason = f"by {_name(stopped.result())}" if stopped.done() else "by its own failure"
-        _log_end_of(thread, stuck)
     except (OSError, ExhaustedError) as error:
         reason = refused = str(error)
     finally:
@@ -313,7 +345,7 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig) -> int:
         confirmed = await runtime.end(reason)
         await thread.stop(_LAST_ANSWERS_SECONDS)
     if refused:
-        sys.stderr.write(f"{refused}\n")
+        log.to_stderr(f"{refused}\n")
     if not failed and confirmed:
         raise Stopped(stopped.result())
     return 1
@@ -335,7 +367,7 @@ def _log_end_of(thread: LoopThread, stuck: asyncio.Task[None]) -> None:
         _log.error("the thread that serves has ended", error=thread.ended.exception())
 
 
-def _stop_signal() -> asyncio.Future[int]:
+def _stop_signal(early: EarlySignals) -> asyncio.Future[int]:
     """Catch every signal that would end the process; return the number of the first one, once it comes."""
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[int] = loop.create_future()
@@ -346,6 +378,8 @@ def _stop_signal() -> asyncio.Future[int]:
 
     for number in ENDING:
         loop.add_signal_handler(number, stop, number)
+    if early.ending is not None:
+        stop(early.ending)
     for number in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
         signal.signal(number, signal.SIG_IGN)  # from a terminal: a stopped process cannot open at the deadline
     return stopped

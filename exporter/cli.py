@@ -26,6 +26,7 @@ tools, each with --help:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return 0 after a normal end, 1 when something cannot be opened, 2 for a wrong config."""
+    log.keep_stderr()
     arguments = sys.argv[1:] if argv is None else argv
     if arguments and arguments[0] in TOOLS:
         return _use(arguments[0], arguments[1:])
@@ -54,7 +55,7 @@ def _serve(arguments: list[str]) -> int:
         options = config.load(given.config_file)
         web_config = WebConfig.load(given.web_config_file)
     except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
+        log.to_stderr(f"{error}\n")
         return 2
     if given.config_check:
         exposed = tuple(web_config.exposed())

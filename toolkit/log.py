@@ -8,6 +8,7 @@ An exception is one field, `error="Type: message"`; at level debug its traceback
 from __future__ import annotations
 
 import atexit
+import contextlib
 import datetime as dt
 import json
 import logging
@@ -21,6 +22,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
@@ -98,6 +100,18 @@ def setup(level: str, form: str) -> None:
 def flush(seconds: float = 0.5) -> bool:
     """Wait until every line is written, for at most so many seconds; return whether they are."""
     return _writer.flush(seconds)
+
+
+def keep_stderr() -> None:
+    """Give a program that was started with standard error closed one that goes nowhere."""
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as the program runs
+
+
+def to_stderr(text: str) -> None:
+    """Write a text for people to standard error; nothing if nobody reads it any more."""
+    with contextlib.suppress(OSError, ValueError):
+        _write(sys.stderr, text)
 
 
 def limit(_logger: object, level: str, event: EventDict) -> EventDict:
