@@ -46,7 +46,7 @@ def accepted_here(file: Path) -> bool:
 def verdict(*, here: bool, there: bool) -> str:
     if here == there:
         return "both accept" if here else "both refuse"
-    return "newer there" if here else "only here refused"
+    return "only there refused" if here else "only here refused"
 
 
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed: deploy/fetch-prometheus")

@@ -692,6 +692,12 @@ def test_alternative_names_are_written_as_go_does() -> None:
         assert web_config.admits({"subjectAltName": names}) == admitted
 
 
+def test_hash_of_a_high_cost_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    costs = {f"cost{number}": hashed("x").replace("$04$", f"${number}$") for number in (14, 15)}
+    write(users(**costs))
+    assert [record.__dict__["fields"]["user"] for record in caplog.records] == ["cost15"]
+
+
 def test_unquoted_user_names_are_as_they_are_written() -> None:
     assert write(users(**{"7": hashed("x"), "007": hashed("x"), "true": hashed("x")})).users == ("7", "007", "true")
 

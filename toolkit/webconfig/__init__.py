@@ -21,8 +21,8 @@ from prometheus_client import CollectorRegistry, Gauge
 from toolkit import log
 from toolkit.config import ConfigError
 from toolkit.exposed_files import exposed_secret, exposed_settings
-from toolkit.webconfig.file_format import File, Settings
-from toolkit.webconfig.passwords import Passwords
+from toolkit.webconfig.file_format import SLOW_COST, File, Settings
+from toolkit.webconfig.passwords import Passwords, cost
 
 USER = web.RequestKey("user", str)
 """Where a request has its user's name, once the password was checked."""
@@ -148,6 +148,10 @@ class WebConfig:
     def _read(self, path: Path) -> Settings:
         self._stamps = {watched: _stamp(watched) for watched in (path, *self._stamps)}
         file = File.read(path)
+        for user, written in file.document.basic_auth_users.items():
+            if (high := cost(written.encode())) > SLOW_COST:
+                text = "each check of this password takes seconds on a small computer; 10 to 12 is usual"
+                _log.warning("password hash has a high cost", user=user, cost=high, text=text)
         self._stamps = {path: self._stamps[path]} | {named: _stamp(named) for named in file.named}
         return file.settings()
 

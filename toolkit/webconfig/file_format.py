@@ -16,8 +16,15 @@ import msgspec
 
 from toolkit import config
 from toolkit.config import ConfigError
+from toolkit.webconfig.passwords import cost
 
 _BCRYPT = re.compile(r"\$2[abxy]?\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
+HIGHEST_COST = 16
+"""Of a hash: a check takes four seconds on a good computer."""
+
+SLOW_COST = 14
+"""Beyond this a check takes seconds on a small computer."""
+
 _HEADERS: Mapping[str, tuple[str, ...]] = {
     "Content-Security-Policy": (),
     "Strict-Transport-Security": (),
@@ -136,6 +143,9 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             if not _BCRYPT.fullmatch(written):
                 hint = "one that begins with $2b$ or $2y$, from `htpasswd -nBC 10 USER`"
                 raise ConfigError(where, "no bcrypt hash", hint)
+            if cost(written.encode()) > HIGHEST_COST:
+                got = f"a hash of cost {cost(written.encode())}"
+                raise ConfigError(where, got, f"at most {HIGHEST_COST}: each step doubles the time of a check")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,7 +35,7 @@ SLOWDOWN = 4
 LONGEST_SLOWDOWN = 60.0
 """Seconds."""
 
-CHECK_SECONDS = 30.0
+CHECK_SECONDS = 60.0
 """For one check; bcrypt at cost 16 takes four on a good computer."""
 
 _SALT = b"." * 22
@@ -82,7 +82,7 @@ class Passwords:
         if credentials is None:
             return None
         user, password = credentials
-        costliest = max(users.values(), key=_cost)
+        costliest = max(users.values(), key=cost)
         known = user in users
         written = users.get(user, costliest)
         digest = hmac.digest(self._key, written + user.encode() + b":" + password, "sha256")
@@ -92,7 +92,7 @@ class Passwords:
             async with self._turns.turn(remote or "", connected):
                 if known and digest in self._matched:
                     return user
-                matches = await self._check(partial(_matches, password, written, _cost(costliest)))
+                matches = await self._check(partial(_matches, password, written, cost(costliest)))
         except _DroppedError:
             await self._hold(connected)
             text = "Too many passwords are being checked; try again in a second."
@@ -243,16 +243,17 @@ def _origin(remote: str) -> tuple[str, bool]:
     return str(address), address.is_loopback
 
 
-def _cost(written: bytes) -> int:
+def cost(written: bytes) -> int:
+    """Return the cost of a bcrypt hash; one more is twice the work."""
     return int(written.split(b"$")[2])
 
 
-def _matches(password: bytes, written: bytes, cost: int) -> bool:
+def _matches(password: bytes, written: bytes, highest: int) -> bool:
     """Check a password in the time of a check at this cost; each cost is twice the work of the one below."""
     password = password[:72]  # bcrypt uses 72 bytes; Prometheus ignores the rest too
     try:
         matches = bcrypt.checkpw(password, written)
-        for step in range(_cost(written), cost):
+        for step in range(cost(written), highest):
             bcrypt.hashpw(password, b"$2b$%02d$" % step + _SALT)
     except ValueError:
         return False
