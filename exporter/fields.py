@@ -130,16 +130,29 @@ class Field(Generic[Record]):
 
 @dataclass(frozen=True, kw_only=True)
 class Number(Field[Record]):
-    """A quantity: (raw - zero) x scale, in the unit at the end of the metric's name."""
+    """A quantity: (raw - zero) x scale, in the unit at the end of the metric's name.
+
+    Attributes:
+        mean5s: whether its mean over the last 5 s is exported too; the family of the device computes it.
+        min60s: whether its lowest value of the last 60 s is exported too; the family of the device computes it.
+    """
 
     scale: Fraction = ONE
     zero: float = 0
     kind: Kind = Kind.GAUGE
+    mean5s: bool = False
+    min60s: bool = False
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """The family of this quantity."""
-        return (self._metric(self.metric, self.described, kind=self.kind),)
+        """The family of this quantity, then those of its mean and its lowest value."""
+        mean = self._metric(f"{self.metric}_mean5s", f"Mean of {self.metric} over the last 5 s.")
+        lowest = self._metric(f"{self.metric}_min60s", f"Lowest {self.metric} of the last 60 s.")
+        return (
+            self._metric(self.metric, self.described, kind=self.kind),
+            *((mean,) if self.mean5s else ()),
+            *((lowest,) if self.min60s else ()),
+        )
 
     def value(self, record: Record) -> float | None:
         """Return the quantity in the metric's unit, or None when it is absent."""

@@ -43,7 +43,8 @@ class Page:
         bus = Bus()
         readings = [*bus.feed(data, self.now, WALL), *bus.silence(self.now, WALL)]
         accepted = sum(bus.frames.values())
-        self.site.take(name, [*readings, bus.counters(self.now, WALL)], Attempts(accepted, 0))
+        own = bus.means(self.now, WALL), bus.counters(self.now, WALL)
+        self.site.take(name, [*readings, *own], Attempts(accepted, 0))
 
     @property
     def text(self) -> str:

@@ -16,6 +16,7 @@ from exporter.sources.magnum.devices.inverter import Identity
 from exporter.sources.magnum.framing import Frame, Framer
 from exporter.sources.magnum.packet import Packet
 from exporter.sources.magnum.packet_kinds import INVERTER, KINDS, REMOTE, Device, PacketKind, PacketKinds
+from exporter.sources.magnum.recent import MEAN_SECONDS, Recent
 from exporter.sources.magnum.voting import Voter
 
 CLEAN_AFTER = 30.0
@@ -78,6 +79,7 @@ class Bus:
         self.on_frame = on_frame
         self._voters = {name: Voter(kind.voting) for name, kind in kinds.items()}
         self._meter = energy.Meter(peak_window)
+        self._recent = Recent(kinds)
         self._lamps: deque[tuple[bool, bool]] = deque(maxlen=_LED_CYCLES)
         self._commands: Counter[str] = Counter(dict.fromkeys((*remote.COMMANDS.values(), UNKNOWN), 0))
         self._command = 0
@@ -135,6 +137,10 @@ class Bus:
         )
         return Reading("counters", at, wall, math.inf, samples, alive=False)
 
+    def means(self, at: float, wall: float) -> Reading:
+        """Return the means over the 5 s before monotonic `at`, Unix time `wall`."""
+        return Reading("mean5s", at, wall, MEAN_SECONDS, self._recent.means(at), alive=False)
+
     def scaled(self, kind: PacketKind, packet: Packet) -> Packet:
         """Return the packet with the nominal volts by which its numbers are scaled."""
         volts = self._solar_nominal_volts if kind.scaled_by_solar else self.framer.nominal_volts
@@ -185,6 +191,7 @@ class Bus:
         if kind.device is INVERTER:
             self._meter.add(packet, at)
             samples += self._meter.peak()
+        samples += tuple(self._recent.add(kind.name, packet, at))
         charge, full = kind.charge(packet), kind.full(packet)
         return Reading(kind.name, at, wall, kind.stale_after, samples, charge=charge, full=full)
 

@@ -90,7 +90,7 @@ class MagnumSource(Source[serial.Serial]):
             if readings or at - counted >= _COUNTERS_EVERY:
                 counted = at
                 self._count_damage()
-                self.publish((*readings, self._counters(at, wall)))
+                self.publish((*readings, self._bus.means(at, wall), self._counters(at, wall)))
 
     def lost(self) -> None:
         """Drop the bytes of an incomplete packet."""

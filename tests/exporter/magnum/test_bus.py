@@ -149,3 +149,25 @@ def test_captures_end_with_their_last_values(name: str, soc: float, state: int) 
     latest = {reading.group: {sample.metric: sample.value for sample in reading.samples} for reading in readings}
     assert latest["bmk"]["magnum_bmk_soc_ratio"] == soc
     assert latest["inverter"]["magnum_inverter_state_code"] == state
+
+
+def test_means_over_5_seconds_and_the_lowest_volts_of_a_minute() -> None:
+    """A sag to 40.0 V that is over before anyone scrapes."""
+    bus = Bus()
+    _, at = play(bus, INVERTER, REMOTE, BATTERY, cycles=60)
+    sag = changed(INVERTER, b2=0x01, b3=0x90)
+    _, at = play(bus, sag, REMOTE, at=at, cycles=5)
+    readings, at = play(bus, INVERTER, REMOTE, at=at, cycles=20)
+    lowest = "magnum_inverter_dc_volts_min60s"
+    assert Sample(lowest, 40.0) in next(r for r in reversed(readings) if r.group == "inverter").samples
+    means = {sample.metric: sample.value for sample in bus.means(at, at).samples}
+    assert 46 < means["magnum_inverter_dc_volts_mean5s"] < 49.2
+    assert means["magnum_inverter_dc_amperes_mean5s"] == -9
+    assert means["magnum_bmk_amperes_mean5s"] == -6.8
+    assert means["magnum_bmk_volts_mean5s"] == pytest.approx(24.49)
+    later = {sample.metric for sample in bus.means(at + 4, at).samples}
+    assert "magnum_inverter_dc_volts_mean5s" in later
+    assert "magnum_bmk_volts_mean5s" not in later
+    assert bus.means(at + 5.1, at).samples == ()
+    readings, _ = play(bus, INVERTER, REMOTE, at=at + 60, cycles=3)
+    assert Sample(lowest, 49.2) in next(r for r in reversed(readings) if r.group == "inverter").samples

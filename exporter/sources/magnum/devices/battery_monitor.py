@@ -37,6 +37,7 @@ AMPERES_FIELD = Number(
     place=_bmk(AMPERES, 2, signed=True),
     scale=TENTH,
     source=PROTOCOL,
+    mean5s=True,
 )
 FIELDS: tuple[Field[Packet], ...] = (
     Info(
@@ -53,6 +54,7 @@ FIELDS: tuple[Field[Packet], ...] = (
         place=_bmk(VOLTS, 2),
         scale=HUNDREDTH,
         source=PROTOCOL,
+        mean5s=True,
     ),
     AMPERES_FIELD,
     Number(

@@ -196,18 +196,22 @@ DC_VOLTS_FIELD = Number(
     place=_at(DC_VOLTS, 2),
     scale=TENTH,
     source=PROTOCOL,
+    mean5s=True,
+    min60s=True,
 )
 DC_AMPERES_FIELD = Number(
     metric="magnum_inverter_dc_amperes",
     help="Battery current of the inverter, + into the battery, - out of it; its sign comes from the state",
     place=Computed(how=f"{_dc_amperes}, with the sign of byte {STATE}", compute=_signed_dc_amperes),
     source=CAPTURE,
+    mean5s=True,
 )
 AC_OUTPUT_VOLTS_FIELD = Number(
     metric="magnum_inverter_ac_output_volts",
     help="AC output voltage",
     place=_at(AC_OUTPUT_VOLTS),
     source=PROTOCOL,
+    mean5s=True,
 )
 AC_INPUT_VOLTS = Number(
     metric="magnum_inverter_ac_input_volts",
@@ -216,6 +220,7 @@ AC_INPUT_VOLTS = Number(
     scale=Fraction(2, 3),
     source=CAPTURE,
     confidence=Confidence.LIKELY,
+    mean5s=True,
 )
 AC_INPUT_AMPERES_FIELD = Number(
     metric="magnum_inverter_ac_input_amperes",
@@ -223,6 +228,7 @@ AC_INPUT_AMPERES_FIELD = Number(
     place=_grid_amperes,
     source=PROTOCOL,
     confidence=Confidence.LIKELY,
+    mean5s=True,
 )
 LOAD_AMPERES = Number(
     metric="magnum_inverter_ac_output_amperes",
@@ -232,6 +238,7 @@ LOAD_AMPERES = Number(
     ),
     source=CAPTURE,
     confidence=Confidence.LIKELY,
+    mean5s=True,
 )
 AC_OUTPUT_WATTS = Number(
     metric="magnum_inverter_ac_output_watts",
