@@ -18,7 +18,8 @@ _BY_ID = Path("/dev/serial/by-id")
 
 def usb_boards(backend: Backend = hidraw) -> Iterator[str]:
     """Yield a paragraph for each USB relay board: what it is, the position of its contacts, how to configure it."""
-    for path, channels in boards(backend):
+    found = list(boards(backend))
+    for path, channels in found:
         name = f"USB relay board with {channels} channel{'s' if channels > 1 else ''} at {os.fsdecode(path)}"
         try:
             board = Board(backend, path, channels)
@@ -30,10 +31,14 @@ def usb_boards(backend: Backend = hidraw) -> Iterator[str]:
             contacts = ", ".join(
                 f"{channel} {'closed' if board.state(channel) else 'open'}" for channel in range(1, channels + 1)
             )
-            chosen = serial if serial.isalnum() else board.path
+            readable = serial.isalnum()
+            chosen = f", serial: {serial if readable else board.path}"
+            if not readable and len(found) == 1:
+                # The path changes at the next plug-in, and a single board needs no choice.
+                chosen = ""
             yield (
-                f"{name}, serial {serial or 'empty'}: {contacts}\n"
-                f"    relay: {{type: hid, channel: 1, serial: {chosen}}}"
+                f"{name}, serial {serial or 'empty'}: {contacts}\n    relay: {{type: hid, channel: 1{chosen}}}"
+                + ("" if readable or not chosen else "  # this path may change at the next plug-in")
             )
         except RelayError as error:
             yield f"{name}: {error}"

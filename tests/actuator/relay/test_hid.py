@@ -8,6 +8,7 @@ from typing import Any
 import hidraw
 import pytest
 
+from actuator.relay import discover
 from actuator.relay import HidRelay, RelayError
 from actuator.relay.hid import Hid, boards
 
@@ -128,6 +129,17 @@ def test_several_boards_need_a_serial() -> None:
     with pytest.raises(RelayError, match="2 USB relay boards with serial OTHER"):
         hid(usb, serial="OTHER").open_contact()
     assert usb.opened == 0
+
+
+def test_single_board_with_a_damaged_serial_is_proposed_without_one() -> None:
+    """Its path would change at the next plug-in (usbrelay 103)."""
+    (single,) = discover.usb_boards(FakeUsb(FakeBoard(b"/dev/hidraw0", serial=b"\xff" * 5)))
+    assert single.endswith("relay: {type: hid, channel: 1}")
+    one, two = discover.usb_boards(
+        FakeUsb(FakeBoard(b"/dev/hidraw0", serial=b"\xff" * 5), FakeBoard(b"/dev/hidraw1", serial=b"OTHER"))
+    )
+    assert "serial: /dev/hidraw0}  # this path may change" in one
+    assert two.endswith("serial: OTHER}")
 
 
 def test_path_selects_a_board_with_a_damaged_serial() -> None:
