@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from exporter import config
+from exporter.banks import Bank
 from exporter.collector import SiteCollector
 from exporter.readings import Attempts, Reading
 from exporter.site import Device, Site
@@ -50,8 +51,20 @@ class Exporter:
         old, self._config = self._config, new
         kept = {name for name, options in new.sources.items() if old and old.sources.get(name) == options}
         await self._stop([source for name, source in self._sources.items() if name not in kept])
-        site = Site(_judge(new), new.battery.soc.sources)
-        site.judge.inherit(self.site.judge, kept)
+        max_age = new.battery.soc.max_age
+        site = Site(
+            _judge(new),
+            new.battery.soc.sources,
+            banks={
+                name: Bank(tolerant=bank.missing is config.Missing.TOLERATE, max_age=max_age)
+                for name, bank in new.banks.items()
+            },
+            members={name: bank.packs for name, bank in new.banks.items()},
+            max_age=max_age,
+        )
+        banks_before = old.banks if old is not None else {}
+        same = {name for name, bank in new.banks.items() if banks_before.get(name) == bank and set(bank.packs) <= kept}
+        site.judge.inherit(self.site.judge, kept | same)
         running = {name: self._sources[name] for name in kept}
         self._sources = {
             name: running.get(name) or options.open(name, self._publisher(name))
@@ -61,6 +74,8 @@ class Exporter:
             name: self.site.devices[name] if name in kept else Device(source.family, source.stale_after)
             for name, source in self._sources.items()
         }
+        for name, source in self._sources.items():
+            site.expect(name, source.packs)
         self.site = site
         for name, source in self._sources.items():
             if name not in kept:
@@ -100,7 +115,7 @@ class Exporter:
 def _judge(options: config.Config) -> Judge:
     soc = options.battery.soc
     return Judge(
-        soc.sources or options.sources,
+        soc.sources or options.judged,
         lead=soc.lead,
         max_age=soc.max_age,
         recover_after=soc.recover_after,

@@ -35,6 +35,42 @@ IS_FULL = Metric(
     "1 while the battery is full: a charger floats, or the leading state of charge is 99 % or more and the current at "
     "most 2 % of the capacity; absent while neither can be judged.",
 )
+_BANK = ("bank",)
+BANK_RATIO = Metric(
+    "battery_bank_soc_ratio",
+    "State of charge of a bank of packs in parallel, weighted by their capacities (equally where one is unknown); "
+    "absent while a pack is missing, unless the configuration tolerates that.",
+    labels=_BANK,
+)
+BANK_AMPERES = Metric("battery_bank_amperes", "Sum of the packs' currents, + into the bank.", labels=_BANK)
+BANK_WATTS = Metric("battery_bank_watts", "Sum of the packs' powers, + into the bank.", labels=_BANK)
+BANK_VOLTS = Metric("battery_bank_volts", "Mean of the packs' voltages.", labels=_BANK)
+BANK_FULL = Metric("battery_bank_full_amphours", "Sum of the packs' capacities when full.", labels=_BANK)
+BANK_LOWEST = Metric(
+    "battery_bank_lowest_cell_volts", "Voltage of the bank's lowest cell, and its pack.", labels=("bank", "pack")
+)
+BANK_HIGHEST = Metric(
+    "battery_bank_highest_cell_volts", "Voltage of the bank's highest cell, and its pack.", labels=("bank", "pack")
+)
+BANK_SPREAD = Metric(
+    "battery_bank_cell_spread_volts", "Voltage of the bank's highest cell minus that of its lowest.", labels=_BANK
+)
+BANK_MISSING = Metric(
+    "battery_bank_pack_missing",
+    "1 for each pack of which nothing was received for the max_age of states of charge.",
+    labels=("bank", "pack"),
+)
+BANKS = (
+    BANK_RATIO,
+    BANK_AMPERES,
+    BANK_WATTS,
+    BANK_VOLTS,
+    BANK_FULL,
+    BANK_LOWEST,
+    BANK_HIGHEST,
+    BANK_SPREAD,
+    BANK_MISSING,
+)
 BATTERY = (RATIO, LAST_UPDATE, SOURCE_RATIO, LEAD, TRUSTED, REFUSED, SPREAD, TO_EMPTY, IS_FULL)
 
 
@@ -95,7 +131,7 @@ class SiteCollector(Collector):
 
     def describe(self) -> Iterable[MetricFamily]:
         """Return every family without samples."""
-        yield from (_Family(metric).family for metric in BATTERY)
+        yield from (_Family(metric).family for metric in (*BATTERY, *BANKS))
         for family in self._families:
             yield from (_Family(metric, "device").family for metric in (*of_family(family), *family.metrics))
 
@@ -103,6 +139,7 @@ class SiteCollector(Collector):
         """Return the families that have samples now."""
         site, now = self._site(), self._clock()
         yield from _battery(site, now)
+        yield from _banks(site, now)
         for family in self._families:
             devices = {
                 name: device for name, device in sorted(site.devices.items()) if device.family.name == family.name
@@ -131,6 +168,26 @@ def _battery(site: Site, now: float) -> Iterator[MetricFamily]:
     return _filled(families)
 
 
+def _banks(site: Site, now: float) -> Iterator[MetricFamily]:
+    ratio, amperes, watts, volts, full, lowest, highest, spread, missing = families = [
+        _Family(metric) for metric in BANKS
+    ]
+    for name, bank in sorted(site.banks.items()):
+        state = bank.state(now)
+        ratio.add(state.ratio, name)
+        amperes.add(state.amperes, name)
+        watts.add(state.watts, name)
+        volts.add(state.volts, name)
+        full.add(state.full, name)
+        for pack, is_missing in state.missing.items():
+            missing.add(is_missing, name, pack)
+        if state.lowest is not None and state.highest is not None:
+            lowest.add(state.lowest.volts, name, state.lowest.pack)
+            highest.add(state.highest.volts, name, state.highest.pack)
+            spread.add(state.highest.volts - state.lowest.volts, name)
+    return _filled(families)
+
+
 def _common(family: Family, devices: Mapping[str, Device], now: float) -> Iterator[MetricFamily]:
     up, last_success, reads, failures, implausible = families = [
         _Family(metric, "device") for metric in of_family(family)
@@ -150,11 +207,10 @@ def _measured(devices: Mapping[str, Device], now: float) -> Iterator[MetricFamil
     families = {name: _Family(metric, "device") for name, metric in metrics.items()}
     for name, device in devices.items():
         values: dict[tuple[str, tuple[str, ...]], float] = {}
-        whose: dict[str, str] = {}
         for reading in device.fresh(now):
-            for metric, value, labels in reading.samples:
-                if whose.setdefault(metric, reading.group) == reading.group:
-                    values[metric, labels] = value
+            # The newest reading comes first, and its value stays.
+            new = {(metric, labels): value for metric, value, labels in reading.samples}
+            values = new | values
         for (metric, labels), value in values.items():
             families[metric].add(value, name, *labels)
     return _filled(families.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
@@ -37,11 +38,37 @@ class Soc(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             raise ConfigError("sources", f"{list(self.sources)}", "at least one name, and each only once")
 
 
+class Missing(StrEnum):
+    """What a bank's state of charge is while a pack is missing."""
+
+    ABSENT = "absent"
+    TOLERATE = "tolerate"
+
+
+class Bank(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Packs in parallel.
+
+    Attributes:
+        packs: the sources of its packs.
+        missing: what its state of charge is while a pack is missing.
+    """
+
+    packs: tuple[str, ...]
+    missing: Missing = Missing.ABSENT
+
+
 class Battery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The battery. Without its capacity, frozen sources are not detected and the time to empty is unknown."""
+    """The battery. Without its capacity, frozen sources are not detected and the time to empty is unknown.
+
+    Attributes:
+        capacity_ampere_hours: of the whole battery.
+        soc: how the state of charge is judged.
+        banks: packs in parallel, by the name of the bank, which is one source for the state of charge.
+    """
 
     capacity_ampere_hours: float | None = None
     soc: Soc = Soc()
+    banks: dict[str, tuple[str, ...] | Bank] = {}
 
     def __post_init__(self) -> None:
         """Refuse a capacity of 0."""
@@ -62,10 +89,26 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 "sources", "no source", "at least one, such as `main: {type: magnum, port: /dev/ttyUSB0}`"
             )
         _check_ports(self.sources)
+        _check_banks(self.sources, self.banks)
         for index, name in enumerate(self.battery.soc.sources or ()):
-            if name not in self.sources:
-                known = ", ".join(self.sources)
-                raise ConfigError(f"battery.soc.sources[{index}]", f'"{name}"', f"one of the sources: {known}")
+            if name not in self.judged:
+                where = f"battery.soc.sources[{index}]"
+                if name in self.sources:
+                    bank = next(bank for bank, options in self.banks.items() if name in options.packs)
+                    raise ConfigError(where, f'"{name}"', f'"{bank}", the bank of which it is a pack')
+                raise ConfigError(where, f'"{name}"', f"one of the sources: {', '.join(self.judged)}")
+
+    @property
+    def banks(self) -> Mapping[str, Bank]:
+        """The configured banks, by name."""
+        banks = self.battery.banks.items()
+        return {name: bank if isinstance(bank, Bank) else Bank(packs=bank) for name, bank in banks}
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """What can have a state of charge for the judge: the sources that are no pack of a bank, and the banks."""
+        packs = {pack for bank in self.banks.values() for pack in bank.packs}
+        return (*(name for name in self.sources if name not in packs), *self.banks)
 
 
 def _check_ports(sources: Mapping[str, AnySource]) -> None:
@@ -82,6 +125,22 @@ def _check_ports(sources: Mapping[str, AnySource]) -> None:
             if both:
                 raise ConfigError(f"sources.{name}", f"address {min(both)}, as {other} has", "an address of its own")
         ports[source.line].append(name)
+
+
+def _check_banks(sources: Mapping[str, AnySource], banks: Mapping[str, Bank]) -> None:
+    """Refuse a bank with the name of a source or without packs, an unknown or repeated pack, and one of two banks."""
+    banks_of: dict[str, str] = {}
+    for name, bank in banks.items():
+        where = f"battery.banks.{name}"
+        if name in sources:
+            raise ConfigError(where, "the name of a source", "a name of its own")
+        if not bank.packs or len(set(bank.packs)) < len(bank.packs):
+            raise ConfigError(where, f"{list(bank.packs)}", "at least one source, and each only once")
+        for pack in bank.packs:
+            if pack not in sources:
+                raise ConfigError(where, f'"{pack}"', f"one of the sources: {', '.join(sources)}")
+            if banks_of.setdefault(pack, name) != name:
+                raise ConfigError(where, f'"{pack}", a pack of {banks_of[pack]}', "a pack of one bank only")
 
 
 def load(path: Path) -> Config:

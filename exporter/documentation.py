@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from exporter.collector import BATTERY, of_family
+from exporter.collector import BANKS, BATTERY, of_family
 from exporter.fields import Confidence, Metric
 from exporter.sources import FAMILIES
+from exporter.sources.classic import whizbang
+from exporter.sources.modbus.config import OWN_CHECKS
+from exporter.sources.modbus.profiles import PROFILES, victron
+from exporter.sources.plausibility import ANSWER, Check
+from exporter.sources.pylontech.dialects import DIALECTS
+from exporter.sources.vedirect import fields as vedirect
 
 FILE = Path(__file__).parent / "METRICS.md"
 _HEAD = """\
@@ -24,11 +30,33 @@ without a capture.
 
 def text() -> str:
     """Return the whole file."""
-    parts = [_HEAD, *_section("battery", "State of charge", BATTERY)]
+    parts = [_HEAD, *_section("battery", "State of charge", BATTERY), *_section("banks", "Battery banks", BANKS)]
     for family in FAMILIES:
         metrics = (*of_family(family), *family.metrics)
         parts += _section(family.name, f"Sources of type `{family.name}`", metrics)
-    return "\n".join(parts)
+    return "\n".join([*parts, *_checks()])
+
+
+def _checks() -> Iterator[str]:
+    """Yield the section that says what each profile's values must agree with."""
+    profiles: dict[str, Sequence[Check]] = {
+        "`modbus`, profile `victron-gx`, a battery monitor behind it": victron.BATTERY.checks,
+        **{f"`modbus`, profile `{name}`": profile.checks for name, profile in PROFILES.items()},
+        "`modbus`, own list of registers": OWN_CHECKS,
+        **{f"`pylontech`, dialect `{name}`": (ANSWER, *dialect.checks) for name, dialect in DIALECTS.items()},
+        "`vedirect`": vedirect.CHECKS,
+        "`classic`, Whizbang Jr": whizbang.CHECKS,
+    }
+    every = {check.reason: check for checks in profiles.values() for check in checks}
+    yield "<a id=refused></a>\n\n## What is refused\n"
+    yield "A reading that contradicts itself is refused, counted by reason, and logged once an hour with both values.\n"
+    yield "| `reason` | what must hold | else refused |\n|---|---|---|"
+    for check in every.values():
+        yield f"| `{check.reason}` | {check.meaning} | {', '.join(check.refuses) or 'the whole reading'} |"
+    yield "\n| type of source | reasons |\n|---|---|"
+    for name, checks in profiles.items():
+        yield f"| {name} | {', '.join(f'`{check.reason}`' for check in checks)} |"
+    yield ""
 
 
 def _section(name: str, title: str, metrics: Iterable[Metric]) -> Iterator[str]:

@@ -157,6 +157,9 @@ def _power(facts: Facts) -> str | None:
     return f"{facts.watts:.0f} W, but {facts.volts:.2f} V x {facts.amperes:.2f} A = {product:.0f} W"
 
 
+ANSWER = Check(LEFT_OVER, "no bytes are left over after the last value", lambda _facts: None)
+"""For the documentation: the length is compared where the answer is decoded."""
+
 CELLS = cell_sum()
 SOC = Check("soc", "the state of charge is 0 to 1", _soc)
 HEALTH = Check("health", "the state of health is 0 to 1.1", _soh, ("soh",))

@@ -58,6 +58,14 @@ _BY_LABELS: dict[tuple[str, ...], str] = {
         magnum_bmk_net_amphours magnum_bmk_trip_amphours magnum_bmk_discharged_amphours_total
     """,
     ("device", "frame"): "magnum_frames_total",
+    ("device", "reason"): " ".join(f"{family}_implausible_total" for family in _DEVICE_FAMILIES),
+    ("bank",): """
+        battery_bank_soc_ratio battery_bank_amperes battery_bank_watts battery_bank_volts battery_bank_full_amphours
+        battery_bank_cell_spread_volts
+    """,
+    ("bank", "pack"): """
+        battery_bank_lowest_cell_volts battery_bank_highest_cell_volts battery_bank_pack_missing
+    """,
     ("device", "state"): "magnum_inverter_state magnum_ags_state magnum_bmk_state",
     ("device", "fault"): "magnum_inverter_fault",
     ("device", "model", "revision", "stack_mode", "nominal_volts"): "magnum_inverter_info",
@@ -82,7 +90,7 @@ _VALUES = {
         mode_off locked_out inhibit_alert no_evidence short_cycle journal relay_fault max_run budget min_off back_off
         quiet_hours ags_refuses foreign_run ac_live
         malformed unauthenticated too_large content_type unknown_alert other_site late
-        absent stale range frozen jump outvoted
+        absent stale range frozen jump outvoted left_over cells soc health remaining power
     """,
     "state": """
         charger_standby equalize float absorb bulk battery_saver load_support_volts load_support_amps charge off

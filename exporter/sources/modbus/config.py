@@ -44,6 +44,9 @@ _TYPES: Mapping[str, Type] = {
     "s64": registers.S64,
     "f32": registers.F32,
 }
+OWN_CHECKS = (SOC, REMAINING, HEALTH, POWER)
+"""What the values of an own list must agree with; not the sum of the cells, because it may have only some of them."""
+
 _METRIC = re.compile(r"modbus_[a-z][a-z0-9_]*")
 _LABEL = re.compile(r"[a-z][a-z0-9_]*")
 _RESERVED = frozenset(f"{FAMILY.name}_{name}" for name in ("up", "last_success_timestamp_seconds", "reads_total"))
@@ -186,8 +189,7 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
                 name="registers",
                 device="as listed in the configuration",
                 unit_id=1,
-                # Not the sum of the cells: the list may have only some of them.
-                checks=(SOC, REMAINING, HEALTH, POWER),
+                checks=OWN_CHECKS,
                 fields=fields,
             )
         known = profile(self.profile, self.unit_id)
