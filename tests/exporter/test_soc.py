@@ -82,10 +82,10 @@ def test_current_that_is_no_number_lets_no_jump_pass(amperes: float) -> None:
     bench = Bench("bmk")
     bench.keep(30, 2.0, bmk=0.85)
     bench.now += 1
-    bench.say(amperes, bmk=0.85)
+    bench.observe(amperes, bmk=0.85)
     bench.keep(30, 2.0, bmk=0.85)
     bench.now += 1
-    assert refused(bench.say(2.0, bmk=1.0), "bmk") is Reason.JUMP
+    assert refused(bench.observe(2.0, bmk=1.0), "bmk") is Reason.JUMP
 
 
 @pytest.mark.parametrize("capacity", [400.0, 400.0 / 60])

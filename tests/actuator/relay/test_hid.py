@@ -8,8 +8,7 @@ from typing import Any
 import hidraw
 import pytest
 
-from actuator.relay import discover
-from actuator.relay import HidRelay, RelayError
+from actuator.relay import HidRelay, RelayError, discover
 from actuator.relay.hid import Hid, boards
 
 
