@@ -323,7 +323,7 @@ def test_a_full_charge_that_could_not_see_its_end_is_a_problem() -> None:
 
 
 def test_a_full_charge_is_announced_with_what_ends_it() -> None:
-    of = world(full_charge={"every": "10m"})
+    of = world(full_charge={"every": "10m"}, limits={"max_run": "20m"})
     of.soc, of.full = 0.8, False
     of.on_alerts()
     assert of.run(600, until=World.closed)
