@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -18,8 +19,11 @@ from exporter.sources.magnum.bus import Bus
 from exporter.sources.magnum.framing import Frame
 from exporter.sources.magnum.packet import Packet
 from exporter.sources.magnum.packet_kinds import INVERTER, KINDS, PacketKind, PacketKinds
+from exporter.sources.pylontech.dialects import remedy
+from exporter.sources.pylontech.frame import FrameError, parse
 
 SUMMARY_EVERY = 10.0
+_LONGEST_TEXT = 4110
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +92,8 @@ class Listener:
         self._every = every
         self._coloured = coloured
         self._shown: dict[str, bytes] = {}
+        self._text = b""
+        self._batteries: dict[str, None] = {}
         self._bytes = 0
         self._at = 0.0
         self._summary_at = SUMMARY_EVERY
@@ -97,6 +103,7 @@ class Listener:
         self._at = at
         self._bytes += len(data)
         if data:
+            self._find_batteries(data)
             self.bus.feed(data, at, at)
         else:
             self.bus.silence(at, at)
@@ -119,6 +126,8 @@ class Listener:
         if not present:
             if framer.swapped:
                 return ["A and B are swapped: swap the two data wires."]
+            if self._batteries:
+                return ["Not a Magnum network, but batteries of type pylontech.", *self._batteries]
             return ["Bytes received but no Magnum packets: is this the outer pair of the four wires?"]
         sentences = [
             f"Present: {framer.identity or 'an inverter'}"
@@ -134,6 +143,16 @@ class Listener:
             )
         sentences += [f"Another inverter sends on this port: {identity}." for identity in framer.foreign]
         return sentences
+
+    def _find_batteries(self, data: bytes) -> None:
+        """Note what identifies a battery with Pylontech's protocol, for somebody who listens on the wrong line."""
+        *lines, self._text = (self._text + data).split(b"\r")
+        self._text = self._text[-_LONGEST_TEXT:]
+        for line in lines:
+            with contextlib.suppress(FrameError):
+                battery = parse(line)
+                if battery.info[1:]:
+                    self._batteries[f"Address {battery.address}: {battery.model}: {remedy(battery)}."] = None
 
     def _frame(self, frame: Frame) -> None:
         kind, payload, at = self.bus.kinds[frame.kind], frame.payload, frame.at

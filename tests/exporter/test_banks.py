@@ -16,10 +16,9 @@ from exporter.readings import Attempts, Charge, Pack, Reading
 from exporter.site import Device, Site
 from exporter.soc import Judge, Reason
 from exporter.sources import FAMILIES
-from exporter.sources.pylontech import source
 from exporter.sources.pylontech.frame import Frame, parse
 from exporter.sources.pylontech.source import PylontechSource
-from tests.exporter.sources.test_field_reports import US3000C, PylontechPort
+from tests.exporter.sources.test_field_reports import US3000C, pylontech
 from tests.support.metrics_page import Samples, samples, value
 from toolkit.config import ConfigError
 
@@ -156,15 +155,13 @@ def test_stack_that_loses_a_module_is_no_whole_bank() -> None:
 
 def test_rack_of_three_on_one_line_and_one_unplugged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each answers only its own number; the bank's state of charge is absent when the last reading is too old."""
-    monkeypatch.setattr(source, "TIMEOUT", 0.02)
-    monkeypatch.setattr(source, "PROBE_TIMEOUT", 0.02)
     numbers = (2, 3, 4)
     answers = {
         Frame(0x20, number, 0x42, bytes((number,))).encode(): replace(parse(US3000C[:-1]), address=number).encode()
         for number in numbers
     }
     answer: Callable[[bytes], bytes] = lambda request: answers.get(request, b"")  # noqa: E731 - the plugged-in ones
-    rack = PylontechPort(answer, address=list(numbers))
+    rack = pylontech(monkeypatch, answer, address=list(numbers))
     site = Clocked("rack")
     site.site.expect("rack", rack.source.packs)
     site.take("rack", *rack.readings())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -16,12 +15,22 @@ Answer = Callable[[bytes], bytes]
 
 
 class ScriptedPort:
-    """Answers each write by `answer`; `writes` keeps what was written."""
+    """Answers each write by `answer`; `writes` keeps what was written.
+
+    It is the clock too, for the module that waits for its answers: time passes only while nothing is received.
+    """
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         self.writes: list[bytes] = []
         self._waiting = b""
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self._now += seconds
 
     @property
     def connection(self) -> serial.Serial:
@@ -39,9 +48,9 @@ class ScriptedPort:
         self._waiting += self.answer(data)
 
     def read(self, size: int) -> bytes:
-        """Return what waits; wait a moment when nothing does, as a port with a time-out."""
+        """Return what waits; time passes when nothing does, as at a port with a time-out."""
         if not self._waiting:
-            time.sleep(0.01)
+            self.sleep(0.1)
         taken, self._waiting = self._waiting[:size], self._waiting[size:]
         return taken
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -10,13 +12,13 @@ import pytest
 from exporter.fields import decode
 from exporter.readings import Reading
 from exporter.sources.aims.source import AimsSource
-from exporter.sources.base import SourceError
+from exporter.sources.base import ABSENT, Family, Source, SourceError
 from exporter.sources.magnum.devices import remote
 from exporter.sources.magnum.packet import Packet
 from exporter.sources.modbus.profiles import PROFILES, profile
 from exporter.sources.modbus.protocol import READ_HOLDING
 from exporter.sources.modbus.registers import Registers
-from exporter.sources.pylontech import source
+from exporter.sources.pylontech import line
 from exporter.sources.pylontech.config import PylontechConfig
 from exporter.sources.pylontech.dialects import DIALECTS, LeftOverError
 from exporter.sources.pylontech.frame import Frame, parse
@@ -24,6 +26,7 @@ from exporter.sources.pylontech.line import TextLine
 from exporter.sources.pylontech.source import PylontechSource
 from exporter.sources.vedirect.framing import Framer
 from exporter.sources.vedirect.source import VeDirectSource
+from exporter.tools.listen import Listener
 from tests.exporter.harness.device_captures import vector
 from tests.exporter.harness.running_sources import Watch, by_metric, options_of
 from tests.exporter.harness.scripted_port import ScriptedPort, polled
@@ -100,9 +103,9 @@ def batteries(answers: Mapping[bytes, bytes]) -> Callable[[bytes], bytes]:
 
 
 def pylontech(monkeypatch: pytest.MonkeyPatch, answer: Callable[[bytes], bytes], **options: object) -> PylontechPort:
-    monkeypatch.setattr(source, "TIMEOUT", 0.05)
-    monkeypatch.setattr(source, "PROBE_TIMEOUT", 0.05)
-    return PylontechPort(answer, **options)
+    rack = PylontechPort(answer, **options)
+    monkeypatch.setattr(line, "time", rack.port)
+    return rack
 
 
 class PylontechPort:
@@ -270,6 +273,16 @@ def test_another_model_is_told_with_the_dialect_that_reads_it(monkeypatch: pytes
         rack.readings()
 
 
+def test_listen_tells_what_answers_on_the_wrong_line() -> None:
+    listener = Listener(io.StringIO(), as_json=False, every=False, coloured=False)
+    listener.receive(b"~01014642E00201FD36\r" + POWERFLO[:90], 0.1)
+    listener.receive(POWERFLO[90:], 0.2)
+    assert listener.findings() == [
+        "Not a Magnum network, but batteries of type pylontech.",
+        "Address 1: version 01, CID1 4F: write `dialect: midnite` (MidNite PowerFlo).",
+    ]
+
+
 # -- several batteries on one line
 
 
@@ -388,3 +401,40 @@ def test_battery_monitor_keeps_its_current() -> None:
         values = shunt(blocks(*LIVE, "SOC\t810", *mode), blocks(*HISTORY))
         assert (values["vedirect_battery_amperes"], values["vedirect_soc_ratio"]) == (14.2, 0.81)
         assert values["vedirect_charged_joules_total"] == 3 * 3.6e6
+
+
+# -- an adapter that flaps: five times in 40 s
+
+
+class Flapping(Source[None]):
+    """A device whose port goes and comes back, now gone, now refused."""
+
+    retry = 0.0
+    family = Family("aims", ())
+
+    def __init__(self) -> None:
+        super().__init__("flapping", publish)
+        self.turn = 0
+
+    def connect(self) -> AbstractContextManager[None]:
+        self.turn += 1
+        if self.turn % 3 == 0:
+            raise SourceError("no permission to open it", cause="forbidden")
+        if self.turn % 3 == 1:
+            raise SourceError("it is not there", cause=ABSENT)
+        return nullcontext()
+
+    def serve(self, connection: None) -> None:
+        assert connection is None
+        self.recovered()
+        if self.turn >= 15:
+            self.stop()
+        raise SourceError("it is gone", cause=ABSENT)
+
+
+def test_flapping_adapter_is_one_line_an_hour_for_each_cause(caplog: pytest.LogCaptureFixture) -> None:
+    flapping = Flapping()
+    flapping.start()
+    flapping.join(10)
+    assert flapping.ended
+    assert len([message for message in caplog.messages if "source is lost" in message]) == 2
