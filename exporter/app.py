@@ -12,6 +12,7 @@ from typing import Any
 from exporter import config
 from exporter.banks import Bank
 from exporter.collector import SiteCollector
+from exporter.energy_state import EnergyState
 from exporter.readings import Attempts, Reading
 from exporter.site import Device, Site
 from exporter.soc import Judge
@@ -40,6 +41,7 @@ class Exporter:
         self._config: config.Config | None = None
         self._sources: dict[str, Source[Any]] = {}
         self._numbers: dict[str, int] = {}
+        self._energy = EnergyState(None)
         self._loop = asyncio.get_running_loop()
 
     def ready(self) -> bool:
@@ -49,8 +51,13 @@ class Exporter:
     async def apply(self, new: config.Config) -> None:
         """Apply a configuration; sources with unchanged options keep running."""
         old, self._config = self._config, new
+        if old is None or old.energy_state != new.energy_state:
+            self._energy = EnergyState(new.energy_state)
+            await asyncio.to_thread(self._energy.read)
         kept = {name for name, options in new.sources.items() if old and old.sources.get(name) == options}
         await self._stop([source for name, source in self._sources.items() if name not in kept])
+        await asyncio.sleep(0)  # what their threads have handed over last is taken
+        self._energy.take(self.site)
         max_age = new.battery.soc.max_age
         site = Site(
             _judge(new),
@@ -79,11 +86,14 @@ class Exporter:
         self.site = site
         for name, source in self._sources.items():
             if name not in kept:
+                source.restore(self._energy.of(name))
                 source.start()
 
     async def stop(self) -> None:
-        """Stop all sources."""
+        """Stop all sources, and write their counters."""
         await self._stop(list(self._sources.values()))
+        await asyncio.sleep(0)  # what their threads have handed over last is taken
+        await self._energy.write(self.site)
 
     async def _stop(self, sources: Sequence[Source[Any]]) -> None:
         for source in sources:
@@ -107,7 +117,9 @@ class Exporter:
     async def tick(self) -> None:
         """Log changes and notify the service manager's watchdog every second, until cancelled."""
         while True:
-            self.site.log_changes(time.monotonic())
+            now = time.monotonic()
+            self.site.log_changes(now)
+            await self._energy.write_when_due(self.site, now)
             notify.notify("WATCHDOG=1")
             await asyncio.sleep(_TICK_SECONDS)
 

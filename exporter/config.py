@@ -77,10 +77,17 @@ class Battery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file."""
+    """The whole file.
+
+    Attributes:
+        sources: by name.
+        battery: how the state of charge is judged.
+        energy_state: the file that keeps energy counters over restarts; None: they restart at 0.
+    """
 
     sources: dict[str, AnySource]
     battery: Battery = Battery()
+    energy_state: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse a file without sources, two sources on one port, and an unknown name in `battery.soc.sources`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -23,10 +23,17 @@ _log = log.get("source")
 
 
 class Family(NamedTuple):
-    """A family of devices: the prefix of its metrics, and its metrics without `up` and the counters of reads."""
+    """A family of devices.
+
+    Attributes:
+        name: the prefix of its metrics.
+        metrics: its metrics without `up` and the counters of reads.
+        durable: the names of the counters that go on after a restart of the program.
+    """
 
     name: str
     metrics: tuple[Metric, ...]
+    durable: frozenset[str] = frozenset()
 
 
 class SourceError(Exception):
@@ -149,6 +156,9 @@ class Source(ABC, Generic[Connection]):
         for cause in self._causes:
             _log.recovered(f"{self.name} {cause}", "source is back", device=self.name, from_being=cause)
         self._causes.clear()
+
+    def restore(self, counters: Mapping[str, float]) -> None:
+        """Go on from the family's durable counters, by metric; called before `start`."""
 
     def lost(self) -> None:
         """Do what a family needs after each failure, before the next attempt; by default nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -17,6 +17,7 @@ from exporter.sources.magnum.framing import Frame, Framer
 from exporter.sources.magnum.packet import Packet
 from exporter.sources.magnum.packet_kinds import INVERTER, KINDS, REMOTE, Device, PacketKind, PacketKinds
 from exporter.sources.magnum.recent import MEAN_SECONDS, Recent
+from exporter.sources.magnum.run_time import RUN_SECONDS, RunTime
 from exporter.sources.magnum.voting import Voter
 
 CLEAN_AFTER = 30.0
@@ -49,7 +50,8 @@ OTHER = Metric(
     "Always 1. Another inverter that sends on this port and is not read: give it a port of its own.",
     labels=("model", "revision", "stack_mode"),
 )
-OWN = (FRAMES, DISCARDED, DAMAGED, RESYNCS, COMMANDS, SWAPPED, OTHER)
+OWN = (FRAMES, DISCARDED, DAMAGED, RESYNCS, COMMANDS, SWAPPED, OTHER, RUN_SECONDS)
+DURABLE = frozenset(metric.name for metric in (*energy.COUNTERS, RUN_SECONDS))
 
 
 @lru_cache(maxsize=256)
@@ -80,6 +82,7 @@ class Bus:
         self._voters = {name: Voter(kind.voting) for name, kind in kinds.items()}
         self._meter = energy.Meter(peak_window)
         self._recent = Recent(kinds)
+        self._run_time = RunTime()
         self._lamps: deque[tuple[bool, bool]] = deque(maxlen=_LED_CYCLES)
         self._commands: Counter[str] = Counter(dict.fromkeys((*remote.COMMANDS.values(), UNKNOWN), 0))
         self._command = 0
@@ -134,8 +137,15 @@ class Bus:
                 for other in self._others
             ),
             *self._meter.counters(),
+            *self._run_time.counter(),
         )
         return Reading("counters", at, wall, math.inf, samples, alive=False)
+
+    def restore(self, counters: Mapping[str, float]) -> None:
+        """Go on from counters of energy and run time, by metric, before the first packet."""
+        self._meter.restore(counters)
+        if RUN_SECONDS.name in counters:
+            self._run_time.restore(counters[RUN_SECONDS.name])
 
     def means(self, at: float, wall: float) -> Reading:
         """Return the means over the 5 s before monotonic `at`, Unix time `wall`."""
@@ -191,6 +201,8 @@ class Bus:
         if kind.device is INVERTER:
             self._meter.add(packet, at)
             samples += self._meter.peak()
+        elif kind.name == "ags_a1":
+            self._run_time.add(packet, at)
         samples += tuple(self._recent.add(kind.name, packet, at))
         charge, full = kind.charge(packet), kind.full(packet)
         return Reading(kind.name, at, wall, kind.stale_after, samples, charge=charge, full=full)

@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 
 from exporter.fields import Kind, Metric, Number, Sample
 from exporter.sources.magnum.devices import inverter
 from exporter.sources.magnum.packet import Packet
 
 LONGEST_INTERVAL = 1.0
+_RESTARTS = "Restarts at 0 with the exporter, unless energy_state is set."
 
 OUTPUT = Metric(
     "magnum_inverter_ac_output_joules_total",
-    "Apparent energy to the AC load since the exporter started, summed packet by packet; gaps add nothing.",
+    "Apparent energy to the AC load, summed packet by packet; gaps add nothing. " + _RESTARTS,
     Kind.COUNTER,
 )
 INPUT = Metric(
     "magnum_inverter_ac_input_joules_total",
-    "Apparent energy from the AC input since the exporter started, summed packet by packet; gaps add nothing.",
+    "Apparent energy from the AC input, summed packet by packet; gaps add nothing. " + _RESTARTS,
     Kind.COUNTER,
 )
 CHARGE = Metric(
     "magnum_inverter_dc_charge_joules_total",
-    "Energy into the battery since the exporter started, summed packet by packet; gaps add nothing.",
+    "Energy into the battery, summed packet by packet; gaps add nothing. " + _RESTARTS,
     Kind.COUNTER,
 )
 DISCHARGE = Metric(
     "magnum_inverter_dc_discharge_joules_total",
-    "Energy out of the battery since the exporter started, summed packet by packet; gaps add nothing.",
+    "Energy out of the battery, summed packet by packet; gaps add nothing. " + _RESTARTS,
     Kind.COUNTER,
 )
 PEAK = Metric(
     "magnum_inverter_ac_output_watts_peak",
     "Highest magnum_inverter_ac_output_watts within the last peak_window.",
 )
-METRICS = (OUTPUT, INPUT, CHARGE, DISCHARGE, PEAK)
+COUNTERS = (OUTPUT, INPUT, CHARGE, DISCHARGE)
+METRICS = (*COUNTERS, PEAK)
 
 _POWERS: tuple[tuple[Metric, Number[Packet], int], ...] = (
     (OUTPUT, inverter.AC_OUTPUT_WATTS, 1),
@@ -55,6 +58,10 @@ class Meter:
         self._joules: dict[str, float] = {}
         self._last: dict[str, tuple[float, float]] = {}
         self._peaks: deque[tuple[float, float]] = deque()
+
+    def restore(self, counters: Mapping[str, float]) -> None:
+        """Go on from what was counted before the program was started; joules by metric."""
+        self._joules.update((metric.name, counters[metric.name]) for metric in COUNTERS if metric.name in counters)
 
     def add(self, packet: Packet, at: float) -> None:
         """Take the inverter's packet received at monotonic `at`."""

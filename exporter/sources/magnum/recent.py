@@ -35,7 +35,9 @@ class Recent:
             if value is None:
                 continue
             if number.mean5s:
-                self._last.setdefault(number.metric, deque()).append((at, value))
+                last = self._last.setdefault(number.metric, deque())
+                last.append((at, value))
+                _forget(last, at - MEAN_SECONDS)
             if number.min60s:
                 lowest = self._lowest.setdefault(number.metric, deque())
                 while lowest and lowest[-1][1] >= value:

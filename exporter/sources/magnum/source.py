@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 import serial
@@ -11,7 +12,7 @@ from exporter.fields import Kind, Metric, Sample
 from exporter.readings import Reading
 from exporter.sources.base import Family, Publish, Source
 from exporter.sources.magnum import energy, port
-from exporter.sources.magnum.bus import OWN, Bus
+from exporter.sources.magnum.bus import DURABLE, OWN, Bus
 from exporter.sources.magnum.packet_kinds import INVERTER_STALE_AFTER, metrics
 from toolkit import log
 
@@ -49,7 +50,7 @@ class _Absence:
 class MagnumSource(Source[serial.Serial]):
     """Listens to one Magnum network; never sends."""
 
-    family = Family("magnum", (*metrics(), *energy.METRICS, *OWN, RECONNECTS))
+    family = Family("magnum", (*metrics(), *energy.METRICS, *OWN, RECONNECTS), DURABLE)
     stale_after = INVERTER_STALE_AFTER
 
     def __init__(self, name: str, publish: Publish, *, port: str, peak_window: float = 60.0) -> None:
@@ -58,6 +59,10 @@ class MagnumSource(Source[serial.Serial]):
         self._bus = Bus(peak_window)
         self._opened = 0
         self._failures_counted = 0
+
+    def restore(self, counters: Mapping[str, float]) -> None:
+        """Go on from counters of energy and run time, by metric."""
+        self._bus.restore(counters)
 
     def connect(self) -> AbstractContextManager[serial.Serial]:
         """Open the port."""

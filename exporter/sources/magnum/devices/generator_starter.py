@@ -62,6 +62,12 @@ def _sensor(packet: Packet) -> float | None:
     return None if raw is None else float(33 <= raw <= 104)
 
 
+RUNNING_FIELD = Number(
+    metric="magnum_ags_running",
+    help="1 while the starter runs the generator, including warm-up and cool-down",
+    place=Computed(how=str(_state), compute=_running),
+    source=PROTOCOL,
+)
 A1: tuple[Field[Packet], ...] = (
     Info(
         metric="magnum_ags_info",
@@ -77,12 +83,7 @@ A1: tuple[Field[Packet], ...] = (
         names=STATES,
         source=f"{PROTOCOL}; 20 and 23: ME-ARC owner's manual",
     ),
-    Number(
-        metric="magnum_ags_running",
-        help="1 while the starter runs the generator, including warm-up and cool-down",
-        place=Computed(how=str(_state), compute=_running),
-        source=PROTOCOL,
-    ),
+    RUNNING_FIELD,
     Number(
         metric="magnum_ags_celsius",
         help="Temperature at the starter's sensor; absent outside 33 to 104 Fahrenheit, where there is no sensor",

@@ -1,0 +1,45 @@
+"""How long the generator has run, by the generator starter (AGS), whoever started it."""
+
+from __future__ import annotations
+
+from exporter.fields import Kind, Metric, Sample
+from exporter.sources.magnum.devices import generator_starter
+from exporter.sources.magnum.packet import Packet
+
+LONGEST_INTERVAL = 30.0
+
+RUN_SECONDS = Metric(
+    "magnum_ags_run_seconds_total",
+    "How long the generator starter has reported that the generator runs, whoever started it; a gap of more than 30 s "
+    "adds nothing. Restarts at 0 with the exporter, unless energy_state is set.",
+    Kind.COUNTER,
+)
+
+
+class RunTime:
+    """Adds up the time between two packets in a row that both show the generator running.
+
+    The counter is absent until the starter's state was known once.
+    """
+
+    def __init__(self) -> None:
+        self._seconds: float | None = None
+        self._running_at: float | None = None
+
+    def restore(self, seconds: float) -> None:
+        """Go on from what was counted before the program was started."""
+        self._seconds = seconds
+
+    def add(self, packet: Packet, at: float) -> None:
+        """Take the starter's packet received at monotonic `at`."""
+        running = generator_starter.RUNNING_FIELD.value(packet)
+        if running is None:
+            self._running_at = None
+            return
+        interval = at - self._running_at if running and self._running_at is not None else 0.0
+        self._seconds = (self._seconds or 0.0) + (interval if interval <= LONGEST_INTERVAL else 0.0)
+        self._running_at = at if running else None
+
+    def counter(self) -> tuple[Sample, ...]:
+        """Return the seconds so far."""
+        return () if self._seconds is None else (Sample(RUN_SECONDS.name, self._seconds),)
