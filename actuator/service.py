@@ -79,9 +79,9 @@ contact open, and the service manager starts it again: a thread cannot be ended,
 
 _SWITCH_SECONDS = 0.0005
 """For which a thread may keep the interpreter while others wait for it. A turn asks for it some twenty times, with the
-relay's thread. Beside eight threads that compute without end, a turn took 0.3 to 0.9 s at Python's own 5 ms, so that a
-board's answer came too late, and 0.03 to 0.14 s at this. It costs nothing while one thread computes alone. A lower
-priority for the thread that serves would not help: a thread that waits for a processor keeps the interpreter too."""
+relay's thread. Beside eight threads that compute without end, a turn took 0.3 to 2.6 s at Python's own 5 ms, so that a
+board's answer came too late, and at this mostly under 0.14 s, on a busy machine once 1.2 s. A lower priority for the
+thread that serves would not help: a thread that waits for a processor keeps the interpreter too."""
 
 _LAST_ANSWERS_SECONDS = 0.5
 """For requests that wait to be answered that the program ends. The contact is open by then."""
