@@ -313,7 +313,7 @@ class Law:
         self.may_resume = self.may_resume and not (reboot or torn)
         account.ended_in_run = False
         if account.closed:
-            if last.run == account.run and not last.closed:
+            if last.run != account.run or not last.closed:
                 # It had opened, but had not written so yet. If that was in a boot that could write nothing, a later one
                 # knows no more than the record: that the run has lasted until its deadline at most.
                 known = account.run_began + account.run_longest if reboot else math.inf
