@@ -64,6 +64,10 @@ def off(index: int) -> Contradicts:
     return when(index, lambda raw: raw == 0, "what is off is absent, not 0")
 
 
+def not_yet(index: int) -> Contradicts:
+    return lambda payload, _: "0 V was never measured" if payload[index : index + 2] == b"\0\0" else None
+
+
 def always(why: str) -> Contradicts:
     return lambda _payload, _nominal: why
 
@@ -119,15 +123,29 @@ BASE: tuple[Row, ...] = (
         same,
         when(3, lambda raw: raw <= 100, "a preset type has no absorb volts; 100 itself is custom"),
     ),
-    Row("chargeramps", "magnum_remote_charge_rate_ratio", percent),
-    Row("ainput", "magnum_remote_ac_input_amperes", same, signed(5, "the shore limit is unsigned")),
+    Row(
+        "chargeramps",
+        "magnum_remote_charge_rate_ratio",
+        percent,
+        lambda payload, _: (
+            "a custom profile without a charge rate has none"
+            if payload[4] == 0 and payload[remote.BATTERY_TYPE] >= remote.FIRST_CUSTOM_TYPE
+            else None
+        ),
+    ),
+    Row(
+        "ainput",
+        "magnum_remote_ac_input_amperes",
+        same,
+        lambda payload, nominal: off(5)(payload, nominal) or signed(5, "the shore limit is unsigned")(payload, nominal),
+    ),
     Row("revision", "magnum_remote_info", same),
     Row("parallel", "magnum_remote_parallel_threshold_ratio", percent),
     Row(
         "lbco",
         "magnum_remote_low_battery_cutout_volts",
         same,
-        lambda payload, nominal: "8: LBCO is doubled on 48 V" if nominal == 48 and payload[9] else None,
+        lambda payload, nominal: off(9)(payload, nominal) or ("8: LBCO is doubled on 48 V" if nominal == 48 else None),
     ),
     Row("vaccutout", "magnum_remote_ac_input_cutout_code", same),
     Row("vaccutout", "magnum_remote_ac_input_cutout_volts", same, always("12: the cut-out is a code, not volts")),
@@ -229,8 +247,8 @@ BMK: tuple[Row, ...] = (
     Row("soc", "magnum_bmk_soc_ratio", percent, when(1, lambda raw: raw > 100, "20: 255 is thinking, not -1 %")),
     Row("vdc", "magnum_bmk_volts", same),
     Row("adc", "magnum_bmk_amperes", same),
-    Row("vmin", "magnum_bmk_min_volts", same),
-    Row("vmax", "magnum_bmk_max_volts", same),
+    Row("vmin", "magnum_bmk_min_volts", same, not_yet(6)),
+    Row("vmax", "magnum_bmk_max_volts", same, not_yet(8)),
     Row("amph", "magnum_bmk_net_amphours", same),
     Row("amphtrip", "magnum_bmk_trip_amphours", same),
     Row("amphout", "magnum_bmk_discharged_amphours_total", same),
