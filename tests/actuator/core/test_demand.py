@@ -457,7 +457,7 @@ def test_a_stop_alert_that_a_low_state_of_charge_disproves_for_the_grace_starves
 def test_a_stop_alert_without_a_believed_start_alert_is_never_stuck() -> None:
     world = World(soc=0.2).on_alerts()
     assert keep_firing(world, "stop", minutes=13, until=True)
-    assert world.causes() == ("fallback",), "the start alert is silenced: it is neither heard nor awaited for longer"
+    assert world.causes() == ("fallback",), "the start alert is silenced: it has not come, and is awaited no longer"
     assert keep_firing(world, "stop", minutes=20, until=False), "a stop alert that is repeated ends it, after min run"
     assert world.kinds().count("contact_opened") == 1
     assert "stop_alert_stuck" not in world.kinds()
