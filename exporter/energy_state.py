@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from exporter.site import Site
-from toolkit import log
+from toolkit import durable_file, log
 
 EVERY_SECONDS = 300.0
 _MOST_BYTES = 1024 * 1024
@@ -68,7 +67,7 @@ class EnergyState:
         self.take(site)
         text = json.dumps(self._counters, indent=1, sort_keys=True)
         try:
-            await asyncio.to_thread(_replace, self._path, text.encode())
+            await asyncio.to_thread(durable_file.replace, self._path, text.encode())
         except OSError as error:
             _log.limited("write", "energy state cannot be written", file=str(self._path), error=error)
         else:
@@ -88,18 +87,3 @@ def _counters(data: bytes) -> dict[str, dict[str, float]]:
     if not all(math.isfinite(value) and value >= 0 for metrics in counters.values() for value in metrics.values()):
         raise ValueError("got a number that is no counter, expected 0 or more")
     return counters
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a new file beside the old one and rename it, durably: after a power cut either one is there whole."""
-    new = path.with_name(f"{path.name}.new")
-    with new.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

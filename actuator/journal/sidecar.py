@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
@@ -13,7 +12,7 @@ from actuator.core.state import Durable, Mode
 from actuator.journal.checksum import add_checksum, remove_checksum
 from actuator.journal.rows import encode
 from actuator.relay import AnyRelay, RelayConfig
-from toolkit import log
+from toolkit import durable_file, log
 from toolkit.config import ConfigError, decode
 
 _log = log.get(__name__)
@@ -95,34 +94,15 @@ def write(journal: Path, content: Sidecar) -> bytes:
     """
     path, written = path_of(journal), add_checksum(encode(content))
     try:
-        _replace(path, written)
+        durable_file.replace(path, written)
     except OSError as error:
         # A full disk has no room for a second file, but the block of the old one can still be written.
         if not _fits(path, written):
             raise
         with path.open("r+b") as file:
-            _write_through(file, written)
+            durable_file.write_through(file, written)
         _log.limited("in-place", "sidecar cannot be replaced, written in place", error=error)
     return written
-
-
-def _replace(path: Path, written: bytes) -> None:
-    temporary = path.with_name(f"{path.name}.new")
-    with temporary.open("wb") as file:
-        _write_through(file, written)
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _write_through(file: BinaryIO, written: bytes) -> None:
-    file.write(written)
-    file.truncate()
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _fits(path: Path, written: bytes) -> bool:
