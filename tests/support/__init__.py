@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import resource
 import shutil
@@ -53,6 +54,8 @@ def wait_until(predicate: Callable[[], T | None], deadline_seconds: float, what:
 @contextlib.contextmanager
 def no_descriptor_left() -> Iterator[None]:
     """Let this process open no file and no socket within the context."""
+    # What earlier tests left to the collector would give its descriptors back within the context.
+    gc.collect()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest = os.dup(0)
     os.close(lowest)
