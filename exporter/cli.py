@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 from types import ModuleType
 
@@ -38,7 +39,13 @@ def _use(name: str, arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog=f"{app.NAME} {name}", description=tool.__doc__, allow_abbrev=False)
     tool.add_arguments(parser)
     log.setup("warn", "logfmt")
-    code: int = tool.run(parser.parse_args(arguments))
+    given = parser.parse_args(arguments)
+    # SIGTERM ends a tool as Ctrl-C does: the recording is closed, the link of a replay is removed.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code: int = tool.run(given)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return code
 
 
