@@ -16,6 +16,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -142,8 +143,7 @@ async def main(flags: Flags, early: EarlySignals) -> int:
         return 1
     journal = AsyncJournal(config.journal, config.relay, config.mirror or _folder("RUNTIME_DIRECTORY"))
     runtime = Runtime(config, flags.config_file, relay, journal)
-    await runtime.restore(found_closed=found_closed)
-    return await _serve(runtime, flags, web_config, stopped)
+    return await _serve(runtime, flags, web_config, stopped, found_closed=found_closed)
 
 
 # --- relay
@@ -292,7 +292,9 @@ def check(flags: Flags) -> tuple[Config, WebConfig]:
 # --- loop and web
 
 
-async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig, stopped: asyncio.Future[int]) -> int:
+async def _serve(
+    runtime: Runtime, flags: Flags, web_config: WebConfig, stopped: asyncio.Future[int], *, found_closed: bool | None
+) -> int:
     counts = Counts()
     build = installed("magnum-exporter")
     registry = new_registry("generator-actuator", "generator_actuator", build)
@@ -302,6 +304,7 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig, stopped:
         lambda: (*web_config.exposed(), *configuration.exposed(runtime.config)), registry, prefix="generator_actuator"
     )
     reloader = Reloader(lambda: runtime.reload(web_config.users), prefix="generator_actuator", registry=registry)
+    first_turn = Future[None]()
 
     async def outside(ready: Callable[[], None]) -> None:
         app = server.build(
@@ -313,18 +316,21 @@ async def _serve(runtime: Runtime, flags: Flags, web_config: WebConfig, stopped:
             reload=reloader.reload if flags.enable_lifecycle else None,
             allow_anonymous=flags.allow_anonymous,
         )
+        await asyncio.wrap_future(first_turn)  # so that the first visitor gets a page
         async with serve(app, flags.listen_addresses, web_config):
             ready()
             await runtime.page_reader.run()
 
     thread = LoopThread("outside", outside)
+    thread.start()  # it prepares to serve while the disk writes what the start records
+    await runtime.restore(found_closed=found_closed)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, thread.call, reloader.on_signal)
     reason, failed, refused = "it did not start", True, ""
     loop: asyncio.Task[None] | None = None
     try:
         if not stopped.done():  # during the start
-            await runtime.turn()  # so that the first visitor gets a page
-            thread.start()
+            await runtime.turn()
+            first_turn.set_result(None)
             loop = asyncio.create_task(runtime.run(), name="loop")
             stuck = asyncio.create_task(_stuck(thread), name="stuck")
             ends: set[asyncio.Future[Any]] = {loop, stopped, thread.ended, stuck}
