@@ -58,8 +58,8 @@ def per_second(counter: str, **labels: str) -> str:
 
 
 def in_range(counter: str, **labels: str) -> str:
-    """Return a counter's increase in the time range shown."""
-    return f"increase({pick(counter, **labels)}[$__range])"
+    """Return a counter's increase in the time range shown, while Prometheus can read its program."""
+    return f"(increase({pick(counter, **labels)}[$__range]) and on (job, instance) {pick('up')} == 1)"
 
 
 def numbered(metric: str, label: str, meanings: Meanings) -> str:
@@ -80,11 +80,12 @@ SILENT_OR_NOT = states(("silent", RED), ("answers", GREEN))
 Panel = TypeVar("Panel", timeseries.Panel, statetimeline.Panel, stat.Panel)
 
 
-def _panel(panel: Panel, title: str, description: str, queries: Sequence[Query]) -> Panel:
+def _panel(panel: Panel, title: str, description: str, queries: Sequence[Query], *, now: bool = False) -> Panel:
     panel = panel.title(title).description(description).datasource(DATA_SOURCE)
     for letter, query in zip(ascii_uppercase, queries, strict=False):
         target = prometheus.Dataquery().ref_id(letter).datasource(DATA_SOURCE)
-        panel = panel.with_target(target.expr(query.expression).legend_format(query.legend).range())
+        target = target.expr(query.expression).legend_format(query.legend)
+        panel = panel.with_target(target.instant() if now else target.range())
     return panel
 
 
@@ -153,8 +154,12 @@ def number(
     decimals: int | None = None,
     named: bool = False,
 ) -> stat.Panel:
-    """Return a panel with the newest value in large type; `named` shows the series' names instead of values."""
-    panel = _panel(stat.Panel(), title, description, queries).span(width).height(4).unit(unit)
+    """Return a panel with the present value in large type; `named` shows the series' names instead of values.
+
+    It asks for the value at this moment alone. The last of a range would be shown for ever when the programs are dead.
+    """
+    panel = _panel(stat.Panel(), title, description, queries, now=True).span(width).height(4).unit(unit)
+    panel = panel.no_value("no data")
     panel = panel.reduce_options(commons.ReduceDataOptions().calcs(["lastNotNull"]))
     panel = panel.color_mode(common.BigValueColorMode.VALUE).graph_mode(common.BigValueGraphMode.NONE)
     panel = panel.thresholds(

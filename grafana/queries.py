@@ -20,11 +20,15 @@ VARIABLES = {
 
 
 class PanelQuery(NamedTuple):
-    """One query of a panel: the titles of dashboard and panel, and the expression without variables."""
+    """One query of a panel: the titles of dashboard and panel, and the expression without variables.
+
+    `now`: it asks for the present value alone, not for a range of time.
+    """
 
     dashboard: str
     panel: str
     expression: str
+    now: bool
 
 
 def substituted(expression: str, **durations: str) -> str:
@@ -40,7 +44,8 @@ def list_queries(**durations: str) -> Iterator[PanelQuery]:
         dashboard = json.loads(file.read_text(encoding="utf-8"))
         for panel in dashboard["panels"]:
             for target in panel.get("targets", ()):
-                yield PanelQuery(dashboard["title"], panel["title"], substituted(target["expr"], **durations))
+                expression = substituted(target["expr"], **durations)
+                yield PanelQuery(dashboard["title"], panel["title"], expression, target["instant"])
 
 
 if __name__ == "__main__":

@@ -136,6 +136,14 @@ def test_gaps_stay_gaps(panel: Json) -> None:
 
 
 @panels
+def test_no_old_value_is_shown_as_the_present_one(panel: Json) -> None:
+    if panel["type"] in {"stat", "gauge", "bargauge", "table"}:
+        assert panel["fieldConfig"]["defaults"]["noValue"] == "no data"
+        for target in panel["targets"]:
+            assert (target["instant"], target["range"]) == (True, False), panel["title"]
+
+
+@panels
 def test_selectors_and_counters(panel: Json) -> None:
     for target in panel["targets"]:
         expression = target["expr"]
@@ -157,7 +165,8 @@ def test_legend_labels_exist() -> None:
     for board in BOARDS.values():
         for panel in board["panels"]:
             for target in panel.get("targets", ()):
-                (name, *_) = {selector.name for selector in selectors(substituted(target["expr"]))}
+                names = {selector.name for selector in selectors(substituted(target["expr"]))}
+                (name, *_) = names - {"up"} or names
                 for label in re.findall(r"{{(\w+)}}", target["legendFormat"]):
                     assert list(broken_promises(f'{name}{{{label}=~".+"}}')) == [], (panel["title"], label)
 

@@ -7,11 +7,12 @@ import time
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from grafana.queries import list_queries
+from tests.support import wait_until
 from tests.support.alert_rules import RULE_FILES, alerts
 from tests.support.loop import Loop, fetch
 from tests.support.promql import selectors
@@ -32,14 +33,27 @@ class Prometheus:
         assert answer.get("status") == "success", f"{path} {parameters}: {code} {text}"
         return answer["data"]
 
+    def value(self, expression: str) -> list[Any]:
+        """Return the series of an expression at this moment."""
+        result: list[Any] = self.ask("query", query=expression)["result"]
+        return result
+
     def series(self, expression: str, start: float, end: float) -> int:
         """Return how many series a panel would draw."""
         data = self.ask("query_range", query=expression, start=f"{start:.3f}", end=f"{end:.3f}", step="500ms")
         return len(data["result"])
 
 
+class Site(NamedTuple):
+    """The running programs, Prometheus' API, and when they were started, in seconds since 1970."""
+
+    loop: Loop
+    prometheus: Prometheus
+    began: float
+
+
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus, float]]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site with a low battery, whose generator was started by the alerts and is confirmed to run."""
     folder: Path = tmp_path_factory.mktemp("site")
     began = time.time()
@@ -60,11 +74,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus,
             )
         )
         loop.wait(lambda: prometheus.ask("query", query=seen)["result"], 30, "Prometheus has seen the run")
-        yield prometheus, began
+        yield Site(loop, prometheus, began)
 
 
-def test_no_panel_is_empty(site: tuple[Prometheus, float]) -> None:
-    prometheus, began = site
+def test_no_panel_is_empty(site: Site) -> None:
+    _, prometheus, began = site
     now = time.time()
     empty = [
         f"{query.dashboard}: {query.panel}: {query.expression}"
@@ -74,21 +88,21 @@ def test_no_panel_is_empty(site: tuple[Prometheus, float]) -> None:
     assert empty == []
 
 
-def test_query_without_data_is_empty(site: tuple[Prometheus, float]) -> None:
-    prometheus, began = site
+def test_query_without_data_is_empty(site: Site) -> None:
+    _, prometheus, began = site
     assert prometheus.series("battery_soc", began, time.time()) == 0
 
 
-def test_every_rule_evaluates(site: tuple[Prometheus, float]) -> None:
-    prometheus, _ = site
+def test_every_rule_evaluates(site: Site) -> None:
+    prometheus = site.prometheus
     groups = prometheus.ask("rules")["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert {group["name"] for group in groups} >= {"generator", "battery", "engine", "devices"}
     assert [(rule["name"], rule["lastError"]) for rule in rules if rule["health"] != "ok"] == []
 
 
-def test_every_series_of_a_rule_exists(site: tuple[Prometheus, float]) -> None:
-    prometheus, _ = site
+def test_every_series_of_a_rule_exists(site: Site) -> None:
+    prometheus = site.prometheus
     expressions = [rule["expr"] for file in RULE_FILES for rule in alerts(file).values()]
     read = {str(selector) for expression in expressions for selector in selectors(expression)}
     missing = {
@@ -101,10 +115,24 @@ def test_every_series_of_a_rule_exists(site: tuple[Prometheus, float]) -> None:
     assert missing == {"battery_soc_spread_ratio", "generator_journal_mirrored"} | other_devices
 
 
-def test_only_the_generators_alerts_fire(site: tuple[Prometheus, float]) -> None:
-    prometheus, _ = site
+def test_only_the_generators_alerts_fire(site: Site) -> None:
+    prometheus = site.prometheus
     firing = {
         alert["labels"]["alertname"] for alert in prometheus.ask("alerts")["alerts"] if alert["state"] == "firing"
     }
     assert "GeneratorHeartbeat" in firing
     assert firing <= {"GeneratorHeartbeat", "BatterySocLow", "BatterySocRecovered", "BatteryEmptySoon"}
+
+
+def test_dead_programs_leave_no_number(site: Site) -> None:
+    """The last test of this module: it ends both programs."""
+    loop, prometheus, _ = site
+    present = [query for query in list_queries(rate_interval="5s", range="1h") if query.now]
+    assert [query for query in present if not prometheus.value(query.expression)] == []
+    loop.kill("exporter")
+    loop.kill("actuator")
+
+    def shown() -> list[str]:
+        return [f"{query.dashboard}: {query.panel}" for query in present if prometheus.value(query.expression)]
+
+    wait_until(lambda: not shown(), 60, f"no panel shows a number, of {shown()}")
