@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from actuator import config as configuration
-from actuator import service
 from actuator.commands import client
 from actuator.commands.commission import SHORTEST, Commission, NotNowError
 from actuator.config_warnings import open_access, warnings
-from actuator.relay import discover, release
+from actuator.relay import RelayHeldError, discover, release
+from actuator.start.known_relays import known_relays, open_known_relays
+from actuator.start.signals import EarlySignals, Stopped
 from toolkit import log
 from toolkit.build import installed
 from toolkit.config import ConfigError
 from toolkit.flags import Flags, add_flags, add_web_exposure_flag, read_flags
+from toolkit.worker_thread import ExhaustedError
 
 DEFAULT_URL = "http://127.0.0.1:10049"
 
@@ -29,7 +31,7 @@ DEFAULT_URL = "http://127.0.0.1:10049"
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     log.keep_stderr()
-    early = service.EarlySignals()
+    early = EarlySignals()
     serves = False
     try:
         arguments = _parser().parse_args(argv)
@@ -110,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(flags: Flags) -> int:
+    from actuator import service  # noqa: PLC0415 - see _run
+
     try:
         config, web_config = service.check(flags)
     except ConfigError as error:
@@ -125,12 +129,12 @@ def _check(flags: Flags) -> int:
     return 0
 
 
-def _serve(flags: Flags, early: service.EarlySignals) -> int:
+def _serve(flags: Flags, early: EarlySignals) -> int:
     log.setup(flags.log_level, flags.log_format)
     status = 1
     try:
-        status = asyncio.run(service.main(flags, early))
-    except service.Stopped as stopped:
+        status = asyncio.run(_run(flags, early))
+    except Stopped as stopped:
         # The contact is confirmed open. Dying of the same signal reports that the program was stopped: the status is
         # not zero, and a service manager does not treat it as a failure.
         log.flush()
@@ -143,6 +147,19 @@ def _serve(flags: Flags, early: service.EarlySignals) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
+
+
+async def _run(flags: Flags, early: EarlySignals) -> int:
+    try:
+        opened = await open_known_relays(flags.config_file)
+    except (RelayHeldError, ExhaustedError) as error:
+        log.to_stderr(f"{error}\n")
+        return 1
+    # It loads the web framework, which takes most of the time of a start: only once the contact is open, and never for
+    # `release` and the other commands.
+    from actuator import service  # noqa: PLC0415
+
+    return await service.main(flags, early, opened)
 
 
 def _release(config_file: Path) -> int:
@@ -162,7 +179,7 @@ def _release(config_file: Path) -> int:
 async def _release_known(config_file: Path) -> list[tuple[int, str]]:
     """Open the relay that was last in force, which may be closed, and then the file's: the last command counts."""
     outcomes = []
-    named, *former = await service.known_relays(config_file) or (None,)
+    named, *former = await known_relays(config_file) or (None,)
     for relay in former:
         status, sentence = await release.release(relay)
         outcomes.append((status, f"last in force: {sentence}"))

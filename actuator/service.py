@@ -1,36 +1,31 @@
-"""The service from its start to its end, in this order: relay, configuration, journal, web.
+"""The service from its start to its end, in this order: configuration, journal, web. The relay was opened before.
 
 The turn has the main thread's event loop. Everything from outside has a thread and an event loop of its own: HTTP, and
 the reader of the exporter's page. So nothing that anybody sends delays the turn, and the end waits for nobody.
-
-The relay comes first, read from its own part of the file, whatever else in the file may be wrong: a contact that an
-earlier process left closed opens before anything else is read, also when the file names another one by now.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import re
 import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from actuator import config as configuration
 from actuator.config import Config
-from actuator.journal import AsyncJournal, last_relay
+from actuator.journal import AsyncJournal
 from actuator.loop.contact import log_failure
 from actuator.loop.runtime import Runtime
-from actuator.relay import RelayConfig, RelayError, RelayHeldError
+from actuator.relay import RelayHeldError
 from actuator.relay.async_relay import AsyncRelay
 from actuator.relay.lock import Lock
 from actuator.relay.opening import Opening
 from actuator.report.metrics import Counts, GeneratorCollector
+from actuator.start.known_relays import OpenedRelay, service_folder
+from actuator.start.signals import ENDING, EarlySignals, Stopped, signal_name
 from actuator.web import guards, server
 from toolkit import exposed_files, log
 from toolkit.build import installed
@@ -42,34 +37,10 @@ from toolkit.notify import notify
 from toolkit.reload import Reloader
 from toolkit.web import serve
 from toolkit.webconfig import WebConfig
-from toolkit.worker_thread import DeadlineError, ExhaustedError, Worker
-
-DEFAULT_JOURNAL = Path("/var/lib/generator-actuator/journal.db")
-
-_NOT_ENDING = {
-    # Reload; those that cannot be caught; those that stop or wake a process, or do nothing; those that Python ignores.
-    *(signal.SIGHUP, signal.SIGKILL, signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCONT),
-    *(signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIGPIPE, signal.SIGXFSZ),
-    # Faults of the processor: each would come again when its handler returns.
-    *(signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
-}
-
-ENDING = signal.valid_signals() - _NOT_ENDING
-"""Signals that end a process by default; this one opens the contact first."""
+from toolkit.worker_thread import ExhaustedError
 
 _log = log.get(__name__)
 
-
-class Stopped(Exception):  # noqa: N818 - not an error: it was requested
-    """The service has ended because of a signal, with the contact confirmed open."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(_name(number))
-        self.number = number
-
-
-_SIDECAR_SECONDS = 3.0
-"""For reading the sidecar, before the contact is opened without it."""
 
 _LOOP_SECONDS = 3.0
 """For the loop to end, before the contact is opened without it."""
@@ -88,32 +59,13 @@ _LAST_ANSWERS_SECONDS = 0.5
 """For requests that wait to be answered that the program ends. The contact is open by then."""
 
 
-class EarlySignals:
-    """Takes the signals of a start, from its first line until the loop has handlers of its own.
-
-    Attributes:
-        ending: the first one that would end the process; the service ends as soon as it has opened the contact.
-    """
-
-    def __init__(self) -> None:
-        """Install the handlers. A reload has nothing to read anew yet."""
-        self.ending: int | None = None
-        self._before = {number: signal.signal(number, self._take) for number in ENDING}
-        self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-    def _take(self, number: int, _frame: object) -> None:
-        self.ending = self.ending or number
-
-    def restore(self) -> None:
-        """Give the signals back to a program that is not the service; one that has come is sent again."""
-        for number, handler in self._before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        if self.ending is not None:
-            signal.raise_signal(self.ending)
-
-
-async def main(flags: Flags, early: EarlySignals) -> int:
+async def main(flags: Flags, early: EarlySignals, opened: OpenedRelay) -> int:
     """Run until a signal or a failure; return the exit status.
+
+    Args:
+        flags: of the command line.
+        early: the signals of the start.
+        opened: the relay that the file names, as the start left it.
 
     Raises:
         Stopped: by a signal, with the contact confirmed open.
@@ -121,11 +73,10 @@ async def main(flags: Flags, early: EarlySignals) -> int:
     sys.setswitchinterval(_SWITCH_SECONDS)
     stopped = _stop_signal(early)
     try:
-        relay, found_closed, is_open = await _open_known_relays(flags.config_file)
         config, web_config = check(flags)
-        relay = relay or AsyncRelay(config.relay.make_relay)
+        relay = opened.relay or AsyncRelay(config.relay.make_relay)
         Lock().acquire(f"journal {config.journal.resolve()}")
-        if not is_open:
+        if not opened.is_open:
             # At boot a board may not be there yet: its bus is still being searched while this program starts.
             opening = asyncio.ensure_future(Opening(relay).repeat(on_failure=partial(log_failure, "opening")))
             either: set[asyncio.Future[Any]] = {opening, stopped}
@@ -141,130 +92,9 @@ async def main(flags: Flags, early: EarlySignals) -> int:
     except (RelayHeldError, ExhaustedError) as error:
         log.to_stderr(f"{error}\n")
         return 1
-    journal = AsyncJournal(config.journal, config.relay, config.mirror or _folder("RUNTIME_DIRECTORY"))
+    journal = AsyncJournal(config.journal, config.relay, config.mirror or service_folder("RUNTIME_DIRECTORY"))
     runtime = Runtime(config, flags.config_file, relay, journal)
-    return await _serve(runtime, flags, web_config, stopped, found_closed=found_closed)
-
-
-# --- relay
-
-
-async def _open_known_relays(config_file: Path) -> tuple[AsyncRelay | None, bool | None, bool]:
-    """Open the relay that was last in force, then the one that the file names.
-
-    Returns:
-        The file's relay, None if it names none; whether any contact was found closed, None if a board could not report
-        it; whether the file's relay is open now.
-
-    Raises:
-        RelayHeldError: another controller holds the file's relay.
-        ExhaustedError: the file's relay can do nothing any more.
-    """
-    named, *former = await known_relays(config_file) or (None,)
-    positions = [await _open_former(config) for config in former]
-    if named is None:
-        return None, _any_closed(positions), False
-    relay = AsyncRelay(named.make_relay)
-    positions.append(await _position(relay))
-    return relay, _any_closed(positions), await _open_first(relay)
-
-
-async def known_relays(config_file: Path) -> tuple[RelayConfig, ...]:
-    """Return the relay that the file names, and after it the one that was last in force, if that is another one."""
-    # A change of the relay is refused while its contact is closed: a process that dies then leaves the old one closed.
-    # The one last in force is kept in the sidecar, also for a file that cannot be read.
-    named, kept = configuration.relay_only(config_file), None
-    try:
-        kept = await Worker("sidecar").do(partial(last_relay, _journal(config_file)), _SIDECAR_SECONDS)
-    except DeadlineError as error:
-        # A disk that hangs keeps no contact closed.
-        _log.error("the relay that was last in force cannot be read", error=error)
-    if named is not None and kept is not None and named.contact() == kept.contact():
-        kept = None
-    return tuple(relay for relay in (named, kept) if relay is not None)
-
-
-def _journal(config_file: Path) -> Path:
-    """Return the path of the journal: from the file, also from a broken one; else the service manager's folder."""
-    with contextlib.suppress(OSError):
-        found = re.search(r"(?m)^journal\s*:\s*[\"']?([^\s\"'#]+)", config_file.read_text(errors="replace"))
-        if found:
-            return Path(found[1])
-    folder = _folder("STATE_DIRECTORY")
-    return folder / DEFAULT_JOURNAL.name if folder else DEFAULT_JOURNAL
-
-
-def _folder(variable: str) -> Path | None:
-    """Return the first folder that the service manager names in an environment variable; None: there is none."""
-    folder = os.environ.get(variable, "").partition(":")[0]
-    return Path(folder) if folder else None
-
-
-async def _open_former(config: RelayConfig) -> bool | None:
-    """Open the contact that was last in force and disconnect; return its position before that, see `_position`."""
-    relay = AsyncRelay(config.make_relay)
-    opening = Opening(relay)
-    position = None
-    try:
-        position = await _position(relay)
-        await opening.repeat(on_failure=partial(log_failure, "opening the former"))
-    except (RelayHeldError, ExhaustedError) as error:
-        _log.error("the relay that was last in force cannot be opened", relay=relay.description, error=error)
-    else:
-        # A board that was taken away does not prevent the start.
-        if opening.done:
-            _log.info(
-                "the relay that was last in force is commanded to open",
-                relay=relay.description,
-                confirmed=opening.confirmed,
-            )
-        else:
-            _log.error("the relay that was last in force could not be confirmed open", relay=relay.description)
-    finally:
-        await relay.dispose()
-    return position
-
-
-async def _position(relay: AsyncRelay) -> bool | None:
-    """Return the contact's position before it is moved, True closed; None: the board cannot report it.
-
-    Raises:
-        RelayHeldError: another controller holds the relay.
-    """
-    try:
-        return await relay.read_back() if relay.can_read_back else None
-    except RelayHeldError:
-        raise
-    except RelayError:
-        return None  # the opening that follows meets the same error, and logs it
-
-
-def _any_closed(positions: list[bool | None]) -> bool | None:
-    """Return whether any contact was found closed; None: one could not be read, or there was none."""
-    return True if True in positions else None if None in positions or not positions else False
-
-
-async def _open_first(relay: AsyncRelay) -> bool:
-    """Open the contact once, before anything else is known; return whether that is done.
-
-    Raises:
-        RelayHeldError: another controller holds the relay.
-    """
-    opening = Opening(relay)
-    try:
-        await opening.attempt()
-    except RelayHeldError:
-        raise
-    except RelayError as error:
-        log_failure("opening", error)
-        return False
-    if opening.confirmed:
-        _log.info("contact is open", relay=relay.description)
-    elif opening.done:
-        _log.info("contact is commanded to open, and cannot be read back", relay=relay.description)
-    else:
-        _log.error("contact reads closed after it was opened", relay=relay.description)
-    return opening.done
+    return await _serve(runtime, flags, web_config, stopped, found_closed=opened.found_closed)
 
 
 # --- configuration
@@ -342,7 +172,7 @@ async def _serve(
                 thread.ended.result()
             _log_end_of(thread, stuck)
         failed = not stopped.done()
-        reason = f"by {_name(stopped.result())}" if stopped.done() else "by its own failure"
+        reason = f"by {signal_name(stopped.result())}" if stopped.done() else "by its own failure"
     except (OSError, ExhaustedError) as error:
         reason = refused = str(error)
     finally:
@@ -389,13 +219,6 @@ def _stop_signal(early: EarlySignals) -> asyncio.Future[int]:
     for number in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
         signal.signal(number, signal.SIG_IGN)  # from a terminal: a stopped process cannot open at the deadline
     return stopped
-
-
-def _name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 async def _end_loop(loop: asyncio.Task[None] | None) -> None:

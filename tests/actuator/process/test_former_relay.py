@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from actuator import service
 from actuator.core.state import Durable
 from actuator.journal import sidecar
 from actuator.relay import GpioRelay
+from actuator.start.known_relays import known_relays
 from tests.actuator.harness.modbus_board import TcpBoard
 from tests.actuator.harness.process import Actuator, kill, run, site
 from tests.support import wait_until
@@ -121,8 +121,8 @@ def test_another_polarity_of_the_same_pin_is_no_other_relay(tmp_path: Path) -> N
     for line, relays in ((17, 1), (18, 2)):
         named = f"{{type: gpio, chip: /dev/gpiochip0, line: {line}, active_low: true}}"
         file.write_text(f"relay: {named}\njournal: {journal}\n")
-        assert len(asyncio.run(service.known_relays(file))) == relays
-    assert asyncio.run(service.known_relays(file))[1] == kept
+        assert len(asyncio.run(known_relays(file))) == relays
+    assert asyncio.run(known_relays(file))[1] == kept
 
 
 def test_a_former_relay_of_another_controller_is_left_alone(tmp_path: Path) -> None:

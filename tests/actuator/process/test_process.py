@@ -18,7 +18,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from actuator.service import ENDING
+from actuator.start.signals import ENDING
 from tests.actuator.harness.modbus_board import Board, RtuBoard, TcpBoard
 from tests.actuator.harness.page_server import PageServer
 from tests.actuator.harness.process import Actuator, kill, run, site
