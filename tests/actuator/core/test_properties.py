@@ -352,6 +352,16 @@ def test_property_19_a_foreign_run_satisfies_the_exercise() -> None:
     assert world.wall - durable.exercised_wall <= 60
 
 
+def test_property_19_a_warm_up_before_anothers_start_code_is_still_ours() -> None:
+    world = low(ags=7)
+    for code in (27, 26, 26, 8, 8):
+        world.ags = code
+        world.run(world.interval)
+        assert world.closed(), "two samples may be wrong"
+    world.run(world.interval)
+    assert (world.closed(), reasons(world)) == (False, ["foreign_run"])
+
+
 # --- decision
 
 

@@ -951,8 +951,9 @@ class Law:
             return False
         if all(code in FOREIGN for code in codes):
             return True
-        begun = next((code for _, code in reversed(self.ags.samples) if code is not None and code not in TAILS), None)
-        return begun in FOREIGN
+        known = [code for _, code in self.ags.samples if code is not None]
+        begun = [next((code for code in reversed(known[:end]) if code not in TAILS), None) for end in (-2, -1, None)]
+        return all(code in FOREIGN for code in begun)
 
     def _open(self, true: float) -> None:
         account = self.account
