@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import deque
 from functools import cache
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from actuator.core.settings import AlertSettings
 from actuator.core.state import Closure, Durable, Moment, Run, Saved, State
 from actuator.intake import alertmanager
 from tests.actuator.harness.explore import explore
-from tests.actuator.harness.property_checks import Law
+from tests.actuator.harness.property_checks import Account, Law
 from tests.actuator.harness.simulated_site import World, settings
 from tests.actuator.harness.stateful_machine import CONFIGS, LIMITS, QUICK, ControllerMachine
 from toolkit.config import ConfigError
@@ -609,6 +610,18 @@ def test_property_32_a_torn_journal_starts_open(*, known: bool) -> None:
     assert state.durable.run is state.durable.candidate is None
     assert budget_left(state.durable, settings(), here.now) <= 4 * HOUR
     assert [event.level for event in events if event.kind == "journal_torn"] == ["error"]
+
+
+def test_property_32_a_torn_journal_withholds_no_second_twice() -> None:
+    torn_at, world = 2 * DAY, World()
+    law = Law(account=Account(closures=deque([[torn_at - 4 * HOUR, torn_at - HOUR]])))
+    law.reborn(world.state, law.account, world.settings, reboot=False, torn=True, true=torn_at)
+    limits, again = world.settings.limits, torn_at + DAY - 2 * HOUR
+    assert law.account.used(torn_at) == limits.daily_budget - limits.max_run == 6 * HOUR
+    assert law.account.used(again) == 2 * HOUR, "the contact cannot have been closed for longer in the last two hours"
+    law.reborn(world.state, law.account, world.settings, reboot=False, torn=True, true=again)
+    assert law.account.used(again) == 6 * HOUR
+    assert law.account.used(again + HOUR) == 5 * HOUR
 
 
 @given(

@@ -137,7 +137,7 @@ class Account:
         closed: the contact is commanded closed.
         ended_in_run: an orderly end of the program has opened it in a run.
         closures: [began, ended]; the last one may go on.
-        withheld: what torn journals have taken from the budget, as closures before their start.
+        withheld: what torn journals have taken from the budget: the contact may have been closed then, at the latest.
         manual: the last run began for a command.
         opened_at: when the contact last opened, or a board was last known to be well again.
         transitions: of the last hour.
@@ -241,6 +241,18 @@ class Account:
             self.withheld.popleft()
         spans = (*self.closures, *self.withheld) if self.withheld else self.closures
         return sum(max(0.0, min(end, true) - max(began, true - DAY)) for began, end in spans)
+
+    def withhold(self, seconds: float, true: float) -> None:
+        """Withhold from the budget what it takes to have so many seconds used, as late as the contact can have closed.
+
+        Nothing is closed twice at a time: so what is not known goes between what is.
+        """
+        missing, until = seconds - self.used(true), true
+        for began, end in (*sorted((*self.closures, *self.withheld), reverse=True), (-math.inf, -math.inf)):
+            taken = min(missing, max(0.0, until - end))
+            if taken > 0:
+                self.withheld.append([until - taken, until])
+            missing, until = missing - taken, min(until, began)
 
 
 @dataclass
@@ -346,8 +358,7 @@ class Law:
             self.clean_since = true
         if torn:
             account.opened_at = true
-            missing = settings.limits.daily_budget - account.used(true) - settings.limits.max_run
-            account.withheld.append([true - max(0.0, missing), true])
+            account.withhold(settings.limits.daily_budget - settings.limits.max_run, true)
         self.require(state.durable.attempts >= account.failures, 6, "a restart gives attempts back")
 
     def ended(self, true: float) -> None:
