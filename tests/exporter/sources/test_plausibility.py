@@ -6,6 +6,7 @@ import pytest
 
 from exporter.sources.plausibility import CELLS, HEALTH, POWER, REMAINING, SOC, Check, Facts, judge
 from tests.exporter.harness.mutated_answers import Subject, counted, subjects
+from tests.support import ROOT
 
 SUBJECTS = list(subjects())
 AGREEING = Facts(volts=52.8, cells=(3.3,) * 16, amperes=10, watts=528, soc=1, soh=1.1, remaining=105, full=100)
@@ -57,3 +58,9 @@ def test_damaged_answers(subject: Subject) -> None:
     assert after.soc <= before.soc
     if any(check.reason == "cells" for check in subject.checks):
         assert after.values < before.values
+
+
+def test_the_documented_table_has_each_profile_with_its_checks() -> None:
+    rows = [line.split(" | ")[:2] for line in (ROOT / "docs" / "damaged-answers.md").read_text().splitlines()]
+    for subject in SUBJECTS:
+        assert [f"| {subject.name}", ", ".join(check.reason for check in subject.checks)] in rows
