@@ -4,7 +4,7 @@ import enum
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import msgspec
 import pytest
@@ -39,6 +39,7 @@ class Colour(enum.Enum):
 class Magnum(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="magnum", tag_field="type"):
     port: str
     stale_after: Duration = Duration(10)
+    HINTS: ClassVar[dict[str, str]] = {"RS-485": 'did you mean "magnum"?', "mqtt": "devices are not read over MQTT"}
 
 
 class Classic(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="classic", tag_field="type"):
@@ -64,6 +65,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ConfigError("order[0]", str(self.order[0]), "zero")
 
 
+class Page(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    url: str
+    interval: Duration = Duration(5)
+
+
+class Bank(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    packs: list[str] = []
+
+
 class Quiet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     start: Hour = msgspec.field(name="from")
 
@@ -84,6 +94,12 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ags: bool = True
     raw: dict[str, Any] = {}
     numbers: dict[int, str] = {}
+    page: Page | None = None
+    banks: dict[str, Bank] = {}
+
+    def __post_init__(self) -> None:
+        wrong = {name: bank for name, bank in self.banks.items() if not self.sources.keys() >= set(bank.packs)}
+        config.refuse(ConfigError(f"banks.{name}", f"{bank.packs}", "sources") for name, bank in wrong.items())
 
 
 Load = Callable[[str | bytes], Site]
@@ -167,6 +183,16 @@ def test_every_wrong_place_has_its_line_in_the_order_of_the_file(load: Load) -> 
 
 def test_what_depends_on_a_wrong_value_is_not_judged(load: Load) -> None:
     assert refused(load, "limits: {max_run: x, min_run: 20h}").count("\n") == 0, "the default of max_run is not theirs"
+
+
+def test_the_rest_of_a_mapping_is_judged_without_its_wrong_entries() -> None:
+    site = {
+        "sources": {"a": {"type": "magnum", "port": "x"}, "b": {"type": "magnum"}},
+        "banks": {"one": {"packs": ["b"]}, "two": {"packs": ["c"]}, "three": {"packs": ["a"]}},
+    }
+    with pytest.raises(ConfigError) as caught:
+        config.decode(site, Site)
+    assert [one.where for one in caught.value.each()] == ["sources.b", "banks.two"], "what names b depends on it"
 
 
 def test_a_list_of_one_may_not_be_written_without_brackets(load: Load) -> None:

@@ -6,22 +6,39 @@ after an error the document is walked along its types to each innermost part tha
 
 from __future__ import annotations
 
-import difflib
 import re
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
 from msgspec import inspect
 
 from toolkit.config.error import ConfigError, together
+from toolkit.config.near_miss import hinted, near, near_key
 from toolkit.config.units import parse
 from toolkit.config.yaml_reader import Mapping, Sequence, described, locate
+from toolkit.formatting import redacted
 
 _NOTHING: Final = object()
 """What is left of a part that is wrong as a whole."""
+
+
+class _Left(Mapping):
+    """A mapping without what is wrong in it.
+
+    Attributes:
+        names: the entries that are left out, where the owner chooses the names; other parts may refer to them.
+    """
+
+    __slots__ = ("names",)
+
+    def __init__(self, whole: dict[Any, Any]) -> None:
+        like = whole if isinstance(whole, Mapping) else Mapping("", 0)
+        super().__init__(like.file, like.line)
+        self.lines = like.lines
+        self.names: set[str] = set()
 
 
 def mismatch(document: object, kind: Any) -> ConfigError:  # noqa: ANN401 - a type form; Any is how typing spells it
@@ -39,7 +56,7 @@ def _check(document: object, kind: Any) -> tuple[list[ConfigError], object]:  # 
         if structs:
             errors, left = _in_struct(document, structs)
         else:
-            errors = _in_dict(document, members)
+            errors, left = _in_dict(document, members)
     elif isinstance(document, list):
         errors = _in_list(document, members)
     return (errors, left) if errors else ([_here(document, kind)], _NOTHING)
@@ -52,12 +69,14 @@ def _here(document: object, kind: Any) -> ConfigError:  # noqa: ANN401
     form = inspect.type_info(kind)
     expected = expectation(form)
     if isinstance(document, str):
-        expected += _near(document, _choices(form))
+        expected += near(document, _choices(form)) or _as_mapping(document, kind)
     elif isinstance(document, int | float) and expected.startswith("text"):
         expected += " (in quotes if it is meant as text)"
     if not isinstance(document, dict | list) and expected.startswith("a list") and _accepted([document], kind):
         expected += f": write [{document}]"
-    return ConfigError("", described(document), expected)
+    # A URL may hold a password.
+    is_url = isinstance(document, str) and "://" in document and "@" in document
+    return ConfigError("", described(redacted(str(document)) if is_url else document), expected)
 
 
 def _refusal(document: object, kind: Any) -> ConfigError | None:  # noqa: ANN401
@@ -80,17 +99,17 @@ def _in_struct(document: dict[Any, Any], structs: list[Any]) -> tuple[list[Confi
             return [ConfigError("", f'no "{tag_field}"', f"`{tag_field}:` with {_choice(tags)}")], _NOTHING
         tag = document[tag_field]
         if tag not in tags:
-            error = ConfigError("", described(tag), f"{_choice(tags)}{_near(tag, tags)}")
+            error = ConfigError("", described(tag), f"{_choice(tags)}{hinted(tag, structs) or near(tag, tags)}")
             return [_inside(document, tag_field, error)], _NOTHING
     struct = structs[0] if tag_field is None else tags[document[tag_field]]
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     known = [name for name in (tag_field, *fields) if name is not None]
     errors = [
-        _inside(document, key, ConfigError("", "an unknown key", f"one of {_listed(known)}{_near(key, known)}"))
+        _inside(document, key, ConfigError("", "an unknown key", f"one of {_listed(known)}{near_key(key, known)}"))
         for key in document
         if key not in known
     ]
-    misspelled, left = bool(errors), _like(document)
+    misspelled, left = bool(errors), _Left(document)
     for name, field in fields.items():
         if name in document:
             if _accepted(document[name], field.type):
@@ -118,31 +137,40 @@ def _with_refusal(
     refusal = _refusal(left, struct) if errors else None
     if refusal is None:
         return errors
-    missing = {str(key) for key in document if key not in left} | {one.where for one in errors}
+    missing = {str(key) for key in document if key not in left} | {one.where for one in errors} | set(_names(left))
     wrong = re.compile(rf"\b({'|'.join(map(re.escape, sorted(missing)))})\b")
     return errors + [one for one in refusal.each() if not wrong.search(f"{one.where} {one.got} {one.expected}")]
 
 
-def _like(document: dict[Any, Any]) -> dict[Any, Any]:
-    """Return an empty mapping with the document's file and lines."""
-    if not isinstance(document, Mapping):
-        return {}
-    empty = Mapping(document.file, document.line)
-    empty.lines = document.lines
-    return empty
+def _names(left: object) -> Iterator[str]:
+    """Yield the names of the entries that are left out, at every depth."""
+    if isinstance(left, _Left):
+        yield from left.names
+        for part in left.values():
+            yield from _names(part)
 
 
-def _in_dict(document: dict[Any, Any], members: list[Any]) -> list[ConfigError]:
+def _in_dict(document: dict[Any, Any], members: list[Any]) -> tuple[list[ConfigError], object]:
     errors: list[ConfigError] = []
+    left = _Left(document)
     for member in members:
         if typing.get_origin(member) is dict:
             key_kind, value_kind = typing.get_args(member)
             for key, value in document.items():
+                rest: object = _NOTHING
                 if not _accepted(key, key_kind):
                     errors.append(_inside(document, key, _here(key, key_kind)))
-                elif not _accepted(value, value_kind):
-                    errors += [_inside(document, key, error) for error in _check(value, value_kind)[0]]
-    return errors
+                elif _accepted(value, value_kind):
+                    left[key] = value
+                    continue
+                else:
+                    inner, rest = _check(value, value_kind)
+                    errors += [_inside(document, key, error) for error in inner]
+                if rest is not _NOTHING and _accepted(rest, value_kind):
+                    left[key] = rest
+                else:
+                    left.names.add(str(key))
+    return errors, left
 
 
 def _in_list(document: list[Any], members: list[Any]) -> list[ConfigError]:
@@ -189,9 +217,18 @@ def _is_struct(kind: Any) -> bool:  # noqa: ANN401
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
-def _near(word: object, known: Iterable[object]) -> str:
-    close = difflib.get_close_matches(str(word), [str(name) for name in known], 1)
-    return f'; did you mean "{close[0]}"?' if close else ""
+def _as_mapping(text: str, kind: Any) -> str:  # noqa: ANN401
+    """Return how a text is written as the mapping that is expected instead, where that can be known."""
+    for struct in filter(_is_struct, _members(kind)):
+        tag_field, tag = struct.__struct_config__.tag_field, struct.__struct_config__.tag
+        required = [field.encode_name for field in msgspec.structs.fields(struct) if field.required]
+        if tag_field is not None and text == tag:
+            pairs = ", ".join((f"{tag_field}: {tag}", *(f"{name}: …" for name in required)))
+            return f": write {{{pairs}}}"
+        if tag_field is None and len(required) == 1 and _accepted({required[0]: text}, struct):
+            value = "…" if "@" in text else f'"{text}"'
+            return f": write {{{required[0]}: {value}}}"
+    return ""
 
 
 def _listed(names: Iterable[object]) -> str:

@@ -112,7 +112,7 @@ def locate(error: ConfigError, document: object) -> ConfigError:
     file = line = None
     for step in re.findall(r"[^.\[\]]+", error.where):
         if isinstance(document, Mapping) and step in document:
-            file, line, document = document.file, document.lines[step], document[step]
+            file, line, document = document.file, document.lines.get(step), document[step]
         elif isinstance(document, Sequence) and step.isdecimal() and int(step) < len(document):
             file, line, document = document.file, document.lines[int(step)], document[int(step)]
         else:
