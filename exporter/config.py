@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import msgspec
 from exporter.soc import Lead
 from exporter.sources import AnySource
 from toolkit import config
-from toolkit.config import ConfigError, Duration
+from toolkit.config import ConfigError, Duration, near, refuse
 
 
 class Soc(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,20 +91,24 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     energy_state: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a file without sources, two sources on one port, and an unknown name in `battery.soc.sources`."""
+        """Refuse a file without sources, two sources on one port, and names of sources that are none."""
         if not self.sources:
             raise ConfigError(
                 "sources", "no source", "at least one, such as `main: {type: magnum, port: /dev/ttyUSB0}`"
             )
-        _check_ports(self.sources)
-        _check_banks(self.sources, self.banks)
+        refuse((*_wrong_ports(self.sources), *_wrong_banks(self.sources, self.banks), *self._wrong_names()))
+
+    def _wrong_names(self) -> Iterator[ConfigError]:
+        """Refuse a name in `battery.soc.sources` that is no source, or one that is a pack of a bank."""
         for index, name in enumerate(self.battery.soc.sources or ()):
-            if name not in self.judged:
-                where = f"battery.soc.sources[{index}]"
-                if name in self.sources:
-                    bank = next(bank for bank, options in self.banks.items() if name in options.packs)
-                    raise ConfigError(where, f'"{name}"', f'"{bank}", the bank of which it is a pack')
-                raise ConfigError(where, f'"{name}"', f"one of the sources: {', '.join(self.judged)}")
+            where = f"battery.soc.sources[{index}]"
+            bank = next((bank for bank, options in self.banks.items() if name in options.packs), None)
+            if name in self.judged:
+                continue
+            if name in self.sources and bank is not None:
+                yield ConfigError(where, f'"{name}"', f'"{bank}", the bank of which it is a pack')
+            else:
+                yield ConfigError(where, f'"{name}"', _one_of(name, self.judged))
 
     @property
     def banks(self) -> Mapping[str, Bank]:
@@ -118,36 +123,48 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return (*(name for name in self.sources if name not in packs), *self.banks)
 
 
-def _check_ports(sources: Mapping[str, AnySource]) -> None:
+def _one_of(name: str, sources: Iterable[str]) -> str:
+    names = tuple(sources)
+    return f"one of the sources: {', '.join(names)}{near(name, names)}"
+
+
+def _wrong_ports(sources: Mapping[str, AnySource]) -> Iterator[ConfigError]:
     """Refuse two sources on one port, unless they may share it and read different addresses."""
     ports: dict[str, list[str]] = {}
     for name, source in sources.items():
         if source.line is None:
             continue
-        for other in ports.setdefault(source.line, []):
+        # One port may have many names: /dev/ttyUSB0, and its links in /dev/serial.
+        port = os.path.realpath(source.line) if source.line.startswith("/") else source.line
+        for other in ports.setdefault(port, []):
             first = sources[other]
-            if source.shared_as is None or source.shared_as != first.shared_as:
-                raise ConfigError(f"sources.{name}", f"the port of {other}, {source.line}", "a port of its own")
             both = set(source.units) & set(first.units)
+            shared = source.shared_as if first.shared_as is not None else None
+            if shared is None or shared != first.shared_as:
+                expected = f"a port of its own{'' if shared is None else f', or {first.shared_as} as {other} has'}"
+                yield ConfigError(f"sources.{name}", f"the port of {other}, {source.line}", expected)
+                break
             if both:
-                raise ConfigError(f"sources.{name}", f"address {min(both)}, as {other} has", "an address of its own")
-        ports[source.line].append(name)
+                yield ConfigError(f"sources.{name}", f"address {min(both)}, as {other} has", "an address of its own")
+                break
+        ports[port].append(name)
 
 
-def _check_banks(sources: Mapping[str, AnySource], banks: Mapping[str, Bank]) -> None:
+def _wrong_banks(sources: Mapping[str, AnySource], banks: Mapping[str, Bank]) -> Iterator[ConfigError]:
     """Refuse a bank with the name of a source or without packs, an unknown or repeated pack, and one of two banks."""
     banks_of: dict[str, str] = {}
     for name, bank in banks.items():
         where = f"battery.banks.{name}"
         if name in sources:
-            raise ConfigError(where, "the name of a source", "a name of its own")
-        if not bank.packs or len(set(bank.packs)) < len(bank.packs):
-            raise ConfigError(where, f"{list(bank.packs)}", "at least one source, and each only once")
-        for pack in bank.packs:
-            if pack not in sources:
-                raise ConfigError(where, f'"{pack}"', f"one of the sources: {', '.join(sources)}")
-            if banks_of.setdefault(pack, name) != name:
-                raise ConfigError(where, f'"{pack}", a pack of {banks_of[pack]}', "a pack of one bank only")
+            yield ConfigError(where, "the name of a source", "a name of its own")
+        elif not bank.packs or len(set(bank.packs)) < len(bank.packs):
+            yield ConfigError(where, f"{list(bank.packs)}", "at least one source, and each only once")
+        else:
+            for pack in bank.packs:
+                if pack not in sources:
+                    yield ConfigError(where, f'"{pack}"', _one_of(pack, sources))
+                elif banks_of.setdefault(pack, name) != name:
+                    yield ConfigError(where, f'"{pack}", a pack of {banks_of[pack]}', "a pack of one bank only")
 
 
 def load(path: Path) -> Config:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
 from msgspec.structs import replace
@@ -39,6 +39,8 @@ class GpioRelay(RelayConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         line: its number on that chip, or the kernel's name for it.
         active_low: the relay closes when the pin is low, as most boards with an optocoupler do.
     """
+
+    HINTS: ClassVar = dict.fromkeys(("gpiod", "rpi", "raspberry"), 'did you mean "gpio"?')
 
     chip: str
     line: Annotated[int, msgspec.Meta(ge=0)] | Annotated[str, msgspec.Meta(min_length=1)]

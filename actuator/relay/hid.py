@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import hidraw
 import msgspec
@@ -108,6 +108,8 @@ class HidRelay(RelayConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         channel: counted from one.
         serial: the five characters that the board keeps, or the path of its hidraw device; needed with several boards.
     """
+
+    HINTS: ClassVar = dict.fromkeys(("usb", "usbrelay", "dcttech", "16c0:05df"), 'did you mean "hid"?')
 
     channel: Annotated[int, msgspec.Meta(ge=1, le=8)] = 1
     serial: str | None = None

@@ -18,7 +18,7 @@ import contextlib
 import os
 import termios
 import time
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 import serial
@@ -39,6 +39,8 @@ class SerialRelay(RelayConfig, frozen=True, kw_only=True, forbid_unknown_fields=
         port: path of the port; one of /dev/serial/by-id or by-path stays the same when the ports get other numbers.
         channel: counted from one.
     """
+
+    HINTS: ClassVar = dict.fromkeys(("lcus", "ch340"), 'did you mean "serial"?')
 
     port: str
     channel: Annotated[int, msgspec.Meta(ge=1, le=8)] = 1

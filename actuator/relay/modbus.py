@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -60,6 +60,8 @@ class ModbusRelay(RelayConfig, frozen=True, kw_only=True, forbid_unknown_fields=
         lease: seconds after which the board opens the contact by itself unless renewed; needs a board with the flash-on
             command of the Waveshare family. Absent: plain on and off.
     """
+
+    HINTS: ClassVar = dict.fromkeys(("tcp", "rtu", "modbus-tcp", "modbus-rtu", "waveshare"), 'did you mean "modbus"?')
 
     url: str
     unit_id: Annotated[int, msgspec.Meta(ge=0, le=255)] = 1

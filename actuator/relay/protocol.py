@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Self
+from collections.abc import Mapping
+from typing import ClassVar, Self
 
 import msgspec
 
@@ -59,7 +60,13 @@ class Relay(ABC):
 
 
 class RelayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
-    """The `relay:` part of the configuration; `type` names the kind."""
+    """The `relay:` part of the configuration; `type` names the kind.
+
+    Attributes:
+        HINTS: what to say to a `type` that is none, by the word.
+    """
+
+    HINTS: ClassVar[Mapping[str, str]] = {"mqtt": "no relay is switched over MQTT"}
 
     @abstractmethod
     def make_relay(self, *, exclusive: bool = True) -> Relay:

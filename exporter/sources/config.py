@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -12,7 +13,13 @@ from toolkit.config import ConfigError, Duration
 
 
 class SourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
-    """The options of one source; `type` names the family."""
+    """The options of one source; `type` names the family.
+
+    Attributes:
+        HINTS: what to say to a `type` that is none, by the word.
+    """
+
+    HINTS: ClassVar[Mapping[str, str]] = {"mqtt": "devices are not read over MQTT: configure the device itself"}
 
     @property
     def line(self) -> str | None:

@@ -62,6 +62,102 @@ def test_wrong_config_names_its_place(tmp_path: Path, text: str, message: str) -
 PYLONTECH = "sources:\n  two: {type: pylontech, port: /dev/ttyUSB1, address: 2}\n"
 
 
+SEVEN = """\
+sources:
+  main:    {type: magnum, prot: /dev/ttyUSB0}
+  classic: {type: Classics, host: 192.168.1.20}
+  west:    {type: classic, host: "192.168.1.20:502"}
+  bms:     {type: jk-bms, url: "rtu:///dev/ttyUSB1"}
+  pack:    {type: pylontech, port: /dev/ttyUSB2}
+  aims:    {type: aims, port: /dev/ttyUSB2, interval: 5}
+battery:
+  soc: {sources: [classic, bms, pakc], max_age: 60s}
+"""
+
+
+def test_seven_faults_are_seven_lines_of_one_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path, SEVEN)
+    assert cli.main([f"--config.file={file}", "--config.check"]) == 2
+    lines = capsys.readouterr().err.replace(f"{file}:", "").splitlines()
+    places, ends = zip(*(line.split(": got ")[:2] for line in lines), strict=True)
+    assert places == (
+        "2: sources.main.prot",
+        "3: sources.classic.type",
+        "4: sources.west.host",
+        "5: sources.bms.type",
+        "7: sources.aims.interval",
+        "7: sources.aims",
+        "9: battery.soc.sources[2]",
+    )
+    families = "expected one of magnum, classic, modbus, aims, vedirect, pylontech"
+    assert ends == (
+        'an unknown key, expected one of type, port, peak_window; did you mean "port"?',
+        f'"Classics" (text), {families}; did you mean "classic"?',
+        '"192.168.1.20:502", a port inside the host, expected host: 192.168.1.20, and port: 502 next to it',
+        f'"jk-bms" (text), {families}; did you mean "modbus" with profile: jk-bms?',
+        "5 (a number), expected a duration with its unit: write 5s, 5m or 5h",
+        "the port of pack, /dev/ttyUSB2, expected a port of its own",
+        '"pakc", expected one of the sources: pack, aims; did you mean "pack"?',
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("classic.lan:503", "host: classic.lan, and port: 503 next to it"),
+        ("[fe80::1]:502", "host: fe80::1, and port: 502 next to it"),
+        ("tcp://192.168.1.20", "host: 192.168.1.20"),
+    ],
+)
+def test_a_host_is_only_a_host(tmp_path: Path, host: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        config.load(written(tmp_path, f'sources: {{classic: {{type: classic, host: "{host}"}}}}'))
+    assert expected in str(refused.value)
+
+
+@pytest.mark.parametrize("host", ["classic.lan", "192.168.1.20", "fe80::1", "fe80::1%eth0"])
+def test_a_host_may_be_a_name_or_any_address(tmp_path: Path, host: str) -> None:
+    assert config.load(written(tmp_path, f'sources: {{classic: {{type: classic, host: "{host}"}}}}')).sources
+
+
+RTU = "type: modbus, profile: jk-bms"
+
+
+@pytest.mark.parametrize(
+    ("two", "message"),
+    [
+        (f'{{{RTU}, url: "rtu:///dev/ttyUSB9", unit_id: 2}}', ""),
+        ('{type: modbus, url: "rtu:///dev/ttyUSB9", registers: [{address: 1, metric: modbus_x_volts}]}', ""),
+        (f'{{{RTU}, url: "rtu:///dev/ttyUSB9"}}', "sources.two: got address 1, as one has"),
+        (
+            f'{{{RTU}, url: "rtu:///dev/ttyUSB9?baudrate=115200", unit_id: 2}}',
+            "sources.two: got the port of one, /dev/ttyUSB9, expected a port of its own, or modbus at 9600 baud N1 as",
+        ),
+        ("{type: pylontech, port: /dev/ttyUSB9}", "got the port of one, /dev/ttyUSB9, expected a port of its own"),
+        (f'{{{RTU}, url: "tcp://192.168.1.20:502"}}', ""),
+    ],
+)
+def test_modbus_rtu_shares_a_line_with_its_like(tmp_path: Path, two: str, message: str) -> None:
+    file = written(tmp_path, f'sources:\n  one: {{{RTU}, url: "rtu:///dev/ttyUSB9"}}\n  two: {two}\n')
+    if not message:
+        assert list(config.load(file).sources) == ["one", "two"]
+        return
+    with pytest.raises(ConfigError) as refused:
+        config.load(file)
+    assert message in str(refused.value)
+
+
+def test_two_names_of_one_port_are_one_port(tmp_path: Path) -> None:
+    (tmp_path / "by-id").symlink_to("/dev/null")
+    with pytest.raises(ConfigError) as refused:
+        config.load(
+            written(
+                tmp_path, f"{MAIN.replace('/dev/ttyUSB0', '/dev/null')}  two: {{type: aims, port: {tmp_path}/by-id}}"
+            )
+        )
+    assert "sources.two: got the port of main" in str(refused.value)
+
+
 def test_batteries_share_a_line(tmp_path: Path) -> None:
     more = "  three: {type: pylontech, port: /dev/ttyUSB1, address: [3, 4]}\n"
     assert list(config.load(written(tmp_path, PYLONTECH + more)).sources) == ["two", "three"]

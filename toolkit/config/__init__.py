@@ -9,10 +9,23 @@ import msgspec
 
 from toolkit.config.error import ConfigError, refuse
 from toolkit.config.mismatch import mismatch
+from toolkit.config.near_miss import near
 from toolkit.config.units import Duration, Parsed, Ratio, parse
 from toolkit.config.yaml_reader import Mapping, Sequence, described, locate, read
 
-__all__ = ["ConfigError", "Duration", "Parsed", "Ratio", "decode", "described", "load", "locate", "read", "refuse"]
+__all__ = [
+    "ConfigError",
+    "Duration",
+    "Parsed",
+    "Ratio",
+    "decode",
+    "described",
+    "load",
+    "locate",
+    "near",
+    "read",
+    "refuse",
+]
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import inspect
 
 from toolkit.config.error import ConfigError, together
-from toolkit.config.near_miss import hinted, near, near_key
+from toolkit.config.near_miss import near, near_key, near_tag
 from toolkit.config.units import parse
 from toolkit.config.yaml_reader import Mapping, Sequence, described, locate
 from toolkit.formatting import redacted
@@ -99,7 +99,7 @@ def _in_struct(document: dict[Any, Any], structs: list[Any]) -> tuple[list[Confi
             return [ConfigError("", f'no "{tag_field}"', f"`{tag_field}:` with {_choice(tags)}")], _NOTHING
         tag = document[tag_field]
         if tag not in tags:
-            error = ConfigError("", described(tag), f"{_choice(tags)}{hinted(tag, structs) or near(tag, tags)}")
+            error = ConfigError("", described(tag), f"{_choice(tags)}{near_tag(tag, tags)}")
             return [_inside(document, tag_field, error)], _NOTHING
     struct = structs[0] if tag_field is None else tags[document[tag_field]]
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}

@@ -45,14 +45,19 @@ def near_key(word: object, known: Collection[str]) -> str:
     return f'; did you mean "{found}"?' if found else ""
 
 
-def hinted(word: object, structs: Iterable[type]) -> str:
-    """Return what the structs of a union have in HINTS for a `type` that none of them is; empty: nothing."""
-    for struct in structs:
-        for kind in struct.__mro__:
-            for name, hint in vars(kind).get("HINTS", {}).items():
-                if _plain(name) == _plain(word):
-                    return f"; {hint}"
-    return ""
+def near_tag(word: object, structs: Mapping[str, type]) -> str:
+    """Return the same for the tag of a union's structs, where the words in their HINTS, with what to say, count too."""
+    hints = {
+        name: hint
+        for struct in structs.values()
+        for kind in struct.__mro__
+        for name, hint in vars(kind).get("HINTS", {}).items()
+    }
+    hint = next((hint for name, hint in hints.items() if _plain(name) == _plain(word)), "")
+    misspelled = "" if hint else near(word, structs)
+    if not hint and not misspelled:
+        hint = hints.get(_near(word, set(hints)) or "", "")
+    return f"; {hint}" if hint else misspelled
 
 
 def _near(word: object, known: set[str]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ class AimsConfig(PolledSerialConfig, frozen=True, kw_only=True, forbid_unknown_f
         cells: battery cells in series, for a device that reports one cell's voltage; None: settled once by its
             ratings and a voltage that fits only one count; until then the whole battery's voltage is absent.
     """
+
+    HINTS: ClassVar = dict.fromkeys(("megatec", "q1", "nutdrv_qx", "blazer_ser"), 'did you mean "aims"?')
 
     cells: Annotated[int, msgspec.Meta(ge=1, le=400)] | None = None
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
 
 import msgspec
 
 from exporter.sources.base import Publish
 from exporter.sources.classic.source import ClassicSource
 from exporter.sources.config import SourceConfig
-from toolkit.config import ConfigError, Duration
+from toolkit.config import ConfigError, Duration, refuse
 from toolkit.modbus import TcpAddress
+
+_HOST_AND_PORT = re.compile(r"(?:[a-z]+://)?(?P<host>\[.*\]|[^:/]+)(?::(?P<port>\d+))?/?")
 
 
 class ClassicConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="classic"):
@@ -23,17 +27,26 @@ class ClassicConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_fiel
         interval: seconds from one poll to the next.
     """
 
+    HINTS: ClassVar = {"midnite": 'did you mean "classic", or "pylontech" with dialect: midnite?'}
+
     host: str
     port: Annotated[int, msgspec.Meta(ge=1, le=0xFFFF)] = 502
     unit_id: Annotated[int, msgspec.Meta(ge=0, le=255)] = 10
     interval: Duration = Duration(5)
 
     def __post_init__(self) -> None:
-        """Refuse an empty host and an interval of 0."""
+        """Refuse a wrong host and an interval of 0."""
+        refuse(self._wrong())
+
+    def _wrong(self) -> Iterator[ConfigError]:
         if not self.host:
-            raise ConfigError("host", "nothing", "a name or an address such as 192.168.1.20")
+            yield ConfigError("host", "nothing", "a name or an address such as 192.168.1.20")
+        elif (found := _HOST_AND_PORT.fullmatch(self.host)) and (host := found["host"].strip("[]")) != self.host:
+            what = ", a port inside the host" if found["port"] else ""
+            port = f", and port: {found['port']} next to it" if found["port"] else ""
+            yield ConfigError("host", f'"{self.host}"{what}', f"host: {host}{port}")
         if self.interval <= 0:
-            raise ConfigError("interval", "0s", "a duration above 0s, such as 5s")
+            yield ConfigError("interval", "0s", "a duration above 0s, such as 5s")
 
     def open(self, name: str, publish: Publish) -> ClassicSource:
         """Return the source, not yet started."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from exporter.sources.base import Publish
 from exporter.sources.config import SerialConfig
 from exporter.sources.magnum.source import MagnumSource
@@ -14,6 +16,8 @@ class MagnumConfig(SerialConfig, frozen=True, kw_only=True, forbid_unknown_field
     Attributes:
         peak_window: the time span of magnum_inverter_ac_output_watts_peak.
     """
+
+    HINTS: ClassVar = dict.fromkeys(("rs485", "pymagnum"), 'did you mean "magnum"?')
 
     peak_window: Duration = Duration(60)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 import msgspec
 
@@ -146,6 +146,11 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
         current_scale: amperes of one count of the profile's current, if it differs; negative if the sign is reversed.
     """
 
+    HINTS: ClassVar = {
+        **{name: f'did you mean "modbus" with profile: {name}?' for name in get_args(ProfileName)},
+        **dict.fromkeys(("tcp", "rtu", "modbus-tcp", "modbus-rtu"), 'did you mean "modbus"?'),
+    }
+
     url: str
     profile: ProfileName | None = None
     registers: tuple[RegisterConfig, ...] = ()
@@ -180,6 +185,25 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
     def address(self) -> TcpAddress | SerialAddress:
         """Return the device's address."""
         return parse(self.url)
+
+    @property
+    def line(self) -> str | None:
+        """The serial port; None on TCP."""
+        address = self.address()
+        return address.port if isinstance(address, SerialAddress) else None
+
+    @property
+    def shared_as(self) -> str | None:
+        """Sources with the same settings share a serial line."""
+        address = self.address()
+        if isinstance(address, TcpAddress):
+            return None
+        return f"modbus at {address.baudrate} baud {address.parity}{address.stopbits}"
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """The unit; a list of the owner's own may have other registers of a unit that another source reads."""
+        return () if self.profile is None else (self.device().unit_id if self.unit_id is None else self.unit_id,)
 
     def device(self) -> Profile:
         """Return the profile to read by."""

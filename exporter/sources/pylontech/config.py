@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -25,6 +25,10 @@ class PylontechConfig(PolledSerialConfig, frozen=True, kw_only=True, forbid_unkn
         address: the battery's address, or a list of several on the same line, each of which answers for itself; None:
             as delivered (Pylontech 2, Pace 1, Seplos V2 0, MidNite 1, LifePower4 1).
     """
+
+    HINTS: ClassVar = {
+        name: f'did you mean "pylontech" with dialect: {name}?' for name in ("seplos", "seplos-v2", "lifepower4")
+    }
 
     dialect: Literal["pylontech", "pace", "seplos-v2", "midnite", "lifepower4"] = "pylontech"
     baudrate: Annotated[int, msgspec.Meta(ge=300, le=1_000_000)] = 9600

@@ -154,6 +154,23 @@ def test_a_full_charge_of_a_test_may_be_due_after_seconds(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    ("relay", "hint"),
+    [
+        ("{type: usb}", 'did you mean "hid"?'),
+        ("{type: lcus}", 'did you mean "serial"?'),
+        ("{type: MQTT}", "no relay is switched over MQTT"),
+        ("hid", "expected a mapping: write {type: hid}"),
+    ],
+)
+def test_another_tools_word_for_a_relay_is_understood(tmp_path: Path, relay: str, hint: str) -> None:
+    file = tmp_path / "actuator.yml"
+    file.write_text(f"exporter: {{url: http://127.0.0.1:10048/metrics}}\nrelay: {relay}\njournal: journal.db\n")
+    with pytest.raises(ConfigError) as refused:
+        config.load(file)
+    assert hint in str(refused.value)
+
+
+@pytest.mark.parametrize(
     ("what", "refused"), [("file", "which is a file"), ("closed", "which this user cannot write"), ("none", "")]
 )
 def test_config_check_refuses_a_mirror_that_could_not_be_written(
