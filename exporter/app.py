@@ -135,6 +135,11 @@ def _judge(options: config.Config) -> Judge:
     )
 
 
+def _log_warnings(options: config.Config) -> None:
+    for sentence in config.warnings(options):
+        _log.warning("unusual configuration", text=sentence)
+
+
 async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> None:
     """Serve until SIGTERM or SIGINT; raises OSError when an address cannot be listened on."""
     build = installed(NAME)
@@ -145,6 +150,7 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
         config=flags.config_file,
         sources=", ".join(f"{name} ({source.__struct_config__.tag})" for name, source in options.sources.items()),
     )
+    _log_warnings(options)
     exporter = Exporter()
     registry = metrics.new_registry(NAME, PREFIX, build)
     registry.register(SiteCollector(lambda: exporter.site, FAMILIES))
@@ -152,7 +158,9 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
     exposed_files.report(web_config.exposed, registry, prefix=PREFIX)
 
     async def load_again() -> None:
-        await exporter.apply(config.load(flags.config_file))
+        options = config.load(flags.config_file)
+        await exporter.apply(options)
+        _log_warnings(options)
 
     reloader = Reloader(load_again, prefix=PREFIX, registry=registry)
     app = web.application(

@@ -8,11 +8,11 @@ import signal
 import sys
 from types import ModuleType
 
-from exporter import app, config
+from exporter import app, config, config_checks
 from exporter.tools import listen, record, replay
 from toolkit import flags, log
 from toolkit.build import installed
-from toolkit.config import ConfigError
+from toolkit.config import ConfigError, refuse
 from toolkit.webconfig import WebConfig
 
 LISTEN_ADDRESS = "127.0.0.1:10048"
@@ -49,6 +49,18 @@ def _use(name: str, arguments: list[str]) -> int:
     return code
 
 
+def _checked(given: flags.Flags) -> tuple[config.Config, WebConfig]:
+    """Return what the flags name; with --config.check what is at its paths is checked too. Raises ConfigError."""
+    found = [*config_checks.folders(given.config_file)] if given.config_check else []
+    try:
+        options = config.load(given.config_file)
+    except ConfigError as error:
+        refuse([error, *found])
+        raise
+    refuse(found)
+    return options, WebConfig.load(given.web_config_file)
+
+
 def _serve(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog=app.NAME,
@@ -59,8 +71,7 @@ def _serve(arguments: list[str]) -> int:
     flags.add_flags(parser, config_file="exporter.yml", listen_address=LISTEN_ADDRESS, build=installed(app.NAME))
     given = flags.read_flags(parser.parse_args(arguments))
     try:
-        options = config.load(given.config_file)
-        web_config = WebConfig.load(given.web_config_file)
+        options, web_config = _checked(given)
     except ConfigError as error:
         log.to_stderr(f"{error}\n")
         return 2
@@ -69,6 +80,8 @@ def _serve(arguments: list[str]) -> int:
         if exposed:
             sys.stderr.write("\n".join(exposed) + "\n")
             return 2
+        for sentence in config.warnings(options):
+            sys.stderr.write(f"{given.config_file}: {sentence}\n")
         sys.stdout.write("config ok\n")
         return 0
     log.setup(given.log_level, given.log_format)

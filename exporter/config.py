@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
+from exporter import config_checks
 from exporter.soc import Lead
 from exporter.sources import AnySource
 from toolkit import config
 from toolkit.config import ConfigError, Duration, near, refuse
+from toolkit.modbus import real_port
 
 
 class Soc(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -134,8 +135,7 @@ def _wrong_ports(sources: Mapping[str, AnySource]) -> Iterator[ConfigError]:
     for name, source in sources.items():
         if source.line is None:
             continue
-        # One port may have many names: /dev/ttyUSB0, and its links in /dev/serial.
-        port = os.path.realpath(source.line) if source.line.startswith("/") else source.line
+        port = real_port(source.line)
         for other in ports.setdefault(port, []):
             first = sources[other]
             both = set(source.units) & set(first.units)
@@ -167,6 +167,29 @@ def _wrong_banks(sources: Mapping[str, AnySource], banks: Mapping[str, Bank]) ->
                     yield ConfigError(where, f'"{pack}", a pack of {banks_of[pack]}', "a pack of one bank only")
 
 
+def warnings(options: Config) -> Iterator[str]:
+    """Yield a sentence for each source of a state of charge that `battery.soc.sources` leaves out."""
+    named = options.battery.soc.sources
+    if named is None:
+        return
+    for name in options.judged:
+        has_soc = options.sources[name].has_soc if name in options.sources else True
+        if name not in named and has_soc is not False:
+            whose = "its state of charge" if has_soc else "the state of charge of its battery monitor, if it has one,"
+            yield f"battery.soc.sources: got {', '.join(named)} without {name}: {whose} is not used"
+
+
 def load(path: Path) -> Config:
-    """Return the configuration in a file; raises ConfigError."""
-    return config.load(path, Config)
+    """Return the configuration in a file.
+
+    Raises:
+        ConfigError: it is wrong, or a source has the port of the relay of an `actuator.yml` next to it.
+    """
+    found = [*config_checks.relay_port(path)]
+    try:
+        options = config.load(path, Config)
+    except ConfigError as error:
+        refuse([error, *found])
+        raise
+    refuse(found)
+    return options

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +23,27 @@ def replace(path: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def cannot_write(folder: Path, *, made_if_missing: bool = False) -> str | None:
+    """Return why no file can be made in a folder; None: it can.
+
+    Args:
+        folder: nothing is left in it.
+        made_if_missing: a missing folder is made later, so the nearest one above it counts.
+    """
+    there = folder
+    while made_if_missing and not there.exists():
+        there = there.parent
+    if there.exists() and not there.is_dir():
+        return f"{there} is a file"
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return None
+    except FileNotFoundError:
+        return f"there is no folder {there}"
+    except OSError as error:
+        return f"this user cannot write in {there} ({error.strerror})"
 
 
 def write_through(file: BinaryIO, data: bytes) -> None:

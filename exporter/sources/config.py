@@ -36,6 +36,11 @@ class SourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """The addresses on a shared port that this source reads; no other source may read them."""
         return ()
 
+    @property
+    def has_soc(self) -> bool | None:
+        """Whether the device reports a state of charge; None: with a battery monitor that not every one has."""
+        return True
+
     @abstractmethod
     def open(self, name: str, publish: Publish) -> Source[Any]:
         """Return the source, not yet started; does not touch the device."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -24,6 +24,7 @@ __all__ = [
     "locate",
     "near",
     "read",
+    "read_mapping",
     "refuse",
 ]
 
@@ -46,6 +47,15 @@ def load(path: Path, kind: type[T]) -> T:
     if not isinstance(document, Mapping):
         raise ConfigError("", described(document), "lines such as `key: value`", file=str(path), line=1)
     return decode(document, kind)
+
+
+def read_mapping(path: Path) -> dict[Any, Any]:
+    """Return what a file has, empty if it cannot be read or is not such a configuration; for a part of a wrong one."""
+    try:
+        document = read(path)
+    except ConfigError:
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def decode(document: object, kind: type[T], *, where: str = "") -> T:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit.modbus.address import SerialAddress, TcpAddress, parse
+from toolkit.modbus.address import SerialAddress, TcpAddress, parse, real_port, serial_port
 from toolkit.modbus.errors import ModbusError, NoReplyError, RefusedError, WrongReplyError
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ __all__ = [
     "WrongReplyError",
     "new_client",
     "parse",
+    "real_port",
+    "serial_port",
 ]
 
 

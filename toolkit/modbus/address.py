@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import urllib.parse
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from toolkit.config import ConfigError
@@ -71,6 +74,26 @@ def parse(url: str, *, network_serial: bool = True) -> TcpAddress | SerialAddres
     if parts.scheme == "rtu" and not parts.netloc and parts.path.strip("/"):
         return _serial(parts.path, options)
     raise ConfigError("url", f'"{shown}"', expected)
+
+
+def serial_port(options: object) -> str | None:
+    """Return the serial port that a part of a configuration file names, by `port` or by a URL; None: it names none.
+
+    A device of this machine comes without links, since one device may have many names.
+    """
+    if not isinstance(options, Mapping):
+        return None
+    port, url = options.get("port"), options.get("url")
+    if isinstance(url, str) and url.startswith("rtu:"):
+        with contextlib.suppress(ConfigError):
+            address = parse(url)
+            port = address.port if isinstance(address, SerialAddress) else None
+    return real_port(port) if isinstance(port, str) and port else None
+
+
+def real_port(port: str) -> str:
+    """Return a serial port without links; a URL as it is."""
+    return os.path.realpath(port) if port.startswith("/") else port
 
 
 def _bracketed(host: str) -> str:

@@ -23,6 +23,11 @@ class AimsConfig(PolledSerialConfig, frozen=True, kw_only=True, forbid_unknown_f
 
     cells: Annotated[int, msgspec.Meta(ge=1, le=400)] | None = None
 
+    @property
+    def has_soc(self) -> bool:
+        """The protocol has none."""
+        return False
+
     def open(self, name: str, publish: Publish) -> AimsSource:
         """Return the source, not yet started."""
         return AimsSource(name, publish, port=self.port, interval=self.interval, cells=self.cells)

@@ -48,6 +48,11 @@ class ClassicConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_fiel
         if self.interval <= 0:
             yield ConfigError("interval", "0s", "a duration above 0s, such as 5s")
 
+    @property
+    def has_soc(self) -> None:
+        """None: only a battery monitor reports it."""
+        return
+
     def open(self, name: str, publish: Publish) -> ClassicSource:
         """Return the source, not yet started."""
         address = TcpAddress(self.host, self.port)

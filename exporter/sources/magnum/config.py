@@ -27,6 +27,11 @@ class MagnumConfig(SerialConfig, frozen=True, kw_only=True, forbid_unknown_field
         if not self.peak_window > 0:
             raise ConfigError("peak_window", "0s", "a duration above 0s")
 
+    @property
+    def has_soc(self) -> None:
+        """None: only a battery monitor reports it."""
+        return
+
     def open(self, name: str, publish: Publish) -> MagnumSource:
         """Return the source, not yet started."""
         return MagnumSource(name, publish, port=self.port, peak_window=self.peak_window)

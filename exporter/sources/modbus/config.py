@@ -205,6 +205,11 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
         """The unit; a list of the owner's own may have other registers of a unit that another source reads."""
         return () if self.profile is None else (self.device().unit_id if self.unit_id is None else self.unit_id,)
 
+    @property
+    def has_soc(self) -> bool:
+        """Whether the profile, or the owner's list, has one."""
+        return self.device().has_soc
+
     def device(self) -> Profile:
         """Return the profile to read by."""
         if self.profile is None:

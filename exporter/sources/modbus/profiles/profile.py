@@ -47,6 +47,11 @@ class Profile:
         amperes = self._amperes.value(record) if self._amperes else None
         return Charge(self._soc.value(record), amperes)
 
+    @property
+    def has_soc(self) -> bool:
+        """Whether the device reports a state of charge."""
+        return self._soc is not None
+
     def changed(
         self, meaning: Metric, *, place: Place[Registers] | None = None, scale: Fraction | None = None
     ) -> Profile:

@@ -1,0 +1,54 @@
+"""Check what `exporter.yml` names outside of itself."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+
+from toolkit.config import ConfigError, locate, read_mapping
+from toolkit.durable_file import cannot_write
+from toolkit.flags import is_loopback
+from toolkit.modbus import serial_port
+
+ACTUATOR = "actuator.yml"
+"""The file of the actuator, in the same folder if it runs on the same machine."""
+
+
+def relay_port(path: Path) -> Iterator[ConfigError]:
+    """Yield an error for each source with the serial port of the relay, which would lose commands to the relay.
+
+    Args:
+        path: of the file; an actuator on this machine has its own next to it.
+    """
+    actuator = read_mapping(path.with_name(ACTUATOR))
+    relay = serial_port(actuator.get("relay"))
+    if relay is None or not _reads_this_machine(actuator.get("exporter")):
+        return
+    document = read_mapping(path)
+    sources = document.get("sources")
+    for name, source in sources.items() if isinstance(sources, dict) else ():
+        if serial_port(source) == relay:
+            got = f"{relay}, the port of the relay in {path.with_name(ACTUATOR)}"
+            yield locate(ConfigError(f"sources.{name}", got, "a port of its own"), document)
+
+
+def _reads_this_machine(exporter: object) -> bool:
+    """Return whether the actuator's `exporter:` is on this machine; else its ports are another machine's."""
+    url = exporter.get("url") if isinstance(exporter, dict) else exporter
+    try:
+        return isinstance(url, str) and is_loopback(urllib.parse.urlsplit(url).hostname or "")
+    except ValueError:
+        return False
+
+
+def folders(path: Path) -> Iterator[ConfigError]:
+    """Yield an error if the file of `energy_state` cannot be written; a running exporter goes on without it."""
+    document = read_mapping(path)
+    state = document.get("energy_state")
+    if not isinstance(state, str) or not state:
+        return
+    reason = "it is a folder" if Path(state).is_dir() else cannot_write(Path(state).parent)
+    if reason is not None:
+        expected = "a file in a folder of the user that runs the exporter (check as that user)"
+        yield locate(ConfigError("energy_state", f"{state}: {reason}", expected), document)
