@@ -58,7 +58,7 @@ class Options:
         actuator: keys for `actuator.yml`, merged into the usual ones.
         prometheus: whether Prometheus and Alertmanager run too.
         web_config: a `--web.config.file` for the actuator.
-        password: of the user `alertmanager`, as which Alertmanager signs in.
+        password: of the user `alertmanager` in `web_config`, as which Prometheus and Alertmanager sign in.
     """
 
     factor: float = 0.1
@@ -67,7 +67,7 @@ class Options:
     actuator: Mapping[str, Any] = field(default_factory=dict)
     prometheus: bool = True
     web_config: Path | None = None
-    password: str = "loopback"  # noqa: S105 - the actuator of the demo does not check it
+    password: str = ""
 
 
 def has_prometheus() -> bool:
@@ -175,14 +175,11 @@ def prepare(folder: Path, options: Options, ports: Mapping[str, int]) -> Deploym
 
 
 def _alert_programs(folder: Path, options: Options, ports: Mapping[str, int]) -> list[Program]:
-    password = folder / "generator.password"
-    password.write_text(options.password, encoding="utf-8")
     replacements = {
         "127.0.0.1:10048": f"127.0.0.1:{ports['exporter']}",
         "127.0.0.1:10049": f"127.0.0.1:{ports['actuator']}",
         "127.0.0.1:9090": f"127.0.0.1:{ports['prometheus']}",
         "127.0.0.1:9093": f"127.0.0.1:{ports['alertmanager']}",
-        "/etc/alertmanager/generator.password": str(password),
     }
     shipped = ROOT / "alerts"
     prometheus = yaml.safe_load((shipped / "prometheus.yml").read_text(encoding="utf-8"))
@@ -190,7 +187,9 @@ def _alert_programs(folder: Path, options: Options, ports: Mapping[str, int]) ->
         document = scale(yaml.safe_load((shipped / name).read_text(encoding="utf-8")), options.factor)
         _write(folder / name, _replace_all(document, replacements))
     if options.web_config:
-        _add_credentials(folder / "prometheus.yml", password)
+        password = folder / "generator.password"
+        password.write_text(options.password, encoding="utf-8")
+        _add_credentials(folder, password)
     resend = max(1, round(60 * options.factor))
     return [
         Program(
@@ -220,13 +219,19 @@ def _alert_programs(folder: Path, options: Options, ports: Mapping[str, int]) ->
     ]
 
 
-def _add_credentials(file: Path, password: Path) -> None:
-    """Give Prometheus the credentials to scrape the actuator."""
-    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+def _add_credentials(folder: Path, password: Path) -> None:
+    """Give Prometheus and Alertmanager the credentials for the actuator."""
+    credentials = {"basic_auth": {"username": "alertmanager", "password_file": str(password)}}
+    document = yaml.safe_load((folder / "prometheus.yml").read_text(encoding="utf-8"))
     for job in document["scrape_configs"]:
         if job["job_name"] == "generator-actuator":
-            job["basic_auth"] = {"username": "alertmanager", "password_file": str(password)}
-    _write(file, document)
+            job.update(credentials)
+    _write(folder / "prometheus.yml", document)
+    document = yaml.safe_load((folder / "alertmanager.yml").read_text(encoding="utf-8"))
+    for receiver in document["receivers"]:
+        if receiver["name"] == "generator":
+            receiver["webhook_configs"][0]["http_config"] = credentials
+    _write(folder / "alertmanager.yml", document)
 
 
 def merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,5 +54,4 @@ def test_actuator_route() -> None:
     (webhook,) = receiver["webhook_configs"]
     assert webhook["send_resolved"] is True
     assert webhook["max_alerts"] == 0
-    assert "password_file" in webhook["http_config"]["basic_auth"]
     assert "inhibit_rules" not in config

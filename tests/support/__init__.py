@@ -154,12 +154,13 @@ class Process:
 
 
 def run_command(
-    *words: str | Path, env: Mapping[str, str] | None = None, deadline_seconds: float = 100
+    *words: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None, deadline_seconds: float = 100
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; return its exit status and what it printed."""
     return subprocess.run(
         words,
         env={**os.environ, **(env or {})},
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=deadline_seconds,
