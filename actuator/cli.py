@@ -7,13 +7,17 @@ import asyncio
 import os
 import signal
 import sys
+import time
 import traceback
+import urllib.parse
+from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from actuator import config as configuration
-from actuator.commands import client
+from actuator.commands import client, listing
 from actuator.commands.commission import SHORTEST, Commission, NotNowError
 from actuator.config_warnings import open_access, warnings
 from actuator.relay import RelayHeldError, discover, release
@@ -26,6 +30,7 @@ from toolkit.flags import Flags, add_flags, add_web_exposure_flag, read_flags
 from toolkit.worker_thread import ExhaustedError
 
 DEFAULT_URL = "http://127.0.0.1:10049"
+FOLLOW_SECONDS = 2.0
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -43,17 +48,10 @@ def main(argv: list[str] | None = None) -> int:
     if serves:
         return _serve(flags, early)
     log.setup("warn", "logfmt")  # for the commands; the service has flags for it
-    match arguments.command:
-        case None:
-            return _check(flags)
-        case "release":
-            return _release(flags.config_file)
-        case "relays":
-            return _relays()
-        case "commission":
-            return _commission(arguments)
-        case _:
-            return _request(arguments)
+    if arguments.command is None:
+        return _check(flags)
+    commands = {"release": _release, "relays": _relays, "commission": _commission, "journal": _journal, "runs": _runs}
+    return commands.get(arguments.command, _request)(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,6 +105,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="how long it runs after its start is confirmed (default: 60)",
     )
+    journal = commands.add_parser("journal", parents=[remote], help="print what has happened, the oldest first")
+    journal.add_argument(
+        "--since", metavar="TIME", help="only from then on: 2026-01-31, 2026-01-31T08:00, or a span back such as 2h"
+    )
+    journal.add_argument("--follow", action="store_true", help="go on with what happens, until Ctrl-C")
+    runs = commands.add_parser("runs", parents=[remote], help="print the last runs of the engine, the newest first")
+    runs.add_argument("--limit", type=int, default=20, metavar="N", help="so many at most (default: %(default)s)")
     commands.add_parser("relays", parents=[local], help="list the relays found on this machine")
     return parser
 
@@ -162,7 +167,8 @@ async def _run(flags: Flags, early: EarlySignals) -> int:
     return await service.main(flags, early, opened)
 
 
-def _release(config_file: Path) -> int:
+def _release(arguments: argparse.Namespace) -> int:
+    config_file: Path = arguments.config_file
     outcomes = asyncio.run(_release_known(config_file))
     if not outcomes:
         sys.stderr.write(f"{config_file} names no relay that can be read, and the journal's sidecar has none.\n")
@@ -205,7 +211,7 @@ def _commission(arguments: argparse.Namespace) -> int:
     return 1
 
 
-def _relays() -> int:
+def _relays(_arguments: argparse.Namespace) -> int:
     found = [*discover.usb_boards(), *discover.serial_ports(), *discover.gpio_chips()]
     nothing = "No USB relay board (16c0:05df), no serial port and no GPIO chip found on this machine."
     sys.stdout.write("\n".join(found or [nothing]) + "\n")
@@ -215,34 +221,81 @@ def _relays() -> int:
     return 0
 
 
-def _request(arguments: argparse.Namespace) -> int:
+def _runs(arguments: argparse.Namespace) -> int:
+    return _print(
+        arguments.url,
+        lambda: listing.run_lines(client.ask(arguments.url, f"/api/v1/runs?limit={arguments.limit}")["runs"]),
+    )
+
+
+def _journal(arguments: argparse.Namespace) -> int:
+    newest, since = 0, ""
+
+    def lines() -> list[str]:
+        nonlocal newest, since
+        query = urllib.parse.urlencode({"since": since})
+        rows = [row for row in client.ask(arguments.url, f"/api/v1/journal?{query}") if row["id"] > newest]
+        if rows:
+            newest, since = rows[-1]["id"], rows[-1]["time"]
+        return [listing.journal_line(row) for row in rows]
+
     try:
-        if arguments.command == "status":
+        since = listing.moment(arguments.since, datetime.now().astimezone())
+    except ValueError as error:
+        sys.stderr.write(f"--since: {error}\n")
+        return 2
+    try:
+        status = _print(arguments.url, lines)
+        while arguments.follow and status == 0:
+            time.sleep(FOLLOW_SECONDS)
+            status = _print(arguments.url, lines)
+    except KeyboardInterrupt:
+        return 0
+    return status
+
+
+def _request(arguments: argparse.Namespace) -> int:
+    status = _print(arguments.url, lambda: _lines(_answer(arguments)))
+    if status == 0 and arguments.command == "mode" and arguments.mode == "off" and arguments.duration is not None:
+        sys.stderr.write(
+            f"Off has no end: --for {arguments.duration} is ignored, off stays until the mode is changed.\n"
+        )
+    return status
+
+
+def _answer(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the status, after the command if there is one."""
+    answer: dict[str, Any]
+    match arguments.command:
+        case "status":
             answer = client.ask(arguments.url, "/api/v1/status")
-        elif arguments.command == "acknowledge":
+        case "acknowledge":
             answer = client.ask(arguments.url, "/api/v1/acknowledge", {})
-        elif arguments.command == "reset":
+        case "reset":
             answer = client.ask(arguments.url, "/api/v1/reset", _reset(arguments))
-        else:
+        case _:
             body: dict[str, object] = {"mode": arguments.mode}
             if arguments.duration is not None:
                 body["for"] = arguments.duration
             answer = client.ask(arguments.url, "/api/v1/mode", body)
-        text = _text(answer)
+    return answer
+
+
+def _print(url: str, lines: Callable[[], list[str]]) -> int:
+    """Print the lines; return the exit status, 1 when the actuator does not answer or refuses."""
+    try:
+        text = "".join(f"{_printable(line)}\n" for line in lines())
     except client.ClientError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, ValueError):
         sys.stderr.write(
-            f"{arguments.url} answers, but not as this version of the actuator does. If it was updated, restart it: "
+            f"{url} answers, but not as this version of the actuator does. If it was updated, restart it: "
             "systemctl restart generator-actuator\n"
         )
         return 1
-    if arguments.command == "mode" and arguments.mode == "off" and arguments.duration is not None:
-        sys.stderr.write(
-            f"Off has no end: --for {arguments.duration} is ignored, off stays until the mode is changed.\n"
-        )
     sys.stdout.write(text)
+    sys.stdout.flush()
     return 0
 
 
@@ -255,14 +308,13 @@ def _reset(arguments: argparse.Namespace) -> dict[str, object]:
     return body
 
 
-def _text(status: dict[str, Any]) -> str:
+def _lines(status: dict[str, Any]) -> list[str]:
     reasons = [f"  {reason['reason']}: {reason['text']}" for reason in status["why_not"]]
     resets = [
         f"  reset {' '.join(filter(None, (reset['what'], reset['fingerprint'] or reset['name'])))}: {reset['text']}"
         for reset in status["resets"]
     ]
-    lines = [status["sentence"], *reasons, *status["notes"], *status["faults"], *resets]
-    return "\n".join(map(_printable, lines)) + "\n"
+    return [status["sentence"], *reasons, *status["notes"], *status["faults"], *resets]
 
 
 def _printable(line: str) -> str:

@@ -14,8 +14,12 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from actuator import config as configuration
 from actuator.config import Config
+from actuator.history.async_history import AsyncHistory
+from actuator.history.store import path_of as history_path
 from actuator.journal import AsyncJournal
 from actuator.loop.contact import log_failure
 from actuator.loop.runtime import Runtime
@@ -28,7 +32,7 @@ from actuator.start.known_relays import OpenedRelay, service_folder
 from actuator.start.signals import ENDING, EarlySignals, Stopped, signal_name
 from actuator.web import guards, server
 from toolkit import exposed_files, log
-from toolkit.build import installed
+from toolkit.build import Build, installed
 from toolkit.config import ConfigError
 from toolkit.flags import Flags
 from toolkit.loop_thread import LoopThread
@@ -125,18 +129,17 @@ def check(flags: Flags) -> tuple[Config, WebConfig]:
 async def _serve(
     runtime: Runtime, flags: Flags, web_config: WebConfig, stopped: asyncio.Future[int], *, found_closed: bool | None
 ) -> int:
-    counts = Counts()
-    build = installed("magnum-exporter")
-    registry = new_registry("generator-actuator", "generator_actuator", build)
-    registry.register(GeneratorCollector(lambda: runtime.snapshot, counts))
-    web_config.register(registry, prefix="generator_actuator")
-    exposed_files.report(
-        lambda: (*web_config.exposed(), *configuration.exposed(runtime.config)), registry, prefix="generator_actuator"
-    )
+    counts, build = Counts(), installed("magnum-exporter")
+    registry = _registry(runtime, web_config, counts, build)
     reloader = Reloader(lambda: runtime.reload(web_config.users), prefix="generator_actuator", registry=registry)
     first_turn = Future[None]()
 
     async def outside(ready: Callable[[], None]) -> None:
+        watchers = server.Watchers()
+        runtime.on_show = watchers.wake
+        path = history_path(runtime.config.journal)
+        history = AsyncHistory(path, runtime, lambda: runtime.page_reader.battery_amperes)
+        history.register(registry)
         app = server.build(
             runtime,
             counts,
@@ -144,12 +147,15 @@ async def _serve(
             version=build.version,
             web_config=web_config,
             reload=reloader.reload if flags.enable_lifecycle else None,
+            watchers=watchers,
+            history=history,
             allow_anonymous=flags.allow_anonymous,
         )
         await asyncio.wrap_future(first_turn)  # so that the first visitor gets a page
-        async with serve(app, flags.listen_addresses, web_config):
+        async with serve(app, flags.listen_addresses, web_config), asyncio.TaskGroup() as group:
+            group.create_task(runtime.page_reader.run())
+            group.create_task(history.run(watchers.watching))
             ready()
-            await runtime.page_reader.run()
 
     thread = LoopThread("outside", outside)
     thread.start()  # it prepares to serve while the disk writes what the start records
@@ -185,6 +191,16 @@ async def _serve(
     if not failed and confirmed:
         raise Stopped(stopped.result())
     return 1
+
+
+def _registry(runtime: Runtime, web_config: WebConfig, counts: Counts, build: Build) -> CollectorRegistry:
+    registry = new_registry("generator-actuator", "generator_actuator", build)
+    registry.register(GeneratorCollector(lambda: runtime.snapshot, counts))
+    web_config.register(registry, prefix="generator_actuator")
+    exposed_files.report(
+        lambda: (*web_config.exposed(), *configuration.exposed(runtime.config)), registry, prefix="generator_actuator"
+    )
+    return registry
 
 
 async def _stuck(thread: LoopThread) -> None:

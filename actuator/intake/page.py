@@ -32,6 +32,16 @@ AGS_MAX_RUN: Final = "magnum_remote_generator_max_run_seconds"
 BMK_VOLTS: Final = "magnum_bmk_volts"
 DC_VOLTS: Final = "magnum_inverter_dc_volts"
 
+LEAD: Final = "battery_soc_lead"
+BANK_AMPERES: Final = "battery_bank_amperes"
+BATTERY_AMPERES: Final = (
+    *("magnum_bmk_amperes", "classic_whizbang_amperes", "modbus_battery_amperes", "vedirect_battery_amperes"),
+    "pylontech_battery_amperes",
+)
+"""The current of a whole battery."""
+SHOWN: Final = (LEAD, BANK_AMPERES, *BATTERY_AMPERES)
+"""Metrics that people are shown; nothing is decided by them."""
+
 CHARGING: Final = frozenset({"equalize", "float", "absorb", "bulk"})
 """Inverter states that need AC at its input. Battery saver is not one of them: it does not charge."""
 
@@ -46,6 +56,7 @@ def names(settings: Settings) -> tuple[str, ...]:
     """Return the names of the metrics to request."""
     wanted = [SOC, SOC_STAMP, SOC_REFUSED, FULL, STAMP, UP, AC_INPUT_VOLTS, INVERTER_STATE, DC_AMPERES, INVERTER_INFO]
     wanted += [AGS_CODE, FRAMES, AGS_MAX_RUN, BMK_VOLTS, DC_VOLTS, *CHARGE_STAGES]
+    wanted += SHOWN
     volts = settings.emergency_volts
     if volts != "none" and volts.metric is not None:
         wanted += [volts.metric, _stamp_of(volts.metric)]
@@ -95,6 +106,20 @@ def parse(text: str, settings: Settings) -> Page:
     )
 
 
+def battery_amperes(text: str) -> float | None:
+    """Return the battery's current by the source that leads, positive into it; None: it measures none, or none leads.
+
+    Raises:
+        ValueError: the text is not Prometheus' text format.
+    """
+    samples = _Samples(text, frozenset(SHOWN))
+    lead = samples.lead()
+    if lead is None:
+        return None
+    found = (samples.value(BANK_AMPERES, bank=lead), *(samples.value(name, lead) for name in BATTERY_AMPERES))
+    return next((amperes for amperes in found if amperes is not None), None)
+
+
 def _stamp_of(metric: str) -> str:
     return f"{metric.partition('_')[0]}_last_success_timestamp_seconds"
 
@@ -132,12 +157,16 @@ class _Samples:
                     return labels["device"]
         return None
 
-    def value(self, metric: str, device: str | None = None, *, frame: str | None = None) -> float | None:
-        """Return the finite value of the device and frame, where given; None when there is none or more than one."""
+    def value(
+        self, metric: str, device: str | None = None, *, frame: str | None = None, bank: str | None = None
+    ) -> float | None:
+        """Return the finite value of a device, a frame or a bank; None when there is none or more than one."""
         found = {
             value
             for labels, value in self._by_name.get(metric, ())
-            if (device is None or labels.get("device") == device) and labels.get("frame") == frame
+            if (device is None or labels.get("device") == device)
+            and labels.get("frame") == frame
+            and labels.get("bank") == bank
         }
         value = found.pop() if len(found) == 1 else math.nan
         return value if math.isfinite(value) else None
@@ -149,6 +178,10 @@ class _Samples:
             for labels, value in self._by_name.get(metric, ())
             if (device is None or labels.get("device") == device) and value == 1
         )
+
+    def lead(self) -> str | None:
+        """Return the source whose state of charge leads."""
+        return next((labels.get("source") for labels, value in self._by_name.get(LEAD, ()) if value == 1), None)
 
     def nominal_volts(self, device: str | None) -> float | None:
         """Return the inverter's nominal voltage, from its info metric."""

@@ -32,6 +32,7 @@ class PageReader:
 
     Attributes:
         fault: why the last reading failed, empty when it succeeded.
+        battery_amperes: of the last reading, positive into the battery, for people alone; None: unknown.
     """
 
     def __init__(self, config: Callable[[], Config], deliver: Callable[[Page], None]) -> None:
@@ -39,6 +40,7 @@ class PageReader:
         # Not the default executor: names are resolved there, and name servers may hang.
         self._worker = Worker("page")
         self.fault = ""
+        self.battery_amperes: float | None = None
 
     async def run(self) -> None:
         """Read at the configured interval until cancelled."""
@@ -51,7 +53,7 @@ class PageReader:
     async def _once(self, session: aiohttp.ClientSession, config: Config) -> None:
         try:
             text = await self._fetch(session, config)
-            read = await self._worker.do(partial(parse, text, config), _timeout(config))
+            read, amperes = await self._worker.do(partial(parse, text, config), _timeout(config))
         except (
             aiohttp.ClientError,
             DeadlineError,
@@ -62,10 +64,10 @@ class PageReader:
         ) as error:  # any answer that is not a page
             url = config.exporter.url
             fault = str(error) or f"no answer within {_timeout(config):g} s"
-            self.fault = fault.replace(url, redacted(url))
+            self.fault, self.battery_amperes = fault.replace(url, redacted(url)), None
             _log.limited("exporter", "exporter's page cannot be read", url=redacted(url), error=self.fault)
             return
-        self.fault = ""
+        self.fault, self.battery_amperes = "", amperes
         _log.recovered("exporter", "exporter's page is read again", url=redacted(config.exporter.url))
         self._deliver(read)
 
@@ -93,8 +95,8 @@ class PageReader:
             return body.decode()
 
 
-def parse(text: str, config: Settings) -> Page:
-    """Return the values of the page.
+def parse(text: str, config: Settings) -> tuple[Page, float | None]:
+    """Return the values of the page that the decision needs, and the battery's current.
 
     Raises:
         ValueError: the text is not Prometheus' text format.
@@ -113,7 +115,8 @@ def parse(text: str, config: Settings) -> Page:
         if len(line) > LONGEST_LINE:
             raise ValueError(f"line {number} of the page is longer than {LONGEST_LINE} characters")
         kept.append(line)
-    return page.parse("\n".join([*kept, ""]), config)
+    shown = [line for line in kept if line.startswith(page.SHOWN)]
+    return page.parse("\n".join([*kept, ""]), config), page.battery_amperes("\n".join([*shown, ""]))
 
 
 def _timeout(config: Config) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from actuator.history.documents import MOST_RUNS, RANGES, Curve, Runs
 from actuator.journal import Row
 from actuator.report.status import Status
 
@@ -199,6 +200,26 @@ def _paths() -> _Json:
                 **_answers("The oldest row first.", rows | _one("text/csv"), 503),
             }
         },
+        "/api/v1/history": {
+            "get": {
+                "summary": "The curve of the battery",
+                "parameters": [_query("range", "How far back.", {"enum": [*RANGES], "default": "24h"})],
+                **_answers("The oldest point first.", _one("application/json", _schema("Curve")), 503),
+            }
+        },
+        "/api/v1/runs": {
+            "get": {
+                "summary": "The past runs, and the one in progress",
+                "parameters": [
+                    _query(
+                        "limit",
+                        "Only so many of the newest.",
+                        {"type": "integer", "minimum": 1, "maximum": MOST_RUNS, "default": 20},
+                    )
+                ],
+                **_answers("The newest first.", _one("application/json", _schema("Runs")), 503),
+            }
+        },
         "/api/v1/events": {
             "get": {
                 "summary": "The status after each turn, and each new row of the journal",
@@ -225,7 +246,7 @@ def _answer(schema: _Json) -> _Json:
 @functools.cache
 def document() -> _Json:
     """Return the document."""
-    _, schemas = msgspec.json.schema_components((Status, Row), ref_template="#/components/schemas/{name}")
+    _, schemas = msgspec.json.schema_components((Status, Row, Curve, Runs), ref_template="#/components/schemas/{name}")
     # The resets that a status offers are not what a request sends.
     schemas["Offered"] = schemas.pop("Reset")
     schemas["Status"]["properties"]["resets"]["items"] = _schema("Offered")

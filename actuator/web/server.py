@@ -6,16 +6,20 @@ import asyncio
 import contextlib
 import json
 import math
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from importlib import resources
 from typing import Any
 
+import msgspec
 from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry
 
 from actuator.core.inputs import Command
+from actuator.history import documents
+from actuator.history.async_history import AsyncHistory, HistoryError
 from actuator.intake import alertmanager
 from actuator.intake.input_queue import Answer, FullError, Outcome
 from actuator.journal import MAX_ROWS, JournalError, as_csv, as_json, as_object
@@ -52,6 +56,8 @@ def build(
     version: str,
     web_config: WebConfig,
     reload: Callable[[], Awaitable[None]] | None,
+    watchers: Watchers,
+    history: AsyncHistory,
     allow_anonymous: bool = False,
 ) -> web.Application:
     """Return the application. Called on the loop that serves it, which is not the turn's.
@@ -63,6 +69,8 @@ def build(
         version: the distribution's.
         web_config: users, TLS and headers.
         reload: loads the configuration again; None when the lifecycle is not enabled.
+        watchers: woken after each turn.
+        history: the curve and the past runs.
         allow_anonymous: everybody who reaches the address may command, by any host name.
     """
     app = application(
@@ -81,9 +89,7 @@ def build(
             guards.refuse_other_sites(lambda: web_config.has_users or allow_anonymous),
         ),
     )
-    watchers = Watchers()
-    runtime.on_show = watchers.wake
-    routes = _Routes(runtime, counts, watchers)
+    routes = _Routes(runtime, counts, watchers, history)
     app.middlewares.insert(0, guards.count_refusals(counts, ALERTS))
     app.router.add_get("/", routes.panel)
     app.router.add_post(ALERTS, routes.alerts)
@@ -93,6 +99,8 @@ def build(
     app.router.add_post("/api/v1/reset", routes.reset)
     app.router.add_post("/api/v1/acknowledge", routes.acknowledge)
     app.router.add_get("/api/v1/journal", routes.journal)
+    app.router.add_get("/api/v1/history", routes.history)
+    app.router.add_get("/api/v1/runs", routes.runs)
     app.router.add_get("/api/v1/events", routes.events, allow_head=False)
     return app
 
@@ -129,8 +137,8 @@ class Watchers:
 
 
 class _Routes:
-    def __init__(self, runtime: Runtime, counts: Counts, watchers: Watchers) -> None:
-        self._runtime, self._counts, self._watchers = runtime, counts, watchers
+    def __init__(self, runtime: Runtime, counts: Counts, watchers: Watchers, history: AsyncHistory) -> None:
+        self._runtime, self._counts, self._watchers, self._history = runtime, counts, watchers, history
         self._last: tuple[Snapshot | None, bytes] = (None, b"")
         self._reader, self._reading = Worker("notifications"), asyncio.Lock()
         self._panel = (resources.files("actuator.web") / "panel" / "index.html").read_text(encoding="utf-8")
@@ -299,6 +307,30 @@ class _Routes:
             return web.Response(body=body, content_type="text/csv", charset="utf-8", headers=headers)
         return web.Response(body=body, content_type="application/json")
 
+    async def history(self, request: web.Request) -> web.Response:
+        name = request.query.get("range", "24h")
+        if name not in documents.RANGES:
+            raise web.HTTPBadRequest(text=f'Got range "{name}", expected {" or ".join(documents.RANGES)}.')
+        snapshot = self._snapshot()
+        try:
+            samples = await self._history.samples(since=snapshot.wall - documents.RANGES[name])
+        except HistoryError as error:
+            raise web.HTTPServiceUnavailable(text=str(error)) from error
+        config = snapshot.config
+        return _document(
+            documents.curve(samples, name, start_soc=float(config.start_soc), stop_soc=float(config.stop_soc))
+        )
+
+    async def runs(self, request: web.Request) -> web.Response:
+        text = request.query.get("limit", "20")
+        limit = int(text) if re.fullmatch(r"[0-9]{1,4}", text) else 0
+        if not 1 <= limit <= documents.MOST_RUNS:
+            raise web.HTTPBadRequest(text=f'Got limit "{text}", expected a number from 1 to {documents.MOST_RUNS}.')
+        try:
+            return _document(documents.Runs(runs=tuple(await self._history.runs(limit=limit))))
+        except HistoryError as error:
+            raise web.HTTPServiceUnavailable(text=str(error)) from error
+
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Send the status after each turn, and the journal rows after the last one that the client has received.
 
@@ -354,6 +386,12 @@ def _refuse_unwritten(outcome: Outcome, done: str, *, forbids: bool) -> None:
         raise web.HTTPServiceUnavailable(
             text=f"{done}, but it could not be written: a restart would lose it. {outcome.journal_fault}."
         )
+
+
+def _document(answer: msgspec.Struct) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(answer), content_type="application/json", headers={hdrs.CACHE_CONTROL: "no-store"}
+    )
 
 
 async def _openapi(_request: web.Request) -> web.Response:

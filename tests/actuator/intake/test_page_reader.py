@@ -23,9 +23,31 @@ def test_what_was_not_asked_for_changes_nothing() -> None:
         served.fresh = False
         text = served.text()
     more = f"# HELP x\n\n# TYPE battery_soc_ratio gauge\nmagnum_up_seconds 3\n{text}python_gc 1\nx{{{'y' * 9000}\n"
-    read = page_reader.parse(more, SETTINGS)
+    read, _ = page_reader.parse(more, SETTINGS)
     assert read == page.parse(text, SETTINGS)
     assert read.soc == 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", None),
+        ('battery_soc_lead{source="bmk"} 1\nmagnum_bmk_amperes{device="bmk"} -12.5\n', -12.5),
+        ('battery_soc_lead{source="bmk"} 0\nmagnum_bmk_amperes{device="bmk"} -12.5\n', None),
+        ('battery_soc_lead{source="a"} 1\nmodbus_battery_amperes{device="b"} 3\n', None),
+        ('battery_soc_lead{source="house"} 1\nbattery_bank_amperes{bank="house"} 40\n', 40),
+        (
+            (
+                'battery_soc_lead{source="p"} 1\npylontech_battery_amperes{device="p",module="1"} 4\n'
+                'pylontech_battery_amperes{device="p",module="2"} 5\n'
+            ),
+            None,
+        ),
+    ],
+)
+def test_the_batterys_current_is_that_of_the_source_that_leads(text: str, expected: float | None) -> None:
+    _, amperes = page_reader.parse(text, SETTINGS)
+    assert amperes == expected
 
 
 @pytest.mark.parametrize(

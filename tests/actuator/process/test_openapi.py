@@ -54,7 +54,8 @@ def test_the_published_document_is_the_one_of_the_code() -> None:
 
 
 async def test_every_route_is_documented() -> None:
-    app = server.build(Mock(), Counts(), CollectorRegistry(), version="", web_config=WebConfig.load(None), reload=None)
+    given = {"web_config": WebConfig.load(None), "reload": None, "watchers": Mock(), "history": Mock()}
+    app = server.build(Mock(), Counts(), CollectorRegistry(), version="", **given)  # type: ignore[arg-type] # mocks
     routes = {
         (route.method.lower(), route.resource.canonical)
         for route in app.router.routes()
@@ -72,6 +73,10 @@ def test_the_process_serves_the_document(running: Actuator) -> None:
 def test_answers_are_as_documented(running: Actuator) -> None:
     assert check(running, "POST", "/api/v1/alerts", notification("GeneratorHeartbeat")) == 200
     assert check(running, "GET", "/api/v1/status") == 200
+    assert check(running, "GET", "/api/v1/history?range=7d") == 200
+    assert check(running, "GET", "/api/v1/history?range=1h") == 400
+    assert check(running, "GET", "/api/v1/runs?limit=3") == 200
+    assert check(running, "GET", "/api/v1/runs?limit=-1") == 400
     assert check(running, "POST", "/api/v1/mode", {"mode": "off"}) == 200
     assert check(running, "POST", "/api/v1/mode", {"mode": "auto"}) == 200
     assert check(running, "POST", "/api/v1/acknowledge", {}) == 200

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import Mock
 
 import bcrypt
 import pytest
@@ -64,6 +65,8 @@ class Served:
             version="1",
             web_config=self.web_config,
             reload=None,
+            watchers=Mock(),
+            history=Mock(),
         )
 
     @contextlib.asynccontextmanager

@@ -1,0 +1,82 @@
+"""The curve and the runs of a real process: kept over a kill, and nothing that depends on them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actuator.history.store import NAME
+from tests.actuator.harness.process import Actuator, kill, run, site
+from tests.support import wait_until
+
+
+def answer(it: Actuator, path: str) -> dict[str, Any]:
+    code, text = it.get(path)
+    assert code == 200, text
+    document: dict[str, Any] = json.loads(text)
+    return document
+
+
+def runs(it: Actuator) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = answer(it, "/api/v1/runs")["runs"]
+    return found
+
+
+def test_a_run_is_kept_over_a_kill(tmp_path: Path) -> None:
+    with site(tmp_path, {"limits": {"max_run": "4s", "min_off": "30s"}}) as it:
+        with it.running() as process:
+            it.page.soc = 0.22
+            it.close_for_an_alert()
+            (present,) = runs(it)
+            assert (present["ended"], present["cause"], present["soc_before"]) == (None, "alert", 0.22)
+            wait_until(lambda: not it.board.closed(), 15, "the deadline")
+            wait_until(lambda: runs(it)[0]["ended"] is not None, 10, "the end of the run to be recorded")
+            (before,) = runs(it)
+            assert before["end"] == "max_run"
+            assert before["confirmed"] is True
+            curve = answer(it, "/api/v1/history")
+            assert curve["soc"][-1] is not None
+            assert (curve["start_soc"], curve["stop_soc"]) == (0.25, 0.6)
+            kill(process)
+        with it.running():
+            assert runs(it) == [before]
+            assert answer(it, "/api/v1/history?range=7d")["time"]
+            listed = run("runs", f"--url={it.url}")
+            assert listed.returncode == 0, listed.stderr
+            assert "max run" in listed.stdout
+            events = run("journal", f"--url={it.url}", "--since=1h")
+            assert "Contact closed for alert" in events.stdout
+
+
+@pytest.mark.parametrize("harm", ["damaged", "a folder"])
+def test_a_history_that_is_lost_changes_no_decision(tmp_path: Path, harm: str) -> None:
+    file = tmp_path / NAME
+    file.mkdir() if harm == "a folder" else file.write_bytes(b"no database" * 1000)
+    with site(tmp_path) as it, it.running():
+        it.page.soc = 0.22
+        it.close_for_an_alert()
+        if harm == "a folder":
+            wait_until(lambda: it.metric("generator_history_writable") == 0, 10, "the metric")
+            assert it.get("/api/v1/history")[0] == 503
+        else:
+            wait_until(lambda: runs(it), 10, "the run")
+            assert it.metric("generator_history_writable") == 1
+        assert it.metric("generator_journal_writable") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/api/v1/history?range=1y", 'Got range "1y", expected 24h or 7d.'),
+        ("/api/v1/runs?limit=0", 'Got limit "0", expected a number from 1 to 500.'),
+        ("/api/v1/runs?limit=501", "expected a number from 1 to 500"),
+    ],
+)
+def test_a_wrong_question_is_refused(tmp_path: Path, path: str, expected: str) -> None:
+    with site(tmp_path) as it, it.running():
+        code, text = it.get(path)
+        assert code == 400
+        assert expected in text
