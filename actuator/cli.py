@@ -26,7 +26,7 @@ from actuator.start.signals import EarlySignals, Stopped
 from toolkit import log
 from toolkit.build import installed
 from toolkit.config import ConfigError
-from toolkit.flags import Flags, add_flags, add_web_exposure_flag, read_flags
+from toolkit.flags import FOLDER, Flags, Parser, add_flags, add_web_exposure_flag, read_flags
 from toolkit.worker_thread import ExhaustedError
 
 DEFAULT_URL = "http://127.0.0.1:10049"
@@ -54,8 +54,8 @@ def main(argv: list[str] | None = None) -> int:
     return commands.get(arguments.command, _request)(arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="generator-actuator",
         description="Starts and stops the generator on alerts, and decides by itself when no alerts arrive. "
         "Without a command it runs as the service.",
@@ -63,16 +63,16 @@ def _parser() -> argparse.ArgumentParser:
     add_flags(parser, config_file="actuator.yml", listen_address="127.0.0.1:10049", build=installed("magnum-exporter"))
     add_web_exposure_flag(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    local = argparse.ArgumentParser(add_help=False)
+    local = Parser(add_help=False)
     local.add_argument(
         "--config.file",
         dest="config_file",
         type=Path,
         metavar="FILE",
         default=argparse.SUPPRESS,
-        help="configuration file that names the relay (default: actuator.yml)",
+        help=f"configuration file that names the relay (default: actuator.yml here, else {FOLDER / 'actuator.yml'})",
     )
-    remote = argparse.ArgumentParser(add_help=False, parents=[local])
+    remote = Parser(add_help=False, parents=[local])
     remote.add_argument(
         "--url",
         default=DEFAULT_URL,

@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _use(name: str, arguments: list[str]) -> int:
     tool = TOOLS[name]
-    parser = argparse.ArgumentParser(prog=f"{app.NAME} {name}", description=tool.__doc__, allow_abbrev=False)
+    parser = flags.Parser(prog=f"{app.NAME} {name}", description=tool.__doc__)
     tool.add_arguments(parser)
     log.setup("warn", "logfmt")
     given = parser.parse_args(arguments)
@@ -62,12 +62,13 @@ def _checked(given: flags.Flags) -> tuple[config.Config, WebConfig]:
 
 
 def _serve(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = flags.Parser(
         prog=app.NAME,
         description=app.DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.words = tuple(TOOLS)
     flags.add_flags(parser, config_file="exporter.yml", listen_address=LISTEN_ADDRESS, build=installed(app.NAME))
     given = flags.read_flags(parser.parse_args(arguments))
     try:

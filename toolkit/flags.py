@@ -5,18 +5,23 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import ipaddress
+import os
 import platform
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from toolkit.build import Build
+from toolkit.config.near_miss import near
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LEVELS = ("debug", "info", "warn", "error")
 FORMATS = ("logfmt", "json")
+FOLDER = Path("/etc/magnum-exporter")
+"""Where an installation has its configuration files."""
+
 _HOST = re.compile(r"[A-Za-z0-9._-]*")
 
 
@@ -32,6 +37,38 @@ class Flags:
     log_level: str
     log_format: str
     allow_anonymous: bool = False
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that suggests what a wrong word was meant to be, and accepts no abbreviated flags.
+
+    Attributes:
+        words: what may come first besides the flags.
+    """
+
+    words: tuple[str, ...] = ()
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own
+        super().__init__(**{"allow_abbrev": False, **options})
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message with a suggestion, and exit with status 2."""
+        if choice := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
+            message += near(choice[1], re.findall(r"[\w-]+", choice[2]))
+        elif unknown := re.search(r"unrecognized arguments: ([^\s=]+)", message):
+            message += near(unknown[1], (*self.words, *self._option_string_actions))
+        super().error(message)
+
+
+def default_config_file(name: str) -> Path:
+    """Return the file that is read when none is named: the caller's own here, else the installation's."""
+    here, installed = Path(name), FOLDER / name
+    try:
+        # Never a file that somebody else has put into a folder where root happens to be.
+        ours = here.stat().st_uid == os.geteuid()
+    except OSError:
+        ours = False
+    return here if ours or not installed.exists() else installed
 
 
 class _Repeated(argparse.Action):
@@ -52,20 +89,19 @@ def add_flags(parser: argparse.ArgumentParser, *, config_file: str, listen_addre
     """Add the flags that both programs share.
 
     Args:
-        parser: the program's parser; it no longer accepts abbreviated flags.
-        config_file: the default of `--config.file`.
+        parser: the program's.
+        config_file: the name of the default of `--config.file`, here or in `FOLDER`.
         listen_address: the default of `--web.listen-address`.
         build: what `--version` prints.
     """
-    parser.allow_abbrev = False
     config = parser.add_argument_group("configuration")
     config.add_argument(
         "--config.file",
         dest="config_file",
         type=Path,
         metavar="FILE",
-        default=Path(config_file),
-        help="configuration file (default: %(default)s)",
+        default=default_config_file(config_file),
+        help=f"configuration file (default: {config_file} here if it is yours, else {FOLDER / config_file})",
     )
     config.add_argument(
         "--config.check",

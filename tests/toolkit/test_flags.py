@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from toolkit.flags import Flags, is_loopback, split_address
 
 
 def parse(*arguments: str, revision: str = "") -> Flags:
-    parser = argparse.ArgumentParser(prog="magnum-exporter")
+    parser = flags.Parser(prog="magnum-exporter")
     flags.add_flags(
         parser, config_file="exporter.yml", listen_address="127.0.0.1:10048", build=Build("0.1.0", revision)
     )
@@ -32,6 +31,39 @@ def test_defaults() -> None:
         log_format="logfmt",
         allow_anonymous=False,
     )
+
+
+def test_the_installations_file_is_read_where_there_is_none_of_the_callers_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed, here = tmp_path / "etc", tmp_path / "here"
+    monkeypatch.setattr(flags, "FOLDER", installed)
+    installed.mkdir()
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert parse().config_file == Path("exporter.yml")
+    (installed / "exporter.yml").touch()
+    assert parse().config_file == installed / "exporter.yml"
+    (here / "exporter.yml").touch()
+    assert parse().config_file == Path("exporter.yml")
+    monkeypatch.setattr("os.geteuid", lambda: here.stat().st_uid + 1)
+    assert parse().config_file == installed / "exporter.yml"
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--config.fil=a.yml", '--config.fil=a.yml; did you mean "--config.file"?'),
+        ("--log.level=inf", '; did you mean "info"?'),
+        ("--web.enable", "unrecognized arguments: --web.enable"),
+    ],
+)
+def test_a_wrong_word_is_answered_with_a_near_one(
+    argument: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse(argument)
+    assert message in capsys.readouterr().err
 
 
 def test_both_ways_to_write_a_flag() -> None:
