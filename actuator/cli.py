@@ -314,7 +314,14 @@ def _lines(status: dict[str, Any]) -> list[str]:
         f"  reset {' '.join(filter(None, (reset['what'], reset['fingerprint'] or reset['name'])))}: {reset['text']}"
         for reset in status["resets"]
     ]
-    return [status["sentence"], *reasons, *status["notes"], *status["faults"], *resets]
+    severity = status["severity"].replace("_", " ")
+    lines = [f"[{severity}] {status['headline']}", f"  Next: {status['next']}"]
+    if status["reason"]:
+        lines.insert(1, f"  {status['reason']}")
+    if status["remedy"]:
+        lines.append(f"  To do: {status['remedy']}")
+    lines += [*reasons, *status["notes"], *status["faults"], *resets]
+    return lines
 
 
 def _printable(line: str) -> str:

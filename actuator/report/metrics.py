@@ -12,6 +12,8 @@ from actuator.core.demand import CAUSES
 from actuator.core.inhibitors import INHIBITORS
 from actuator.core.limits import budget_left, reserve_left
 from actuator.core.state import MODES, PHASES
+from actuator.report.problems import SEVERITIES
+from actuator.report.severity import assess
 from actuator.report.snapshot import Snapshot
 
 STATUSES = ("firing", "resolved")
@@ -74,6 +76,9 @@ _NO_CHARGE = _gauge(
     "running_without_charge",
     "1 while the engine of our run has not charged the battery for limits.charge_confirm, as fresh values show.",
 )
+_SEVERITY = _gauge(
+    "severity", "1 for how serious the state is: ok, running, attention (check it today), or act_now.", "severity"
+)
 _PHASE = _gauge("phase", "1 for the phase of the engine, as the evidence shows it.", "phase")
 _MODE = _gauge("mode", "1 for the mode that the operator chose.", "mode")
 _PATH = _gauge(
@@ -122,6 +127,7 @@ _DESCRIBED: tuple[Metric, ...] = (
         _CLOSED,
         _RUNNING,
         _NO_CHARGE,
+        _SEVERITY,
         _PHASE,
         _MODE,
         _PATH,
@@ -144,6 +150,7 @@ def _families(snapshot: Snapshot) -> Iterator[Metric]:
     yield _single(_CLOSED, snapshot.read_back)
     yield _single(_RUNNING, state.engine.proof.verdict)
     yield _single(_NO_CHARGE, state.charge.missing)
+    yield _one_of(_SEVERITY, "severity", SEVERITIES, (assess(snapshot).severity,))
     yield _one_of(_PHASE, "phase", PHASES, (state.phase,))
     yield _one_of(_MODE, "mode", MODES, (durable.mode,))
     yield _one_of(_PATH, "path", PATHS, (state.alerts.path,))

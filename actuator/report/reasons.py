@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from actuator.core.inhibitors import INHIBITORS
 from actuator.core.state import Reason
 from actuator.report import wording
 from actuator.report.snapshot import Snapshot
+
+OUR_OWN_STOP: Final[frozenset[Reason]] = frozenset({"ac_live", "min_off"})
+"""They follow from an engine of ours that has not stopped yet: as reasons they would contradict that phase."""
 
 
 class WhyNot(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +35,8 @@ def why_not(snapshot: Snapshot) -> tuple[WhyNot, ...]:
     code = snapshot.state.ags.code(now)
     reasons = []
     for reason in snapshot.state.inhibitors:
+        if reason in OUR_OWN_STOP and snapshot.state.phase == "stopping":
+            continue
         until = INHIBITORS[reason].until(snapshot.state, config, now)
         reasons.append(
             WhyNot(

@@ -52,7 +52,7 @@ def _resets(snapshot: Snapshot) -> Iterator[Reset]:
     if durable.attempts or not LOCKOUT.isdisjoint(state.inhibitors):
         yield Reset(what="lockout", text=wording.reset_lockout(durable), since=wall(durable.locked_out_at))
     if durable.torn:
-        yield Reset(what="journal", text=wording.TORN, since=wall(durable.torn_at))
+        yield Reset(what="journal", text=wording.TORN.line, since=wall(durable.torn_at))
     for fingerprint, inhibit in durable.inhibits.items():
         free_from = alerts.reset_from(fingerprint, config.alerts.lease, started_at=state.started_at)
         yield Reset(

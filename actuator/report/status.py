@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from actuator.core import ags
-from actuator.core.battery import SOC_FRESH
 from actuator.core.limits import budget_left
 from actuator.core.settings import DAY
 from actuator.report import wording
+from actuator.report.problems import problems
 from actuator.report.reasons import WhyNot, why_not
 from actuator.report.resets import Reset, resets
-from actuator.report.sentence import sentence
+from actuator.report.severity import assess
 from actuator.report.snapshot import Snapshot
 
 NEVER_FULL = 30 * DAY
@@ -42,7 +42,12 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the panel shows; times are Unix, seconds are seconds, ratios 0 to 1.
 
     Attributes:
-        sentence: the state in one sentence.
+        severity: ok, running, attention (check it today), or act_now.
+        headline: the state, for people; never empty.
+        reason: why it is so; may be empty.
+        next: what happens next; never empty.
+        remedy: what a person should do; empty: nothing.
+        sentence: headline, reason, next and remedy.
         mode: what the operator chose: auto, on or off.
         path: what decides: waiting, alerts, fallback or blind.
         phase: off, starting, running, stopping or unknown.
@@ -73,6 +78,11 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         clock_sane: the kernel reports that the wall clock is synchronised.
     """
 
+    severity: str
+    headline: str
+    reason: str
+    next: str
+    remedy: str
     sentence: str
     mode: str
     path: str
@@ -108,9 +118,14 @@ def status(snapshot: Snapshot) -> Status:
     """Return the document of `GET /api/v1/status`."""
     state, config = snapshot.state, snapshot.config
     durable, run, ends_at = state.durable, state.durable.run, snapshot.ends_at
-    code = state.ags.code(snapshot.now)
+    code, shown = state.ags.code(snapshot.now), assess(snapshot)
     return Status(
-        sentence=sentence(snapshot),
+        severity=shown.severity,
+        headline=shown.headline,
+        reason=shown.reason,
+        next=shown.next,
+        remedy=shown.remedy,
+        sentence=shown.sentence,
         mode=durable.mode,
         path=state.alerts.path,
         phase=state.phase,
@@ -142,7 +157,7 @@ def status(snapshot: Snapshot) -> Status:
         torn=durable.torn,
         budget_remaining=max(0.0, budget_left(durable, config, snapshot.now)),
         max_run=float(config.limits.max_run),
-        faults=tuple(_faults(snapshot)),
+        faults=tuple(problem.line for problem, _ in problems(snapshot)),
         time=snapshot.wall,
         clock_sane=snapshot.wall_sane,
     )
@@ -160,60 +175,3 @@ def _notes(snapshot: Snapshot) -> list[str]:
     if snapshot.config.full_charge is None and since >= NEVER_FULL:
         notes.append(wording.never_full(since))
     return notes
-
-
-def _faults(snapshot: Snapshot) -> list[str]:
-    faults = []
-    if snapshot.relay_fault:
-        faults.append(wording.relay_failed(snapshot.relay_fault))
-    if not snapshot.can_read_back:
-        faults.append(wording.NO_READ_BACK)
-    if snapshot.page_fault:
-        faults.append(wording.page_unreadable(snapshot.page_fault))
-    if snapshot.journal_fault:
-        faults.append(wording.journal_unwritable(snapshot.journal_fault, mirrored=snapshot.mirror_fault == ""))
-    if snapshot.mirror_fault:
-        faults.append(wording.mirror_unwritable(snapshot.mirror_fault))
-    if snapshot.state.durable.torn:
-        faults.append(wording.TORN)
-    anchor = snapshot.state.durable.anchor
-    if anchor is not None and anchor.held is not None:
-        faults.append(wording.HELD_UNKNOWN)
-    config = snapshot.config
-    if snapshot.state.alerts.beliefs.stop_stuck:
-        faults.append(wording.stop_alert_stuck(config.alerts.stop, config.start_soc, config.stop_soc))
-    charge = snapshot.state.charge
-    if charge.missing and charge.missing_since is not None:
-        faults.append(wording.no_charge(snapshot.now - charge.missing_since))
-    return [*faults, *_absent(snapshot)]
-
-
-def _absent(snapshot: Snapshot) -> list[str]:
-    """Return a sentence for each value that has been absent for so long that it is a problem."""
-    state, config = snapshot.state, snapshot.config
-    faults = []
-
-    def silent(fresh_at: float | None) -> bool:
-        return snapshot.now - max(state.started_at, fresh_at or state.started_at) >= SOC_FRESH
-
-    if not config.evidence.configured:
-        faults.append(wording.NO_PROOF)
-    elif silent(state.engine.evidence_at):
-        faults.append(wording.no_evidence(config))
-    if config.evidence.ags and silent(state.ags.status.changed_at):
-        faults.append(wording.NO_AGS)
-    battery = state.battery
-    if config.emergency_volts != "none" and silent(
-        None if battery.volts_threshold is None else battery.volts.changed_at
-    ):
-        faults.append(wording.NO_VOLTS)
-    # A machine that has just booted may need minutes; that concerns only a site whose settings depend on the clock.
-    needs_clock = config.quiet_hours is not None or config.exercise is not None
-    if not snapshot.wall_sane and (needs_clock or snapshot.state.wall_clock.reported):
-        faults.append(wording.CLOCK)
-    if config.full_charge is not None and silent(battery.is_full.at):
-        faults.append(wording.NO_FULL)
-    allowed = state.ags.longest_run
-    if allowed < config.limits.max_run:
-        faults.append(wording.ags_cap(state.ags.cap.verdict or 0.0, allowed))
-    return faults

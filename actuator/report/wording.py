@@ -1,12 +1,13 @@
-"""Every sentence for people, once: events, notes, reasons, faults, and the parts of the first sentence. Pure.
+"""Every sentence for people, once: events, notes, reasons, faults, and the four sentences of the state. Pure.
 
 The decision passes kinds and values; nothing here decides.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from actuator.core import ags, short_runs
 from actuator.core.alert_path import MORE, MOST_INHIBITS, Inhibit
@@ -72,7 +73,7 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
         case "clock_synchronised":
             return "The wall clock is synchronised: quiet hours and the exercise apply again."
         case "clock_unsynchronised":
-            return CLOCK
+            return CLOCK.line
         case "contact_closed":
             return _contact_closed(values)
         case "contact_opened":
@@ -100,7 +101,9 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
                 f"{_span(values['pause'])}. Check the charger's settings, the loads and the battery."
             )
         case "stop_alert_stuck":
-            return stop_alert_stuck(str(values["alert"]), _number(values["start_soc"]), _number(values["stop_soc"]))
+            return stop_alert_stuck(
+                str(values["alert"]), _number(values["start_soc"]), _number(values["stop_soc"])
+            ).line
         case "engine_proven":
             return f"The engine runs: confirmed {_span(values['seconds'])} after the contact closed."
         case "engine_stopped":
@@ -111,14 +114,14 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
                 "opened. Stop it at the remote or at the engine."
             )
         case "running_without_charge":
-            return no_charge(_number(values["seconds"]))
+            return no_charge(_number(values["seconds"])).line
         case "proof_unknown":
             rest = "the run goes on, and no attempt is counted" if values["in_run"] else "its tail has passed"
             return f"No evidence shows whether the engine runs: {rest}."
         case "foreign_run":
             return "The AGS goes on with a run of its own, which is not ours to stop."
         case "ags_cap":
-            return ags_cap(_number(values["cap"]), _number(values["allowed"]))
+            return ags_cap(_number(values["cap"]), _number(values["allowed"])).line
         case "note":
             return _note(values)
         case "held_back":
@@ -285,7 +288,7 @@ def ending(end: End, values: Values) -> str:  # noqa: C901, PLR0911, PLR0912 - o
         case "start_failed":
             return f"The engine has not started: no AC {_span(values['seconds'])} after closing."
         case "no_charge":
-            return no_charge(_number(values["missing"]))
+            return no_charge(_number(values["missing"])).line
         case "quiet_hours":
             return "Quiet hours: only an emergency or the operator keeps the engine running."
         case "blind":
@@ -439,23 +442,128 @@ def short_cycle(in_a_row: int, min_run: float) -> str:
     return f"a pause, because {which} ended before {span(min_run)}"
 
 
-# --- faults
+# --- problems of the actuator itself
 
 
-def ags_cap(cap: float, allowed: float) -> str:
+class Problem(NamedTuple):
+    """A problem of the actuator itself, or of what it needs.
+
+    Attributes:
+        text: what is so.
+        remedy: what to do.
+        details: both, with errors and the names of settings; empty: there are none.
+    """
+
+    text: str
+    remedy: str = ""
+    details: str = ""
+
+    @property
+    def line(self) -> str:
+        """The whole problem, for the list of problems."""
+        return self.details or f"{self.text} {self.remedy}".rstrip()
+
+
+CLOCK: Final = Problem(
+    "The wall clock is not synchronised: quiet hours do not apply, and no exercise starts.",
+    "Check the network and the time service (timedatectl), or add a hardware clock.",
+)
+NO_FULL: Final = Problem(
+    "No full charge can start: the exporter's page does not show whether the battery is full.",
+    "Set the battery's capacity in exporter.yml, or add the charger as a source.",
+    "No full charge can start (full_charge): the exporter's page does not show whether the battery is full "
+    "(battery_full). Set battery.capacity_ampere_hours in exporter.yml, or add the charger as a source.",
+)
+NO_READ_BACK: Final = Problem("This relay cannot be read back: its position is assumed.")
+TORN: Final = Problem(
+    "The journal of past runs was damaged at the start: less running time is left for 24 h.",
+    "Check the mode, then press Reset journal alarm.",
+    "The journal was found torn: the budget is short for 24 h. Check the mode, then reset the journal alarm.",
+)
+HELD_UNKNOWN: Final = Problem(
+    "The relay was found closed after a power cut: until the clock is right, all running time counts as used.",
+    "Check the network and the time service (timedatectl), or add a hardware clock.",
+)
+NO_PROOF: Final = Problem("Nothing can confirm the engine: the configuration switches off both kinds of evidence.")
+NO_AGS: Final = Problem(
+    "No data from the generator starter (AGS); starts are attempted anyway.",
+    "Check its cable.",
+    "No data from the generator starter (AGS); starts are attempted anyway. If there is none, set evidence.ags: false.",
+)
+NO_VOLTS: Final = Problem(
+    "No battery volts: low volts alone cannot start the generator.",
+    "Check the battery monitor and its cable.",
+    "No battery volts: there is no emergency by volts.",
+)
+
+
+def ags_cap(cap: float, allowed: float) -> Problem:
     """Return that the AGS's own cap shortens runs; both in seconds."""
-    return (
-        f"The AGS ends every run after {span(cap)}, with a fault: ours end after {span(allowed)}. "
-        "Raise Max Gen Run Time at the remote, or lower limits.max_run."
-    )
+    text = f"The AGS ends every run after {span(cap)}, with a fault: ours end after {span(allowed)}."
+    remedy = "Raise Max Gen Run Time at the remote"
+    return Problem(text, f"{remedy}.", f"{text} {remedy}, or lower limits.max_run.")
 
 
-def stop_alert_stuck(alert: str, start_soc: float, stop_soc: float) -> str:
+def stop_alert_stuck(alert: str, start_soc: float, stop_soc: float) -> Problem:
     """Return that the stop alert is ignored, why, until when, and what to do."""
-    return (
-        f"{alert} fires although the state of charge is at {percent(start_soc)} or less: it is ignored until it has "
-        f"resolved, or the state of charge is at {percent(stop_soc)}. Check its rule and Alertmanager."
+    start, stop = percent(start_soc), percent(stop_soc)
+    return Problem(
+        f"{alert} fires although the battery is at {start} or less: it is ignored.",
+        f"Check the rule {alert} and Alertmanager.",
+        f"{alert} fires although the state of charge is at {start} or less: it is ignored until it has resolved, or "
+        f"the state of charge is at {stop}. Check its rule and Alertmanager.",
     )
+
+
+def relay_failed(error: str) -> Problem:
+    """Return what the last command to the relay failed with."""
+    return Problem(
+        "The last command to the relay failed.", "Check the relay board and its cable.", f"The relay: {error}"
+    )
+
+
+def page_unreadable(error: str) -> Problem:
+    """Return why the exporter's page cannot be read."""
+    text = "The exporter's page cannot be read"
+    return Problem(f"{text}.", "Check that magnum-exporter runs.", f"{text}: {error}")
+
+
+def journal_unwritable(error: str, *, mirrored: bool) -> Problem:
+    """Return why the journal cannot be written, and what follows from that; `mirrored`: its mirror can be."""
+    text, remedy = "The journal cannot be written", "Check the disk or the card."
+    then = (
+        "Its mirror in memory is kept until the machine reboots" if mirrored else "Only an emergency starts the engine"
+    )
+    return Problem(f"{text}. {then}.", remedy, f"{text}: {error}. {then}. {remedy}")
+
+
+def mirror_unwritable(error: str) -> Problem:
+    """Return why the journal's mirror cannot be written, and what follows from that."""
+    text, then = "The journal's mirror cannot be written", "If the card fails too, only an emergency starts the engine."
+    return Problem(f"{text}. {then}", "Check the free memory of this machine.", f"{text}: {error}. {then}")
+
+
+def no_charge(seconds: float) -> Problem:
+    """Return that the engine has run for so long without charging the battery."""
+    return Problem(
+        f"The engine has run for {span(round(seconds))} without charging: no direct current into the battery, and no "
+        "rise of its state of charge.",
+        "Check the inverter's charger, its breakers and the load.",
+    )
+
+
+def no_evidence(settings: Settings) -> Problem:
+    """Return that nothing shows whether the engine runs."""
+    page = "Nothing on the exporter's page shows whether the engine runs"
+    return Problem(f"{page}.", "Check the inverter's data cable.", f"{page}: is {inverter(settings)} on its bus?")
+
+
+def inverter(settings: Settings) -> str:
+    """Return the name of the device that gives the evidence."""
+    return settings.evidence.device or "the Magnum inverter"
+
+
+# --- resets, and what a site without a full charge is reminded of
 
 
 def reset_lockout(durable: Durable) -> str:
@@ -492,251 +600,494 @@ def never_full(seconds: float) -> str:
     )
 
 
-CLOCK: Final = (
-    "The wall clock is not synchronised: quiet hours do not apply, and no exercise starts. "
-    "Check the network and the time service (timedatectl), or add a hardware clock."
-)
-NO_FULL: Final = (
-    "No full charge can start (full_charge): the exporter's page does not show whether the battery is full "
-    "(battery_full). Set battery.capacity_ampere_hours in exporter.yml, or add the charger as a source."
-)
-NO_READ_BACK: Final = "This relay cannot be read back: its position is assumed."
-TORN: Final = "The journal was found torn: the budget is short for 24 h. Check the mode, then reset the journal alarm."
-HELD_UNKNOWN: Final = (
-    "At the boot the contact was found closed, and without a clock nobody knows for how long: the whole daily budget "
-    "counts as used until the clock is synchronised. Check the time source."
-)
-NO_PROOF: Final = "Nothing can confirm the engine: the configuration switches off both kinds of evidence."
-NO_AGS: Final = (
-    "No data from the generator starter (AGS); starts are attempted anyway. If there is none, set evidence.ags: false."
-)
-NO_VOLTS: Final = "No battery volts: there is no emergency by volts."
+# --- the four sentences: headline, reason, what happens next, remedy
 
 
-def relay_failed(error: str) -> str:
-    """Return what the last command to the relay failed with."""
-    return f"The relay: {error}"
+class Words(NamedTuple):
+    """What is so, in sentences for people; an empty one has nothing to add.
+
+    Attributes:
+        headline: the state.
+        reason: why.
+        next: what happens next.
+        remedy: what to do.
+    """
+
+    headline: str = ""
+    reason: str = ""
+    next: str = ""
+    remedy: str = ""
 
 
-def page_unreadable(error: str) -> str:
-    """Return why the exporter's page cannot be read."""
-    return f"The exporter's page cannot be read: {error}"
+def no_break(text: str) -> str:
+    """Return a text in which no line ends between a number and its unit."""
+    return re.sub(r"(?<=\d) (?=(?:%|s|min|h|d)(?!\w))", "\u00a0", text)
 
-
-def journal_unwritable(error: str, *, mirrored: bool) -> str:
-    """Return why the journal cannot be written, and what follows from that; `mirrored`: its mirror can be."""
-    then = (
-        "Its mirror in memory is kept until the machine reboots" if mirrored else "Only an emergency starts the engine"
-    )
-    return f"The journal cannot be written: {error}. {then}. Check the disk or the card."
-
-
-def mirror_unwritable(error: str) -> str:
-    """Return why the journal's mirror cannot be written, and what follows from that."""
-    return (
-        f"The journal's mirror cannot be written: {error}. If the card fails too, only an emergency starts the engine."
-    )
-
-
-def no_charge(seconds: float) -> str:
-    """Return that the engine has run for so long without charging the battery."""
-    return (
-        f"The engine has run for {span(round(seconds))} without charging: no direct current into the battery, and no "
-        "rise of its state of charge. Check the inverter's charger, its breakers and the load."
-    )
-
-
-def no_evidence(settings: Settings) -> str:
-    """Return that nothing shows whether the engine runs."""
-    return f"Nothing on the exporter's page shows whether the engine runs: is {inverter(settings)} on its bus?"
-
-
-def inverter(settings: Settings) -> str:
-    """Return the name of the device that gives the evidence."""
-    return settings.evidence.device or "the Magnum inverter"
-
-
-# --- the first sentence
 
 REQUESTED: Final[dict[Cause, str]] = {
-    "alert": "the alert",
-    "fallback": "a low state of charge, without the alerts",
-    "emergency": "an emergency of the battery",
-    "blind": "the schedule for a site without data",
-    "exercise": "the exercise",
+    "alert": "a low battery",
+    "fallback": "a low battery, without the alerts",
+    "emergency": "a nearly empty battery",
+    "blind": "the schedule for missing data",
+    "exercise": "the regular exercise",
     "manual": "the operator",
     "full_charge": "a full charge that is due",
-    "quiet_ahead": "the quiet hours to come, which the battery would not last",
+    "quiet_ahead": "the coming quiet hours, for which the battery would not last",
 }
 """What requests the engine."""
 
+RUNNING: Final[dict[Cause, str]] = {
+    "alert": "Running to charge the battery.",
+    "fallback": "Running to charge the battery.",
+    "emergency": "Running because the battery was nearly empty.",
+    "blind": "Running on the schedule for missing data.",
+    "exercise": "Running for its regular exercise.",
+    "manual": "Running, switched on by the operator.",
+    "full_charge": "Running until the battery is full.",
+    "quiet_ahead": "Running before quiet hours begin.",
+}
+"""What our run is for."""
 
-def relay_unknown(read_back: bool | None) -> str:  # noqa: FBT001 - the reading itself
-    """Return that the position of the relay's contact is unknown."""
-    reads = {True: "reads closed", False: "read wrong a moment ago", None: "cannot be read"}[read_back]
-    return (
-        f"Unknown: the contact should be open and {reads}. Opening is retried every second; "
-        "stop the engine at its remote if it runs."
-    )
-
-
-def resuming(run: int) -> str:
-    """Return that an interrupted run may be resumed."""
-    return f"Restarted during run {run}: checking whether its engine still runs before resuming it."
-
-
-def running(causes: Iterable[str], since: str, proof: str, soc: str, end: str) -> str:
-    """Return that the engine runs in our run."""
-    return f"Running for {_causes(causes)} {since}, {proof}, {soc}, {end}."
+_STOP_BY_HAND: Final = "stop it at its remote or with its own switch"
 
 
-def starting(causes: Iterable[str], since: str, given: str, soc: str, end: str, *, warms_up: bool) -> str:
-    """Return that the engine should start."""
-    engine = "warms up, is" if warms_up else "is"
-    return (
-        f"Starting for {_causes(causes)}: contact closed {since}, the engine {engine} not confirmed yet and has "
-        f"{given}; {soc}, {end}."
-    )
+def battery(soc: float | None, *, refused: bool) -> str:
+    """Return the state of charge as a sentence."""
+    if soc is not None:
+        return f"Battery {percent(soc)}."
+    return "Battery reading not trusted." if refused else "Battery unknown."
 
 
-def running_unknown(causes: Iterable[str], since: str, soc: str, end: str) -> str:
-    """Return that the contact is closed, and that nothing shows whether the engine runs."""
-    return f"Contact closed for {_causes(causes)} {since}; whether the engine runs is unknown (no data); {soc}, {end}."
+def requested(causes: Iterable[Cause]) -> str:
+    """Return what requests the engine."""
+    return f"Requested by {' and '.join(REQUESTED[cause] for cause in causes)}."
 
 
-def run_end(clock: str | None, seconds: float, *, stop_soc: float | None, until_full: bool, requested: bool) -> str:
-    """Return what ends the run in progress, and when at the latest.
-
-    Args:
-        clock: that time, as a clock shows it; None: the clock may be wrong.
-        seconds: until then.
-        stop_soc: the state of charge that ends it before; None: none does.
-        until_full: a full battery ends it before.
-        requested: whether something still requests it.
-    """
-    ends = _at(clock, seconds)
-    if not requested:
-        return f"nothing requests it any more, it stops after min_run, {ends}"
-    if until_full:
-        return f"stops when the battery is full, {ends} at the latest"
-    if stop_soc is not None:
-        return f"stops at {percent(stop_soc)} or {ends.removeprefix('at ')}"
-    return f"stops {ends}"
+# Times are by the clock, or as spans while the clock may be wrong (None).
 
 
-# --- times: by the clock, or as spans while it may be wrong
+def at(clock: str | None, seconds: float) -> str:
+    """Return when something happens that happens in so many seconds."""
+    return f"in {_rounded(seconds)}" if clock is None else f"at {clock}"
 
 
-def _at(clock: str | None, seconds: float) -> str:
-    return f"in {span(max(0, round(seconds)))}" if clock is None else f"at {clock}"
+def by(clock: str | None, seconds: float) -> str:
+    """Return until when something must happen that has so many seconds left."""
+    return f"within {_rounded(seconds)}" if clock is None else f"by {clock}"
 
 
 def since(clock: str | None, seconds: float) -> str:
     """Return since when something has lasted that began so many seconds ago."""
-    return f"for the last {span(max(1, round(seconds)))}" if clock is None else f"since {clock}"
+    return f"for {_rounded(seconds)}" if clock is None else f"since {clock}"
 
 
-def until(clock: str | None, seconds: float) -> str:
-    """Return until when something lasts that ends in so many seconds."""
-    return f"for another {span(max(0, round(seconds)))}" if clock is None else f"until {clock}"
+def _rounded(seconds: float) -> str:
+    return span(max(1, round(seconds)))
 
 
-def given(clock: str | None, seconds: float) -> str:
-    """Return how much time something has that must happen within so many seconds."""
-    return f"another {span(max(1, round(seconds)))}" if clock is None else f"until {clock}"
+# The run
 
 
-def stopping(since: str, *, given: str | None, failed: bool) -> str:
-    """Return that the contact is open and the engine's stop is not yet confirmed.
+def running(cause: Cause | None, since: str, *, by_ac: bool) -> Words:
+    """Return that the engine runs in our run; without a cause, it only completes its shortest run."""
+    confirmed = "Generator power confirmed" if by_ac else "The generator starter (AGS) has reported it running"
+    return Words("Running, about to stop." if cause is None else RUNNING[cause], f"{confirmed} {since}.")
+
+
+def running_without_charge(seconds: float) -> Words:
+    """Return that the engine has run for so long without charging the battery."""
+    return Words(
+        f"Running without charging for {span(60 * round(seconds / 60))}.",
+        "No current flows into the battery, and its level does not rise.",
+        remedy="Check the inverter's charger, its breakers and the load.",
+    )
+
+
+def starting(causes: Iterable[Cause], by: str, *, attempt: int, allowed: int, warms_up: bool, denied: bool) -> Words:
+    """Return that the engine should start.
 
     Args:
-        since: since when.
-        given: how long it may still run; None: the evidence does not show that it runs.
-        failed: it has been given long enough.
+        causes: what requests it.
+        by: until when its power must come.
+        attempt: the number of this attempt.
+        allowed: so many failed attempts in a row lock out.
+        warms_up: it warms up, without giving power.
+        denied: the evidence shows that it does not run yet; without evidence no attempt fails.
     """
-    opened = f"the contact has been open {since}"
-    if failed:
-        return f"Failed to stop: {opened} and the engine still runs. Stop it at the remote or at the engine."
-    if given is not None:
-        return f"Stopping: {opened}, the engine still runs and has {given}."
-    return f"Stopping: {opened}, waiting for evidence that the engine has stopped."
+    which = f" (attempt {attempt} of {allowed})" if attempt > 1 else ""
+    then = "starts are locked out" if attempt >= allowed else "the attempt has failed"
+    return Words(
+        f"Starting{which}: the engine warms up." if warms_up else f"Starting{which}.",
+        requested(causes),
+        f"Generator power is expected {by}, otherwise {then}." if denied else "",
+        "Check the engine: fuel, oil and starter battery." if attempt > 1 else "",
+    )
 
 
-def idle(runs: bool | None) -> str:  # noqa: FBT001 - the verdict itself
-    """Return what the engine does while our contact is open."""
-    return {
-        True: "The engine runs for another reason",
-        False: "Off",
-        None: "Contact open, whether the engine runs is unknown",
+def running_unknown(settings: Settings) -> Words:
+    """Return that the contact is closed, and that nothing shows whether the engine runs."""
+    if not settings.evidence.configured:
+        return Words("Started, without confirmation.", "Nothing is set up that can confirm the generator.")
+    return Words(
+        "Started, but nothing shows whether the generator runs.",
+        f"No data from {inverter(settings)}.",
+        remedy="Look at the generator. Then check the inverter's data cable and magnum-exporter.",
+    )
+
+
+def run_end(at: str, settings: Settings, *, stop_soc: float | None, until_full: bool, requested: bool) -> str:
+    """Return what ends the run in progress, and when at the latest.
+
+    Args:
+        at: that time.
+        settings: in force.
+        stop_soc: the state of charge that ends it before; None: none does.
+        until_full: a full battery ends it before.
+        requested: whether something still requests it.
+    """
+    if not requested:
+        return f"Nothing needs it any more: stops {at}, after the shortest run of {span(settings.limits.min_run)}."
+    if until_full:
+        return f"Stops when the battery is full, {at} at the latest."
+    if stop_soc is not None:
+        return f"Stops when the battery is at {percent(stop_soc)}, {at} at the latest."
+    return f"Stops {at}."
+
+
+# The stop
+
+
+def stopping(why: str, by: str, runs: bool | None, *, cools_down: bool) -> Words:  # noqa: FBT001 - the verdict itself
+    """Return that the contact is open and the engine's stop is not yet confirmed."""
+    return Words(
+        "Cooling down before it stops." if cools_down else "Stopping.",
+        why,
+        next={
+            True: f"The generator should stop {by}.",
+            False: "Its stop will be confirmed in a few seconds.",
+            None: "Waiting for data that shows whether it has stopped.",
+        }[runs],
+    )
+
+
+def stop_failed(since: str, runs: bool | None) -> Words:  # noqa: FBT001 - the verdict itself
+    """Return that the engine should have stopped."""
+    failed = "Failed to stop: the generator still runs." if runs else "Failed to stop: nothing shows that it has."
+    return Words(
+        failed,
+        f"It should have stopped: its relay has been open {since}.",
+        "It runs on until somebody stops it.",
+        f"{_STOP_BY_HAND.capitalize()}.",
+    )
+
+
+def stop_unknown(since: str) -> Words:
+    """Return that the engine should have stopped, and that nothing shows whether it has."""
+    return Words(
+        "Stop not confirmed: nothing shows whether the generator runs.",
+        f"Its relay has been open {since}, but no data arrives from the inverter.",
+        "It counts as stopped when data arrives that shows it.",
+        f"Look at the generator. If it runs, {_STOP_BY_HAND}.",
+    )
+
+
+def relay_unknown(read_back: bool | None, runs: bool | None) -> Words:  # noqa: FBT001 - the reading, the verdict
+    """Return that the position of the relay's contact is unknown."""
+    state = {
+        True: "Relay fault: the generator runs and may not stop.",
+        False: "Relay fault: the generator is stopped and cannot start.",
+        None: "Relay fault: the generator may run.",
     }[runs]
+    reads = {
+        True: "The relay should be open and reads closed.",
+        False: "The relay reads open, but was in the wrong position a moment ago.",
+        None: "The relay should be open and cannot be read.",
+    }[read_back]
+    hand = "" if runs is False else f"If the generator runs, {_STOP_BY_HAND}. "
+    return Words(
+        state,
+        reads,
+        "Opening is retried every second, and nothing starts before it is confirmed.",
+        f"{hand}Check the relay board and its cable.",
+    )
 
 
-def requested_but_blocked(causes: Iterable[Cause], reasons: str, soc: str, engine: str | None) -> str:
-    """Return what requests the engine, and what blocks it; `engine`: its state, if it is not off."""
-    rest = "" if engine is None else f" {engine}."
-    return f"Requested by {_requested(causes)}, but blocked: {reasons}; {soc}.{rest}"
+def resuming(run: int) -> Words:
+    """Return that an interrupted run may be resumed."""
+    return Words(
+        "Restarted during a run.",
+        f"This program was interrupted during run {run}.",
+        "If the engine still runs, the run is resumed; otherwise it has ended.",
+    )
 
 
-def about_to_start(causes: Iterable[Cause], soc: str) -> str:
+# No run
+
+
+def idle(runs: bool | None, *, begins: bool) -> str:  # noqa: FBT001 - the verdict itself
+    """Return what the engine does while our contact is open; `begins`: this program has just started."""
+    if runs is None:
+        return "Starting up." if begins else "Not started; nothing shows whether the generator runs."
+    return "Running, but not started by this system." if runs else "Off."
+
+
+def about_to_start(causes: Iterable[Cause]) -> Words:
     """Return what requests the engine, when nothing blocks it."""
-    return f"Requested by {_requested(causes)}: about to start; {soc}."
+    return Words("About to start.", requested(causes), "Starts within seconds.")
 
 
-def idle_blocked(engine: str, reasons: str, soc: str) -> str:
-    """Return what would block a start, while nothing requests one."""
-    return f"{engine}, and a start is blocked: {reasons}; {soc}."
+def starts_at(start_soc: float, debounce: float | None) -> str:
+    """Return what starts the engine; with the debounce while it runs."""
+    return f"Starts when the battery is at {percent(start_soc)}" + (
+        "." if debounce is None else f" or less for {span(debounce)}: that time has begun."
+    )
 
 
-def idle_waiting(engine: str, soc: str, outlook: str) -> str:
-    """Return what would start the engine."""
-    return f"{engine}: {soc}, {outlook}."
-
-
-def outlook_waiting(until: str) -> str:
+def connecting(seconds: float) -> str:
     """Return what comes next on path `waiting`."""
-    return f"waiting for two heartbeats, {until} at the latest"
+    return f"Connecting to Alertmanager (up to {_rounded(seconds)})."
 
 
-def outlook_alerts(start_soc: float) -> str:
-    """Return what would start the engine on path `alerts`."""
-    return f"starts at {percent(start_soc)}, the alerts decide"
+def without_data(turn: tuple[float, float] | None) -> str:
+    """Return what happens without anything to decide by: a run of so many seconds every so many, or nothing."""
+    then = "Nothing starts the generator" if turn is None else f"Runs for {span(turn[0])} every {span(turn[1])}"
+    return f"{then} until a battery reading or the alerts are back."
 
 
-def outlook_fallback(start_soc: float, debounce: float | None, last_beat: str | None) -> str:
-    """Return what would start the engine on path `fallback`; with the debounce while it runs."""
-    held = "" if debounce is None else f" once that has held for {span(debounce)}"
-    return f"starts at {percent(start_soc)}{held}, without the alerts ({_silent(last_beat)})"
+def no_alerts(last_beat: str | None) -> Problem:
+    """Return that the site's own values decide, because no alerts arrive."""
+    silence = "yet" if last_beat is None else last_beat
+    return Problem(
+        f"No alerts have arrived {silence}: only the battery reading decides.", "Check Prometheus and Alertmanager."
+    )
 
 
-def outlook_blind(turn: tuple[float, float] | None, last_beat: str | None) -> str:
-    """Return what would start the engine on path `blind`: a run of so many seconds every so many, or nothing."""
-    then = "nothing starts" if turn is None else f"the engine runs {span(turn[0])} every {span(turn[1])}"
-    return f"no alerts ({_silent(last_beat)}): {then}"
+NO_SOC: Final = Problem("There is no battery reading.", "Check magnum-exporter, the battery monitor and its cable.")
+BLIND: Final = Problem(
+    "Neither a battery reading nor alerts arrive.",
+    "Check magnum-exporter, the battery monitor and its cable. Watch the battery yourself until then.",
+)
+
+SHORT: Final = 60
+"""Characters of somebody else's text that a sentence has room for."""
 
 
-def soc_text(soc: float | None, *, refused: bool) -> str:
-    """Return the state of charge."""
-    if soc is not None:
-        return f"SOC {percent(soc)}"
-    return "SOC refused by the exporter" if refused else "SOC unknown"
+def _shortened(text: str) -> str:
+    text = " ".join(text.split()).rstrip(".")
+    return text if len(text) <= SHORT else text[: SHORT - 1].rstrip() + "…"
 
 
-def proof_text(runs: bool | None, *, by_ac: bool, no_charge: str | None) -> str:  # noqa: FBT001 - the verdict itself
-    """Return what the evidence confirms; `no_charge`: since when there has been no charge that is needed."""
-    confirmed = {True: "AC confirmed" if by_ac else "AGS confirmed", False: "no AC", None: "no data"}[runs]
-    return confirmed if no_charge is None else f"{confirmed} but no charge {no_charge}"
+def _times(number: int) -> str:
+    return "once" if number == 1 else "twice" if number == 2 else f"{number} times"
 
 
-def _silent(last_beat: str | None) -> str:
-    return "no heartbeat yet" if last_beat is None else f"no heartbeat {last_beat}"
+def blocked(it: Reason, durable: Durable, settings: Settings, code: int | None) -> Words:  # noqa: C901, PLR0911, PLR0912 - one branch a reason
+    """Return headline, reason and remedy for what blocks a start."""
+    limits = settings.limits
+    match it:
+        case "locked_out":
+            failed = f": failed to start {_times(durable.attempts)}" if durable.attempts else ""
+            why = "After that many failures this system does not try again by itself."
+            return Words(f"Locked out{failed}.", why, remedy="Check the engine, then press Reset lock-out.")
+        case "inhibit_alert":
+            return _inhibited(durable)
+        case "relay_fault":
+            return relay_unknown(None, None)
+        case "ags_refuses":
+            return _refused(code)
+        case "journal":
+            return Words(
+                "Cannot write to its disk.",
+                "Without a record, only an emergency may start the generator.",
+                remedy="Check the disk or the memory card.",
+            )
+        case "no_evidence":
+            return Words(
+                f"Starts are blocked: no data from {inverter(settings)}.",
+                "Nothing would show whether the generator runs.",
+                remedy="Check the inverter's data cable and magnum-exporter.",
+            )
+        case "mode_off":
+            return Words(
+                "Switched off.", "The operator chose Off.", remedy="Press Automatic if the generator may start."
+            )
+        case "budget":
+            left, whole = span(limits.least_budget), span(limits.daily_budget)
+            return Words(
+                "Daily running time used up.",
+                f"Less than {left} of the {whole} in 24 h are left.",
+                remedy="Switch off large loads.",
+            )
+        case "back_off":
+            which = f" (attempt {durable.attempts} of {limits.attempts})" if durable.attempts else ""
+            return Words(
+                f"Failed to start{which}.",
+                "A pause follows each failed attempt.",
+                remedy="Check the engine: fuel, oil and starter battery.",
+            )
+        case "short_cycle":
+            many = durable.short_runs.in_a_row
+            which = f"{many} runs in a row" if many else f"{short_runs.A_DAY} runs in 24 h"
+            return Words(
+                "Paused after short runs." if many != 1 else "Paused after a short run.",
+                f"{'The last run' if many == 1 else which} ended before {span(limits.min_run)}.",
+                remedy="Find the reason in History below.",
+            )
+        case "max_run":
+            return Words(
+                "Resting after its longest run.",
+                f"The last run reached its limit of {span(limits.max_run)}.",
+                remedy="If the battery is still low, check the charger and switch off large loads.",
+            )
+        case "foreign_run":
+            return Words(
+                "Running, but not started by this system.",
+                f'The generator starter (AGS) runs it by its own settings: "{ags_code(code)}".',
+            )
+        case "ac_live":
+            return Words("Running, but not started by this system.", "There is power at the generator input.")
+        case "quiet_hours":
+            hours = settings.quiet_hours
+            between = "" if hours is None else f"Quiet hours are from {hours.from_} to {hours.to}."
+            return Words("Waiting for the end of quiet hours.", between)
+        case "min_off":
+            return Words("Resting after a run.", f"The generator rests for {span(limits.min_off)} after each stop.")
 
 
-def _causes(names: Iterable[str]) -> str:
-    return _spaced(" and ".join(names))
+def ended_by(it: Reason, durable: Durable, settings: Settings, code: int | None) -> str:
+    """Return what ended the run that stops now, as what blocks the next one shows; empty: that does not show it."""
+    words = blocked(it, durable, settings, code)
+    if it in ("mode_off", "max_run", "quiet_hours"):
+        return words.reason
+    return words.headline if it in ("locked_out", "inhibit_alert", "ags_refuses", "budget", "back_off") else ""
 
 
-def _requested(causes: Iterable[Cause]) -> str:
-    return " and ".join(REQUESTED[cause] for cause in causes)
+def _inhibited(durable: Durable) -> Words:
+    first = next(iter(durable.inhibits.values()), None)
+    others = len(durable.inhibits) - 1
+    more = "" if others < 1 else " (and 1 more)" if others == 1 else f" (and {others} more)"
+    ending = bool(durable.inhibits) and all(one.beats_left is not None for one in durable.inhibits.values())
+    return Words(
+        f"Blocked by an alert: {_shortened(first.summary if first else '')}{more}.",
+        "It has ended, and is being confirmed." if ending else "It still fires.",
+        remedy="Find its cause and remove it. Then wait for its end, or press Reset inhibit.",
+    )
+
+
+def _refused(code: int | None) -> Words:
+    shows = f'Its remote shows "{ags_code(code)}".' if code in AGS_CODES else "Its status is not known."
+    if code in ags.FAULTS:
+        remedy = "Check the engine. Then set the remote to OFF, and back to AUTO."
+        return Words("The generator starter (AGS) has a fault.", shows, remedy=remedy)
+    remedies = {
+        0: "Check the cable of the generator starter.",
+        1: "Set the generator control at the remote to AUTO.",
+        ags.AC_IN: "Switch off the other power source if the generator is needed.",
+        5: "If the generator is needed, change the quiet time at the remote.",
+    }
+    remedy = remedies.get(-1 if code is None else code, "Check the generator settings at the remote.")
+    return Words("The generator starter (AGS) refuses.", shows, remedy=remedy)
+
+
+CLEARED_BY_HAND: Final[dict[Reason, str]] = {
+    "locked_out": "the lock-out is reset",
+    "mode_off": "the mode is changed",
+    "inhibit_alert": "the alert has ended",
+    "relay_fault": "the relay works again",
+    "ags_refuses": "its starter (AGS) is ready",
+    "journal": "the disk can be written",
+    "no_evidence": "data arrives again",
+    "foreign_run": "that run has ended",
+    "ac_live": "that power is gone",
+}
+"""What ends each block that does not end by its time."""
+
+
+def nothing_before(reasons: Iterable[Reason], emergency_soc: float | None) -> str:
+    """Return what must happen before a start; a battery at `emergency_soc` starts the engine anyway."""
+    what = "Nothing" if emergency_soc is None else f"Only a battery at {percent(emergency_soc)}"
+    clauses = [CLEARED_BY_HAND[reason] for reason in reasons]
+    until = " and ".join(clauses) if len(clauses) < 3 else f"{', '.join(clauses[:2])} and {clauses[2]}"
+    return f"{what} starts the generator until {until}."
+
+
+LEFT_ALONE: Final = "It ends by its own control: this system leaves it alone."
+
+
+def not_before(at: str | None, emergency_soc: float | None, *, requested: bool) -> str:
+    """Return when a start is possible at the earliest; a battery at `emergency_soc` starts the engine sooner."""
+    sooner = "" if emergency_soc is None else f", sooner if the battery falls to {percent(emergency_soc)}"
+    if at is None:
+        return f"Can start again when enough running time is free{sooner}."
+    return f"Starts {at} at the earliest{sooner}." if requested else f"Can start again {at}{sooner}."
+
+
+def delayed(it: Note) -> Words:  # noqa: C901, PLR0911 - one branch a kind
+    """Return reason, what happens next and remedy for a note on a site without a run."""
+    values = it.values
+    alert, rule = values.get("alert"), f"Check the rule {values.get('alert')}."
+    match it.kind:
+        case "min_run":
+            return Words()
+        case "first_page":
+            return Words(
+                next=f"Starts when the first readings have arrived, after {_span(values['seconds'])} at the latest."
+            )
+        case "no_path":
+            return Words(BLIND.text, "", without_data(None), BLIND.remedy)
+        case "no_evidence":
+            return Words(
+                "Starts are blocked: nothing would show whether the generator runs.",
+                "No data arrives from the inverter.",
+                "No start by itself until data arrives again, save in an emergency.",
+                "Check the inverter's data cable and magnum-exporter.",
+            )
+        case "start_alert_awaited":
+            return Words(
+                reason=f"The battery is low, but {alert} has not arrived.",
+                next=f"Starts without it after {_span(values['grace'])}.",
+            )
+        case "start_alert_absent":
+            return Words(
+                reason=f"The battery has long been low, but {alert} has not arrived.",
+                remedy=f"Check whether {alert} was renamed or silenced.",
+            )
+        case "both_alerts":
+            return Words(
+                "The start alert and the stop alert contradict each other.",
+                f"{values['start']} and {values['stop']} both fire: the stop wins.",
+                f"Nothing starts the generator until {values['stop']} has ended.",
+                f"Check the rules {values['start']} and {values['stop']}.",
+            )
+        case "alert_answered":
+            start, debounce = percent(_number(values["start_soc"])), _span(values["debounce"])
+            return Words(
+                reason=f"{alert} still fires from before the last stop.",
+                next=f"Starts when it fires anew, or when the battery has been at {start} for {debounce}.",
+            )
+        case "alert_late":
+            start = percent(_number(values["start_soc"]))
+            return Words(reason=f"A late copy of {alert} has arrived.", next=f"Starts when the battery is at {start}.")
+        case "soc_contradicts":
+            stop = percent(_number(values["stop_soc"]))
+            return Words(
+                "The start alert contradicts the battery.",
+                f"{alert} fires, but the battery is at {stop} or more.",
+                "Nothing starts the generator until they agree.",
+                rule,
+            )
+        case "soc_refused":
+            return Words(
+                "The battery reading is not trusted.",
+                f"{alert} fires, but magnum-exporter refuses the battery reading.",
+                "Nothing starts the generator until the reading is trusted again.",
+                "Check the battery monitor and its cable.",
+            )
+        case "volts_under_load":
+            return Words(
+                reason="The battery's voltage is low under a heavy load.",
+                next=f"Starts if that lasts for {_span(values['seconds'])}.",
+            )
 
 
 # --- values

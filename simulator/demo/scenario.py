@@ -183,7 +183,7 @@ class Scenario:
     def _print_actuator(self) -> None:
         """Print the actuator's sentence when more than its numbers has changed."""
         sentence = self._now.sentence or ""
-        kind = re.sub(r"[0-9]+", "", sentence.split(";")[0].split(" for ")[0])
+        kind = re.sub(r"[0-9]+", "", sentence.partition(" Battery ")[0])
         if sentence and kind != self._printed_kind:
             self._printed_kind = kind
             self._console.event(f"  Actuator: {sentence}", DIM)

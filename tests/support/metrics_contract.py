@@ -30,6 +30,7 @@ _BY_LABELS: dict[tuple[str, ...], str] = {
     ("source",): "battery_soc_source_ratio battery_soc_lead battery_soc_trusted",
     ("source", "reason"): "battery_soc_refused",
     ("phase",): "generator_phase",
+    ("severity",): "generator_severity",
     ("mode",): "generator_mode",
     ("path",): "generator_path",
     ("cause",): "generator_demand generator_starts_total",

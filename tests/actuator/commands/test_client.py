@@ -12,7 +12,8 @@ import pytest
 from actuator import cli
 
 STATUS = (
-    '{"sentence": "evil\\nts=1 level=error \\u001b[2J\\u202e 4\\u00a0h", "why_not": [], "notes": [], "faults": [], '
+    '{"severity": "ok", "headline": "evil\\nts=1 level=error \\u001b[2J\\u202e 4\\u00a0h", "reason": "", '
+    '"next": "Nothing.", "remedy": "", "why_not": [], "notes": [], "faults": [], '
     '"resets": []}'
 )
 
@@ -76,7 +77,7 @@ def test_an_address_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) 
 def test_what_is_no_visible_character_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     with server(answer(STATUS)) as url:
         assert cli.main(["status", "--url", url]) == 0
-    assert capsys.readouterr().out == "evil\\nts=1 level=error \\x1b[2J\\u202e 4\u00a0h\n"
+    assert capsys.readouterr().out == "[ok] evil\\nts=1 level=error \\x1b[2J\\u202e 4\u00a0h\n  Next: Nothing.\n"
 
 
 def test_password_in_the_url_is_refused_and_not_shown(capsys: pytest.CaptureFixture[str]) -> None:

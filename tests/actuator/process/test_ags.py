@@ -20,13 +20,13 @@ def test_an_ags_that_refuses_keeps_the_contact_open_and_is_named(tmp_path: Path)
         wait_until(lambda: it.status()["causes"] == ["alert", "emergency"], 10, "alert and battery to want it")
 
         def shown(words: str) -> bool:
-            return f"blocked: the AGS refuses ({words}" in it.status()["sentence"]
+            return f'Its remote shows "{words}".' in it.status()["reason"]
 
         for code, words in (
-            (4, "AC in)"),
-            (5, "quiet time)"),
-            (1, "off)"),
-            (9, "fault start test, reset it at the remote"),
+            (4, "AC in"),
+            (5, "quiet time"),
+            (1, "off"),
+            (9, "fault start test"),
         ):
             it.page.ags = code
             wait_until(partial(shown, words), 5, words)
@@ -56,7 +56,8 @@ def test_an_ags_fault_ends_the_attempt_and_counts(tmp_path: Path) -> None:
         wait_until(lambda: inhibited(it) == ["ags_refuses"], 10, "back-off and min off to pass")
         pages(it, 5)
         assert len(closings(it)) == 1, "it is blocked for as long as the AGS reports that"
-        assert "the AGS refuses (fault start temperature, reset it at the remote" in it.status()["sentence"]
+        assert 'Its remote shows "fault start temperature".' in it.status()["reason"]
+        assert it.status()["remedy"] == "Check the engine. Then set the remote to OFF, and back to AUTO."
         print(f"released after {openings(it)[-1] - faulted:.2f} s;", it.status()["sentence"])
         end = end_of_run(it)
         assert end["fields"]["reason"] == "ags_fault"

@@ -34,7 +34,10 @@ def test_an_engine_that_never_starts_is_locked_out(
         assert it.metric("generator_attempts") == it.metric("generator_start_failures_total") == 3
         assert it.metric("generator_running") == 0
         wait_until(lambda: inhibited(it) == ["locked_out"], 10, "min off to pass")
-        assert "locked out after 3 failed attempts, until the lock-out is reset" in it.status()["sentence"]
+        status = it.status()
+        assert (status["severity"], it.metric("generator_severity", severity="act_now")) == ("act_now", 1)
+        assert status["headline"].startswith("Locked out: failed to start 3 times. ")
+        assert status["remedy"] == "Check the engine, then press Reset lock-out."
         alarms = [row["kind"] for row in it.rows() if row["level"] == "error"]
         assert alarms.count("attempt_failed") == 3
         assert "locked_out" in alarms
@@ -54,7 +57,7 @@ def test_an_engine_that_does_not_stop(tmp_path: Path) -> None:
         event = next(row for row in it.rows() if row["kind"] == "stop_failed")
         assert event["level"] == "error"
         assert it.status()["sentence"].startswith("Failed to stop: ")
-        assert "Stop it at the remote" in it.status()["sentence"]
+        assert "Stop it at its remote" in it.status()["sentence"]
         print(it.status()["sentence"])
         assert (it.metric("generator_running"), it.status()["phase"]) == (1, "stopping")
 
@@ -81,7 +84,7 @@ def test_a_magnum_adapter_pulled_in_a_run_is_no_failure(tmp_path: Path) -> None:
         assert it.metric("generator_running") is None
         assert it.metric("generator_relay_closed") == 1
         assert it.metric("generator_phase", phase="unknown") == 1
-        assert "whether the engine runs is unknown" in it.status()["sentence"]
+        assert "nothing shows whether the generator runs" in it.status()["headline"]
         print(it.status()["sentence"])
         wait_until(lambda: not it.board.closed(), 15, "the deadline")
         late = openings(it)[-1] - deadline

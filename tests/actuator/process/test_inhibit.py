@@ -40,7 +40,7 @@ def test_an_inhibit_outlives_its_dead_alert_path_and_a_kill(tmp_path: Path, ende
             pages(it, 5)
             assert inhibited(it) == ["inhibit_alert"]
             assert not closings(it)
-            assert "blocked: inhibited by an alert: GeneratorInhibit for people" in it.status()["sentence"]
+            assert it.status()["headline"].startswith("Blocked by an alert: GeneratorInhibit for people. ")
             print(it.status()["sentence"])
 
         with it.running() as process:

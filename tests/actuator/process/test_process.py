@@ -37,8 +37,8 @@ def test_a_start_alert_closes_a_resolved_one_does_not_open_a_stop_alert_does(tmp
         assert status["causes"] == ["alert"]
         assert status["contact"]["wanted"] is status["contact"]["read_back"] is True
         assert status["proof"] == "running"
-        assert status["sentence"].startswith("Running for alert ")
-        assert "AC confirmed, SOC 22 %" in status["sentence"]
+        assert status["sentence"].startswith("Running to charge the battery. Battery 22\u00a0%. ")
+        assert "Generator power confirmed " in status["sentence"]
         assert it.notify("BatterySocLow", "resolved") == 200
         wait_until(lambda: it.page.asked > 20 and it.status()["phase"] == "running", 10, "min run to pass")
         assert it.board.closed(), "resolved is never a stop"
@@ -122,7 +122,7 @@ def test_users_are_asked_for(tmp_path: Path) -> None:
             assert run("status", "--url", it.url).returncode == 1
             answer = run("status", "--url", it.url, env=env)
             assert answer.returncode == 0
-            assert answer.stdout.startswith("Off: SOC 50 %")
+            assert answer.stdout.startswith("[ok] Off. Battery 50\u00a0%.\n")
             netrc = tmp_path / "netrc"
             netrc.write_text("machine 127.0.0.1 login am password secret\n")
             netrc.chmod(0o600)
@@ -367,7 +367,7 @@ def test_the_operator_commands(tmp_path: Path) -> None:
         on = run("mode", "on", "--for", "20s", "--url", it.url)
         assert on.returncode == 0, on.stderr
         assert it.board.closed()
-        assert "manual" in on.stdout
+        assert "Requested by the operator." in on.stdout
         assert it.status()["manual_until"] == pytest.approx(time.time() + 20, abs=3)
         too_long = run("mode", "on", "--for", "2h", "--url", it.url)
         assert (too_long.returncode, "limits.max_run" in too_long.stderr) == (1, True)
@@ -375,7 +375,7 @@ def test_the_operator_commands(tmp_path: Path) -> None:
         assert off.returncode == 0
         assert not it.board.closed()
         assert it.status()["mode"] == "off"
-        assert "switched off by the operator" in it.status()["sentence"]
+        assert "The operator chose Off." in it.status()["reason"]
         assert "\n  mode_off: switched off by the operator\n" in off.stdout
         assert run("acknowledge", "--url", it.url).returncode == 0
         assert run("mode", "auto", "--url", it.url).returncode == 0

@@ -22,8 +22,9 @@ from actuator.core.short_runs import ShortRuns
 from actuator.core.state import MODES, PHASES, Closure
 from actuator.report import status
 from actuator.report.metrics import Counts, GeneratorCollector
+from actuator.report.problems import SEVERITIES
 from actuator.report.reasons import why_not
-from actuator.report.sentence import sentence
+from actuator.report.severity import assess
 from actuator.report.snapshot import Snapshot
 from tests.actuator.harness.simulated_site import World
 from toolkit.config import decode
@@ -38,7 +39,7 @@ def config(**parts: object) -> Config:
 
 
 def world(**parts: object) -> World:
-    return World(settings=config(**parts), wall=NOON, wall_sane=True)
+    return World(settings=config(**parts), wall=NOON, wall_sane=True, volts=50.0, volts_threshold=46.0)
 
 
 def snapshot(of: World, **over: object) -> Snapshot:
@@ -55,6 +56,11 @@ def snapshot(of: World, **over: object) -> Snapshot:
         "can_read_back": True,
     }
     return Snapshot(**{**shown, **over})
+
+
+def sentence(shown: Snapshot) -> str:
+    """Return the four sentences with ordinary spaces."""
+    return assess(shown).sentence.replace("\u00a0", " ")
 
 
 def metrics_text(of: World) -> str:
@@ -82,17 +88,18 @@ def test_running_for_an_alert() -> None:
     of.run(10)
     run = of.state.durable.run
     assert run is not None
+    assert run.proven_at is not None
     assert sentence(snapshot(of)) == (
-        f"Running for alert since {clock(of, run.closed_at)}, AC confirmed, SOC 31 %, "
-        f"stops at 60 % or {clock(of, run.deadline)}."
+        f"Running to charge the battery. Battery 31 %. Generator power confirmed since {clock(of, run.proven_at)}. "
+        f"Stops when the battery is at 60 %, at {clock(of, run.deadline)} at the latest."
     )
 
 
 def test_with_a_wrong_clock_times_are_spans() -> None:
     of = running()
     text = sentence(snapshot(of, wall_sane=False))
-    assert text.startswith("Running for alert for the last ")
-    assert " s, AC confirmed, SOC 20 %, stops at 60 % or in 3 h 59 min." in text
+    assert text.startswith("Running to charge the battery. Battery 20 %. Generator power confirmed for ")
+    assert text.endswith(" s. Stops when the battery is at 60 %, in 3 h 59 min at the latest.")
 
 
 def test_starting_has_its_latest_time() -> None:
@@ -105,9 +112,9 @@ def test_starting_has_its_latest_time() -> None:
     of.run(3)
     run = of.state.durable.run
     assert run is not None
-    assert sentence(snapshot(of)).startswith(
-        f"Starting for alert: contact closed since {clock(of, run.closed_at)}, the engine is not confirmed yet and has "
-        f"until {clock(of, run.closed_at + 600)}; SOC 20 %"
+    assert sentence(snapshot(of)) == (
+        "Starting. Battery 20 %. Requested by a low battery. "
+        f"Generator power is expected by {clock(of, run.closed_at + 600)}, otherwise the attempt has failed."
     )
 
 
@@ -118,12 +125,12 @@ def test_a_warm_up_is_reported_with_the_time_that_it_adds() -> None:
     of.ags = 26
     of.run(120)
     text = sentence(snapshot(of))
-    assert ", the engine warms up, is not confirmed yet and has until " in text
+    assert text.startswith("Starting: the engine warms up. ")
     run = of.state.durable.run
     assert run is not None
     begun = of.state.ags.warm_up_from
     assert begun is not None
-    assert f"until {clock(of, run.closed_at + 180 + of.now - begun)};" in text
+    assert f" by {clock(of, run.closed_at + 180 + of.now - begun)}, otherwise" in text
 
 
 def test_a_start_without_evidence() -> None:
@@ -131,7 +138,9 @@ def test_a_start_without_evidence() -> None:
     of.bus_alive = False
     of.run(400)
     of.fire("start")
-    assert "blocked: no data that would show whether the engine runs (is roof on its bus?)" in sentence(snapshot(of))
+    assert sentence(snapshot(of)).startswith("Starts are blocked: no data from roof. ")
+    (reason,) = why_not(snapshot(of))
+    assert reason.text == "no data that would show whether the engine runs (is roof on its bus?)"
 
 
 def test_a_run_without_evidence_is_unknown() -> None:
@@ -139,7 +148,7 @@ def test_a_run_without_evidence_is_unknown() -> None:
     of.bus_alive = False
     of.run(120)
     text = sentence(snapshot(of))
-    assert "whether the engine runs is unknown" in text
+    assert text.startswith("Started, but nothing shows whether the generator runs. ")
     assert status.status(snapshot(of)).proof == "unknown"
 
 
@@ -151,7 +160,8 @@ def test_a_run_without_charge_is_a_problem() -> None:
     of.run(30 * 60)
     since = of.state.charge.missing_since
     assert since is not None
-    assert f", AC confirmed but no charge since {clock(of, since)}, SOC " in sentence(snapshot(of))
+    assert sentence(snapshot(of)).startswith("Running without charging for 31 min. Battery 20 %. ")
+    assert assess(snapshot(of)).severity == "act_now"
     (fault,) = [text for text in status.status(snapshot(of)).faults if "charging" in text]
     assert fault.startswith("The engine has run for 30 min ")
     assert "generator_running_without_charge 1.0" in metrics_text(of)
@@ -162,24 +172,30 @@ def test_stopping_and_a_failed_stop() -> None:
     of.tail = 1e9
     of.operator("off")
     of.run(2)
-    assert "Stopping: the contact has been open since" in sentence(snapshot(of))
+    assert sentence(snapshot(of)).startswith(
+        "Stopping. Battery 20 %. The operator chose Off. The generator should stop by"
+    )
     of.run(400)
-    assert sentence(snapshot(of)).startswith("Failed to stop: the contact has been open since ")
-    assert "Stop it at the remote or at the engine." in sentence(snapshot(of))
+    assert sentence(snapshot(of)).startswith("Failed to stop: the generator still runs. ")
+    assert sentence(snapshot(of)).endswith("Stop it at its remote or with its own switch.")
 
 
 def test_off_has_what_would_start_it_on_each_path() -> None:
     of = world()
     of.run(30)
-    latest = clock(of, of.state.started_at + 300)
-    assert sentence(snapshot(of)) == (f"Off: SOC 50 %, waiting for two heartbeats, until {latest} at the latest.")
+    assert sentence(snapshot(of)) == "Off. Battery 50 %. Connecting to Alertmanager (up to 4 min 30 s)."
     of.run(300)
-    assert sentence(snapshot(of)) == ("Off: SOC 50 %, starts at 25 %, without the alerts (no heartbeat yet).")
+    assert sentence(snapshot(of)) == (
+        "Off. Battery 50 %. No alerts have arrived yet: only the battery reading decides. "
+        "Starts when the battery is at 25 %. Check Prometheus and Alertmanager."
+    )
     of.soc = None
     of.run(400)
-    assert sentence(snapshot(of)) == ("Off: SOC unknown, no alerts (no heartbeat yet): nothing starts.")
+    assert sentence(snapshot(of)).startswith(
+        "Off. Battery unknown. Neither a battery reading nor alerts arrive. Nothing starts the generator until "
+    )
     of = world().on_alerts()
-    assert sentence(snapshot(of)) == "Off: SOC 50 %, starts at 25 %, the alerts decide."
+    assert sentence(snapshot(of)) == "Off. Battery 50 %. Starts when the battery is at 25 %."
 
 
 def test_a_known_end_is_shown() -> None:
@@ -201,11 +217,11 @@ def test_a_known_end_is_shown() -> None:
     of = world()
     of.operator("on", 600)
     assert status.status(snapshot(of)).deadline == pytest.approx(of.wall + 600, abs=2)
-    assert f"stops at {clock(of, of.now + 600)}" in sentence(snapshot(of))
+    assert f"Stops at {clock(of, of.now + 600)}." in sentence(snapshot(of))
 
     of = running()
     of.operator("on", 600)
-    assert f"SOC 20 %, stops at {clock(of, of.state.durable.run.deadline)}." in sentence(snapshot(of)), (  # type: ignore[union-attr]
+    assert f"Stops at {clock(of, of.state.durable.run.deadline)}." in sentence(snapshot(of)), (  # type: ignore[union-attr]
         "the operator goes on at 60 % too"
     )
 
@@ -214,7 +230,7 @@ def test_a_known_end_is_shown() -> None:
     of.run(70)
     closed_at = of.state.durable.run.closed_at  # type: ignore[union-attr]
     assert sentence(snapshot(of)).endswith(
-        f"nothing requests it any more, it stops after min_run, at {clock(of, closed_at + 900)}."
+        f"Nothing needs it any more: stops at {clock(of, closed_at + 900)}, after the shortest run of 15 min."
     )
 
 
@@ -224,7 +240,8 @@ def test_the_ends_of_an_emergency_by_volts_and_of_an_exercise() -> None:
     assert of.run(200, until=World.closed)
     run = of.state.durable.run
     assert run is not None
-    assert sentence(snapshot(of)).endswith(f"stops at {clock(of, run.closed_at + 3600)}.")
+    of.run(60)
+    assert sentence(snapshot(of)).endswith(f"Stops at {clock(of, run.closed_at + 3600)}.")
 
     of = world(exercise={"every": "1d", "at": "10:00", "for": "20m"}).on_alerts()
     of.minute_of_day = 610
@@ -246,21 +263,16 @@ def test_an_engine_of_somebody_elses_is_not_called_off() -> None:
     of = world().on_alerts()
     of.ac = True
     of.run(30)
-    assert sentence(snapshot(of)).startswith("The engine runs for another reason, and a start is blocked: AC at")
+    assert sentence(snapshot(of)).startswith("Running, but not started by this system. Battery 50 %.")
     of = world().on_alerts()
     of.bus_alive = False
     of.run(40)
-    assert sentence(snapshot(of)).startswith("Contact open, whether the engine runs is unknown: SOC 50 %")
-    of.operator("off")
-    of.soc = 0.2
-    of.run(10)
-    of.fire("start")
-    assert sentence(snapshot(of)).endswith("SOC 20 %. Contact open, whether the engine runs is unknown.")
+    assert sentence(snapshot(of)).startswith("Not started; nothing shows whether the generator runs. Battery 50 %")
 
 
 def test_what_has_been_silent_for_a_while_is_a_fault() -> None:
     of = world()
-    of.bus_alive = False
+    of.bus_alive, of.volts, of.volts_threshold = False, None, None
     of.run(55)
     assert not status.status(snapshot(of)).faults
     of.run(10)
@@ -308,7 +320,7 @@ def test_no_full_battery_for_30_days_is_a_note() -> None:
     for days, notes in ((29, False), (30, True)):
         of.state = replace(of.state, durable=replace(of.state.durable, full_at=of.now - days * 86400.0))
         assert (expected in " ".join(status.status(snapshot(of)).notes)) is notes
-    assert "starts at 25 %" in sentence(snapshot(of)), "it hides nothing of what comes next"
+    assert "Starts when the battery is at 25 %." in sentence(snapshot(of)), "it hides nothing of what comes next"
     assert not status.status(snapshot(of, config=config(full_charge={}))).notes
 
 
@@ -329,8 +341,8 @@ def test_a_full_charge_is_announced_with_what_ends_it() -> None:
     assert of.run(600, until=World.closed)
     of.run(60)
     text = sentence(snapshot(of))
-    assert text.startswith("Running for full charge since")
-    assert "stops when the battery is full, at 1" in text
+    assert text.startswith("Running until the battery is full. ")
+    assert "Stops when the battery is full, at 1" in text
     assert text.endswith(" at the latest.")
     assert of.texts("contact_closed")[-1].startswith("Contact closed for full charge;")
 
@@ -366,7 +378,7 @@ def test_a_blocked_start_has_its_reasons_and_their_ends() -> None:
     of = running()
     of.operator("off")
     assert of.run(400, until=lambda it: it.state.phase == "off")
-    assert "blocked: switched off by the operator" in sentence(snapshot(of))
+    assert sentence(snapshot(of)).startswith("Switched off. Battery 20 %. The operator chose Off. ")
     of.operator("auto")
     of.fire("start", firing=False)
     of.fire("start", starts_at=5.0)
@@ -374,8 +386,8 @@ def test_a_blocked_start_has_its_reasons_and_their_ends() -> None:
     stopped = of.state.durable.stopped_at
     assert stopped is not None
     assert sentence(snapshot(of)) == (
-        "Requested by the alert, but blocked: at least 15 min after each stop of the engine "
-        f"(until {clock(of, stopped + 900)}); SOC 20 %."
+        "Resting after a run. Battery 20 %. The generator rests for 15 min after each stop. "
+        f"Starts at {clock(of, stopped + 900)} at the earliest."
     )
     (reason,) = why_not(snapshot(of))
     assert reason.reason == "min_off"
@@ -385,9 +397,9 @@ def test_a_blocked_start_has_its_reasons_and_their_ends() -> None:
 @pytest.mark.parametrize(
     ("code", "text"),
     [
-        (5, "the AGS refuses (quiet time)"),
-        (9, "reset it at the remote: OFF, then AUTO"),
-        (8, "for another reason (start v"),
+        (5, 'The generator starter (AGS) refuses. Battery 20 %. Its remote shows "quiet time".'),
+        (9, "Then set the remote to OFF, and back to AUTO."),
+        (8, 'The generator starter (AGS) runs it by its own settings: "start voltage".'),
     ],
 )
 def test_the_ags_in_its_own_words(code: int, text: str) -> None:
@@ -404,10 +416,11 @@ def test_a_relay_that_lies_is_unknown_never_stopped() -> None:
     of.read_back = lambda _: True
     of.run(10)
     text = sentence(snapshot(of, read_back=True))
-    assert text.startswith("Unknown: the contact should be open and reads closed.")
+    assert text.startswith("Relay fault: ")
+    assert " The relay should be open and reads closed. " in text
     of.read_back = lambda _: None
     of.step()
-    assert "and cannot be read" in sentence(snapshot(of, read_back=None))
+    assert " The relay should be open and cannot be read. " in sentence(snapshot(of, read_back=None))
 
 
 def test_a_used_up_budget_has_the_time_at_which_some_is_back() -> None:
@@ -485,6 +498,7 @@ def test_a_budget_that_a_closed_board_may_have_used_is_a_fault() -> None:
 def test_the_document_has_every_field_of_the_contract() -> None:
     document = json.loads(status.document(snapshot(running())))
     for field in (
+        "severity", "headline", "reason", "next", "remedy",
         "mode", "path", "phase", "causes", "inhibitors", "contact", "proof", "soc", "deadline", "last_beat", "attempts",
         "budget_remaining", "sentence",
     ):  # fmt: skip
@@ -507,6 +521,7 @@ def test_every_label_value_agrees_with_the_state() -> None:
     of = running()
     page = samples(snapshot(of))
     for name, known, true in (
+        ("generator_severity", SEVERITIES, {"running"}),
         ("generator_phase", PHASES, {"running"}),
         ("generator_mode", MODES, {"auto"}),
         ("generator_path", PATHS, {"alerts"}),

@@ -1,0 +1,371 @@
+"""How serious the state is, and its four sentences: headline, reason, what happens next, remedy. Pure.
+
+The phase of the engine decides first, so that nothing contradicts it; then what blocks a start, the alert path and the
+problems. The words are in `wording`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from actuator.core import ags
+from actuator.core.battery import SOC_FRESH
+from actuator.core.demand import first
+from actuator.core.events import NoteKind
+from actuator.core.forecast import by_charge
+from actuator.core.inhibitors import INHIBITORS
+from actuator.core.inhibitors import blocked as all_blocked
+from actuator.core.limits import reserve_left
+from actuator.core.proof import confirm_by
+from actuator.core.settings import MINUTE
+from actuator.core.state import Reason, State
+from actuator.report import wording
+from actuator.report.problems import SEVERITIES, Severity, problems
+from actuator.report.snapshot import Snapshot
+from actuator.report.wording import Problem, Words
+
+
+class Assessment(msgspec.Struct, frozen=True, kw_only=True):
+    """How serious the state is, in words.
+
+    Attributes:
+        severity: ok; running; attention: check it today; act_now: something fails that only a person can mend.
+        headline: the state; never empty.
+        reason: why; may be empty.
+        next: what happens next; never empty.
+        remedy: what a person should do; empty: nothing.
+    """
+
+    severity: Severity
+    headline: str
+    reason: str
+    next: str
+    remedy: str
+
+    @property
+    def sentence(self) -> str:
+        """All of it as one text."""
+        return " ".join(filter(None, (self.headline, self.reason, self.next, self.remedy)))
+
+
+_Judged = tuple[Severity, Words]
+
+
+def assess(snapshot: Snapshot) -> Assessment:
+    """Return how serious the state is, in words."""
+    site = _Site(snapshot)
+    severity, words = _by_phase(site)
+    for concern, worse in _concerns(site):
+        if SEVERITIES.index(worse) > SEVERITIES.index(severity):
+            reason = f"{words.reason} {concern.text}".strip()
+            severity, words = worse, words._replace(reason=reason, remedy=concern.remedy)
+    headline = f"{words.headline} {site.battery}"
+    parts = {"headline": headline, "reason": words.reason, "next": words.next, "remedy": words.remedy}
+    return Assessment(severity=severity, **{name: wording.no_break(text) for name, text in parts.items()})
+
+
+class _Site:
+    """A snapshot with what several sentences need of it."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.state: State = snapshot.state
+        self.config, self.now, self.durable = snapshot.config, snapshot.now, snapshot.state.durable
+        self.soc = self.state.battery.fresh_soc(self.now)
+        self.battery = wording.battery(self.soc, refused=self.state.battery.soc_refused)
+        self.runs = self.state.engine.proof.verdict
+        self.code = self.state.ags.code(self.now)
+        self.empty = "emergency" in self.state.causes or (
+            self.soc is not None and self.soc <= self.config.emergency_soc
+        )
+        low = self.soc is not None and self.soc <= self.config.start_soc
+        self.needed = low or self.empty or bool(self.state.causes)
+
+    @property
+    def just_started(self) -> bool:
+        return self.now - self.state.started_at < SOC_FRESH
+
+    def _clock(self, moment: float) -> str | None:
+        """Return a moment as local time, with the day if it is not today; None while the clock may be wrong."""
+        snapshot = self.snapshot
+        if not snapshot.wall_sane:
+            return None
+        then, today = time.localtime(snapshot.wall_of(moment)), time.localtime(snapshot.wall)
+        clock = time.strftime("%H:%M", then)
+        return clock if then[:3] == today[:3] else f"{time.strftime('%a', then)} {clock}"
+
+    def at(self, moment: float) -> str:
+        return wording.at(self._clock(moment), moment - self.now)
+
+    def by(self, moment: float) -> str:
+        return wording.by(self._clock(moment), moment - self.now)
+
+    def since(self, moment: float) -> str:
+        return wording.since(self._clock(moment), self.now - moment)
+
+
+def _by_phase(site: _Site) -> _Judged:
+    state, durable = site.state, site.durable
+    if state.board.fault:
+        return "act_now", wording.relay_unknown(site.snapshot.read_back, site.runs)
+    if durable.run is not None:
+        return _run(site)
+    if durable.candidate is not None:
+        return "attention", wording.resuming(durable.candidate.number)
+    match state.phase:
+        case "stopping":
+            return _stopping(site)
+        case "unknown" if state.board.has_reading and durable.released_at is not None:
+            return _stop_unknown(site, durable.released_at)
+        case _:
+            return _open(site)
+
+
+# --- our run
+
+
+def _run(site: _Site) -> _Judged:
+    state, run, config = site.state, site.durable.run, site.config
+    assert run is not None  # noqa: S101 - asked only during a run
+    ends = _end(site)
+    if state.phase == "running":
+        if state.charge.missing and state.charge.missing_since is not None:
+            words = wording.running_without_charge(site.now - state.charge.missing_since)
+            return "act_now", words._replace(next=ends)
+        cause = first(state.causes) if state.causes else None
+        since = site.since(run.closed_at if run.proven_at is None else run.proven_at)
+        return "running", wording.running(cause, since, by_ac=config.evidence.ac_input)._replace(next=ends)
+    if state.phase != "starting":
+        words = wording.running_unknown(config)._replace(next=ends)
+        return ("act_now" if config.evidence.configured else "attention"), words
+    attempt = site.durable.attempts + 1
+    words = wording.starting(
+        state.causes or (run.cause,),
+        site.by(confirm_by(run, state, config, site.now)),
+        attempt=attempt,
+        allowed=config.limits.attempts,
+        warms_up=site.code == ags.WARM_UP,
+        denied=site.runs is False,
+    )
+    return ("attention" if attempt > 1 else "running"), words._replace(next=words.next or ends)
+
+
+def _end(site: _Site) -> str:
+    """Return what ends the run in progress, and when at the latest."""
+    state, config, run = site.state, site.config, site.durable.run
+    assert run is not None  # noqa: S101 - asked only during a run
+    ends_at = site.snapshot.ends_at
+    charged = config.stop_soc if by_charge(run) and state.alerts.path != "blind" else None
+    until_full = set(run.causes) == {"full_charge"}
+    at = site.at(site.now if ends_at is None else ends_at)
+    return wording.run_end(at, config, stop_soc=charged, until_full=until_full, requested=bool(state.causes))
+
+
+# --- our stop
+
+
+def _stopping(site: _Site) -> _Judged:
+    released_at = site.durable.released_at
+    if released_at is None:
+        released_at = site.now
+    if site.state.engine.stop_reports:
+        return "act_now", wording.stop_failed(site.since(released_at), site.runs)
+    by = site.by(released_at + site.config.limits.stop_confirm)
+    why = next((wording.ended_by(it, site.durable, site.config, site.code) for it in _blocking(site)), "")
+    return "running", wording.stopping(why, by, site.runs, cools_down=site.code == ags.COOL_DOWN)
+
+
+def _stop_unknown(site: _Site, released_at: float) -> _Judged:
+    if site.state.engine.stop_reports:
+        return "act_now", wording.stop_failed(site.since(released_at), site.runs)
+    severity: Severity = "act_now" if site.config.evidence.configured else "attention"
+    return severity, wording.stop_unknown(site.since(released_at))
+
+
+# --- no run
+
+
+def _open(site: _Site) -> _Judged:
+    """Return the state without a run: what blocks a start, else what would start one."""
+    reasons = tuple(_blocking(site))
+    if reasons:
+        severity, words = max(
+            ((SEVERITY[it](site), wording.blocked(it, site.durable, site.config, site.code)) for it in reasons),
+            key=lambda judged: SEVERITIES.index(judged[0]),
+        )
+        words = words._replace(next=_next(site, reasons))
+        if severity in ("ok", "running"):
+            words = words._replace(remedy="")
+    elif site.state.causes:
+        severity, words = "ok", wording.about_to_start(site.state.causes)
+    else:
+        severity, words = "ok", Words(wording.idle(site.runs, begins=site.just_started), next=_outlook(site))
+    for note in site.state.notes:
+        worse, delay = NOTE_SEVERITY[note.kind], wording.delayed(note)
+        if SEVERITIES.index(worse) >= SEVERITIES.index(severity) and not reasons:
+            severity = worse
+            words = Words(*(new or old for new, old in zip(delay, words, strict=True)))
+    # The battery is nearly empty and nothing charges it.
+    return ("attention" if site.empty and severity in ("ok", "running") else severity), words
+
+
+ORDER: Final[tuple[Reason, ...]] = (
+    "relay_fault",
+    "locked_out",
+    "mode_off",
+    "inhibit_alert",
+    "ags_refuses",
+    "journal",
+    "no_evidence",
+    "budget",
+    "back_off",
+    "short_cycle",
+    "max_run",
+    "foreign_run",
+    "ac_live",
+    "quiet_hours",
+    "min_off",
+)
+"""What blocks a start, the most lasting first: of two that are equally serious, the first is the headline."""
+
+_NEEDS_A_PERSON: Final[frozenset[Reason]] = frozenset(
+    {"relay_fault", "locked_out", "mode_off", "inhibit_alert", "ags_refuses"}
+)
+"""Beside these, what ends by its time is of no consequence."""
+
+
+def _blocking(site: _Site) -> Iterator[Reason]:
+    """Yield what blocks a start, the most lasting first, without what is of no consequence beside the rest."""
+    held, causes = site.state.inhibitors, site.state.causes
+    if causes and not all_blocked(held, causes):
+        return
+    no_time = _NEEDS_A_PERSON.isdisjoint(held)
+    for reason in ORDER:
+        matters = no_time or reason in wording.CLEARED_BY_HAND
+        exempt = bool(causes) and INHIBITORS[reason].exempt.issuperset(causes)
+        if reason in held and matters and not exempt:
+            yield reason
+
+
+def _next(site: _Site, reasons: tuple[Reason, ...]) -> str:
+    """Return what happens next while these reasons block a start."""
+    by_hand = [reason for reason in reasons if reason in wording.CLEARED_BY_HAND]
+    emergency_soc = site.config.emergency_soc if _emergency_starts(site, reasons) else None
+    if by_hand:
+        if {"foreign_run", "ac_live"}.issuperset(by_hand):
+            return wording.LEFT_ALONE
+        return wording.nothing_before(by_hand[:3], emergency_soc)
+    moments = [moment for moment in (_until(site, reason) for reason in reasons) if moment is not None]
+    at = site.at(max(moments)) if moments else None
+    return wording.not_before(at, emergency_soc, requested=bool(site.state.causes))
+
+
+def _emergency_starts(site: _Site, reasons: Iterable[Reason]) -> bool:
+    """Return whether an emergency of the battery would start the engine although these reasons block others."""
+    reserve = reserve_left(site.durable, site.config, site.now) > site.config.limits.least_budget
+    exempt = {reason for reason, rule in INHIBITORS.items() if "emergency" in rule.exempt}
+    return not site.empty and (exempt | ({"budget"} if reserve else set())).issuperset(reasons)
+
+
+def _until(site: _Site, reason: Reason) -> float | None:
+    hours = site.config.quiet_hours
+    if reason != "quiet_hours" or hours is None:
+        return INHIBITORS[reason].until(site.state, site.config, site.now)
+    local = time.localtime(site.snapshot.wall)
+    minute = local.tm_hour * 60 + local.tm_min
+    return site.now + (hours.to - minute) % 1440 * MINUTE - local.tm_sec
+
+
+def _outlook(site: _Site) -> str:
+    """Return what would start the engine, while nothing requests and nothing blocks it."""
+    state, config = site.state, site.config
+    match state.alerts.path:
+        case "waiting":
+            left = state.started_at + config.alerts.heartbeat_timeout - site.now
+            return wording.connecting(left)
+        case "blind":
+            turn = (config.blind.run, config.blind.every) if config.on_blind == "start" else None
+            return wording.without_data(turn)
+        case "alerts" | "fallback":
+            begun = state.alerts.path == "fallback" and state.battery.low.samples
+            return wording.starts_at(config.start_soc, config.debounce.start if begun else None)
+
+
+def _needed(site: _Site) -> Severity:
+    return "act_now" if site.needed else "attention"
+
+
+def _empty(site: _Site) -> Severity:
+    return "act_now" if site.empty else "attention"
+
+
+def _mode_off(site: _Site) -> Severity:
+    if site.empty:
+        return "act_now"
+    return "attention" if site.needed or site.soc is None else "ok"
+
+
+def _ags_refuses(site: _Site) -> Severity:
+    return "act_now" if site.needed or site.code in ags.FAULTS else "attention"
+
+
+SEVERITY: Final[dict[Reason, Callable[[_Site], Severity]]] = {
+    "mode_off": _mode_off,
+    "locked_out": lambda _: "act_now",
+    "inhibit_alert": _needed,
+    "no_evidence": _needed,
+    "short_cycle": _empty,
+    "journal": lambda _: "act_now",
+    "relay_fault": lambda _: "act_now",
+    "max_run": lambda _: "attention",
+    "budget": _empty,
+    "min_off": lambda _: "ok",
+    "back_off": _empty,
+    "quiet_hours": lambda _: "ok",
+    "ags_refuses": _ags_refuses,
+    "foreign_run": lambda _: "running",
+    "ac_live": lambda _: "running",
+}
+"""How serious it is that each reason blocks a start."""
+
+NOTE_SEVERITY: Final[dict[NoteKind, Severity]] = {
+    "alert_answered": "ok",
+    "alert_late": "ok",
+    "both_alerts": "attention",
+    "first_page": "ok",
+    "min_run": "ok",
+    "no_evidence": "act_now",
+    "no_path": "act_now",
+    "soc_contradicts": "attention",
+    "soc_refused": "act_now",
+    "start_alert_absent": "attention",
+    "start_alert_awaited": "ok",
+    "volts_under_load": "ok",
+}
+"""How serious each note is on a site without a run."""
+
+
+# --- what makes any phase more serious
+
+
+def _concerns(site: _Site) -> Iterator[tuple[Problem, Severity]]:
+    """Yield what makes any phase more serious."""
+    state = site.state
+    if state.phase == "stopping":
+        for reason in _blocking(site):
+            # What it is blocked by is already the reason for the stop.
+            words = wording.blocked(reason, site.durable, site.config, site.code)
+            if reason in _NEEDS_A_PERSON:
+                yield Problem("", words.remedy), SEVERITY[reason](site)
+    if state.alerts.path == "blind":
+        yield wording.BLIND, "attention" if site.config.on_blind == "start" else "act_now"
+    elif state.alerts.path == "fallback":
+        beat = state.alerts.last_beat
+        yield wording.no_alerts(None if beat is None else site.since(beat)), "attention"
+    elif site.soc is None and not site.just_started:
+        yield wording.NO_SOC, "attention"
+    yield from problems(site.snapshot)
