@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from actuator.core.battery import SOC_FRESH
 from actuator.report import wording
@@ -11,7 +11,7 @@ from actuator.report.snapshot import Snapshot
 from actuator.report.wording import Problem
 
 Severity = Literal["ok", "running", "attention", "act_now"]
-SEVERITIES: Final[tuple[Severity, ...]] = ("ok", "running", "attention", "act_now")
+SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 """From the least to the most serious."""
 
 

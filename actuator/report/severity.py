@@ -361,6 +361,9 @@ def _concerns(site: _Site) -> Iterator[tuple[Problem, Severity]]:
             words = wording.blocked(reason, site.durable, site.config, site.code)
             if reason in _NEEDS_A_PERSON:
                 yield Problem("", words.remedy), SEVERITY[reason](site)
+    elif site.durable.locked_out:
+        words = wording.blocked("locked_out", site.durable, site.config, site.code)
+        yield Problem(words.headline, words.remedy), "act_now"
     if state.alerts.path == "blind":
         yield wording.BLIND, "attention" if site.config.on_blind == "start" else "act_now"
     elif state.alerts.path == "fallback":

@@ -469,7 +469,7 @@ CLOCK: Final = Problem(
     "Check the network and the time service (timedatectl), or add a hardware clock.",
 )
 NO_FULL: Final = Problem(
-    "No full charge can start: the exporter's page does not show whether the battery is full.",
+    "No full charge can start: nothing shows whether the battery is full.",
     "Set the battery's capacity in exporter.yml, or add the charger as a source.",
     "No full charge can start (full_charge): the exporter's page does not show whether the battery is full "
     "(battery_full). Set battery.capacity_ampere_hours in exporter.yml, or add the charger as a source.",
@@ -481,10 +481,15 @@ TORN: Final = Problem(
     "The journal was found torn: the budget is short for 24 h. Check the mode, then reset the journal alarm.",
 )
 HELD_UNKNOWN: Final = Problem(
-    "The relay was found closed after a power cut: until the clock is right, all running time counts as used.",
+    "The relay was closed over a power cut: until the clock is right, all running time counts as used.",
     "Check the network and the time service (timedatectl), or add a hardware clock.",
+    "At the boot the contact was found closed, and without a clock nobody knows for how long: the whole daily budget "
+    "counts as used until the clock is synchronised. Check the time source.",
 )
-NO_PROOF: Final = Problem("Nothing can confirm the engine: the configuration switches off both kinds of evidence.")
+NO_PROOF: Final = Problem(
+    "Nothing is set up that can confirm the generator.",
+    details="Nothing can confirm the engine: the configuration switches off both kinds of evidence.",
+)
 NO_AGS: Final = Problem(
     "No data from the generator starter (AGS); starts are attempted anyway.",
     "Check its cable.",
@@ -500,8 +505,9 @@ NO_VOLTS: Final = Problem(
 def ags_cap(cap: float, allowed: float) -> Problem:
     """Return that the AGS's own cap shortens runs; both in seconds."""
     text = f"The AGS ends every run after {span(cap)}, with a fault: ours end after {span(allowed)}."
+    short = f"Runs end after {span(allowed)}: the generator starter (AGS) allows no longer ones."
     remedy = "Raise Max Gen Run Time at the remote"
-    return Problem(text, f"{remedy}.", f"{text} {remedy}, or lower limits.max_run.")
+    return Problem(short, f"{remedy}.", f"{text} {remedy}, or lower limits.max_run.")
 
 
 def stop_alert_stuck(alert: str, start_soc: float, stop_soc: float) -> Problem:
@@ -525,7 +531,7 @@ def relay_failed(error: str) -> Problem:
 def page_unreadable(error: str) -> Problem:
     """Return why the exporter's page cannot be read."""
     text = "The exporter's page cannot be read"
-    return Problem(f"{text}.", "Check that magnum-exporter runs.", f"{text}: {error}")
+    return Problem("No answer from magnum-exporter.", "Check that magnum-exporter runs.", f"{text}: {error}")
 
 
 def journal_unwritable(error: str, *, mirrored: bool) -> Problem:
@@ -545,17 +551,23 @@ def mirror_unwritable(error: str) -> Problem:
 
 def no_charge(seconds: float) -> Problem:
     """Return that the engine has run for so long without charging the battery."""
+    length, remedy = span(round(seconds)), "Check the inverter's charger, its breakers and the load."
     return Problem(
-        f"The engine has run for {span(round(seconds))} without charging: no direct current into the battery, and no "
-        "rise of its state of charge.",
-        "Check the inverter's charger, its breakers and the load.",
+        f"The engine has run for {length} without charging the battery.",
+        remedy,
+        f"The engine has run for {length} without charging: no direct current into the battery, and no rise of its "
+        f"state of charge. {remedy}",
     )
 
 
 def no_evidence(settings: Settings) -> Problem:
     """Return that nothing shows whether the engine runs."""
     page = "Nothing on the exporter's page shows whether the engine runs"
-    return Problem(f"{page}.", "Check the inverter's data cable.", f"{page}: is {inverter(settings)} on its bus?")
+    return Problem(
+        "No data shows whether the generator runs.",
+        "Check the inverter's data cable.",
+        f"{page}: is {inverter(settings)} on its bus?",
+    )
 
 
 def inverter(settings: Settings) -> str:
