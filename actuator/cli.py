@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -31,6 +32,8 @@ from toolkit.worker_thread import ExhaustedError
 
 DEFAULT_URL = "http://127.0.0.1:10049"
 FOLLOW_SECONDS = 2.0
+WATCH_SECONDS = 1.0
+_CLEAR = "\x1b[H\x1b[2J"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -50,7 +53,14 @@ def main(argv: list[str] | None = None) -> int:
     log.setup("warn", "logfmt")  # for the commands; the service has flags for it
     if arguments.command is None:
         return _check(flags)
-    commands = {"release": _release, "relays": _relays, "commission": _commission, "journal": _journal, "runs": _runs}
+    commands = {
+        "status": _status,
+        "release": _release,
+        "relays": _relays,
+        "commission": _commission,
+        "journal": _journal,
+        "runs": _runs,
+    }
     return commands.get(arguments.command, _request)(arguments)
 
 
@@ -79,7 +89,10 @@ def _parser() -> Parser:
         help="URL of the running actuator (default: %(default)s); user name and password come from "
         "GENERATOR_ACTUATOR_USERNAME and GENERATOR_ACTUATOR_PASSWORD, or from a netrc file",
     )
-    commands.add_parser("status", parents=[remote], help="show the state and the reasons for it")
+    status = commands.add_parser("status", parents=[remote], help="show the state and the reasons for it")
+    form = status.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the whole document of GET /api/v1/status")
+    form.add_argument("--watch", action="store_true", help="show it anew every second, until Ctrl-C")
     mode = commands.add_parser("mode", parents=[remote], help="switch to automatic, off, or on for a limited time")
     mode.add_argument("mode", choices=("auto", "off", "on"))
     mode.add_argument("--for", dest="duration", metavar="2h", help="how long to stay on (default: 2h); off has no end")
@@ -221,6 +234,24 @@ def _relays(_arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _status(arguments: argparse.Namespace) -> int:
+    def lines() -> list[str]:
+        status = client.ask(arguments.url, "/api/v1/status")
+        return json.dumps(status, indent=2, ensure_ascii=True).split("\n") if arguments.json else _lines(status)
+
+    if not arguments.watch:
+        return _print(arguments.url, lines)
+    try:
+        while True:
+            if sys.stdout.isatty():
+                sys.stdout.write(_CLEAR)
+            # An actuator that is away for a while comes back.
+            _print(arguments.url, lines)
+            time.sleep(WATCH_SECONDS)
+    except KeyboardInterrupt:
+        return 0
+
+
 def _runs(arguments: argparse.Namespace) -> int:
     return _print(
         arguments.url,
@@ -267,8 +298,6 @@ def _answer(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the status, after the command if there is one."""
     answer: dict[str, Any]
     match arguments.command:
-        case "status":
-            answer = client.ask(arguments.url, "/api/v1/status")
         case "acknowledge":
             answer = client.ask(arguments.url, "/api/v1/acknowledge", {})
         case "reset":

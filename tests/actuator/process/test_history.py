@@ -47,6 +47,8 @@ def test_a_run_is_kept_over_a_kill(tmp_path: Path) -> None:
             listed = run("runs", f"--url={it.url}")
             assert listed.returncode == 0, listed.stderr
             assert "max run" in listed.stdout
+            status = run("status", "--json", f"--url={it.url}")
+            assert json.loads(status.stdout)["phase"] == it.status()["phase"]
             events = run("journal", f"--url={it.url}", "--since=1h")
             assert "Contact closed for alert" in events.stdout
 
