@@ -20,6 +20,7 @@ EventKind = Literal[
     "engine_proven",
     "engine_stopped",
     "foreign_run",
+    "found_closed",
     "full_charge_failed",
     "held_back",
     "inhibit_cleared",

@@ -49,9 +49,9 @@ def restore(
         else:
             durable, failed = _broken_off_record(durable, run, saved, here, settings, found=found)
             events += failed
-    elif found:
-        # The run that closed it was never written down, or somebody else closed it: its engine may still turn.
-        durable = replace(durable, released_at=here.now, stopped_at=None)
+    elif found and not torn:
+        durable, reported = _closed_without_a_run(durable, saved, here, settings)
+        events += reported
     if torn:
         durable = _torn(durable, settings, here)
         values: dict[str, Value] = {"budget": settings.limits.max_run}
@@ -91,6 +91,26 @@ def _broken_off_record(
     durable, failed = runs.fail(durable, run, settings, here.now, reason="restart")
     anchor = durable.anchor
     return replace(durable, anchor=None if anchor is None else replace(anchor, backs_off=True)), [failed]
+
+
+def _closed_without_a_run(
+    durable: Durable, saved: Saved | None, here: Moment, settings: Settings
+) -> tuple[Durable, list[Event]]:
+    """Return the record with the time since it was written counted as closed, and the event to report.
+
+    The run that closed the contact was never written down, or somebody else closed it: its engine may still turn.
+    """
+    durable = replace(durable, released_at=here.now, stopped_at=None)
+    if saved is None:
+        return durable, []
+    same_boot = saved.moment.boot == here.boot
+    past = Closure(start=saved.moment.now if same_boot else here.now - _passed(saved.moment, here), end=here.now)
+    durable, known = _ended(durable, past), same_boot or (saved.moment.wall_sane and here.wall_sane)
+    if not known:
+        durable = _held_unknown(durable, past, settings)
+    seconds = past.end - past.start if known else settings.limits.daily_budget
+    values: dict[str, Value] = {"known": known, "seconds": seconds}
+    return durable, [Event(kind="found_closed", level=Level.WARNING, values=values)]
 
 
 def _torn(durable: Durable, settings: Settings, here: Moment) -> Durable:
@@ -172,6 +192,11 @@ def _broken_off(run: Run, *, same_boot: bool, found: bool | None) -> Event:
     )
 
 
+def _passed(moment: Moment, here: Moment) -> float:
+    """Return the seconds since a moment of another boot; 0 without a clock that is right on both sides."""
+    return max(0.0, here.wall - moment.wall) if moment.wall_sane and here.wall_sane else 0.0
+
+
 def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
     """Return the durable state of another boot with its times converted to this boot's clock.
 
@@ -180,8 +205,7 @@ def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
         moment: when it was saved, on every clock of that boot.
         here: this moment, on every clock of this boot.
     """
-    passed = max(0.0, here.wall - moment.wall) if moment.wall_sane and here.wall_sane else 0.0
-    shift = here.now - passed - moment.now
+    shift = here.now - _passed(moment, here) - moment.now
     anchor = durable.anchor
     if moment.wall_sane:
         anchor = None if here.wall_sane else Anchor(wall=moment.wall, now=here.now)

@@ -82,6 +82,8 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
             return _broken_off(values) if values["reason"] == "restart" else _contact_opened(values)
         case "run_broken_off":
             return _broken_off(values)
+        case "found_closed":
+            return _found_closed(values)
         case "resume_given_up":
             return "The interrupted run is not resumed."
         case "journal_torn":
@@ -177,6 +179,16 @@ def _broken_off(values: Values) -> str:
         f"Run {values['run']} was interrupted when this program {how}, {when}; "
         f"the contact {contact[_flag(values['found_closed'])]}."
     )
+
+
+def _found_closed(values: Values) -> str:
+    span = _span(values["seconds"])
+    counted = (
+        f"The {span} since the last record count as closed"
+        if values["known"]
+        else f"Until the wall clock is synchronised, that counts as the whole daily budget ({span})"
+    )
+    return f"The contact was found closed without a record of a run, and opened. {counted}."
 
 
 def _ended(values: Values) -> str:

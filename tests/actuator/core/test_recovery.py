@@ -11,6 +11,7 @@ from actuator.core import recovery, runs
 from actuator.core.alert_path import Inhibit
 from actuator.core.limits import budget_left
 from actuator.core.state import Anchor, Closure, Durable, Moment, Run, Saved
+from tests.actuator.harness.property_checks import Law
 from tests.actuator.harness.simulated_site import World, settings
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -654,6 +655,34 @@ def test_a_board_found_closed_with_a_clock_has_used_exactly_that_time() -> None:
     world = found_closed(passed=20 * MINUTE, sane=True)
     left = budget_left(world.state.durable, world.settings, world.now)
     assert left == pytest.approx(10 * HOUR - 30 * MINUTE, abs=2)
+
+
+@pytest.mark.parametrize(("reboot", "sane"), [(False, False), (True, True), (True, False)])
+def test_a_board_found_closed_without_a_record_of_its_run_counts_since_the_last_record(
+    *, reboot: bool, sane: bool
+) -> None:
+    world = World(soc=0.5, wall_sane=True)
+    world.law = Law()
+    world.run(MINUTE)
+    world.saved = Saved(durable=world.state.durable, moment=world.moment())
+    recorded, world.journal_ok, world.soc = world.true, False, 0.05
+    assert world.run(10 * MINUTE, until=World.closed)
+    world.run(MINUTE)
+    world.journal_ok, world.wall_sane = True, sane
+    world.journal.lose_memory()
+    world.die(dead_for=3 * HOUR, reboot=reboot, latches=True)
+    opened, durable = world.true, world.state.durable
+    assert (durable.released_at, durable.torn) == (world.now, False)
+    if reboot and not sane:
+        assert budget_left(durable, world.settings, world.now) <= 0
+        assert "whole daily budget (10 h)" in world.texts("found_closed")[0]
+        world.run(MINUTE)
+        world.wall_sane = True
+        world.step()
+    else:
+        assert "since the last record count as closed" in world.texts("found_closed")[0]
+    left = budget_left(world.state.durable, world.settings, world.now)
+    assert left == pytest.approx(10 * HOUR - (opened - recorded), abs=1)
 
 
 def test_a_board_found_closed_a_second_time_without_a_clock_is_not_corrected() -> None:

@@ -304,7 +304,15 @@ class Law:
     # --- what happens
 
     def reborn(
-        self, state: State, account: Account | None, settings: Settings, *, reboot: bool, torn: bool, true: float
+        self,
+        state: State,
+        account: Account | None,
+        settings: Settings,
+        *,
+        reboot: bool,
+        torn: bool,
+        true: float,
+        found: bool | None = None,
     ) -> None:
         """A new process has started, with the contact open.
 
@@ -315,9 +323,11 @@ class Law:
             reboot: the machine has started too.
             torn: the process knows that its record may be an old one.
             true: now.
+            found: the process has found the contact closed, and opened it; None: it could not read it.
         """
         self.count("deaths")
         self.require(state.durable.run is None, 14, "a start takes the contact to be open")
+        recorded = account is not None
         last, self.account = self.account, Account(mode_off=torn) if account is None else account.copy()
         account = self.account
         interrupted = account.closed or account.ended_in_run
@@ -339,6 +349,11 @@ class Law:
             if account.run_denied and account.run_proven is None:
                 self.count("deaths on negative evidence")
                 self._fail(settings.limits, true)
+        elif found and not torn and recorded:
+            # What nothing written shows counts as closed too, and what a later start may be asked to do is not known.
+            if last.closed:
+                account.closures.append([last.closures[-1][0], true if self.dropped_at is None else self.dropped_at])
+            self.clean_since = true
         if not reboot:
             # Min off holds even when neither journal nor mirror has the run, also after it had opened.
             account.opened_at = true if last.closed else max(account.opened_at, last.opened_at)

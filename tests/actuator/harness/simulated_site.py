@@ -265,7 +265,15 @@ class World:
         self.state, events = recovery.restore(found.saved, here, self.settings, torn=found.torn, found=contact)
         self.events += events
         if self.law is not None:
-            self.law.reborn(self.state, found.account, self.settings, reboot=reboot, torn=found.torn, true=self.true)
+            self.law.reborn(
+                self.state,
+                found.account,
+                self.settings,
+                reboot=reboot,
+                torn=found.torn,
+                true=self.true,
+                found=contact,
+            )
         self.saved = Saved(durable=self.state.durable, moment=here)
 
     def end(self, *, dead_for: float = 10.0) -> None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actuator.core import controller, recovery
 from actuator.core.inputs import Command, Inputs, Notice, Page, ReadBack
 from actuator.core.state import Moment, Saved, State
+from actuator.loop.runtime import OPEN_TICK
 from simulator import settings as simulated
 from simulator.site import Site, advance, clear, inject
 from tests.actuator.harness.property_checks import Broken, Law
@@ -301,7 +302,8 @@ class Life:
             self._kill()
             return
         changed = result.state.durable is not before.durable or self.journal.behind
-        if changed or (result.close and self.now - self.saved_at >= 10):
+        since = self.now - self.saved_at
+        if changed or since >= OPEN_TICK or (result.close and since >= recovery.DURABLE_TICK):
             self._save()
         if closing and killed == "half done":
             self._kill()
@@ -397,7 +399,15 @@ class Life:
         here = self._moment()
         record = self.journal.read(here, unreadable=torn and self.chance.random() < 0.5, damaged=torn)
         self.state, _ = recovery.restore(record.saved, here, self.settings, torn=record.torn, found=found)
-        self.law.reborn(self.state, record.account, self.settings, reboot=reboot, torn=record.torn, true=self.true)
+        self.law.reborn(
+            self.state,
+            record.account,
+            self.settings,
+            reboot=reboot,
+            torn=record.torn,
+            true=self.true,
+            found=found,
+        )
         self._save()
 
     def _save(self, moment: Moment | None = None) -> None:
