@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from actuator.core import ags
-from actuator.core.limits import budget_left
+from actuator.core.limits import budget_left, reserve_left
 from actuator.core.settings import DAY
 from actuator.report import wording
 from actuator.report.problems import problems
@@ -72,6 +72,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         locked_out: until the lock-out is reset.
         torn: the journal was torn at the start, until that alarm is reset.
         budget_remaining: seconds of the budget of the sliding 24 hours that are left.
+        reserve_remaining: seconds that an emergency may use after it.
         max_run: seconds that a run may last, and most that an operator may request.
         faults: problems of the actuator itself, in words.
         time: the moment of this status.
@@ -108,6 +109,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     locked_out: bool
     torn: bool
     budget_remaining: float
+    reserve_remaining: float
     max_run: float
     faults: tuple[str, ...]
     time: float
@@ -156,6 +158,7 @@ def status(snapshot: Snapshot) -> Status:
         locked_out=durable.locked_out,
         torn=durable.torn,
         budget_remaining=max(0.0, budget_left(durable, config, snapshot.now)),
+        reserve_remaining=float(reserve_left(durable, config, snapshot.now)),
         max_run=float(config.limits.max_run),
         faults=tuple(problem.line for problem, _ in problems(snapshot)),
         time=snapshot.wall,
@@ -169,9 +172,12 @@ def document(snapshot: Snapshot) -> bytes:
 
 
 def _notes(snapshot: Snapshot) -> list[str]:
-    notes = [wording.note(note) for note in snapshot.state.notes]
-    full_at = snapshot.state.durable.full_at
-    since = 0.0 if full_at is None else snapshot.now - full_at
-    if snapshot.config.full_charge is None and since >= NEVER_FULL:
+    state, config, now = snapshot.state, snapshot.config, snapshot.now
+    notes = [wording.note(note) for note in state.notes]
+    if state.durable.run is not None and budget_left(state.durable, config, now) <= 0:
+        notes.append(wording.on_reserve(reserve_left(state.durable, config, now)))
+    full_at = state.durable.full_at
+    since = 0.0 if full_at is None else now - full_at
+    if config.full_charge is None and since >= NEVER_FULL:
         notes.append(wording.never_full(since))
     return notes

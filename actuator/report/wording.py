@@ -14,6 +14,7 @@ from actuator.core.alert_path import MORE, MOST_INHIBITS, Inhibit
 from actuator.core.demand import Lack
 from actuator.core.endings import End
 from actuator.core.events import Event, Note, NoteKind, Value
+from actuator.core.limits import budget_left, reserve_left
 from actuator.core.settings import DAY, Settings
 from actuator.core.state import Cause, Durable, Reason
 from toolkit.formatting import percent, span
@@ -394,7 +395,7 @@ SHOWN: Final = 3
 """Most alerts that one sentence names."""
 
 
-def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a reason
+def reason(it: Reason, durable: Durable, settings: Settings, code: int | None, now: float) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a reason
     """Return what blocks the engine, as a part of a sentence.
 
     Args:
@@ -402,6 +403,7 @@ def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -
         durable: what it is judged by.
         settings: in force.
         code: the AGS's fresh status.
+        now: monotonic seconds.
     """
     limits, word = settings.limits, ags_code(code)
     match it:
@@ -423,10 +425,11 @@ def reason(it: Reason, durable: Durable, settings: Settings, code: int | None) -
         case "max_run":
             return "the last run reached its limit"
         case "budget":
-            return (
-                f"less than {span(limits.least_budget)} of the daily budget of {span(limits.daily_budget)} are left, "
-                f"and only an emergency may use {span(limits.emergency_reserve)} more"
-            )
+            few, budget = f"less than {span(limits.least_budget)}", f"the daily budget of {span(limits.daily_budget)}"
+            if budget_left(durable, settings, now, reserve=limits.emergency_reserve) < limits.least_budget:
+                return f"{few} of {budget} and its emergency reserve of {span(limits.emergency_reserve)} are left"
+            rest = span(reserve_left(durable, settings, now))
+            return f"{few} of {budget} are left, and only an emergency may use {rest} more"
         case "short_cycle":
             return short_cycle(durable.short_runs.in_a_row, limits.min_run)
         case "min_off":
@@ -614,6 +617,11 @@ def reset_inhibit(fingerprint: str, inhibit: Inhibit) -> str:
         f"{alert} It has resolved, and ends after {inhibit.beats_left} more heartbeats. "
         "If none arrive, check its cause on site, then reset it."
     )
+
+
+def on_reserve(left: float) -> str:
+    """Return that the run in progress uses the emergency reserve, with the seconds of it that are left."""
+    return f"The daily budget is used up. The emergency reserve lasts for {span(left)} more."
 
 
 def never_full(seconds: float) -> str:

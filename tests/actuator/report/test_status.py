@@ -472,6 +472,40 @@ def test_what_only_an_emergency_may_do_is_shown() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("used", "left", "words"),
+    [
+        (10, 2, "are left, and only an emergency may use 2 h more"),
+        (11, 1, "are left, and only an emergency may use 1 h more"),
+        (11.75, 0.25, "of the daily budget of 10 h and its emergency reserve of 2 h are left"),
+        (12, 0, "of the daily budget of 10 h and its emergency reserve of 2 h are left"),
+    ],
+)
+def test_what_is_left_of_the_emergency_reserve_is_shown(used: float, left: float, words: str) -> None:
+    of = world()
+    closure = Closure(start=of.now - 13 * HOUR, end=of.now - 13 * HOUR + used * HOUR)
+    of.state = replace(of.state, durable=replace(of.state.durable, closures=(closure,)))
+    of.step()
+    shown = status.status(snapshot(of))
+    assert shown.reserve_remaining == left * HOUR
+    (budget,) = (reason.text for reason in shown.why_not if reason.reason == "budget")
+    assert budget.endswith(words)
+
+
+def test_a_run_on_the_emergency_reserve_shows_how_long_it_lasts() -> None:
+    of = world()
+    of.soc = 0.05
+    used = Closure(start=of.now - 13 * HOUR, end=of.now - 3 * HOUR - 300)
+    of.state = replace(of.state, durable=replace(of.state.durable, closures=(used,)))
+    assert of.run(HOUR, until=World.closed)
+    of.run(200)
+    assert not any("emergency reserve" in note for note in status.status(snapshot(of)).notes)
+    of.run(110)
+    assert "The daily budget is used up. The emergency reserve lasts for 1 h 59 min more." in [
+        note.replace("\N{NO-BREAK SPACE}", " ") for note in status.status(snapshot(of)).notes
+    ]
+
+
 def test_faults_are_shown() -> None:
     of = world(evidence={"ac_input": False, "ags": False})
     of.step()
@@ -500,7 +534,7 @@ def test_the_document_has_every_field_of_the_contract() -> None:
     for field in (
         "severity", "headline", "reason", "next", "remedy",
         "mode", "path", "phase", "causes", "inhibitors", "contact", "proof", "soc", "deadline", "last_beat", "attempts",
-        "budget_remaining", "sentence",
+        "budget_remaining", "reserve_remaining", "sentence",
     ):  # fmt: skip
         assert field in document
     assert document["contact"]["wanted"] is document["contact"]["read_back"] is True
