@@ -38,6 +38,11 @@ class _Alert(msgspec.Struct):
         labels = msgspec.json.encode(self.labels, order="sorted")
         return labels.decode() if len(labels) <= LONGEST_KEY else hashlib.sha256(labels).hexdigest()
 
+    @property
+    def sentence(self) -> str:
+        """The alert's text for people: the headline of our rules, the summary of most others, or its name."""
+        return self.annotations.get("headline") or self.annotations.get("summary") or self.labels["alertname"]
+
 
 class _Payload(msgspec.Struct):
     version: str
@@ -115,7 +120,7 @@ def read(body: bytes, alerts: AlertSettings) -> Notification:
                 firing=fires,
                 fingerprint=alert.key,
                 starts_at=when.timestamp(),
-                summary=alert.annotations.get("summary", alert.labels["alertname"])[:200],
+                summary=alert.sentence[:200],
                 name=alert.labels["alertname"],
             )
         )

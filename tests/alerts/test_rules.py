@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support import ROOT, prometheus_tool
+from tests.support import prometheus_tool
 from tests.support.alert_rules import ALERTS, RULE_FILES, alerts
 from tests.support.promql import broken_promises, selectors
 
@@ -74,15 +74,47 @@ def test_runbook_sections_and_links(page: Path) -> None:
 def test_an_alert_has_texts_and_a_runbook(name: str) -> None:
     rule = EVERY[name]
     annotations = rule["annotations"]
-    assert set(annotations) == {"summary", "description", "runbook_url"}
-    assert annotations["runbook_url"] == f"alerts/runbooks/{name}.md"
-    assert (ROOT / annotations["runbook_url"]).read_text().startswith(f"# {name}\n")
-    assert annotations["summary"].endswith(".")
+    assert annotations["runbook_url"] == f"http://127.0.0.1:10049/runbooks/{name}"
+    assert (ALERTS / "runbooks" / f"{name}.md").read_text().startswith(f"# {name}\n")
     assert "$value" not in str(rule["labels"]), "a value in a label makes a new alert of every evaluation"
     if name in FOR_THE_ACTUATOR:
         assert rule["labels"]["severity"] == "none"
+        assert set(annotations) == {"summary", "description", "runbook_url"}
     else:
         assert rule["labels"]["severity"] in {"critical", "warning"}
+        assert set(annotations) == {"headline", "remedy", "runbook_url"}
+
+
+def texts_for_people() -> dict[str, str]:
+    """Return what each test of the rules expects of the headline and the remedy, as Prometheus fills them in."""
+    return {
+        f"{case['alertname']} {kind} {number}": alert["exp_annotations"][kind]
+        for file in (ALERTS / "tests").glob("*.yml")
+        for test in yaml.safe_load(file.read_text())["tests"]
+        for case in test.get("alert_rule_test", [])
+        for number, alert in enumerate(case.get("exp_alerts", []))
+        for kind in ("headline", "remedy")
+        if kind in alert["exp_annotations"]
+    }
+
+
+@pytest.mark.parametrize("text", texts_for_people().values(), ids=texts_for_people())
+def test_a_text_for_people_suffices_alone(text: str) -> None:
+    assert text[0].isupper()
+    assert text.endswith(".")
+    assert len(text) <= 330, "a lock screen shows no more"
+    machine = re.search(r"://|:\d{2,5}\b|localhost|\d+\.\d+\.\d+|\w_\w|<no value>|\{\{", text)
+    assert machine is None, f"{machine[0]} is for machines: {text}"
+    assert not re.search(r"\d +(?:%|h|min|V|A|°C)\b|\d(?:%|h|min|s|V|A)\b", text), "a no-break space before the unit"
+    foreign = re.search(r"\b(?:SOC|state of charge|runbook|(?<!-)actuator|scrape|instance|metric)\b", text)
+    assert foreign is None, f"an owner does not know {foreign[0]}: {text}"
+
+
+def test_a_headline_is_one_short_sentence() -> None:
+    for where, text in texts_for_people().items():
+        if " headline " in where:
+            assert len(text) <= 100, where
+            assert text.count(". ") == 0, where
 
 
 @pytest.mark.parametrize("name", EVERY)

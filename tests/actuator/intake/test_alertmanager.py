@@ -157,6 +157,11 @@ def test_any_time_that_can_be_written_can_be_read(when: str) -> None:
     assert read(alert(startsAt=when)).notices
 
 
+def test_a_headline_counts_before_a_summary() -> None:
+    texts = {"headline": "The tank is empty.", "summary": "fuel_level_ratio is 0.01"}
+    assert read(alert(annotations=texts)).notices[0].summary == "The tank is empty."
+
+
 def test_a_summary_is_cut_and_may_be_missing() -> None:
     assert len(read(alert(annotations={"summary": "x" * 5000})).notices[0].summary) == 200
     assert read(alert(annotations={})).notices[0].summary == "BatterySocLow"
