@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actuator import config as configuration
 from actuator.commands import client, listing
@@ -26,9 +26,12 @@ from actuator.start.known_relays import known_relays, open_known_relays
 from actuator.start.signals import EarlySignals, Stopped
 from toolkit import log
 from toolkit.build import installed
-from toolkit.config import ConfigError
+from toolkit.config import ConfigError, refuse
 from toolkit.flags import FOLDER, Flags, Parser, add_flags, add_web_exposure_flag, read_flags
 from toolkit.worker_thread import ExhaustedError
+
+if TYPE_CHECKING:
+    from toolkit.webconfig import WebConfig
 
 DEFAULT_URL = "http://127.0.0.1:10049"
 FOLLOW_SECONDS = 2.0
@@ -130,10 +133,12 @@ def _parser() -> Parser:
 
 
 def _check(flags: Flags) -> int:
-    from actuator import service  # noqa: PLC0415 - see _run
+    from actuator import config_checks  # noqa: PLC0415 - see _run
 
+    # Only here: without journal, mirror or page the actuator starts all the same.
+    outside = config_checks.outside(flags.config_file)
     try:
-        config, web_config = service.check(flags)
+        config, web_config = _checked(flags, outside.errors)
     except ConfigError as error:
         log.to_stderr(f"{error}\n")
         return 2
@@ -143,8 +148,23 @@ def _check(flags: Flags) -> int:
         return 2
     for sentence in (*warnings(config), *open_access(config, web_config.users)):
         log.to_stderr(f"{flags.config_file}: {sentence}\n")
+    for warning in outside.warnings:
+        log.to_stderr(f"{warning}\n")
     sys.stdout.write("config ok\n")
     return 0
+
+
+def _checked(flags: Flags, found: tuple[ConfigError, ...]) -> tuple[configuration.Config, WebConfig]:
+    """Return what the flags name, unless it or what was found already is wrong; raises ConfigError with all of it."""
+    from actuator import service  # noqa: PLC0415 - see _run
+
+    try:
+        checked = service.check(flags)
+    except ConfigError as error:
+        refuse([error, *found])
+        raise
+    refuse(found)
+    return checked
 
 
 def _serve(flags: Flags, early: EarlySignals) -> int:

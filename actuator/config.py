@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -169,21 +168,6 @@ def relay_only(path: Path) -> RelayConfig | None:
         return decode(document["relay"], AnyRelay) if isinstance(document, dict) else None  # type: ignore[arg-type]
     except (ConfigError, KeyError, OSError):
         return None
-
-
-def check_mirror(folder: Path, *, file: Path) -> None:
-    """Check that the mirror's folder is one that can be written; one that is missing may be made at the start.
-
-    Raises:
-        ConfigError: it is not.
-    """
-    if folder.exists() and not folder.is_dir():
-        expected = "a folder in memory, such as /run/generator-actuator"
-        raise ConfigError("mirror", f"{folder}, which is a file", expected, file=str(file))
-    if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
-        got = f"{folder}, which this user cannot write"
-        expected = "a folder of the user that runs the actuator (check as that user)"
-        raise ConfigError("mirror", got, expected, file=str(file))
 
 
 def _zeros(part: msgspec.Struct, where: str) -> Iterator[ConfigError]:

@@ -17,6 +17,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from actuator import config as configuration
+from actuator import config_checks
 from actuator.config import Config
 from actuator.history.async_history import AsyncHistory
 from actuator.history.store import path_of as history_path
@@ -78,6 +79,9 @@ async def main(flags: Flags, early: EarlySignals, opened: OpenedRelay) -> int:
     stopped = _stop_signal(early)
     try:
         config, web_config = check(flags)
+        for error in config_checks.source_port(flags.config_file):
+            # The exporter refuses such a file; the relay must work all the same.
+            _log.warning("unusual configuration", text=str(error))
         relay = opened.relay or AsyncRelay(config.relay.make_relay)
         Lock().acquire(f"journal {config.journal.resolve()}")
         if not opened.is_open:
@@ -105,15 +109,12 @@ async def main(flags: Flags, early: EarlySignals, opened: OpenedRelay) -> int:
 
 
 def check(flags: Flags) -> tuple[Config, WebConfig]:
-    """Read and validate everything that the flags name; with --config.check also what is at the paths.
+    """Read and validate everything that the flags name.
 
     Raises:
         ConfigError: something is wrong.
     """
     config = configuration.load(flags.config_file)
-    if flags.config_check and config.mirror is not None:
-        # Only then: without its mirror the actuator starts all the same.
-        configuration.check_mirror(config.mirror, file=flags.config_file)
     web_config = WebConfig.load(flags.web_config_file)
     if config.access is not None:
         config.access.check(web_config.users, flags.config_file)

@@ -7,6 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
+STATE = Path("/var/lib")
+"""Where a service manager makes the folders of its services (StateDirectory=) before it starts them."""
+
 
 def replace(path: Path, data: bytes) -> None:
     """Write a new file next to the old one and rename it: after a power cut either one is there whole.
@@ -33,6 +36,8 @@ def cannot_write(folder: Path, *, made_if_missing: bool = False) -> str | None:
         made_if_missing: a missing folder is made later, so the nearest one above it counts.
     """
     there = folder
+    if there.parent == STATE and not there.exists():
+        return None
     while made_if_missing and not there.exists():
         there = there.parent
     if there.exists() and not there.is_dir():

@@ -120,6 +120,11 @@ def battery_amperes(text: str) -> float | None:
     return next((amperes for amperes in found if amperes is not None), None)
 
 
+def magnum_devices(text: str) -> tuple[str, ...]:
+    """Return the Magnum sources of the page, each of which can give evidence; raises ValueError as `parse` does."""
+    return _Samples(text, frozenset((UP, STAMP))).devices(UP, STAMP)
+
+
 def _stamp_of(metric: str) -> str:
     return f"{metric.partition('_')[0]}_last_success_timestamp_seconds"
 
@@ -151,11 +156,12 @@ class _Samples:
 
     def first_device(self, *metrics: str) -> str | None:
         """Return the first device that has one of the metrics."""
-        for metric in metrics:
-            for labels, _ in self._by_name.get(metric, ()):
-                if "device" in labels:
-                    return labels["device"]
-        return None
+        return next(iter(self.devices(*metrics)), None)
+
+    def devices(self, *metrics: str) -> tuple[str, ...]:
+        """Return every device that has one of the metrics."""
+        found = (labels for metric in metrics for labels, _ in self._by_name.get(metric, ()) if "device" in labels)
+        return tuple(dict.fromkeys(labels["device"] for labels in found))
 
     def value(
         self, metric: str, device: str | None = None, *, frame: str | None = None, bank: str | None = None

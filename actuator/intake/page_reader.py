@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import aiohttp
 
-from actuator.config import Config
+from actuator.config import Config, Exporter
 from actuator.core.inputs import Page
 from actuator.core.settings import Settings
 from actuator.intake import page
@@ -22,6 +22,9 @@ LARGEST = 256 * 1024
 """Bytes. The requested metrics take a few thousand."""
 
 LONGEST_LINE = 4096
+FAULTS = (aiohttp.ClientError, DeadlineError, TimeoutError, OSError, ValueError, LookupError)
+"""What any answer that is not a page, or none, may raise."""
+
 _SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)[{ \t]")
 
 _log = log.get(__name__)
@@ -52,47 +55,46 @@ class PageReader:
 
     async def _once(self, session: aiohttp.ClientSession, config: Config) -> None:
         try:
-            text = await self._fetch(session, config)
-            read, amperes = await self._worker.do(partial(parse, text, config), _timeout(config))
-        except (
-            aiohttp.ClientError,
-            DeadlineError,
-            TimeoutError,
-            OSError,
-            ValueError,
-            LookupError,
-        ) as error:  # any answer that is not a page
-            url = config.exporter.url
-            fault = str(error) or f"no answer within {_timeout(config):g} s"
-            self.fault, self.battery_amperes = fault.replace(url, redacted(url)), None
-            _log.limited("exporter", "exporter's page cannot be read", url=redacted(url), error=self.fault)
+            text = await fetch(session, config.exporter, page.names(config), self._worker)
+            read, amperes = await self._worker.do(partial(parse, text, config), _timeout(config.exporter))
+        except FAULTS as error:
+            self.fault, self.battery_amperes = fault(error, config.exporter), None
+            url = redacted(config.exporter.url)
+            _log.limited("exporter", "exporter's page cannot be read", url=url, error=self.fault)
             return
         self.fault, self.battery_amperes = "", amperes
         _log.recovered("exporter", "exporter's page is read again", url=redacted(config.exporter.url))
         self._deliver(read)
 
-    async def _fetch(self, session: aiohttp.ClientSession, config: Config) -> str:
-        exporter = config.exporter
-        auth = None
-        if exporter.username is not None and exporter.password_file is not None:
-            password = await self._worker.do(exporter.password_file.read_text, _timeout(config))
-            auth = aiohttp.BasicAuth(exporter.username, password.rstrip("\r\n"))
-        async with session.get(
-            exporter.url,
-            params=[("name[]", name) for name in page.names(config)],
-            headers={"Accept": "text/plain; version=0.0.4"},
-            auth=auth,
-            timeout=aiohttp.ClientTimeout(total=_timeout(config)),
-            allow_redirects=False,
-        ) as response:
-            if response.status != 200:
-                raise ValueError(f"got status {response.status} {response.reason}, expected 200")
-            body = bytearray()
-            async for part in response.content.iter_chunked(65536):
-                body += part
-                if len(body) > LARGEST:
-                    raise ValueError(f"the page is larger than {LARGEST} bytes")
-            return body.decode()
+
+async def fetch(session: aiohttp.ClientSession, exporter: Exporter, names: Iterable[str], worker: Worker) -> str:
+    """Return the text of the page with the metrics of these names; raises one of FAULTS."""
+    auth = None
+    if exporter.username is not None and exporter.password_file is not None:
+        password = await worker.do(exporter.password_file.read_text, _timeout(exporter))
+        auth = aiohttp.BasicAuth(exporter.username, password.rstrip("\r\n"))
+    async with session.get(
+        exporter.url,
+        params=[("name[]", name) for name in names],
+        headers={"Accept": "text/plain; version=0.0.4"},
+        auth=auth,
+        timeout=aiohttp.ClientTimeout(total=_timeout(exporter)),
+        allow_redirects=False,
+    ) as response:
+        if response.status != 200:
+            raise ValueError(f"got status {response.status} {response.reason}, expected 200")
+        body = bytearray()
+        async for part in response.content.iter_chunked(65536):
+            body += part
+            if len(body) > LARGEST:
+                raise ValueError(f"the page is larger than {LARGEST} bytes")
+        return body.decode()
+
+
+def fault(error: Exception, exporter: Exporter) -> str:
+    """Return why the page could not be read, without a password that its URL may have."""
+    text = str(error) or f"no answer within {_timeout(exporter):g} s"
+    return text.replace(exporter.url, redacted(exporter.url))
 
 
 def parse(text: str, config: Settings) -> tuple[Page, float | None]:
@@ -119,5 +121,5 @@ def parse(text: str, config: Settings) -> tuple[Page, float | None]:
     return page.parse("\n".join([*kept, ""]), config), page.battery_amperes("\n".join([*shown, ""]))
 
 
-def _timeout(config: Config) -> float:
-    return float(config.exporter.interval) * 0.8
+def _timeout(exporter: Exporter) -> float:
+    return float(exporter.interval) * 0.8

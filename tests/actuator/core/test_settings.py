@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actuator import cli, config
+from actuator import config
 from actuator.core.settings import EmergencyVolts, QuietHours, Settings, TimeOfDay
 from tests.actuator.harness.simulated_site import settings
 from toolkit.config import ConfigError
@@ -168,26 +168,6 @@ def test_another_tools_word_for_a_relay_is_understood(tmp_path: Path, relay: str
     with pytest.raises(ConfigError) as refused:
         config.load(file)
     assert hint in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("what", "refused"), [("file", "which is a file"), ("closed", "which this user cannot write"), ("none", "")]
-)
-def test_config_check_refuses_a_mirror_that_could_not_be_written(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, what: str, refused: str
-) -> None:
-    mirror = tmp_path / "memory"
-    if what == "file":
-        mirror.touch()
-    elif what == "closed":
-        mirror.mkdir()
-        monkeypatch.setattr("os.access", lambda path, _mode: Path(path) != mirror)
-    file = tmp_path / "actuator.yml"
-    file.write_text(f"{FILE}mirror: {mirror}\n")
-    assert cli.main([f"--config.file={file}", "--config.check"]) == (2 if refused else 0)
-    error = capsys.readouterr().err
-    if refused:
-        assert error.startswith(f"{file}: mirror: got {mirror}, {refused}, expected a folder")
 
 
 def test_pages_too_rare_for_a_proof_are_refused(tmp_path: Path) -> None:

@@ -83,6 +83,15 @@ def test_a_board_without_read_back_is_trusted(tmp_path: Path) -> None:
         assert board.strays == b""
 
 
+def test_a_board_on_the_port_of_a_source_works_and_is_warned_of(tmp_path: Path) -> None:
+    with serial_site(tmp_path) as (it, board):
+        exporter = it.config_file.with_name("exporter.yml")
+        exporter.write_text(f"sources: {{aims: {{type: aims, port: {board.path}}}}}\n")
+        with it.running() as process:
+            assert f"the port of the source aims in {exporter}, expected a port of its own" in process.output
+            assert board.sent, "it is commanded to open all the same"
+
+
 def test_the_end_opens_a_board_that_cannot_be_read_back(tmp_path: Path) -> None:
     with serial_site(tmp_path) as (it, board), it.running() as process:
         close_for_an_alert(it, board)

@@ -1,0 +1,187 @@
+"""What `actuator.yml` names outside of itself is checked by `--config.check`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actuator import cli
+from tests.actuator.harness.page_server import PageServer
+from tests.support import free_port
+
+
+@pytest.fixture
+def served() -> Iterator[PageServer]:
+    with PageServer() as server:
+        yield server
+
+
+class Site:
+    """A folder with an `actuator.yml`.
+
+    Attributes:
+        file: its path.
+        url: of the exporter's page.
+    """
+
+    def __init__(self, folder: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        self.file = folder / "actuator.yml"
+        self.url = url
+        self._capsys = capsys
+
+    def checked(
+        self, more: str = "", *, relay: str = "{type: hid}", journal: str | None = None
+    ) -> tuple[int, list[str]]:
+        """Return the exit status and the lines about the file, each without its path."""
+        path = journal or f"{self.file.parent}/journal.db"
+        self.file.write_text(f"exporter: {{url: {self.url}}}\nrelay: {relay}\njournal: {path}\n{more}")
+        status = cli.main([f"--config.file={self.file}", "--config.check"])
+        lines = self._capsys.readouterr().err.splitlines()
+        return status, [line.removeprefix(f"{self.file}:") for line in lines if " access: got none" not in line]
+
+
+@pytest.fixture
+def site(tmp_path: Path, served: PageServer, capsys: pytest.CaptureFixture[str]) -> Site:
+    return Site(tmp_path, served.url, capsys)
+
+
+def test_a_right_site_has_nothing_to_say_and_leaves_nothing(site: Site, served: PageServer) -> None:
+    assert site.checked("evidence: {device: main}\n") == (0, [])
+    assert list(site.file.parent.iterdir()) == [site.file]
+    assert served.names == ["name%5B%5D=magnum_up", "name%5B%5D=magnum_last_success_timestamp_seconds"]
+
+
+def test_evidence_of_a_device_that_is_not_on_the_page_is_refused(site: Site) -> None:
+    got = 'evidence.device: got "mian", expected one of the exporter\'s Magnum sources: main; did you mean "main"?'
+    assert site.checked("evidence: {device: mian}\n") == (2, [f"4: {got}"])
+
+
+def test_a_page_that_cannot_be_read_is_a_warning(site: Site, served: PageServer) -> None:
+    served.status = 503
+    got = f"got {site.url}, which cannot be read now: got status 503 Service Unavailable, expected 200"
+    assert site.checked() == (0, [f"1: exporter.url: {got}, expected the page of a running exporter"])
+    site.url = f"http://127.0.0.1:{free_port()}/metrics"
+    status, (line,) = site.checked("evidence: {device: mian}\n")
+    assert (status, line.startswith(f"1: exporter.url: got {site.url}, which cannot be read now: Cannot conn")) == (
+        0,
+        True,
+    )
+
+
+def test_without_a_page_the_exporters_file_says_which_devices_there_are(site: Site) -> None:
+    (site.file.parent / "exporter.yml").write_text("sources: {main: {type: magnum}, bms: {type: modbus}, x: 7}\n")
+    site.url = f"http://127.0.0.1:{free_port()}/metrics"
+    status, (line,) = site.checked("evidence: {device: bms}\n")
+    assert (status, line.partition(": got ")[0]) == (2, "4: evidence.device")
+
+
+@pytest.mark.parametrize("source", ["{type: aims, port: PORT}", '{type: modbus, url: "rtu://PORT?baudrate=9600"}'])
+@pytest.mark.parametrize("relay", ["{type: serial, port: PORT}", '{type: modbus, url: "rtu://PORT"}'])
+def test_a_relay_on_the_port_of_a_source_is_refused(site: Site, source: str, relay: str) -> None:
+    device, link, exporter = (site.file.parent / name for name in ("ttyUSB1", "by-id", "exporter.yml"))
+    link.symlink_to(device)
+    exporter.write_text(f"sources: {{aims: {source.replace('PORT', str(link))}}}\n")
+    got = f"got {device}, the port of the source aims in {exporter}, expected a port of its own"
+    assert site.checked(relay=relay.replace("PORT", str(device))) == (2, [f"2: relay: {got}"])
+
+
+def test_another_machines_exporter_may_have_a_port_of_the_same_name(site: Site) -> None:
+    (site.file.parent / "exporter.yml").write_text("sources: {aims: {type: aims, port: /dev/ttyUSB1}}\n")
+    site.url = "http://exporter.invalid:10048/metrics"
+    assert site.checked(relay="{type: serial, port: /dev/ttyUSB1}")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("journal", "reason"),
+    [
+        ("file/journal.db", "file is a file"),
+        ("file/new/journal.db", "file is a file"),
+        ("closed/journal.db", "this user cannot write in "),
+        ("folder", "it is a folder"),
+        ("new/deep/journal.db", ""),
+    ],
+)
+def test_a_journal_that_cannot_be_written_is_refused(
+    site: Site, monkeypatch: pytest.MonkeyPatch, journal: str, reason: str
+) -> None:
+    folder = site.file.parent
+    (folder / "file").touch()
+    (folder / "folder").mkdir()
+    monkeypatch.setattr("toolkit.durable_file.tempfile.TemporaryFile", denied_in_closed)
+    (folder / "closed").mkdir()
+    status, lines = site.checked(journal=f"{folder}/{journal}")
+    if not reason:
+        assert (status, lines) == (0, [])
+        return
+    assert (status, len(lines)) == (2, 1)
+    assert lines[0].startswith(f"3: journal: got {folder}/{journal}: ")
+    assert reason in lines[0]
+    assert lines[0].endswith(", expected a file in a folder of the user that runs the actuator (check as that user)")
+
+
+@pytest.mark.parametrize(
+    ("mirror", "reason"), [("file", "is a file"), ("closed", "this user cannot write"), ("new", "")]
+)
+def test_a_mirror_that_cannot_be_written_is_refused(
+    site: Site, monkeypatch: pytest.MonkeyPatch, mirror: str, reason: str
+) -> None:
+    folder = site.file.parent
+    (folder / "file").touch()
+    (folder / "closed").mkdir()
+    monkeypatch.setattr("toolkit.durable_file.tempfile.TemporaryFile", denied_in_closed)
+    status, lines = site.checked(f"mirror: {folder}/{mirror}\n")
+    assert status == (2 if reason else 0)
+    assert [reason in line and line.startswith(f"4: mirror: got {folder}/{mirror}: ") for line in lines] == [
+        True
+    ] * bool(reason)
+
+
+def denied_in_closed(dir: Path) -> object:  # noqa: A002 - the library's name
+    """Make a file as TemporaryFile does; a user who may write everywhere is denied too."""
+    if dir.name == "closed":
+        raise PermissionError(13, "Permission denied")
+    return open("/dev/null", "wb")  # noqa: PTH123 - the caller closes it
+
+
+SEVEN = """\
+exporter: http://127.0.0.1:10048/metrics
+relay: {type: usb, channel: 1}
+start_soc: 25
+stop_soc: 101%
+limits: {max_runs: 4h}
+quiet_hours: {from: "21:00", to: "6"}
+journal: /dev/null/journal.db
+"""
+
+
+def test_seven_faults_are_seven_lines_of_one_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "actuator.yml"
+    file.write_text(SEVEN)
+    assert cli.main([f"--config.file={file}", "--config.check"]) == 2
+    lines = capsys.readouterr().err.replace(f"{file}:", "").splitlines()
+    places, ends = zip(*(line.split(": got ", 1) for line in lines), strict=True)
+    assert places == (
+        "1: exporter",
+        "2: relay.type",
+        "3: start_soc",
+        "4: stop_soc",
+        "5: limits.max_runs",
+        "6: quiet_hours.to",
+        "7: journal",
+    )
+    for end, what_to_do in zip(
+        ends,
+        (
+            'expected a mapping: write {url: "http://127.0.0.1:10048/metrics"}',
+            'did you mean "hid"?',
+            "write 25%",
+            "expected a percentage such as 25%, or a number from 0 to 1",
+            'did you mean "max_run"?',
+            'expected a time of day in quotes such as "21:00"',
+            "/dev/null is a file, expected a file in a folder of the user",
+        ),
+        strict=True,
+    ):
+        assert what_to_do in end
