@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actuator import config as configuration
-from actuator.commands import client, listing
+from actuator.commands import client, diagnosis, doctor, listing
 from actuator.commands.commission import SHORTEST, Commission, NotNowError
 from actuator.config_warnings import open_access, warnings
 from actuator.relay import RelayHeldError, discover, release
@@ -57,6 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.command is None:
         return _check(flags)
     commands = {
+        "doctor": _doctor,
         "status": _status,
         "release": _release,
         "relays": _relays,
@@ -128,6 +129,12 @@ def _parser() -> Parser:
     journal.add_argument("--follow", action="store_true", help="go on with what happens, until Ctrl-C")
     runs = commands.add_parser("runs", parents=[remote], help="print the last runs of the engine, the newest first")
     runs.add_argument("--limit", type=int, default=20, metavar="N", help="so many at most (default: %(default)s)")
+    doctor = commands.add_parser(
+        "doctor", parents=[remote], help="check the whole chain, from the devices to a person; exit status 1: a fault"
+    )
+    doctor.add_argument("--prometheus", default="http://127.0.0.1:9090", metavar="URL", help="(default: %(default)s)")
+    doctor.add_argument("--alertmanager", default="http://127.0.0.1:9093", metavar="URL", help="(default: %(default)s)")
+    doctor.add_argument("--json", action="store_true", help="print a list of findings for scripts")
     commands.add_parser("relays", parents=[local], help="list the relays found on this machine")
     return parser
 
@@ -277,6 +284,18 @@ def _runs(arguments: argparse.Namespace) -> int:
         arguments.url,
         lambda: listing.run_lines(client.ask(arguments.url, f"/api/v1/runs?limit={arguments.limit}")["runs"]),
     )
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    findings = doctor.examine(
+        arguments.config_file,
+        url=arguments.url,
+        prometheus=arguments.prometheus,
+        alertmanager=arguments.alertmanager,
+    )
+    lines = doctor.as_json(findings).split("\n") if arguments.json else diagnosis.lines(findings)
+    sys.stdout.write("".join(f"{_printable(line)}\n" for line in lines))
+    return 1 if any(finding.state == "wrong" for finding in findings) else 0
 
 
 def _journal(arguments: argparse.Namespace) -> int:

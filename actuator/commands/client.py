@@ -22,6 +22,14 @@ class ClientError(Exception):
     """The actuator could not be reached, or refused; the text gives the reason and what to do."""
 
 
+class RefusedError(ClientError):
+    """The server has answered, but not with what was asked for; `status` is that of HTTP."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
 def ask(url: str, path: str, command: dict[str, object] | None = None) -> Any:  # noqa: ANN401 - any JSON document
     """Return the actuator's answer, a JSON document.
 
@@ -40,29 +48,55 @@ def ask(url: str, path: str, command: dict[str, object] | None = None) -> Any:  
         )
     body = None if command is None else json.dumps(command).encode()
     try:
+        return json.loads(fetch(url, path, body=body, credentials=credentials(url)))
+    except RefusedError as error:
+        if error.status != 401:
+            raise
+        raise ClientError(
+            "the actuator requires a user name and a password: set GENERATOR_ACTUATOR_USERNAME and "
+            "GENERATOR_ACTUATOR_PASSWORD, or write them into a netrc file"
+        ) from error
+    except (_UnansweredError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise ClientError(
+            f"no actuator answers at {redacted(url)}: {reason}. Is it running? At another address, use --url."
+        ) from error
+
+
+class _UnansweredError(ClientError):
+    """No answer of HTTP has come."""
+
+
+def fetch(url: str, path: str, *, body: bytes | None = None, credentials: str = "") -> bytes:
+    """Return what a server answers.
+
+    Args:
+        url: of the server.
+        path: of the request.
+        body: of a POST, JSON; None for a GET.
+        credentials: "user:password"; empty: none. A password is sent to the server that it is meant for alone.
+
+    Raises:
+        RefusedError: the answer has another status than 200.
+        ClientError: none has come.
+    """
+    try:
         request = urllib.request.Request(url.rstrip("/") + path, data=body)  # noqa: S310 - the scheme is checked below
         if request.type not in ("http", "https"):
             raise ClientError(f"got {redacted(url)}, expected an address that begins with http:// or https://")
         if body is not None:
             request.add_header("Content-Type", "application/json")
-        credentials = _credentials(request.host)
         if credentials:
             request.add_header("Authorization", f"Basic {base64.b64encode(credentials.encode()).decode()}")
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310 - checked above
-            return json.load(response)
+            answer: bytes = response.read()
+            return answer
     except urllib.error.HTTPError as error:
-        answer = _body(error)
-        if error.code == 401:
-            answer = (
-                "the actuator requires a user name and a password: set GENERATOR_ACTUATOR_USERNAME and "
-                "GENERATOR_ACTUATOR_PASSWORD, or write them into a netrc file"
-            )
-        raise ClientError(answer or f"{redacted(url)} answers {error.code} {error.reason}") from error
-    except (OSError, ValueError, http.client.HTTPException, RecursionError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else " ".join(str(error).split())
-        raise ClientError(
-            f"no actuator answers at {redacted(url)}: {reason}. Is it running? At another address, use --url."
+        raise RefusedError(
+            error.code, _body(error) or f"{redacted(url)} answers {error.code} {error.reason}"
         ) from error
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise _UnansweredError(str(error.reason if isinstance(error, urllib.error.URLError) else error)) from error
 
 
 def _body(error: urllib.error.HTTPError) -> str:
@@ -74,15 +108,21 @@ def _body(error: urllib.error.HTTPError) -> str:
     return body.decode(errors="replace").strip()
 
 
-def _credentials(host: str) -> str:
-    """Return "user:password" from the environment or the netrc file (NETRC, ~/.netrc); empty when neither has one."""
+def credentials(url: str) -> str:
+    """Return "user:password" for the actuator: from the environment, or the netrc file (NETRC, ~/.netrc); else empty.
+
+    Raises:
+        ClientError: the netrc file cannot be read.
+    """
     user, password = os.environ.get("GENERATOR_ACTUATOR_USERNAME"), os.environ.get("GENERATOR_ACTUATOR_PASSWORD")
     if user is not None and password is not None:
         return f"{user}:{password}"
     try:
-        found = netrc.netrc(os.environ.get("NETRC")).authenticators(urllib.parse.urlsplit(f"//{host}").hostname or host)
+        found = netrc.netrc(os.environ.get("NETRC")).authenticators(urllib.parse.urlsplit(url).hostname or "")
     except FileNotFoundError:
         return ""
+    except ValueError:
+        return ""  # no host in the URL: the request says what is wrong
     except (netrc.NetrcParseError, OSError) as error:
         raise ClientError(f"the netrc file cannot be read: {error}") from error
     return f"{found[0]}:{found[2]}" if found else ""

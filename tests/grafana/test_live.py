@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from grafana.queries import list_queries
-from tests.support import wait_until
+from tests.support import command, run_command, wait_until
 from tests.support.alert_rules import RULE_FILES, alerts
-from tests.support.loop import Loop, fetch
+from tests.support.loop import PASSWORD, USER, Loop, fetch
 from tests.support.promql import selectors
 
 pytestmark = pytest.mark.e2e
@@ -48,6 +48,7 @@ class Site(NamedTuple):
     """The running programs, Prometheus' API, and when they were started, in seconds since 1970."""
 
     loop: Loop
+    folder: Path
     prometheus: Prometheus
     began: float
 
@@ -74,11 +75,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             )
         )
         loop.wait(lambda: prometheus.ask("query", query=seen)["result"], 30, "Prometheus has seen the run")
-        yield Site(loop, prometheus, began)
+        yield Site(loop, folder, prometheus, began)
 
 
 def test_no_panel_is_empty(site: Site) -> None:
-    _, prometheus, began = site
+    prometheus, began = site.prometheus, site.began
     now = time.time()
     empty = [
         f"{query.dashboard}: {query.panel}: {query.expression}"
@@ -89,7 +90,7 @@ def test_no_panel_is_empty(site: Site) -> None:
 
 
 def test_query_without_data_is_empty(site: Site) -> None:
-    _, prometheus, began = site
+    prometheus, began = site.prometheus, site.began
     assert prometheus.series("battery_soc", began, time.time()) == 0
 
 
@@ -124,9 +125,22 @@ def test_only_the_generators_alerts_fire(site: Site) -> None:
     assert firing <= {"GeneratorHeartbeat", "BatterySocLow", "BatterySocRecovered", "BatteryEmptySoon"}
 
 
+def test_the_doctor_finds_nothing_wrong_but_that_nobody_is_told(site: Site) -> None:
+    deployment = site.loop.deployment
+    urls = (f"--{name}={deployment.url(name, '').rstrip('/')}" for name in ("prometheus", "alertmanager"))
+    actuator = deployment.url("actuator", "").rstrip("/")
+    file = f"--config.file={site.folder / 'actuator.yml'}"
+    user = {"GENERATOR_ACTUATOR_USERNAME": USER, "GENERATOR_ACTUATOR_PASSWORD": PASSWORD}
+    done = run_command(command("generator-actuator"), "doctor", file, f"--url={actuator}", *urls, "--json", env=user)
+    found = json.loads(done.stdout)
+    assert [one for one in found if one["state"] == "wrong" and one["check"] != "people"] == []
+    assert {one["check"] for one in found if one["state"] == "well"} >= {"devices", "Prometheus", "rules", "heartbeat"}
+    assert done.returncode == 1
+
+
 def test_dead_programs_leave_no_number(site: Site) -> None:
     """The last test of this module: it ends both programs."""
-    loop, prometheus, _ = site
+    loop, prometheus = site.loop, site.prometheus
     present = [query for query in list_queries(rate_interval="5s", range="1h") if query.now]
     assert [query for query in present if not prometheus.value(query.expression)] == []
     loop.kill("exporter")

@@ -1,0 +1,369 @@
+"""Judge the whole chain, from the devices to a person's telephone, by what the programs answer. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+
+from toolkit.formatting import percent, span
+
+ACTING: Final = ("BatterySocLow", "BatterySocRecovered", "GeneratorHeartbeat")
+"""The alerts without which the alert path is dead."""
+
+Samples = Mapping[str, Sequence[tuple[Mapping[str, str], float]]]
+"""The samples of a page by the metric's name: labels and value."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check has found.
+
+    Attributes:
+        check: what was checked.
+        state: well; note: works, but the owner should know; wrong.
+        text: what is so, in one sentence.
+        remedy: what to do, with the command; empty when nothing is to be done.
+    """
+
+    check: str
+    state: Literal["well", "note", "wrong"]
+    text: str
+    remedy: str = ""
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """What the parts of a site have answered. A text instead of an answer is the reason why there is none.
+
+    Attributes:
+        config_errors: each with file, line, got and expected.
+        config_warnings: what is unusual in the file.
+        exposed: a sentence for each file that everybody on the machine may read or write.
+        heartbeat_timeout: seconds, of the file; None: it cannot be read.
+        status: of `GET /api/v1/status`.
+        metrics: of the actuator.
+        page: the metrics of the exporter.
+        targets: of Prometheus, `GET /api/v1/targets`.
+        rules: of Prometheus, `GET /api/v1/rules`.
+        alertmanagers: of Prometheus, `GET /api/v1/alertmanagers`.
+        receivers: of Alertmanager's configuration; of each its name and what it sends to.
+    """
+
+    config_errors: tuple[str, ...] = ()
+    config_warnings: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
+    heartbeat_timeout: float | None = None
+    status: dict[str, Any] | str = "not asked"
+    metrics: Samples | str = "not asked"
+    page: Samples | str = "not asked"
+    targets: dict[str, Any] | str = "not asked"
+    rules: dict[str, Any] | str = "not asked"
+    alertmanagers: dict[str, Any] | str = "not asked"
+    receivers: dict[str, tuple[str, ...]] | str = "not asked"
+
+
+def diagnose(site: Site) -> tuple[Finding, ...]:
+    """Return every finding, in the order of the chain: files, devices, actuator, alerts, people."""
+    return tuple(finding for check in _CHECKS for finding in check(site))
+
+
+def _configuration(site: Site) -> Iterator[Finding]:
+    check = "configuration"
+    remedy = "Correct the file, then check it: generator-actuator --config.check"
+    for error in site.config_errors:
+        yield Finding(check=check, state="wrong", text=error, remedy=remedy)
+    for warning in site.config_warnings:
+        yield Finding(check=check, state="note", text=warning)
+    if not site.config_errors:
+        yield Finding(check=check, state="well", text="The file is valid.")
+
+
+def _secrets(site: Site) -> Iterator[Finding]:
+    for sentence in site.exposed:
+        yield Finding(check="secrets", state="wrong", text=sentence, remedy="chmod o= the file that is named.")
+    if not site.exposed:
+        yield Finding(check="secrets", state="well", text="No file with a secret is open to every user.")
+
+
+def _devices(site: Site) -> Iterator[Finding]:
+    if isinstance(site.page, str):
+        yield Finding(
+            check="exporter",
+            state="wrong",
+            text=f"The exporter's page cannot be read: {site.page}",
+            remedy="Look why: systemctl status magnum-exporter; journalctl -u magnum-exporter",
+        )
+        return
+    ups = {
+        (name.removesuffix("_up"), labels["device"]): value
+        for name, samples in site.page.items()
+        if name.endswith("_up")
+        for labels, value in samples
+        if "device" in labels
+    }
+    silent = [device for (_, device), up in ups.items() if up != 1]
+    for family, device in (key for key, up in ups.items() if up != 1):
+        look = "magnum-exporter listen PORT" if family in ("magnum", "pylontech") else "magnum-exporter doctor"
+        yield Finding(
+            check="devices",
+            state="wrong",
+            text=f"{device} ({family}) does not answer.",
+            remedy=f"Check its power, its cable and its port in exporter.yml; look at it: {look}",
+        )
+    if not ups:
+        yield Finding(check="devices", state="wrong", text="The exporter has no device.", remedy="Edit exporter.yml.")
+    elif not silent:
+        names = ", ".join(sorted({device for _, device in ups}))
+        yield Finding(check="devices", state="well", text=f"All answer: {names}.")
+
+
+def _charge(site: Site) -> Iterator[Finding]:
+    if isinstance(site.page, str):
+        return
+    ratio = _value(site.page, "battery_soc_ratio")
+    if ratio is not None:
+        leads = [labels["source"] for labels, value in site.page.get("battery_soc_lead", ()) if value == 1]
+        yield Finding(
+            check="state of charge", state="well", text=f"{percent(ratio)}, by {', '.join(leads) or 'no source'}."
+        )
+        return
+    why = [
+        f"{labels['source']}: {labels['reason']}"
+        for labels, value in site.page.get("battery_soc_refused", ())
+        if value == 1
+    ]
+    yield Finding(
+        check="state of charge",
+        state="wrong",
+        text=f"No source is trusted ({', '.join(why) or 'no device has one'}).",
+        remedy="See the runbook BatterySocAbsent: a device must answer and its value must be plausible.",
+    )
+
+
+def _actuator(site: Site) -> Iterator[Finding]:
+    if isinstance(site.status, str):
+        yield Finding(
+            check="actuator",
+            state="wrong",
+            text=site.status,
+            remedy="Look why: systemctl status generator-actuator; journalctl -u generator-actuator",
+        )
+        return
+    status = site.status
+    state: Literal["well", "note", "wrong"] = "well"
+    if status["severity"] in ("attention", "act_now"):
+        state = "wrong" if status["severity"] == "act_now" else "note"
+    yield Finding(
+        check="actuator",
+        state=state,
+        text=f"{status['headline']} {status['reason']}".strip(),
+        remedy=status["remedy"] if state != "well" else "",
+    )
+    if status["mode"] == "off":
+        yield Finding(
+            check="mode",
+            state="note",
+            text="The mode is off: nothing starts the generator.",
+            remedy="When all is well: generator-actuator commission, then generator-actuator mode auto",
+        )
+    yield _contact(status["contact"])
+    if status["clock_sane"]:
+        yield Finding(check="clock", state="well", text="The clock is synchronised.")
+    else:
+        yield Finding(
+            check="clock",
+            state="note",
+            text="The clock is not known to be right: quiet hours, exercise and the dates of rows depend on it.",
+            remedy="With a network: timedatectl set-ntp true. Without one: fit a battery-backed clock (RTC).",
+        )
+
+
+def _contact(contact: Mapping[str, Any]) -> Finding:
+    look = "Check the board's cable, then: generator-actuator relays; generator-actuator status"
+    if contact["fault"]:
+        return Finding(check="relay", state="wrong", text=f"{contact['relay']}: {contact['fault']}.", remedy=look)
+    if not contact["can_read_back"]:
+        text = f"{contact['relay']} cannot be read back: only the engine shows whether a command worked."
+        return Finding(check="relay", state="note", text=text)
+    if contact["read_back"] is None:
+        return Finding(check="relay", state="wrong", text=f"{contact['relay']} cannot be read.", remedy=look)
+    if contact["read_back"] != contact["wanted"]:
+        words = {True: "closed", False: "open"}
+        text = f"{contact['relay']} reads {words[contact['read_back']]}, expected {words[contact['wanted']]}."
+        return Finding(check="relay", state="wrong", text=text, remedy=look)
+    where = "closed" if contact["read_back"] else "open"
+    return Finding(check="relay", state="well", text=f"{contact['relay']} reads {where}, as commanded.")
+
+
+def _records(site: Site) -> Iterator[Finding]:
+    if isinstance(site.metrics, str):
+        return
+    for metric, check, remedy in (
+        (
+            "generator_journal_writable",
+            "journal",
+            "Look at the card: df -h; dmesg. See the runbook GeneratorJournalFailing.",
+        ),
+        ("generator_journal_mirrored", "mirror", "Look at the folder `mirror:` of actuator.yml."),
+        ("generator_history_writable", "history", "Look at the card: df -h; dmesg. No decision depends on it."),
+    ):
+        written = _value(site.metrics, metric)
+        if written == 0:
+            worst = "note" if check == "history" else "wrong"
+            text = f"The {check} cannot be written."
+            yield Finding(check=check, state=worst, text=text, remedy=remedy)  # type: ignore[arg-type]
+        elif written == 1:
+            yield Finding(check=check, state="well", text=f"The {check} is written.")
+        elif check == "mirror":
+            text = "There is none: a card that goes read-only loses what a restart must know."
+            yield Finding(check=check, state="note", text=text, remedy="Set `mirror: /run/generator-actuator`.")
+
+
+def _prometheus(site: Site) -> Iterator[Finding]:
+    check = "Prometheus"
+    if isinstance(site.targets, str):
+        yield Finding(
+            check=check,
+            state="wrong",
+            text=f"Prometheus does not answer: {site.targets}",
+            remedy="systemctl status prometheus; at another address: generator-actuator doctor --prometheus URL",
+        )
+        return
+    targets = site.targets.get("activeTargets", [])
+    for job in ("magnum-exporter", "generator-actuator"):
+        found = [target for target in targets if target.get("labels", {}).get("job") == job]
+        if not found:
+            text, remedy = f"It has no job {job}.", "Copy the jobs of alerts/prometheus.yml into prometheus.yml."
+            yield Finding(check=check, state="wrong", text=text, remedy=remedy)
+        for target in found:
+            if target.get("health") == "up":
+                yield Finding(check=check, state="well", text=f"It scrapes {job}.")
+                continue
+            yield Finding(
+                check=check,
+                state="wrong",
+                text=f"It cannot scrape {job}: {target.get('lastError') or 'not tried yet'}",
+                remedy="A wrong password needs `basic_auth:` in the job; a refused connection, a running program.",
+            )
+
+
+def _rules(site: Site) -> Iterator[Finding]:
+    if isinstance(site.rules, str):
+        return
+    rules = {rule["name"]: rule for group in site.rules.get("groups", []) for rule in group.get("rules", [])}
+    missing = [name for name in ACTING if name not in rules]
+    if missing:
+        yield Finding(
+            check="rules",
+            state="wrong",
+            text=f"Prometheus has no rule {', '.join(missing)}.",
+            remedy="Add alerts/rules.yml to `rule_files:` in prometheus.yml, then: systemctl reload prometheus",
+        )
+    failing = [f"{name}: {rule.get('lastError')}" for name, rule in rules.items() if rule.get("health") == "err"]
+    if failing:
+        yield Finding(
+            check="rules",
+            state="wrong",
+            text=f"A rule fails: {'; '.join(failing)}",
+            remedy="See the runbook PrometheusRuleFailures.",
+        )
+    if "GeneratorActuatorDown" not in rules:
+        text, remedy = "The rules for people are not loaded.", "Add alerts/people.yml to `rule_files:`."
+        yield Finding(check="rules", state="wrong", text=text, remedy=remedy)
+    if not missing and not failing:
+        yield Finding(check="rules", state="well", text=f"{len(rules)} rules are loaded and evaluate.")
+
+
+def _alertmanager(site: Site) -> Iterator[Finding]:
+    if not isinstance(site.alertmanagers, str) and not site.alertmanagers.get("activeAlertmanagers"):
+        yield Finding(
+            check="Alertmanager",
+            state="wrong",
+            text="Prometheus sends its alerts to no Alertmanager.",
+            remedy="Copy `alerting:` of alerts/prometheus.yml into prometheus.yml, then: systemctl reload prometheus",
+        )
+    if isinstance(site.receivers, str):
+        yield Finding(
+            check="Alertmanager",
+            state="wrong",
+            text=f"Alertmanager does not answer: {site.receivers}",
+            remedy="systemctl status prometheus-alertmanager; elsewhere: generator-actuator doctor --alertmanager URL",
+        )
+        return
+    ours = [name for name, targets in site.receivers.items() if any("/api/v1/alerts" in one for one in targets)]
+    if ours:
+        yield Finding(check="Alertmanager", state="well", text=f"Its receiver {', '.join(ours)} leads to the actuator.")
+    else:
+        yield Finding(
+            check="Alertmanager",
+            state="wrong",
+            text="No receiver leads to the actuator.",
+            remedy="Copy the routes and the receiver `generator` of alerts/alertmanager.yml.",
+        )
+    people = [name for name, targets in site.receivers.items() if targets and name not in ours]
+    if people:
+        yield Finding(check="people", state="well", text=f"Alerts for people go to {', '.join(people)}.")
+    else:
+        yield Finding(
+            check="people",
+            state="wrong",
+            text="Nobody is told: no receiver for people sends anything.",
+            remedy="Fill in the receiver `people` in alertmanager.yml, then: systemctl reload prometheus-alertmanager",
+        )
+
+
+def _heartbeat(site: Site) -> Iterator[Finding]:
+    if isinstance(site.status, str) or site.heartbeat_timeout is None:
+        return
+    beat, now = site.status["last_beat"], site.status["time"]
+    if beat is not None and now - beat < site.heartbeat_timeout:
+        left = span(site.heartbeat_timeout - (now - beat))
+        text = f"The last one came {span(now - beat)} ago. Without another the actuator decides by itself in {left}."
+        yield Finding(check="heartbeat", state="well", text=text)
+        return
+    since = "None has come since the start" if beat is None else f"None has come for {span(now - beat)}"
+    yield Finding(
+        check="heartbeat",
+        state="wrong",
+        text=f"{since}: the actuator decides by itself.",
+        remedy="amtool config routes test alertname=GeneratorHeartbeat must say generator. A 401 in Alertmanager's log "
+        "means a wrong password. See the runbook GeneratorFallback.",
+    )
+
+
+_CHECKS: Final[tuple[Callable[[Site], Iterator[Finding]], ...]] = (
+    *(_configuration, _secrets, _devices, _charge, _actuator, _records),
+    *(_prometheus, _rules, _alertmanager, _heartbeat),
+)
+
+
+def receivers(document: object) -> dict[str, tuple[str, ...]]:
+    """Return what each receiver of Alertmanager's configuration sends to: a URL, or the kind of the integration."""
+    found: dict[str, tuple[str, ...]] = {}
+    given = document.get("receivers") if isinstance(document, dict) else None
+    for receiver in given if isinstance(given, list) else []:
+        targets = [
+            str(one.get("url", kind)) if isinstance(one, dict) else kind
+            for kind, integrations in receiver.items()
+            if kind.endswith("_configs") and isinstance(integrations, list)
+            for one in integrations
+        ]
+        found[str(receiver.get("name"))] = tuple(targets)
+    return found
+
+
+def lines(findings: Sequence[Finding]) -> list[str]:
+    """Return the findings as a person reads them, and a last line that counts what is wrong."""
+    width = max(len(finding.check) for finding in findings)
+    text = []
+    for finding in findings:
+        text.append(f"{finding.state:5}  {finding.check.ljust(width)}  {' '.join(finding.text.split())}")
+        if finding.remedy:
+            text.append(f"{'':5}  {'':{width}}  -> {finding.remedy}")
+    wrong = sum(finding.state == "wrong" for finding in findings)
+    text.append("All is well." if not wrong else f"{wrong} of {len(findings)} checks found something wrong.")
+    return text
+
+
+def _value(samples: Samples, metric: str) -> float | None:
+    return next((value for _, value in samples.get(metric, ())), None)
