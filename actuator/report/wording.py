@@ -203,8 +203,11 @@ def _ended(values: Values) -> str:
 
 def _blocked(values: Values) -> str:
     causes = _spaced(str(values["causes"]).replace(" ", ", "))
-    reasons = str(values["inhibitors"]).replace(" ", ", ").replace("_", " ")
-    return f"Requested by {causes}, blocked by {reasons}."
+    reasons = str(values["inhibitors"]).split()
+    if {"min_off", "ac_live"}.issubset(reasons):
+        # The engine has not stopped yet, so they follow from the run before.
+        reasons = [reason for reason in reasons if reason not in ("min_off", "ac_live")] or ["the run that stops now"]
+    return f"Requested by {causes}, blocked by {', '.join(reasons).replace('_', ' ')}."
 
 
 def _path_changed(values: Values) -> str:
@@ -919,7 +922,7 @@ def blocked(it: Reason, durable: Durable, settings: Settings, code: int | None) 
     match it:
         case "locked_out":
             failed = f": failed to start {_times(durable.attempts)}" if durable.attempts else ""
-            why = "After that many failures this system does not try again by itself."
+            why = "After as many failures as are allowed, it does not try again by itself."
             return Words(f"Locked out{failed}.", why, remedy="Check the engine, then press Reset lock-out.")
         case "inhibit_alert":
             return _inhibited(durable)

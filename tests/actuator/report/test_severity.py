@@ -16,7 +16,7 @@ from actuator.core.battery import Battery
 from actuator.core.board import Board
 from actuator.core.demand import CAUSES
 from actuator.core.engine import Engine
-from actuator.core.events import Note, NoteKind, Value
+from actuator.core.events import Event, Note, NoteKind, Value
 from actuator.core.inhibitors import INHIBITORS, blocked
 from actuator.core.signals import ConfirmedValue, Watch
 from actuator.core.state import MODES, PHASES, Cause, Closure, Durable, Mode, Phase, Reason, Run, State
@@ -307,3 +307,7 @@ def test_our_own_cool_down_is_ours_and_has_no_reasons_of_its_own() -> None:
     assert (shown.severity, shown.headline) == ("running", "Cooling down before it stops. Battery 50\u00a0%.")
     assert shown.reason == shown.remedy == ""
     assert why_not(snapshot) == ()
+    values: dict[str, Value] = {"causes": "alert", "inhibitors": "mode_off min_off ac_live"}
+    assert wording.event(Event(kind="held_back", values=values)) == "Requested by alert, blocked by mode off."
+    values["inhibitors"] = "min_off ac_live"
+    assert wording.event(Event(kind="held_back", values=values)).endswith("blocked by the run that stops now.")

@@ -73,7 +73,9 @@ def test_off_then_running_then_connection_lost(tmp_path: Path, page: Page) -> No
         it.beat_twice()
         page.goto(it.url)
         expect(page.locator("#link")).to_have_text("live")
-        expect(page.locator("#sentence")).to_have_text("Off: SOC 50 %, starts at 25 %, the alerts decide.")
+        expect(page.locator("#sentence")).to_contain_text("Off. Battery 50\u00a0%.")
+        expect(page.locator("#sentence")).to_have_class("ok")
+        expect(page.locator("#next")).to_have_text("Starts when the battery is at 25\u00a0%.")
         expect(page.locator("#contact .big")).to_have_text("Open")
         expect(page.locator("#auto")).to_have_attribute("aria-pressed", "true")
         shot(page, "off")
@@ -81,7 +83,9 @@ def test_off_then_running_then_connection_lost(tmp_path: Path, page: Page) -> No
         it.close_for_an_alert()
         expect(page.locator("#contact .big")).to_have_text("Closed")
         expect(page.locator("#engine .big")).to_have_text("Running")
-        expect(page.locator("#sentence")).to_contain_text("Running for alert")
+        expect(page.locator("#sentence")).to_contain_text("Running to charge the battery.")
+        expect(page.locator("#sentence")).to_have_class("running")
+        expect(page).to_have_title("▶ Running to charge the battery. Battery 18.4\u00a0%. | Generator")
         expect(page.locator("#soc .big")).to_have_text("18.4 %")
         expect(page.locator("#rows")).to_contain_text("Contact closed for alert")
         shot(page, "running")
@@ -118,13 +122,13 @@ def test_the_operator_switches(tmp_path: Path, page: Page) -> None:
         assert not it.board.closed()
         page.locator("#for").select_option(label="for 30 min")
         command(page, "#on", "Run it")
-        expect(page.locator("#answer")).to_contain_text("On for 30 min: accepted. Starting for manual")
+        expect(page.locator("#answer")).to_contain_text("On for 30 min: accepted. Starting. ")
         assert it.board.closed()
         expect(page.locator("#on")).to_have_attribute("aria-pressed", "true")
         command(page, "#off", "Off")
         expect(page.locator("#answer")).to_contain_text("Off: accepted. ")
         assert not it.board.closed()
-        expect(page.locator("#sentence")).to_contain_text(re.compile("switched off by the operator|Stopping"))
+        expect(page.locator("#sentence")).to_contain_text("The operator chose Off.")
         command(page, "#auto", "Automatic")
         expect(page.locator("#auto")).to_have_attribute("aria-pressed", "true")
 
@@ -138,13 +142,14 @@ def test_what_forbids_and_what_is_out_of_order_is_said(tmp_path: Path, page: Pag
         it.notify("BatterySocLow")
         page.goto(it.url)
         expect(page.locator("#why")).to_contain_text("Inhibited by an alert: GeneratorInhibit for people")
-        expect(page.locator("#sentence")).to_contain_text("but blocked")
+        expect(page.locator("#headline")).to_contain_text("Blocked by an alert: GeneratorInhibit for people.")
+        expect(page.locator("#sentence")).to_have_class("act_now")
         shot(page, "inhibited")
         it.board.refuses_writes = True
         it.board.set(0, closed=True)
         expect(page.locator("#contact .big")).to_have_text("Closed", timeout=10_000)
         expect(page.locator("#contact .under")).to_have_text("commanded open, but the board reads closed")
-        expect(page.locator("#sentence")).to_contain_text("Unknown: the contact should be open")
+        expect(page.locator("#sentence")).to_contain_text("Relay fault: ")
         expect(page.locator("#faults")).to_contain_text("The relay: ")
         shot(page, "fault")
         it.page.status = 500
@@ -185,6 +190,29 @@ def test_each_reset_is_shown_while_there_is_something_to_reset(tmp_path: Path, p
             page.locator("#yes").click()
             expect(rows).to_have_count(1)
             expect(page.locator("#why")).to_contain_text("Inhibited by an alert")
+
+
+def test_a_lock_out_is_red_in_the_first_card_the_title_and_the_icon(tmp_path: Path, page: Page) -> None:
+    limits = {"max_run": "4h", "attempts": 1, "start_confirm": "2s"}
+    with site(tmp_path, {"limits": limits}) as it, it.running():
+        fresh(it)
+        page.goto(it.url)
+        expect(page.locator("#severity")).to_have_text("In order")
+        calm = page.locator("#icon").get_attribute("href")
+        it.page.soc = 0.06
+        it.beat_twice()
+        it.notify("BatterySocLow")
+        expect(page.locator("#sentence")).to_have_class("act_now", timeout=20_000)
+        expect(page.locator("#severity")).to_have_text("Act now")
+        expect(page.locator("#headline")).to_have_text("Locked out: failed to start once. Battery 6\u00a0%.")
+        expect(page.locator("#next")).to_have_text("Nothing starts the generator until the lock-out is reset.")
+        expect(page.locator("#remedy")).to_have_text("Check the engine, then press Reset lock-out.")
+        expect(page).to_have_title("!! Locked out: failed to start once. Battery 6\u00a0%. | Generator")
+        icon = page.locator("#icon").get_attribute("href")
+        assert icon is not None
+        assert icon != calm
+        assert "%23a3201f" in icon
+        shot(page, "locked-out")
 
 
 def test_by_keyboard_and_by_name(tmp_path: Path, page: Page) -> None:
