@@ -97,8 +97,10 @@ def build() -> dashboard.Dashboard:
                 ),
                 parts.graph(
                     "Run time in 24 hours",
-                    "How long the contact was closed in the last 24 hours, and what remains of the budget.",
+                    "How long the contact was closed and the engine ran, whoever started it, in the last 24 hours, and "
+                    "what remains of the budget.",
                     "s",
+                    Query(f"increase({pick('generator_engine_seconds_total')}[1d])", "engine {{site}}"),
                     Query(f"increase({pick('generator_run_seconds_total')}[1d])", "closed {{site}}"),
                     Query(pick("generator_budget_remaining_seconds"), "left {{site}}"),
                     lowest=0,

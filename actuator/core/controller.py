@@ -133,6 +133,7 @@ class _Turn:
             self.state = replace(self.state, engine=replace(self.state.engine, stop_reports=reports))
         self.keep(durable, *events)
         self.keep(proof.follow_any_stop(self.durable, self.state.engine, self.now))
+        self.keep(proof.count_seconds(self.durable, self.state.engine))
 
     def clear_what_has_passed(self) -> None:
         durable, events = full_charge.follow(self.state, self.settings, self.now)

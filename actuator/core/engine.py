@@ -24,6 +24,8 @@ class Engine:
         proof: what three samples of the evidence have confirmed: True: it runs.
         ac_live: AC was at the inverter's input while our contact was open, and three samples without it have not come.
         stop_reports: how often the present failure to stop has been reported.
+        running_at: when the last step was, if the proof was that it runs; None: it was not.
+        ran: seconds from the step before to this one, if the proof was at both that it runs.
     """
 
     evidence: Watch = field(default_factory=Watch)
@@ -32,6 +34,8 @@ class Engine:
     proof: ConfirmedValue[bool] = field(default_factory=ConfirmedValue)
     ac_live: bool = False
     stop_reports: int = 0
+    running_at: float | None = None
+    ran: float = 0.0
 
     def evidence_lost(self, now: float, *, started_at: float) -> bool:
         """Return whether there has been no fresh evidence for so long that it counts as lost."""
@@ -74,6 +78,7 @@ def update(
         # A first reading may be old. It is good enough to block a start.
         reading = evidence.possibly_fresh(now, BUS_FRESH) if evidence.changed_at is None else fresh
         ac_live = engine.ac_live or bool(reading)
+    passed = 0.0 if engine.running_at is None or not proof.verdict else now - engine.running_at
     return Engine(
         evidence=evidence,
         evidence_at=evidence_at,
@@ -81,6 +86,9 @@ def update(
         proof=proof,
         ac_live=ac_live,
         stop_reports=engine.stop_reports,
+        running_at=now if proof.verdict else None,
+        # Over a longer gap, of a process that was stopped, nothing is known of the engine.
+        ran=passed if passed < BUS_FRESH else 0.0,
     )
 
 

@@ -77,6 +77,11 @@ def follow_any_stop(durable: Durable, engine: Engine, now: float) -> Durable:
     return durable
 
 
+def count_seconds(durable: Durable, engine: Engine) -> Durable:
+    """Return the record with the time counted for which the engine was confirmed to run, whoever ran it."""
+    return replace(durable, engine_seconds=durable.engine_seconds + engine.ran) if engine.ran else durable
+
+
 def confirm_by(run: Run, state: State, settings: Settings, now: float) -> float:
     """Return when a start that the evidence denies has failed, monotonic; the AGS's warm-up delays it."""
     # The AGS connects the engine's AC only after the warm-up: until then the evidence is negative.

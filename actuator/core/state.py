@@ -150,6 +150,7 @@ class Durable:
         relay_errors: for the counter.
         torn: the journal was torn at a start; until the operator resets it.
         torn_at: since when; None: not torn, or not known.
+        engine_seconds: for which evidence has confirmed the engine, whoever ran it, for the counter.
         anchor: set while it is unknown how long the machine was off; None: that is known, or will never be.
     """
 
@@ -190,6 +191,7 @@ class Durable:
     engine_stopped_at: float | None = None
     quiet_ahead_at: float | None = None
     short_runs: ShortRuns = field(default_factory=ShortRuns)
+    engine_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,6 +22,7 @@ from actuator.config_warnings import warnings
 from actuator.core import controller, recovery
 from actuator.core.events import Event, Level
 from actuator.core.inputs import Inputs, ReadBack
+from actuator.core.settings import MINUTE
 from actuator.core.state import Moment, Saved, State, Step
 from actuator.intake.input_queue import InputQueue, Outcome, answer
 from actuator.intake.page_reader import PageReader
@@ -224,14 +225,16 @@ class Runtime:
 
     def _worth_saving(self, before: State, step: Step, now: float) -> bool:
         """Return whether the durable state is written in this turn."""
-        durable = step.state.durable
-        if replace(durable, relay_errors=before.durable.relay_errors) != before.durable:
+        durable, known = step.state.durable, before.durable
+        if replace(durable, relay_errors=known.relay_errors, engine_seconds=known.engine_seconds) != known:
             return True
-        # A count of errors waits for its tenth second. With the contact open the moment alone is written now and then:
-        # over a reboot without a clock that is right, the time up to there counts as passed, and no more.
-        counted = durable.relay_errors != before.durable.relay_errors
+        # A count of errors waits for its tenth second, and the engine's seconds for a minute. With the contact open the
+        # moment alone is written now and then: over a reboot without a clock that is right, the time up to there counts
+        # as passed, and no more.
         since = now - self._saved_at
-        return since >= OPEN_TICK or ((step.close or counted) and since >= recovery.DURABLE_TICK)
+        counted = step.close or durable.relay_errors != known.relay_errors
+        runs = durable.engine_seconds != known.engine_seconds
+        return since >= OPEN_TICK or (counted and since >= recovery.DURABLE_TICK) or (runs and since >= MINUTE)
 
     @staticmethod
     def _saved(state: State, moment: Moment) -> Saved:

@@ -99,6 +99,10 @@ _START_FAILURES = _counter(
 )
 _STOP_FAILURES = _counter("stop_failures", "Stops after which the engine went on running.")
 _RUN_SECONDS = _counter("run_seconds", "Seconds for which the contact was commanded closed.")
+_ENGINE_SECONDS = _counter(
+    "engine_seconds",
+    "Seconds for which evidence has shown that the engine runs, whoever started it; kept over restarts.",
+)
 _RELAY_ERRORS = _counter("relay_errors", "Failed writes to the relay, and read-backs that contradicted the command.")
 _BUDGET = _gauge("budget_remaining_seconds", "Seconds of the budget of the sliding 24 hours that are left.")
 _RESERVE = _gauge(
@@ -133,8 +137,9 @@ _DESCRIBED: tuple[Metric, ...] = (
         _PATH,
         _DEMAND,
     ),
-    *(_INHIBITED, _DEADLINE, _HEARTBEAT, _STARTS, _START_FAILURES, _STOP_FAILURES, _RUN_SECONDS, _RELAY_ERRORS),
-    *(_BUDGET, _RESERVE, _LOCKOUT, _ATTEMPTS, _JOURNAL, _MIRRORED, _TORN, _PAGE, _SHORTENS, _STUCK, _CLOCK),
+    *(_INHIBITED, _DEADLINE, _HEARTBEAT, _STARTS, _START_FAILURES, _STOP_FAILURES, _RUN_SECONDS),
+    *(_ENGINE_SECONDS, _RELAY_ERRORS, _BUDGET, _RESERVE, _LOCKOUT, _ATTEMPTS),
+    *(_JOURNAL, _MIRRORED, _TORN, _PAGE, _SHORTENS, _STUCK, _CLOCK),
 )
 
 
@@ -162,6 +167,7 @@ def _families(snapshot: Snapshot) -> Iterator[Metric]:
     yield _single(_START_FAILURES, durable.start_failures)
     yield _single(_STOP_FAILURES, durable.stop_failures)
     yield _single(_RUN_SECONDS, durable.run_seconds + (0.0 if run is None else max(0.0, snapshot.now - run.closed_at)))
+    yield _single(_ENGINE_SECONDS, durable.engine_seconds)
     yield _single(_RELAY_ERRORS, durable.relay_errors)
     yield _single(_BUDGET, max(0.0, budget_left(durable, config, snapshot.now)))
     yield _single(_RESERVE, reserve_left(durable, config, snapshot.now))

@@ -30,6 +30,45 @@ def test_running_needs_three_fresh_samples() -> None:
     assert world.proof() is True
 
 
+def test_engine_seconds_count_while_running_is_confirmed_whoever_started_it() -> None:
+    world = World(soc=0.6).on_alerts()
+    world.ac, world.ags = True, 3  # somebody else's run
+    assert world.run(30, until=lambda it: it.proof() is True)
+    world.run(600)
+    assert world.state.durable.engine_seconds == pytest.approx(600, abs=1)
+    world.bus_alive = False
+    assert world.run(60, until=lambda it: it.proof() is None)
+    before = world.state.durable.engine_seconds
+    world.run(600)
+    assert world.state.durable.engine_seconds == before, "what is not known does not count"
+    world.bus_alive, world.ac = True, False
+    world.run(600)
+    assert world.state.durable.engine_seconds == before
+
+
+def test_engine_seconds_of_a_process_that_was_stopped_are_unknown() -> None:
+    world = World(soc=0.6).on_alerts()
+    world.ac = True
+    assert world.run(30, until=lambda it: it.proof() is True)
+    before = world.state.durable.engine_seconds
+    world.now += 3600
+    world.run(10)
+    assert world.state.durable.engine_seconds - before <= 10
+
+
+def test_engine_seconds_outlive_a_restart_and_a_reboot() -> None:
+    world = started()
+    assert world.run(120, until=lambda it: it.phase() == "running")
+    world.run(300)
+    before = world.state.durable.engine_seconds
+    assert before >= 300
+    world.die(dead_for=5)
+    assert before - 60 <= world.state.durable.engine_seconds <= before
+    kept = world.state.durable.engine_seconds
+    world.die(reboot=True)
+    assert world.state.durable.engine_seconds == kept
+
+
 @pytest.mark.parametrize(("volts", "runs"), [(79.9, False), (80.0, True)])
 def test_ac_input_volts_prove_from_min_volts_on(volts: float, *, runs: bool) -> None:
     world = started(ac_volts=volts, charging=False)

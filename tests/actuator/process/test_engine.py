@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.actuator.harness.measurements import EARLY, LATE, closings, end_of_run, inhibited, openings, pages
 from tests.actuator.harness.process import site
 from tests.support import wait_until
@@ -92,3 +94,20 @@ def test_a_magnum_adapter_pulled_in_a_run_is_no_failure(tmp_path: Path) -> None:
         print(f"opened {late:.2f} s after its deadline")
         assert end_of_run(it)["fields"]["reason"] == "max_run"
         assert it.metric("generator_attempts") == it.metric("generator_start_failures_total") == 0
+
+
+@pytest.mark.slow
+def test_the_seconds_of_anybodys_engine_outlive_a_restart_without_a_write_each_second(tmp_path: Path) -> None:
+    def seconds() -> float:
+        return it.metric("generator_engine_seconds_total") or 0.0
+
+    with site(tmp_path, SCALED) as it:
+        with it.running():
+            it.page.ac_volts, it.page.ags = 121.0, 3
+            wait_until(lambda: seconds() > 0, 10, "the engine to be confirmed")
+            kept = it.durable()["engine_seconds"]
+            wait_until(lambda: seconds() > kept + 2, 10, "it to run for two seconds")
+            assert it.durable()["engine_seconds"] == kept, "written once a minute"
+            before = seconds()
+        with it.running():
+            assert seconds() >= before

@@ -573,6 +573,13 @@ def test_every_label_value_agrees_with_the_state() -> None:
     assert page["generator_running", ""] == 1
 
 
+def test_engine_seconds_are_those_for_which_it_ran() -> None:
+    of = running()
+    before = samples(snapshot(of))["generator_engine_seconds_total", ""]
+    of.run(60)
+    assert samples(snapshot(of))["generator_engine_seconds_total", ""] == before + 60
+
+
 def test_what_is_not_known_is_absent() -> None:
     of = world()
     of.bus_alive = False
