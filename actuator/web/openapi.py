@@ -93,6 +93,7 @@ _REASONS = {
     400: "The request is wrong, as the sentence says.",
     401: "A user name and a password are needed.",
     403: "It is not allowed, as the sentence says: the user may not do it, or a page of another site sent it.",
+    404: "There is nothing of this name.",
     408: "The body did not arrive in time.",
     409: "The present state does not allow it.",
     413: "The body is too large.",
@@ -146,9 +147,23 @@ def _paths() -> _Json:
         "description": "The id of the last row that was received: the stream begins after it.",
         "schema": {"type": "integer", "minimum": 0},
     }
+    name = {
+        "name": "name",
+        "in": "path",
+        "required": True,
+        "description": "The name of an alert; README: the page that lists them.",
+        "schema": {"type": "string", "pattern": r"^\w+$"},
+    }
     rows = _one("application/json", {"type": "array", "items": _schema("Row")})
     return {
         "/": {"get": {"summary": "The panel", **_answers("A page for people.", _one("text/html"))}},
+        "/runbooks/{name}": {
+            "get": {
+                "summary": "What an alert means, and what to do",
+                "parameters": [name],
+                **_answers("A page for people.", _one("text/html"), 404),
+            }
+        },
         "/metrics": {
             "get": {
                 "summary": "The metrics",

@@ -27,7 +27,7 @@ from actuator.loop.runtime import Runtime
 from actuator.report import status, wording
 from actuator.report.metrics import Counts
 from actuator.report.snapshot import Snapshot
-from actuator.web import guards, openapi
+from actuator.web import guards, openapi, runbooks
 from toolkit import log
 from toolkit.config import ConfigError, Duration, decode
 from toolkit.formatting import span
@@ -92,6 +92,7 @@ def build(
     routes = _Routes(runtime, counts, watchers, history)
     app.middlewares.insert(0, guards.count_refusals(counts, ALERTS))
     app.router.add_get("/", routes.panel)
+    app.router.add_get("/runbooks/{name}", routes.runbook)
     app.router.add_post(ALERTS, routes.alerts)
     app.router.add_get("/api/v1/status", routes.status)
     app.router.add_get(openapi.PATH, _openapi)
@@ -142,11 +143,16 @@ class _Routes:
         self._last: tuple[Snapshot | None, bytes] = (None, b"")
         self._reader, self._reading = Worker("notifications"), asyncio.Lock()
         self._panel = (resources.files("actuator.web") / "panel" / "index.html").read_text(encoding="utf-8")
-        self._policy = guards.content_security_policy(self._panel)
+        self._runbooks = runbooks.load()
 
     async def panel(self, _request: web.Request) -> web.Response:
-        headers = {"Content-Security-Policy": self._policy, hdrs.CACHE_CONTROL: "no-store"}
-        return web.Response(text=self._panel, content_type="text/html", headers=headers)
+        return _page(self._panel)
+
+    async def runbook(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in self._runbooks:
+            raise web.HTTPNotFound
+        return _page(self._runbooks[name])
 
     async def alerts(self, request: web.Request) -> web.Response:
         if request.content_type != "application/json":
@@ -376,6 +382,11 @@ class _Routes:
         if self._runtime.snapshot is None:
             raise web.HTTPServiceUnavailable(text="The first turn has not ended yet. Try again in a second.")
         return self._runtime.snapshot
+
+
+def _page(html: str) -> web.Response:
+    headers = {"Content-Security-Policy": guards.content_security_policy(html), hdrs.CACHE_CONTROL: "no-store"}
+    return web.Response(text=html, content_type="text/html", headers=headers)
 
 
 def _refuse_unwritten(outcome: Outcome, done: str, *, forbids: bool) -> None:

@@ -29,6 +29,7 @@ ACCESS = {"read": ["prometheus"], "notify": ["alertmanager"], "command": ["owner
 USERS = ("prometheus", "alertmanager", "owner", "nobody")
 READ = [
     *[("GET", path) for path in ("/", "/metrics", "/api/v1/status", "/api/v1/events", "/api/v1/none")],
+    ("GET", "/runbooks/GeneratorDied"),
     *[("GET", "/api/v1/journal"), ("HEAD", "/api/v1/status")],
 ]
 COMMANDS = [
