@@ -1,7 +1,11 @@
-"""Build hook: puts the commit that a wheel is built from into its metadata, where `toolkit.build` reads it."""
+"""Build hook: gives a wheel the files that people copy, and the commit it is built from.
+
+`exporter.shipped_files` reads the files, and `toolkit.build` the commit, from the wheel's metadata.
+"""
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,13 +14,15 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
-    """Adds `extra_metadata/revision`; without git, outside a checkout, or to an editable installation, adds nothing."""
+    """Adds `exporter/assets/` and, in a checkout with git, `extra_metadata/revision`; to an editable wheel nothing."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Write the commit to a file that the wheel includes."""
+        """Include the files, and the commit in a file of its own."""
         if version == "editable":  # its code moves on, and the commit would soon be wrong
             return
         root = Path(self.root)
+        for path in runpy.run_path(str(root / "exporter" / "shipped_files.py"))["find"](root):
+            build_data["force_include"][str(root / path)] = f"exporter/assets/{path}"
         # An unpacked sdist may lie inside another project's checkout, whose commit is not ours.
         if not (root / ".git").exists():
             return

@@ -1,4 +1,4 @@
-"""`magnum-exporter`: the service, and three tools for a person at the bus."""
+"""`magnum-exporter`: the service, three tools for a person at the bus, and one that writes the files to copy."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ import sys
 from types import ModuleType
 
 from exporter import app, config, config_checks
-from exporter.tools import listen, record, replay
+from exporter.tools import assets, listen, record, replay
 from toolkit import flags, log
 from toolkit.build import installed
 from toolkit.config import ConfigError, refuse
 from toolkit.webconfig import WebConfig
 
 LISTEN_ADDRESS = "127.0.0.1:10048"
-TOOLS: dict[str, ModuleType] = {"listen": listen, "record": record, "replay": replay}
+TOOLS: dict[str, ModuleType] = {"listen": listen, "record": record, "replay": replay, "assets": assets}
 _EPILOG = """\
 tools, each with --help:
   magnum-exporter listen PORT         show the packets on a Magnum network, live
   magnum-exporter record PORT FILE    write its bytes to a file, with their times
   magnum-exporter replay FILE         play such a file onto a pseudo-terminal
+  magnum-exporter assets DIR          write alert rules, configurations, runbooks and dashboards to a folder
 """
 
 

@@ -1,1 +1,1 @@
-"""Tools for a person at the bus: listen to it, record it, replay a recording."""
+"""Tools for a person at the bus: listen to it, record it, replay a recording; and write the files to copy."""

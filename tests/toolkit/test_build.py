@@ -28,7 +28,7 @@ def tree(tmp_path: Path) -> Path:
     copy.mkdir()
     for name in (".gitignore", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
-    for name in ("actuator", "exporter", "simulator", "toolkit"):
+    for name in ("actuator", "alerts", "exporter", "grafana", "simulator", "toolkit"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     return copy
 
@@ -78,7 +78,7 @@ def test_editable_installation_has_no_revision(tree: Path) -> None:
     hook = CustomBuildHook(str(tree), {}, None, None, str(tree / "dist"), "wheel")  # type: ignore[arg-type]
     found: dict[str, dict[str, dict[str, str]]] = {}
     for kind in ("standard", "editable"):
-        found[kind] = {"extra_metadata": {}}
+        found[kind] = {"extra_metadata": {}, "force_include": {}}
         hook.initialize(kind, found[kind])
     assert found["standard"]["extra_metadata"]
     assert not found["editable"]["extra_metadata"]
