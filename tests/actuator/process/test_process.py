@@ -554,7 +554,12 @@ def test_the_whole_folder_may_be_moved(tmp_path: Path) -> None:
             it.close_for_an_alert()
             process.signal(signal.SIGTERM)
             process.wait(10)
-        assert {path.name for path in tmp_path.iterdir()} == {"actuator.yml", "journal.db", "journal.db.sidecar"}
+        assert {path.name for path in tmp_path.iterdir()} == {
+            "actuator.yml",
+            "history.db",
+            "journal.db",
+            "journal.db.sidecar",
+        }
         shutil.copytree(tmp_path, tmp_path / "copy")
 
 
