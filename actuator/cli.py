@@ -101,7 +101,7 @@ def _parser() -> Parser:
     mode.add_argument("mode", choices=("auto", "off", "on"))
     mode.add_argument("--for", dest="duration", metavar="2h", help="how long to stay on (default: 2h); off has no end")
     reset = commands.add_parser("reset", parents=[remote], help="reset one thing, after its cause is removed")
-    reset.add_argument("what", choices=("lockout", "journal", "inhibit"))
+    reset.add_argument("what", choices=("lockout", "journal", "service", "inhibit"))
     reset.add_argument("name", nargs="?", help="of an inhibit: the alert's name or fingerprint")
     commands.add_parser("acknowledge", parents=[remote], help="the same as: reset lockout")
     commands.add_parser(

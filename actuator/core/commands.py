@@ -52,6 +52,8 @@ def _obey(durable: Durable, command: Command, settings: Settings, now: float) ->
             durable = _without_lockout(durable)
         case "reset_journal":
             durable = replace(durable, torn=False, torn_at=None)
+        case "reset_service":
+            durable = replace(durable, serviced_seconds=durable.engine_seconds)
         case "on":
             longest = settings.limits.max_run
             seconds = min(MANUAL, longest) if command.seconds is None else command.seconds

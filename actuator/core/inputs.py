@@ -80,7 +80,7 @@ class Command:
         fingerprint: of the inhibit to reset.
     """
 
-    action: Literal["auto", "on", "off", "reset_lockout", "reset_journal", "reset_inhibit"]
+    action: Literal["auto", "on", "off", "reset_lockout", "reset_journal", "reset_service", "reset_inhibit"]
     seconds: float | None = None
     fingerprint: str = ""
 

@@ -260,6 +260,12 @@ class FullCharge(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     every: Duration = Duration(14 * DAY)
 
 
+class Service(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The engine is serviced every so many hours of running."""
+
+    every: Duration = Duration(100 * HOUR)
+
+
 class Blind(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """With `on_blind: start`: a run of `run` seconds every `every` seconds."""
 
@@ -281,6 +287,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     quiet_hours: QuietHours | None = None
     exercise: Exercise | None = None
     full_charge: FullCharge | None = None
+    service: Service | None = None
     on_no_charge: Literal["alarm", "stop"] = "alarm"
     on_blind: Literal["finish", "stop", "start"] = "finish"
     blind: Blind = Blind()

@@ -151,6 +151,7 @@ class Durable:
         torn: the journal was torn at a start; until the operator resets it.
         torn_at: since when; None: not torn, or not known.
         engine_seconds: for which evidence has confirmed the engine, whoever ran it, for the counter.
+        serviced_seconds: the same at the last service.
         anchor: set while it is unknown how long the machine was off; None: that is known, or will never be.
     """
 
@@ -192,6 +193,7 @@ class Durable:
     quiet_ahead_at: float | None = None
     short_runs: ShortRuns = field(default_factory=ShortRuns)
     engine_seconds: float = 0.0
+    serviced_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from actuator.core.alert_path import PATHS
 from actuator.core.demand import CAUSES
 from actuator.core.inhibitors import INHIBITORS
-from actuator.core.limits import budget_left, reserve_left
+from actuator.core.limits import budget_left, reserve_left, service_due
 from actuator.core.state import MODES, PHASES
 from actuator.report.problems import SEVERITIES
 from actuator.report.severity import assess
@@ -103,6 +103,10 @@ _ENGINE_SECONDS = _counter(
     "engine_seconds",
     "Seconds for which evidence has shown that the engine runs, whoever started it; kept over restarts.",
 )
+_SERVICE = _gauge(
+    "service_due_seconds",
+    "Seconds of running to the next service, negative after it; absent without `service:`.",
+)
 _RELAY_ERRORS = _counter("relay_errors", "Failed writes to the relay, and read-backs that contradicted the command.")
 _BUDGET = _gauge("budget_remaining_seconds", "Seconds of the budget of the sliding 24 hours that are left.")
 _RESERVE = _gauge(
@@ -138,7 +142,7 @@ _DESCRIBED: tuple[Metric, ...] = (
         _DEMAND,
     ),
     *(_INHIBITED, _DEADLINE, _HEARTBEAT, _STARTS, _START_FAILURES, _STOP_FAILURES, _RUN_SECONDS),
-    *(_ENGINE_SECONDS, _RELAY_ERRORS, _BUDGET, _RESERVE, _LOCKOUT, _ATTEMPTS),
+    *(_ENGINE_SECONDS, _SERVICE, _RELAY_ERRORS, _BUDGET, _RESERVE, _LOCKOUT, _ATTEMPTS),
     *(_JOURNAL, _MIRRORED, _TORN, _PAGE, _SHORTENS, _STUCK, _CLOCK),
 )
 
@@ -168,6 +172,7 @@ def _families(snapshot: Snapshot) -> Iterator[Metric]:
     yield _single(_STOP_FAILURES, durable.stop_failures)
     yield _single(_RUN_SECONDS, durable.run_seconds + (0.0 if run is None else max(0.0, snapshot.now - run.closed_at)))
     yield _single(_ENGINE_SECONDS, durable.engine_seconds)
+    yield _single(_SERVICE, service_due(durable, config))
     yield _single(_RELAY_ERRORS, durable.relay_errors)
     yield _single(_BUDGET, max(0.0, budget_left(durable, config, snapshot.now)))
     yield _single(_RESERVE, reserve_left(durable, config, snapshot.now))

@@ -8,6 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from actuator.core.inhibitors import INHIBITORS
+from actuator.core.limits import service_due
 from actuator.report import wording
 from actuator.report.snapshot import Snapshot
 
@@ -28,7 +29,7 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True):
         free_from: of an inhibit: it cannot be reset before; None: it can be reset now.
     """
 
-    what: Literal["lockout", "journal", "inhibit"]
+    what: Literal["lockout", "journal", "service", "inhibit"]
     text: str
     name: str | None = None
     fingerprint: str | None = None
@@ -53,6 +54,9 @@ def _resets(snapshot: Snapshot) -> Iterator[Reset]:
         yield Reset(what="lockout", text=wording.reset_lockout(durable), since=wall(durable.locked_out_at))
     if durable.torn:
         yield Reset(what="journal", text=wording.TORN.line, since=wall(durable.torn_at))
+    due = service_due(durable, config)
+    if due is not None and due <= 0:
+        yield Reset(what="service", text=wording.reset_service(-due))
     for fingerprint, inhibit in durable.inhibits.items():
         free_from = alerts.reset_from(fingerprint, config.alerts.lease, started_at=state.started_at)
         yield Reset(

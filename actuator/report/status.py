@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from actuator.core import ags
-from actuator.core.limits import budget_left, reserve_left
+from actuator.core.limits import budget_left, reserve_left, service_due
 from actuator.core.settings import DAY
 from actuator.report import wording
 from actuator.report.problems import problems
@@ -73,6 +73,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         torn: the journal was torn at the start, until that alarm is reset.
         budget_remaining: seconds of the budget of the sliding 24 hours that are left.
         reserve_remaining: seconds that an emergency may use after it.
+        engine_seconds: for which evidence has confirmed the engine, whoever ran it.
+        service_due: seconds of running to the next service, negative when it is over; None: none is configured.
         max_run: seconds that a run may last, and most that an operator may request.
         faults: problems of the actuator itself, in words.
         time: the moment of this status.
@@ -110,6 +112,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     torn: bool
     budget_remaining: float
     reserve_remaining: float
+    engine_seconds: float
+    service_due: float | None
     max_run: float
     faults: tuple[str, ...]
     time: float
@@ -159,6 +163,8 @@ def status(snapshot: Snapshot) -> Status:
         torn=durable.torn,
         budget_remaining=max(0.0, budget_left(durable, config, snapshot.now)),
         reserve_remaining=float(reserve_left(durable, config, snapshot.now)),
+        engine_seconds=float(durable.engine_seconds),
+        service_due=None if (due := service_due(durable, config)) is None else float(due),
         max_run=float(config.limits.max_run),
         faults=tuple(problem.line for problem, _ in problems(snapshot)),
         time=snapshot.wall,

@@ -225,12 +225,17 @@ def _path_changed(values: Values) -> str:
     return f"No heartbeat arrives ({silent}), and there is no state of charge: {then}"
 
 
+_RESETS: Final = {
+    "reset_lockout": "The operator reset the lock-out: no failed attempt counts any more, and no pause follows them.",
+    "reset_journal": "The operator reset the alarm of the torn journal.",
+    "reset_service": "The operator recorded a service of the engine: its hours count from now on.",
+}
+
+
 def _operator(values: Values) -> str:
     match values["action"]:
-        case "reset_lockout":
-            return "The operator reset the lock-out: no failed attempt counts any more, and no pause follows them."
-        case "reset_journal":
-            return "The operator reset the alarm of the torn journal."
+        case "reset_lockout" | "reset_journal" | "reset_service" as done:
+            return _RESETS[done]
         case "reset_inhibit":
             return f"The operator reset an alert, which blocks no more: {values['summary']}"
         case "on":
@@ -604,6 +609,11 @@ def reset_lockout(durable: Durable) -> str:
     if durable.attempts:
         return f"{failed}. After a repair, reset: the count begins at 0, and no pause is left."
     return "A pause after a failed or short run. After a repair, reset: no pause is left."
+
+
+def reset_service(over: float) -> str:
+    """Return that the service is due, and what to do; `over`: seconds of running beyond it."""
+    return f"The engine's service is due, {span(over)} of running ago. Service it, then reset."
 
 
 def reset_inhibit(fingerprint: str, inhibit: Inhibit) -> str:

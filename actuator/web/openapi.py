@@ -71,7 +71,7 @@ _RESET: _Json = {
         {
             "type": "object",
             "required": ["what"],
-            "properties": {"what": {"enum": ["lockout", "journal"]}},
+            "properties": {"what": {"enum": ["lockout", "journal", "service"]}},
             "additionalProperties": False,
         },
         {
@@ -195,7 +195,7 @@ def _paths() -> _Json:
         },
         "/api/v1/reset": {
             "post": {
-                "summary": "Reset a lock-out, the alarm about the journal, or one inhibit",
+                "summary": "Reset a lock-out, the alarm about the journal, the hours to a service, or one inhibit",
                 **_body("Reset"),
                 **_answers(commanded, status, 409, *_WITH_BODY, *_JSON_ONLY),
             }

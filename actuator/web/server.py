@@ -239,12 +239,15 @@ class _Routes:
             case "journal":
                 _expect_only(body, "what")
                 return await self._command(Command(action="reset_journal"), "The journal alarm is reset")
+            case "service":
+                _expect_only(body, "what")
+                return await self._command(Command(action="reset_service"), "The service is recorded")
             case "inhibit":
                 _expect_only(body, "what", "name", "fingerprint")
                 return await self._reset_inhibit(body)
             case what:
                 raise web.HTTPBadRequest(
-                    text=f'Got what {json.dumps(what)}, expected "lockout", "journal" or "inhibit".'
+                    text=f'Got what {json.dumps(what)}, expected "lockout", "journal", "service" or "inhibit".'
                 )
 
     async def _reset_inhibit(self, body: dict[str, Any]) -> web.Response:

@@ -19,7 +19,7 @@ _BY_LABELS: dict[tuple[str, ...], str] = {
         generator_running generator_running_without_charge
         generator_run_deadline_timestamp_seconds generator_heartbeat_timestamp_seconds
         generator_start_failures_total generator_stop_failures_total generator_run_seconds_total
-        generator_engine_seconds_total
+        generator_engine_seconds_total generator_service_due_seconds generator_history_writable
         generator_relay_errors_total generator_budget_remaining_seconds generator_lockout generator_attempts
         generator_emergency_reserve_seconds
         magnum_exporter_config_last_reload_successful generator_actuator_config_last_reload_successful

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from actuator.core.limits import service_due
 from tests.actuator.harness.simulated_site import World, settings
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -44,6 +45,22 @@ def test_engine_seconds_count_while_running_is_confirmed_whoever_started_it() ->
     world.bus_alive, world.ac = True, False
     world.run(600)
     assert world.state.durable.engine_seconds == before
+
+
+def test_a_service_is_due_after_so_many_hours_of_running_and_counts_anew_when_it_is_reset() -> None:
+    world = World(settings=settings(service={"every": "1h"}))
+    world.ac = True
+    world.run(1810)
+    due = service_due(world.state.durable, world.settings)
+    assert due == pytest.approx(1800, abs=15)
+    world.run(3600)
+    due = service_due(world.state.durable, world.settings)
+    assert due == pytest.approx(-1800, abs=15)
+    world.operator("reset_service")
+    assert service_due(world.state.durable, world.settings) == pytest.approx(3600, abs=1)
+    world.die(reboot=True)
+    assert service_due(world.state.durable, world.settings) == pytest.approx(3600, abs=1)
+    assert service_due(world.state.durable, settings()) is None
 
 
 def test_engine_seconds_of_a_process_that_was_stopped_are_unknown() -> None:

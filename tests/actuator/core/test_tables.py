@@ -45,7 +45,7 @@ def test_the_deadline_is_recorded_under_the_contracts_name() -> None:
     assert all(recorded(end) == end for end in ENDS if end != "deadline")
 
 
-@pytest.mark.parametrize("action", ["reset_lockout", "reset_journal", "reset_inhibit"])
+@pytest.mark.parametrize("action", ["reset_lockout", "reset_journal", "reset_service", "reset_inhibit"])
 def test_a_reset_clears_only_what_the_table_names(action: str) -> None:
     world = World(soc=0.2, obeys=False).on_alerts()
     world.fire("inhibit")
@@ -58,7 +58,7 @@ def test_a_reset_clears_only_what_the_table_names(action: str) -> None:
     before = set(world.state.inhibitors)
     assert {"mode_off", "locked_out", "inhibit_alert", "back_off", "ags_refuses"} <= before
     world.operator(action, fingerprint="inhibit")
-    word = {"reset_lockout": "reset_lockout", "reset_inhibit": "resolve_or_reset", "reset_journal": "-"}[action]
+    word = {"reset_lockout": "reset_lockout", "reset_inhibit": "resolve_or_reset"}.get(action, "-")
     by_reset = {reason for reason in before if word in INHIBITORS[reason].clears}
     assert before - set(world.state.inhibitors) == by_reset
     assert world.state.durable.torn is (action != "reset_journal")

@@ -222,7 +222,9 @@ class ControllerMachine(RuleBasedStateMachine):
         self.world.settings = config
 
     @rule(
-        action=st.sampled_from(["on", "on", "off", "auto", "reset_lockout", "reset_journal", "reset_inhibit"]),
+        action=st.sampled_from(
+            ["on", "on", "off", "auto", "reset_lockout", "reset_journal", "reset_service", "reset_inhibit"]
+        ),
         seconds=st.sampled_from([None, 20.0, 100.0, 1e9]),
         fingerprint=st.sampled_from(["ia", "ib"]),
     )
