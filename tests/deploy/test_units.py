@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import ROOT
+from toolkit.webconfig import WebConfig
 
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 
@@ -28,6 +29,23 @@ def test_exposure_is_under_2(unit: Path) -> None:
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
     assert found, done.stdout
     assert float(found[1]) < 2.0, done.stdout
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_a_unit_waits_for_the_files_that_it_names(unit: Path) -> None:
+    text = unit.read_text()
+    named = set(re.findall(r"--(?:web\.)?config\.file=(\S+)", text))
+    assert named == set(re.findall(r"^ConditionPathExists=(\S+)$", text, re.MULTILINE))
+    for path in named:
+        (shipped,) = (ROOT / "deploy").rglob(Path(path).name)
+        assert shipped.is_file()
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "deploy" / "web").glob("*.yml")), ids=lambda file: file.stem)
+def test_the_shipped_web_configuration_has_neither_users_nor_tls(file: Path) -> None:
+    loaded = WebConfig.load(file)
+    assert not loaded.has_users
+    assert loaded.ssl_context() is None
 
 
 def test_a_stop_of_the_actuator_keeps_its_shared_memory() -> None:

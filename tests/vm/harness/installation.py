@@ -47,6 +47,9 @@ WatchdogSec=60s
 UNIT
 cp deploy/udev/*.rules /etc/udev/rules.d/
 systemd-sysusers $PWD/deploy/sysusers/magnum-exporter.conf
+for program in exporter:magnum-exporter actuator:generator-actuator; do
+install -m 640 -g ${{program#*:}} deploy/web/${{program%:*}}-web.yml /etc/magnum-exporter/
+done
 udevadm control --reload
 cat >/etc/magnum-exporter/exporter.yml <<YAML
 sources:
