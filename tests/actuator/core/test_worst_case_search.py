@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.actuator.harness.property_checks import MOST_SHORT
@@ -28,3 +30,11 @@ def test_the_worst_that_a_search_finds_is_within_the_limits(setting: Setting) ->
 def test_a_plan_is_played_the_same_way_twice() -> None:
     setting = SETTINGS[-1]
     assert play(SEEDS[0], setting).best == play(SEEDS[0], setting).best
+
+
+def test_what_a_read_only_card_loses_with_a_boot_is_no_record() -> None:
+    setting = replace(SETTINGS[-1], lasts=2400.0)
+    limits = setting.settings.limits
+    plan = (("journal_ok", False, 1.0), ("soc", 0.03, "closed"), ("nothing", None, "open"), ("reboot", 30.0, 1.0))
+    closed = play(plan, setting).best["closed"]
+    assert 0 < closed <= limits.daily_budget + limits.emergency_reserve + setting.tick

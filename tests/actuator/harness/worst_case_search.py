@@ -103,10 +103,14 @@ class Score:
     low_since: float | None = None
     closed: bool = False
     cause: str = ""
+    recorded_at: float = 0.0
+    """When the card was last writable; a boot loses what came after it, for the mirror is in memory."""
 
     def look(self, world: World, setting: Setting) -> None:
         """Take in the world after a step."""
         true = world.true
+        if world.journal_ok:
+            self.recorded_at = true
         if world.contact and not self.closed:
             self.closures.append([true, true])
             if world.state.durable.runs != self.runs:
@@ -160,6 +164,17 @@ class Score:
         self._most(aim, len(short))
         self.maybe_short = None
 
+    def boot(self) -> None:
+        """Forget what a read-only card lacks after a boot: by docs/control.md the last state on it counts then."""
+        for times in (self.began, self.short, self.emergencies):
+            while times and times[-1] > self.recorded_at:
+                times.pop()
+        while self.closures and self.closures[-1][0] > self.recorded_at:
+            self.closures.pop()
+        if self.maybe_short is not None and self.maybe_short > self.recorded_at:
+            self.maybe_short = None
+        self.runs = -1  # no run is resumed, and the numbers of those that are forgotten are used again
+
     def _most(self, aim: str, value: float) -> None:
         self.best[aim] = max(self.best[aim], value)
 
@@ -205,6 +220,8 @@ def play(plan: Plan, setting: Setting, law: Law | None = None) -> Score:
         for name, value, span in plan:
             _happen(world, name, value)
             score.look(world, setting)
+            if name == "reboot":
+                score.boot()
             if isinstance(span, str):
                 wanted = span == "closed"
                 world.run(
