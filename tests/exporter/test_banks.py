@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from exporter import config
+from exporter.app import Exporter
 from exporter.banks import Bank
 from exporter.collector import SiteCollector
 from exporter.readings import Attempts, Charge, Pack, Reading
@@ -22,6 +24,7 @@ from tests.exporter.sources.test_field_reports import US3000C, pylontech
 from tests.support.metrics_page import Samples, samples, value
 from toolkit.config import ConfigError
 
+FOUR = {"one": 0.9, "two": 0.9, "three": 0.9, "four": 0.1}
 INTERVAL = 5
 MAX_AGE = 60
 
@@ -82,6 +85,25 @@ def test_packs_of_a_bank_are_added_up_and_do_not_vote() -> None:
     assert site.bank("battery_bank_highest_cell_volts", "house", pack="one") == 3.35
     assert site.bank("battery_bank_cell_spread_volts", "house") == pytest.approx(0.45)
     verdict = site.site.verdict(site.now)
+    assert verdict.lead == "house"
+    assert verdict.ratio == pytest.approx(0.7)
+    assert {name: opinion.refused for name, opinion in verdict.opinions.items()} == {"house": None}
+
+
+async def test_unequal_packs_of_a_configured_bank_are_none_outvoted(tmp_path: Path) -> None:
+    """The same, from the file to what leads."""
+    sources = "".join(f"  {name}: {{type: vedirect, port: {tmp_path}/{name}}}\n" for name in FOUR)
+    file = tmp_path / "exporter.yml"
+    file.write_text(f"sources:\n{sources}battery: {{banks: {{house: [{', '.join(FOUR)}]}}}}\n")
+    running = Exporter()
+    await running.apply(config.load(file))
+    try:
+        now = time.monotonic()
+        for name, ratio in FOUR.items():
+            running.site.take(name, [replace(reading(pack(ratio)), at=now)], Attempts())
+        verdict = running.site.verdict(now)
+    finally:
+        await running.stop()
     assert verdict.lead == "house"
     assert verdict.ratio == pytest.approx(0.7)
     assert {name: opinion.refused for name, opinion in verdict.opinions.items()} == {"house": None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from exporter.fields import decode
 from exporter.readings import Reading
 from exporter.sources.aims.source import AimsSource
-from exporter.sources.base import ABSENT, Family, Source, SourceError
+from exporter.sources.base import ABSENT, GONE, Family, Source, SourceError
 from exporter.sources.magnum.devices import remote
 from exporter.sources.magnum.packet import Packet
 from exporter.sources.modbus.profiles import PROFILES, profile
@@ -30,6 +31,7 @@ from exporter.tools.listen import Listener
 from tests.exporter.harness.device_captures import vector
 from tests.exporter.harness.running_sources import Watch, by_metric, options_of
 from tests.exporter.harness.scripted_port import ScriptedPort, polled
+from toolkit import log
 from toolkit.modbus import SerialAddress
 
 publish = Watch().publish
@@ -430,6 +432,37 @@ class Flapping(Source[None]):
         if self.turn >= 15:
             self.stop()
         raise SourceError("it is gone", cause=ABSENT)
+
+
+class Unplugged(Flapping):
+    """A device whose port fails while it is open, is not there, and comes back: five times."""
+
+    def connect(self) -> AbstractContextManager[None]:
+        self.turn += 1
+        if self.turn % 2 == 0:
+            raise SourceError("it is not there", cause=ABSENT)
+        return nullcontext()
+
+    def serve(self, connection: None) -> None:
+        assert connection is None
+        self.recovered()
+        if self.turn > 2 * 5:
+            self.stop()
+        raise SourceError("it is gone", cause=GONE)
+
+
+def test_adapter_that_is_unplugged_five_times_is_two_lines_and_the_rest_is_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    unplugged = Unplugged()
+    unplugged.start()
+    unplugged.join(10)
+    assert unplugged.ended
+    assert caplog.messages == ["source is lost", "source is back"]
+    assert [record.fields.get("suppressed") for record in caplog.records] == [None, 1]  # type: ignore[attr-defined]
+    ((_, fields), left_out) = log.limiter.overdue(time.monotonic() + log.HOUR)[0]
+    assert (fields["event"], left_out) == ("source is back", 3 * 4)
 
 
 def test_flapping_adapter_is_one_line_an_hour_for_each_cause(caplog: pytest.LogCaptureFixture) -> None:
