@@ -19,7 +19,7 @@ from actuator.core.events import NoteKind
 from actuator.core.forecast import by_charge
 from actuator.core.inhibitors import INHIBITORS
 from actuator.core.inhibitors import blocked as all_blocked
-from actuator.core.limits import reserve_left
+from actuator.core.limits import budget_left
 from actuator.core.proof import confirm_by
 from actuator.core.settings import MINUTE
 from actuator.core.state import Reason, State
@@ -104,6 +104,9 @@ class _Site:
     def by(self, moment: float) -> str:
         return wording.by(self._clock(moment), moment - self.now)
 
+    def ago(self, moment: float) -> str:
+        return wording.ago(self._clock(moment), self.now - moment)
+
     def since(self, moment: float) -> str:
         return wording.since(self._clock(moment), self.now - moment)
 
@@ -173,17 +176,17 @@ def _stopping(site: _Site) -> _Judged:
     if released_at is None:
         released_at = site.now
     if site.state.engine.stop_reports:
-        return "act_now", wording.stop_failed(site.since(released_at), site.runs)
+        return "act_now", wording.stop_failed(site.ago(released_at), site.runs)
     by = site.by(released_at + site.config.limits.stop_confirm)
-    why = next((wording.ended_by(it, site.durable, site.config, site.code) for it in _blocking(site)), "")
+    why = next((wording.ended_by(it, site.durable, site.config, site.code, site.now) for it in _blocking(site)), "")
     return "running", wording.stopping(why, by, site.runs, cools_down=site.code == ags.COOL_DOWN)
 
 
 def _stop_unknown(site: _Site, released_at: float) -> _Judged:
     if site.state.engine.stop_reports:
-        return "act_now", wording.stop_failed(site.since(released_at), site.runs)
+        return "act_now", wording.stop_failed(site.ago(released_at), site.runs)
     severity: Severity = "act_now" if site.config.evidence.configured else "attention"
-    return severity, wording.stop_unknown(site.since(released_at))
+    return severity, wording.stop_unknown(site.ago(released_at))
 
 
 # --- no run
@@ -194,7 +197,10 @@ def _open(site: _Site) -> _Judged:
     reasons = tuple(_blocking(site))
     if reasons:
         severity, words = max(
-            ((SEVERITY[it](site), wording.blocked(it, site.durable, site.config, site.code)) for it in reasons),
+            (
+                (SEVERITY[it](site), wording.blocked(it, site.durable, site.config, site.code, site.now))
+                for it in reasons
+            ),
             key=lambda judged: SEVERITIES.index(judged[0]),
         )
         words = words._replace(next=_next(site, reasons))
@@ -266,7 +272,9 @@ def _next(site: _Site, reasons: tuple[Reason, ...]) -> str:
 
 def _emergency_starts(site: _Site, reasons: Iterable[Reason]) -> bool:
     """Return whether an emergency of the battery would start the engine although these reasons block others."""
-    reserve = reserve_left(site.durable, site.config, site.now) > site.config.limits.least_budget
+    limits = site.config.limits
+    left = budget_left(site.durable, site.config, site.now, reserve=limits.emergency_reserve)
+    reserve = left >= limits.least_budget
     exempt = {reason for reason, rule in INHIBITORS.items() if "emergency" in rule.exempt}
     return not site.empty and (exempt | ({"budget"} if reserve else set())).issuperset(reasons)
 
@@ -358,11 +366,11 @@ def _concerns(site: _Site) -> Iterator[tuple[Problem, Severity]]:
     if state.phase == "stopping":
         for reason in _blocking(site):
             # What it is blocked by is already the reason for the stop.
-            words = wording.blocked(reason, site.durable, site.config, site.code)
+            words = wording.blocked(reason, site.durable, site.config, site.code, site.now)
             if reason in _NEEDS_A_PERSON:
                 yield Problem("", words.remedy), SEVERITY[reason](site)
     elif site.durable.locked_out:
-        words = wording.blocked("locked_out", site.durable, site.config, site.code)
+        words = wording.blocked("locked_out", site.durable, site.config, site.code, site.now)
         yield Problem(words.headline, words.remedy), "act_now"
     if state.alerts.path == "blind":
         yield wording.BLIND, "attention" if site.config.on_blind == "start" else "act_now"

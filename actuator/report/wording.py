@@ -488,7 +488,9 @@ class Problem(NamedTuple):
 
 
 CLOCK: Final = Problem(
-    "The wall clock is not synchronised: quiet hours do not apply, and no exercise starts.",
+    "The clock may be wrong: quiet hours do not apply, and no exercise starts.",
+    "Check the network and the time service (timedatectl), or add a hardware clock.",
+    "The wall clock is not synchronised: quiet hours do not apply, and no exercise starts. "
     "Check the network and the time service (timedatectl), or add a hardware clock.",
 )
 NO_FULL: Final = Problem(
@@ -693,6 +695,9 @@ RUNNING: Final[dict[Cause, str]] = {
 }
 """What our run is for."""
 
+CHECK_ENGINE: Final = "Press Off, then check the engine: fuel, oil and starter battery."
+"""While it may start by itself, nobody should work on it."""
+
 _STOP_BY_HAND: Final = "stop it at its remote or with its own switch"
 
 
@@ -713,7 +718,9 @@ def requested(causes: Iterable[Cause]) -> str:
 
 def at(clock: str | None, seconds: float) -> str:
     """Return when something happens that happens in so many seconds."""
-    return f"in {_rounded(seconds)}" if clock is None else f"at {clock}"
+    if clock is None:
+        return f"in {_rounded(seconds)}"
+    return f"on {clock.replace(' ', ' at ')}" if " " in clock else f"at {clock}"
 
 
 def by(clock: str | None, seconds: float) -> str:
@@ -724,6 +731,11 @@ def by(clock: str | None, seconds: float) -> str:
 def since(clock: str | None, seconds: float) -> str:
     """Return since when something has lasted that began so many seconds ago."""
     return f"for {_rounded(seconds)}" if clock is None else f"since {clock}"
+
+
+def ago(clock: str | None, seconds: float) -> str:
+    """Return when something happened that happened so many seconds ago."""
+    return f"{_rounded(seconds)} ago" if clock is None else at(clock, seconds)
 
 
 def _rounded(seconds: float) -> str:
@@ -760,12 +772,12 @@ def starting(causes: Iterable[Cause], by: str, *, attempt: int, allowed: int, wa
         denied: the evidence shows that it does not run yet; without evidence no attempt fails.
     """
     which = f" (attempt {attempt} of {allowed})" if attempt > 1 else ""
-    then = "starts are locked out" if attempt >= allowed else "the attempt has failed"
+    then = "starts are locked out" if attempt >= allowed else "this attempt counts as failed"
     return Words(
         f"Starting{which}: the engine warms up." if warms_up else f"Starting{which}.",
         requested(causes),
-        f"Generator power is expected {by}, otherwise {then}." if denied else "",
-        "Check the engine: fuel, oil and starter battery." if attempt > 1 else "",
+        f"Generator power is expected {by}; without it, {then}." if denied else "",
+        CHECK_ENGINE if attempt > 1 else "",
     )
 
 
@@ -815,23 +827,23 @@ def stopping(why: str, by: str, runs: bool | None, *, cools_down: bool) -> Words
     )
 
 
-def stop_failed(since: str, runs: bool | None) -> Words:  # noqa: FBT001 - the verdict itself
+def stop_failed(ago: str, runs: bool | None) -> Words:  # noqa: FBT001 - the verdict itself
     """Return that the engine should have stopped."""
     failed = "Failed to stop: the generator still runs." if runs else "Failed to stop: nothing shows that it has."
     return Words(
         failed,
-        f"It should have stopped: its relay has been open {since}.",
+        f"Its stop was requested {ago}.",
         "It runs on until somebody stops it.",
         f"{_STOP_BY_HAND.capitalize()}.",
     )
 
 
-def stop_unknown(since: str) -> Words:
+def stop_unknown(ago: str) -> Words:
     """Return that the engine should have stopped, and that nothing shows whether it has."""
     return Words(
         "Stop not confirmed: nothing shows whether the generator runs.",
-        f"Its relay has been open {since}, but no data arrives from the inverter.",
-        "It counts as stopped when data arrives that shows it.",
+        f"Its stop was requested {ago}, but no data arrives from the inverter.",
+        "This stays unknown until data arrives again.",
         f"Look at the generator. If it runs, {_STOP_BY_HAND}.",
     )
 
@@ -844,15 +856,15 @@ def relay_unknown(read_back: bool | None, runs: bool | None) -> Words:  # noqa: 
         None: "Relay fault: the generator may run.",
     }[runs]
     reads = {
-        True: "The relay should be open and reads closed.",
-        False: "The relay reads open, but was in the wrong position a moment ago.",
-        None: "The relay should be open and cannot be read.",
+        True: "The relay was switched off, but it still reads on.",
+        False: "The relay reads off, but did not a moment ago.",
+        None: "The relay was switched off, but it cannot be read.",
     }[read_back]
     hand = "" if runs is False else f"If the generator runs, {_STOP_BY_HAND}. "
     return Words(
         state,
         reads,
-        "Opening is retried every second, and nothing starts before it is confirmed.",
+        "Switching off is retried every second. Nothing starts before it is confirmed.",
         f"{hand}Check the relay board and its cable.",
     )
 
@@ -862,7 +874,7 @@ def resuming(run: int) -> Words:
     return Words(
         "Restarted during a run.",
         f"This program was interrupted during run {run}.",
-        "If the engine still runs, the run is resumed; otherwise it has ended.",
+        "If the engine still runs, the run goes on; otherwise it has ended.",
     )
 
 
@@ -872,7 +884,9 @@ def resuming(run: int) -> Words:
 def idle(runs: bool | None, *, begins: bool) -> str:  # noqa: FBT001 - the verdict itself
     """Return what the engine does while our contact is open; `begins`: this program has just started."""
     if runs is None:
-        return "Starting up." if begins else "Not started; nothing shows whether the generator runs."
+        return (
+            "Reading the site after a restart." if begins else "Not started; nothing shows whether the generator runs."
+        )
     return "Running, but not started by this system." if runs else "Off."
 
 
@@ -926,13 +940,13 @@ def _times(number: int) -> str:
     return "once" if number == 1 else "twice" if number == 2 else f"{number} times"
 
 
-def blocked(it: Reason, durable: Durable, settings: Settings, code: int | None) -> Words:  # noqa: C901, PLR0911, PLR0912 - one branch a reason
+def blocked(it: Reason, durable: Durable, settings: Settings, code: int | None, now: float) -> Words:  # noqa: C901, PLR0911, PLR0912 - one branch a reason
     """Return headline, reason and remedy for what blocks a start."""
     limits = settings.limits
     match it:
         case "locked_out":
             failed = f": failed to start {_times(durable.attempts)}" if durable.attempts else ""
-            why = "After as many failures as are allowed, it does not try again by itself."
+            why = "It does not try again by itself."
             return Words(f"Locked out{failed}.", why, remedy="Check the engine, then press Reset lock-out.")
         case "inhibit_alert":
             return _inhibited(durable)
@@ -942,7 +956,7 @@ def blocked(it: Reason, durable: Durable, settings: Settings, code: int | None) 
             return _refused(code)
         case "journal":
             return Words(
-                "Cannot write to its disk.",
+                "The disk cannot be written.",
                 "Without a record, only an emergency may start the generator.",
                 remedy="Check the disk or the memory card.",
             )
@@ -958,9 +972,13 @@ def blocked(it: Reason, durable: Durable, settings: Settings, code: int | None) 
             )
         case "budget":
             left, whole = span(limits.least_budget), span(limits.daily_budget)
+            why = f"It may run for {whole} in 24 h, and less than {left} of that is left."
+            if budget_left(durable, settings, now, reserve=limits.emergency_reserve) < limits.least_budget:
+                reserve = span(limits.emergency_reserve)
+                why = f"It may run for {whole} in 24 h, and {reserve} more in an emergency: both are used up."
             return Words(
                 "Daily running time used up.",
-                f"Less than {left} of the {whole} in 24 h are left.",
+                why,
                 remedy="Switch off large loads.",
             )
         case "back_off":
@@ -968,20 +986,20 @@ def blocked(it: Reason, durable: Durable, settings: Settings, code: int | None) 
             return Words(
                 f"Failed to start{which}.",
                 "A pause follows each failed attempt.",
-                remedy="Check the engine: fuel, oil and starter battery.",
+                remedy=CHECK_ENGINE,
             )
         case "short_cycle":
             many = durable.short_runs.in_a_row
             which = f"{many} runs in a row" if many else f"{short_runs.A_DAY} runs in 24 h"
             return Words(
                 "Paused after short runs." if many != 1 else "Paused after a short run.",
-                f"{'The last run' if many == 1 else which} ended before {span(limits.min_run)}.",
-                remedy="Find the reason in History below.",
+                f"{'The last run was' if many == 1 else f'{which} were'} shorter than {span(limits.min_run)}.",
+                remedy="Read in History on the panel why they ended.",
             )
         case "max_run":
             return Words(
-                "Resting after its longest run.",
-                f"The last run reached its limit of {span(limits.max_run)}.",
+                "Resting: the last run reached its time limit.",
+                f"The generator rests for {span(limits.min_off)} after each stop.",
                 remedy="If the battery is still low, check the charger and switch off large loads.",
             )
         case "foreign_run":
@@ -990,7 +1008,10 @@ def blocked(it: Reason, durable: Durable, settings: Settings, code: int | None) 
                 f'The generator starter (AGS) runs it by its own settings: "{ags_code(code)}".',
             )
         case "ac_live":
-            return Words("Running, but not started by this system.", "There is power at the generator input.")
+            return Words(
+                "Running, but not started by this system.",
+                "There is power at the inverter's generator input: started by hand, or another source.",
+            )
         case "quiet_hours":
             hours = settings.quiet_hours
             between = "" if hours is None else f"Quiet hours are from {hours.from_} to {hours.to}."
@@ -999,10 +1020,12 @@ def blocked(it: Reason, durable: Durable, settings: Settings, code: int | None) 
             return Words("Resting after a run.", f"The generator rests for {span(limits.min_off)} after each stop.")
 
 
-def ended_by(it: Reason, durable: Durable, settings: Settings, code: int | None) -> str:
+def ended_by(it: Reason, durable: Durable, settings: Settings, code: int | None, now: float) -> str:
     """Return what ended the run that stops now, as what blocks the next one shows; empty: that does not show it."""
-    words = blocked(it, durable, settings, code)
-    if it in ("mode_off", "max_run", "quiet_hours"):
+    words = blocked(it, durable, settings, code, now)
+    if it == "max_run":
+        return "The run reached its time limit."
+    if it in ("mode_off", "quiet_hours"):
         return words.reason
     return words.headline if it in ("locked_out", "inhibit_alert", "ags_refuses", "budget", "back_off") else ""
 
@@ -1014,8 +1037,10 @@ def _inhibited(durable: Durable) -> Words:
     ending = bool(durable.inhibits) and all(one.beats_left is not None for one in durable.inhibits.values())
     return Words(
         f"Blocked by an alert: {_shortened(first.summary if first else '')}{more}.",
-        "It has ended, and is being confirmed." if ending else "It still fires.",
-        remedy="Find its cause and remove it. Then wait for its end, or press Reset inhibit.",
+        "The end of the alert is being confirmed." if ending else "The alert has not ended.",
+        remedy="Wait some minutes. If it stays, check its cause on site, then press Reset inhibit."
+        if ending
+        else "Find its cause and remove it. If the alert then stays, press Reset inhibit.",
     )
 
 
@@ -1036,8 +1061,8 @@ def _refused(code: int | None) -> Words:
 
 CLEARED_BY_HAND: Final[dict[Reason, str]] = {
     "locked_out": "the lock-out is reset",
-    "mode_off": "the mode is changed",
-    "inhibit_alert": "the alert has ended",
+    "mode_off": "Automatic or On is pressed",
+    "inhibit_alert": "the alert is over",
     "relay_fault": "the relay works again",
     "ags_refuses": "its starter (AGS) is ready",
     "journal": "the disk can be written",
@@ -1056,7 +1081,7 @@ def nothing_before(reasons: Iterable[Reason], emergency_soc: float | None) -> st
     return f"{what} starts the generator until {until}."
 
 
-LEFT_ALONE: Final = "It ends by its own control: this system leaves it alone."
+LEFT_ALONE: Final = "This system leaves it alone until it has stopped."
 
 
 def not_before(at: str | None, emergency_soc: float | None, *, requested: bool) -> str:
@@ -1089,12 +1114,12 @@ def delayed(it: Note) -> Words:  # noqa: C901, PLR0911 - one branch a kind
             )
         case "start_alert_awaited":
             return Words(
-                reason=f"The battery is low, but {alert} has not arrived.",
-                next=f"Starts without it after {_span(values['grace'])}.",
+                reason=f"The battery is low, but the alert {alert} has not arrived.",
+                next=f"Starts without it within {_span(values['grace'])}.",
             )
         case "start_alert_absent":
             return Words(
-                reason=f"The battery has long been low, but {alert} has not arrived.",
+                reason=f"The battery has long been low, but the alert {alert} has not arrived.",
                 remedy=f"Check whether {alert} was renamed or silenced.",
             )
         case "both_alerts":
@@ -1123,7 +1148,7 @@ def delayed(it: Note) -> Words:  # noqa: C901, PLR0911 - one branch a kind
             )
         case "soc_refused":
             return Words(
-                "The battery reading is not trusted.",
+                "Not starting.",
                 f"{alert} fires, but magnum-exporter refuses the battery reading.",
                 "Nothing starts the generator until the reading is trusted again.",
                 "Check the battery monitor and its cable.",

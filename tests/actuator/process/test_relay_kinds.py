@@ -153,7 +153,7 @@ def test_a_missing_port_is_noticed_while_the_contact_is_open(tmp_path: Path) -> 
         board.unplug()
         wait_until(lambda: "relay_fault" in it.status()["inhibitors"], 15, "the missing port to be noticed")
         assert "did not accept the command" in it.status()["contact"]["fault"]
-        assert it.status()["reason"].startswith("The relay should be open and cannot be read.")
+        assert it.status()["reason"].startswith("The relay was switched off, but it cannot be read.")
         assert it.metric("generator_relay_closed") is None
         board.plug()
         wait_until(lambda: "relay_fault" not in it.status()["inhibitors"], 15, "the port to be found again")

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final, get_args
 
 import pytest
 
 from actuator.core import ags
-from actuator.core.alert_path import PATHS, Inhibit
-from actuator.core.battery import Battery
-from actuator.core.board import Board
+from actuator.core.alert_path import PATHS
 from actuator.core.demand import CAUSES
-from actuator.core.engine import Engine
 from actuator.core.events import Event, Note, NoteKind, Value
 from actuator.core.inhibitors import INHIBITORS, blocked
-from actuator.core.signals import ConfirmedValue, Watch
-from actuator.core.state import MODES, PHASES, Cause, Closure, Durable, Mode, Phase, Reason, Run, State
+from actuator.core.state import MODES, PHASES, Cause, Reason
 from actuator.report import severity, wording
 from actuator.report.reasons import why_not
 from actuator.report.severity import Assessment, assess
 from actuator.report.snapshot import Snapshot
-from tests.actuator.report.test_status import NOON, config
+from tests.actuator.harness import situations
+from tests.actuator.harness.situations import NOW, SETTINGS, situation
 
-NOW: Final = 100_000.0
 LONGEST: Final = 140
 """Characters of a sentence."""
-
-SETTINGS: Final = config(quiet_hours={"from": "21:00", "to": "06:00"}, exercise={}, full_charge={})
 
 JARGON: Final = re.compile(
     # the left column of the page of words
@@ -44,94 +38,6 @@ JARGON: Final = re.compile(
 ALLOWED: Final = re.compile(r'Reset inhibit|"[^"]*"')
 """The name of a button, and what a display shows."""
 IDENTIFIER: Final = re.compile(r"\b[a-z]+_[a-z_]+\b|\b[a-z]+\.[a-z]+\b(?<!\.yml)|[{}<>\[\]]|\bNone\b")
-
-
-def a_run(causes: tuple[Cause, ...], **over: object) -> Run:
-    run = Run(
-        number=7,
-        cause=causes[0] if causes else "alert",
-        causes=causes,
-        closed_at=NOW - 600,
-        closed_wall=NOON,
-        deadline=NOW + 3600,
-    )
-    return replace(run, **over)  # type: ignore[arg-type]
-
-
-def situation(
-    phase: Phase = "off",
-    mode: Mode = "auto",
-    path: str = "alerts",
-    reasons: tuple[Reason, ...] = (),
-    causes: tuple[Cause, ...] = (),
-    *,
-    soc: float | None = 0.5,
-    runs: bool | None = None,
-    code: int | None = 2,
-    notes: tuple[Note, ...] = (),
-    durable: Durable | None = None,
-    wall_sane: bool = True,
-    **over: object,
-) -> Snapshot:
-    """Return a snapshot with these; what the core would keep beside them is filled in."""
-    state = State(started_at=NOW - 90_000.0)
-    kept = durable or Durable()
-    in_run = phase in ("starting", "running")
-    if in_run and kept.run is None:
-        kept = replace(kept, run=a_run(causes, proven_at=NOW - 500 if phase == "running" else None))
-    if phase in ("stopping", "unknown") and kept.run is None and kept.released_at is None:
-        kept = replace(kept, released_at=NOW - 60)
-    if phase == "off" and kept.released_at is None and {"min_off", "max_run"} & set(reasons):
-        kept = replace(kept, released_at=NOW - 300, stopped_at=NOW - 60)
-    kept = replace(
-        kept,
-        mode=mode,
-        locked_out="locked_out" in reasons,
-        attempts=3 if "locked_out" in reasons else kept.attempts,
-        back_off_until=NOW + 900 if "back_off" in reasons else None,
-        max_run_reached="max_run" in reasons,
-        inhibits=kept.inhibits
-        or ({"a": Inhibit(summary="Carbon monoxide alarm", starts_at=1.0)} if "inhibit_alert" in reasons else {}),
-        closures=kept.closures
-        or ((Closure(start=NOW - 40_000, end=NOW - 4_100),) if "budget" in reasons else ()),
-    )  # fmt: skip
-    verdict = {"running": True, "stopping": True, "starting": False, "off": False, "unknown": None}[phase]
-    shown = runs if runs is not None else verdict
-    state = replace(
-        state,
-        durable=kept,
-        page_at=NOW,
-        battery=Battery(
-            soc=Watch(value=soc, stamp=1.0, changed_at=NOW, seen_at=NOW),
-            soc_fresh_at=NOW,
-            volts=Watch(value=50.0, stamp=1.0, changed_at=NOW, seen_at=NOW),
-            volts_threshold=46.0,
-            is_full=ConfirmedValue(verdict=False, at=NOW),
-        ),
-        engine=Engine(
-            proof=ConfirmedValue(verdict=shown, since=NOW - 500, last=shown, count=3, at=NOW), evidence_at=NOW
-        ),
-        ags=replace(state.ags, status=Watch(value=None if code is None else float(code), stamp=1.0, changed_at=NOW)),
-        alerts=replace(state.alerts, path=path, last_beat=NOW - 400 if path in ("fallback", "blind") else NOW - 20),  # type: ignore[arg-type]
-        board=Board(has_reading=True, fault="relay_fault" in reasons),
-        phase=phase,
-        causes=causes,
-        inhibitors=reasons,
-        notes=notes,
-    )
-    shown_as: dict[str, object] = {
-        "state": state,
-        "config": SETTINGS,
-        "now": NOW,
-        "wall": NOON,
-        "wall_sane": wall_sane,
-        "commanded_closed": in_run,
-        "read_back": in_run,
-        "relay": "coil 0",
-        "can_read_back": True,
-        **over,
-    }
-    return Snapshot(**shown_as)  # type: ignore[arg-type]
 
 
 def sentences(shown: Assessment) -> Iterator[str]:
@@ -179,6 +85,7 @@ def contradictions(snapshot: Snapshot, shown: Assessment) -> list[str]:
         and phase == "off"
         and re.search(r"\b(Starts|Can start)\b", shown.next) is not None,
         "nothing starts although nothing blocks": permitted
+        and not state.notes
         and phase == "off"
         and state.alerts.path != "blind"
         and shown.next.startswith("Nothing starts"),
@@ -199,20 +106,16 @@ def contradictions(snapshot: Snapshot, shown: Assessment) -> list[str]:
 
 
 def every_situation() -> Iterator[Snapshot]:
-    """Yield each phase, mode, path, pair of reasons, and cause: also those that the core never reaches."""
-    pairs = [(), *itertools.combinations_with_replacement(INHIBITORS, 2)]
-    for phase, mode, path, pair in itertools.product(PHASES, MODES, PATHS, pairs):
-        reasons = tuple(
-            reason for reason in INHIBITORS if reason in pair or (reason == "mode_off") is (mode == "off") is True
-        )
-        if (mode == "off") is not ("mode_off" in reasons):
-            continue
-        causes: list[tuple[Cause, ...]] = (
-            [(), *((cause,) for cause in CAUSES)] if len(reasons) < 2 else [(), ("alert",)]
-        )
-        for requested in causes:
-            soc = 0.06 if requested == ("emergency",) else 0.2 if requested == ("alert",) else 0.5
-            yield situation(phase, mode, path, reasons, requested, soc=soc)
+    """Yield each phase, mode, path, reason and cause, and each pair of reasons: also what the core never reaches."""
+    any_reason: list[tuple[Reason, ...]] = [(), *((reason,) for reason in INHIBITORS)]
+    any_cause: list[tuple[Cause, ...]] = [(), *((cause,) for cause in CAUSES)]
+    low: dict[tuple[Cause, ...], float] = {("emergency",): 0.06, ("alert",): 0.2}
+    for phase, mode, path, reasons, causes in itertools.product(PHASES, MODES, PATHS, any_reason, any_cause):
+        others = tuple(reason for reason in reasons if reason != "mode_off")
+        held: tuple[Reason, ...] = ("mode_off", *others) if mode == "off" else others
+        yield situation(phase, mode, path, held, causes, soc=low.get(causes, 0.5))
+    for phase, pair, causes in itertools.product(PHASES, itertools.combinations(INHIBITORS, 2), low):
+        yield situation(phase, "off" if "mode_off" in pair else "auto", "alerts", pair, causes, soc=low[causes])
 
 
 def test_every_phase_mode_path_inhibitor_and_cause() -> None:
@@ -250,6 +153,20 @@ def test_every_code_of_the_generator_starter(code: int | None) -> None:
     for soc in (0.2, 0.5):
         shown = assess(situation(reasons=(reason,), code=code, soc=soc))
         assert not wrong_words(shown), shown
+
+
+def test_the_page_of_sentences_shows_what_the_code_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    try:
+        page = situations.PAGE.read_text(encoding="utf-8")
+        assert situations.render(page) == page, "python -m tests.actuator.harness.situations writes it"
+        for name, snapshot, _ in situations.rows():
+            shown = assess(snapshot)
+            assert not wrong_words(shown) + contradictions(snapshot, shown), name
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_the_tables_know_every_reason_and_note() -> None:

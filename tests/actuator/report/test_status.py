@@ -114,7 +114,7 @@ def test_starting_has_its_latest_time() -> None:
     assert run is not None
     assert sentence(snapshot(of)) == (
         "Starting. Battery 20 %. Requested by a low battery. "
-        f"Generator power is expected by {clock(of, run.closed_at + 600)}, otherwise the attempt has failed."
+        f"Generator power is expected by {clock(of, run.closed_at + 600)}; without it, this attempt counts as failed."
     )
 
 
@@ -130,7 +130,7 @@ def test_a_warm_up_is_reported_with_the_time_that_it_adds() -> None:
     assert run is not None
     begun = of.state.ags.warm_up_from
     assert begun is not None
-    assert f" by {clock(of, run.closed_at + 180 + of.now - begun)}, otherwise" in text
+    assert f" by {clock(of, run.closed_at + 180 + of.now - begun)}; without it, " in text
 
 
 def test_a_start_without_evidence() -> None:
@@ -417,10 +417,10 @@ def test_a_relay_that_lies_is_unknown_never_stopped() -> None:
     of.run(10)
     text = sentence(snapshot(of, read_back=True))
     assert text.startswith("Relay fault: ")
-    assert " The relay should be open and reads closed. " in text
+    assert " The relay was switched off, but it still reads on. " in text
     of.read_back = lambda _: None
     of.step()
-    assert " The relay should be open and cannot be read. " in sentence(snapshot(of, read_back=None))
+    assert " The relay was switched off, but it cannot be read. " in sentence(snapshot(of, read_back=None))
 
 
 def test_a_used_up_budget_has_the_time_at_which_some_is_back() -> None:
