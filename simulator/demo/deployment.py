@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import sys
 from collections.abc import Mapping
@@ -186,6 +187,7 @@ def _alert_programs(folder: Path, options: Options, ports: Mapping[str, int]) ->
     for name in ("prometheus.yml", "alertmanager.yml", *prometheus["rule_files"]):
         document = scale(yaml.safe_load((shipped / name).read_text(encoding="utf-8")), options.factor)
         _write(folder / name, _replace_all(document, replacements))
+    shutil.copy(shipped / "people.tmpl", folder)
     if options.web_config:
         password = folder / "generator.password"
         password.write_text(options.password, encoding="utf-8")
