@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.support import ROOT, prometheus_tool
+from tests.support.alert_rules import RULE_FILES, alerts
 
 CONFIG = ROOT / "alerts" / "alertmanager.yml"
 
@@ -42,6 +43,35 @@ def test_each_alert_reaches_its_receivers(labels: list[str], receivers: str) -> 
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+EVERY = {name: rule for file in RULE_FILES for name, rule in alerts(file).items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EVERY)
+def test_each_alert_of_the_rules_has_a_receiver(name: str) -> None:
+    severity = EVERY[name]["labels"]["severity"]
+    receiver = "generator" if severity == "none" else "people"
+    labels = [f"alertname={name}", f"severity={severity}", "instance=a"]
+    result = amtool("config", "routes", "test", f"--config.file={CONFIG}", f"--verify.receivers={receiver}", *labels)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def matched(matchers: list[str]) -> set[str]:
+    """Return the alerts that a rule's matchers name."""
+    (names,) = (matcher for matcher in matchers if matcher.startswith("alertname="))
+    return set(names.split('"')[1].split("|"))
+
+
+def test_inhibition_names_alerts_of_ours_and_lets_no_warning_mute_a_critical_one() -> None:
+    for rule in yaml.safe_load(CONFIG.read_text())["inhibit_rules"]:
+        sources, targets = matched(rule["source_matchers"]), matched(rule["target_matchers"])
+        assert sources | targets <= EVERY.keys()
+        assert not sources & targets
+        assert {EVERY[name]["labels"]["severity"] for name in sources | targets} <= {"critical", "warning"}
+        if any(EVERY[name]["labels"]["severity"] == "critical" for name in targets):
+            assert all(EVERY[name]["labels"]["severity"] == "critical" for name in sources), rule
+
+
 def test_actuator_route() -> None:
     config = yaml.safe_load(CONFIG.read_text())
     routes = [route for route in config["route"]["routes"] if route["receiver"] == "generator"]
@@ -54,4 +84,3 @@ def test_actuator_route() -> None:
     (webhook,) = receiver["webhook_configs"]
     assert webhook["send_resolved"] is True
     assert webhook["max_alerts"] == 0
-    assert "inhibit_rules" not in config
