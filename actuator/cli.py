@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actuator import config as configuration
-from actuator.commands import client, diagnosis, doctor, listing
+from actuator.commands import client, doctor, listing
 from actuator.commands.commission import SHORTEST, Commission, NotNowError
 from actuator.config_warnings import open_access, warnings
 from actuator.relay import RelayHeldError, discover, release
 from actuator.start.known_relays import known_relays, open_known_relays
 from actuator.start.signals import EarlySignals, Stopped
-from toolkit import log
+from toolkit import findings, log
 from toolkit.build import installed
 from toolkit.config import ConfigError, refuse
 from toolkit.flags import FOLDER, Flags, Parser, add_flags, add_web_exposure_flag, read_flags
@@ -287,15 +287,15 @@ def _runs(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    findings = doctor.examine(
+    found = doctor.examine(
         arguments.config_file,
         url=arguments.url,
         prometheus=arguments.prometheus,
         alertmanager=arguments.alertmanager,
     )
-    lines = doctor.as_json(findings).split("\n") if arguments.json else diagnosis.lines(findings)
+    lines = findings.as_json(found).split("\n") if arguments.json else findings.lines(found)
     sys.stdout.write("".join(f"{_printable(line)}\n" for line in lines))
-    return 1 if any(finding.state == "wrong" for finding in findings) else 0
+    return 1 if findings.count_wrong(found) else 0
 
 
 def _journal(arguments: argparse.Namespace) -> int:

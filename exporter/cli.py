@@ -9,19 +9,26 @@ import sys
 from types import ModuleType
 
 from exporter import app, config, config_checks
-from exporter.tools import assets, listen, record, replay
+from exporter.tools import assets, doctor, listen, record, replay
 from toolkit import flags, log
 from toolkit.build import installed
 from toolkit.config import ConfigError, refuse
 from toolkit.webconfig import WebConfig
 
 LISTEN_ADDRESS = "127.0.0.1:10048"
-TOOLS: dict[str, ModuleType] = {"listen": listen, "record": record, "replay": replay, "assets": assets}
+TOOLS: dict[str, ModuleType] = {
+    "listen": listen,
+    "record": record,
+    "replay": replay,
+    "doctor": doctor,
+    "assets": assets,
+}
 _EPILOG = """\
 tools, each with --help:
   magnum-exporter listen PORT         show the packets on a Magnum network, live
   magnum-exporter record PORT FILE    write its bytes to a file, with their times
   magnum-exporter replay FILE         play such a file onto a pseudo-terminal
+  magnum-exporter doctor              check configuration, ports and devices; exit status 1: a fault
   magnum-exporter assets DIR          write alert rules, configurations, runbooks and dashboards to a folder
 """
 

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from toolkit.findings import Finding
 from toolkit.formatting import percent, span
 
 ACTING: Final = ("BatterySocLow", "BatterySocRecovered", "GeneratorHeartbeat")
@@ -14,22 +15,6 @@ ACTING: Final = ("BatterySocLow", "BatterySocRecovered", "GeneratorHeartbeat")
 
 Samples = Mapping[str, Sequence[tuple[Mapping[str, str], float]]]
 """The samples of a page by the metric's name: labels and value."""
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check has found.
-
-    Attributes:
-        check: what was checked.
-        state: well; note: works, but the owner should know; wrong.
-        text: what is so, in one sentence.
-        remedy: what to do, with the command; empty when nothing is to be done.
-    """
-
-    check: str
-    state: Literal["well", "note", "wrong"]
-    text: str
-    remedy: str = ""
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
@@ -350,19 +335,6 @@ def receivers(document: object) -> dict[str, tuple[str, ...]]:
         ]
         found[str(receiver.get("name"))] = tuple(targets)
     return found
-
-
-def lines(findings: Sequence[Finding]) -> list[str]:
-    """Return the findings as a person reads them, and a last line that counts what is wrong."""
-    width = max(len(finding.check) for finding in findings)
-    text = []
-    for finding in findings:
-        text.append(f"{finding.state:5}  {finding.check.ljust(width)}  {' '.join(finding.text.split())}")
-        if finding.remedy:
-            text.append(f"{'':5}  {'':{width}}  -> {finding.remedy}")
-    wrong = sum(finding.state == "wrong" for finding in findings)
-    text.append("All is well." if not wrong else f"{wrong} of {len(findings)} checks found something wrong.")
-    return text
 
 
 def _value(samples: Samples, metric: str) -> float | None:

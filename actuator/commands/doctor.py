@@ -12,10 +12,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from actuator import config as configuration
 from actuator.commands import client
-from actuator.commands.diagnosis import Finding, Samples, Site, diagnose, receivers
+from actuator.commands.diagnosis import Samples, Site, diagnose, receivers
 from actuator.config import Config
 from actuator.config_warnings import warnings
 from toolkit.config import ConfigError
+from toolkit.findings import Finding
 
 T = TypeVar("T")
 
@@ -87,11 +88,3 @@ def _page(config: Config) -> Samples:
 def _alertmanagers_file(url: str) -> object:
     status = json.loads(client.fetch(url, "/api/v2/status"))
     return yaml.safe_load(status["config"]["original"])
-
-
-def as_json(findings: tuple[Finding, ...]) -> str:
-    """Return the findings for scripts."""
-    return json.dumps(
-        [{"check": one.check, "state": one.state, "text": one.text, "remedy": one.remedy} for one in findings],
-        indent=2,
-    )

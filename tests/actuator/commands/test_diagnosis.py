@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from actuator.commands.diagnosis import ACTING, Finding, Samples, Site, diagnose, lines, receivers
+from actuator.commands.diagnosis import ACTING, Samples, Site, diagnose, receivers
+from toolkit.findings import Finding, lines
 
 STATUS: dict[str, Any] = {
     "severity": "ok",

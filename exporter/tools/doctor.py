@@ -1,0 +1,184 @@
+"""`magnum-exporter doctor`: check the configuration, every port and device, and the page of the running exporter."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter import config
+from exporter.sources.config import SourceConfig
+from toolkit.config import ConfigError
+from toolkit.findings import Finding, as_json, count_wrong, lines
+from toolkit.flags import default_config_file
+from toolkit.formatting import percent
+from toolkit.modbus import TcpAddress, parse
+
+CONNECT_SECONDS = 3.0
+PAGE_SECONDS = 5.0
+
+
+class Page(NamedTuple):
+    """What the running exporter's page has.
+
+    Attributes:
+        up: of each device, whether it answers.
+        soc: the leading state of charge, 0 to 1; None: none is trusted.
+        refused: of each source that is refused, the reason.
+    """
+
+    up: Mapping[str, bool]
+    soc: float | None
+    refused: Mapping[str, str]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser this tool's arguments."""
+    parser.add_argument("--config.file", dest="config_file", type=Path, default=default_config_file("exporter.yml"))
+    parser.add_argument("--url", default="http://127.0.0.1:10048/metrics", help="the page (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print a list of findings for scripts")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Examine; return 1 when something is wrong."""
+    found = tuple(examine(arguments.config_file, read_page(arguments.url)))
+    sys.stdout.write((as_json(found) if arguments.json else "\n".join(lines(found))) + "\n")
+    return 1 if count_wrong(found) else 0
+
+
+def examine(file: Path, page: Page | str) -> Iterator[Finding]:
+    """Yield what is found; `page`: the reason why there is none."""
+    try:
+        options = config.load(file)
+    except ConfigError as error:
+        for line in str(error).splitlines():
+            remedy = "Correct the file, then check it: magnum-exporter --config.check"
+            yield Finding(check="configuration", state="wrong", text=line, remedy=remedy)
+        return
+    yield Finding(check="configuration", state="well", text=f"{file} is valid.")
+    if isinstance(page, str):
+        yield Finding(
+            check="exporter",
+            state="wrong",
+            text=f"It does not answer: {page}",
+            remedy="systemctl status magnum-exporter; journalctl -u magnum-exporter",
+        )
+    for name, source in options.sources.items():
+        if not isinstance(page, str) and page.up.get(name):
+            yield Finding(check=name, state="well", text="It answers.")
+        else:
+            yield _silent(name, source, running=not isinstance(page, str))
+    if not isinstance(page, str):
+        yield _charge(page)
+
+
+def _silent(name: str, source: SourceConfig, *, running: bool) -> Finding:
+    """Return why a device may be silent: by its port, or by its address."""
+    for fault in (_port_fault(source.line, running=running), _network_fault(source)):
+        if fault is not None:
+            text, remedy = fault
+            return Finding(check=name, state="wrong", text=text, remedy=remedy)
+    if not running:
+        return Finding(check=name, state="note", text="Its port is there and free; whether it answers is not known.")
+    return Finding(
+        check=name,
+        state="wrong",
+        text="Its port opens, but it does not answer.",
+        remedy="Check its power, the cable (A and B may be swapped), the speed and the address of the device. To see "
+        "what arrives, stop the exporter: systemctl stop magnum-exporter; magnum-exporter listen PORT",
+    )
+
+
+def _port_fault(port: str | None, *, running: bool) -> tuple[str, str] | None:
+    if port is None or not port.startswith("/"):
+        return None
+    path = Path(port)
+    if not path.exists():
+        return (f"{port} is not there.", "Plug the adapter in; its name is in: ls -l /dev/serial/by-id/")
+    if not os.access(port, os.R_OK | os.W_OK):
+        return (f"{port} is closed to this user.", "usermod -aG dialout USER; the service has this group already")
+    holder = _holder(path)
+    if holder is not None and not (running and "magnum-exporter" in holder):
+        return (f"{port} is held by {holder}.", "End that program: two readers would each get a part of the bytes")
+    return None
+
+
+def _holder(port: Path) -> str | None:
+    """Return a process that has the port open, as its number and command; None: none that this user may see."""
+    device = port.resolve()
+    for process in Path("/proc").glob("[0-9]*"):
+        if process.name == str(os.getpid()):
+            continue
+        with contextlib.suppress(OSError):
+            if any(link.resolve() == device for link in (process / "fd").iterdir()):
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                return f"process {process.name} ({command})"
+    return None
+
+
+def _network_fault(source: SourceConfig) -> tuple[str, str] | None:
+    address = _address(source)
+    if address is None:
+        return None
+    try:
+        socket.create_connection((address.host, address.port), CONNECT_SECONDS).close()
+    except OSError as error:
+        text = f"{address.host}, port {address.port}, cannot be reached: {error}."
+        return (text, f"Check its address, its cable and that it is on: ping {address.host}")
+    return None
+
+
+def _address(source: SourceConfig) -> TcpAddress | None:
+    host, url = getattr(source, "host", None), getattr(source, "url", None)
+    if isinstance(host, str):
+        return TcpAddress(host, getattr(source, "port", 502))
+    if isinstance(url, str):
+        parsed = parse(url)
+        return parsed if isinstance(parsed, TcpAddress) else None
+    return None
+
+
+def _charge(page: Page) -> Finding:
+    check = "state of charge"
+    if page.soc is not None:
+        return Finding(check=check, state="well", text=f"{percent(page.soc)}.")
+    why = ", ".join(f"{source}: {reason}" for source, reason in page.refused.items()) or "no device has one"
+    remedy = "A device with a state of charge must answer, and its value must be plausible: runbook BatterySocAbsent"
+    return Finding(check=check, state="wrong", text=f"No source is trusted ({why}).", remedy=remedy)
+
+
+def read_page(url: str) -> Page | str:
+    """Return the page of the running exporter, or why there is none."""
+    if urlsplit(url).scheme not in ("http", "https"):
+        return f"got {url}, expected an address that begins with http:// or https://"
+    try:
+        with urllib.request.urlopen(url, timeout=PAGE_SECONDS) as response:  # noqa: S310 - checked above
+            text = response.read().decode()
+        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    except urllib.error.HTTPError as error:
+        return f"{error.code} {error.reason}"
+    except (OSError, ValueError) as error:
+        return str(error)
+    return Page(
+        up={
+            sample.labels["device"]: sample.value == 1
+            for sample in samples
+            if sample.name.endswith("_up") and "device" in sample.labels
+        },
+        soc=next((sample.value for sample in samples if sample.name == "battery_soc_ratio"), None),
+        refused={
+            sample.labels["source"]: sample.labels["reason"]
+            for sample in samples
+            if sample.name == "battery_soc_refused" and sample.value == 1
+        },
+    )

@@ -1,0 +1,47 @@
+"""What a check of a running site finds, for a person and for scripts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check has found.
+
+    Attributes:
+        check: what was checked.
+        state: well; note: works, but the owner should know; wrong.
+        text: what is so, in one sentence.
+        remedy: what to do, with the command; empty when nothing is to be done.
+    """
+
+    check: str
+    state: Literal["well", "note", "wrong"]
+    text: str
+    remedy: str = ""
+
+
+def lines(findings: Sequence[Finding]) -> list[str]:
+    """Return the findings as a person reads them, and a last line that counts what is wrong."""
+    width = max(len(finding.check) for finding in findings)
+    text = []
+    for finding in findings:
+        text.append(f"{finding.state:5}  {finding.check.ljust(width)}  {' '.join(finding.text.split())}")
+        if finding.remedy:
+            text.append(f"{'':5}  {'':{width}}  -> {finding.remedy}")
+    wrong = count_wrong(findings)
+    text.append("All is well." if not wrong else f"{wrong} of {len(findings)} checks found something wrong.")
+    return text
+
+
+def as_json(findings: Sequence[Finding]) -> str:
+    """Return the findings for scripts."""
+    return msgspec.json.format(msgspec.json.encode(findings), indent=2).decode()
+
+
+def count_wrong(findings: Sequence[Finding]) -> int:
+    """Return how many checks found something wrong."""
+    return sum(finding.state == "wrong" for finding in findings)
