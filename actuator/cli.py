@@ -28,6 +28,7 @@ from toolkit import findings, log
 from toolkit.build import installed
 from toolkit.config import ConfigError, refuse
 from toolkit.flags import FOLDER, Flags, Parser, add_flags, add_web_exposure_flag, read_flags
+from toolkit.formatting import percent
 from toolkit.worker_thread import ExhaustedError
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def main(argv: list[str] | None = None) -> int:
         return _check(flags)
     commands = {
         "doctor": _doctor,
+        "profile": _profile,
         "status": _status,
         "release": _release,
         "relays": _relays,
@@ -100,6 +102,8 @@ def _parser() -> Parser:
     mode = commands.add_parser("mode", parents=[remote], help="switch to automatic, off, or on for a limited time")
     mode.add_argument("mode", choices=("auto", "off", "on"))
     mode.add_argument("--for", dest="duration", metavar="2h", help="how long to stay on (default: 2h); off has no end")
+    profile = commands.add_parser("profile", parents=[remote], help="put a profile of the file in force; default: none")
+    profile.add_argument("name", help="its name in `profiles:`")
     reset = commands.add_parser("reset", parents=[remote], help="reset one thing, after its cause is removed")
     reset.add_argument("what", choices=("lockout", "journal", "service", "inhibit"))
     reset.add_argument("name", nargs="?", help="of an inhibit: the alert's name or fingerprint")
@@ -277,6 +281,16 @@ def _status(arguments: argparse.Namespace) -> int:
             time.sleep(WATCH_SECONDS)
     except KeyboardInterrupt:
         return 0
+
+
+def _profile(arguments: argparse.Namespace) -> int:
+    def lines() -> list[str]:
+        settings = client.ask(arguments.url, "/api/v1/profile", {"name": arguments.name})
+        values = settings["in_force"]
+        start, stop = percent(values["start_soc"]), percent(values["stop_soc"])
+        return [f"Profile {settings['profile']} is in force: starts at {start}, stops at {stop}."]
+
+    return _print(arguments.url, lines)
 
 
 def _runs(arguments: argparse.Namespace) -> int:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
+from actuator.core.overlay import DEFAULT, Profile, edit, over
 from actuator.core.settings import DAY, HOUR, Settings
 from actuator.core.signals import BUS_FRESH, SAMPLES
 from actuator.relay import AnyRelay, RelayConfig
-from toolkit.config import ConfigError, Duration, decode, locate, read, refuse
+from toolkit.config import ConfigError, Duration, decode, locate, near, read, refuse
 from toolkit.config import load as load_struct
 from toolkit.exposed_files import exposed_secret
 from toolkit.formatting import redacted, span
@@ -110,6 +111,7 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
         journal: path of its database.
         mirror: folder in memory for the journal's mirror; None: the service manager's `$RUNTIME_DIRECTORY`, else none.
         access: what each user may do; None: whoever is let in may do all.
+        profiles: named overlays over the settings of this file, one of which may be in force.
     """
 
     exporter: Exporter
@@ -117,6 +119,33 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     journal: Path
     mirror: Path | None = None
     access: Access | None = None
+    profiles: dict[str, Profile] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what does not fit together, and each profile that does not fit the rest."""
+        super().__post_init__()
+        refuse(self._profiles_wrong())
+
+    def overlaid(self, profile: str, edits: Mapping[str, Any]) -> Config:
+        """Return this file with a profile over it, empty: none, and edits over both; without its profiles.
+
+        Raises:
+            ConfigError: the profile or an edit is unknown, or they do not fit.
+        """
+        if profile and profile not in self.profiles:
+            known = (DEFAULT, *self.profiles)
+            raise ConfigError("name", f'"{profile}"', f"one of {', '.join(known)}{near(profile, known)}")
+        bare = msgspec.structs.replace(self, profiles={})
+        return over(over(bare, self.profiles[profile]) if profile else bare, edit(edits))
+
+    def _profiles_wrong(self) -> Iterator[ConfigError]:
+        for name in self.profiles:
+            if name == DEFAULT:
+                yield ConfigError(f"profiles.{name}", "a profile", "another name: this one means none")
+            try:
+                self.overlaid(name, {})
+            except ConfigError as error:
+                yield error.under(f"profiles.{name}", file=None, line=None)
 
     def _wrong(self) -> Iterator[ConfigError]:
         """Refuse a debounce that is too short for the page's interval, and every duration of zero, too."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from actuator.core.events import Event, Level, Value
+from actuator.core.overlay import DEFAULT
 from actuator.core.settings import HOUR
 from actuator.core.short_runs import ShortRuns
 
@@ -54,6 +57,10 @@ def _obey(durable: Durable, command: Command, settings: Settings, now: float) ->
             durable = replace(durable, torn=False, torn_at=None)
         case "reset_service":
             durable = replace(durable, serviced_seconds=durable.engine_seconds)
+        case "settings":
+            durable = replace(durable, profile=command.profile, edits=dict(command.edits), dropped="")
+            fields |= {"who": command.who or None, "profile": command.profile or DEFAULT}
+            fields["edits"] = msgspec.json.encode(command.edits).decode()
         case "on":
             longest = settings.limits.max_run
             seconds = min(MANUAL, longest) if command.seconds is None else command.seconds

@@ -38,6 +38,7 @@ EventKind = Literal[
     "resume_given_up",
     "run_broken_off",
     "running_without_charge",
+    "settings_dropped",
     "started",
     "stop_alert_stuck",
     "stop_failed",

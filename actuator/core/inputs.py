@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from actuator.core.settings import Settings
 
@@ -75,14 +76,20 @@ class Command:
     """A command of an authorised operator.
 
     Attributes:
-        action: a mode, or what to reset.
+        action: a mode, what to reset, or `settings`.
         seconds: of mode `on`; None: the default.
         fingerprint: of the inhibit to reset.
+        profile: with `settings`: the profile to put in force; empty: none.
+        edits: with `settings`: all edits from now on, validated.
+        who: with `settings`: the user; empty: nobody had to log in.
     """
 
-    action: Literal["auto", "on", "off", "reset_lockout", "reset_journal", "reset_service", "reset_inhibit"]
+    action: Literal["auto", "on", "off", "reset_lockout", "reset_journal", "reset_service", "reset_inhibit", "settings"]
     seconds: float | None = None
     fingerprint: str = ""
+    profile: str = ""
+    edits: Mapping[str, Any] = field(default_factory=dict)
+    who: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ are Unix time; they are for people, quiet hours and the exercise only.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from actuator.core.ags import Ags
 from actuator.core.alert_path import AlertPath, Inhibit
@@ -152,6 +152,9 @@ class Durable:
         torn_at: since when; None: not torn, or not known.
         engine_seconds: for which evidence has confirmed the engine, whoever ran it, for the counter.
         serviced_seconds: the same at the last service.
+        profile: the profile in force; empty: none.
+        edits: what was edited, by name, written as in the file.
+        dropped: why the profile and the edits that were kept do not fit any more; empty: they do.
         anchor: set while it is unknown how long the machine was off; None: that is known, or will never be.
     """
 
@@ -194,6 +197,9 @@ class Durable:
     short_runs: ShortRuns = field(default_factory=ShortRuns)
     engine_seconds: float = 0.0
     serviced_seconds: float = 0.0
+    profile: str = ""
+    edits: dict[str, Any] = field(default_factory=dict)
+    dropped: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

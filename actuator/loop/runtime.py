@@ -19,7 +19,7 @@ from typing import Any, Final
 from actuator import config as configuration
 from actuator.config import Config
 from actuator.config_warnings import warnings
-from actuator.core import controller, recovery
+from actuator.core import controller, overlay, recovery
 from actuator.core.events import Event, Level
 from actuator.core.inputs import Inputs, ReadBack
 from actuator.core.settings import MINUTE
@@ -60,7 +60,8 @@ class Runtime:
     """One actuator at work.
 
     Attributes:
-        config: in force.
+        config: in force: the file, the profile and the edits.
+        file: what the configuration file has.
         journal: of events and of the durable state.
         input_queue: everything that came in since the last turn.
         page_reader: reads the exporter's page; runs in another thread.
@@ -71,7 +72,7 @@ class Runtime:
     """
 
     def __init__(self, config: Config, config_file: Path, relay: AsyncRelay, journal: AsyncJournal) -> None:
-        self.config = config
+        self.config = self.file = config
         self.journal = journal
         self.input_queue = InputQueue()
         self.page_reader = PageReader(lambda: self.config, self.input_queue.page)
@@ -82,6 +83,7 @@ class Runtime:
         self._contact = Contact(relay)
         self._state = State(started_at=time.monotonic())
         self._saved_at = 0.0
+        self._in_force: tuple[str, dict[str, Any]] = ("", {})
         self._clock = Clock()
         self._last_wall: float | None = None
         self._writing: asyncio.Future[object] | None = None
@@ -102,6 +104,7 @@ class Runtime:
         found = await self.journal.load(moment)
         self._last_wall = found.last_wall
         await self._begin(found, moment, found_closed=found_closed, torn=found.torn)
+        await self._overlay()
         self._log_warnings()
 
     async def _begin(self, found: Found, moment: Moment, *, found_closed: bool | None, torn: str) -> None:
@@ -165,6 +168,8 @@ class Runtime:
             await self._close(before, step, inputs, moment)
         else:
             await self._keep(before, step, moment)
+        if self._overlaid != self._in_force:
+            await self._overlay()
         self._show(moment)
         journal, written = self.journal, self._writing is None
         return Outcome(
@@ -313,9 +318,26 @@ class Runtime:
             journal_fault=self.journal.lasting_fault,
             mirror_fault=self.journal.mirror_fault,
             page_fault=self.page_reader.fault,
+            profiles=tuple(self.file.profiles),
         )
 
-    # --- reload and end
+    # --- profile and edits, reload and end
+
+    @property
+    def _overlaid(self) -> tuple[str, dict[str, Any]]:
+        """The profile and the edits that are recorded."""
+        return self._state.durable.profile, self._state.durable.edits
+
+    async def _overlay(self) -> None:
+        """Put the file with the recorded profile and edits in force; drop these as a whole if they do not fit it."""
+        try:
+            self.config = self.file.overlaid(*self._overlaid)
+        except ConfigError as error:
+            durable, event = overlay.dropped(self._state.durable, str(error))
+            self._state = replace(self._state, durable=durable)
+            self.config = self.file.overlaid(*self._overlaid)
+            await self._record([event], save=True)
+        self._in_force = self._overlaid
 
     async def reload(self, users: Collection[str]) -> None:
         """Put the file's configuration in force as a whole, or keep the old one. From any thread.
@@ -354,7 +376,8 @@ class Runtime:
             await self._contact.change_relay(new.relay)
             await self._finish_writing()
             self.journal.remember(new.relay)
-        self.config = new
+        self.file = new
+        await self._overlay()
         # Shown before the caller is answered that it is in force.
         self._show(self._clock.moment(not_before=self._last_wall))
         self._log_warnings()

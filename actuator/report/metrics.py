@@ -11,6 +11,7 @@ from actuator.core.alert_path import PATHS
 from actuator.core.demand import CAUSES
 from actuator.core.inhibitors import INHIBITORS
 from actuator.core.limits import budget_left, reserve_left, service_due
+from actuator.core.overlay import DEFAULT
 from actuator.core.state import MODES, PHASES
 from actuator.report.problems import SEVERITIES
 from actuator.report.severity import assess
@@ -92,6 +93,10 @@ _DEADLINE = _gauge(
     "run_deadline_timestamp_seconds",
     "Unix time at which the run ends at the latest, if no other cause begins; absent without a run.",
 )
+_PROFILE = _gauge("profile", "1 for the profile in force; default: the file alone, or edited.", "profile")
+_DROPPED = _gauge(
+    "settings_dropped", "1 after profile and edits did not fit the file any more and were dropped, until the next ones."
+)
 _HEARTBEAT = _gauge("heartbeat_timestamp_seconds", "Unix time of the last heartbeat; absent before the first.")
 _STARTS = _counter("starts", "Runs begun, by their first cause.", "cause")
 _START_FAILURES = _counter(
@@ -138,6 +143,8 @@ _DESCRIBED: tuple[Metric, ...] = (
         _SEVERITY,
         _PHASE,
         _MODE,
+        _PROFILE,
+        _DROPPED,
         _PATH,
         _DEMAND,
     ),
@@ -162,6 +169,8 @@ def _families(snapshot: Snapshot) -> Iterator[Metric]:
     yield _one_of(_SEVERITY, "severity", SEVERITIES, (assess(snapshot).severity,))
     yield _one_of(_PHASE, "phase", PHASES, (state.phase,))
     yield _one_of(_MODE, "mode", MODES, (durable.mode,))
+    yield _one_of(_PROFILE, "profile", (DEFAULT, *snapshot.profiles), (durable.profile or DEFAULT,))
+    yield _single(_DROPPED, bool(durable.dropped))
     yield _one_of(_PATH, "path", PATHS, (state.alerts.path,))
     yield _one_of(_DEMAND, "cause", CAUSES, state.causes)
     yield _one_of(_INHIBITED, "reason", INHIBITORS, state.inhibitors)

@@ -17,7 +17,7 @@ SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 
 def problems(snapshot: Snapshot) -> tuple[tuple[Problem, Severity], ...]:
     """Return each problem with its severity; a property of the site that its owner has chosen is `ok`."""
-    return (*_present(snapshot), *_absent(snapshot))
+    return (*_present(snapshot), *_kept(snapshot), *_absent(snapshot))
 
 
 def _present(snapshot: Snapshot) -> Iterator[tuple[Problem, Severity]]:
@@ -35,9 +35,15 @@ def _present(snapshot: Snapshot) -> Iterator[tuple[Problem, Severity]]:
         yield problem, "attention" if mirrored else "act_now"
     if snapshot.mirror_fault:
         yield wording.mirror_unwritable(snapshot.mirror_fault), "attention"
+
+
+def _kept(snapshot: Snapshot) -> Iterator[tuple[Problem, Severity]]:
+    """Yield the problems of what is remembered: the journal, the settings, the alerts, the charge."""
     state, config = snapshot.state, snapshot.config
     if state.durable.torn:
         yield wording.TORN, "attention"
+    if state.durable.dropped:
+        yield wording.settings_dropped(state.durable.dropped), "attention"
     anchor = state.durable.anchor
     if anchor is not None and anchor.held is not None:
         yield wording.HELD_UNKNOWN, "attention"

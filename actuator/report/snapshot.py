@@ -16,7 +16,8 @@ class Snapshot:
 
     Attributes:
         state: of the controller.
-        config: in force.
+        config: in force: the file, the profile and the edits.
+        profiles: the names of the file's profiles.
         now: monotonic seconds.
         wall: Unix time of the same moment.
         wall_sane: the kernel reports that the wall clock is synchronised.
@@ -43,6 +44,7 @@ class Snapshot:
     journal_fault: str = ""
     mirror_fault: str | None = None
     page_fault: str = ""
+    profiles: tuple[str, ...] = ()
 
     @property
     def ends_at(self) -> float | None:

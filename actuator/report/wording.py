@@ -87,6 +87,8 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
             return _found_closed(values)
         case "resume_given_up":
             return "The interrupted run is not resumed."
+        case "settings_dropped":
+            return f"Profile and edits do not fit the configuration any more and are dropped: {values['reason']}"
         case "journal_torn":
             return (
                 f"The journal is torn: at most {_span(values['budget'])} of the daily budget are left for 24 h, "
@@ -234,6 +236,10 @@ _RESETS: Final = {
 
 def _operator(values: Values) -> str:
     match values["action"]:
+        case "settings":
+            who = values["who"] or "The operator"
+            edits = "" if values["edits"] == "{}" else f", with {values['edits']}"
+            return f"{who} put the profile {values['profile']} in force{edits}."
         case "reset_lockout" | "reset_journal" | "reset_service" as done:
             return _RESETS[done]
         case "reset_inhibit":
@@ -598,6 +604,15 @@ def no_evidence(settings: Settings) -> Problem:
 def inverter(settings: Settings) -> str:
     """Return the name of the device that gives the evidence."""
     return settings.evidence.device or "the Magnum inverter"
+
+
+def settings_dropped(reason: str) -> Problem:
+    """Return that the profile and the edits were dropped."""
+    return Problem(
+        "What was set on this page does not fit the configuration file any more and was dropped.",
+        "Set it again, or correct the file.",
+        f"Profile and edits were dropped: {reason}. Set them again, or correct the file.",
+    )
 
 
 # --- resets, and what a site without a full charge is reminded of

@@ -12,8 +12,10 @@ from typing import Any
 
 import msgspec
 
+from actuator.core.overlay import EDITABLE
 from actuator.history.documents import MOST_RUNS, RANGES, Curve, Runs
 from actuator.journal import Row
+from actuator.report.settings import SettingsDocument
 from actuator.report.status import Status
 
 PATH = "/api/v1/openapi.json"
@@ -89,6 +91,30 @@ _RESET: _Json = {
     ],
 }
 
+_EDITS: _Json = {
+    "description": "Values are written as in the configuration file.",
+    "type": "object",
+    "properties": {
+        "set": {
+            "type": "object",
+            "properties": {
+                "start_soc": {"type": ["string", "number"]},
+                "stop_soc": {"type": ["string", "number"]},
+                "quiet_hours": {"type": ["object", "null"]},
+            },
+            "additionalProperties": False,
+        },
+        "clear": {"type": "array", "items": {"enum": [*EDITABLE]}},
+    },
+    "additionalProperties": False,
+}
+_PROFILE_NAME: _Json = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {"name": {"type": "string"}},
+    "additionalProperties": False,
+}
+
 _REASONS = {
     400: "The request is wrong, as the sentence says.",
     401: "A user name and a password are needed.",
@@ -98,6 +124,7 @@ _REASONS = {
     409: "The present state does not allow it.",
     413: "The body is too large.",
     415: "The body is not application/json.",
+    429: "There were too many changes.",
     500: "The configuration has an error, and the one before stays in force.",
     503: "It is not done, not known to be done, or not written, as the sentence says. Try again.",
 }
@@ -132,6 +159,7 @@ def _query(name: str, description: str, schema: _Json) -> _Json:
 
 def _paths() -> _Json:
     text, status = _one("text/plain"), _one("application/json", _schema("Status"))
+    settings = _one("application/json", _schema("SettingsDocument"))
     reload = _answers("The new configuration is in force.", text, *_WITH_BODY, 500)
     commanded = "It is in force and written; the status after it."
     since = _query(
@@ -200,6 +228,26 @@ def _paths() -> _Json:
                 **_answers(commanded, status, 409, *_WITH_BODY, *_JSON_ONLY),
             }
         },
+        "/api/v1/settings": {
+            "get": {
+                "summary": "What the file, the profile and the edits set",
+                "operationId": "settings",
+                **_answers("The settings.", settings, 503),
+            },
+            "post": {
+                "summary": "Edit settings, or take edits back; at most ten changes an hour",
+                "operationId": "edit",
+                **_body("Edits"),
+                **_answers("In force and written; the settings after it.", settings, 429, *_WITH_BODY, *_JSON_ONLY),
+            },
+        },
+        "/api/v1/profile": {
+            "post": {
+                "summary": "Put a profile in force; default: none",
+                **_body("ProfileName"),
+                **_answers("In force and written; the settings after it.", settings, 429, *_WITH_BODY, *_JSON_ONLY),
+            }
+        },
         "/api/v1/acknowledge": {
             "post": {
                 "summary": "Reset the lock-out; for old scripts",
@@ -261,7 +309,9 @@ def _answer(schema: _Json) -> _Json:
 @functools.cache
 def document() -> _Json:
     """Return the document."""
-    _, schemas = msgspec.json.schema_components((Status, Row, Curve, Runs), ref_template="#/components/schemas/{name}")
+    _, schemas = msgspec.json.schema_components(
+        (Status, Row, Curve, Runs, SettingsDocument), ref_template="#/components/schemas/{name}"
+    )
     # The resets that a status offers are not what a request sends.
     schemas["Offered"] = schemas.pop("Reset")
     schemas["Status"]["properties"]["resets"]["items"] = _schema("Offered")
@@ -293,6 +343,8 @@ def document() -> _Json:
                 "Texts": {"type": "object", "additionalProperties": {"type": "string"}},
                 "Mode": _MODE,
                 "Reset": _RESET,
+                "Edits": _EDITS,
+                "ProfileName": _PROFILE_NAME,
                 "Nothing": {"type": "object"},
             },
         },

@@ -7,7 +7,8 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Awaitable, Callable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from importlib import resources
@@ -18,13 +19,14 @@ from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry
 
 from actuator.core.inputs import Command
+from actuator.core.overlay import DEFAULT, EDITABLE
 from actuator.history import documents
 from actuator.history.async_history import AsyncHistory, HistoryError
 from actuator.intake import alertmanager
 from actuator.intake.input_queue import Answer, FullError, Outcome
 from actuator.journal import MAX_ROWS, JournalError, as_csv, as_json, as_object
 from actuator.loop.runtime import Runtime
-from actuator.report import status, wording
+from actuator.report import settings, status, wording
 from actuator.report.metrics import Counts
 from actuator.report.snapshot import Snapshot
 from actuator.web import guards, openapi, runbooks
@@ -32,7 +34,7 @@ from toolkit import log
 from toolkit.config import ConfigError, Duration, decode
 from toolkit.formatting import span
 from toolkit.web import application
-from toolkit.webconfig import WebConfig
+from toolkit.webconfig import USER, WebConfig
 from toolkit.worker_thread import DeadlineError, Worker
 
 ALERTS = "/api/v1/alerts"
@@ -41,6 +43,10 @@ TURN_TIMEOUT = 8.0
 
 READ_SECONDS = 5.0
 """For reading one notification; the longest takes a twentieth of a second on a fast machine."""
+
+MOST_CHANGES = 10
+CHANGES_WITHIN = 3600.0
+"""Seconds. A program that changes thresholds without end wears the card, and makes an engine start and stop."""
 
 MOST_MISSED = 1_000
 """Rows that a stream gets at once when it connects again."""
@@ -100,6 +106,9 @@ def build(
     app.router.add_post("/api/v1/reset", routes.reset)
     app.router.add_post("/api/v1/acknowledge", routes.acknowledge)
     app.router.add_get("/api/v1/journal", routes.journal)
+    app.router.add_get("/api/v1/settings", routes.settings)
+    app.router.add_post("/api/v1/settings", routes.edit)
+    app.router.add_post("/api/v1/profile", routes.profile)
     app.router.add_get("/api/v1/history", routes.history)
     app.router.add_get("/api/v1/runs", routes.runs)
     app.router.add_get("/api/v1/events", routes.events, allow_head=False)
@@ -142,6 +151,7 @@ class _Routes:
         self._runtime, self._counts, self._watchers, self._history = runtime, counts, watchers, history
         self._last: tuple[Snapshot | None, bytes] = (None, b"")
         self._reader, self._reading = Worker("notifications"), asyncio.Lock()
+        self._changes: list[float] = []
         self._panel = (resources.files("actuator.web") / "panel" / "index.html").read_text(encoding="utf-8")
         self._runbooks = runbooks.load()
 
@@ -280,6 +290,65 @@ class _Routes:
             raise web.HTTPConflict(text=wording.inhibit_kept(kept.summary, lease, left))
         _refuse_unwritten(outcome, "The inhibit is reset", forbids=False)
         return self._status()
+
+    async def settings(self, _request: web.Request) -> web.Response:
+        return self._settings()
+
+    def _settings(self) -> web.Response:
+        durable = self._snapshot().state.durable
+        return web.Response(
+            body=settings.document(
+                self._runtime.file,
+                self._runtime.config,
+                profile=durable.profile,
+                edits=durable.edits,
+                dropped=durable.dropped,
+            ),
+            content_type="application/json",
+            headers={hdrs.CACHE_CONTROL: "no-store"},
+        )
+
+    async def edit(self, request: web.Request) -> web.Response:
+        body = await _json(request)
+        _expect_only(body, "set", "clear")
+        given, cleared = body.get("set", {}), body.get("clear", [])
+        if not isinstance(given, dict) or not isinstance(cleared, list):
+            raise web.HTTPBadRequest(text='Expected {"set": {name: value, …}, "clear": [name, …]}.')
+        unknown = [json.dumps(name) for name in cleared if name not in EDITABLE]
+        if unknown:
+            raise web.HTTPBadRequest(text=f"clear: got {unknown[0]}, expected one of {', '.join(EDITABLE)}.")
+        durable = self._snapshot().state.durable
+        edits = {name: value for name, value in durable.edits.items() if name not in cleared} | given
+        return await self._change(request, durable.profile, edits)
+
+    async def profile(self, request: web.Request) -> web.Response:
+        body = await _json(request)
+        _expect_only(body, "name")
+        name = body.get("name")
+        if not isinstance(name, str):
+            raise web.HTTPBadRequest(text=f'Got name {json.dumps(name)}, expected a text such as "{DEFAULT}".')
+        edits = self._snapshot().state.durable.edits
+        return await self._change(request, "" if name == DEFAULT else name, edits)
+
+    async def _change(self, request: web.Request, profile: str, edits: Mapping[str, Any]) -> web.Response:
+        """Put a profile and edits in force, if they fit the file and there were not too many changes."""
+        try:
+            self._runtime.file.overlaid(profile, edits)
+        except ConfigError as error:
+            raise web.HTTPBadRequest(text=f"{error}\n".rstrip()) from error
+        now = time.monotonic()
+        self._changes = [at for at in self._changes if now - at < CHANGES_WITHIN]
+        if len(self._changes) >= MOST_CHANGES:
+            left = CHANGES_WITHIN - (now - self._changes[0])
+            raise web.HTTPTooManyRequests(
+                text=f"At most {MOST_CHANGES} changes in {span(CHANGES_WITHIN)}: try again in {span(left)}.",
+                headers={hdrs.RETRY_AFTER: f"{left:.0f}"},
+            )
+        self._changes.append(now)
+        command = Command(action="settings", profile=profile, edits=edits, who=request.get(USER, ""))
+        outcome = await self._obeyed(command, "The change is in force")
+        _refuse_unwritten(outcome, "The change is in force", forbids=False)
+        return self._settings()
 
     async def acknowledge(self, request: web.Request) -> web.Response:
         if request.can_read_body:

@@ -20,6 +20,7 @@ _BY_LABELS: dict[tuple[str, ...], str] = {
         generator_run_deadline_timestamp_seconds generator_heartbeat_timestamp_seconds
         generator_start_failures_total generator_stop_failures_total generator_run_seconds_total
         generator_engine_seconds_total generator_service_due_seconds generator_history_writable
+        generator_settings_dropped
         generator_relay_errors_total generator_budget_remaining_seconds generator_lockout generator_attempts
         generator_emergency_reserve_seconds
         magnum_exporter_config_last_reload_successful generator_actuator_config_last_reload_successful
@@ -33,6 +34,7 @@ _BY_LABELS: dict[tuple[str, ...], str] = {
     ("phase",): "generator_phase",
     ("severity",): "generator_severity",
     ("mode",): "generator_mode",
+    ("profile",): "generator_profile",
     ("path",): "generator_path",
     ("cause",): "generator_demand generator_starts_total",
     ("reason",): "generator_inhibited generator_notifications_rejected_total",

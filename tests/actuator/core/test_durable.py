@@ -69,6 +69,9 @@ SAVED = Saved(
         short_runs=ShortRuns(in_a_row=2, last_at=50.0, ends=(40.0, 50.0)),
         engine_seconds=360000.5,
         serviced_seconds=1800.0,
+        profile="away",
+        edits={"start_soc": "30%"},
+        dropped="too old",
     ),
     moment=Moment(boot="b", now=101.0, wall=1700000001.0, wall_sane=True),
 )
@@ -90,7 +93,8 @@ WRITTEN = (
     '"stuck_stops":{"full":1699980000.0},"resolved":{"low":1699970000.0},'
     '"locked_out_at":80.0,"torn_at":70.0,"full_at":-90000.0,"full_runs":[5,6],"full_retry_at":80000.0,'
     '"engine_ran":true,"engine_stopped_at":60.0,"quiet_ahead_at":-3000.0,'
-    '"short_runs":{"in_a_row":2,"last_at":50.0,"ends":[40.0,50.0]},"engine_seconds":360000.5,"serviced_seconds":1800.0},'
+    '"short_runs":{"in_a_row":2,"last_at":50.0,"ends":[40.0,50.0]},"engine_seconds":360000.5,"serviced_seconds":1800.0,'
+    '"profile":"away","edits":{"start_soc":"30%"},"dropped":"too old"},'
     '"moment":{"boot":"b","now":101.0,"wall":1700000001.0,"wall_sane":true}}'
 )
 """As earlier versions have written it."""

@@ -68,9 +68,9 @@ def test_an_inhibit_is_reset_by_name_or_fingerprint(tmp_path: Path) -> None:
 
 
 WRONG: list[tuple[object, str]] = [
-    ({}, 'Got what null, expected "lockout", "journal" or "inhibit".'),
-    ({"what": "service"}, 'Got what "service", expected "lockout", "journal" or "inhibit".'),
-    ({"what": ["lockout"]}, 'Got what ["lockout"], expected "lockout", "journal" or "inhibit".'),
+    ({}, 'Got what null, expected "lockout", "journal", "service" or "inhibit".'),
+    ({"what": "engine"}, 'Got what "engine", expected "lockout", "journal", "service" or "inhibit".'),
+    ({"what": ["lockout"]}, 'Got what ["lockout"], expected "lockout", "journal", "service" or "inhibit".'),
     ({"what": "lockout", "name": "x"}, 'Got "name", expected only "what".'),
     ({"what": "inhibit", "nam": "x"}, 'Got "nam", expected only "what", "name" and "fingerprint".'),
     ({"what": "inhibit", "name": 7}, "Got name 7, expected a text."),
@@ -112,4 +112,4 @@ def test_on_the_command_line(tmp_path: Path) -> None:
             assert it.status()["resets"] == []
             refused = run("reset", "lockout", "now", "--url", it.url)
             assert (refused.returncode, 'expected only "what"' in refused.stderr) == (1, True)
-            assert run("reset", "service", "--url", it.url).returncode == 2
+            assert run("reset", "engine", "--url", it.url).returncode == 2
