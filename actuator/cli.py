@@ -29,6 +29,7 @@ from toolkit.build import installed
 from toolkit.config import ConfigError, refuse
 from toolkit.flags import FOLDER, Flags, Parser, add_flags, add_web_exposure_flag, read_flags
 from toolkit.formatting import percent
+from toolkit.web_import import without_certificates
 from toolkit.worker_thread import ExhaustedError
 
 if TYPE_CHECKING:
@@ -206,7 +207,8 @@ async def _run(flags: Flags, early: EarlySignals) -> int:
         return 1
     # It loads the web framework, which takes most of the time of a start: only once the contact is open, and never for
     # `release` and the other commands.
-    from actuator import service  # noqa: PLC0415
+    with without_certificates():
+        from actuator import service  # noqa: PLC0415
 
     return await service.main(flags, early, opened)
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from exporter import config
+from exporter import DESCRIPTION, NAME, config
 from exporter.banks import Bank
 from exporter.collector import SiteCollector
 from exporter.energy_state import EnergyState
@@ -24,8 +24,6 @@ from toolkit.flags import Flags
 from toolkit.reload import Reloader
 from toolkit.webconfig import WebConfig
 
-NAME = "magnum-exporter"
-DESCRIPTION = "Reads the devices of an off-grid site and judges the battery's state of charge."
 PREFIX = "magnum_exporter"
 _JOIN_SECONDS = 2.0
 _TICK_SECONDS = 1.0

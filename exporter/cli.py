@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import signal
 import sys
-from types import ModuleType
+from typing import TYPE_CHECKING
 
-from exporter import app, config, config_checks
-from exporter.tools import assets, doctor, listen, record, replay
+from exporter import DESCRIPTION, NAME, config, config_checks
 from toolkit import flags, log
 from toolkit.build import installed
 from toolkit.config import ConfigError, refuse
-from toolkit.webconfig import WebConfig
+from toolkit.web_import import without_certificates
+
+if TYPE_CHECKING:
+    from toolkit.webconfig import WebConfig
 
 LISTEN_ADDRESS = "127.0.0.1:10048"
-TOOLS: dict[str, ModuleType] = {
-    "listen": listen,
-    "record": record,
-    "replay": replay,
-    "doctor": doctor,
-    "assets": assets,
-}
+TOOLS = ("listen", "record", "replay", "doctor", "assets")
+"""Modules of `exporter.tools`; the service loads none of them."""
 _EPILOG = """\
 tools, each with --help:
   magnum-exporter listen PORT         show the packets on a Magnum network, live
@@ -43,8 +41,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _use(name: str, arguments: list[str]) -> int:
-    tool = TOOLS[name]
-    parser = flags.Parser(prog=f"{app.NAME} {name}", description=tool.__doc__)
+    tool = importlib.import_module(f"exporter.tools.{name}")
+    parser = flags.Parser(prog=f"{NAME} {name}", description=tool.__doc__)
     tool.add_arguments(parser)
     log.setup("warn", "logfmt")
     given = parser.parse_args(arguments)
@@ -66,19 +64,24 @@ def _checked(given: flags.Flags) -> tuple[config.Config, WebConfig]:
         refuse([error, *found])
         raise
     refuse(found)
+    from toolkit.webconfig import WebConfig  # noqa: PLC0415 - see _serve
+
     return options, WebConfig.load(given.web_config_file)
 
 
 def _serve(arguments: list[str]) -> int:
     parser = flags.Parser(
-        prog=app.NAME,
-        description=app.DESCRIPTION,
+        prog=NAME,
+        description=DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.words = tuple(TOOLS)
-    flags.add_flags(parser, config_file="exporter.yml", listen_address=LISTEN_ADDRESS, build=installed(app.NAME))
+    parser.words = TOOLS
+    flags.add_flags(parser, config_file="exporter.yml", listen_address=LISTEN_ADDRESS, build=installed(NAME))
     given = flags.read_flags(parser.parse_args(arguments))
+    # It loads the web framework, which takes most of the time of a start, and which the tools do without.
+    with without_certificates():
+        from exporter import app  # noqa: PLC0415
     try:
         options, web_config = _checked(given)
     except ConfigError as error:

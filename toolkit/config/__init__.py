@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from toolkit.config.error import ConfigError, refuse
-from toolkit.config.mismatch import mismatch
 from toolkit.config.near_miss import near
 from toolkit.config.units import Duration, Parsed, Ratio, parse
 from toolkit.config.yaml_reader import Mapping, Sequence, described, locate, read
@@ -74,6 +73,8 @@ def decode(document: object, kind: type[T], *, where: str = "") -> T:
     try:
         return msgspec.convert(document, kind, dec_hook=parse)
     except (msgspec.ValidationError, ConfigError):
+        from toolkit.config.mismatch import mismatch  # noqa: PLC0415 - nothing that a right file needs
+
         error = mismatch(document, kind)
         if isinstance(document, Mapping | Sequence):
             raise error.under(where, file=document.file, line=document.line) from None

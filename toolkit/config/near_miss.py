@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
@@ -64,6 +63,8 @@ def _near(word: object, known: set[str]) -> str | None:
     plain = _plain(word)
     if not plain:
         return None
+    import difflib  # noqa: PLC0415 - a right file does not need it
+
     by_plain = {_plain(name): name for name in sorted(known, reverse=True)}
     close = difflib.get_close_matches(plain, by_plain, 1)
     # "jk" for "jk-bms" is too short to be close.

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import ssl
 import time
+from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from actuator.config import Config, Exporter
 from actuator.core.settings import Settings
 from actuator.intake import page, page_reader
 from tests.actuator.harness.page_server import PageServer
 from tests.actuator.test_config_warnings import BASE
-from tests.support import free_port
+from tests.support import free_port, run_command
 from toolkit.config import ConfigError, decode
+from toolkit.worker_thread import Worker
 
 SETTINGS = Settings()
 
@@ -103,3 +107,37 @@ async def test_secret_in_the_query_is_not_logged_or_shown(caplog: pytest.LogCapt
     (record,) = caplog.records
     assert record.__dict__["fields"]["url"] == url.replace("token=secret", "***")
     assert "secret" not in f"{reader.fault} {record.__dict__['fields']}"
+
+
+async def test_an_https_page_is_read_with_the_certificates_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = tmp_path / "tls.key", tmp_path / "tls.crt"
+    new = ("openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+    names = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate)
+    assert run_command(*new, *names).returncode == 0
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(text="battery_soc_ratio 0.5\n")
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+        await site.start()
+        (_, port) = runner.addresses[0]
+        exporter = decode({"url": f"https://localhost:{port}/"}, Exporter)
+        async with aiohttp.ClientSession() as session:
+            page_reader._context.cache_clear()
+            with pytest.raises(aiohttp.ClientConnectorCertificateError):
+                await page_reader.fetch(session, exporter, (), Worker("page"))
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            page_reader._context.cache_clear()
+            assert await page_reader.fetch(session, exporter, (), Worker("page")) == "battery_soc_ratio 0.5\n"
+    finally:
+        page_reader._context.cache_clear()
+        await runner.cleanup()

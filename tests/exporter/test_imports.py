@@ -1,0 +1,18 @@
+"""What the exporter loads: nothing that its configuration does not need, on a machine with little memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+_LOADED = "import sys, {module}; print(*sys.modules)"
+
+
+def loaded(module: str) -> set[str]:
+    """Return the modules that are there after an import in a new process."""
+    code = _LOADED.format(module=module)
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_a_tool_loads_no_web_framework_and_a_right_configuration_no_search_for_mistakes() -> None:
+    assert loaded("exporter.cli").isdisjoint({"aiohttp", "difflib", "toolkit.config.mismatch"})
