@@ -2,59 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("playwright", reason="make test-browser installs it")
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.actuator.harness.process import Actuator, site
 from tests.support import wait_until
 
 pytestmark = pytest.mark.browser
-
-SHOTS = os.environ.get("PANEL_SHOTS")
-"""A folder: there each state is kept as a picture, for people to look at."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
-        )
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1100, "height": 1250})
-    opened = context.new_page()
-    problems: list[str] = []
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
-    yield opened
-    context.close()
-    assert problems == []
-
-
-def shot(page: Page, name: str) -> None:
-    if not SHOTS:
-        return
-    folder = Path(SHOTS)
-    page.screenshot(path=folder / f"{name}.png", full_page=True)
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.emulate_media(color_scheme="dark")
-    page.screenshot(path=folder / f"{name}-phone-dark.png", full_page=True)
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": 1100, "height": 1250})
 
 
 def command(page: Page, button: str, yes: str) -> None:
@@ -78,7 +39,6 @@ def test_off_then_running_then_connection_lost(tmp_path: Path, page: Page) -> No
         expect(page.locator("#next")).to_have_text("Starts when the battery is at 25\u00a0%.")
         expect(page.locator("#contact .big")).to_have_text("Open")
         expect(page.locator("#auto")).to_have_attribute("aria-pressed", "true")
-        shot(page, "off")
         it.page.soc = 0.184
         it.close_for_an_alert()
         expect(page.locator("#contact .big")).to_have_text("Closed")
@@ -86,9 +46,8 @@ def test_off_then_running_then_connection_lost(tmp_path: Path, page: Page) -> No
         expect(page.locator("#sentence")).to_contain_text("Running to charge the battery.")
         expect(page.locator("#sentence")).to_have_class("running")
         expect(page).to_have_title("▶ Running to charge the battery. Battery 18.4\u00a0%. | Generator")
-        expect(page.locator("#soc .big")).to_have_text("18.4 %")
+        expect(page.locator("#soc .big")).to_have_text("18.4\u00a0%")
         expect(page.locator("#rows")).to_contain_text("Contact closed for alert")
-        shot(page, "running")
         process.signal(signal.SIGKILL)
         expect(page.locator("#lost")).to_be_visible(timeout=15_000)
         expect(page.locator("#lost")).to_contain_text("Connection lost. The values below are from")
@@ -96,7 +55,6 @@ def test_off_then_running_then_connection_lost(tmp_path: Path, page: Page) -> No
         expect(page).to_have_title("Generator: connection lost")
         expect(page.get_by_role("button", name="On", exact=True)).to_be_disabled()
         expect(page.get_by_role("button", name="Off", exact=True)).to_be_enabled()
-        shot(page, "lost")
 
 
 def test_it_comes_back_by_itself(tmp_path: Path, page: Page) -> None:
@@ -117,7 +75,6 @@ def test_the_operator_switches(tmp_path: Path, page: Page) -> None:
         expect(page.locator("#link")).to_have_text("live")
         page.locator("#on").click()
         expect(page.locator("#question")).to_contain_text("Run the engine for 2 h?")
-        shot(page, "question")
         page.get_by_role("button", name="No, leave it").click()
         assert not it.board.closed()
         page.locator("#for").select_option(label="for 30 min")
@@ -144,14 +101,12 @@ def test_what_forbids_and_what_is_out_of_order_is_said(tmp_path: Path, page: Pag
         expect(page.locator("#why")).to_contain_text("Inhibited by an alert: GeneratorInhibit for people")
         expect(page.locator("#headline")).to_contain_text("Blocked by an alert: GeneratorInhibit for people.")
         expect(page.locator("#sentence")).to_have_class("act_now")
-        shot(page, "inhibited")
         it.board.refuses_writes = True
         it.board.set(0, closed=True)
         expect(page.locator("#contact .big")).to_have_text("Closed", timeout=10_000)
         expect(page.locator("#contact .under")).to_have_text("commanded open, but the board reads closed")
         expect(page.locator("#sentence")).to_contain_text("Relay fault: ")
         expect(page.locator("#faults")).to_contain_text("The relay: ")
-        shot(page, "fault")
         it.page.status = 500
         it.board.silent = True
         expect(page.locator("#contact .big")).to_have_text("Unknown", timeout=10_000)
@@ -178,7 +133,6 @@ def test_each_reset_is_shown_while_there_is_something_to_reset(tmp_path: Path, p
             expect(rows.nth(2)).to_contain_text(re.compile(r"Last received at .* Can be reset at "))
             inhibits = page.get_by_role("button", name="Reset inhibit")
             expect(inhibits.nth(1)).to_be_disabled()
-            shot(page, "resets")
             command(page, 'button:text-is("Reset lock-out")', "Reset")
             expect(page.locator("#answer")).to_contain_text("Reset lock-out: accepted. ")
             command(page, 'button:text-is("Reset journal alarm")', "Reset")
@@ -186,7 +140,6 @@ def test_each_reset_is_shown_while_there_is_something_to_reset(tmp_path: Path, p
             expect(inhibits.first).to_be_enabled(timeout=15_000)
             inhibits.first.click()
             expect(page.locator("#question")).to_contain_text("Check its cause on site first")
-            shot(page, "reset-question")
             page.locator("#yes").click()
             expect(rows).to_have_count(1)
             expect(page.locator("#why")).to_contain_text("Inhibited by an alert")
@@ -212,7 +165,6 @@ def test_a_lock_out_is_red_in_the_first_card_the_title_and_the_icon(tmp_path: Pa
         assert icon is not None
         assert icon != calm
         assert "%23a3201f" in icon
-        shot(page, "locked-out")
 
 
 def test_by_keyboard_and_by_name(tmp_path: Path, page: Page) -> None:

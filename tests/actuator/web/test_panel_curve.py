@@ -1,0 +1,129 @@
+"""The curve and the runs on the panel, in real Chromium."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright", reason="make test-browser installs it")
+
+from playwright.sync_api import Page, expect
+
+from actuator.history import store
+from actuator.history.recorder import PastRun, Sample
+from tests.actuator.harness.process import site
+
+pytestmark = pytest.mark.browser
+
+HOUR = 3600.0
+
+
+def fill(folder: Path, *, hours: int = 30, runs: int = 3) -> None:
+    """Write a past: the battery sinks from 80 to 30 %, is charged twice, and for three hours nothing is recorded."""
+    now = time.time()
+    samples = []
+    for minute in range(hours * 60, 0, -2):
+        ago = minute / 60
+        if 14 < ago < 17:
+            continue
+        charging = 5 < ago < 7
+        soc = 0.55 + 0.25 * math.sin((ago - 7) / 3.2) * (0.9 if ago > 7 else 0.6)
+        samples.append(
+            Sample(
+                wall=now - minute * 60,
+                soc=round(soc, 3),
+                volts=52.4 if charging else 50.1,
+                amperes=61.3 if charging else -14.7,
+                running=charging or 20 < ago < 21,
+                closed=charging,
+            )
+        )
+    past = [
+        PastRun(
+            number=number,
+            cause="alert",
+            began=now - 7 * HOUR - (runs - number) * 20 * HOUR,
+            ended=now - 5 * HOUR - (runs - number) * 20 * HOUR,
+            seconds=2 * HOUR,
+            confirmed=True,
+            soc_before=0.24,
+            soc_after=0.601,
+            ampere_hours=None if number == 1 else 121.7,
+            end="start_failed" if number == 2 else "demand_gone",
+            text="",
+        )
+        for number in range(1, runs + 1)
+    ]
+    store.write(folder / store.NAME, samples, past)
+
+
+def test_curve_has_the_gap_the_thresholds_and_the_runs(
+    tmp_path: Path, page: Page, picture: Callable[[str], None]
+) -> None:
+    fill(tmp_path)
+    with site(tmp_path) as it, it.running():
+        page.goto(it.url)
+        expect(page.locator("#reading")).to_contain_text("Starts at 25\u00a0%, stops at 60\u00a0%.")
+        path = page.locator("#plot .soc").get_attribute("d") or ""
+        assert path.count("M") == 2  # three hours without a sample are not joined
+        expect(page.locator("#plot .limit")).to_have_count(2)
+        assert 20 <= page.locator("#plot .ours").count() <= 26
+        assert page.locator("#plot .other").count() >= 11
+        picture("curve")
+        page.locator("#range7d").click()
+        expect(page.locator("#range7d")).to_have_attribute("aria-pressed", "true")
+        expect(page.locator("#plot text", has_text=re.compile("Mon|Thu"))).to_have_count(2)
+        picture("curve-7d")
+
+
+def test_hover_touch_and_keys_read_a_point(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
+    fill(tmp_path)
+    with site(tmp_path) as it, it.running():
+        page.goto(it.url)
+        expect(page.locator("#plot .soc")).to_be_visible()
+        box = page.locator("#plot").bounding_box()
+        assert box is not None
+        # Six hours ago, in the last run.
+        across, down = box["x"] + 44 + (box["width"] - 54) * 18 / 24, box["y"] + 50
+        read = re.compile(
+            r"\d\d:\d\d: [\d.]+\u00a0%, 52\.4\u00a0V, 61\u00a0A in, generator requested, to charge the battery\."
+        )
+        page.mouse.move(across, down)
+        expect(page.locator("#reading")).to_have_text(read)
+        page.mouse.move(box["x"] + 20, box["y"] - 100)
+        expect(page.locator("#reading")).to_contain_text("Lowest")
+        page.touchscreen.tap(across, down)
+        expect(page.locator("#reading")).to_have_text(read)
+        page.locator("#plot").focus()
+        page.keyboard.press("End")
+        expect(page.locator("#plot")).to_have_attribute("aria-valuetext", re.compile(r"%, 50\.1\u00a0V, 15\u00a0A out"))
+        picture("reading")
+        page.keyboard.press("Escape")
+        expect(page.locator("#reading")).to_contain_text("Lowest")
+
+
+def test_runs_are_a_table_in_plain_words(tmp_path: Path, page: Page) -> None:
+    fill(tmp_path, hours=1)
+    with site(tmp_path) as it, it.running():
+        page.goto(it.url)
+        rows = page.locator("#runs tbody tr")
+        expect(rows).to_have_count(3)
+        words = ["2 h", "To charge the battery", "24\u00a0%\u00a0→\u00a060\u00a0%", "122\u00a0Ah", "No longer needed"]
+        expect(rows.nth(0).locator("td")).to_have_text([re.compile(r"\d\d:\d\d"), *words])
+        expect(rows.nth(1)).to_contain_text("The engine did not start")
+        expect(rows.nth(2)).to_contain_text("?")
+
+
+def test_without_a_past_the_page_says_so(tmp_path: Path, page: Page) -> None:
+    with site(tmp_path) as it, it.running():
+        (tmp_path / store.NAME).unlink(missing_ok=True)
+        page.goto(it.url)
+        expect(page.locator("#runs")).to_contain_text("No run is recorded yet.")
+        page.route("**/api/v1/history*", lambda route: route.abort())
+        page.reload()
+        expect(page.locator("#reading")).to_have_text("The past cannot be read now. It is tried again in five minutes.")
