@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import signal
 import sys
-import time
 import traceback
-import urllib.parse
-from collections.abc import Callable
-from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from actuator import config as configuration
-from actuator.commands import client, doctor, listing
-from actuator.commands.commission import SHORTEST, Commission, NotNowError
 from actuator.config_warnings import open_access, warnings
-from actuator.relay import RelayHeldError, discover, release
+from actuator.relay import RelayHeldError, release
 from actuator.start.known_relays import known_relays, open_known_relays
 from actuator.start.signals import EarlySignals, Stopped
-from toolkit import findings, log
+from toolkit import log
 from toolkit.build import installed
 from toolkit.config import ConfigError, refuse
 from toolkit.flags import FOLDER, Flags, Parser, add_flags, add_web_exposure_flag, read_flags
-from toolkit.formatting import percent
 from toolkit.web_import import without_certificates
 from toolkit.worker_thread import ExhaustedError
 
@@ -36,9 +27,6 @@ if TYPE_CHECKING:
     from toolkit.webconfig import WebConfig
 
 DEFAULT_URL = "http://127.0.0.1:10049"
-FOLLOW_SECONDS = 2.0
-WATCH_SECONDS = 1.0
-_CLEAR = "\x1b[H\x1b[2J"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -58,17 +46,11 @@ def main(argv: list[str] | None = None) -> int:
     log.setup("warn", "logfmt")  # for the commands; the service has flags for it
     if arguments.command is None:
         return _check(flags)
-    commands = {
-        "doctor": _doctor,
-        "profile": _profile,
-        "status": _status,
-        "release": _release,
-        "relays": _relays,
-        "commission": _commission,
-        "journal": _journal,
-        "runs": _runs,
-    }
-    return commands.get(arguments.command, _request)(arguments)
+    if arguments.command == "release":
+        return _release(arguments)
+    from actuator.commands import operator  # noqa: PLC0415 - neither the service nor `release` needs it
+
+    return operator.run(arguments)
 
 
 def _parser() -> Parser:
@@ -123,9 +105,9 @@ def _parser() -> Parser:
     commission.add_argument(
         "--run",
         type=float,
-        default=SHORTEST,
+        default=60.0,
         metavar="SECONDS",
-        help="how long it runs after its start is confirmed (default: 60)",
+        help="how long it runs after its start is confirmed (default: %(default)g)",
     )
     journal = commands.add_parser("journal", parents=[remote], help="print what has happened, the oldest first")
     journal.add_argument(
@@ -236,182 +218,6 @@ async def _release_known(config_file: Path) -> list[tuple[int, str]]:
         status, sentence = await release.release(relay)
         outcomes.append((status, f"last in force: {sentence}"))
     return outcomes if named is None else [*outcomes, await release.release(named)]
-
-
-def _commission(arguments: argparse.Namespace) -> int:
-    trial = Commission(partial(client.ask, arguments.url), partial(print, flush=True), run=arguments.run)
-    try:
-        trial.check()
-        sys.stdout.write(
-            "This closes the contact: the engine starts. Stay where you can see it and stop it at its remote.\n"
-            "Make sure that nobody is working on it and that its exhaust is free.\n"
-        )
-        if not arguments.yes and input("Type yes to start: ").strip().lower() != "yes":
-            sys.stdout.write("Nothing was done.\n")
-            return 1
-        return 0 if trial.measure() else 1
-    except (client.ClientError, NotNowError) as error:
-        sys.stderr.write(f"{error}\n")
-    except (KeyboardInterrupt, EOFError):
-        sys.stderr.write("Cancelled. The contact is open, or opens at its deadline.\n")
-    return 1
-
-
-def _relays(_arguments: argparse.Namespace) -> int:
-    found = [*discover.usb_boards(), *discover.serial_ports(), *discover.gpio_chips()]
-    nothing = "No USB relay board (16c0:05df), no serial port and no GPIO chip found on this machine."
-    sys.stdout.write("\n".join(found or [nothing]) + "\n")
-    sys.stdout.write(
-        'A Modbus TCP board is configured by its address: relay: {type: modbus, url: "tcp://192.168.1.30:502"}\n'
-    )
-    return 0
-
-
-def _status(arguments: argparse.Namespace) -> int:
-    def lines() -> list[str]:
-        status = client.ask(arguments.url, "/api/v1/status")
-        return json.dumps(status, indent=2, ensure_ascii=True).split("\n") if arguments.json else _lines(status)
-
-    if not arguments.watch:
-        return _print(arguments.url, lines)
-    try:
-        while True:
-            if sys.stdout.isatty():
-                sys.stdout.write(_CLEAR)
-            # An actuator that is away for a while comes back.
-            _print(arguments.url, lines)
-            time.sleep(WATCH_SECONDS)
-    except KeyboardInterrupt:
-        return 0
-
-
-def _profile(arguments: argparse.Namespace) -> int:
-    def lines() -> list[str]:
-        settings = client.ask(arguments.url, "/api/v1/profile", {"name": arguments.name})
-        values = settings["in_force"]
-        start, stop = percent(values["start_soc"]), percent(values["stop_soc"])
-        return [f"Profile {settings['profile']} is in force: starts at {start}, stops at {stop}."]
-
-    return _print(arguments.url, lines)
-
-
-def _runs(arguments: argparse.Namespace) -> int:
-    return _print(
-        arguments.url,
-        lambda: listing.run_lines(client.ask(arguments.url, f"/api/v1/runs?limit={arguments.limit}")["runs"]),
-    )
-
-
-def _doctor(arguments: argparse.Namespace) -> int:
-    found = doctor.examine(
-        arguments.config_file,
-        url=arguments.url,
-        prometheus=arguments.prometheus,
-        alertmanager=arguments.alertmanager,
-    )
-    lines = findings.as_json(found).split("\n") if arguments.json else findings.lines(found)
-    sys.stdout.write("".join(f"{_printable(line)}\n" for line in lines))
-    return 1 if findings.count_wrong(found) else 0
-
-
-def _journal(arguments: argparse.Namespace) -> int:
-    newest, since = 0, ""
-
-    def lines() -> list[str]:
-        nonlocal newest, since
-        query = urllib.parse.urlencode({"since": since})
-        rows = [row for row in client.ask(arguments.url, f"/api/v1/journal?{query}") if row["id"] > newest]
-        if rows:
-            newest, since = rows[-1]["id"], rows[-1]["time"]
-        return [listing.journal_line(row) for row in rows]
-
-    try:
-        since = listing.moment(arguments.since, datetime.now().astimezone())
-    except ValueError as error:
-        sys.stderr.write(f"--since: {error}\n")
-        return 2
-    try:
-        status = _print(arguments.url, lines)
-        while arguments.follow and status == 0:
-            time.sleep(FOLLOW_SECONDS)
-            status = _print(arguments.url, lines)
-    except KeyboardInterrupt:
-        return 0
-    return status
-
-
-def _request(arguments: argparse.Namespace) -> int:
-    status = _print(arguments.url, lambda: _lines(_answer(arguments)))
-    if status == 0 and arguments.command == "mode" and arguments.mode == "off" and arguments.duration is not None:
-        sys.stderr.write(
-            f"Off has no end: --for {arguments.duration} is ignored, off stays until the mode is changed.\n"
-        )
-    return status
-
-
-def _answer(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the status, after the command if there is one."""
-    answer: dict[str, Any]
-    match arguments.command:
-        case "acknowledge":
-            answer = client.ask(arguments.url, "/api/v1/acknowledge", {})
-        case "reset":
-            answer = client.ask(arguments.url, "/api/v1/reset", _reset(arguments))
-        case _:
-            body: dict[str, object] = {"mode": arguments.mode}
-            if arguments.duration is not None:
-                body["for"] = arguments.duration
-            answer = client.ask(arguments.url, "/api/v1/mode", body)
-    return answer
-
-
-def _print(url: str, lines: Callable[[], list[str]]) -> int:
-    """Print the lines; return the exit status, 1 when the actuator does not answer or refuses."""
-    try:
-        text = "".join(f"{_printable(line)}\n" for line in lines())
-    except client.ClientError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    except (KeyError, TypeError, AttributeError, ValueError):
-        sys.stderr.write(
-            f"{url} answers, but not as this version of the actuator does. If it was updated, restart it: "
-            "systemctl restart generator-actuator\n"
-        )
-        return 1
-    sys.stdout.write(text)
-    sys.stdout.flush()
-    return 0
-
-
-def _reset(arguments: argparse.Namespace) -> dict[str, object]:
-    """Return the body of a reset; a name is a fingerprint if an inhibit has it."""
-    body: dict[str, object] = {"what": arguments.what}
-    if arguments.name is not None:
-        known = client.ask(arguments.url, "/api/v1/status")["resets"]
-        body["fingerprint" if any(arguments.name == one["fingerprint"] for one in known) else "name"] = arguments.name
-    return body
-
-
-def _lines(status: dict[str, Any]) -> list[str]:
-    reasons = [f"  {reason['reason']}: {reason['text']}" for reason in status["why_not"]]
-    resets = [
-        f"  reset {' '.join(filter(None, (reset['what'], reset['fingerprint'] or reset['name'])))}: {reset['text']}"
-        for reset in status["resets"]
-    ]
-    severity = status["severity"].replace("_", " ")
-    lines = [f"[{severity}] {status['headline']}", f"  Next: {status['next']}"]
-    if status["reason"]:
-        lines.insert(1, f"  {status['reason']}")
-    if status["remedy"]:
-        lines.append(f"  To do: {status['remedy']}")
-    lines += [*reasons, *status["notes"], *status["faults"], *resets]
-    return lines
-
-
-def _printable(line: str) -> str:
-    """Return a line with what is no visible character escaped: an alert's text must not move the cursor."""
-    # The no-break space between a number and its unit counts as unprintable, and is wanted.
-    return "".join(one if one.isprintable() or one == "\u00a0" else ascii(one)[1:-1] for one in line)
 
 
 if __name__ == "__main__":

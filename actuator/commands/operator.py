@@ -1,0 +1,213 @@
+"""The commands of a person: most of them ask the running actuator over HTTP, and print its answer."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import urllib.parse
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from actuator.commands import client, doctor, listing
+from actuator.commands.commission import Commission, NotNowError
+from actuator.relay import discover
+from toolkit import findings
+from toolkit.formatting import percent
+
+FOLLOW_SECONDS = 2.0
+WATCH_SECONDS = 1.0
+_CLEAR = "\x1b[H\x1b[2J"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command that was parsed; return the exit status."""
+    commands = {
+        "commission": _commission,
+        "doctor": _doctor,
+        "journal": _journal,
+        "profile": _profile,
+        "relays": _relays,
+        "runs": _runs,
+        "status": _status,
+    }
+    return commands.get(arguments.command, _request)(arguments)
+
+
+def _commission(arguments: argparse.Namespace) -> int:
+    trial = Commission(partial(client.ask, arguments.url), partial(print, flush=True), run=arguments.run)
+    try:
+        trial.check()
+        sys.stdout.write(
+            "This closes the contact: the engine starts. Stay where you can see it and stop it at its remote.\n"
+            "Make sure that nobody is working on it and that its exhaust is free.\n"
+        )
+        if not arguments.yes and input("Type yes to start: ").strip().lower() != "yes":
+            sys.stdout.write("Nothing was done.\n")
+            return 1
+        return 0 if trial.measure() else 1
+    except (client.ClientError, NotNowError) as error:
+        sys.stderr.write(f"{error}\n")
+    except (KeyboardInterrupt, EOFError):
+        sys.stderr.write("Cancelled. The contact is open, or opens at its deadline.\n")
+    return 1
+
+
+def _relays(_arguments: argparse.Namespace) -> int:
+    found = [*discover.usb_boards(), *discover.serial_ports(), *discover.gpio_chips()]
+    nothing = "No USB relay board (16c0:05df), no serial port and no GPIO chip found on this machine."
+    sys.stdout.write("\n".join(found or [nothing]) + "\n")
+    sys.stdout.write(
+        'A Modbus TCP board is configured by its address: relay: {type: modbus, url: "tcp://192.168.1.30:502"}\n'
+    )
+    return 0
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    def lines() -> list[str]:
+        status = client.ask(arguments.url, "/api/v1/status")
+        return json.dumps(status, indent=2, ensure_ascii=True).split("\n") if arguments.json else _lines(status)
+
+    if not arguments.watch:
+        return _print(arguments.url, lines)
+    try:
+        while True:
+            if sys.stdout.isatty():
+                sys.stdout.write(_CLEAR)
+            # An actuator that is away for a while comes back.
+            _print(arguments.url, lines)
+            time.sleep(WATCH_SECONDS)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _profile(arguments: argparse.Namespace) -> int:
+    def lines() -> list[str]:
+        settings = client.ask(arguments.url, "/api/v1/profile", {"name": arguments.name})
+        values = settings["in_force"]
+        start, stop = percent(values["start_soc"]), percent(values["stop_soc"])
+        return [f"Profile {settings['profile']} is in force: starts at {start}, stops at {stop}."]
+
+    return _print(arguments.url, lines)
+
+
+def _runs(arguments: argparse.Namespace) -> int:
+    return _print(
+        arguments.url,
+        lambda: listing.run_lines(client.ask(arguments.url, f"/api/v1/runs?limit={arguments.limit}")["runs"]),
+    )
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    found = doctor.examine(
+        arguments.config_file,
+        url=arguments.url,
+        prometheus=arguments.prometheus,
+        alertmanager=arguments.alertmanager,
+    )
+    lines = findings.as_json(found).split("\n") if arguments.json else findings.lines(found)
+    sys.stdout.write("".join(f"{_printable(line)}\n" for line in lines))
+    return 1 if findings.count_wrong(found) else 0
+
+
+def _journal(arguments: argparse.Namespace) -> int:
+    newest, since = 0, ""
+
+    def lines() -> list[str]:
+        nonlocal newest, since
+        query = urllib.parse.urlencode({"since": since})
+        rows = [row for row in client.ask(arguments.url, f"/api/v1/journal?{query}") if row["id"] > newest]
+        if rows:
+            newest, since = rows[-1]["id"], rows[-1]["time"]
+        return [listing.journal_line(row) for row in rows]
+
+    try:
+        since = listing.moment(arguments.since, datetime.now().astimezone())
+    except ValueError as error:
+        sys.stderr.write(f"--since: {error}\n")
+        return 2
+    try:
+        status = _print(arguments.url, lines)
+        while arguments.follow and status == 0:
+            time.sleep(FOLLOW_SECONDS)
+            status = _print(arguments.url, lines)
+    except KeyboardInterrupt:
+        return 0
+    return status
+
+
+def _request(arguments: argparse.Namespace) -> int:
+    status = _print(arguments.url, lambda: _lines(_answer(arguments)))
+    if status == 0 and arguments.command == "mode" and arguments.mode == "off" and arguments.duration is not None:
+        sys.stderr.write(
+            f"Off has no end: --for {arguments.duration} is ignored, off stays until the mode is changed.\n"
+        )
+    return status
+
+
+def _answer(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the status, after the command if there is one."""
+    answer: dict[str, Any]
+    match arguments.command:
+        case "acknowledge":
+            answer = client.ask(arguments.url, "/api/v1/acknowledge", {})
+        case "reset":
+            answer = client.ask(arguments.url, "/api/v1/reset", _reset(arguments))
+        case _:
+            body: dict[str, object] = {"mode": arguments.mode}
+            if arguments.duration is not None:
+                body["for"] = arguments.duration
+            answer = client.ask(arguments.url, "/api/v1/mode", body)
+    return answer
+
+
+def _print(url: str, lines: Callable[[], list[str]]) -> int:
+    """Print the lines; return the exit status, 1 when the actuator does not answer or refuses."""
+    try:
+        text = "".join(f"{_printable(line)}\n" for line in lines())
+    except client.ClientError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except (KeyError, TypeError, AttributeError, ValueError):
+        sys.stderr.write(
+            f"{url} answers, but not as this version of the actuator does. If it was updated, restart it: "
+            "systemctl restart generator-actuator\n"
+        )
+        return 1
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    return 0
+
+
+def _reset(arguments: argparse.Namespace) -> dict[str, object]:
+    """Return the body of a reset; a name is a fingerprint if an inhibit has it."""
+    body: dict[str, object] = {"what": arguments.what}
+    if arguments.name is not None:
+        known = client.ask(arguments.url, "/api/v1/status")["resets"]
+        body["fingerprint" if any(arguments.name == one["fingerprint"] for one in known) else "name"] = arguments.name
+    return body
+
+
+def _lines(status: dict[str, Any]) -> list[str]:
+    reasons = [f"  {reason['reason']}: {reason['text']}" for reason in status["why_not"]]
+    resets = [
+        f"  reset {' '.join(filter(None, (reset['what'], reset['fingerprint'] or reset['name'])))}: {reset['text']}"
+        for reset in status["resets"]
+    ]
+    severity = status["severity"].replace("_", " ")
+    lines = [f"[{severity}] {status['headline']}", f"  Next: {status['next']}"]
+    if status["reason"]:
+        lines.insert(1, f"  {status['reason']}")
+    if status["remedy"]:
+        lines.append(f"  To do: {status['remedy']}")
+    lines += [*reasons, *status["notes"], *status["faults"], *resets]
+    return lines
+
+
+def _printable(line: str) -> str:
+    """Return a line with what is no visible character escaped: an alert's text must not move the cursor."""
+    # The no-break space between a number and its unit counts as unprintable, and is wanted.
+    return "".join(one if one.isprintable() or one == "\u00a0" else ascii(one)[1:-1] for one in line)
