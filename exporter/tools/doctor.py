@@ -168,7 +168,7 @@ def read_page(url: str) -> Page | str:
     except urllib.error.HTTPError as error:
         return f"{error.code} {error.reason}"
     except (OSError, ValueError) as error:
-        return str(error)
+        return str(error.reason if isinstance(error, urllib.error.URLError) else error)
     return Page(
         up={
             sample.labels["device"]: sample.value == 1
