@@ -122,7 +122,10 @@ def _parser() -> Parser:
     doctor.add_argument("--prometheus", default="http://127.0.0.1:9090", metavar="URL", help="(default: %(default)s)")
     doctor.add_argument("--alertmanager", default="http://127.0.0.1:9093", metavar="URL", help="(default: %(default)s)")
     doctor.add_argument("--json", action="store_true", help="print a list of findings for scripts")
-    commands.add_parser("relays", parents=[local], help="list the relays found on this machine")
+    relays = commands.add_parser("relays", parents=[local], help="list the relays found on this machine")
+    relays.add_argument(
+        "--test", action="store_true", help="close the configured contact for half a second; asks before, in a terminal"
+    )
     return parser
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from actuator.commands import client, doctor, listing
+from actuator.commands import client, doctor, listing, relay_test
 from actuator.commands.commission import Commission, NotNowError
 from actuator.relay import discover
 from toolkit import findings
@@ -56,7 +56,9 @@ def _commission(arguments: argparse.Namespace) -> int:
     return 1
 
 
-def _relays(_arguments: argparse.Namespace) -> int:
+def _relays(arguments: argparse.Namespace) -> int:
+    if arguments.test:
+        return relay_test.run(arguments.config_file)
     found = [*discover.usb_boards(), *discover.serial_ports(), *discover.gpio_chips()]
     nothing = "No USB relay board (16c0:05df), no serial port and no GPIO chip found on this machine."
     sys.stdout.write("\n".join(found or [nothing]) + "\n")

@@ -1,0 +1,88 @@
+"""`generator-actuator relays --test`: close the configured contact for a moment, with nothing connected to it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from actuator import config as configuration
+from actuator.relay import RelayConfig, RelayError, RelayHeldError
+from actuator.relay.async_relay import AsyncRelay
+from actuator.relay.opening import Opening
+from toolkit.worker_thread import ExhaustedError
+
+WORD = "disconnected"
+CLOSED_SECONDS = 0.5
+"""How long the contact is commanded closed: long enough to hear two clicks, and too short for a starter's input."""
+
+_WARNING = f"""\
+This closes the contact of {{relay}} for half a second.
+If it is connected to the generator, the engine may start. Disconnect the wires at the board first.
+Type {WORD} to go on: """
+
+
+def run(config_file: Path, *, ask: Callable[[str], str] = input, say: Callable[[str], None] = print) -> int:
+    """Ask, and test; return 0 if the contact closed and opened, 1 if not, 2 without a terminal or a relay."""
+    relay = configuration.relay_only(config_file)
+    if relay is None:
+        say(f"{config_file} names no relay that can be read: generator-actuator --config.check")
+        return 2
+    if not sys.stdin.isatty():
+        say("The contact is closed only for a person: run it in a terminal.")
+        return 2
+    if ask(_WARNING.format(relay=relay.make_relay(exclusive=False).description)).strip() != WORD:
+        say("Nothing was done.")
+        return 1
+    try:
+        return asyncio.run(_test(relay, say))
+    except KeyboardInterrupt:
+        return 1
+
+
+async def _test(config: RelayConfig, say: Callable[[str], None]) -> int:
+    """Open, close, read back, open; whatever happens, the contact is opened and read back before this returns."""
+    relay = AsyncRelay(config.make_relay)
+    opening = Opening(relay)
+    for task in asyncio.all_tasks():  # this one alone
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    closed: bool | None = None
+    try:
+        await opening.attempt()  # takes the lock: an actuator that runs keeps it
+        try:
+            await relay.close_contact()
+            await asyncio.sleep(CLOSED_SECONDS)
+            closed = await relay.read_back()
+        finally:
+            # Also after Ctrl-C and after an error: the command may have closed it all the same.
+            await asyncio.shield(opening.repeat())
+    except RelayHeldError as error:
+        say(f"Not tested: {error}. Stop the actuator first: systemctl stop generator-actuator")
+        return 1
+    except (RelayError, ExhaustedError) as error:
+        say(f"{relay.description}: {error}")
+        return 1
+    except asyncio.CancelledError:
+        say(f"Cancelled. {_opened(opening, relay.description)}")
+        return 1
+    finally:
+        await relay.dispose()
+    return _verdict(opening, relay, closed=closed, say=say)
+
+
+def _verdict(opening: Opening, relay: AsyncRelay, *, closed: bool | None, say: Callable[[str], None]) -> int:
+    if not relay.can_read_back:
+        say(f"{relay.description} was commanded to close and to open. It cannot be read back: did it click twice?")
+        return 0
+    position = "closed" if closed else "open"
+    say(f"Read back {position} while it was commanded closed. {_opened(opening, relay.description)}")
+    return 0 if closed and opening.confirmed else 1
+
+
+def _opened(opening: Opening, name: str) -> str:
+    if opening.confirmed:
+        return f"{name} is confirmed open."
+    return f"{name} is NOT confirmed open: {opening.fault or 'it was not read back'}. Take its power away."
