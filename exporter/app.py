@@ -16,7 +16,6 @@ from exporter.energy_state import EnergyState
 from exporter.readings import Attempts, Reading
 from exporter.site import Device, Site
 from exporter.soc import Judge
-from exporter.sources import FAMILIES
 from exporter.sources.base import Publish, Source
 from toolkit import exposed_files, log, metrics, notify, web
 from toolkit.build import installed
@@ -151,13 +150,20 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
     _log_warnings(options)
     exporter = Exporter()
     registry = metrics.new_registry(NAME, PREFIX, build)
-    registry.register(SiteCollector(lambda: exporter.site, FAMILIES))
+    collector = SiteCollector(lambda: exporter.site)
+    registry.register(collector)
     web_config.register(registry, prefix=PREFIX)
     exposed_files.report(web_config.exposed, registry, prefix=PREFIX)
 
+    async def apply(options: config.Config) -> None:
+        await exporter.apply(options)
+        # A request may name metrics, and the registry knows those that the collector had when it was registered.
+        registry.unregister(collector)
+        registry.register(collector)
+
     async def load_again() -> None:
         options = config.load(flags.config_file)
-        await exporter.apply(options)
+        await apply(options)
         _log_warnings(options)
 
     reloader = Reloader(load_again, prefix=PREFIX, registry=registry)
@@ -178,7 +184,7 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
     loop.add_signal_handler(signal.SIGHUP, reloader.on_signal)
     async with web.serve(app, flags.listen_addresses, web_config):
         try:
-            await exporter.apply(options)
+            await apply(options)
             ticking = asyncio.create_task(exporter.tick())
             notify.notify("READY=1")
             stopped = asyncio.create_task(end.wait())

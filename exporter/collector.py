@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as MetricFamily
@@ -118,35 +118,34 @@ class SiteCollector(Collector):
 
     Args:
         site: returns the site; called at each scrape, since a reload replaces it.
-        families: all families of devices.
         clock: monotonic seconds.
     """
 
-    def __init__(
-        self, site: Callable[[], Site], families: Sequence[Family], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, site: Callable[[], Site], clock: Callable[[], float] = time.monotonic) -> None:
         self._site = site
-        self._families = families
         self._clock = clock
 
     def describe(self) -> Iterable[MetricFamily]:
-        """Return every family without samples."""
-        yield from (_Family(metric).family for metric in (*BATTERY, *BANKS))
-        for family in self._families:
-            yield from (_Family(metric, "device").family for metric in (*of_family(family), *family.metrics))
+        """Return every metric of the site's devices without samples; the registry asks once, when it is registered."""
+        families = [device.family for device in self._site().devices.values()]
+        of_devices = [metric for family in families for metric in (*of_family(family), *family.metrics)]
+        # Each by its whole name and once, which the registry needs to forget it: without its suffix, a counter may have
+        # the name of a gauge.
+        names = dict.fromkeys(metric.name for metric in (*BATTERY, *BANKS, *of_devices))
+        yield from (MetricFamily(name, "", "unknown") for name in names)
 
     def collect(self) -> Iterable[MetricFamily]:
         """Return the families that have samples now."""
         site, now = self._site(), self._clock()
         yield from _battery(site, now)
         yield from _banks(site, now)
-        for family in self._families:
+        families = {device.family.name: device.family for device in site.devices.values()}
+        for family in families.values():
             devices = {
                 name: device for name, device in sorted(site.devices.items()) if device.family.name == family.name
             }
-            if devices:
-                yield from _common(family, devices, now)
-                yield from _measured(devices, now)
+            yield from _common(family, devices, now)
+            yield from _measured(devices, now)
 
 
 def _battery(site: Site, now: float) -> Iterator[MetricFamily]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from exporter.collector import BANKS, BATTERY, of_family
 from exporter.fields import Confidence, Metric
-from exporter.sources import FAMILIES
 from exporter.sources.classic import whizbang
+from exporter.sources.families import FAMILIES
 from exporter.sources.modbus.config import OWN_CHECKS
 from exporter.sources.modbus.profiles import PROFILES, victron
 from exporter.sources.plausibility import ANSWER, Check

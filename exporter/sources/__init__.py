@@ -11,7 +11,8 @@ To add a family:
    reading has `full`. The class has its `family`: `Family("classic", metrics)`. The base class adds the series
    `classic_up`, `classic_last_success_timestamp_seconds`, `classic_reads_total` and `classic_read_failures_total`.
 3. Write its options as a `SourceConfig` with a tag (`class ClassicConfig(SourceConfig, tag="classic")`) whose `open`
-   returns the source, and add it to `AnySource` and `FAMILIES` below.
+   returns the source, and add it to `AnySource` below and to `FAMILIES` in `families`. `open` imports the source, so
+   that a site without such a device does not load it.
 
 The collector, the state of charge, the documentation and the configuration need no change.
 """
@@ -19,26 +20,10 @@ The collector, the state of charge, the documentation and the configuration need
 from __future__ import annotations
 
 from exporter.sources.aims.config import AimsConfig
-from exporter.sources.aims.source import AimsSource
-from exporter.sources.base import Family
 from exporter.sources.classic.config import ClassicConfig
-from exporter.sources.classic.source import ClassicSource
 from exporter.sources.magnum.config import MagnumConfig
-from exporter.sources.magnum.source import MagnumSource
 from exporter.sources.modbus.config import ModbusConfig
-from exporter.sources.modbus.source import ModbusSource
 from exporter.sources.pylontech.config import PylontechConfig
-from exporter.sources.pylontech.source import PylontechSource
 from exporter.sources.vedirect.config import VeDirectConfig
-from exporter.sources.vedirect.source import VeDirectSource
 
 AnySource = MagnumConfig | ClassicConfig | ModbusConfig | AimsConfig | VeDirectConfig | PylontechConfig
-
-FAMILIES: tuple[Family, ...] = (
-    MagnumSource.family,
-    ClassicSource.family,
-    ModbusSource.family,
-    AimsSource.family,
-    VeDirectSource.family,
-    PylontechSource.family,
-)

@@ -17,7 +17,6 @@ from exporter.collector import SiteCollector
 from exporter.readings import Attempts, Charge, Pack, Reading
 from exporter.site import Device, Site
 from exporter.soc import Judge, Reason
-from exporter.sources import FAMILIES
 from exporter.sources.pylontech.frame import Frame, parse
 from exporter.sources.pylontech.source import PylontechSource
 from tests.exporter.sources.test_field_reports import US3000C, pylontech
@@ -42,7 +41,7 @@ class Clocked:
             members={name: sources for name, (_, sources) in known.items()},
         )
         self._registry = CollectorRegistry()
-        self._registry.register(SiteCollector(lambda: self.site, FAMILIES, lambda: self.now))
+        self._registry.register(SiteCollector(lambda: self.site, lambda: self.now))
 
     def take(self, name: str, *readings: Reading) -> None:
         self.site.devices.setdefault(name, Device(PylontechSource.family, 15))

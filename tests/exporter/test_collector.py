@@ -15,7 +15,6 @@ from exporter.fields import Sample
 from exporter.readings import Attempts, Reading
 from exporter.site import Device, Site
 from exporter.soc import Judge
-from exporter.sources import FAMILIES
 from exporter.sources.magnum.bus import Bus
 from exporter.sources.magnum.source import MagnumSource
 from tests.exporter.harness import captures
@@ -33,7 +32,7 @@ class Page:
         self.now = RECEIVED
         self.site = Site(Judge(["main", "cabin"], capacity_ampere_hours=400), None)
         self.registry = CollectorRegistry(auto_describe=False)
-        self.registry.register(SiteCollector(lambda: self.site, FAMILIES, lambda: self.now))
+        self.registry.register(SiteCollector(lambda: self.site, lambda: self.now))
 
     def add(self, name: str) -> None:
         self.site.devices[name] = Device(MagnumSource.family, MagnumSource.stale_after)

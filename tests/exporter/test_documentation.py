@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from exporter import documentation
 from exporter.fields import Confidence
-from exporter.sources import FAMILIES
+from exporter.sources.families import FAMILIES
 
 
 def test_metrics_md_is_generated() -> None:

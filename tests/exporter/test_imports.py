@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-_LOADED = "import sys, {module}; print(*sys.modules)"
+_LOADED = "import sys; import {module}; print(*sys.modules)"
 
 
 def loaded(module: str) -> set[str]:
@@ -16,3 +16,16 @@ def loaded(module: str) -> set[str]:
 
 def test_a_tool_loads_no_web_framework_and_a_right_configuration_no_search_for_mistakes() -> None:
     assert loaded("exporter.cli").isdisjoint({"aiohttp", "difflib", "toolkit.config.mismatch"})
+
+
+def test_a_family_is_loaded_with_the_first_source_of_it() -> None:
+    configured = loaded("exporter.config")
+    opened = loaded(
+        "exporter.config, toolkit.config; toolkit.config.decode("
+        "{'sources': {'main': {'type': 'magnum', 'port': '/dev/null'}}}, exporter.config.Config)"
+        ".sources['main'].open('main', lambda *_: None)"
+    )
+    sources = {f"exporter.sources.{name}.source" for name in ("aims", "classic", "modbus", "pylontech", "vedirect")}
+    assert configured.isdisjoint({*sources, "exporter.sources.magnum.source", "exporter.sources.modbus.profiles"})
+    assert opened.isdisjoint(sources)
+    assert "exporter.sources.magnum.source" in opened

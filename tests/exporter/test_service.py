@@ -279,14 +279,14 @@ def test_reload_takes_all_or_nothing(port: MagnumPort, config: Path) -> None:
         assert "expected at least one" in sentence
         assert exporter.value("magnum_exporter_config_last_reload_successful") == 0
         assert exporter.value("magnum_up", device="main") == 1
-        config.write_text(good.replace("battery:", "  other: {type: magnum, port: /dev/nowhere}\nbattery:"))
+        config.write_text(good.replace("battery:", "  other: {type: aims, port: /dev/nowhere}\nbattery:"))
         assert exporter.get("/-/reload", "POST")[0] == 200
-        assert exporter.value("magnum_up", device="other") == 0
+        assert exporter.page("?name[]=aims_up") == {("aims_up", (("device", "other"),)): 0}, "also by its name"
         assert exporter.value("magnum_up", device="main") == 1, "the unchanged source goes on"
         assert exporter.value("magnum_reconnects_total", device="main") == 0
         config.write_text(good)
         exporter.process.signal(signal.SIGHUP)
-        wait_until(lambda: exporter.value("magnum_up", device="other") is None, 5, "other is gone")
+        wait_until(lambda: exporter.value("aims_up", device="other") is None, 5, "other is gone")
         assert exporter.value("magnum_exporter_config_last_reload_successful") == 1
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
 
-from exporter.sources.aims.source import AimsSource
 from exporter.sources.base import Publish
 from exporter.sources.config import PolledSerialConfig
+
+if TYPE_CHECKING:
+    from exporter.sources.aims.source import AimsSource
 
 
 class AimsConfig(PolledSerialConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="aims"):
@@ -30,4 +32,6 @@ class AimsConfig(PolledSerialConfig, frozen=True, kw_only=True, forbid_unknown_f
 
     def open(self, name: str, publish: Publish) -> AimsSource:
         """Return the source, not yet started."""
+        from exporter.sources.aims.source import AimsSource  # noqa: PLC0415 - see the package
+
         return AimsSource(name, publish, port=self.port, interval=self.interval, cells=self.cells)

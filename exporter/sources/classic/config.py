@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
 
 from exporter.sources.base import Publish
-from exporter.sources.classic.source import ClassicSource
 from exporter.sources.config import SourceConfig
 from toolkit.config import ConfigError, Duration, refuse
 from toolkit.modbus import TcpAddress
+
+if TYPE_CHECKING:
+    from exporter.sources.classic.source import ClassicSource
 
 _HOST_AND_PORT = re.compile(r"(?:[a-z]+://)?(?P<host>\[.*\]|[^:/]+)(?::(?P<port>\d+))?/?")
 
@@ -55,5 +57,7 @@ class ClassicConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def open(self, name: str, publish: Publish) -> ClassicSource:
         """Return the source, not yet started."""
+        from exporter.sources.classic.source import ClassicSource  # noqa: PLC0415 - see the package
+
         address = TcpAddress(self.host, self.port)
         return ClassicSource(name, publish, address=address, unit_id=self.unit_id, interval=self.interval)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from exporter.sources.base import Publish
 from exporter.sources.config import SerialConfig
-from exporter.sources.magnum.source import MagnumSource
 from toolkit.config import ConfigError, Duration
+
+if TYPE_CHECKING:
+    from exporter.sources.magnum.source import MagnumSource
 
 
 class MagnumConfig(SerialConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="magnum"):
@@ -34,4 +36,6 @@ class MagnumConfig(SerialConfig, frozen=True, kw_only=True, forbid_unknown_field
 
     def open(self, name: str, publish: Publish) -> MagnumSource:
         """Return the source, not yet started."""
+        from exporter.sources.magnum.source import MagnumSource  # noqa: PLC0415 - see the package
+
         return MagnumSource(name, publish, port=self.port, peak_window=self.peak_window)

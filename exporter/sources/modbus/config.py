@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
 import msgspec
 
@@ -13,12 +13,14 @@ from exporter.fields import Confidence, Field, Kind, Metric
 from exporter.sources.base import Publish
 from exporter.sources.config import SourceConfig
 from exporter.sources.modbus import quantities, registers
-from exporter.sources.modbus.profiles import Profile, profile
 from exporter.sources.modbus.registers import At, Registers, Type
-from exporter.sources.modbus.source import FAMILY, ModbusSource
 from exporter.sources.plausibility import HEALTH, POWER, REMAINING, SOC
 from toolkit.config import ConfigError, Duration
 from toolkit.modbus import SerialAddress, TcpAddress, parse
+
+if TYPE_CHECKING:
+    from exporter.sources.modbus.profiles import Profile
+    from exporter.sources.modbus.source import ModbusSource
 
 ProfileName = Literal[
     "victron-gx",
@@ -49,8 +51,8 @@ OWN_CHECKS = (SOC, REMAINING, HEALTH, POWER)
 
 _METRIC = re.compile(r"modbus_[a-z][a-z0-9_]*")
 _LABEL = re.compile(r"[a-z][a-z0-9_]*")
-_RESERVED = frozenset(f"{FAMILY.name}_{name}" for name in ("up", "last_success_timestamp_seconds", "reads_total"))
-_ALSO_RESERVED = frozenset({f"{FAMILY.name}_read_failures_total", quantities.STATE.name, quantities.STATE_CODE.name})
+_RESERVED = frozenset(f"modbus_{name}" for name in ("up", "last_success_timestamp_seconds", "reads_total"))
+_ALSO_RESERVED = frozenset({"modbus_read_failures_total", quantities.STATE.name, quantities.STATE_CODE.name})
 
 
 class RegisterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -169,7 +171,7 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
             raise ConfigError("", got, "one of them")
         if self.current_scale is not None and (self.profile is None or self.current_scale == 0):
             raise ConfigError("current_scale", f"{self.current_scale:g}", "amperes of one count, with a profile")
-        if self.soc == "amphours" and (self.profile is None or not profile(self.profile, self.unit_id).counts_amphours):
+        if self.soc == "amphours" and (self.profile is None or not self._known(self.profile).counts_amphours):
             raise ConfigError("soc", '"amphours"', "a profile with remaining and full ampere-hours")
         meanings: dict[str, Metric] = {}
         places: set[tuple[str, tuple[str, ...]]] = set()
@@ -213,6 +215,8 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
     def device(self) -> Profile:
         """Return the profile to read by."""
         if self.profile is None:
+            from exporter.sources.modbus.profiles import Profile  # noqa: PLC0415 - see the package
+
             fields = tuple(register.field() for register in self.registers)
             return Profile(
                 name="registers",
@@ -221,13 +225,20 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
                 checks=OWN_CHECKS,
                 fields=fields,
             )
-        known = profile(self.profile, self.unit_id)
+        known = self._known(self.profile)
         if self.current_scale is not None:
             known = known.changed(quantities.AMPERES, scale=Fraction(str(self.current_scale)))
         return known.soc_by_amphours() if self.soc == "amphours" else known
 
+    def _known(self, name: str) -> Profile:
+        from exporter.sources.modbus.profiles import profile  # noqa: PLC0415 - see the package
+
+        return profile(name, self.unit_id)
+
     def open(self, name: str, publish: Publish) -> ModbusSource:
         """Return the source, not yet started."""
+        from exporter.sources.modbus.source import ModbusSource  # noqa: PLC0415 - see the package
+
         device = self.device()
         return ModbusSource(
             name,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 
 from exporter.sources.base import Publish
 from exporter.sources.config import PolledSerialConfig
-from exporter.sources.pylontech.dialects import DIALECTS
-from exporter.sources.pylontech.source import PylontechSource
 from toolkit.config import ConfigError
 from toolkit.modbus import SerialAddress
+
+if TYPE_CHECKING:
+    from exporter.sources.pylontech.source import PylontechSource
 
 Address = Annotated[int, msgspec.Meta(ge=0, le=254)]
 
@@ -50,10 +51,15 @@ class PylontechConfig(PolledSerialConfig, frozen=True, kw_only=True, forbid_unkn
         """The addresses of the batteries that it reads."""
         if isinstance(self.address, tuple):
             return self.address
+        from exporter.sources.pylontech.dialects import DIALECTS  # noqa: PLC0415 - see the package
+
         return (DIALECTS[self.dialect].address if self.address is None else self.address,)
 
     def open(self, name: str, publish: Publish) -> PylontechSource:
         """Return the source, not yet started."""
+        from exporter.sources.pylontech.dialects import DIALECTS  # noqa: PLC0415 - see the package
+        from exporter.sources.pylontech.source import PylontechSource  # noqa: PLC0415 - see the package
+
         return PylontechSource(
             name,
             publish,

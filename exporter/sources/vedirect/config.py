@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from exporter.sources.base import Publish
 from exporter.sources.config import SerialConfig
-from exporter.sources.vedirect.source import VeDirectSource
+
+if TYPE_CHECKING:
+    from exporter.sources.vedirect.source import VeDirectSource
 
 
 class VeDirectConfig(SerialConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="vedirect"):
@@ -19,4 +21,6 @@ class VeDirectConfig(SerialConfig, frozen=True, kw_only=True, forbid_unknown_fie
 
     def open(self, name: str, publish: Publish) -> VeDirectSource:
         """Return the source, not yet started."""
+        from exporter.sources.vedirect.source import VeDirectSource  # noqa: PLC0415 - see the package
+
         return VeDirectSource(name, publish, port=self.port)

@@ -15,7 +15,6 @@ from exporter.collector import SiteCollector
 from exporter.readings import Attempts, Reading
 from exporter.site import Device, Site
 from exporter.soc import Judge
-from exporter.sources import FAMILIES
 from exporter.sources.base import Source
 from exporter.sources.config import SourceConfig
 from tests.support import wait_until
@@ -31,7 +30,7 @@ class Watch:
         self.readings: list[tuple[str, Reading]] = []
         self._lock = threading.Lock()
         self._registry = CollectorRegistry()
-        self._registry.register(SiteCollector(lambda: self.site, FAMILIES))
+        self._registry.register(SiteCollector(lambda: self.site))
 
     def publish(self, device: str, readings: Sequence[Reading], attempts: Attempts) -> None:
         with self._lock:
