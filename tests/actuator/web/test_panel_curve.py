@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 from actuator.history import store
 from actuator.history.recorder import PastRun, Sample
 from tests.actuator.harness.process import site
+from tests.support import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -127,3 +128,25 @@ def test_without_a_past_the_page_says_so(tmp_path: Path, page: Page) -> None:
         page.route("**/api/v1/history*", lambda route: route.abort())
         page.reload()
         expect(page.locator("#reading")).to_have_text("The past cannot be read now. It is tried again in five minutes.")
+
+
+def test_first_card_has_the_battery_with_its_trend_and_the_time_to_the_start(
+    tmp_path: Path, page: Page, picture: Callable[[str], None]
+) -> None:
+    now = time.time()
+    sinking = [
+        Sample(wall=now - ago, soc=0.5 + ago / 3600 * 0.05, volts=50.2, amperes=-22.4, running=False, closed=False)
+        for ago in range(7200, 0, -60)
+    ]
+    store.write(tmp_path / store.NAME, sinking, ())
+    with site(tmp_path) as it, it.running():
+        wait_until(lambda: it.status()["soc"] is not None, 10, "a fresh state of charge")
+        it.beat_twice()
+        page.goto(it.url)
+        soc = page.locator("#soc")
+        expect(soc.locator(".big")).to_have_text("50\u00a0%")
+        expect(soc).to_contain_text(re.compile(r"↓ (4\.9|5\.[01])\u00a0% an hour · 50\.2\u00a0V · 22\u00a0A out"))
+        expect(page.locator("#outlook")).to_have_text("At 25\u00a0%, where it starts, in about 5 h.")
+        expect(page.locator("#todo")).to_be_hidden()
+        expect(page.locator("#sentence > div > div")).to_have_count(3)
+        picture("idle")
