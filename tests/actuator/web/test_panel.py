@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def fresh(it: Actuator) -> None:
     wait_until(lambda: it.status()["soc"] is not None, 10, "a fresh state of charge")
 
 
-def test_off_then_running_then_connection_lost(tmp_path: Path, page: Page) -> None:
+def test_off_then_running_then_connection_lost(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
     with site(tmp_path, {"limits": {"max_run": "4h"}}) as it, it.running() as process:
         fresh(it)
         it.beat_twice()
@@ -53,8 +54,52 @@ def test_off_then_running_then_connection_lost(tmp_path: Path, page: Page) -> No
         expect(page.locator("#lost")).to_contain_text("Connection lost. The values below are from")
         expect(page.locator("#link")).to_have_text("connection lost")
         expect(page).to_have_title("Generator: connection lost")
-        expect(page.get_by_role("button", name="On", exact=True)).to_be_disabled()
+        expect(page.get_by_role("button", name="On for…", exact=True)).to_be_disabled()
         expect(page.get_by_role("button", name="Off", exact=True)).to_be_enabled()
+        command(page, "#off", "Off")
+        expect(page.locator("#answer")).to_have_text(
+            "No answer from the site. Stop NOT confirmed: use the remote or the generator's own switch."
+        )
+        picture("actuator-dead")
+        page.set_viewport_size({"width": 390, "height": 600})
+        page.locator("#rows").scroll_into_view_if_needed()
+        expect(page.locator("#lost")).to_be_in_viewport()
+
+
+def test_answer_to_on_while_locked_out_tells_the_truth_and_goes_away(tmp_path: Path, page: Page) -> None:
+    limits = {"max_run": "4h", "attempts": 1, "start_confirm": "2s"}
+    with site(tmp_path, {"limits": limits}) as it, it.running():
+        fresh(it)
+        assert it.request("POST", "/api/v1/mode", {"mode": "on"})[0] == 200
+        wait_until(lambda: it.status()["locked_out"], 20, "the lock-out")
+        page.clock.install()
+        page.goto(it.url)
+        expect(page.locator("#link")).to_have_text("live")
+        page.locator("#on").click()
+        expect(page.locator("#then")).to_contain_text("Does not start now: locked out after a failed attempt")
+        page.locator("#yes").click()
+        expect(page.locator("#answer")).to_contain_text("Not started: locked out after a failed attempt")
+        page.clock.fast_forward(31_000)
+        expect(page.locator("#answer")).to_be_empty()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "words"),
+    [
+        (502, "text/html", "The site answered with error 502. Stop NOT confirmed: "),
+        (401, "text/plain", "Wrong user name or password. Stop NOT confirmed: "),
+        (200, "text/html", "The answer of the site cannot be read. Stop NOT confirmed: "),
+    ],
+)
+def test_failed_command_says_what_to_use_instead_and_nothing_raw(
+    tmp_path: Path, page: Page, status: int, kind: str, words: str
+) -> None:
+    with site(tmp_path) as it, it.running():
+        page.route("**/api/v1/mode", lambda route: route.fulfill(status=status, content_type=kind, body="<p>Oh</p>"))
+        page.goto(it.url)
+        expect(page.locator("#link")).to_have_text("live")
+        command(page, "#off", "Off")
+        expect(page.locator("#answer")).to_have_text(words + "use the remote or the generator's own switch.")
 
 
 def test_it_comes_back_by_itself(tmp_path: Path, page: Page) -> None:
@@ -68,22 +113,29 @@ def test_it_comes_back_by_itself(tmp_path: Path, page: Page) -> None:
             expect(page.locator("#lost")).to_be_hidden()
 
 
-def test_the_operator_switches(tmp_path: Path, page: Page) -> None:
+def test_the_operator_switches(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
     with site(tmp_path, {"limits": {"max_run": "4h"}}) as it, it.running():
         fresh(it)
         page.goto(it.url)
         expect(page.locator("#link")).to_have_text("live")
         page.locator("#on").click()
-        expect(page.locator("#question")).to_contain_text("Run the engine for 2 h?")
+        expect(page.get_by_role("button", name="No, leave it")).to_be_focused()
+        expect(page.locator("#then")).to_have_text(
+            re.compile(
+                r"Starts now\. Ends by (\w+, \w+ \d+ )?\d\d:\d\d at the latest\. Make sure that nobody works on it"
+            )
+        )
+        picture("question")
         page.get_by_role("button", name="No, leave it").click()
         assert not it.board.closed()
-        page.locator("#for").select_option(label="for 30 min")
-        command(page, "#on", "Run it")
-        expect(page.locator("#answer")).to_contain_text("On for 30 min: accepted. Starting. ")
+        page.locator("#on").click()
+        page.locator("#for").select_option(label="30 min")
+        page.locator("#yes").click()
+        expect(page.locator("#answer")).to_contain_text("Started: the contact is closed (confirmed). Ends by ")
         assert it.board.closed()
         expect(page.locator("#on")).to_have_attribute("aria-pressed", "true")
         command(page, "#off", "Off")
-        expect(page.locator("#answer")).to_contain_text("Off: accepted. ")
+        expect(page.locator("#answer")).to_contain_text("Off: the contact is open (confirmed). ")
         assert not it.board.closed()
         expect(page.locator("#sentence")).to_contain_text("The operator chose Off.")
         command(page, "#auto", "Automatic")
@@ -111,7 +163,7 @@ def test_what_forbids_and_what_is_out_of_order_is_said(tmp_path: Path, page: Pag
         it.board.silent = True
         expect(page.locator("#contact .big")).to_have_text("Unknown", timeout=10_000)
         command(page, "#off", "Off")
-        expect(page.locator("#answer")).to_contain_text("not done", timeout=15_000)
+        expect(page.locator("#answer")).to_contain_text("Stop NOT confirmed: use the remote", timeout=20_000)
 
 
 def test_each_reset_is_shown_while_there_is_something_to_reset(tmp_path: Path, page: Page) -> None:
@@ -134,13 +186,13 @@ def test_each_reset_is_shown_while_there_is_something_to_reset(tmp_path: Path, p
             inhibits = page.get_by_role("button", name="Reset inhibit")
             expect(inhibits.nth(1)).to_be_disabled()
             command(page, "#todo", "Reset")
-            expect(page.locator("#answer")).to_contain_text("Reset lock-out: accepted. ")
+            expect(page.locator("#answer")).to_contain_text("The lock-out is reset. ")
             expect(page.locator("#todo")).to_be_hidden()
             command(page, 'button:text-is("Reset journal alarm")', "Reset")
             expect(rows).to_have_count(2)
             expect(inhibits.first).to_be_enabled(timeout=15_000)
             inhibits.first.click()
-            expect(page.locator("#question")).to_contain_text("Check its cause on site first")
+            expect(page.locator("#then")).to_contain_text("Check its cause on site first")
             page.locator("#yes").click()
             expect(rows).to_have_count(1)
             expect(page.locator("#why")).to_contain_text("Inhibited by an alert")
@@ -172,7 +224,7 @@ def test_by_keyboard_and_by_name(tmp_path: Path, page: Page) -> None:
     with site(tmp_path) as it, it.running():
         page.goto(it.url)
         expect(page.locator("#link")).to_have_text("live")
-        for name in ("Automatic", "On", "Off"):
+        for name in ("Automatic", "On for…", "Off"):
             expect(page.get_by_role("button", name=name, exact=True)).to_be_enabled()
         page.get_by_role("button", name="Off", exact=True).focus()
         page.keyboard.press("Enter")
