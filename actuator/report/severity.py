@@ -82,8 +82,8 @@ class _Site:
         self.empty = "emergency" in self.state.causes or (
             self.soc is not None and self.soc <= self.config.emergency_soc
         )
-        low = self.soc is not None and self.soc <= self.config.start_soc
-        self.needed = low or self.empty or bool(self.state.causes)
+        self.low = self.soc is not None and self.soc <= self.config.start_soc
+        self.needed = self.low or self.empty or bool(self.state.causes)
 
     @property
     def just_started(self) -> bool:
@@ -299,8 +299,7 @@ def _outlook(site: _Site) -> str:
             turn = (config.blind.run, config.blind.every) if config.on_blind == "start" else None
             return wording.without_data(turn)
         case "alerts" | "fallback":
-            begun = state.alerts.path == "fallback" and state.battery.low.samples
-            return wording.starts_at(config.start_soc, config.debounce.start if begun else None)
+            return wording.starts_at(config.start_soc, config.debounce.start, low=site.low)
 
 
 def _needed(site: _Site) -> Severity:
@@ -378,5 +377,5 @@ def _concerns(site: _Site) -> Iterator[tuple[Problem, Severity]]:
         beat = state.alerts.last_beat
         yield wording.no_alerts(None if beat is None else site.since(beat)), "attention"
     elif site.soc is None and not site.just_started:
-        yield wording.NO_SOC, "attention"
+        yield wording.SOC_REFUSED if state.battery.soc_refused else wording.NO_SOC, "attention"
     yield from problems(site.snapshot)

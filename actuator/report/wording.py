@@ -910,11 +910,11 @@ def about_to_start(causes: Iterable[Cause]) -> Words:
     return Words("About to start.", requested(causes), "Starts within seconds.")
 
 
-def starts_at(start_soc: float, debounce: float | None) -> str:
-    """Return what starts the engine; with the debounce while it runs."""
-    return f"Starts when the battery is at {percent(start_soc)}" + (
-        "." if debounce is None else f" or less for {span(debounce)}: that time has begun."
-    )
+def starts_at(start_soc: float, debounce: float, *, low: bool) -> str:
+    """Return what starts the engine; `low`: the battery is there, but not yet for long enough."""
+    if low:
+        return f"Starts when the battery has been at {percent(start_soc)} or less for {span(debounce)}."
+    return f"Starts when the battery is at {percent(start_soc)}."
 
 
 def connecting(seconds: float) -> str:
@@ -937,6 +937,7 @@ def no_alerts(last_beat: str | None) -> Problem:
 
 
 NO_SOC: Final = Problem("There is no battery reading.", "Check magnum-exporter, the battery monitor and its cable.")
+SOC_REFUSED: Final = Problem("No battery reading is trusted.", "Check the battery monitors and their cables.")
 BLIND: Final = Problem(
     "Neither a battery reading nor alerts arrive.",
     "Check magnum-exporter, the battery monitor and its cable. Watch the battery yourself until then.",
@@ -1029,8 +1030,8 @@ def blocked(it: Reason, durable: Durable, settings: Settings, code: int | None, 
             )
         case "quiet_hours":
             hours = settings.quiet_hours
-            between = "" if hours is None else f"Quiet hours are from {hours.from_} to {hours.to}."
-            return Words("Waiting for the end of quiet hours.", between)
+            between = "" if hours is None else f"They last from {hours.from_} to {hours.to}."
+            return Words("Quiet hours: no start.", between)
         case "min_off":
             return Words("Resting after a run.", f"The generator rests for {span(limits.min_off)} after each stop.")
 
@@ -1040,8 +1041,10 @@ def ended_by(it: Reason, durable: Durable, settings: Settings, code: int | None,
     words = blocked(it, durable, settings, code, now)
     if it == "max_run":
         return "The run reached its time limit."
-    if it in ("mode_off", "quiet_hours"):
+    if it == "mode_off":
         return words.reason
+    if it == "quiet_hours":
+        return "Quiet hours have begun."
     return words.headline if it in ("locked_out", "inhibit_alert", "ags_refuses", "budget", "back_off") else ""
 
 

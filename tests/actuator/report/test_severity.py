@@ -6,6 +6,7 @@ import itertools
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final, get_args
 
 import pytest
@@ -89,6 +90,17 @@ def contradictions(snapshot: Snapshot, shown: Assessment) -> list[str]:
         and phase == "off"
         and state.alerts.path != "blind"
         and shown.next.startswith("Nothing starts"),
+        "would start at a level that is passed": (soc := state.battery.fresh_soc(NOW)) is not None
+        and soc <= SETTINGS.start_soc
+        and "Starts when the battery is at" in shown.next,
+        "no reading, and one that is not trusted": "no battery reading" in text and "not trusted" in text,
+        "permitted, and not about to start": bool(state.causes)
+        and permitted
+        and phase == "off"
+        and not shown.headline.startswith("About to start."),
+        "waits for a time although a person has to permit it first": bool(by_hand)
+        and phase == "off"
+        and shown.headline.startswith(("Paused", "Resting", "Failed", "Daily", "Quiet")),
         "locked out, and not the most serious": state.durable.locked_out and shown.severity != "act_now",
         "relay fault, and not the most serious": state.board.fault and shown.severity != "act_now",
         "nearly empty and not charged, and all is well": phase == "off"
@@ -109,13 +121,15 @@ def every_situation() -> Iterator[Snapshot]:
     """Yield each phase, mode, path, reason and cause, and each pair of reasons: also what the core never reaches."""
     any_reason: list[tuple[Reason, ...]] = [(), *((reason,) for reason in INHIBITORS)]
     any_cause: list[tuple[Cause, ...]] = [(), *((cause,) for cause in CAUSES)]
-    low: dict[tuple[Cause, ...], float] = {("emergency",): 0.06, ("alert",): 0.2}
+    levels: dict[tuple[Cause, ...], tuple[float, ...]] = {("emergency",): (0.06,), ("alert",): (0.2,), (): (0.2, 0.5)}
     for phase, mode, path, reasons, causes in itertools.product(PHASES, MODES, PATHS, any_reason, any_cause):
         others = tuple(reason for reason in reasons if reason != "mode_off")
         held: tuple[Reason, ...] = ("mode_off", *others) if mode == "off" else others
-        yield situation(phase, mode, path, held, causes, soc=low.get(causes, 0.5))
-    for phase, pair, causes in itertools.product(PHASES, itertools.combinations(INHIBITORS, 2), low):
-        yield situation(phase, "off" if "mode_off" in pair else "auto", "alerts", pair, causes, soc=low[causes])
+        for soc in levels.get(causes, (0.5,)):
+            yield situation(phase, mode, path, held, causes, soc=soc)
+    for phase, pair, causes in itertools.product(PHASES, itertools.combinations(INHIBITORS, 2), levels):
+        mode = "off" if "mode_off" in pair else "auto"
+        yield situation(phase, mode, "alerts", pair, causes, soc=levels[causes][0])
 
 
 def test_every_phase_mode_path_inhibitor_and_cause() -> None:
@@ -207,6 +221,20 @@ def test_a_problem_makes_any_phase_more_serious_and_gives_its_remedy() -> None:
         assert shown.severity == "act_now"
         assert "The journal cannot be written." in shown.reason or phase == "unknown"
         assert shown.remedy == "Check the disk or the card." or phase == "unknown"
+
+
+def test_a_block_of_one_cause_does_not_block_an_emergency() -> None:
+    shown = assess(situation(reasons=("quiet_hours",), causes=("alert", "emergency"), soc=0.1))
+    assert shown.headline.startswith("About to start.")
+
+
+def test_a_reading_that_is_not_trusted_is_not_called_absent() -> None:
+    snapshot = situation(soc=None)
+    assert "There is no battery reading." in assess(snapshot).sentence
+    battery = replace(snapshot.state.battery, soc_refused=True)
+    shown = assess(replace(snapshot, state=replace(snapshot.state, battery=battery)))
+    assert (shown.severity, shown.headline) == ("attention", "Off. Battery reading not trusted.")
+    assert not contradictions(snapshot, shown)
 
 
 def test_locked_out_with_a_nearly_empty_battery_is_the_most_serious() -> None:
