@@ -8,7 +8,7 @@ from actuator.core import ags
 from actuator.core.limits import budget_left, reserve_left, service_due
 from actuator.core.settings import DAY
 from actuator.report import wording
-from actuator.report.problems import problems
+from actuator.report.problems import Severity, problems
 from actuator.report.reasons import WhyNot, why_not
 from actuator.report.resets import Reset, resets
 from actuator.report.severity import assess
@@ -81,7 +81,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         clock_sane: the kernel reports that the wall clock is synchronised.
     """
 
-    severity: str
+    severity: Severity
     headline: str
     reason: str
     next: str

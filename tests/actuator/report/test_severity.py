@@ -90,8 +90,8 @@ def contradictions(snapshot: Snapshot, shown: Assessment) -> list[str]:
         and phase == "off"
         and state.alerts.path != "blind"
         and shown.next.startswith("Nothing starts"),
-        "would start at a level that is passed": (soc := state.battery.fresh_soc(NOW)) is not None
-        and soc <= SETTINGS.start_soc
+        "would start at a level that is passed": (soc := state.battery.fresh_soc(snapshot.now)) is not None
+        and soc <= snapshot.config.start_soc
         and "Starts when the battery is at" in shown.next,
         "no reading, and one that is not trusted": "no battery reading" in text and "not trusted" in text,
         "permitted, and not about to start": bool(state.causes)
