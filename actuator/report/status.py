@@ -172,9 +172,9 @@ def status(snapshot: Snapshot) -> Status:
     )
 
 
-def document(snapshot: Snapshot) -> bytes:
+def document(answer: Status) -> bytes:
     """Return the status as JSON."""
-    return msgspec.json.encode(status(snapshot))
+    return msgspec.json.encode(answer)
 
 
 def _notes(snapshot: Snapshot) -> list[str]:

@@ -29,6 +29,8 @@ from actuator.loop.runtime import Runtime
 from actuator.report import settings, status, wording
 from actuator.report.metrics import Counts
 from actuator.report.snapshot import Snapshot
+from actuator.report.status import Status
+from actuator.report.status_changes import changed
 from actuator.web import guards, openapi, runbooks
 from toolkit import log
 from toolkit.config import ConfigError, Duration, decode
@@ -47,6 +49,12 @@ READ_SECONDS = 5.0
 MOST_CHANGES = 10
 CHANGES_WITHIN = 3600.0
 """Seconds. A program that changes thresholds without end wears the card, and makes an engine start and stop."""
+
+KEEP_ALIVE = 15.0
+"""Seconds after which a stream without a change gets a comment: a client that gets none for longer has lost it."""
+
+BETWEEN_STATUSES = 1.0
+"""Seconds between two statuses of a stream, at least."""
 
 MOST_MISSED = 1_000
 """Rows that a stream gets at once when it connects again."""
@@ -149,7 +157,7 @@ class Watchers:
 class _Routes:
     def __init__(self, runtime: Runtime, counts: Counts, watchers: Watchers, history: AsyncHistory) -> None:
         self._runtime, self._counts, self._watchers, self._history = runtime, counts, watchers, history
-        self._last: tuple[Snapshot | None, bytes] = (None, b"")
+        self._last: tuple[Snapshot, Status, bytes] | None = None
         self._reader, self._reading = Worker("notifications"), asyncio.Lock()
         self._changes: list[float] = []
         self._panel = (resources.files("actuator.web") / "panel" / "index.html").read_text(encoding="utf-8")
@@ -410,9 +418,10 @@ class _Routes:
             raise web.HTTPServiceUnavailable(text=str(error)) from error
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Send the status after each turn, and the journal rows after the last one that the client has received.
+        """Send the status when it changes, and the journal rows after the last one that the client has received.
 
-        A client that has missed many rows gets the newest of them; all rows are at `/api/v1/journal`.
+        A status in which only the clock moved is not sent: a comment shows every 15 s that turns still end. A client
+        that has missed many rows gets the newest of them; all rows are at `/api/v1/journal`.
         """
         journal = self._runtime.journal
         # A number beyond the newest row is from a journal that was lost: rows are counted from 1 again.
@@ -422,6 +431,9 @@ class _Routes:
         await response.prepare(request)
         with self._watchers.watching() as watcher, contextlib.suppress(ConnectionError):
             watcher.set()
+            sent: Status | None = None
+            loop = asyncio.get_running_loop()
+            written = loop.time()
             while not self._runtime.ended:
                 await watcher.wait()
                 watcher.clear()
@@ -433,19 +445,28 @@ class _Routes:
                 for row in rows:
                     await response.write(_event("journal", as_object(row), row.id))
                     seen = row.id
-                if self._runtime.snapshot is not None:
-                    await response.write(_event("status", self._document(self._runtime.snapshot)))
+                if self._runtime.snapshot is None:
+                    continue
+                now, body = self._document(self._runtime.snapshot)
+                if sent is None or changed(sent, now):
+                    sent, written = now, loop.time()
+                    await response.write(_event("status", body))
+                    await asyncio.sleep(BETWEEN_STATUSES)
+                elif loop.time() - written >= KEEP_ALIVE:
+                    written = loop.time()
+                    await response.write(b":\n\n")
         return response
 
-    def _document(self, snapshot: Snapshot) -> bytes:
-        """Return the status as JSON, made once for all who ask for it."""
-        if self._last[0] is not snapshot:
-            self._last = snapshot, status.document(snapshot)
-        return self._last[1]
+    def _document(self, snapshot: Snapshot) -> tuple[Status, bytes]:
+        """Return the status, also as JSON, made once for all who ask for it."""
+        if self._last is None or self._last[0] is not snapshot:
+            made = status.status(snapshot)
+            self._last = snapshot, made, status.document(made)
+        return self._last[1:]
 
     def _status(self) -> web.Response:
         return web.Response(
-            body=self._document(self._snapshot()),
+            body=self._document(self._snapshot())[1],
             content_type="application/json",
             headers={hdrs.CACHE_CONTROL: "no-store"},
         )
@@ -458,7 +479,9 @@ class _Routes:
 
 def _page(html: str) -> web.Response:
     headers = {"Content-Security-Policy": guards.content_security_policy(html), hdrs.CACHE_CONTROL: "no-store"}
-    return web.Response(text=html, content_type="text/html", headers=headers)
+    response = web.Response(text=html, content_type="text/html", headers=headers)
+    response.enable_compression()
+    return response
 
 
 def _refuse_unwritten(outcome: Outcome, done: str, *, forbids: bool) -> None:
@@ -472,9 +495,11 @@ def _refuse_unwritten(outcome: Outcome, done: str, *, forbids: bool) -> None:
 
 
 def _document(answer: msgspec.Struct) -> web.Response:
-    return web.Response(
+    response = web.Response(
         body=msgspec.json.encode(answer), content_type="application/json", headers={hdrs.CACHE_CONTROL: "no-store"}
     )
+    response.enable_compression()
+    return response
 
 
 async def _openapi(_request: web.Request) -> web.Response:

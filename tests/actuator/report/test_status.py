@@ -530,7 +530,7 @@ def test_a_budget_that_a_closed_board_may_have_used_is_a_fault() -> None:
 
 
 def test_the_document_has_every_field_of_the_contract() -> None:
-    document = json.loads(status.document(snapshot(running())))
+    document = json.loads(status.document(status.status(snapshot(running()))))
     for field in (
         "severity", "headline", "reason", "next", "remedy",
         "mode", "path", "phase", "causes", "inhibitors", "contact", "proof", "soc", "deadline", "last_beat", "attempts",

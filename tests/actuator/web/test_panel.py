@@ -241,3 +241,58 @@ def test_a_narrow_screen_needs_no_sideways_scrolling(tmp_path: Path, page: Page)
         page.goto(it.url)
         expect(page.locator("#link")).to_have_text("live")
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_page_counts_by_itself_and_a_hidden_one_has_no_stream(tmp_path: Path, page: Page) -> None:
+    streams: list[str] = []
+    asked: list[str] = []
+    page.on("request", lambda request: (streams if request.url.endswith("/events") else asked).append(request.url))
+    with site(tmp_path, {"limits": {"max_run": "4h"}}) as it, it.running():
+        fresh(it)
+        it.close_for_an_alert()
+        page.clock.install()
+        page.goto(it.url)
+        expect(page.locator("#link")).to_have_text("live")
+        expect(page.locator("#details")).to_contain_text("in 3 h 59 min")
+        page.clock.fast_forward(20_000)
+        expect(page.locator("#details")).to_contain_text(re.compile(r"Last heartbeat\d\d:\d\d, [2-4]\d s ago"))
+        expect(page.locator("#lost")).to_be_hidden()
+        hide = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
+        tell = "document.dispatchEvent(new Event('visibilitychange'))"
+        page.evaluate(hide % "true" + tell)
+        known = len(streams)
+        assert it.request("POST", "/api/v1/mode", {"mode": "off"})[0] == 200
+        asked.clear()
+        page.clock.run_for(301_000)
+        expect(page).to_have_title(re.compile("Stopping"))
+        assert len(streams) == known
+        assert [url.partition("/api/v1/")[2] for url in asked] == ["status"]
+        page.evaluate(hide % "false" + tell)
+        expect(page.locator("#lost")).to_be_hidden()
+        expect(page.locator("#off")).to_have_attribute("aria-pressed", "true")
+        assert len(streams) == known + 1
+
+
+def test_silent_stream_is_a_lost_connection(tmp_path: Path, page: Page) -> None:
+    with site(tmp_path) as it, it.running() as process:
+        page.clock.install()
+        page.goto(it.url)
+        expect(page.locator("#link")).to_have_text("live")
+        process.signal(signal.SIGSTOP)
+        page.clock.run_for(60_000)
+        expect(page.locator("#link")).to_have_text("connection lost")
+        process.signal(signal.SIGCONT)
+        page.clock.run_for(30_000)
+        expect(page.locator("#link")).to_have_text("live")
+
+
+def test_wrong_password_is_told_from_a_lost_connection(
+    tmp_path: Path, page: Page, picture: Callable[[str], None]
+) -> None:
+    with site(tmp_path) as it, it.running():
+        page.route("**/api/v1/*", lambda route: route.fulfill(status=401, content_type="text/plain", body="No."))
+        page.goto(it.url)
+        expect(page.locator("#lost")).to_have_text(
+            "Wrong user name or password: reload this page to sign in. Nothing is known.", timeout=15_000
+        )
+        picture("wrong-password")
