@@ -161,13 +161,14 @@ async def _serve(
     thread = LoopThread("outside", outside)
     thread.start()  # it prepares to serve while the disk writes what the start records
     await runtime.restore(found_closed=found_closed)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, thread.call, reloader.on_signal)
     reason, failed, refused = "it did not start", True, ""
     loop: asyncio.Task[None] | None = None
     try:
         if not stopped.done():  # during the start
             await runtime.turn()
             first_turn.set_result(None)
+            # Not before: the first turn would meet a reload in the middle of it.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, thread.call, reloader.on_signal)
             loop = asyncio.create_task(runtime.run(), name="loop")
             stuck = asyncio.create_task(_stuck(thread), name="stuck")
             ends: set[asyncio.Future[Any]] = {loop, stopped, thread.ended, stuck}

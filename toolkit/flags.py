@@ -63,12 +63,17 @@ class Parser(argparse.ArgumentParser):
 def default_config_file(name: str) -> Path:
     """Return the file that is read when none is named: the caller's own here, else the installation's."""
     here, installed = Path(name), FOLDER / name
+    # Never a file or a link that somebody else has put into a folder where root happens to be.
+    if _belongs_to_caller(here):
+        return here
+    return installed if os.path.exists(installed) or os.path.lexists(here) else here  # noqa: PTH110 - raises nothing
+
+
+def _belongs_to_caller(path: Path) -> bool:
     try:
-        # Never a file that somebody else has put into a folder where root happens to be.
-        ours = here.stat().st_uid == os.geteuid()
+        return {path.lstat().st_uid, path.stat().st_uid} == {os.geteuid()}
     except OSError:
-        ours = False
-    return here if ours or not installed.exists() else installed
+        return False
 
 
 class _Repeated(argparse.Action):

@@ -12,6 +12,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
+from toolkit.fetch import OPENER
 from toolkit.formatting import redacted
 
 TIMEOUT = 15.0
@@ -88,7 +89,7 @@ def fetch(url: str, path: str, *, body: bytes | None = None, credentials: str = 
             request.add_header("Content-Type", "application/json")
         if credentials:
             request.add_header("Authorization", f"Basic {base64.b64encode(credentials.encode()).decode()}")
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310 - checked above
+        with OPENER.open(request, timeout=TIMEOUT) as response:
             answer: bytes = response.read()
             return answer
     except urllib.error.HTTPError as error:

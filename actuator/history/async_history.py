@@ -109,11 +109,10 @@ class AsyncHistory:
             HistoryError: the file cannot be read now.
         """
         kept = await self._read(partial(store.runs, self._path, limit=limit))
-        runs = {run.number: run for run in (*kept, *self._unwritten[1], *self._recorder.runs.values())}
-        present = self._recorder.present
-        if present is not None:
-            runs[present.number] = present
-        return [runs[number] for number in sorted(runs, reverse=True)[:limit]]
+        present = [] if self._recorder.present is None else [self._recorder.present]
+        newer = (*self._unwritten[1], *self._recorder.runs.values(), *present)
+        runs = {(run.number, run.began): run for run in (*kept, *newer)}
+        return sorted(runs.values(), key=lambda run: run.began, reverse=True)[:limit]
 
     def _observed(self) -> bool:
         try:
@@ -135,7 +134,7 @@ class AsyncHistory:
         """Return the run that was in progress when an earlier process last wrote."""
         try:
             newest = await self._read(partial(store.runs, self._path, limit=1))
-        except HistoryError as error:
+        except Exception as error:  # noqa: BLE001 - logged; no fault in here may end the program
             _log.error("history cannot be read", error=error)
             return None
         return newest[0] if newest and newest[0].ended is None else None
@@ -143,12 +142,12 @@ class AsyncHistory:
     async def _write(self) -> None:
         samples, runs = self._recorder.take()
         waiting_samples, waiting_runs = self._unwritten
-        newer = {run.number: run for run in (*waiting_runs, *runs)}
+        newer = {(run.number, run.began): run for run in (*waiting_runs, *runs)}
         self._unwritten = (*waiting_samples, *samples)[-MOST_UNWRITTEN:], tuple(newer.values())
         try:
             async with self._busy:
                 await self._worker.do(partial(store.write, self._path, *self._unwritten), WRITE_SECONDS)
-        except (OSError, sqlite3.Error, DeadlineError) as error:
+        except Exception as error:  # noqa: BLE001 - counted and logged; no fault in here may end the program
             self.fault = str(error)
             _log.limited("write", "history cannot be written", file=str(self._path), error=error)
             return
@@ -163,5 +162,7 @@ class AsyncHistory:
             if isinstance(error, sqlite3.OperationalError):
                 raise HistoryError(f"The history cannot be read: {error}.") from error
             return []  # damaged: the next write makes it anew
+        except OSError as error:
+            raise HistoryError(f"The history cannot be read: {error}.") from error
         except (TimeoutError, DeadlineError) as error:
             raise HistoryError("The history cannot be read now. Try again later.") from error

@@ -99,6 +99,8 @@ class Recorder:
         run = snapshot.state.durable.run
         if run is not None:
             changed |= self._continue(run, snapshot, amperes)
+        elif self._run is not None and snapshot.state.durable.candidate is None:
+            changed |= self._lose()
         if changed or snapshot.now >= self._next:
             self._next = snapshot.now + MINUTE
             self.samples.append(_sample(snapshot, amperes))
@@ -124,8 +126,7 @@ class Recorder:
             self._run, self._ended = msgspec.structs.replace(self._ended, ended=None, end=None, text=""), None
         began = self._run is None or self._run.number != run.number
         if self._run is None or began:
-            if self._run is not None:  # its end was lost, with the journal
-                self.runs[self._run.number] = msgspec.structs.replace(self._run, end="unknown")
+            self._lose()
             self._current_at = None
             self._run = PastRun(
                 number=run.number, cause=run.cause, began=snapshot.wall_of(run.closed_at), soc_before=soc
@@ -141,6 +142,14 @@ class Recorder:
         if began:
             self.runs[run.number] = self._run
         return began
+
+    def _lose(self) -> bool:
+        """End the record of a run whose end nobody has recorded, as with a journal that was lost."""
+        if self._run is None:
+            return False
+        self.runs[self._run.number] = msgspec.structs.replace(self._run, end="unknown")
+        self._run = None
+        return True
 
     def _charged(self, hours: float | None, amperes: float | None, now: float, *, since: float) -> float | None:
         """Return the ampere-hours with those since the last known current; None once it was unknown for too long."""

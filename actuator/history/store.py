@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ DROP TABLE IF EXISTS samples;
 DROP TABLE IF EXISTS runs;
 CREATE TABLE samples (id INTEGER PRIMARY KEY, {_SAMPLE});
 CREATE INDEX samples_wall ON samples (wall);
-CREATE TABLE runs (number INTEGER PRIMARY KEY, {_RUN.removeprefix("number, ")});
+CREATE TABLE runs ({_RUN}, PRIMARY KEY (number, began));
 PRAGMA user_version = {_VERSION};
 """
 _INSERT_SAMPLE = f"INSERT INTO samples ({_SAMPLE}) VALUES ({', '.join('?' * len(Sample.__struct_fields__))})"  # noqa: S608
@@ -70,7 +71,7 @@ def samples(path: Path, *, since: float) -> list[Sample]:
         rows = database.execute(f"SELECT {_SAMPLE} FROM samples WHERE wall >= ? ORDER BY id", (since,))  # noqa: S608
         return [
             Sample(wall=wall, soc=soc, volts=volts, amperes=amperes, running=_flag(running), closed=bool(closed))
-            for wall, soc, volts, amperes, running, closed in rows
+            for wall, soc, volts, amperes, running, closed in rows.fetchall()
         ]
 
 
@@ -83,8 +84,8 @@ def runs(path: Path, *, limit: int) -> list[PastRun]:
     with _opened(path) as database:
         if database is None:
             return []
-        rows = database.execute(f"SELECT {_RUN} FROM runs ORDER BY number DESC LIMIT ?", (limit,))  # noqa: S608
-        named = (dict(zip(PastRun.__struct_fields__, row, strict=True)) for row in rows)
+        rows = database.execute(f"SELECT {_RUN} FROM runs ORDER BY began DESC LIMIT ?", (limit,))  # noqa: S608
+        named = (dict(zip(PastRun.__struct_fields__, row, strict=True)) for row in rows.fetchall())
         return [PastRun(**{**run, "confirmed": bool(run["confirmed"])}) for run in named]
 
 
@@ -101,8 +102,8 @@ def _write(path: Path, samples: tuple[Sample, ...], runs: tuple[PastRun, ...]) -
         (newest,) = database.execute("SELECT max(id) FROM samples").fetchone()
         # By number, not by time: a clock that was wrong once must not delete what is right.
         database.execute("DELETE FROM samples WHERE id <= ?", ((newest or 0) - MOST_SAMPLES,))
-        (last,) = database.execute("SELECT max(number) FROM runs").fetchone()
-        database.execute("DELETE FROM runs WHERE number <= ?", ((last or 0) - MOST_RUNS,))
+        kept = "SELECT began FROM runs ORDER BY began DESC LIMIT ?"
+        database.execute(f"DELETE FROM runs WHERE began NOT IN ({kept})", (MOST_RUNS,))  # noqa: S608
 
 
 def _values(record: Sample | PastRun) -> tuple[object, ...]:
@@ -115,8 +116,10 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection | None]:
     if not path.exists():
         yield None
         return
-    uri = f"{path.absolute().as_uri()}?mode=ro"
+    # Not read-only: only so is a commit rolled back that a kill has interrupted.
+    uri = f"{path.absolute().as_uri()}?mode=rw"
     with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as database:
+        database.text_factory = partial(str, encoding="utf-8", errors="replace")
         yield database if _version(database) == _VERSION else None
 
 

@@ -53,10 +53,9 @@ WRONG: Final = frozenset({"range", "frozen", "jump", "outvoted"})
 
 
 def names(settings: Settings) -> tuple[str, ...]:
-    """Return the names of the metrics to request."""
+    """Return the names of the metrics that the decision needs."""
     wanted = [SOC, SOC_STAMP, SOC_REFUSED, FULL, STAMP, UP, AC_INPUT_VOLTS, INVERTER_STATE, DC_AMPERES, INVERTER_INFO]
     wanted += [AGS_CODE, FRAMES, AGS_MAX_RUN, BMK_VOLTS, DC_VOLTS, *CHARGE_STAGES]
-    wanted += SHOWN
     volts = settings.emergency_volts
     if volts != "none" and volts.metric is not None:
         wanted += [volts.metric, _stamp_of(volts.metric)]

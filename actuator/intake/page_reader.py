@@ -7,7 +7,7 @@ import functools
 import re
 import ssl
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import aiohttp
@@ -57,7 +57,7 @@ class PageReader:
 
     async def _once(self, session: aiohttp.ClientSession, config: Config) -> None:
         try:
-            text = await fetch(session, config.exporter, page.names(config), self._worker)
+            text = await fetch(session, config.exporter, (*page.names(config), *page.SHOWN), self._worker)
             read, amperes = await self._worker.do(partial(parse, text, config), _timeout(config.exporter))
         except FAULTS as error:
             self.fault, self.battery_amperes = fault(error, config.exporter), None
@@ -115,19 +115,29 @@ def parse(text: str, config: Settings) -> tuple[Page, float | None]:
     wanted = frozenset(page.names(config))
     # Other metrics are dropped first: parsing takes far longer than comparing a name.
     kept: list[str] = []
+    shown: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line or line[0] in "#\r":
             continue
         sample = _SAMPLE.match(line)
         if sample is None:
             raise ValueError(f"line {number} of the page is not a sample: {line[:40]!r}")
+        if sample[1] in page.SHOWN and len(line) <= LONGEST_LINE:
+            shown.append(line)
         if sample[1] not in wanted:
             continue
         if len(line) > LONGEST_LINE:
             raise ValueError(f"line {number} of the page is longer than {LONGEST_LINE} characters")
         kept.append(line)
-    shown = [line for line in kept if line.startswith(page.SHOWN)]
-    return page.parse("\n".join([*kept, ""]), config), page.battery_amperes("\n".join([*shown, ""]))
+    return page.parse("\n".join([*kept, ""]), config), _amperes(shown)
+
+
+def _amperes(lines: Sequence[str]) -> float | None:
+    """Return the battery's current; None also if its lines are wrong, which must not cost the decision its page."""
+    try:
+        return page.battery_amperes("\n".join([*lines, ""]))
+    except ValueError:
+        return None
 
 
 def _timeout(exporter: Exporter) -> float:

@@ -336,7 +336,8 @@ class Runtime:
             durable, event = overlay.dropped(self._state.durable, str(error))
             self._state = replace(self._state, durable=durable)
             self.config = self.file.overlaid(*self._overlaid)
-            await self._record([event], save=True)
+            moment = self._clock.moment(not_before=self._last_wall)
+            await self._record([event], save=True, moment=moment, until=self._snapshot(moment).ends_at)
         self._in_force = self._overlaid
 
     async def reload(self, users: Collection[str]) -> None:

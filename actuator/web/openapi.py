@@ -238,14 +238,14 @@ def _paths() -> _Json:
                 "summary": "Edit settings, or take edits back; at most ten changes an hour",
                 "operationId": "edit",
                 **_body("Edits"),
-                **_answers("In force and written; the settings after it.", settings, 429, *_WITH_BODY, *_JSON_ONLY),
+                **_answers("In force; the settings after it.", settings, 409, 429, *_WITH_BODY, *_JSON_ONLY),
             },
         },
         "/api/v1/profile": {
             "post": {
                 "summary": "Put a profile in force; default: none",
                 **_body("ProfileName"),
-                **_answers("In force and written; the settings after it.", settings, 429, *_WITH_BODY, *_JSON_ONLY),
+                **_answers("In force; the settings after it.", settings, 409, 429, *_WITH_BODY, *_JSON_ONLY),
             }
         },
         "/api/v1/acknowledge": {

@@ -160,6 +160,7 @@ class _Routes:
         self._last: tuple[Snapshot, Status, bytes] | None = None
         self._reader, self._reading = Worker("notifications"), asyncio.Lock()
         self._changes: list[float] = []
+        self._changing = asyncio.Lock()  # a change builds on the one before it
         self._panel = (resources.files("actuator.web") / "panel" / "index.html").read_text(encoding="utf-8")
         self._runbooks = runbooks.load()
 
@@ -325,9 +326,10 @@ class _Routes:
         unknown = [json.dumps(name) for name in cleared if name not in EDITABLE]
         if unknown:
             raise web.HTTPBadRequest(text=f"clear: got {unknown[0]}, expected one of {', '.join(EDITABLE)}.")
-        durable = self._snapshot().state.durable
-        edits = {name: value for name, value in durable.edits.items() if name not in cleared} | given
-        return await self._change(request, durable.profile, edits)
+        async with self._changing:
+            durable = self._snapshot().state.durable
+            edits = {name: value for name, value in durable.edits.items() if name not in cleared} | given
+            return await self._change(request, durable.profile, edits)
 
     async def profile(self, request: web.Request) -> web.Response:
         body = await _json(request)
@@ -335,15 +337,19 @@ class _Routes:
         name = body.get("name")
         if not isinstance(name, str):
             raise web.HTTPBadRequest(text=f'Got name {json.dumps(name)}, expected a text such as "{DEFAULT}".')
-        edits = self._snapshot().state.durable.edits
-        return await self._change(request, "" if name == DEFAULT else name, edits)
+        async with self._changing:
+            edits = self._snapshot().state.durable.edits
+            return await self._change(request, "" if name == DEFAULT else name, edits)
 
     async def _change(self, request: web.Request, profile: str, edits: Mapping[str, Any]) -> web.Response:
         """Put a profile and edits in force, if they fit the file and there were not too many changes."""
         try:
-            self._runtime.file.overlaid(profile, edits)
+            new = self._runtime.file.overlaid(profile, edits)
         except ConfigError as error:
-            raise web.HTTPBadRequest(text=f"{error}\n".rstrip()) from error
+            raise web.HTTPBadRequest(text=str(error)) from error
+        run = self._snapshot().state.durable.run
+        if run is not None and "exercise" in run.causes and new.exercise != self._runtime.config.exercise:
+            raise web.HTTPConflict(text="An exercise is running: its settings can be changed when it has ended.")
         now = time.monotonic()
         self._changes = [at for at in self._changes if now - at < CHANGES_WITHIN]
         if len(self._changes) >= MOST_CHANGES:
@@ -356,6 +362,8 @@ class _Routes:
         command = Command(action="settings", profile=profile, edits=edits, who=request.get(USER, ""))
         outcome = await self._obeyed(command, "The change is in force")
         _refuse_unwritten(outcome, "The change is in force", forbids=False)
+        if dropped := self._snapshot().state.durable.dropped:
+            raise web.HTTPConflict(text=f"The configuration file has changed meanwhile: {dropped}")
         return self._settings()
 
     async def acknowledge(self, request: web.Request) -> web.Response:

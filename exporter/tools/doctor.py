@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import socket
 import sys
 import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -19,10 +19,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter import config
 from exporter.sources.config import SourceConfig
 from toolkit.config import ConfigError
+from toolkit.fetch import OPENER
 from toolkit.findings import Finding, as_json, count_wrong, lines
 from toolkit.flags import default_config_file
 from toolkit.formatting import percent
 from toolkit.modbus import TcpAddress, parse
+
+_EXPORTER = re.compile(r"(^|[/ (])magnum-exporter([ )]|$)")
+"""The program in a process's command; the folder of the installation has the same name."""
 
 CONNECT_SECONDS = 3.0
 PAGE_SECONDS = 5.0
@@ -40,6 +44,12 @@ class Page(NamedTuple):
     up: Mapping[str, bool]
     soc: float | None
     refused: Mapping[str, str]
+
+
+class Refused(str):
+    """The status with which a running exporter has refused its page."""
+
+    __slots__ = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +76,10 @@ def examine(file: Path, page: Page | str) -> Iterator[Finding]:
             yield Finding(check="configuration", state="wrong", text=line, remedy=remedy)
         return
     yield Finding(check="configuration", state="well", text=f"{file} is valid.")
+    if isinstance(page, Refused):
+        text = f"Its page answers {page}: whether its devices answer is not known here."
+        yield Finding(check="exporter", state="note", text=text, remedy="See generator-actuator doctor, or the panel.")
+        return
     if isinstance(page, str):
         yield Finding(
             check="exporter",
@@ -108,7 +122,7 @@ def _port_fault(port: str | None, *, running: bool) -> tuple[str, str] | None:
     if not os.access(port, os.R_OK | os.W_OK):
         return (f"{port} is closed to this user.", "usermod -aG dialout USER; the service has this group already")
     holder = _holder(path)
-    if holder is not None and not (running and "magnum-exporter" in holder):
+    if holder is not None and not (running and _EXPORTER.search(holder)):
         return (f"{port} is held by {holder}.", "End that program: two readers would each get a part of the bytes")
     return None
 
@@ -162,11 +176,11 @@ def read_page(url: str) -> Page | str:
     if urlsplit(url).scheme not in ("http", "https"):
         return f"got {url}, expected an address that begins with http:// or https://"
     try:
-        with urllib.request.urlopen(url, timeout=PAGE_SECONDS) as response:  # noqa: S310 - checked above
+        with OPENER.open(url, timeout=PAGE_SECONDS) as response:
             text = response.read().decode()
         samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     except urllib.error.HTTPError as error:
-        return f"{error.code} {error.reason}"
+        return Refused(f"{error.code} {error.reason}")
     except (OSError, ValueError) as error:
         return str(error.reason if isinstance(error, urllib.error.URLError) else error)
     return Page(

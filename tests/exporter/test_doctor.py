@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from exporter import cli
-from exporter.tools.doctor import Page, examine, read_page
+from exporter.tools.doctor import Page, Refused, examine, read_page
 from tests.support import free_port
 from toolkit.findings import Finding
 
@@ -114,6 +114,12 @@ def test_an_exporter_that_does_not_run(tmp_path: Path, port: str, capsys: pytest
     assert [one["check"] for one in found if one["state"] == "wrong"] == ["exporter"]
     assert cli.main(["doctor", f"--config.file={file}", f"--url={url}"]) == 1
     assert "systemctl status magnum-exporter" in capsys.readouterr().out
+
+
+def test_a_page_that_asks_for_a_password_is_no_dead_exporter(tmp_path: Path, port: str) -> None:
+    (_, note) = examine(written(tmp_path, f"{{type: magnum, port: {port}}}"), Refused("401 Unauthorized"))
+    assert (note.check, note.state) == ("exporter", "note")
+    assert "401 Unauthorized" in note.text
 
 
 def test_an_address_that_is_no_page() -> None:

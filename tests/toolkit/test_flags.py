@@ -46,8 +46,13 @@ def test_the_installations_file_is_read_where_there_is_none_of_the_callers_own(
     assert parse().config_file == installed / "exporter.yml"
     (here / "exporter.yml").touch()
     assert parse().config_file == Path("exporter.yml")
+    (here / "exporter.yml").unlink()
+    (here / "exporter.yml").symlink_to(installed / "exporter.yml")
+    assert parse().config_file == Path("exporter.yml")
     monkeypatch.setattr("os.geteuid", lambda: here.stat().st_uid + 1)
     assert parse().config_file == installed / "exporter.yml"
+    (installed / "exporter.yml").unlink()
+    assert parse().config_file == installed / "exporter.yml", "never a stranger's"
 
 
 @pytest.mark.parametrize(

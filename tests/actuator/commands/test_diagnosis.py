@@ -169,6 +169,27 @@ def test_what_the_owner_should_know_is_a_note(odd: Site, check: str, text: str) 
     assert text in found.text
 
 
+def test_a_webhook_that_alertmanager_does_not_show_is_known_by_its_receiver() -> None:
+    masked = site(receivers={"generator": ("<secret>",), "people": ("email_configs",)})
+    assert [one for one in diagnose(masked) if one.state != "well"] == []
+    silent = site(receivers={"generator": ("<secret>",), "people": ()})
+    assert [one.check for one in diagnose(silent) if one.state == "wrong"] == ["people"]
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        site(status={"sentence": "of an older version"}),
+        site(targets={"activeTargets": None}),
+        site(rules={"groups": 1}),
+    ],
+)
+def test_an_answer_of_another_version_hides_nothing_else(strange: Site) -> None:
+    found = diagnose(strange)
+    assert any("is not understood" in one.text for one in found)
+    assert {one.check for one in found if one.state == "well"} >= {"configuration", "devices", "people"}
+
+
 def test_receivers_of_alertmanagers_file() -> None:
     document = {
         "receivers": [

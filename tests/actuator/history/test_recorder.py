@@ -121,10 +121,9 @@ def test_a_run_goes_on_over_a_restart() -> None:
 def test_a_run_whose_end_was_lost_ends_unknown() -> None:
     lost = PastRun(number=0, cause="alert", began=1.0)
     watched = Watched(world(), Recorder(lost))
-    watched.world.run(10)
-    watched.world.operator("on", 600)
-    watched.observe()
+    watched.run(2)
     assert watched.recorder.runs[0].end == "unknown"
+    assert watched.recorder.present is None
 
 
 def test_curve_has_means_and_leaves_gaps() -> None:

@@ -40,6 +40,13 @@ def test_it_is_bounded_by_number_whatever_the_clock_says(tmp_path: Path, monkeyp
     assert [run.number for run in store.runs(path, limit=9)] == [3, 2]
 
 
+def test_a_journal_that_was_lost_counts_runs_anew_and_replaces_none(tmp_path: Path) -> None:
+    path = tmp_path / store.NAME
+    store.write(path, [], [past(1), past(2)])
+    store.write(path, [], [past(1, began=500.0)])
+    assert [(run.number, run.began) for run in store.runs(path, limit=9)] == [(1, 500.0), (2, 200.0), (1, 100.0)]
+
+
 @pytest.mark.parametrize("damage", [b"no database at all" * 100, b"SQLite format 3\0" + bytes(4000)])
 def test_a_damaged_file_is_made_anew(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / store.NAME

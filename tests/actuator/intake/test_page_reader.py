@@ -32,6 +32,14 @@ def test_what_was_not_asked_for_changes_nothing() -> None:
     assert read.soc == 0.5
 
 
+def test_a_wrong_line_that_is_only_shown_costs_no_decision() -> None:
+    text = 'battery_soc_ratio 0.5\nbattery_soc_lead{source="a"} 1\nmagnum_bmk_amperes{device="a"} much\n'
+    read, amperes = page_reader.parse(text, SETTINGS)
+    assert (read.soc, amperes) == (0.5, None)
+    long = f'battery_soc_ratio 0.5\nmagnum_bmk_amperes{{device="{"a" * 5000}"}} 1\n'
+    assert page_reader.parse(long, SETTINGS)[0].soc == 0.5
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from actuator.history import store
 from actuator.history.store import NAME
 from tests.actuator.harness.process import Actuator, kill, run, site
+from tests.actuator.history.test_store import past, sample
 from tests.support import wait_until
 
 
@@ -53,18 +55,34 @@ def test_a_run_is_kept_over_a_kill(tmp_path: Path) -> None:
             assert "Contact closed for alert" in events.stdout
 
 
-@pytest.mark.parametrize("harm", ["damaged", "a folder"])
+@pytest.mark.parametrize("harm", ["damaged", "a folder", "cut", "a wrong byte", "no number", "deleted"])
 def test_a_history_that_is_lost_changes_no_decision(tmp_path: Path, harm: str) -> None:
     file = tmp_path / NAME
-    file.mkdir() if harm == "a folder" else file.write_bytes(b"no database" * 1000)
+    store.write(file, [sample(1.0)], [past(1, ended=150.0, text="the end")])
+    whole = file.read_bytes()
+    match harm:
+        case "damaged":
+            file.write_bytes(b"no database" * 1000)
+        case "a folder":
+            file.unlink()
+            file.mkdir()
+        case "cut":
+            file.write_bytes(whole[: len(whole) // 2])
+        case "a wrong byte":
+            file.write_bytes(whole.replace(b"the end", b"the \xffnd"))
+        case "no number":
+            file.write_bytes(whole.replace(b"SQLite format 3", b"SQLite format 9"))
     with site(tmp_path) as it, it.running():
+        if harm == "deleted":
+            file.unlink()
         it.page.soc = 0.22
         it.close_for_an_alert()
+        assert it.ready()
         if harm == "a folder":
             wait_until(lambda: it.metric("generator_history_writable") == 0, 10, "the metric")
             assert it.get("/api/v1/history")[0] == 503
         else:
-            wait_until(lambda: runs(it), 10, "the run")
+            wait_until(lambda: runs(it)[0]["cause"] == "alert" and runs(it)[0]["ended"] is None, 10, "the run")
             assert it.metric("generator_history_writable") == 1
         assert it.metric("generator_journal_writable") == 1
 

@@ -1,0 +1,60 @@
+"""A password reaches the server that it is meant for, and no other."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from toolkit.fetch import OPENER
+
+
+@contextmanager
+def server(reply: bytes) -> Iterator[tuple[str, list[bytes]]]:
+    """Answer each connection with these bytes; yield the address, and what was received."""
+    received: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    received.append(connection.recv(65536))
+                    connection.sendall(reply)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", received
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def test_a_redirect_is_not_followed() -> None:
+    with server(OK) as (elsewhere, stolen):
+        moved = f"HTTP/1.1 302 Found\r\nLocation: {elsewhere}/\r\nContent-Length: 0\r\n\r\n".encode()
+        with server(moved) as (url, _):
+            request = urllib.request.Request(url, headers={"Authorization": "Basic c2VjcmV0"})
+            with pytest.raises(urllib.error.HTTPError, match="302"):
+                OPENER.open(request, timeout=10)
+    assert stolen == []
+
+
+def test_a_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with server(OK) as (proxy, stolen), server(OK) as (url, received):
+        monkeypatch.setenv("http_proxy", proxy)
+        with OPENER.open(url, timeout=10) as response:
+            assert response.read() == b"ok"
+        assert (len(received), stolen) == (1, [])
