@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
@@ -13,13 +14,13 @@ from tests.support.metrics_page import Samples, samples, value
 
 
 class Exporter:
-    """The exporter; leaving the context ends it."""
+    """The exporter; leaving the context ends it. `program` is its command, by default the installed one."""
 
-    def __init__(self, config: Path, *flags: str) -> None:
+    def __init__(self, config: Path, *flags: str, program: Sequence[str | Path] = ()) -> None:
         self.port = free_port()
         self.process = Process(
             [
-                command("magnum-exporter"),
+                *(program or [command("magnum-exporter")]),
                 f"--config.file={config}",
                 f"--web.listen-address=127.0.0.1:{self.port}",
                 *flags,
