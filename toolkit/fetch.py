@@ -8,7 +8,7 @@ import urllib.request
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """Makes a redirect an error: the request may have a password, which is for one server alone."""
 
-    def redirect_request(self, *_given: object) -> None:  # type: ignore[override] # all that its base class is given
+    def redirect_request(self, *_given: object) -> None:
         """Follow no redirect."""
 
 

@@ -43,6 +43,7 @@ FAULTS = {
         *("DeviceSilent", "BatterySocSourceRefused stale", "BatterySocAbsent", "GeneratorFallback", "GeneratorBlind"),
     ],
     "Alertmanager cannot reach the actuator": ["GeneratorAlertsUnheard", "GeneratorFallback"],
+    "the generator dies in a run": ["GeneratorDied", "GeneratorStopped"],
     "the AGS holds a fault": ["MagnumAgsFault", "GeneratorHeldBack ags_refuses", "BatteryLowUnanswered"],
     "the memory card fails": ["GeneratorJournalFailing", "GeneratorMirrorFailing", "GeneratorHeldBack journal"],
 }
@@ -54,6 +55,7 @@ SENT = {
     "the actuator dies while it is locked out": ["GeneratorLockedOut", "GeneratorActuatorDown"],
     "the battery monitor's cable is pulled": ["DeviceSilent", "BatterySocAbsent"],
     "Alertmanager cannot reach the actuator": ["GeneratorAlertsUnheard"],
+    "the generator dies in a run": ["GeneratorDied"],
     "the AGS holds a fault": ["MagnumAgsFault"],
     "the memory card fails": ["GeneratorJournalFailing"],
 }

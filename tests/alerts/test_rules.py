@@ -81,7 +81,7 @@ def test_an_alert_has_texts_and_a_runbook(name: str) -> None:
         assert rule["labels"]["severity"] == "none"
         assert set(annotations) == {"summary", "description", "runbook_url"}
     else:
-        assert rule["labels"]["severity"] in {"critical", "warning"}
+        assert rule["labels"]["severity"] in {"critical", "warning", "info"}
         assert set(annotations) == {"headline", "remedy", "runbook_url"}
 
 

@@ -60,8 +60,12 @@ _BY_LABELS: dict[tuple[str, ...], str] = {
         magnum_ags_since_last_run_seconds
         magnum_bmk_soc_ratio magnum_bmk_volts magnum_bmk_amperes magnum_bmk_min_volts magnum_bmk_max_volts
         magnum_bmk_net_amphours magnum_bmk_trip_amphours magnum_bmk_discharged_amphours_total
+        vedirect_alarm
     """,
     ("device", "frame"): "magnum_frames_total",
+    ("device", "flag"): "aims_status vedirect_alarm_reason",
+    ("device", "cell"): "modbus_cell_volts",
+    ("device", "module", "cell"): "pylontech_cell_volts",
     ("device", "reason"): " ".join(f"{family}_implausible_total" for family in _DEVICE_FAMILIES),
     ("bank",): """
         battery_bank_soc_ratio battery_bank_amperes battery_bank_watts battery_bank_volts battery_bank_full_amphours
@@ -103,6 +107,11 @@ _VALUES = {
         fault_start_temperature fault_start_voltage start_time_of_day start_soc start_exercise
         fault_start_time_of_day fault_start_soc fault_start_exercise start_amps start_topoff start_full_soc
         fault_start_amps fault_topoff fault_full_soc fault_max_run run_fault warm_up cool_down
+    """,
+    "flag": """
+        utility_fail battery_low bypass_or_boost failed standby_type test shutdown_active beeper_on
+        low_voltage high_voltage low_soc low_starter_voltage high_starter_voltage low_temperature high_temperature
+        mid_voltage
     """,
     "fault": """
         none stuck_relay dc_overload ac_overload dead_battery ac_backfeed low_battery high_battery high_ac_volts
