@@ -35,16 +35,16 @@ def exposure(addresses: Sequence[str], web_config: WebConfig, *, allow_anonymous
 def content_security_policy(page: str) -> str:
     """Return the content security policy that allows the page's own style and script, and nothing else.
 
-    Only a page with a script may ask this server for anything.
+    Only a page with a script may ask this server for anything, and be installed as an app.
     """
 
     def own(tag: str) -> str:
         inside = page.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
         return f"'sha256-{base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()}'"
 
-    script = f"script-src {own('script')}; connect-src 'self'; " if "<script>" in page else ""
+    script = f"script-src {own('script')}; connect-src 'self'; manifest-src 'self'; " if "<script>" in page else ""
     return (
-        f"default-src 'none'; style-src {own('style')}; {script}img-src data:; "
+        f"default-src 'none'; style-src {own('style')}; {script}img-src 'self' data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 

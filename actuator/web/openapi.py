@@ -185,6 +185,13 @@ def _paths() -> _Json:
     rows = _one("application/json", {"type": "array", "items": _schema("Row")})
     return {
         "/": {"get": {"summary": "The panel", **_answers("A page for people.", _one("text/html"))}},
+        "/manifest.webmanifest": {
+            "get": {
+                "summary": "What a phone needs to show the panel as an app",
+                **_answers("The manifest.", _one("application/manifest+json", {"type": "object"})),
+            }
+        },
+        "/icon.svg": {"get": {"summary": "The panel's icon", **_answers("The icon.", _one("image/svg+xml"))}},
         "/runbooks/{name}": {
             "get": {
                 "summary": "What an alert means, and what to do",

@@ -106,6 +106,8 @@ def build(
     routes = _Routes(runtime, counts, watchers, history)
     app.middlewares.insert(0, guards.count_refusals(counts, ALERTS))
     app.router.add_get("/", routes.panel)
+    app.router.add_get("/manifest.webmanifest", routes.manifest)
+    app.router.add_get("/icon.svg", routes.icon)
     app.router.add_get("/runbooks/{name}", routes.runbook)
     app.router.add_post(ALERTS, routes.alerts)
     app.router.add_get("/api/v1/status", routes.status)
@@ -161,11 +163,20 @@ class _Routes:
         self._reader, self._reading = Worker("notifications"), asyncio.Lock()
         self._changes: list[float] = []
         self._changing = asyncio.Lock()  # a change builds on the one before it
-        self._panel = (resources.files("actuator.web") / "panel" / "index.html").read_text(encoding="utf-8")
+        files = resources.files("actuator.web") / "panel"
+        self._panel, self._manifest, self._icon = (
+            (files / name).read_text(encoding="utf-8") for name in ("index.html", "manifest.webmanifest", "icon.svg")
+        )
         self._runbooks = runbooks.load()
 
     async def panel(self, _request: web.Request) -> web.Response:
         return _page(self._panel)
+
+    async def manifest(self, _request: web.Request) -> web.Response:
+        return web.Response(text=self._manifest, content_type="application/manifest+json")
+
+    async def icon(self, _request: web.Request) -> web.Response:
+        return web.Response(text=self._icon, content_type="image/svg+xml")
 
     async def runbook(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]

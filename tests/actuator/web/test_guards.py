@@ -29,7 +29,7 @@ ACCESS = {"read": ["prometheus"], "notify": ["alertmanager"], "command": ["owner
 USERS = ("prometheus", "alertmanager", "owner", "nobody")
 READ = [
     *[("GET", path) for path in ("/", "/metrics", "/api/v1/status", "/api/v1/events", "/api/v1/none")],
-    ("GET", "/runbooks/GeneratorDied"),
+    *[("GET", path) for path in ("/runbooks/GeneratorDied", "/manifest.webmanifest", "/icon.svg")],
     *[("GET", "/api/v1/journal"), ("HEAD", "/api/v1/status")],
 ]
 COMMANDS = [

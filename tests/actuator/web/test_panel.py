@@ -296,3 +296,15 @@ def test_wrong_password_is_told_from_a_lost_connection(
             "Wrong user name or password: reload this page to sign in. Nothing is known.", timeout=15_000
         )
         picture("wrong-password")
+
+
+def test_page_can_be_installed_as_an_app(tmp_path: Path, page: Page) -> None:
+    with site(tmp_path) as it, it.running():
+        page.goto(it.url)
+        found = page.context.new_cdp_session(page).send("Page.getAppManifest")
+        assert found["errors"] == []
+        assert found["url"] == f"{it.url}/manifest.webmanifest"
+        assert '"/icon.svg"' in found["data"]
+        assert page.evaluate(
+            "() => { const it = new Image(); it.src = '/icon.svg'; return it.decode().then(() => it.width > 0); }"
+        )

@@ -127,7 +127,9 @@ def test_without_a_past_the_page_says_so(tmp_path: Path, page: Page) -> None:
         expect(page.locator("#runs")).to_contain_text("No run is recorded yet.")
         page.route("**/api/v1/history*", lambda route: route.abort())
         page.reload()
-        expect(page.locator("#reading")).to_have_text("The past cannot be read now. It is tried again in five minutes.")
+        expect(page.locator("#reading")).to_have_text(
+            "The past cannot be read now. It is tried again in half a minute."
+        )
 
 
 def test_first_card_has_the_battery_with_its_trend_and_the_time_to_the_start(

@@ -10,8 +10,10 @@ from typing import get_args
 from actuator.core.endings import End
 from actuator.core.inhibitors import INHIBITORS
 from actuator.core.state import Cause
+from actuator.web.guards import content_security_policy
 
-PANEL = (resources.files("actuator.web") / "panel" / "index.html").read_text(encoding="utf-8")
+FOLDER = resources.files("actuator.web") / "panel"
+PANEL = (FOLDER / "index.html").read_text(encoding="utf-8")
 
 
 def test_panel_knows_what_does_not_block_a_manual_start() -> None:
@@ -25,3 +27,22 @@ def test_panel_has_words_for_each_cause_and_each_end() -> None:
     for name, values in (("CAUSES", get_args(Cause)), ("ENDS", get_args(End))):
         block = PANEL.partition(f"const {name} = {{")[2].partition("};")[0]
         assert set(values) <= set(re.findall(r"(\w+): \"", block)), name
+
+
+def test_panel_with_its_manifest_and_icon_weighs_less_than_60_kilobytes() -> None:
+    assert sum(len(file.read_bytes()) for file in FOLDER.iterdir()) < 60_000
+
+
+def test_policy_lets_the_panel_load_its_own_manifest_and_icon_and_a_runbook_no_manifest() -> None:
+    policy = content_security_policy(PANEL).split("; ")
+    assert "manifest-src 'self'" in policy
+    assert "img-src 'self' data:" in policy
+    assert "manifest-src" not in content_security_policy("<style></style>")
+    assert '<link rel="manifest" href="/manifest.webmanifest" crossorigin="use-credentials">' in PANEL
+
+
+def test_manifest_names_an_icon_that_is_there() -> None:
+    manifest = json.loads((FOLDER / "manifest.webmanifest").read_text(encoding="utf-8"))
+    assert manifest["start_url"] == "/"
+    assert [icon["src"].removeprefix("/") for icon in manifest["icons"]] == ["icon.svg", "icon.svg"]
+    assert (FOLDER / "icon.svg").read_text(encoding="utf-8").startswith("<svg ")
