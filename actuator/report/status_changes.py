@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -27,9 +28,20 @@ TOLERANCES: Final = {
 """By which a number of this name may differ without being a change; others are moments."""
 
 
+COUNTED_EVERY: Final = 20.0
+"""Seconds after which a sentence is sent again in which only a span of time differs ("confirmed for 12 min")."""
+
+_SPANS: Final = re.compile(r"\d+(?:\.\d+)?[ \u00a0](?:d|h|min|s)\b(?:[ \u00a0]\d+[ \u00a0](?:h|min|s)\b)*")
+
+
 def changed(sent: Status, newest: Status) -> bool:
     """Return whether the newest status has something that a client, which counts time by itself, must be sent."""
-    return _differs(msgspec.to_builtins(sent), msgspec.to_builtins(newest), MOMENT)
+    if not _differs(msgspec.to_builtins(sent), msgspec.to_builtins(newest), MOMENT):
+        return False
+    one, other = (_SPANS.sub("", msgspec.json.encode(status).decode()) for status in (sent, newest))
+    return abs(newest.time - sent.time) >= COUNTED_EVERY or _differs(
+        msgspec.json.decode(one), msgspec.json.decode(other), MOMENT
+    )
 
 
 def _differs(one: Any, other: Any, tolerance: float) -> bool:  # noqa: ANN401 - whatever JSON can be

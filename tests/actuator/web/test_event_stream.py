@@ -62,6 +62,16 @@ def test_moment_is_a_change_once_it_moved_by_more_than_a_second() -> None:
     assert changed(sent, msgspec.structs.replace(sent, deadline=sent.deadline + 1.1))
 
 
+def test_span_in_a_sentence_is_sent_again_every_20_seconds_only() -> None:
+    sent = msgspec.structs.replace(
+        status.status(snapshot(running())), reason="Confirmed for 1\u00a0min\u00a05\u00a0s. Battery 20\u00a0%."
+    )
+    longer = msgspec.structs.replace(sent, reason="Confirmed for 2\u00a0min. Battery 20\u00a0%.", time=sent.time + 19)
+    assert not changed(sent, longer)
+    assert changed(sent, msgspec.structs.replace(longer, time=sent.time + 21))
+    assert changed(sent, msgspec.structs.replace(longer, reason="Confirmed for 2\u00a0min. Battery 21\u00a0%."))
+
+
 class Site:
     """A server whose turns are made by hand."""
 
