@@ -54,8 +54,9 @@ prometheus:
 test-slow: .venv/slow.stamp .venv/mutation.stamp tools
 	$(pytest) -n 4 --dist loadscope -p no:benchmark --timeout 600 -m "slow and not browser and not vm"
 
+# Pictures of each state of the panel are in .local/panel afterwards, or in the folder that PANEL_SHOTS names.
 test-browser: .venv/browser.stamp tools
-	$(pytest) -m browser
+	$(pytest) -n 2 --dist load -p no:benchmark -m browser tests/actuator/web
 
 # Two machines, each with the tests of some files; the first file waits longest.
 test-vm: tools

@@ -1,0 +1,114 @@
+"""Pictures of the panel in each state that an owner may find it in; axe-core finds nothing in any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright", reason="make test-browser installs it")
+
+from playwright.sync_api import Page, expect
+
+from tests.actuator.harness.process import Actuator, site
+from tests.actuator.web.test_panel_curve import fill
+from tests.support import wait_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+FORGETFUL = """
+import sys
+from actuator.core import signals
+signals.LOST = 3.0
+from actuator.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+"""An actuator to which a state of charge is lost after three seconds, not after five minutes."""
+
+LIMITS = {"max_run": "4h", "start_confirm": "10m", "stop_confirm": "5m"}
+
+
+def opened(page: Page, it: Actuator) -> None:
+    wait_until(lambda: it.status()["soc"] == it.page.soc, 15, "a fresh state of charge")
+    page.goto(it.url)
+    expect(page.locator("#link")).to_have_text("live")
+    expect(page.locator("#plot .soc")).to_be_visible()
+
+
+def shows(page: Page, severity: str, headline: str) -> None:
+    expect(page.locator("#headline")).to_contain_text(headline, timeout=20_000)
+    expect(page.locator("#sentence")).to_have_class(severity, timeout=20_000)
+
+
+def test_a_day_without_a_fault(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
+    fill(tmp_path)
+    with site(tmp_path, {"limits": LIMITS}) as it, it.running():
+        it.page.soc = 0.412
+        it.beat_twice()
+        opened(page, it)
+        shows(page, "ok", "Off. Battery 41.2")
+        picture("idle")
+        it.page.soc = 0.243
+        assert it.notify("BatterySocLow") == 200
+        shows(page, "running", "Starting. Battery ")
+        picture("starting")
+        it.page.engine(runs=True)
+        shows(page, "running", "Running to charge the battery.")
+        picture("running")
+        it.page.soc = 0.412
+        expect(page.locator("#soc .big")).to_have_text("41.2\u00a0%", timeout=10_000)
+        assert it.request("POST", "/api/v1/mode", {"mode": "off"})[0] == 200
+        shows(page, "running", "Stopping.")
+        picture("stopping")
+        it.page.engine(runs=False)
+        shows(page, "ok", "Switched off.")
+        picture("off")
+        wait_until(lambda: "min_off" not in it.status()["inhibitors"], 10, "the end of min off")
+        assert it.request("POST", "/api/v1/mode", {"mode": "on", "for": "2h"})[0] == 200
+        it.page.engine(runs=True)
+        shows(page, "running", "Running, switched on by the operator.")
+        picture("manual")
+
+
+def test_what_is_broken(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
+    fill(tmp_path)
+    with site(tmp_path, {"limits": LIMITS}) as it, it.running():
+        it.page.soc = 0.412
+        it.beat_twice()
+        opened(page, it)
+        it.page.status = 500
+        expect(page.locator("#faults")).to_contain_text("The exporter", timeout=20_000)
+        picture("exporter-dead")
+        it.page.status = 200
+        it.board.refuses_writes = True
+        it.board.set(0, closed=True)
+        shows(page, "act_now", "Relay fault: ")
+        picture("relay-fault")
+
+
+def test_locked_out_at_6_percent(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
+    fill(tmp_path)
+    with site(tmp_path, {"limits": LIMITS | {"attempts": 1, "start_confirm": "2s"}}) as it, it.running():
+        it.page.soc = 0.06
+        it.beat_twice()
+        opened(page, it)
+        assert it.notify("BatterySocLow") == 200
+        shows(page, "act_now", "Locked out: failed to start once. Battery 6\u00a0%.")
+        expect(page.locator("#todo")).to_be_visible()
+        picture("locked-out")
+
+
+def test_without_alerts(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
+    fill(tmp_path)
+    with site(tmp_path, {"limits": LIMITS, "alerts": {"heartbeat_timeout": "5s"}}) as it:
+        it.page.soc = 0.412
+        with it.running():
+            opened(page, it)
+            expect(page.locator("#details")).to_contain_text("the actuator itself", timeout=20_000)
+            picture("fallback")
+        it.page.soc = None
+        with it.running(FORGETFUL):
+            opened(page, it)
+            expect(page.locator("#details")).to_contain_text("nobody", timeout=20_000)
+            picture("blind")
