@@ -30,7 +30,14 @@ def test_promtool_accepts_the_rules(file: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("file", sorted((ALERTS / "tests").glob("*.yml")), ids=lambda path: path.stem)
+# Those for people look at many hours: they take promtool half a minute.
+UNIT_TESTS = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem == "people" else [])
+    for path in sorted((ALERTS / "tests").glob("*.yml"))
+]
+
+
+@pytest.mark.parametrize("file", UNIT_TESTS)
 def test_rules_pass_their_unit_tests(file: Path) -> None:
     result = promtool("test", "rules", file)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -212,6 +219,7 @@ MUTATIONS = [
 ]
 
 
+@pytest.mark.slow  # promtool for each of them
 @pytest.mark.parametrize(("old", "new"), [pytest.param(old, new, id=what) for what, old, new in MUTATIONS])
 def test_rule_tests_notice_a_change(old: str, new: str, tmp_path: Path) -> None:
     rules = (ALERTS / "rules.yml").read_text()
