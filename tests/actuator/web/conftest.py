@@ -26,6 +26,7 @@ LOOKS: Final[tuple[tuple[int, Literal["light", "dark"]], ...]] = (
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     playwright = pytest.importorskip("playwright.sync_api", reason="make test-browser installs it")
+    playwright.expect.set_options(timeout=20_000)
     with playwright.sync_playwright() as started:
         chromium = started.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", "--disable-quic"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 import re
 import time
 from collections.abc import Callable
@@ -24,8 +24,17 @@ pytestmark = pytest.mark.browser
 HOUR = 3600.0
 
 
+LEVELS = ((30.0, 0.75), (21.0, 0.45), (20.0, 0.55), (7.0, 0.24), (5.0, 0.6), (0.0, 0.42))
+"""Hours ago, and the state of charge then."""
+
+
+def level(ago: float) -> float:
+    (far, first), (near, last) = next(pair for pair in itertools.pairwise(LEVELS) if pair[1][0] <= ago)
+    return first + (last - first) * (far - ago) / (far - near)
+
+
 def fill(folder: Path, *, hours: int = 30, runs: int = 3) -> None:
-    """Write a past: the battery sinks from 80 to 30 %, is charged twice, and for three hours nothing is recorded."""
+    """Write a past: the battery sinks, is charged twice, and for three hours nothing is recorded."""
     now = time.time()
     samples = []
     for minute in range(hours * 60, 0, -2):
@@ -33,11 +42,10 @@ def fill(folder: Path, *, hours: int = 30, runs: int = 3) -> None:
         if 14 < ago < 17:
             continue
         charging = 5 < ago < 7
-        soc = 0.55 + 0.25 * math.sin((ago - 7) / 3.2) * (0.9 if ago > 7 else 0.6)
         samples.append(
             Sample(
                 wall=now - minute * 60,
-                soc=round(soc, 3),
+                soc=round(level(ago), 3),
                 volts=52.4 if charging else 50.1,
                 amperes=61.3 if charging else -14.7,
                 running=charging or 20 < ago < 21,
@@ -102,6 +110,7 @@ def test_hover_touch_and_keys_read_a_point(tmp_path: Path, page: Page, picture: 
         expect(page.locator("#reading")).to_have_text(read)
         page.locator("#plot").focus()
         page.keyboard.press("End")
+        page.keyboard.press("ArrowLeft")
         expect(page.locator("#plot")).to_have_attribute("aria-valuetext", re.compile(r"%, 50\.1\u00a0V, 15\u00a0A out"))
         picture("reading")
         page.keyboard.press("Escape")

@@ -19,13 +19,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 FORGETFUL = """
 import sys
-from actuator.core import signals
-signals.LOST = 3.0
+from actuator.core import battery, signals
+signals.LOST, battery.SOC_FRESH = 3.0, 5.0
 from actuator.cli import main
 sys.exit(main(sys.argv[1:]))
 """
-"""An actuator to which a state of charge is lost after three seconds, not after five minutes."""
+"""An actuator to which a state of charge is lost within seconds, not after five minutes."""
 
+PATIENT = {"heartbeat_timeout": "30m", "lease": "30m"}
 LIMITS = {"max_run": "4h", "start_confirm": "10m", "stop_confirm": "5m"}
 
 
@@ -43,7 +44,7 @@ def shows(page: Page, severity: str, headline: str) -> None:
 
 def test_a_day_without_a_fault(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
     fill(tmp_path)
-    with site(tmp_path, {"limits": LIMITS}) as it, it.running():
+    with site(tmp_path, {"limits": LIMITS, "alerts": PATIENT}) as it, it.running():
         it.page.soc = 0.412
         it.beat_twice()
         opened(page, it)
@@ -51,7 +52,8 @@ def test_a_day_without_a_fault(tmp_path: Path, page: Page, picture: Callable[[st
         picture("idle")
         it.page.soc = 0.243
         assert it.notify("BatterySocLow") == 200
-        shows(page, "running", "Starting. Battery ")
+        shows(page, "running", "Starting. Battery 24.3")
+        expect(page.locator("#contact .big")).to_have_text("Closed")
         picture("starting")
         it.page.engine(runs=True)
         shows(page, "running", "Running to charge the battery.")
@@ -73,11 +75,12 @@ def test_a_day_without_a_fault(tmp_path: Path, page: Page, picture: Callable[[st
 
 def test_what_is_broken(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
     fill(tmp_path)
-    with site(tmp_path, {"limits": LIMITS}) as it, it.running():
+    with site(tmp_path, {"limits": LIMITS, "alerts": PATIENT}) as it, it.running(FORGETFUL):
         it.page.soc = 0.412
         it.beat_twice()
         opened(page, it)
         it.page.status = 500
+        expect(page.locator("#soc .big")).to_have_text("Unknown")
         expect(page.locator("#faults")).to_contain_text("The exporter", timeout=20_000)
         picture("exporter-dead")
         it.page.status = 200
