@@ -323,7 +323,7 @@ def _ags_refuses(site: _Site) -> Severity:
 SEVERITY: Final[dict[Reason, Callable[[_Site], Severity]]] = {
     "mode_off": _mode_off,
     "locked_out": lambda _: "act_now",
-    "inhibit_alert": _needed,
+    "inhibit_alert": lambda _: "act_now",  # not even an emergency starts the engine
     "no_evidence": _needed,
     "short_cycle": _empty,
     "journal": lambda _: "act_now",

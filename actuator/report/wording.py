@@ -508,7 +508,7 @@ NO_FULL: Final = Problem(
 NO_READ_BACK: Final = Problem("This relay cannot be read back: its position is assumed.")
 TORN: Final = Problem(
     "The journal of past runs was damaged at the start: less running time is left for 24 h.",
-    "Check the mode, then press Reset journal alarm.",
+    "Check that Automatic, On or Off is as you want it, then press Reset journal alarm.",
     "The journal was found torn: the budget is short for 24 h. Check the mode, then reset the journal alarm.",
 )
 HELD_UNKNOWN: Final = Problem(
@@ -582,7 +582,8 @@ def mirror_unwritable(error: str) -> Problem:
 
 def no_charge(seconds: float) -> Problem:
     """Return that the engine has run for so long without charging the battery."""
-    length, remedy = span(round(seconds)), "Check the inverter's charger, its breakers and the load."
+    length = span(round(seconds))
+    remedy = CHECK_CHARGER
     return Problem(
         f"The engine has run for {length} without charging the battery.",
         remedy,
@@ -710,8 +711,16 @@ RUNNING: Final[dict[Cause, str]] = {
 }
 """What our run is for."""
 
-CHECK_ENGINE: Final = "Press Off, then check the engine: fuel, oil and starter battery."
-"""While it may start by itself, nobody should work on it."""
+CHECK_ENGINE: Final = (
+    "Switch the generator off at its own switch, then check fuel, oil and starter battery. Then switch it on again."
+)
+"""While it may start by itself, nobody should work on it; and its starter may start it by itself after Off too."""
+
+CHECK_CHARGER: Final = (
+    "Check the breakers at generator and inverter. If you cannot mend it, press Off: it only burns fuel."
+)
+
+CHECK_DATA: Final = "Check the inverter's data cable. Then restart the service magnum-exporter on the site's computer."
 
 _STOP_BY_HAND: Final = "stop it at its remote or with its own switch"
 
@@ -771,7 +780,7 @@ def running_without_charge(seconds: float) -> Words:
     return Words(
         f"Running without charging for {span(60 * round(seconds / 60))}.",
         "No current flows into the battery, and its level does not rise.",
-        remedy="Check the inverter's charger, its breakers and the load.",
+        remedy=CHECK_CHARGER,
     )
 
 
@@ -803,7 +812,7 @@ def running_unknown(settings: Settings) -> Words:
     return Words(
         "Started, but nothing shows whether the generator runs.",
         f"No data from {inverter(settings)}.",
-        remedy="Look at the generator. Then check the inverter's data cable and magnum-exporter.",
+        remedy="Look at the generator. Then check the inverter's data cable, and restart the service magnum-exporter.",
     )
 
 
@@ -875,11 +884,13 @@ def relay_unknown(read_back: bool | None, runs: bool | None) -> Words:  # noqa: 
         False: "The relay reads off, but did not a moment ago.",
         None: "The relay was switched off, but it cannot be read.",
     }[read_back]
-    hand = "" if runs is False else f"If the generator runs, {_STOP_BY_HAND}. "
+    hand = {True: f"{_STOP_BY_HAND.capitalize()}. ", False: "", None: f"If the generator runs, {_STOP_BY_HAND}. "}[runs]
     return Words(
         state,
         reads,
-        "Switching off is retried every second. Nothing starts before it is confirmed.",
+        "Nothing starts until the relay is confirmed off."
+        if runs is False
+        else "Switching off is retried every second. Nothing starts before it is confirmed.",
         f"{hand}Check the relay board and its cable.",
     )
 
@@ -888,8 +899,9 @@ def resuming(run: int) -> Words:
     """Return that an interrupted run may be resumed."""
     return Words(
         "Restarted during a run.",
-        f"This program was interrupted during run {run}.",
+        f"The controller was interrupted during run {run}.",
         "If the engine still runs, the run goes on; otherwise it has ended.",
+        "Look again in a minute, and compare with the generator itself.",
     )
 
 
@@ -924,23 +936,26 @@ def connecting(seconds: float) -> str:
 
 def without_data(turn: tuple[float, float] | None) -> str:
     """Return what happens without anything to decide by: a run of so many seconds every so many, or nothing."""
-    then = "Nothing starts the generator" if turn is None else f"Runs for {span(turn[0])} every {span(turn[1])}"
-    return f"{then} until a battery reading or the alerts are back."
+    back = "until a battery reading or the alerts are back"
+    if turn is None:
+        return f"Nothing starts by itself {back}; On still works."
+    return f"Runs for {span(turn[0])} every {span(turn[1])} {back}."
 
 
 def no_alerts(last_beat: str | None) -> Problem:
     """Return that the site's own values decide, because no alerts arrive."""
     silence = "yet" if last_beat is None else last_beat
     return Problem(
-        f"No alerts have arrived {silence}: only the battery reading decides.", "Check Prometheus and Alertmanager."
+        f"No alerts have arrived {silence}: only the battery reading decides.",
+        "Restart the services prometheus and prometheus-alertmanager on the site's computer.",
     )
 
 
-NO_SOC: Final = Problem("There is no battery reading.", "Check magnum-exporter, the battery monitor and its cable.")
+NO_SOC: Final = Problem("There is no battery reading.", "Check the power of the battery monitor, and its cable.")
 SOC_REFUSED: Final = Problem("No battery reading is trusted.", "Check the battery monitors and their cables.")
 BLIND: Final = Problem(
     "Neither a battery reading nor alerts arrive.",
-    "Check magnum-exporter, the battery monitor and its cable. Watch the battery yourself until then.",
+    "Check the power of the site's computer and of the battery monitor. If the lights dim, press On.",
 )
 
 SHORT: Final = 60
@@ -974,29 +989,29 @@ def blocked(it: Reason, durable: Durable, settings: Settings, code: int | None, 
             return Words(
                 "The disk cannot be written.",
                 "Without a record, only an emergency may start the generator.",
-                remedy="Check the disk or the memory card.",
+                remedy="Free some space on its disk. If that fails, change the memory card while the generator is off.",
             )
         case "no_evidence":
             return Words(
                 f"Starts are blocked: no data from {inverter(settings)}.",
                 "Nothing would show whether the generator runs.",
-                remedy="Check the inverter's data cable and magnum-exporter.",
+                remedy=CHECK_DATA,
             )
         case "mode_off":
             return Words(
-                "Switched off.", "The operator chose Off.", remedy="Press Automatic if the generator may start."
+                "Switched off.",
+                "The operator chose Off.",
+                remedy="If nobody is at the engine, press Automatic: it may start at once.",
             )
         case "budget":
             left, whole = span(limits.least_budget), span(limits.daily_budget)
             why = f"It may run for {whole} in 24 h, and less than {left} of that is left."
+            remedy = "Switch off large loads."
             if budget_left(durable, settings, now, reserve=limits.emergency_reserve) < limits.least_budget:
                 reserve = span(limits.emergency_reserve)
                 why = f"It may run for {whole} in 24 h, and {reserve} more in an emergency: both are used up."
-            return Words(
-                "Daily running time used up.",
-                why,
-                remedy="Switch off large loads.",
-            )
+                remedy = "Switch off all you can. If the battery cannot wait, start the generator by hand."
+            return Words("Daily running time used up.", why, remedy=remedy)
         case "back_off":
             which = f" (attempt {durable.attempts} of {limits.attempts})" if durable.attempts else ""
             return Words(
@@ -1010,7 +1025,7 @@ def blocked(it: Reason, durable: Durable, settings: Settings, code: int | None, 
             return Words(
                 "Paused after short runs." if many != 1 else "Paused after a short run.",
                 f"{'The last run was' if many == 1 else f'{which} were'} shorter than {span(limits.min_run)}.",
-                remedy="Read in History on the panel why they ended.",
+                remedy="History shows why they ended. Mend that, then press Reset lock-out.",
             )
         case "max_run":
             return Words(
@@ -1025,8 +1040,8 @@ def blocked(it: Reason, durable: Durable, settings: Settings, code: int | None, 
             )
         case "ac_live":
             return Words(
-                "Running, but not started by this system.",
-                "There is power at the inverter's generator input: started by hand, or another source.",
+                "Power at the generator input, but not from this system.",
+                "Somebody started the generator by hand, or it is another source, such as shore power.",
             )
         case "quiet_hours":
             hours = settings.quiet_hours
@@ -1056,25 +1071,25 @@ def _inhibited(durable: Durable) -> Words:
     return Words(
         f"Blocked by an alert: {_shortened(first.summary if first else '')}{more}.",
         "The end of the alert is being confirmed." if ending else "The alert has not ended.",
-        remedy="Wait some minutes. If it stays, check its cause on site, then press Reset inhibit."
+        remedy="Wait 5 min. If it still blocks, check on site that the cause is gone, then press Reset inhibit."
         if ending
-        else "Find its cause and remove it. If the alert then stays, press Reset inhibit.",
+        else "If it may be carbon monoxide, stay out and air the place. Remove the cause. Then press Reset inhibit.",
     )
 
 
 def _refused(code: int | None) -> Words:
     shows = f'Its remote shows "{ags_code(code)}".' if code in AGS_CODES else "Its status is not known."
     if code in ags.FAULTS:
-        remedy = "Check the engine. Then set the remote to OFF, and back to AUTO."
+        remedy = "Set Gen Control to OFF at the remote, check fuel, oil and starter battery, then set it to AUTO."
         return Words("The generator starter (AGS) has a fault.", shows, remedy=remedy)
     remedies = {
         0: "Check the cable of the generator starter.",
-        1: "Set the generator control at the remote to AUTO.",
+        1: "If nobody is at the engine, set Gen Control at the remote to AUTO.",
         ags.AC_IN: "Switch off the other power source if the generator is needed.",
         5: "If the generator is needed, change the quiet time at the remote.",
     }
     remedy = remedies.get(-1 if code is None else code, "Check the generator settings at the remote.")
-    return Words("The generator starter (AGS) refuses.", shows, remedy=remedy)
+    return Words("The generator starter (AGS) is not ready.", shows, remedy=remedy)
 
 
 CLEARED_BY_HAND: Final[dict[Reason, str]] = {
@@ -1093,10 +1108,13 @@ CLEARED_BY_HAND: Final[dict[Reason, str]] = {
 
 def nothing_before(reasons: Iterable[Reason], emergency_soc: float | None) -> str:
     """Return what must happen before a start; a battery at `emergency_soc` starts the engine anyway."""
-    what = "Nothing" if emergency_soc is None else f"Only a battery at {percent(emergency_soc)}"
+    reasons = tuple(reasons)
+    by_hand = "" if "journal" in reasons else "On or "
     clauses = [CLEARED_BY_HAND[reason] for reason in reasons]
     until = " and ".join(clauses) if len(clauses) < 3 else f"{', '.join(clauses[:2])} and {clauses[2]}"
-    return f"{what} starts the generator until {until}."
+    if emergency_soc is None:
+        return f"This system does not start it until {until}."
+    return f"Only {by_hand}a battery at {percent(emergency_soc)} starts the generator until {until}."
 
 
 LEFT_ALONE: Final = "This system leaves it alone until it has stopped."
@@ -1128,7 +1146,7 @@ def delayed(it: Note) -> Words:  # noqa: C901, PLR0911 - one branch a kind
                 "Starts are blocked: nothing would show whether the generator runs.",
                 "No data arrives from the inverter.",
                 "No start by itself until data arrives again, save in an emergency.",
-                "Check the inverter's data cable and magnum-exporter.",
+                CHECK_DATA,
             )
         case "start_alert_awaited":
             return Words(
@@ -1144,8 +1162,8 @@ def delayed(it: Note) -> Words:  # noqa: C901, PLR0911 - one branch a kind
             return Words(
                 "The start alert and the stop alert contradict each other.",
                 f"{values['start']} and {values['stop']} both fire: the stop wins.",
-                f"Nothing starts the generator until {values['stop']} has ended.",
-                f"Check the rules {values['start']} and {values['stop']}.",
+                f"Only On or an emergency starts it until {values['stop']} has ended.",
+                "If the battery is low, press On. Have the alert rules checked today.",
             )
         case "alert_answered":
             start, debounce = percent(_number(values["start_soc"])), _span(values["debounce"])
@@ -1161,15 +1179,15 @@ def delayed(it: Note) -> Words:  # noqa: C901, PLR0911 - one branch a kind
             return Words(
                 "The start alert contradicts the battery.",
                 f"{alert} fires, but the battery is at {stop} or more.",
-                "Nothing starts the generator until they agree.",
+                "Only On or an emergency starts it until they agree.",
                 rule,
             )
         case "soc_refused":
             return Words(
                 "Not starting.",
                 f"{alert} fires, but magnum-exporter refuses the battery reading.",
-                "Nothing starts the generator until the reading is trusted again.",
-                "Check the battery monitor and its cable.",
+                "Only On or an emergency starts it until the reading is trusted again.",
+                "If the battery is low, press On. Then check the battery monitor and its cable.",
             )
         case "volts_under_load":
             return Words(

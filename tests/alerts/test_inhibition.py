@@ -28,7 +28,7 @@ FACTOR = 0.02
 
 FAULTS = {
     "the engine fails until it is locked out, and nobody comes": [
-        *("GeneratorStartFailed", "GeneratorLockedOut", "GeneratorDied", "GeneratorHeldBack ac_live"),
+        *("GeneratorStartFailed", "GeneratorLockedOut", "GeneratorDied", "GeneratorHeldBack ags_refuses"),
         *("BatteryLowUnanswered", "BatteryEmptySoon", "GeneratorShortCycling", "BatteryEmergency"),
     ],
     "the exporter dies during a run": [

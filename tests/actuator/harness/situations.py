@@ -97,7 +97,8 @@ def situation(
     kept = durable or Durable()
     in_run = phase in ("starting", "running")
     if in_run and kept.run is None:
-        kept = replace(kept, run=a_run(causes, proven_at=NOW - 500 if phase == "running" else None))
+        begun = {"proven_at": NOW - 500} if phase == "running" else {"closed_at": NOW - 120}
+        kept = replace(kept, run=a_run(causes, **begun))
     if phase in ("stopping", "unknown") and kept.run is None and kept.released_at is None:
         kept = replace(kept, released_at=NOW - 60)
     if phase == "off" and kept.released_at is None and {"min_off", "max_run"} & set(reasons):

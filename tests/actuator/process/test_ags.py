@@ -57,7 +57,10 @@ def test_an_ags_fault_ends_the_attempt_and_counts(tmp_path: Path) -> None:
         pages(it, 5)
         assert len(closings(it)) == 1, "it is blocked for as long as the AGS reports that"
         assert 'Its remote shows "fault start temperature".' in it.status()["reason"]
-        assert it.status()["remedy"] == "Check the engine. Then set the remote to OFF, and back to AUTO."
+        assert (
+            it.status()["remedy"]
+            == "Set Gen Control to OFF at the remote, check fuel, oil and starter battery, then set it to AUTO."
+        )
         print(f"released after {openings(it)[-1] - faulted:.2f} s;", it.status()["sentence"])
         end = end_of_run(it)
         assert end["fields"]["reason"] == "ags_fault"

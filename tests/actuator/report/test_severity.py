@@ -89,7 +89,7 @@ def contradictions(snapshot: Snapshot, shown: Assessment) -> list[str]:
         and not state.notes
         and phase == "off"
         and state.alerts.path != "blind"
-        and shown.next.startswith("Nothing starts"),
+        and shown.next.startswith(("Nothing starts", "This system does not start it")),
         "would start at a level that is passed": (soc := state.battery.fresh_soc(snapshot.now)) is not None
         and soc <= snapshot.config.start_soc
         and "Starts when the battery is at" in shown.next,

@@ -187,12 +187,13 @@ def test_off_has_what_would_start_it_on_each_path() -> None:
     of.run(300)
     assert sentence(snapshot(of)) == (
         "Off. Battery 50 %. No alerts have arrived yet: only the battery reading decides. "
-        "Starts when the battery is at 25 %. Check Prometheus and Alertmanager."
+        "Starts when the battery is at 25 %. Restart the services prometheus and prometheus-alertmanager on the site's "
+        "computer."
     )
     of.soc = None
     of.run(400)
     assert sentence(snapshot(of)).startswith(
-        "Off. Battery unknown. Neither a battery reading nor alerts arrive. Nothing starts the generator until "
+        "Off. Battery unknown. Neither a battery reading nor alerts arrive. Nothing starts by itself until "
     )
     of = world().on_alerts()
     assert sentence(snapshot(of)) == "Off. Battery 50 %. Starts when the battery is at 25 %."
@@ -263,7 +264,7 @@ def test_an_engine_of_somebody_elses_is_not_called_off() -> None:
     of = world().on_alerts()
     of.ac = True
     of.run(30)
-    assert sentence(snapshot(of)).startswith("Running, but not started by this system. Battery 50 %.")
+    assert sentence(snapshot(of)).startswith("Power at the generator input, but not from this system. Battery 50 %.")
     of = world().on_alerts()
     of.bus_alive = False
     of.run(40)
@@ -397,8 +398,8 @@ def test_a_blocked_start_has_its_reasons_and_their_ends() -> None:
 @pytest.mark.parametrize(
     ("code", "text"),
     [
-        (5, 'The generator starter (AGS) refuses. Battery 20 %. Its remote shows "quiet time".'),
-        (9, "Then set the remote to OFF, and back to AUTO."),
+        (5, 'The generator starter (AGS) is not ready. Battery 20 %. Its remote shows "quiet time".'),
+        (9, "then set it to AUTO."),
         (8, 'The generator starter (AGS) runs it by its own settings: "start voltage".'),
     ],
 )
