@@ -59,6 +59,8 @@ def assess(snapshot: Snapshot) -> Assessment:
     """Return how serious the state is, in words."""
     site = _Site(snapshot)
     severity, words = _by_phase(site)
+    if "inhibit_alert" in site.state.inhibitors:
+        severity, words = "act_now", _with_inhibit(site, words)
     for concern, worse in _concerns(site):
         if SEVERITIES.index(worse) > SEVERITIES.index(severity):
             reason = f"{words.reason} {concern.text}".strip()
@@ -66,6 +68,17 @@ def assess(snapshot: Snapshot) -> Assessment:
     headline = f"{words.headline} {site.battery}"
     parts = {"headline": headline, "reason": words.reason, "next": words.next, "remedy": words.remedy}
     return Assessment(severity=severity, **{name: wording.no_break(text) for name, text in parts.items()})
+
+
+def _with_inhibit(site: _Site, words: Words) -> Words:
+    """Return words that name the alert that blocks the engine, and what to do about it first; it may be a gas."""
+    blocked = wording.blocked("inhibit_alert", site.durable, site.config, site.code, site.now)
+    if words.headline == blocked.headline:
+        return words
+    named = blocked.headline in words.reason
+    reason = words.reason if named else f"{blocked.headline} {words.reason}".strip()
+    remedy = words.remedy if words.remedy == blocked.remedy else f"{blocked.remedy} {words.remedy}".strip()
+    return words._replace(reason=reason, remedy=remedy)
 
 
 class _Site:
@@ -122,7 +135,9 @@ def _by_phase(site: _Site) -> _Judged:
     match state.phase:
         case "stopping":
             return _stopping(site)
-        case "unknown" if state.board.has_reading and durable.released_at is not None:
+        case "unknown" if (
+            state.board.has_reading and durable.released_at is not None and site.config.evidence.configured
+        ):
             return _stop_unknown(site, durable.released_at)
         case _:
             return _open(site)
@@ -185,8 +200,7 @@ def _stopping(site: _Site) -> _Judged:
 def _stop_unknown(site: _Site, released_at: float) -> _Judged:
     if site.state.engine.stop_reports:
         return "act_now", wording.stop_failed(site.ago(released_at), site.runs)
-    severity: Severity = "act_now" if site.config.evidence.configured else "attention"
-    return severity, wording.stop_unknown(site.ago(released_at))
+    return "act_now", wording.stop_unknown(site.ago(released_at))
 
 
 # --- no run
@@ -204,6 +218,8 @@ def _open(site: _Site) -> _Judged:
             key=lambda judged: SEVERITIES.index(judged[0]),
         )
         words = words._replace(next=_next(site, reasons))
+        if site.runs and {"foreign_run", "ac_live"}.isdisjoint(reasons):
+            words = words._replace(reason=f"{words.reason} {wording.RUNS_BY_OTHERS}".strip())
         if severity in ("ok", "running"):
             words = words._replace(remedy="")
     elif site.state.causes:
@@ -220,10 +236,10 @@ def _open(site: _Site) -> _Judged:
 
 
 ORDER: Final[tuple[Reason, ...]] = (
+    "inhibit_alert",
     "relay_fault",
     "locked_out",
     "mode_off",
-    "inhibit_alert",
     "ags_refuses",
     "journal",
     "no_evidence",
@@ -236,7 +252,8 @@ ORDER: Final[tuple[Reason, ...]] = (
     "quiet_hours",
     "min_off",
 )
-"""What blocks a start, the most lasting first: of two that are equally serious, the first is the headline."""
+"""What blocks a start: of two that are equally serious, the first is the headline. An alert may be carbon monoxide; the
+others follow by how lasting they are."""
 
 _NEEDS_A_PERSON: Final[frozenset[Reason]] = frozenset(
     {"relay_fault", "locked_out", "mode_off", "inhibit_alert", "ags_refuses"}

@@ -876,20 +876,25 @@ def relay_unknown(read_back: bool | None, runs: bool | None) -> Words:  # noqa: 
     """Return that the position of the relay's contact is unknown."""
     state = {
         True: "Relay fault: the generator runs and may not stop.",
-        False: "Relay fault: the generator is stopped and cannot start.",
+        False: "Relay fault: the generator is stopped, and may start.",
         None: "Relay fault: the generator may run.",
     }[runs]
+    if runs is False and read_back is False:
+        state = "Relay fault: the generator is stopped and cannot start."
     reads = {
         True: "The relay was switched off, but it still reads on.",
         False: "The relay reads off, but did not a moment ago.",
         None: "The relay was switched off, but it cannot be read.",
     }[read_back]
-    hand = {True: f"{_STOP_BY_HAND.capitalize()}. ", False: "", None: f"If the generator runs, {_STOP_BY_HAND}. "}[runs]
+    off = "" if read_back is False else "Switch the generator off at its own switch. "
+    hand = {True: f"{_STOP_BY_HAND.capitalize()}. ", False: off, None: f"If the generator runs, {_STOP_BY_HAND}. "}[
+        runs
+    ]
     return Words(
         state,
         reads,
         "Nothing starts until the relay is confirmed off."
-        if runs is False
+        if runs is False and read_back is False
         else "Switching off is retried every second. Nothing starts before it is confirmed.",
         f"{hand}Check the relay board and its cable.",
     )
@@ -1117,6 +1122,7 @@ def nothing_before(reasons: Iterable[Reason], emergency_soc: float | None) -> st
     return f"Only {by_hand}a battery at {percent(emergency_soc)} starts the generator until {until}."
 
 
+RUNS_BY_OTHERS: Final = "The generator runs, but this system did not start it."
 LEFT_ALONE: Final = "This system leaves it alone until it has stopped."
 
 

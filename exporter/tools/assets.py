@@ -12,8 +12,8 @@ from exporter import shipped_files
 _BASE = "http://127.0.0.1:10049"
 """The actuator's default address, with which the rules name their runbooks."""
 
-_OWNERS = frozenset({"alertmanager.yml", "prometheus.yml", "inhibit.example.yml"})
-"""Files that their owner edits: a changed one is kept."""
+_OWNERS = frozenset({"alertmanager.yml", "prometheus.yml", "inhibit.example.yml", "people.tmpl"})
+"""Files that their owner edits: a changed one is kept. Of the rules, which belong to the version, a copy is."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,18 +36,32 @@ def run(arguments: argparse.Namespace) -> int:
             target = arguments.folder / path
             if path.suffix == ".yml":
                 text = text.replace(f"runbook_url: {_BASE}/", f"runbook_url: {arguments.external_url}/")  # noqa: PLW2901
-            if path.name in _OWNERS and target.exists() and target.read_text(encoding="utf-8") != text:
+            _refuse_link(target)
+            changed = target.exists() and target.read_bytes() != text.encode()
+            if changed and path.name in _OWNERS:
                 kept.append(target)
                 target = target.with_name(f"{target.name}.new")
+                _refuse_link(target)
+            elif changed and path.suffix == ".yml":
+                old = target.with_name(f"{target.name}.old")
+                _refuse_link(old)
+                old.write_bytes(target.read_bytes())
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     for target in kept:
         sys.stdout.write(f"{target} is changed and kept; {target.name}.new is the one of this version\n")
     sys.stdout.write(f"written to {arguments.folder}: alerts, grafana\n")
     return 0
+
+
+def _refuse_link(target: Path) -> None:
+    """Write through no link: it may lead to a file of somebody else's."""
+    for path in (target, target.parent):
+        if path.is_symlink():
+            raise OSError(f"{path} is a link: name a folder of its own, and link to its files from elsewhere")
 
 
 def _base_url(text: str) -> str:

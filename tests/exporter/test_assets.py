@@ -60,7 +60,18 @@ def test_what_the_owner_has_changed_is_kept(tmp_path: Path, capsys: pytest.Captu
     assert mine.read_text() == "mine"
     assert mine.with_name("alertmanager.yml.new").read_text() == (ROOT / "alerts" / "alertmanager.yml").read_text()
     assert rules.read_text() == (ROOT / "alerts" / "rules.yml").read_text()
+    assert rules.with_name("rules.yml.old").read_text() == "old"
     assert capsys.readouterr().out.startswith(f"{mine} is changed and kept; alertmanager.yml.new is")
+
+
+def test_it_writes_through_no_link(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("somebody else's")
+    (tmp_path / "alerts").mkdir()
+    (tmp_path / "alerts" / "rules.yml").symlink_to(elsewhere)
+    assert cli.main(["assets", str(tmp_path)]) == 1
+    assert "rules.yml is a link" in capsys.readouterr().err
+    assert elsewhere.read_text() == "somebody else's"
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

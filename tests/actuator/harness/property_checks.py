@@ -13,6 +13,8 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from actuator.core import recovery
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -147,6 +149,7 @@ class Account:
         run_denied: fresh evidence has denied its engine.
         run_deadline: the earliest deadline that it has shown, on the clock of this boot.
         run_longest: seconds that it may last by the record.
+        recorded_at: when this was written down; of what a start reads.
         resumed: runs that were resumed.
         causes: that the run shows.
         soc_emergency: the emergency that holds it has been one of the state of charge.
@@ -183,6 +186,7 @@ class Account:
     run_denied: bool = False
     run_deadline: float = math.inf
     run_longest: float = math.inf
+    recorded_at: float = math.inf
     resumed: set[int] = field(default_factory=set)
     causes: frozenset[str] = frozenset()
     mode_off: bool = False
@@ -204,6 +208,10 @@ class Account:
     stop_seen: bool = True
     volts_low_at: float = -math.inf
     full_at: float = -math.inf
+
+    def record(self, true: float) -> Account:
+        """Return what a journal keeps that is written now."""
+        return replace(self.copy(), recorded_at=true)
 
     def copy(self) -> Account:
         """Return one that no later event changes."""
@@ -313,6 +321,7 @@ class Law:
         torn: bool,
         true: float,
         found: bool | None = None,
+        clock_known: bool = True,
     ) -> None:
         """A new process has started, with the contact open.
 
@@ -324,6 +333,7 @@ class Law:
             torn: the process knows that its record may be an old one.
             true: now.
             found: the process has found the contact closed, and opened it; None: it could not read it.
+            clock_known: the time since the record was written can be told.
         """
         self.count("deaths")
         self.require(state.durable.run is None, 14, "a start takes the contact to be open")
@@ -337,8 +347,11 @@ class Law:
         if account.closed:
             if last.run != account.run or not last.closed:
                 # It had opened, but had not written so yet. If that was in a boot that could write nothing, a later one
-                # knows no more than the record: that the run has lasted until its deadline at most.
+                # knows no more than the record: that the run has lasted until its deadline at most; and without a clock
+                # that it had lasted until then.
                 known = account.run_began + account.run_longest if reboot else math.inf
+                if reboot and not clock_known:
+                    known = min(known, account.recorded_at + recovery.DURABLE_TICK)
                 self._open(min(last.opened_at, known))
             else:
                 self._open(true if self.dropped_at is None else self.dropped_at)

@@ -113,7 +113,7 @@ class World:
     def saved(self, saved: Saved) -> None:
         self._saved = saved
         self._look_after_the_disk()
-        self.journal.write(saved, Account() if self.law is None else self.law.account.copy())
+        self.journal.write(saved, Account() if self.law is None else self.law.account.record(self.true))
 
     def _look_after_the_disk(self) -> None:
         self.journal.disk = "writable" if self.journal_ok else self.broken_disk
@@ -273,6 +273,7 @@ class World:
                 torn=found.torn,
                 true=self.true,
                 found=contact,
+                clock_known=found.saved is not None and found.saved.moment.wall_sane and here.wall_sane,
             )
         self.saved = Saved(durable=self.state.durable, moment=here)
 

@@ -407,13 +407,14 @@ class Life:
             torn=record.torn,
             true=self.true,
             found=found,
+            clock_known=record.saved is not None and record.saved.moment.wall_sane and here.wall_sane,
         )
         self._save()
 
     def _save(self, moment: Moment | None = None) -> None:
         moment = moment or self._moment()
         self.saved_at = moment.now
-        self.journal.write(Saved(durable=self.state.durable, moment=moment), self.law.account.copy())
+        self.journal.write(Saved(durable=self.state.durable, moment=moment), self.law.account.record(self.true))
 
     def _clock(self) -> None:
         self.offset = self.chance.choice([0.0, 6 * HOUR, -6 * HOUR, 90.0, -1e8])
