@@ -183,7 +183,7 @@ def any_program(received: Received) -> str:
 @pytest.mark.parametrize(
     ("block", "address", "shown", "expected"),
     [
-        ("ntfy, 2.10", "https://ntfy.sh", ntfy, f"critical cabin\n{HEADLINE} {REMEDY} {LINK}\n"),
+        ("ntfy, 2.10", "https://ntfy.sh", ntfy, f"critical: {HEADLINE} \n{REMEDY} {LINK}\n"),
         ("Home Assistant", "http://homeassistant.local:8123", home_assistant, f"{HEADLINE}\n{REMEDY}"),
         ("Any program", "http://127.0.0.1:8080", any_program, f"critical cabin\n{HEADLINE}"),
     ],

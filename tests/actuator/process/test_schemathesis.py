@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from actuator.web import openapi
 from tests.actuator.harness.schemathesis import schemathesis
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -15,5 +15,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 def test_every_answer_is_in_the_document(tmp_path: Path) -> None:
     code, report = schemathesis(tmp_path, examples=40, seed=1)
     assert code == 0, report
-    operations = sum(len(methods) for methods in openapi.document()["paths"].values())
-    assert f"{operations - 1} selected" in report, report  # all but the stream, which does not end
+    found = re.search(r"Operations: +(\d+) selected / (\d+) total", report)
+    assert found, report
+    assert int(found[1]) == int(found[2]) - 1 > 15, report  # all but the stream, which does not end
