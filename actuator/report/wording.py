@@ -893,9 +893,13 @@ def relay_unknown(read_back: bool | None, runs: bool | None) -> Words:  # noqa: 
     return Words(
         state,
         reads,
-        "Nothing starts until the relay is confirmed off."
-        if runs is False and read_back is False
-        else "Switching off is retried every second. Nothing starts before it is confirmed.",
+        {
+            True: "Switching off is retried every second.",
+            False: "Nothing starts until the relay is confirmed off."
+            if read_back is False
+            else "Switching off is retried every second. Until it is confirmed, the generator may start.",
+            None: "Switching off is retried every second. Nothing else starts before it is confirmed.",
+        }[runs],
         f"{hand}Check the relay board and its cable.",
     )
 

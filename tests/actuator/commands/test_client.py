@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from actuator import cli
+from tests.support.raw_answers import server
 
 STATUS = (
     '{"severity": "ok", "headline": "evil\\nts=1 level=error \\u001b[2J\\u202e 4\\u00a0h", "reason": "", '
@@ -20,30 +16,6 @@ STATUS = (
 
 def answer(body: str, status: str = "200 OK") -> bytes:
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(body.encode())}\r\n\r\n{body}".encode()
-
-
-@contextmanager
-def server(reply: bytes) -> Iterator[str]:
-    """Answer each connection with these bytes; yield the address."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.recv(65536)
-                    connection.sendall(reply)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +34,7 @@ def server(reply: bytes) -> Iterator[str]:
 def test_a_wrong_answer_is_one_line_and_exit_1(
     reply: bytes, expected: str, command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with server(reply) as url:
+    with server(reply) as (url, _):
         assert cli.main([*command, "--url", url]) == 1
     shown = capsys.readouterr()
     assert expected in shown.err
@@ -75,7 +47,7 @@ def test_an_address_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_what_is_no_visible_character_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
-    with server(answer(STATUS)) as url:
+    with server(answer(STATUS)) as (url, _):
         assert cli.main(["status", "--url", url]) == 0
     assert capsys.readouterr().out == "[ok] evil\\nts=1 level=error \\x1b[2J\\u202e 4\u00a0h\n  Next: Nothing.\n"
 
