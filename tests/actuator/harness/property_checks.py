@@ -611,7 +611,8 @@ class Law:
             account.engine_ran = True
         elif account.engine_ran and self._denied(true):
             account.engine_ran, account.engine_stopped_at = False, true
-        if not account.closed and (self._denied(true) or self._foreign(true)):
+        others = self._foreign(true) or self._unannounced(settings.limits, true)
+        if not account.closed and (self._denied(true) or others):
             account.stop_seen = True
 
     def _newly_closed(self, inputs: Inputs, step: Step, true: float) -> None:
@@ -982,6 +983,13 @@ class Law:
 
     def _affirmed(self, true: float) -> bool:
         return self.evidence.last(3, true) == [1.0] * 3
+
+    def _unannounced(self, limits: Limits, true: float) -> bool:
+        """Return whether three samples are a tail without a start code before it, too late for that of our run."""
+        codes = self.ags.last(3, true)
+        unknown = not any(code in FOREIGN or code == 7 for _, code in self.ags.samples)
+        late = true - self.account.opened_at >= limits.tail - NEAR
+        return bool(codes) and all(code in TAILS for code in codes) and unknown and late
 
     def _foreign(self, true: float) -> bool:
         """Return whether three samples call the run another's; a tail belongs to the start code before it."""
