@@ -207,9 +207,9 @@ def _records(site: Site) -> Iterator[Finding]:
     ):
         written = _value(site.metrics, metric)
         if written == 0:
-            worst = "note" if check == "history" else "wrong"
+            worst: Literal["note", "wrong"] = "note" if check == "history" else "wrong"
             text = f"The {check} cannot be written."
-            yield Finding(check=check, state=worst, text=text, remedy=remedy)  # type: ignore[arg-type]
+            yield Finding(check=check, state=worst, text=text, remedy=remedy)
         elif written == 1:
             yield Finding(check=check, state="well", text=f"The {check} is written.")
         elif check == "mirror":

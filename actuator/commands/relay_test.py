@@ -24,25 +24,25 @@ If it is connected to the generator, the engine may start. Disconnect the wires 
 Type {WORD} to go on: """
 
 
-def run(config_file: Path, *, ask: Callable[[str], str] = input, say: Callable[[str], None] = print) -> int:
+def run(config_file: Path, *, ask: Callable[[str], str] = input, show: Callable[[str], None] = print) -> int:
     """Ask, and test; return 0 if the contact closed and opened, 1 if not, 2 without a terminal or a relay."""
     relay = configuration.relay_only(config_file)
     if relay is None:
-        say(f"{config_file} names no relay that can be read: generator-actuator --config.check")
+        show(f"{config_file} names no relay that can be read: generator-actuator --config.check")
         return 2
     if not sys.stdin.isatty():
-        say("The contact is closed only for a person: run it in a terminal.")
+        show("The contact is closed only for a person: run it in a terminal.")
         return 2
     if ask(_WARNING.format(relay=relay.make_relay(exclusive=False).description)).strip() != WORD:
-        say("Nothing was done.")
+        show("Nothing was done.")
         return 1
     try:
-        return asyncio.run(_test(relay, say))
+        return asyncio.run(_test(relay, show))
     except KeyboardInterrupt:
         return 1
 
 
-async def _test(config: RelayConfig, say: Callable[[str], None]) -> int:
+async def _test(config: RelayConfig, show: Callable[[str], None]) -> int:
     """Open, close, read back, open; whatever happens, the contact is opened and read back before this returns."""
     relay = AsyncRelay(config.make_relay)
     opening = Opening(relay)
@@ -60,25 +60,25 @@ async def _test(config: RelayConfig, say: Callable[[str], None]) -> int:
             # Also after Ctrl-C and after an error: the command may have closed it all the same.
             await asyncio.shield(opening.repeat())
     except RelayHeldError as error:
-        say(f"Not tested: {error}. Stop the actuator first: systemctl stop generator-actuator")
+        show(f"Not tested: {error}. Stop the actuator first: systemctl stop generator-actuator")
         return 1
     except (RelayError, ExhaustedError) as error:
-        say(f"{relay.description}: {error}")
+        show(f"{relay.description}: {error}")
         return 1
     except asyncio.CancelledError:
-        say(f"Cancelled. {_opened(opening, relay.description)}")
+        show(f"Cancelled. {_opened(opening, relay.description)}")
         return 1
     finally:
         await relay.dispose()
-    return _verdict(opening, relay, closed=closed, say=say)
+    return _verdict(opening, relay, closed=closed, show=show)
 
 
-def _verdict(opening: Opening, relay: AsyncRelay, *, closed: bool | None, say: Callable[[str], None]) -> int:
+def _verdict(opening: Opening, relay: AsyncRelay, *, closed: bool | None, show: Callable[[str], None]) -> int:
     if not relay.can_read_back:
-        say(f"{relay.description} was commanded to close and to open. It cannot be read back: did it click twice?")
+        show(f"{relay.description} was commanded to close and to open. It cannot be read back: did it click twice?")
         return 0
     position = "closed" if closed else "open"
-    say(f"Read back {position} while it was commanded closed. {_opened(opening, relay.description)}")
+    show(f"Read back {position} while it was commanded closed. {_opened(opening, relay.description)}")
     return 0 if closed and opening.confirmed else 1
 
 

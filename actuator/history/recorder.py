@@ -139,8 +139,6 @@ class Recorder:
             soc_after=soc,
             ampere_hours=self._charged(self._run.ampere_hours, amperes, now, since=run.closed_at),
         )
-        if began:
-            self.runs[run.number] = self._run
         return began
 
     def _lose(self) -> bool:

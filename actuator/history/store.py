@@ -112,7 +112,7 @@ def _values(record: Sample | PastRun) -> tuple[object, ...]:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection | None]:
-    """Yield a connection that only reads; None where there is no file of this version yet."""
+    """Yield a connection for reading; None where there is no file of this version yet."""
     if not path.exists():
         yield None
         return
