@@ -89,7 +89,7 @@ mutations: .venv/mutation.stamp
 	$(python) -m tests.actuator.harness.mutations --sample $(SAMPLE) --seed $(SEED)
 
 # The environments: base to run; dev to check and test; browser for the panel's tests; slow for comparisons and fuzzing;
-# mutation for mutants.
+# mutation for mutants; docs for the served pages; pictures to draw the dashboards.
 .venv/base.stamp: $(environment)
 	@deploy/make-environment
 	@touch $@
@@ -108,6 +108,14 @@ mutations: .venv/mutation.stamp
 
 .venv/mutation.stamp: $(environment)
 	@deploy/make-environment dev,mutation
+	@touch .venv/base.stamp .venv/dev.stamp $@
+
+.venv/docs.stamp: $(environment)
+	@deploy/make-environment dev,docs
+	@touch .venv/base.stamp .venv/dev.stamp $@
+
+.venv/pictures.stamp: $(environment)
+	@deploy/make-environment dev,pictures
 	@touch .venv/base.stamp .venv/dev.stamp $@
 
 .venv/lock.stamp: $(environment)
