@@ -6,11 +6,13 @@ Source: Magnum networking protocol of 2009-10-15, AGS status; codes 20 and 23 by
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
 
 from actuator.core.settings import AGS_MARGIN
 from actuator.core.signals import BUS_FRESH, ConfirmedValue, Watch
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from actuator.core.inputs import Page
@@ -36,8 +38,7 @@ Response = Literal["permits", "refuses", "foreign"]
 """The AGS would run the engine for us; it would not; or it runs the engine for something else and ignores us."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ags:
+class Ags(msgspec.Struct, frozen=True, kw_only=True):
     """The AGS as the exporter's page shows it.
 
     Attributes:
@@ -51,12 +52,12 @@ class Ags:
         warm_up_at: when it was last received.
     """
 
-    status: Watch = field(default_factory=Watch)
+    status: Watch = msgspec.field(default_factory=Watch)
     packet_stamp: float | None = None
     packets_counted: bool = False
-    response: ConfirmedValue[str] = field(default_factory=ConfirmedValue)
+    response: ConfirmedValue[str] = msgspec.field(default_factory=ConfirmedValue)
     last_start: int | None = None
-    cap: ConfirmedValue[float] = field(default_factory=ConfirmedValue)
+    cap: ConfirmedValue[float] = msgspec.field(default_factory=ConfirmedValue)
     warm_up_from: float | None = None
     warm_up_at: float = 0.0
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, get_args
+
+import msgspec
 
 from actuator.core.beliefs import Beliefs
 from actuator.core.events import Event, Level, Value
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from actuator.core.battery import Battery
@@ -28,8 +30,7 @@ Path = Literal["waiting", "alerts", "fallback", "blind"]
 PATHS: Final[tuple[Path, ...]] = get_args(Path)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Inhibit:
+class Inhibit(msgspec.Struct, frozen=True, kw_only=True):
     """An alert that blocks every run until it has resolved and two beats have followed, or an operator clears it.
 
     Attributes:
@@ -45,8 +46,7 @@ class Inhibit:
     name: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AlertPath:
+class AlertPath(msgspec.Struct, frozen=True, kw_only=True):
     """What has been received from Alertmanager.
 
     Attributes:
@@ -59,12 +59,12 @@ class AlertPath:
         more_since: since when path `alerts` has been trusted with no inhibit but `MORE`; None: it is not so now.
     """
 
-    beliefs: Beliefs = field(default_factory=Beliefs)
+    beliefs: Beliefs = msgspec.field(default_factory=Beliefs)
     last_beat: float | None = None
     beats: int = 0
     late: int = 0
     path: Path = "waiting"
-    received: dict[str, float] = field(default_factory=dict)
+    received: dict[str, float] = msgspec.field(default_factory=dict)
     more_since: float | None = None
 
     def reset_from(self, fingerprint: str, lease: float, *, started_at: float) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from actuator.core.signals import BUS_FRESH, NEVER, SAMPLES, ConfirmedValue, Debounced, Watch, lost
 
@@ -17,8 +18,7 @@ CHARGEABLE: Final = 0.90
 """A battery at or under this takes a charge that is worth a run."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Battery:
+class Battery(msgspec.Struct, frozen=True, kw_only=True):
     """The battery as the exporter's page shows it.
 
     Attributes:
@@ -38,20 +38,20 @@ class Battery:
         is_full: what three samples of that have confirmed.
     """
 
-    soc: Watch = field(default_factory=Watch)
+    soc: Watch = msgspec.field(default_factory=Watch)
     soc_fresh_at: float | None = None
     over_start_at: float | None = None
     soc_refused: bool = False
-    volts: Watch = field(default_factory=Watch)
+    volts: Watch = msgspec.field(default_factory=Watch)
     volts_threshold: float | None = None
     low: Debounced = NEVER
     high: Debounced = NEVER
     soc_emergency: Debounced = NEVER
     volts_emergency: Debounced = NEVER
-    ample: ConfirmedValue[bool] = field(default_factory=ConfirmedValue)
+    ample: ConfirmedValue[bool] = msgspec.field(default_factory=ConfirmedValue)
     chargeable: Debounced = NEVER
-    full: Watch = field(default_factory=Watch)
-    is_full: ConfirmedValue[bool] = field(default_factory=ConfirmedValue)
+    full: Watch = msgspec.field(default_factory=Watch)
+    is_full: ConfirmedValue[bool] = msgspec.field(default_factory=ConfirmedValue)
 
     def fresh_soc(self, now: float) -> float | None:
         """Return the state of charge, 0 to 1, or None when it is absent."""

@@ -7,8 +7,11 @@ sends it when Prometheus, the exporter or the rule goes away.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeVar
+
+import msgspec
+
+from toolkit.replace import replace
 
 Value = TypeVar("Value")
 
@@ -16,8 +19,7 @@ MOST: Final = 64
 """Most beliefs that are kept; beyond that, the one received longest ago is dropped."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Belief:
+class Belief(msgspec.Struct, frozen=True, kw_only=True):
     """One alert believed firing.
 
     Attributes:
@@ -33,8 +35,7 @@ class Belief:
     until: float
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Beliefs:
+class Beliefs(msgspec.Struct, frozen=True, kw_only=True):
     """All beliefs.
 
     Attributes:
@@ -47,10 +48,10 @@ class Beliefs:
             is a late copy.
     """
 
-    alerts: dict[str, Belief] = field(default_factory=dict)
-    answered: dict[str, float] = field(default_factory=dict)
-    stuck: dict[str, float] = field(default_factory=dict)
-    resolved: dict[str, float] = field(default_factory=dict)
+    alerts: dict[str, Belief] = msgspec.field(default_factory=dict)
+    answered: dict[str, float] = msgspec.field(default_factory=dict)
+    stuck: dict[str, float] = msgspec.field(default_factory=dict)
+    resolved: dict[str, float] = msgspec.field(default_factory=dict)
 
     def fire(
         self, fingerprint: str, kind: Literal["start", "stop"], starts_at: float, *, now: float, lease: float

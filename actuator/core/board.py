@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from actuator.core.events import Event, Level
 from actuator.core.signals import SAMPLES
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from actuator.core.inputs import Inputs
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Board:
+class Board(msgspec.Struct, frozen=True, kw_only=True):
     """The board as its readings show it.
 
     Attributes:

@@ -5,8 +5,9 @@ Absent values show nothing: only a fresh current of the inverter and a fresh sta
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from actuator.core.signals import BUS_FRESH, ConfirmedValue, Watch
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from actuator.core.settings import Settings
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Charge:
+class Charge(msgspec.Struct, frozen=True, kw_only=True):
     """What the battery gets from the engine.
 
     Attributes:
@@ -28,8 +28,8 @@ class Charge:
         reports: for how many whole `charge_confirm` the charge has been missing; each is reported.
     """
 
-    amperes: Watch = field(default_factory=Watch)
-    enough: ConfirmedValue[bool] = field(default_factory=ConfirmedValue)
+    amperes: Watch = msgspec.field(default_factory=Watch)
+    enough: ConfirmedValue[bool] = msgspec.field(default_factory=ConfirmedValue)
     missing_since: float | None = None
     soc: float = 1.0
     reports: int = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -11,6 +10,7 @@ from actuator.core.events import Event, Level, Value
 from actuator.core.overlay import DEFAULT
 from actuator.core.settings import HOUR
 from actuator.core.short_runs import ShortRuns
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

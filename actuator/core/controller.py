@@ -7,7 +7,6 @@ and `runs` keeps the record.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from actuator.core import full_charge, proof, reporting, runs
@@ -20,6 +19,7 @@ from actuator.core.recovery import credited
 from actuator.core.settings import DAY
 from actuator.core.signals import NEVER
 from actuator.core.state import Step
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
 
 from actuator.core import full_charge
 from actuator.core.alert_path import PATHS, Path
@@ -42,8 +43,7 @@ def no_clock(_run: Run, _durable: Durable, _settings: Settings) -> float:
     return math.inf
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CauseRule:
+class CauseRule(msgspec.Struct, frozen=True, kw_only=True):
     """The rule of one cause.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
 
 from actuator.core import ags
 from actuator.core.demand import CAUSES, lack
@@ -37,8 +38,7 @@ End = Literal[
 Judgement = Callable[["Case"], bool]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Case:
+class Case(msgspec.Struct, frozen=True, kw_only=True):
     """A run in progress, with everything that decides whether it ends."""
 
     run: Run
@@ -66,8 +66,7 @@ def _nothing(_case: Case) -> Mapping[str, Value]:
     return {}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """The rule of one end.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from actuator.core import ags
 from actuator.core.signals import BUS_FRESH, ConfirmedValue, Watch, lost
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from actuator.core.settings import Settings
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Engine:
+class Engine(msgspec.Struct, frozen=True, kw_only=True):
     """The engine as the evidence shows it.
 
     Attributes:
@@ -28,10 +28,10 @@ class Engine:
         ran: seconds from the step before to this one, if the proof was at both that it runs.
     """
 
-    evidence: Watch = field(default_factory=Watch)
+    evidence: Watch = msgspec.field(default_factory=Watch)
     evidence_at: float | None = None
     absence_reported: bool = False
-    proof: ConfirmedValue[bool] = field(default_factory=ConfirmedValue)
+    proof: ConfirmedValue[bool] = msgspec.field(default_factory=ConfirmedValue)
     ac_live: bool = False
     stop_reports: int = 0
     running_at: float | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 Value = str | float | int | bool | None
 
@@ -68,8 +69,7 @@ class Level(enum.StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Something that has happened, for the log, the journal and people.
 
     Attributes:
@@ -81,12 +81,11 @@ class Event:
 
     kind: EventKind
     level: Level = Level.INFO
-    fields: dict[str, Value] = field(default_factory=dict)
-    values: Mapping[str, Value] = field(default_factory=dict)
+    fields: dict[str, Value] = msgspec.field(default_factory=dict)
+    values: Mapping[str, Value] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Note:
+class Note(msgspec.Struct, frozen=True, kw_only=True):
     """Something other than an inhibitor that delays a start or an end, or is unusual.
 
     Attributes:
@@ -95,4 +94,4 @@ class Note:
     """
 
     kind: NoteKind
-    values: Mapping[str, Value] = field(default_factory=dict)
+    values: Mapping[str, Value] = msgspec.field(default_factory=dict)

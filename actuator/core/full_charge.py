@@ -6,12 +6,12 @@ each week.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from actuator.core.events import Event, Level
 from actuator.core.limits import budget_left
 from actuator.core.settings import HOUR
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from actuator.core.inputs import Inputs

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
 
 from actuator.core.limits import budget_left, budget_until, rest_until, rested
 
@@ -40,8 +41,7 @@ def _no_time(_state: State, _settings: Settings, _now: float) -> float | None:
     return None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Inhibitor:
+class Inhibitor(msgspec.Struct, frozen=True, kw_only=True):
     """The rule of one reason.
 
     Attributes:

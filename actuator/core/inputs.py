@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import msgspec
 
 from actuator.core.settings import Settings
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True, kw_only=True):
     """One reading of the exporter's page; None is absent.
 
     Attributes:
@@ -50,8 +50,7 @@ class Page:
     full_stamp: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """One alert of a notification; only alerts for this actuator become notices.
 
     Attributes:
@@ -71,8 +70,7 @@ class Notice:
     name: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True, kw_only=True):
     """A command of an authorised operator.
 
     Attributes:
@@ -88,12 +86,11 @@ class Command:
     seconds: float | None = None
     fingerprint: str = ""
     profile: str = ""
-    edits: Mapping[str, Any] = field(default_factory=dict)
+    edits: Mapping[str, Any] = msgspec.field(default_factory=dict)
     who: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReadBack:
+class ReadBack(msgspec.Struct, frozen=True, kw_only=True):
     """A reading of the relay board.
 
     Attributes:
@@ -106,8 +103,7 @@ class ReadBack:
     at: float
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Inputs:
+class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """What has happened since the last step, and what holds now.
 
     Attributes:

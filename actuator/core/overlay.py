@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -11,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from actuator.core.events import Event, Level, Value
 from actuator.core.settings import Exercise, FullCharge, QuietHours
 from toolkit.config import Ratio, decode
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,13 +5,13 @@ Time alone changes the state too: a value that is no longer fresh becomes absent
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from actuator.core import ags, alert_path, battery, board, charge, commands, engine, soc_trend, wall_clock
 from actuator.core.events import Event, Level
 from actuator.core.signals import BUS_FRESH
 from actuator.core.state import State
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from actuator.core.battery import Battery

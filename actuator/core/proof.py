@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from actuator.core.events import Event, Level
 from actuator.core.settings import MINUTE
 from actuator.core.signals import BUS_FRESH
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from actuator.core.engine import Engine

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from actuator.core import runs
@@ -11,6 +10,7 @@ from actuator.core.beliefs import Beliefs
 from actuator.core.events import Event, Level, Value
 from actuator.core.settings import DAY
 from actuator.core.state import Anchor, Closure, Durable, State
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from actuator.core.settings import Settings

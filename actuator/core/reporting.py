@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from actuator.core.events import Event, Level
 from actuator.core.inhibitors import blocked
 from actuator.core.settings import MINUTE
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

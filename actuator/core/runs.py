@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from actuator.core import ags, full_charge
@@ -12,6 +11,7 @@ from actuator.core.events import Event, Level
 from actuator.core.inhibitors import INHIBITORS, blocked
 from actuator.core.limits import bound
 from actuator.core.state import Closure, Run
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from actuator.core.settings import DAY, HOUR
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from actuator.core.settings import Limits
@@ -17,8 +19,7 @@ EMERGENCY_WAITS: Final = HOUR
 """Seconds that an emergency waits at most after a short run."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ShortRuns:
+class ShortRuns(msgspec.Struct, frozen=True, kw_only=True):
     """The runs that ended before min run, for any reason but the operator's off or that nothing requested them.
 
     Attributes:

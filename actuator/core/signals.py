@@ -6,8 +6,11 @@ this machine: the wall clock of either machine may be hours off.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from toolkit.replace import replace
 
 Reading = TypeVar("Reading", bool, float, str)
 
@@ -24,8 +27,7 @@ def lost(fresh_at: float | None, now: float, *, started_at: float) -> bool:
     return now - max(started_at, fresh_at or started_at) >= LOST
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Watch:
+class Watch(msgspec.Struct, frozen=True, kw_only=True):
     """A value from the page with its timestamp.
 
     Attributes:
@@ -70,8 +72,7 @@ class Watch:
         return self.value
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Debounced:
+class Debounced(msgspec.Struct, frozen=True, kw_only=True):
     """How long a condition has held, and over how many samples.
 
     A contrary sample resets it. An absence shorter than `limit` pauses it: the time without a value does not count.
@@ -121,8 +122,7 @@ NEVER: Final = Debounced()
 """A condition that no sample has fulfilled."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ConfirmedValue(Generic[Reading]):
+class ConfirmedValue(msgspec.Struct, Generic[Reading], frozen=True, kw_only=True):
     """A value that is believed once `SAMPLES` samples in a row have agreed on it.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
 
 from actuator.core.settings import HOUR, MINUTE
 from actuator.core.signals import LOST, SAMPLES
@@ -27,8 +28,7 @@ class Point(NamedTuple):
     soc: float
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SocTrend:
+class SocTrend(msgspec.Struct, frozen=True, kw_only=True):
     """The state of charge over the last hour, without a gap of 5 min or more and without a run.
 
     Attributes:

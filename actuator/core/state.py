@@ -6,8 +6,9 @@ are Unix time; they are for people, quiet hours and the exercise only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
+
+import msgspec
 
 from actuator.core.ags import Ags
 from actuator.core.alert_path import AlertPath, Inhibit
@@ -48,8 +49,7 @@ Phase = Literal["off", "starting", "running", "stopping", "unknown"]
 PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True, kw_only=True):
     """A closure of the contact, from its start on.
 
     Attributes:
@@ -83,16 +83,14 @@ class Run:
     volts_until: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Closure:
+class Closure(msgspec.Struct, frozen=True, kw_only=True):
     """A past closure, for the budget."""
 
     start: float
     end: float
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Anchor:
+class Anchor(msgspec.Struct, frozen=True, kw_only=True):
     """The last moment with a right wall clock, before the machine was off for an unknown time.
 
     Attributes:
@@ -109,8 +107,7 @@ class Anchor:
     backs_off: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Durable:
+class Durable(msgspec.Struct, frozen=True, kw_only=True):
     """What must outlive the process; the journal keeps it, and writes it before the contact closes.
 
     Attributes:
@@ -172,20 +169,20 @@ class Durable:
     mode: Mode = "auto"
     mode_before: Mode = "auto"
     manual_until: float | None = None
-    inhibits: dict[str, Inhibit] = field(default_factory=dict)
-    spent: dict[str, float] = field(default_factory=dict)
+    inhibits: dict[str, Inhibit] = msgspec.field(default_factory=dict)
+    spent: dict[str, float] = msgspec.field(default_factory=dict)
     exercised_wall: float | None = None
     blind_at: float | None = None
     exercise_at: float | None = None
-    starts: dict[str, int] = field(default_factory=dict)
+    starts: dict[str, int] = msgspec.field(default_factory=dict)
     start_failures: int = 0
     stop_failures: int = 0
     run_seconds: float = 0.0
     relay_errors: int = 0
     torn: bool = False
     anchor: Anchor | None = None
-    stuck_stops: dict[str, float] = field(default_factory=dict)
-    resolved: dict[str, float] = field(default_factory=dict)
+    stuck_stops: dict[str, float] = msgspec.field(default_factory=dict)
+    resolved: dict[str, float] = msgspec.field(default_factory=dict)
     locked_out_at: float | None = None
     torn_at: float | None = None
     full_at: float | None = None
@@ -194,16 +191,15 @@ class Durable:
     engine_ran: bool = False
     engine_stopped_at: float | None = None
     quiet_ahead_at: float | None = None
-    short_runs: ShortRuns = field(default_factory=ShortRuns)
+    short_runs: ShortRuns = msgspec.field(default_factory=ShortRuns)
     engine_seconds: float = 0.0
     serviced_seconds: float = 0.0
     profile: str = ""
-    edits: dict[str, Any] = field(default_factory=dict)
+    edits: dict[str, Any] = msgspec.field(default_factory=dict)
     dropped: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """One moment on every clock; converts times after a crash or a reboot.
 
     Attributes:
@@ -219,16 +215,14 @@ class Moment:
     wall_sane: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Saved:
+class Saved(msgspec.Struct, frozen=True, kw_only=True):
     """The durable state as the journal keeps it, with the moment of writing."""
 
     durable: Durable
     moment: Moment
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reported:
+class Reported(msgspec.Struct, frozen=True, kw_only=True):
     """Which notes and blocked starts have been reported, so that each is reported once a minute at most.
 
     Attributes:
@@ -240,8 +234,7 @@ class Reported:
     recent: tuple[tuple[Note | None, float], ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class State:
+class State(msgspec.Struct, frozen=True, kw_only=True):
     """The controller's whole memory; `durable` is the part that outlives the process.
 
     The rest is built again from the inputs after each start of the program. `causes`, `inhibitors` and `notes` explain
@@ -270,14 +263,14 @@ class State:
     started_at: float
     durable: Durable = Durable()
     page_at: float | None = None
-    battery: Battery = field(default_factory=Battery)
+    battery: Battery = msgspec.field(default_factory=Battery)
     soc_trend: SocTrend = NO_TREND
-    engine: Engine = field(default_factory=Engine)
-    charge: Charge = field(default_factory=Charge)
-    ags: Ags = field(default_factory=Ags)
-    alerts: AlertPath = field(default_factory=AlertPath)
-    board: Board = field(default_factory=Board)
-    wall_clock: WallClock = field(default_factory=WallClock)
+    engine: Engine = msgspec.field(default_factory=Engine)
+    charge: Charge = msgspec.field(default_factory=Charge)
+    ags: Ags = msgspec.field(default_factory=Ags)
+    alerts: AlertPath = msgspec.field(default_factory=AlertPath)
+    board: Board = msgspec.field(default_factory=Board)
+    wall_clock: WallClock = msgspec.field(default_factory=WallClock)
     phase: Phase = "off"
     causes: tuple[Cause, ...] = ()
     reserve: float = 0.0
@@ -286,8 +279,7 @@ class State:
     reported: Reported = Reported()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One step's result: the next state, whether the contact is to be closed, and the events to report."""
 
     state: State

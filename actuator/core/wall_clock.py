@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from actuator.core.events import Event, Level
 from actuator.core.settings import HOUR
@@ -15,8 +16,7 @@ PATIENCE: Final = HOUR
 """Seconds without a right clock after which that is reported; a machine may boot with a wrong one."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WallClock:
+class WallClock(msgspec.Struct, frozen=True, kw_only=True):
     """The wall clock as this process has known it.
 
     Attributes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from actuator.core.signals import BUS_FRESH
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -123,7 +124,7 @@ class Recorder:
         """Bring the record of the run in progress up to now; return whether it is new."""
         soc, now = snapshot.state.battery.fresh_soc(snapshot.now), snapshot.now
         if self._ended is not None and self._ended.number == run.number:  # a restart broke it off, and it goes on
-            self._run, self._ended = msgspec.structs.replace(self._ended, ended=None, end=None, text=""), None
+            self._run, self._ended = replace(self._ended, ended=None, end=None, text=""), None
         began = self._run is None or self._run.number != run.number
         if self._run is None or began:
             self._lose()
@@ -131,7 +132,7 @@ class Recorder:
             self._run = PastRun(
                 number=run.number, cause=run.cause, began=snapshot.wall_of(run.closed_at), soc_before=soc
             )
-        self._run = msgspec.structs.replace(
+        self._run = replace(
             self._run,
             seconds=now - run.closed_at,
             confirmed=run.proven_at is not None,
@@ -145,7 +146,7 @@ class Recorder:
         """End the record of a run whose end nobody has recorded, as with a journal that was lost."""
         if self._run is None:
             return False
-        self.runs[self._run.number] = msgspec.structs.replace(self._run, end="unknown")
+        self.runs[self._run.number] = replace(self._run, end="unknown")
         self._run = None
         return True
 
@@ -164,7 +165,7 @@ class Recorder:
         if row.kind not in _ENDS or self._run is None or row.fields.get("run") != self._run.number:
             return False
         seconds = row.fields.get("seconds")
-        ended = msgspec.structs.replace(
+        ended = replace(
             self._run,
             ended=row.wall,
             seconds=float(seconds) if isinstance(seconds, int | float) else self._run.seconds,

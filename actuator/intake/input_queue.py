@@ -9,11 +9,13 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
 
 from actuator.core.alert_path import MORE, MORE_NAME, MORE_SUMMARY
 from actuator.core.inputs import Command, Inputs, Notice, Page
+from toolkit.replace import replace
 
 MOST_COMMANDS: Final = 32
 """Beyond that a command is refused; an `off` never is."""
@@ -30,8 +32,7 @@ class FullError(Exception):
     """Too much waits for the next turn: this was not taken in, save its inhibits."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a turn has made of an input.
 
     Attributes:

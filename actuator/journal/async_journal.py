@@ -10,10 +10,11 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+
+import msgspec
 
 from actuator.core.state import Moment, Saved
 from actuator.journal import sidecar
@@ -41,8 +42,7 @@ _RECENT = 500
 _log = log.get(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(msgspec.Struct, frozen=True):
     """The rows in memory, for readers in any thread.
 
     Attributes:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 
 from actuator.core.state import Durable, Mode, Moment, Saved
 from actuator.journal.sidecar import Sidecar, lasting_mode, sidecar
+from toolkit.replace import replace
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):

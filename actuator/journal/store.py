@@ -20,6 +20,7 @@ from actuator.journal.reconcile import Content, merged, torn
 from actuator.journal.rows import COLUMNS, KINDS_OF_RUNS, Row, columns, encode, undamaged
 from actuator.relay import RelayConfig
 from toolkit import log
+from toolkit.replace import replace
 
 MAX_RUN_ROWS, MAX_OTHER_ROWS = 10_000, 10_000
 """Rows kept of each: a board that flickers writes a thousand an hour, which must not push out the rows of runs."""
@@ -157,7 +158,7 @@ class Journal:
         self._abandoned = True
         # The write that hangs may still be completed: its number is not given again.
         sequence = max(self._last.sequence, self._last.mirrored)
-        last = msgspec.structs.replace(self._last, sequence=sequence, sidecar=None)
+        last = replace(self._last, sequence=sequence, sidecar=None)
         return Journal(self._path, relay, self._mirror_folder, last)
 
     def load(self, moment: Moment) -> Found:

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +35,7 @@ from actuator.report.snapshot import Snapshot
 from toolkit import log
 from toolkit.config import ConfigError
 from toolkit.notify import notify
+from toolkit.replace import replace
 from toolkit.worker_thread import Worker
 
 TICK = 1.0

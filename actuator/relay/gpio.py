@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
-from msgspec.structs import replace
 
 from actuator.relay import libgpiod
 from actuator.relay.errors import RelayError, RelayHeldError
 from actuator.relay.protocol import Relay, RelayConfig, require_path
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from gpiod.line import Direction

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar
 
 import msgspec
-from msgspec.structs import replace
 
 from actuator.relay.errors import RelayError
 from actuator.relay.protocol import Relay, RelayConfig
 from toolkit import modbus
 from toolkit.config import Duration
 from toolkit.modbus import SerialAddress, TcpAddress, parse
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from toolkit.modbus.client import Client

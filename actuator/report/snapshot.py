@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
+
+import msgspec
 
 from actuator.config import Config
 from actuator.core.forecast import latest, quiet_in
 from actuator.core.state import State
 
 
-@dataclasses.dataclass(frozen=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The state at the end of a turn.
 
     Attributes:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.actuator.harness.simulated_site import World, settings
+from toolkit.replace import replace
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 

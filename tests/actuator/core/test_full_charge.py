@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from tests.actuator.harness.simulated_site import World, settings
+from toolkit.replace import replace
 
 MINUTE, HOUR = 60.0, 3600.0
 

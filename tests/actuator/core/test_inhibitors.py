@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -14,6 +13,7 @@ from actuator.core.runs import judge_resume
 from actuator.core.signals import ConfirmedValue
 from actuator.core.state import Closure
 from tests.actuator.harness.simulated_site import World, settings
+from toolkit.replace import replace
 
 MINUTE, HOUR = 60.0, 3600.0
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -12,6 +11,7 @@ from actuator.core.alert_path import Inhibit
 from actuator.core.signals import ConfirmedValue, Debounced
 from actuator.core.state import Closure, Durable, State
 from tests.actuator.harness.simulated_site import World
+from toolkit.replace import replace
 
 MINUTE, HOUR = 60.0, 3600.0
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from actuator.core import recovery, runs
@@ -13,6 +13,7 @@ from actuator.core.limits import budget_left
 from actuator.core.state import Anchor, Closure, Durable, Moment, Run, Saved
 from tests.actuator.harness.property_checks import Law
 from tests.actuator.harness.simulated_site import World, settings
+from toolkit.replace import replace
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
@@ -807,7 +808,9 @@ def test_every_time_of_a_run_moves_to_the_clock_of_the_next_boot() -> None:
     )
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Durable) if field.name.endswith("_at")])
+@pytest.mark.parametrize(
+    "name", [field.name for field in msgspec.structs.fields(Durable) if field.name.endswith("_at")]
+)
 def test_every_time_moves_to_the_clock_of_the_next_boot_and_back_once_the_clock_is_right(name: str) -> None:
     def at(time: float, anchor: Anchor | None = None) -> Durable:
         changes: dict[str, Any] = {name: time, "anchor": anchor}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -14,6 +13,7 @@ from actuator.core.state import Cause, Reason
 from tests.actuator.harness import control_tables
 from tests.actuator.harness.control_tables import CLEARS
 from tests.actuator.harness.simulated_site import World
+from toolkit.replace import replace
 
 MINUTE, HOUR = 60.0, 3600.0
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from tests.actuator.harness.property_checks import MOST_SHORT
 from tests.actuator.harness.worst_case_search import SEEDS, SETTINGS, Setting, play, search, table
+from toolkit.replace import replace
 
 TRIES = 100
 """Of plans for each setting: under three minutes in all on one core."""

@@ -8,9 +8,10 @@ beside it: the controller may forget no more than was lost with the record.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from actuator.core import recovery
@@ -211,11 +212,11 @@ class Account:
 
     def record(self, true: float) -> Account:
         """Return what a journal keeps that is written now."""
-        return replace(self.copy(), recorded_at=true)
+        return dataclasses.replace(self.copy(), recorded_at=true)
 
     def copy(self) -> Account:
         """Return one that no later event changes."""
-        return replace(
+        return dataclasses.replace(
             self,
             closures=deque(list(closure) for closure in self.closures),
             withheld=deque(self.withheld),

@@ -7,11 +7,14 @@ Beside each record lies a copy of the law's account of the same moment, so that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
 
 from actuator.journal.reconcile import Content, merged
 from actuator.journal.sidecar import sidecar
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from actuator.core.state import Moment, Saved
@@ -23,8 +26,7 @@ DISKS: Final[tuple[Disk, ...]] = ("writable", "read-only", "full")
 MIRRORS: Final = ("mirror", "mirror lost", "no mirror")
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """One state as it was written, and the law's account of that moment."""
 
     sequence: int
@@ -32,8 +34,7 @@ class Record:
     account: Account
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """What a start reads: the state, whether it is torn, and the account that goes with it; None: nothing."""
 
     saved: Saved | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from actuator.core import controller, recovery
@@ -14,6 +14,7 @@ from actuator.report import wording
 from tests.actuator.harness.property_checks import Account
 from tests.actuator.harness.simulated_journal import Disk, SimulatedJournal
 from toolkit.config import decode
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +27,7 @@ from actuator.core.state import Cause, Closure, Durable, Mode, Phase, Reason, Ru
 from actuator.report.severity import assess
 from actuator.report.snapshot import Snapshot
 from toolkit.config import decode
+from toolkit.replace import replace
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "sentences.md"
 NOW: Final = 100_000.0

@@ -16,7 +16,6 @@ import random
 import sys
 import time
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from actuator.core import controller, recovery
@@ -29,6 +28,7 @@ from tests.actuator.harness.property_checks import Broken, Law
 from tests.actuator.harness.simulated_journal import DISKS, MIRRORS, SimulatedJournal
 from tests.actuator.harness.simulated_site import settings
 from toolkit.config import Duration, Ratio
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -18,6 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from tests.actuator.harness.property_checks import DAY, HOUR, Law
 from tests.actuator.harness.simulated_site import World, settings
 from tests.actuator.harness.stateful_machine import QUICK
@@ -64,8 +66,7 @@ AIMS: Final = ("closed", "starts", "short runs", "emergency short runs", "low")
 """Most seconds closed, starts, short runs and short runs for an emergency in 24 hours; longest time below start, s."""
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """A site on which plans are tried: its settings, how long a plan lasts, and in what steps; seconds."""
 
     name: str

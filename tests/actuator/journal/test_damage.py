@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import random
 import shutil
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from actuator.core import recovery
 from actuator.core.alert_path import Inhibit
@@ -25,6 +24,7 @@ from actuator.journal import sidecar as sidecar_room
 from actuator.journal.reader import stored
 from actuator.relay import SimulatedRelay
 from tests.support import no_descriptor_left
+from toolkit.replace import replace
 
 HERE = Moment(boot="boot", now=100_000.0, wall=1_700_000_000.0, wall_sane=True)
 INHIBIT = Inhibit(summary="fuel low", starts_at=1_699_000_000.0)
@@ -200,7 +200,7 @@ def test_different_content_at_one_sequence_is_torn(tmp_path: Path) -> None:
     path = laid(tmp_path / "swapped", killed(tmp_path, checkpointed=True))
     side, _ = sidecar_room.read(path)
     assert side is not None
-    changes: list[dict[str, object]] = [{"mode": "auto"}, {"inhibits": {}}, {"attempts": 0}, {"locked_out": True}]
+    changes: list[dict[str, Any]] = [{"mode": "auto"}, {"inhibits": {}}, {"attempts": 0}, {"locked_out": True}]
     for change in changes:
         sidecar_room.write(path, replace(side, **change))
         found = Journal(path, SimulatedRelay()).load(HERE)
@@ -235,7 +235,7 @@ def test_sidecar_is_written_in_place_on_a_full_disk(tmp_path: Path) -> None:
     journal.load(HERE)
     (tmp_path / "journal.db.sidecar.new").mkdir()
     journal.write([row(1)], saved())
-    journal.write([row(2)], saved(dataclasses.replace(OFF, inhibits={})))
+    journal.write([row(2)], saved(replace(OFF, inhibits={})))
     journal.close()
     assert Journal(path, SimulatedRelay()).load(HERE).torn == "", "longer and shorter, both fit"
     path.unlink()

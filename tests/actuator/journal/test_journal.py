@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import csv
-import dataclasses
 import io
 import json
 import os
@@ -20,7 +19,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from msgspec.structs import replace
 
 from actuator.core.alert_path import Inhibit
 from actuator.core.limits import budget_left
@@ -44,6 +42,7 @@ from actuator.journal.rows import KINDS_OF_RUNS
 from actuator.journal.store import LostError
 from actuator.relay import HidRelay, ModbusRelay, SimulatedRelay
 from toolkit.config import Duration
+from toolkit.replace import replace
 
 HERE = Moment(boot="boot", now=1000.0, wall=1_700_000_000.0, wall_sane=True)
 INHIBIT = Inhibit(summary="fuel low", starts_at=1_699_000_000.0, beats_left=None)
@@ -72,7 +71,7 @@ def filled(path: Path, writes: int = 3) -> None:
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
     for number in range(1, writes + 1):
-        journal.write([row(number)], saved(dataclasses.replace(DURABLE, runs=number)))
+        journal.write([row(number)], saved(replace(DURABLE, runs=number)))
     for ending in ("", "-wal", ".sidecar"):
         shutil.copyfile(f"{path}{ending}", f"{path}{ending}.kept")
     journal.close()
@@ -114,7 +113,7 @@ def test_kill_keeps_what_was_written(path: Path) -> None:
     filled(path)
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert found.torn == ""
-    assert found.saved == saved(dataclasses.replace(DURABLE, runs=3))
+    assert found.saved == saved(replace(DURABLE, runs=3))
 
 
 KILLED = """
@@ -205,7 +204,7 @@ def test_one_half_lost_is_torn_and_keeps_the_engine_off(path: Path, ending: str,
     filled(path)
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
-    journal.write([], saved(dataclasses.replace(DURABLE, run=None, mode="off", locked_out=True, attempts=3)))
+    journal.write([], saved(replace(DURABLE, run=None, mode="off", locked_out=True, attempts=3)))
     journal.close()
     victim = path.with_name(path.name + ending)
     if how == "missing":
@@ -240,7 +239,7 @@ def test_older_copy_of_one_half_is_torn(path: Path, tmp_path: Path, ending: str)
     shutil.copyfile(f"{path}{ending}", old)
     journal.load(HERE)
     journal.write([], saved())
-    journal.write([], saved(dataclasses.replace(DURABLE, mode="off")))
+    journal.write([], saved(replace(DURABLE, mode="off")))
     journal.close()
     shutil.copyfile(old, f"{path}{ending}")
     found = Journal(path, SimulatedRelay()).load(HERE)
@@ -253,7 +252,7 @@ def test_sidecar_keeps_the_mode_that_on_returns_to(path: Path) -> None:
     filled(path)
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
-    journal.write([], saved(dataclasses.replace(DURABLE, mode="on", mode_before="off", manual_until=2000.0)))
+    journal.write([], saved(replace(DURABLE, mode="on", mode_before="off", manual_until=2000.0)))
     journal.close()
     path.unlink()
     found = Journal(path, SimulatedRelay()).load(HERE)
@@ -344,7 +343,7 @@ def test_subclass_of_float_is_written_as_a_number(path: Path) -> None:
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
     fields: dict[str, str | float | int | bool | None] = {"seconds": Duration(7200)}
-    journal.write([replace(row(1), fields=fields)], saved(dataclasses.replace(DURABLE, back_off_until=Duration(5))))
+    journal.write([replace(row(1), fields=fields)], saved(replace(DURABLE, back_off_until=Duration(5))))
     assert stored(path)[0].fields == {"seconds": 7200.0}
     journal.close()
 
@@ -366,11 +365,11 @@ def test_full_disk_keeps_the_state_before(path: Path) -> None:
     pages = database.execute("PRAGMA page_count").fetchone()[0]
     database.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(JournalError, match="full"):
-        journal.write([row(number) for number in range(2, 500)], saved(dataclasses.replace(DURABLE, runs=99)))
+        journal.write([row(number) for number in range(2, 500)], saved(replace(DURABLE, runs=99)))
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert "behind its sidecar" in found.torn, "what the database has missed is not for free after a restart"
     assert found.saved is not None
-    assert found.saved.durable == dataclasses.replace(DURABLE, manual_until=None)
+    assert found.saved.durable == replace(DURABLE, manual_until=None)
 
 
 async def test_unwritten_rows_are_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -469,12 +468,12 @@ def test_late_write_does_not_undo_a_newer_one(path: Path) -> None:
     hung.load(HERE)
     hung.write([], saved())
     newer = hung.successor(SimulatedRelay())
-    newer.write([], saved(dataclasses.replace(DURABLE, mode="off")))
+    newer.write([], saved(replace(DURABLE, mode="off")))
     with pytest.raises(JournalError, match="a newer write has been completed"):
         hung.write([], saved())
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert found.torn == ""
-    assert found.saved == saved(dataclasses.replace(DURABLE, mode="off"))
+    assert found.saved == saved(replace(DURABLE, mode="off"))
 
 
 def test_read_only_disk_can_be_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -490,6 +489,6 @@ def test_read_only_disk_can_be_read(path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sqlite3, "connect", refuse)
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert found.torn == ""
-    assert found.saved == saved(dataclasses.replace(DURABLE, runs=3))
+    assert found.saved == saved(replace(DURABLE, runs=3))
     assert "readonly" in found.error
     assert stored(path) == [row(number) for number in range(1, 4)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 import sqlite3
 import threading
@@ -14,6 +13,7 @@ from actuator.core.state import Durable, Moment, Saved
 from actuator.journal import AsyncJournal, Journal, async_journal, mirror, sidecar
 from actuator.journal import store as store_module
 from actuator.relay import SimulatedRelay
+from toolkit.replace import replace
 
 HERE = Moment(boot="boot", now=1000.0, wall=1_700_000_000.0, wall_sane=True)
 
@@ -164,7 +164,7 @@ def test_mirror_of_another_boot_or_journal_is_ignored(path: Path, memory: Path, 
     journal.close()
     here = HERE
     if what == "another boot":
-        here = dataclasses.replace(HERE, boot="later")
+        here = replace(HERE, boot="later")
     elif what == "another journal":
         path = path.parent.rename(path.parent.with_name("other card")) / path.name
     else:

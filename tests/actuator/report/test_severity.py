@@ -6,7 +6,6 @@ import itertools
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final, get_args
 
 import pytest
@@ -23,6 +22,7 @@ from actuator.report.severity import Assessment, assess
 from actuator.report.snapshot import Snapshot
 from tests.actuator.harness import situations
 from tests.actuator.harness.situations import NOW, SETTINGS, situation
+from toolkit.replace import replace
 
 LONGEST: Final = 140
 """Characters of a sentence."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from actuator.report.severity import assess
 from actuator.report.snapshot import Snapshot
 from tests.actuator.harness.simulated_site import World
 from toolkit.config import decode
+from toolkit.replace import replace
 
 NOON = 1_699_963_200.0
 HOUR = 3600.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -23,6 +22,7 @@ from actuator.report.status_changes import changed
 from actuator.web import server
 from tests.actuator.report.test_status import running, snapshot
 from toolkit import web as toolkit_web
+from toolkit.replace import replace
 from toolkit.webconfig import WebConfig
 
 
