@@ -197,20 +197,33 @@ def test_webhook(tmp_path: Path, block: str, address: str, shown: Callable[[Rece
     sys.stdout.write(shown(received))
 
 
-@slow
-def test_several_devices_are_one_message_and_strange_texts_stay_text(tmp_path: Path) -> None:
-    def silent(device: str) -> dict[str, Any]:
-        labels = {"alertname": "DeviceSilent", "severity": "warning", "device": device}
-        return {"labels": labels, "annotations": {"headline": f"No data from <{device}> & *more*.", "remedy": "Look."}}
+def silent(device: str) -> dict[str, Any]:
+    labels = {"alertname": "DeviceSilent", "severity": "warning", "device": device}
+    return {"labels": labels, "annotations": {"headline": f"No data from <{device}> & *more*.", "remedy": "Look."}}
 
+
+def telegram_text(folder: Path, *devices: str) -> str:
+    """Return the text of the one message about silent devices."""
     sent = {"ok": True, "result": {"message_id": 1, "chat": {"id": 123456789}, "date": 1}}
     with stand_in(answer=sent) as service:
         text = with_service(uncomment(SHIPPED.read_text(), "Telegram"), "https://api.telegram.org", service)
         text = text.replace("group_wait: 30s", "group_wait: 1s")
-        received = delivered(tmp_path, text, service, silent("main"), silent("roof"))
-    assert received.json["text"] == (
+        received = delivered(folder, text, service, *map(silent, devices))
+    return str(received.json["text"])
+
+
+@slow
+def test_several_devices_are_one_message_and_strange_texts_stay_text(tmp_path: Path) -> None:
+    assert telegram_text(tmp_path, "main", "roof") == (
         "Check today: No data from <main> & *more*. And more.\nLook.\n\nNo data from <roof> & *more*.\nLook."
     )
+
+
+@slow
+def test_a_message_about_many_devices_names_five_and_counts_them_all(tmp_path: Path) -> None:
+    text = telegram_text(tmp_path, *(f"pack{number}" for number in range(50)))
+    assert text.count("Look.") == 5
+    assert text.endswith("There are more alerts like these: 50 in all.")
 
 
 @slow

@@ -159,6 +159,13 @@ MUTATIONS = [
         "min_over_time(battery_soc_ratio",
         "last_over_time(battery_soc_ratio",
     ),
+    ("a shorter window for low", "max_over_time(battery_soc_ratio[2m])", "max_over_time(battery_soc_ratio[1m])"),
+    ("a longer window for low", "max_over_time(battery_soc_ratio[2m])", "max_over_time(battery_soc_ratio[4m])"),
+    ("a shorter window for recovered", "min_over_time(battery_soc_ratio[2m])", "min_over_time(battery_soc_ratio[1m])"),
+    ("a longer window for recovered", "min_over_time(battery_soc_ratio[2m])", "min_over_time(battery_soc_ratio[4m])"),
+    ("a reading that stands still for longer", "timestamp_seconds[2m]", "timestamp_seconds[4m]"),
+    ("a reading that may not stand still", "timestamp_seconds[2m]", "timestamp_seconds[30s]"),
+    ("a longer time without holes", "[2m:10s]", "[4m:10s]"),
     ("under instead of at or under", "<= on", "< on"),
     ("over instead of at or over", ">= on", "> on"),
     (
