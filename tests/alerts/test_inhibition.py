@@ -36,8 +36,8 @@ FAULTS = {
         *("GeneratorBlind", "GeneratorHeldBack no_evidence"),
     ],
     "the actuator dies while it is locked out": [
-        *("GeneratorLockedOut", "-GeneratorLockedOut", "GeneratorActuatorDown", "AlertmanagerNotificationsFailing"),
-        "GeneratorThresholdsMissing",
+        *("GeneratorLockedOut", "GeneratorStartFailed", "GeneratorActuatorDown", "-GeneratorLockedOut"),
+        *("AlertmanagerNotificationsFailing", "GeneratorThresholdsMissing"),
     ],
     "the battery monitor's cable is pulled": [
         *("DeviceSilent", "BatterySocSourceRefused stale", "BatterySocAbsent", "GeneratorFallback", "GeneratorBlind"),
