@@ -12,6 +12,7 @@ import pytest
 
 from exporter import cli
 from exporter.sources.magnum import capture
+from exporter.tools.listen import Listener
 from tests.exporter.harness import captures, published_values
 from tests.exporter.harness.magnum_port import MagnumPort
 from tests.support import Process, command, wait_until
@@ -34,8 +35,65 @@ def test_listen_lists_devices(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0
     assert "Present: MS4448PAE 5.1 parallel_master, remote control, battery monitor (BMK), router (RTR)." in output
     assert "Not present: generator starter (AGS)." in output
-    assert re.search(r"inverter +000001f9\w+ .*state=charger_standby .*dc_volts=50.5", output)
+    assert re.search(r"0\.061  inverter   info MS4448PAE.*  state charger_standby  .*  dc 50\.5\u00a0V  ", output)
     assert "\x1b" not in output
+
+
+def test_listen_shows_units_rounds_and_leaves_out_what_was_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    _, output = listen(capsys, str(captures.FOLDER / captures.INVERTING))
+    output = output.replace("\u00a0", " ")
+    for shown in (
+        "ac input 121 V  ac input present yes",  # 182 V peak / 1.5 = 121.3 V
+        "ags_a1     info 5.3  state off  running no  21 °C",  # 69 °F
+        "bmk        info 1.0  soc 85 %  49.1 V  -20 A",
+        "low battery cutout 42 V",
+        "generator max run 12 h",
+    ):
+        assert output.count(shown) == 1, shown
+    assert output.count("battery type custom") == 1, "eight packets of the remote repeat it"
+    assert " led " not in output
+
+
+def test_listen_shows_every_packet_with_its_bytes_on_request(capsys: pytest.CaptureFixture[str]) -> None:
+    _, output = listen(capsys, str(captures.FOLDER / captures.STANDBY), "--all")
+    assert len(re.findall(r"inverter   000001f9\w+  info .*  led inverter", output)) == 19
+
+
+def test_hours_of_listening_can_be_read() -> None:
+    """90 minutes with nothing but the noise of a real bus; then the load rises, and the bus falls silent."""
+    out = io.StringIO()
+    began = dt.datetime(2026, 1, 15, 23, tzinfo=dt.UTC)
+    listener = Listener(out, as_json=False, every=False, coloured=False, width=100, began=began)
+    chunks = capture.load(captures.FOLDER / captures.INVERTING)
+    offset = 0.0
+    while offset < 5400:
+        for chunk in chunks:
+            listener.receive(chunk.data, offset + chunk.at)
+        offset += 25.0
+        listener.receive(b"", offset - 1)
+    shown = out.getvalue().splitlines()
+    assert sum(line.startswith("Packets: ") for line in shown) == 8, "at 10 s, 20 s and so on, then once an hour"
+    assert sum(line.startswith("Present: ") for line in shown) == 8
+    changes = [line for line in shown[20:] if line.startswith("2026-01-")]
+    assert 15 < len(changes) < 40, "small changes of two kinds of packet: one line each in five minutes"
+    assert changes[-1].startswith("2026-01-16 00:2")
+    assert max(map(len, changes)) <= 100
+    loaded = chunks[0].data.replace(bytes.fromhex("01ec0009"), bytes.fromhex("01ec0019"))
+    assert loaded != chunks[0].data
+    for number in range(50):
+        listener.receive(loaded if number < 5 else b"", offset + number)
+    later = out.getvalue().splitlines()[len(shown) :]
+    assert any("inverter   dc -25\u00a0A" in line for line in later), "a large change is shown at once"
+    silent = [line for line in later if line.startswith("Silent: ")]
+    assert len(silent) == len(set(silent)) <= 3, "each is reported once"
+    assert silent[-1].startswith("Silent: inverter since 2026-01-16 00:30:04, ")
+    assert "router (RTR) since 2026-01-16 00:29:" in silent[-1]
+
+
+def test_json_of_a_packet_without_a_flag_names_the_field(capsys: pytest.CaptureFixture[str]) -> None:
+    _, output = listen(capsys, str(captures.FOLDER / captures.INVERTING), "--json")
+    first = next(document for document in map(json.loads, output.splitlines()) if document["frame"] == "remote_a0")
+    assert first["values"]["magnum_remote_forced"] == ""
 
 
 def test_listen_reports_swapped_wires(capsys: pytest.CaptureFixture[str], swapped: Path) -> None:
