@@ -26,7 +26,7 @@ from toolkit.worker_thread import ExhaustedError
 if TYPE_CHECKING:
     from toolkit.webconfig import WebConfig
 
-DEFAULT_URL = "http://127.0.0.1:10049"
+LISTEN_ADDRESS = "127.0.0.1:10049"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     early = EarlySignals()
     serves = False
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = parser().parse_args(argv)
         flags = read_flags(arguments)
         serves = arguments.command is None and not flags.config_check
     finally:
@@ -53,15 +53,17 @@ def main(argv: list[str] | None = None) -> int:
     return operator.run(arguments)
 
 
-def _parser() -> Parser:
-    parser = Parser(
+def parser() -> Parser:
+    """Return the command line."""
+    whole = Parser(
         prog="generator-actuator",
         description="Starts and stops the generator on alerts, and decides by itself when no alerts arrive. "
         "Without a command it runs as the service.",
+        example="generator-actuator --config.file=/etc/magnum-exporter/actuator.yml --config.check",
     )
-    add_flags(parser, config_file="actuator.yml", listen_address="127.0.0.1:10049", build=installed("magnum-exporter"))
-    add_web_exposure_flag(parser)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    add_flags(whole, config_file="actuator.yml", listen_address=LISTEN_ADDRESS, build=installed("magnum-exporter"))
+    add_web_exposure_flag(whole)
+    commands = whole.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     local = Parser(add_help=False)
     local.add_argument(
         "--config.file",
@@ -74,32 +76,79 @@ def _parser() -> Parser:
     remote = Parser(add_help=False, parents=[local])
     remote.add_argument(
         "--url",
-        default=DEFAULT_URL,
+        default=f"http://{LISTEN_ADDRESS}",
         help="URL of the running actuator (default: %(default)s); user name and password come from "
         "GENERATOR_ACTUATOR_USERNAME and GENERATOR_ACTUATOR_PASSWORD, or from a netrc file",
     )
-    status = commands.add_parser("status", parents=[remote], help="show the state and the reasons for it")
+
+    status = commands.add_parser(
+        "status",
+        parents=[remote],
+        help="show the state and the reasons for it",
+        description="Shows the state, what happens next, what to do, and what blocks a start.",
+        example="generator-actuator status --watch",
+    )
     form = status.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print the whole document of GET /api/v1/status")
     form.add_argument("--watch", action="store_true", help="show it anew every second, until Ctrl-C")
-    mode = commands.add_parser("mode", parents=[remote], help="switch to automatic, off, or on for a limited time")
+
+    mode = commands.add_parser(
+        "mode",
+        parents=[remote],
+        help="switch to automatic, off, or on for a limited time",
+        description="Switches to automatic operation, off, or on for a limited time. Off is always accepted, and stays "
+        "until the mode is changed. On ends by itself, and never outlives limits.max_run.",
+        example="generator-actuator mode on --for 90m",
+    )
     mode.add_argument("mode", choices=("auto", "off", "on"))
     mode.add_argument("--for", dest="duration", metavar="2h", help="how long to stay on (default: 2h); off has no end")
-    profile = commands.add_parser("profile", parents=[remote], help="put a profile of the file in force; default: none")
+
+    profile = commands.add_parser(
+        "profile",
+        parents=[remote],
+        help="put a profile of the file in force; default: none",
+        description="Puts a profile of the configuration file in force, until another one is named; it survives a "
+        "restart. The profile default is the file without any.",
+        example="generator-actuator profile away",
+    )
     profile.add_argument("name", help="its name in `profiles:`")
-    reset = commands.add_parser("reset", parents=[remote], help="reset one thing, after its cause is removed")
+
+    reset = commands.add_parser(
+        "reset",
+        parents=[remote],
+        help="reset one thing, after its cause is removed",
+        description="Resets one thing, after its cause is removed: the lock-out after failed starts, the alarm about a "
+        "damaged journal, the hours to the engine's service, or an inhibit whose alert nobody repeats any more.",
+        example="generator-actuator reset lockout",
+    )
     reset.add_argument("what", choices=("lockout", "journal", "service", "inhibit"))
     reset.add_argument("name", nargs="?", help="of an inhibit: the alert's name or fingerprint")
-    commands.add_parser("acknowledge", parents=[remote], help="the same as: reset lockout")
+
+    commands.add_parser(
+        "acknowledge",
+        parents=[remote],
+        help="the same as: reset lockout",
+        description="Resets the lock-out, as reset lockout does; kept for old scripts.",
+        example="generator-actuator acknowledge",
+    )
+
     commands.add_parser(
         "release",
         parents=[local],
         help="open the contact without a server: exit status 0 read back open, 3 sent but not confirmed, 1 failed",
+        description="Opens the contact straight through the driver, with no server running; the service manager runs "
+        "it after the actuator has ended. Exit status 0: read back open; 3: sent, but the board cannot be read back; "
+        "1: failed.",
+        example="generator-actuator release",
     )
+
     commission = commands.add_parser(
         "commission",
         parents=[remote],
         help="while you watch: start the engine, measure how long its start and stop take to confirm, propose limits",
+        description="Starts the engine while you watch, measures how long its start and its stop take to be confirmed, "
+        "and proposes start_confirm, stop_confirm and tail for the configuration file.",
+        example="generator-actuator commission --run 120",
     )
     commission.add_argument("--yes", action="store_true", help="do not ask before the contact closes")
     commission.add_argument(
@@ -109,24 +158,56 @@ def _parser() -> Parser:
         metavar="SECONDS",
         help="how long it runs after its start is confirmed (default: %(default)g)",
     )
-    journal = commands.add_parser("journal", parents=[remote], help="print what has happened, the oldest first")
+
+    journal = commands.add_parser(
+        "journal",
+        parents=[remote],
+        help="print what has happened, the oldest first",
+        description="Prints what has happened, the oldest first: every start and stop with its cause, every command "
+        "with its user, and every problem.",
+        example="generator-actuator journal --since 2h --follow",
+    )
     journal.add_argument(
         "--since", metavar="TIME", help="only from then on: 2026-01-31, 2026-01-31T08:00, or a span back such as 2h"
     )
     journal.add_argument("--follow", action="store_true", help="go on with what happens, until Ctrl-C")
-    runs = commands.add_parser("runs", parents=[remote], help="print the last runs of the engine, the newest first")
-    runs.add_argument("--limit", type=int, default=20, metavar="N", help="so many at most (default: %(default)s)")
+
+    runs = commands.add_parser(
+        "runs",
+        parents=[remote],
+        help="print the last runs of the engine, the newest first",
+        description="Prints the last runs of the engine, the newest first: begin, length, cause, the battery before "
+        "and after, what was charged, whether the engine was confirmed, and what ended it.",
+        example="generator-actuator runs --limit 5",
+    )
+    runs.add_argument(
+        "--limit", type=int, default=20, metavar="N", help="print at most this many (default: %(default)s)"
+    )
+
     doctor = commands.add_parser(
-        "doctor", parents=[remote], help="check the whole chain, from the devices to a person; exit status 1: a fault"
+        "doctor",
+        parents=[remote],
+        help="check the whole chain, from the devices to a person; exit status 1: a fault",
+        description="Checks the whole chain, from the devices over Prometheus and Alertmanager to a person, and says "
+        "what mends each fault. Exit status 1: a fault was found.",
+        example="generator-actuator doctor",
     )
     doctor.add_argument("--prometheus", default="http://127.0.0.1:9090", metavar="URL", help="(default: %(default)s)")
     doctor.add_argument("--alertmanager", default="http://127.0.0.1:9093", metavar="URL", help="(default: %(default)s)")
     doctor.add_argument("--json", action="store_true", help="print a list of findings for scripts")
-    relays = commands.add_parser("relays", parents=[local], help="list the relays found on this machine")
+
+    relays = commands.add_parser(
+        "relays",
+        parents=[local],
+        help="list the relays found on this machine",
+        description="Lists the relay boards, serial ports and GPIO chips found on this machine, each with the line for "
+        "the configuration file. With --test it clicks the configured one.",
+        example="generator-actuator relays --test",
+    )
     relays.add_argument(
         "--test", action="store_true", help="close the configured contact for half a second; asks before, in a terminal"
     )
-    return parser
+    return whole
 
 
 def _check(flags: Flags) -> int:

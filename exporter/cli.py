@@ -1,4 +1,4 @@
-"""`magnum-exporter`: the service, three tools for a person at the bus, and one that writes the files to copy."""
+"""`magnum-exporter`: the service, and the tools that its help lists."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import importlib
 import signal
 import sys
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from exporter import DESCRIPTION, NAME, config, config_checks
@@ -19,33 +20,45 @@ if TYPE_CHECKING:
     from toolkit.webconfig import WebConfig
 
 LISTEN_ADDRESS = "127.0.0.1:10048"
-TOOLS = ("listen", "record", "replay", "doctor", "assets")
+TOOLS = {
+    "listen": "show the packets on a Magnum network, live",
+    "record": "write the bytes of a Magnum network to a file, with their times",
+    "replay": "play such a file onto a pseudo-terminal, as if it were the bus",
+    "doctor": "check configuration, ports and devices; exit status 1: a fault",
+    "assets": "write alert rules, configurations, runbooks and dashboards to a folder",
+}
 """Modules of `exporter.tools`; the service loads none of them."""
-_EPILOG = """\
-tools, each with --help:
-  magnum-exporter listen PORT         show the packets on a Magnum network, live
-  magnum-exporter record PORT FILE    write its bytes to a file, with their times
-  magnum-exporter replay FILE         play such a file onto a pseudo-terminal
-  magnum-exporter doctor              check configuration, ports and devices; exit status 1: a fault
-  magnum-exporter assets DIR          write alert rules, configurations, runbooks and dashboards to a folder
-"""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return 0 after a normal end, 1 when something cannot be opened, 2 for a wrong config."""
     log.keep_stderr()
     arguments = sys.argv[1:] if argv is None else argv
-    if arguments and arguments[0] in TOOLS:
-        return _use(arguments[0], arguments[1:])
-    return _serve(arguments)
+    given = parser(TOOLS.keys() & set(arguments)).parse_args(arguments)
+    return _serve(flags.read_flags(given)) if given.tool is None else _use(given)
 
 
-def _use(name: str, arguments: list[str]) -> int:
-    tool = importlib.import_module(f"exporter.tools.{name}")
-    parser = flags.Parser(prog=f"{NAME} {name}", description=tool.__doc__)
-    tool.add_arguments(parser)
+def parser(loaded: Collection[str]) -> flags.Parser:
+    """Return the command line; of the tools only `loaded` ones know their arguments, the others are not imported."""
+    whole = flags.Parser(
+        prog=NAME,
+        description=f"{DESCRIPTION} Without a command it runs as the service.",
+        example=f"{NAME} --config.file=/etc/magnum-exporter/exporter.yml --config.check",
+    )
+    flags.add_flags(whole, config_file="exporter.yml", listen_address=LISTEN_ADDRESS, build=installed(NAME))
+    commands = whole.add_subparsers(title="commands", dest="tool", metavar="COMMAND")
+    for name, text in TOOLS.items():
+        if name in loaded:
+            tool = importlib.import_module(f"exporter.tools.{name}")
+            tool.add_arguments(commands.add_parser(name, help=text, description=tool.DESCRIPTION, example=tool.EXAMPLE))
+        else:
+            commands.add_parser(name, help=text)
+    return whole
+
+
+def _use(given: argparse.Namespace) -> int:
+    tool = importlib.import_module(f"exporter.tools.{given.tool}")
     log.setup("warn", "logfmt")
-    given = parser.parse_args(arguments)
     # SIGTERM ends a tool as Ctrl-C does: the recording is closed, the link of a replay is removed.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -69,16 +82,7 @@ def _checked(given: flags.Flags) -> tuple[config.Config, WebConfig]:
     return options, WebConfig.load(given.web_config_file)
 
 
-def _serve(arguments: list[str]) -> int:
-    parser = flags.Parser(
-        prog=NAME,
-        description=DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.words = TOOLS
-    flags.add_flags(parser, config_file="exporter.yml", listen_address=LISTEN_ADDRESS, build=installed(NAME))
-    given = flags.read_flags(parser.parse_args(arguments))
+def _serve(given: flags.Flags) -> int:
     # It loads the web framework, which takes most of the time of a start, and which the tools do without.
     with without_certificates():
         from exporter import app  # noqa: PLC0415

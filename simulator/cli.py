@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import signal
 import sys
@@ -21,7 +20,7 @@ DEFAULT_FILE = Path("simulator.yml")
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return 0 after a signal to end, 1 when something cannot be opened, 2 for a wrong config."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         site = _settings(arguments.config_file, arguments.speed)
     except config.ConfigError as error:
@@ -39,31 +38,31 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> flags.Parser:
+    """Return the command line."""
+    whole = flags.Parser(
         prog="offgrid-simulator",
         description="A whole off-grid site: battery, sun, engine, the Magnum bus on a serial port, a relay board.",
-        allow_abbrev=False,
+        example="offgrid-simulator --config.file=simulator.yml --speed=60",
     )
-    parser.add_argument(
+    whole.add_argument(
         "--config.file",
         dest="config_file",
         type=Path,
         metavar="FILE",
         help=f"the site's configuration (default: {DEFAULT_FILE}, or a typical site when there is no such file)",
     )
-    parser.add_argument(
+    whole.add_argument(
         "--config.check", dest="config_check", action="store_true", help="check the configuration and exit"
     )
-    parser.add_argument(
+    whole.add_argument(
         "--speed",
         type=float,
         help="how many times as fast battery, sun and load run; engine and bus keep real time (default: 1)",
     )
-    parser.add_argument("--log.level", dest="log_level", choices=flags.LEVELS, default="info")
-    parser.add_argument("--log.format", dest="log_format", choices=flags.FORMATS, default="logfmt")
-    parser.add_argument("--version", action="version", version=f"%(prog)s, version {version('magnum-exporter')}")
-    return parser
+    flags.add_log_flags(whole)
+    whole.add_argument("--version", action="version", version=f"%(prog)s, version {version('magnum-exporter')}")
+    return whole
 
 
 def _settings(file: Path | None, speed: float | None) -> settings.Site:

@@ -15,7 +15,7 @@ from toolkit.build import Build
 from toolkit.config.near_miss import near
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 LEVELS = ("debug", "info", "warn", "error")
 FORMATS = ("logfmt", "json")
@@ -43,21 +43,35 @@ class Parser(argparse.ArgumentParser):
     """A parser that suggests what a wrong word was meant to be, and accepts no abbreviated flags.
 
     Attributes:
-        words: what may come first besides the flags.
+        example: a whole command line that its help ends with; empty: none.
     """
 
-    words: tuple[str, ...] = ()
-
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own
+    def __init__(self, *, example: str = "", **options: Any) -> None:  # noqa: ANN401 - argparse's own
         super().__init__(**{"allow_abbrev": False, **options})
+        self.example = example
+
+    def format_help(self) -> str:
+        """Return the help text, the example last: argparse would fill an epilog as one paragraph."""
+        return super().format_help() + (f"\nexample:\n  {self.example}\n" if self.example else "")
 
     def error(self, message: str) -> NoReturn:
         """Print the message with a suggestion, and exit with status 2."""
         if choice := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
             message += near(choice[1], re.findall(r"[\w-]+", choice[2]))
         elif unknown := re.search(r"unrecognized arguments: ([^\s=]+)", message):
-            message += near(unknown[1], (*self.words, *self._option_string_actions))
+            # argparse reports the unknown flags of a command by the parser of the program.
+            parsers = (self, *self.commands().values())
+            message += near(unknown[1], [flag for parser in parsers for flag in parser._option_string_actions])
         super().error(message)
+
+    def commands(self) -> Mapping[str, Parser]:
+        """Return the parsers of its commands by name."""
+        return {
+            name: command
+            for action in self._actions
+            if isinstance(action, argparse._SubParsersAction)  # noqa: SLF001 - argparse has no other name for it
+            for name, command in action.choices.items()
+        }
 
 
 def default_config_file(name: str) -> Path:
@@ -138,6 +152,16 @@ def add_flags(parser: argparse.ArgumentParser, *, config_file: str, listen_addre
         action="store_true",
         help="allow POST /-/reload",
     )
+    add_log_flags(parser)
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"{parser.prog}, version {build} (Python {platform.python_version()}, {platform.machine()})",
+    )
+
+
+def add_log_flags(parser: argparse.ArgumentParser) -> None:
+    """Add `--log.level` and `--log.format`."""
     logging = parser.add_argument_group("log")
     logging.add_argument(
         "--log.level",
@@ -153,11 +177,6 @@ def add_flags(parser: argparse.ArgumentParser, *, config_file: str, listen_addre
         choices=FORMATS,
         default="logfmt",
         help="format of the log lines (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--version",
-        action="version",
-        version=f"{parser.prog}, version {build} (Python {platform.python_version()}, {platform.machine()})",
     )
 
 

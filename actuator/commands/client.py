@@ -48,15 +48,17 @@ def ask(url: str, path: str, command: dict[str, object] | None = None) -> Any:  
             "GENERATOR_ACTUATOR_PASSWORD, or write them into a netrc file"
         )
     body = None if command is None else json.dumps(command).encode()
+    sent = credentials(url)
     try:
-        return json.loads(fetch(url, path, body=body, credentials=credentials(url)))
+        return json.loads(fetch(url, path, body=body, credentials=sent))
     except RefusedError as error:
         if error.status != 401:
             raise
-        raise ClientError(
-            "the actuator requires a user name and a password: set GENERATOR_ACTUATOR_USERNAME and "
-            "GENERATOR_ACTUATOR_PASSWORD, or write them into a netrc file"
-        ) from error
+        where = "GENERATOR_ACTUATOR_USERNAME and GENERATOR_ACTUATOR_PASSWORD, or the netrc file"
+        if sent:
+            user = sent.partition(":")[0]
+            raise ClientError(f"Wrong user name or password (got user {user}): correct {where}") from error
+        raise ClientError(f"The actuator requires a user name and a password, and got none: set {where}") from error
     except (_UnansweredError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ClientError(

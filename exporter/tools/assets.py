@@ -9,6 +9,12 @@ from pathlib import Path
 
 from exporter import shipped_files
 
+DESCRIPTION = (
+    "Writes the alert rules, sample configurations, runbooks and dashboards of this version to a folder. A file that "
+    "you have edited is kept; the new one is written beside it."
+)
+EXAMPLE = "magnum-exporter assets /etc/magnum-exporter/assets --external-url=https://cabin.example"
+
 _BASE = "http://127.0.0.1:10049"
 """The actuator's default address, with which the rules name their runbooks."""
 

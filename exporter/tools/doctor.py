@@ -25,6 +25,12 @@ from toolkit.flags import default_config_file
 from toolkit.formatting import percent
 from toolkit.modbus import TcpAddress, parse
 
+DESCRIPTION = (
+    "Checks the configuration, the port or address of each device, the page of the running exporter and its state of "
+    "charge, and says what mends each fault."
+)
+EXAMPLE = "magnum-exporter doctor"
+
 _EXPORTER = re.compile(r"(^|[/ (])magnum-exporter([ )]|$)")
 """The program in a process's command; the folder of the installation has the same name."""
 

@@ -11,6 +11,12 @@ from pathlib import Path
 from exporter.sources.base import SourceError
 from exporter.sources.magnum import capture, port
 
+DESCRIPTION = (
+    "Writes the bytes of a Magnum network to a text file, with their times, until Ctrl-C or for some seconds. The "
+    "commands listen and replay read it. It is what a report about a device that is read wrong needs most."
+)
+EXAMPLE = "magnum-exporter record /dev/ttyUSB0 bus.txt --seconds=60"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser this tool's arguments."""

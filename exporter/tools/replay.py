@@ -11,6 +11,12 @@ from pathlib import Path
 
 from exporter.sources.magnum import capture
 
+DESCRIPTION = (
+    "Plays a recording onto a pseudo-terminal, and prints its name. The exporter and the command listen read it as if "
+    "it were the bus."
+)
+EXAMPLE = "magnum-exporter replay bus.txt --link=/tmp/magnum --loop"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser this tool's arguments."""

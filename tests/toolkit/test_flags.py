@@ -71,6 +71,19 @@ def test_a_wrong_word_is_answered_with_a_near_one(
     assert message in capsys.readouterr().err
 
 
+def test_a_wrong_flag_of_a_command_is_answered_with_one_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = flags.Parser(prog="magnum-exporter")
+    parser.add_subparsers().add_parser("listen").add_argument("--seconds")
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args(["listen", "--secnods=3"])
+    assert 'unrecognized arguments: --secnods=3; did you mean "--seconds"?' in capsys.readouterr().err
+
+
+def test_the_help_ends_with_the_example_as_it_is() -> None:
+    text = flags.Parser(prog="x", description="Says hello.", example="x  --to='the whole world'").format_help()
+    assert text.endswith("\n\nexample:\n  x  --to='the whole world'\n")
+
+
 def test_both_ways_to_write_a_flag() -> None:
     given_flags = parse(
         "--config.file=a.yml", "--web.config.file", "web.yml", "--log.level=WARNING", "--log.format", "json"

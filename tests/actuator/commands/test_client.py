@@ -56,3 +56,42 @@ def test_password_in_the_url_is_refused_and_not_shown(capsys: pytest.CaptureFixt
     assert cli.main(["status", "--url", "http://owner:secret@127.0.0.1:1"]) == 1
     shown = capsys.readouterr().err
     assert shown.startswith("got http://***@127.0.0.1:1, expected no user name and password in it: set GENERATOR_")
+
+
+SPEAK_TO_THE_SERVER = (
+    ("status",),
+    ("mode", "off"),
+    ("profile", "away"),
+    ("reset", "lockout"),
+    ("reset", "inhibit", "CO"),
+    ("acknowledge",),
+    ("commission", "--yes"),
+    ("journal",),
+    ("journal", "--follow"),
+    ("runs",),
+)
+
+
+@pytest.mark.parametrize("command", SPEAK_TO_THE_SERVER)
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [
+        ("", "The actuator requires a user name and a password, and got none: set GENERATOR_ACTUATOR_USERNAME and "),
+        ("owner", "Wrong user name or password (got user owner): correct GENERATOR_ACTUATOR_USERNAME and "),
+    ],
+)
+def test_a_wrong_password_and_none_are_told_apart(
+    command: tuple[str, ...],
+    user: str,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("NETRC", "/none")
+    for name in ("GENERATOR_ACTUATOR_USERNAME", "GENERATOR_ACTUATOR_PASSWORD"):
+        monkeypatch.setenv(name, user) if user else monkeypatch.delenv(name, raising=False)
+    with server(answer("Wrong user name or password.", "401 Unauthorized")) as (url, _):
+        assert cli.main([*command, "--url", url]) == 1
+    shown = capsys.readouterr()
+    assert shown.err.startswith(expected)
+    assert (shown.err.count("\n"), shown.out) == (1, "")
