@@ -61,7 +61,8 @@ class Parser(argparse.ArgumentParser):
         elif unknown := re.search(r"unrecognized arguments: ([^\s=]+)", message):
             # argparse reports the unknown flags of a command by the parser of the program.
             parsers = (self, *self.commands().values())
-            message += near(unknown[1], [flag for parser in parsers for flag in parser._option_string_actions])
+            options = [flag for parser in parsers for flag in parser._option_string_actions]  # noqa: SLF001 - its own
+            message += near(unknown[1], options)
         super().error(message)
 
     def commands(self) -> Mapping[str, Parser]:

@@ -81,12 +81,20 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest
 
 
 @pytest.mark.slow
-def test_a_wheel_has_the_files_and_the_pages_of_the_runbooks(tmp_path: Path) -> None:
+def test_a_wheel_has_the_files_the_man_pages_and_the_pages_of_the_runbooks(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
+    (share,) = site.glob("*.data/data/share")
+    for program in ("magnum-exporter", "generator-actuator", "offgrid-simulator"):
+        for made, name in (
+            (f"man/{program}.1", f"man/man1/{program}.1"),
+            (f"completion/bash/{program}", f"bash-completion/completions/{program}"),
+            (f"completion/zsh/_{program}", f"zsh/site-functions/_{program}"),
+        ):
+            assert (share / name).read_bytes() == (ROOT / "deploy" / made).read_bytes()
     program = "import sys; from exporter import cli; sys.exit(cli.main(sys.argv[1:]))"
     written = run_command(
         sys.executable, "-c", program, "assets", tmp_path / "out", cwd=tmp_path, env={"PYTHONPATH": str(site)}

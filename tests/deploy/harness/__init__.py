@@ -1,0 +1,1 @@
+"""Files of `deploy/` and `docs/` that are made from the programs."""
