@@ -58,7 +58,7 @@ def _run(run: Mapping[str, Any]) -> tuple[str, ...]:
         span(run["seconds"]),
         run["cause"].replace("_", " "),
         f"{_soc(run['soc_before'])} to {_soc(run['soc_after'])}",
-        "unknown" if charge is None else f"{charge:.0f} Ah",
+        "unknown" if charge is None else f"{round(charge)} Ah",
         "confirmed" if run["confirmed"] else "not confirmed",
         end,
     )

@@ -1,0 +1,40 @@
+"""docs/commands.md has every command, and shows what the real programs print."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.deploy.harness import commands_page
+from tests.deploy.harness.manual import programs
+
+RUN = f"run: python -m {commands_page.__name__}"
+
+
+def masked(session: commands_page.Session) -> str:
+    """Return a session with its numbers, which another run has otherwise, masked."""
+    return re.sub(r"[\d.:]*\d", "#", f"$ {session.words}\n{session.output}\n")
+
+
+def test_every_command_is_on_the_page_with_its_description_and_output() -> None:
+    page = commands_page.PAGE.read_text(encoding="utf-8")
+    sections = {
+        head: text for head, _, text in (part.partition("\n") for part in re.split(r"^##+ ", page, flags=re.MULTILINE))
+    }
+    for program, whole in programs().items():
+        for name, parser in {"": whole, **whole.commands()}.items():
+            section = sections[f"{program} {name}".strip()]
+            assert str(parser.description) in section.replace("\n", " "), RUN
+            assert f"```console\n$ {program} {name}".strip() in section, RUN
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_page_shows_what_the_programs_print() -> None:
+    page = commands_page.PAGE.read_text(encoding="utf-8")
+    blocks = re.findall(r"```console\n(.*?)```", page, flags=re.DOTALL)
+    shown = {re.sub(r"[\d.:]*\d", "#", block) for block in blocks}
+    made = commands_page.sessions()
+    assert len(made) == len(blocks), RUN
+    assert [session.words for session in made if not session.varies and masked(session) not in shown] == [], RUN
