@@ -18,7 +18,7 @@ from actuator.start.known_relays import known_relays, open_known_relays
 from actuator.start.signals import EarlySignals, Stopped
 from toolkit import log
 from toolkit.build import installed
-from toolkit.config import ConfigError, refuse
+from toolkit.config import ConfigError, Ratio, decode, refuse
 from toolkit.flags import FOLDER, Flags, Parser, add_flags, add_web_exposure_flag, read_flags
 from toolkit.web_import import without_certificates
 from toolkit.worker_thread import ExhaustedError
@@ -196,6 +196,49 @@ def parser() -> Parser:
     doctor.add_argument("--alertmanager", default="http://127.0.0.1:9093", metavar="URL", help="(default: %(default)s)")
     doctor.add_argument("--json", action="store_true", help="print a list of findings for scripts")
 
+    rehearse = commands.add_parser(
+        "rehearse",
+        parents=[local],
+        help="play the recorded battery with other settings: starts, engine hours, lowest state of charge",
+        description="Plays what was recorded of the battery through the real decision, with the settings of the file "
+        "and with others, and shows side by side how often and how long the engine would have run, how low the battery "
+        "would have come, and what this takes for granted. Nothing is changed.",
+        example="generator-actuator rehearse --try start_soc=30%,quiet_hours.from=22:00,quiet_hours.to=07:00 --best",
+    )
+    record = rehearse.add_mutually_exclusive_group()
+    record.add_argument(
+        "--prometheus",
+        default="http://127.0.0.1:9090",
+        metavar="URL",
+        help="the Prometheus that has the record (default: %(default)s)",
+    )
+    record.add_argument(
+        "--csv", type=Path, metavar="FILE", help="a file with the record: columns time, soc and generator (0 or 1)"
+    )
+    rehearse.add_argument(
+        "--days", type=_days, default=90.0, metavar="N", help="play the last N days (default: %(default)g)"
+    )
+    rehearse.add_argument(
+        "--try",
+        dest="tries",
+        action="append",
+        default=[],
+        metavar="K=V,...",
+        help="settings to try, as in the file, with dots: start_soc=30%%,limits.max_run=3h; repeatable",
+    )
+    rehearse.add_argument(
+        "--best",
+        action="store_true",
+        help="search the start_soc and stop_soc with the fewest engine hours that stay over emergency_soc",
+    )
+    rehearse.add_argument(
+        "--charge",
+        type=_ratio,
+        metavar="PERCENT",
+        help="how much of the battery the engine charges in an hour (default: as in the recorded runs)",
+    )
+    rehearse.add_argument("--html", type=Path, metavar="FILE", help="write a page with the curves, too")
+
     relays = commands.add_parser(
         "relays",
         parents=[local],
@@ -208,6 +251,26 @@ def parser() -> Parser:
         "--test", action="store_true", help="close the configured contact for half a second; asks before, in a terminal"
     )
     return whole
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0 < days < 10_000:
+        raise argparse.ArgumentTypeError(f'got "{text}", expected a number of days such as 90')
+    return days
+
+
+def _ratio(text: str) -> Ratio:
+    try:
+        ratio = decode(text, Ratio)
+    except ConfigError:
+        ratio = Ratio(0)
+    if ratio <= 0:
+        raise argparse.ArgumentTypeError(f'got "{text}", expected more than zero, such as 15%')
+    return ratio
 
 
 def _check(flags: Flags) -> int:

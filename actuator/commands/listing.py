@@ -1,8 +1,8 @@
-"""The lines that `journal` and `runs` print, from the running actuator's answers. Pure."""
+"""The lines that `journal` and `runs` print, from the running actuator's answers, and tables. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,6 +44,12 @@ def run_lines(runs: Iterable[Mapping[str, Any]]) -> list[str]:
     rows = [_HEADER, *(_run(run) for run in runs)]
     if len(rows) == 1:
         return ["No run is recorded yet."]
+    return table(rows)
+
+
+def table(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return lines with their cells in columns."""
+    rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from actuator.commands import client, doctor, listing, relay_test
+from actuator.commands import client, doctor, listing, rehearse, relay_test
 from actuator.commands.commission import Commission, NotNowError
 from actuator.relay import discover
 from toolkit import findings
@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         "doctor": _doctor,
         "journal": _journal,
         "profile": _profile,
+        "rehearse": rehearse.run,
         "relays": _relays,
         "runs": _runs,
         "status": _status,

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests.actuator.harness.recorded import write_csv
 from tests.deploy.harness.manual import programs
 from tests.support import ROOT, command, wait_until
 from tests.support.loop import PASSWORD, USER, Loop
@@ -179,6 +180,8 @@ def at_the_site(folder: Path) -> Iterator[Session]:
         loop.kill("actuator", signal.SIGTERM)
         terminal.run("generator-actuator status", status=1)
         terminal.run("generator-actuator release")
+        write_csv(folder / "october.csv")
+        terminal.run("generator-actuator rehearse --csv october.csv --try start_soc=40%,stop_soc=80% --best")
         terminal.run("generator-actuator relays --test", typed="disconnected\n")
     yield from terminal.sessions
 

@@ -1,0 +1,28 @@
+"""A synthetic record of a battery and its engine, with known rates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from actuator.commands.rehearsal import Sample
+
+DAYS = 14
+FALL, CHARGE = 0.02, 0.18
+"""Of the battery in an hour: what the load takes, day and night, and what the engine adds beside it."""
+BEGIN = 1_760_000_400.0
+
+
+def fortnight(*, days: float = DAYS, begin: float = BEGIN) -> Iterator[Sample]:
+    """Yield samples in whole percents, one a minute, of a site that starts at 25 % and stops at 60 %."""
+    soc, runs = 0.6, False
+    for minute in range(round(days * 1440)):
+        yield Sample(begin + minute * 60, round(soc, 2), runs)
+        soc += (CHARGE * runs - FALL) / 60
+        runs = soc < 0.6 if runs else soc <= 0.25
+
+
+def write_csv(file: Path, *, days: float = DAYS) -> None:
+    """Write them as `rehearse --csv` reads them."""
+    lines = [f"{one.at:.0f},{one.soc:.2f},{int(one.runs)}" for one in fortnight(days=days)]
+    file.write_text("\n".join(["time,soc,generator", *lines]) + "\n")
