@@ -15,13 +15,14 @@ from actuator.core.alert_path import PATHS
 from actuator.core.demand import CAUSES
 from actuator.core.events import Event, Note, NoteKind, Value
 from actuator.core.inhibitors import INHIBITORS, blocked
-from actuator.core.state import MODES, PHASES, Cause, Reason
+from actuator.core.state import MODES, PHASES, Cause, Durable, Reason
 from actuator.report import severity, wording
 from actuator.report.reasons import why_not
 from actuator.report.severity import Assessment, assess
 from actuator.report.snapshot import Snapshot
 from tests.actuator.harness import situations
 from tests.actuator.harness.situations import NOW, SETTINGS, situation
+from tests.support.alert_rules import alerts
 from toolkit.replace import replace
 
 LONGEST: Final = 140
@@ -167,6 +168,20 @@ def test_every_code_of_the_generator_starter(code: int | None) -> None:
     for soc in (0.2, 0.5):
         shown = assess(situation(reasons=(reason,), code=code, soc=soc))
         assert not wrong_words(shown), shown
+
+
+@pytest.mark.parametrize(
+    ("alert", "site"),
+    [
+        ("GeneratorStartFailed", situation(reasons=("back_off",), causes=("alert",), soc=0.2)),
+        ("DeviceSilent", situation(silent=True)),
+        ("GeneratorLockedOut", situation(reasons=("locked_out",), durable=Durable(locked_out=True))),
+        ("BatteryEmergency", situation(reasons=("back_off",), causes=("emergency",), soc=0.06)),
+    ],
+)
+def test_an_alert_wakes_a_person_exactly_when_the_panel_is_red(alert: str, site: Snapshot) -> None:
+    critical = alerts("people.yml")[alert]["labels"]["severity"] == "critical"
+    assert critical == (assess(site).severity == "act_now")
 
 
 def test_the_page_of_sentences_shows_what_the_code_returns(monkeypatch: pytest.MonkeyPatch) -> None:
