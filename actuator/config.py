@@ -166,8 +166,6 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 span(full_charge.every),
                 f"at least 1 d: one runs for up to limits.max_run ({span(max_run)}), and the next is days later",
             )
-        if self.journal.name == "history.db":
-            yield ConfigError("journal", f'"{self.journal}"', "another name: the history beside it has this one")
         if self.mirror is not None and not self.mirror.is_absolute():
             yield ConfigError(
                 "mirror", f'"{self.mirror}"', "an absolute path in memory, such as /run/generator-actuator"

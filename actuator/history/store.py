@@ -11,7 +11,7 @@ from typing import Final
 
 from actuator.history.recorder import PastRun, Sample
 
-NAME: Final = "history.db"
+SUFFIX: Final = ".history"
 DAYS: Final = 30
 MOST_SAMPLES: Final = DAYS * 24 * 60
 MOST_RUNS: Final = 2_000
@@ -33,8 +33,8 @@ _BUSY_SECONDS: Final = 5.0
 
 
 def path_of(journal: Path) -> Path:
-    """Return the path of the history that belongs to a journal."""
-    return journal.with_name(NAME)
+    """Return the path of the history that belongs to a journal: its name begins with the journal's."""
+    return journal.with_name(journal.name + SUFFIX)
 
 
 def write(path: Path, samples: Iterable[Sample], runs: Iterable[PastRun]) -> None:

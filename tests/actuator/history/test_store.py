@@ -20,7 +20,7 @@ def past(number: int, **parts: float | str | bool | None) -> PastRun:
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    path = tmp_path / store.NAME
+    path = store.path_of(tmp_path / "journal.db")
     assert store.samples(path, since=0) == []
     assert store.runs(path, limit=5) == []
     store.write(path, [sample(1), sample(2, None)], [past(1, confirmed=True, ended=150.0)])
@@ -34,14 +34,14 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_it_is_bounded_by_number_whatever_the_clock_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "MOST_SAMPLES", 3)
     monkeypatch.setattr(store, "MOST_RUNS", 2)
-    path = tmp_path / store.NAME
+    path = store.path_of(tmp_path / "journal.db")
     store.write(path, [sample(wall) for wall in (9e9, 1, 2, 3)], [past(number) for number in (1, 2, 3)])
     assert [one.wall for one in store.samples(path, since=0)] == [1, 2, 3]
     assert [run.number for run in store.runs(path, limit=9)] == [3, 2]
 
 
 def test_a_journal_that_was_lost_counts_runs_anew_and_replaces_none(tmp_path: Path) -> None:
-    path = tmp_path / store.NAME
+    path = store.path_of(tmp_path / "journal.db")
     store.write(path, [], [past(1), past(2)])
     store.write(path, [], [past(1, began=500.0)])
     assert [(run.number, run.began) for run in store.runs(path, limit=9)] == [(1, 500.0), (2, 200.0), (1, 100.0)]
@@ -49,7 +49,7 @@ def test_a_journal_that_was_lost_counts_runs_anew_and_replaces_none(tmp_path: Pa
 
 @pytest.mark.parametrize("damage", [b"no database at all" * 100, b"SQLite format 3\0" + bytes(4000)])
 def test_a_damaged_file_is_made_anew(tmp_path: Path, damage: bytes) -> None:
-    path = tmp_path / store.NAME
+    path = store.path_of(tmp_path / "journal.db")
     path.write_bytes(damage)
     with pytest.raises(sqlite3.DatabaseError):
         store.samples(path, since=0)
@@ -58,7 +58,7 @@ def test_a_damaged_file_is_made_anew(tmp_path: Path, damage: bytes) -> None:
 
 
 def test_another_version_is_made_anew(tmp_path: Path) -> None:
-    path = tmp_path / store.NAME
+    path = store.path_of(tmp_path / "journal.db")
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE samples (id INTEGER PRIMARY KEY, wall, other)")
     assert store.samples(path, since=0) == []
@@ -68,4 +68,4 @@ def test_another_version_is_made_anew(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError):
-        store.write(tmp_path / "nowhere" / store.NAME, [sample(1)], [])
+        store.write(store.path_of(tmp_path / "nowhere" / "journal.db"), [sample(1)], [])

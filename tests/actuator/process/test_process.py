@@ -556,8 +556,8 @@ def test_the_whole_folder_may_be_moved(tmp_path: Path) -> None:
             process.wait(10)
         assert {path.name for path in tmp_path.iterdir()} == {
             "actuator.yml",
-            "history.db",
             "journal.db",
+            "journal.db.history",
             "journal.db.sidecar",
         }
         shutil.copytree(tmp_path, tmp_path / "copy")

@@ -68,7 +68,7 @@ def fill(folder: Path, *, hours: int = 30, runs: int = 3) -> None:
         )
         for number in range(1, runs + 1)
     ]
-    store.write(folder / store.NAME, samples, past)
+    store.write(store.path_of(folder / "journal.db"), samples, past)
 
 
 def test_curve_has_the_gap_the_thresholds_and_the_runs(
@@ -131,7 +131,7 @@ def test_runs_are_a_table_in_plain_words(tmp_path: Path, page: Page) -> None:
 
 def test_without_a_past_the_page_says_so(tmp_path: Path, page: Page) -> None:
     with site(tmp_path) as it, it.running():
-        (tmp_path / store.NAME).unlink(missing_ok=True)
+        store.path_of(tmp_path / "journal.db").unlink(missing_ok=True)
         page.goto(it.url)
         expect(page.locator("#runs")).to_contain_text("No run is recorded yet.")
         page.route("**/api/v1/history*", lambda route: route.abort())
@@ -147,7 +147,7 @@ def test_first_card_has_the_battery_with_its_trend_and_the_time_to_the_start(tmp
         Sample(wall=now - ago, soc=0.5 + ago / 3600 * 0.05, volts=50.2, amperes=-22.4, running=False, closed=False)
         for ago in range(7200, 0, -60)
     ]
-    store.write(tmp_path / store.NAME, sinking, ())
+    store.write(store.path_of(tmp_path / "journal.db"), sinking, ())
     with site(tmp_path) as it, it.running():
         wait_until(lambda: it.status()["soc"] is not None, 10, "a fresh state of charge")
         it.beat_twice()
