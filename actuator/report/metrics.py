@@ -14,19 +14,28 @@ from actuator.core.limits import budget_left, reserve_left, service_due
 from actuator.core.overlay import DEFAULT
 from actuator.core.state import MODES, PHASES
 from actuator.report.problems import SEVERITIES
+from actuator.report.reasons import inhibitors
 from actuator.report.severity import assess
 from actuator.report.snapshot import Snapshot
 
 STATUSES = ("firing", "resolved")
+COMMAND_REJECTIONS = ("malformed", "unauthenticated", "forbidden", "conflict", "too_large", "content_type", "too_many")
 REJECTIONS = ("malformed", "unauthenticated", "too_large", "content_type", "unknown_alert", "other_site", "late")
 
 
 class Counts:
-    """Counts since the start of this process: alerts accepted, by status, and rejected, by reason."""
+    """Counts since the start of this process.
+
+    Attributes:
+        notifications: alerts accepted, by status.
+        rejected: notifications and alerts rejected, by reason.
+        commands: commands of people rejected, by reason.
+    """
 
     def __init__(self) -> None:
         self.notifications = dict.fromkeys(STATUSES, 0)
         self.rejected = dict.fromkeys(REJECTIONS, 0)
+        self.commands = dict.fromkeys(COMMAND_REJECTIONS, 0)
 
 
 class GeneratorCollector(Collector):
@@ -42,6 +51,7 @@ class GeneratorCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Return the families; before the first turn there are only the notifications."""
         yield _labelled(_NOTIFICATIONS, "status", self._counts.notifications)
+        yield _labelled(_COMMANDS, "reason", self._counts.commands)
         snapshot = self._snapshot()
         late = 0 if snapshot is None else snapshot.state.alerts.late
         yield _labelled(_REJECTED, "reason", {**self._counts.rejected, "late": late})
@@ -64,6 +74,9 @@ _REJECTED = _counter(
     "notifications_rejected",
     "Notifications refused, and alerts in accepted ones that are not for this actuator.",
     "reason",
+)
+_COMMANDS = _counter(
+    "commands_rejected", "Commands, resets, edits and choices of a profile that were refused to a person.", "reason"
 )
 _START_SOC = _gauge("start_soc_ratio", "State of charge at or under which the engine is requested, 0 to 1.")
 _STOP_SOC = _gauge("stop_soc_ratio", "State of charge at or over which the engine is no longer requested, 0 to 1.")
@@ -134,6 +147,7 @@ _DESCRIBED: tuple[Metric, ...] = (
     *(
         _NOTIFICATIONS,
         _REJECTED,
+        _COMMANDS,
         _START_SOC,
         _STOP_SOC,
         _COMMANDED,
@@ -173,7 +187,7 @@ def _families(snapshot: Snapshot) -> Iterator[Metric]:
     yield _single(_DROPPED, bool(durable.dropped))
     yield _one_of(_PATH, "path", PATHS, (state.alerts.path,))
     yield _one_of(_DEMAND, "cause", CAUSES, state.causes)
-    yield _one_of(_INHIBITED, "reason", INHIBITORS, state.inhibitors)
+    yield _one_of(_INHIBITED, "reason", INHIBITORS, inhibitors(snapshot))
     yield _single(_DEADLINE, None if ends_at is None else snapshot.wall_of(ends_at))
     yield _single(_HEARTBEAT, None if beat is None else snapshot.wall_of(beat))
     yield _labelled(_STARTS, "cause", {cause: durable.starts.get(cause, 0) for cause in CAUSES})

@@ -19,6 +19,7 @@ from toolkit.webconfig import USER, WebConfig
 _log = log.get(__name__)
 
 _REFUSED = {400: "malformed", 401: "unauthenticated", 403: "unauthenticated", 413: "too_large", 415: "content_type"}
+_REFUSED_COMMANDS = _REFUSED | {403: "forbidden", 409: "conflict", 429: "too_many"}
 
 
 def exposure(addresses: Sequence[str], web_config: WebConfig, *, allow_anonymous: bool) -> str:
@@ -50,13 +51,16 @@ def content_security_policy(page: str) -> str:
 
 
 def count_refusals(counts: Counts, webhook: str) -> Middleware:
-    """Count the requests that the webhook refuses, by status."""
+    """Count the requests that the webhook refuses, and the refused commands of people, each by status."""
 
     @web.middleware
     async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await handler(request)
-        if request.path == webhook and request.method == hdrs.METH_POST and response.status in _REFUSED:
-            counts.rejected[_REFUSED[response.status]] += 1
+        if request.method == hdrs.METH_POST:
+            of_webhook = request.path == webhook
+            counted, reasons = (counts.rejected, _REFUSED) if of_webhook else (counts.commands, _REFUSED_COMMANDS)
+            if response.status in reasons:
+                counted[reasons[response.status]] += 1
         return response
 
     return count

@@ -37,7 +37,7 @@ _BY_LABELS: dict[tuple[str, ...], str] = {
     ("profile",): "generator_profile",
     ("path",): "generator_path",
     ("cause",): "generator_demand generator_starts_total",
-    ("reason",): "generator_inhibited generator_notifications_rejected_total",
+    ("reason",): "generator_inhibited generator_notifications_rejected_total generator_commands_rejected_total",
     ("status",): "generator_notifications_total",
     ("version", "revision", "python_version"): "magnum_exporter_build_info generator_actuator_build_info",
     ("device",): " ".join(
@@ -97,7 +97,7 @@ _VALUES = {
     "reason": """
         mode_off locked_out inhibit_alert no_evidence short_cycle journal relay_fault max_run budget min_off back_off
         quiet_hours ags_refuses foreign_run ac_live
-        malformed unauthenticated too_large content_type unknown_alert other_site late
+        malformed unauthenticated too_large content_type unknown_alert other_site late forbidden conflict too_many
         absent stale range frozen jump outvoted left_over cells soc health remaining power
     """,
     "state": """

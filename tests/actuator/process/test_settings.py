@@ -13,6 +13,7 @@ import pytest
 from tests.actuator.harness.process import Actuator, kill, run, site
 from tests.support import wait_until
 from tests.support.http import request
+from tests.support.metrics_page import samples, value
 
 PROFILES = {"profiles": {"away": {"start_soc": "20%", "stop_soc": "90%"}}}
 
@@ -90,6 +91,7 @@ def test_what_does_not_fit_is_refused_with_the_files_words(
     with site(tmp_path, PROFILES) as it, it.running():
         code, text = post(it, path, body)
         assert (code, thresholds(it)) == (400, (0.25, 0.6))
+        assert it.metric("generator_commands_rejected_total", reason="malformed") == 1
         assert expected in text
 
 
@@ -141,6 +143,8 @@ def test_an_edit_needs_the_role_and_is_recorded_with_who(tmp_path: Path) -> None
             assert as_user("reader", body={"set": {"start_soc": "30%"}})[0] == 403
             assert as_user("reader", "GET")[0] == 200
             assert as_user("owner", body={"set": {"start_soc": "30%"}})[0] == 200
+            page = samples(request("GET", f"{it.url}/metrics", None, basic("reader"))[1])
+            assert value(page, "generator_commands_rejected_total", reason="forbidden") == 1
             code, text = request("GET", f"{it.url}/api/v1/journal", None, basic("reader"))
             assert code == 200
             assert [row["fields"]["who"] for row in json.loads(text) if row["kind"] == "operator"] == ["owner"]

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 from actuator.config import Access, Config
 from actuator.config_warnings import open_access
 from actuator.loop.runtime import Runtime
-from actuator.report.metrics import Counts
+from actuator.report.metrics import COMMAND_REJECTIONS, Counts
 from actuator.web import server
 from tests.actuator.test_config_warnings import BASE
 from toolkit import web as toolkit_web
@@ -110,6 +110,7 @@ async def test_refusal_says_which_role_is_missing_and_is_counted_at_the_webhook(
             text = await response.text()
         assert text == 'User "prometheus" may not command. In the configuration, access names who may.\n'
         assert not sum(served.counts.rejected.values())
+        assert served.counts.commands == dict.fromkeys(COMMAND_REJECTIONS, 0) | {"forbidden": 1}
         await refused(session, "prometheus", "POST", "/api/v1/alerts")
     assert served.counts.rejected["unauthenticated"] == 1
 
