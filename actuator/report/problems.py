@@ -20,6 +20,15 @@ def problems(snapshot: Snapshot) -> tuple[tuple[Problem, Severity], ...]:
     return (*_present(snapshot), *_kept(snapshot), *_absent(snapshot))
 
 
+def torn(snapshot: Snapshot) -> Problem:
+    """Return what a torn journal means: only in part damaged, or lost with all that it counted."""
+    durable, now = snapshot.state.durable, snapshot.now
+    since = now - (snapshot.state.started_at if durable.torn_at is None else durable.torn_at)
+    # What was counted before the tear is still there if it is more than can have been counted since.
+    lost = max(durable.run_seconds, durable.engine_seconds) <= since and not (durable.profile or durable.edits)
+    return wording.LOST if lost else wording.TORN
+
+
 def _present(snapshot: Snapshot) -> Iterator[tuple[Problem, Severity]]:
     if snapshot.relay_fault:
         yield wording.relay_failed(snapshot.relay_fault), "attention"
@@ -41,7 +50,7 @@ def _kept(snapshot: Snapshot) -> Iterator[tuple[Problem, Severity]]:
     """Yield the problems of what is remembered: the journal, the settings, the alerts, the charge."""
     state, config = snapshot.state, snapshot.config
     if state.durable.torn:
-        yield wording.TORN, "attention"
+        yield torn(snapshot), "attention"
     if state.durable.dropped:
         yield wording.settings_dropped(state.durable.dropped), "attention"
     anchor = state.durable.anchor

@@ -29,14 +29,20 @@ class WhyNot(msgspec.Struct, frozen=True, kw_only=True):
     until: float | None = None
 
 
+def inhibitors(snapshot: Snapshot) -> tuple[Reason, ...]:
+    """Return each reason that blocks the engine, without those that the phase `stopping` already is."""
+    state = snapshot.state
+    if state.phase != "stopping":
+        return state.inhibitors
+    return tuple(reason for reason in state.inhibitors if reason not in OUR_OWN_STOP)
+
+
 def why_not(snapshot: Snapshot) -> tuple[WhyNot, ...]:
     """Return each reason that blocks the engine, in words, with the time at which it ends by itself."""
     durable, config, now = snapshot.state.durable, snapshot.config, snapshot.now
     code = snapshot.state.ags.code(now)
     reasons = []
-    for reason in snapshot.state.inhibitors:
-        if reason in OUR_OWN_STOP and snapshot.state.phase == "stopping":
-            continue
+    for reason in inhibitors(snapshot):
         until = INHIBITORS[reason].until(snapshot.state, config, now)
         reasons.append(
             WhyNot(

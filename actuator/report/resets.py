@@ -10,6 +10,7 @@ import msgspec
 from actuator.core.inhibitors import INHIBITORS
 from actuator.core.limits import service_due
 from actuator.report import wording
+from actuator.report.problems import torn
 from actuator.report.snapshot import Snapshot
 
 LOCKOUT: Final = {reason for reason, rule in INHIBITORS.items() if "reset_lockout" in rule.clears}
@@ -53,7 +54,7 @@ def _resets(snapshot: Snapshot) -> Iterator[Reset]:
     if durable.attempts or not LOCKOUT.isdisjoint(state.inhibitors):
         yield Reset(what="lockout", text=wording.reset_lockout(durable), since=wall(durable.locked_out_at))
     if durable.torn:
-        yield Reset(what="journal", text=wording.TORN.line, since=wall(durable.torn_at))
+        yield Reset(what="journal", text=torn(snapshot).line, since=wall(durable.torn_at))
     due = service_due(durable, config)
     if due is not None and due <= 0:
         yield Reset(what="service", text=wording.reset_service(-due))

@@ -9,7 +9,7 @@ from actuator.core.limits import budget_left, reserve_left, service_due
 from actuator.core.settings import DAY
 from actuator.report import wording
 from actuator.report.problems import Severity, problems
-from actuator.report.reasons import WhyNot, why_not
+from actuator.report.reasons import WhyNot, inhibitors, why_not
 from actuator.report.resets import Reset, resets
 from actuator.report.severity import assess
 from actuator.report.snapshot import Snapshot
@@ -136,7 +136,7 @@ def status(snapshot: Snapshot) -> Status:
         path=state.alerts.path,
         phase=state.phase,
         causes=state.causes,
-        inhibitors=state.inhibitors,
+        inhibitors=inhibitors(snapshot),
         why_not=why_not(snapshot),
         notes=tuple(_notes(snapshot)),
         resets=resets(snapshot),

@@ -92,7 +92,7 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
         case "journal_torn":
             return (
                 f"The journal is torn: at most {_span(values['budget'])} of the daily budget are left for 24 h, "
-                "and no run is resumed. Check the mode, then reset the journal alarm."
+                "and no run is resumed. Check mode, profile and the hours to the service, then reset the journal alarm."
             )
         case "attempt_failed":
             pause = values["pause"]
@@ -510,6 +510,12 @@ TORN: Final = Problem(
     "The journal of past runs was damaged at the start: less running time is left for 24 h.",
     "Check that Automatic, On or Off is as you want it, then press Reset journal alarm.",
     "The journal was found torn: the budget is short for 24 h. Check the mode, then reset the journal alarm.",
+)
+LOST: Final = Problem(
+    "The journal was lost, and with it profile, settings and service hours. Less running time is left for 24 h.",
+    "Choose the mode and the profile again, and see when the next service is due. Then press Reset journal alarm.",
+    "The journal was lost: profile, edited settings and the hours to the service are lost too, and the budget is short "
+    "for 24 h. Choose the mode and the profile again, see when the next service is due, then reset the journal alarm.",
 )
 HELD_UNKNOWN: Final = Problem(
     "The relay was closed over a power cut: until the clock is right, all running time counts as used.",

@@ -377,8 +377,13 @@ def rows() -> Iterator[Row]:
     yield "both alerts fire", situation(soc=0.4, notes=(BOTH,)), "Ask whoever wrote the rules."
     yield (
         "the journal was torn at the start",
-        situation(soc=0.5, durable=Durable(torn=True)),
+        situation(soc=0.5, durable=Durable(torn=True, torn_at=NOW - 600, run_seconds=90_000.0)),
         "Check Automatic, Off or On, then press the button.",
+    )
+    yield (
+        "the journal was lost",
+        situation(soc=0.5, durable=Durable(torn=True, torn_at=NOW - 600)),
+        "Choose mode and profile again, then press the button.",
     )
     yield "the clock is not right", situation(soc=0.5, wall_sane=False), "Check the network."
     yield (

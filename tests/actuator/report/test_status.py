@@ -175,6 +175,12 @@ def test_stopping_and_a_failed_stop() -> None:
     assert sentence(snapshot(of)).startswith(
         "Stopping. Battery 20 %. The operator chose Off. The generator should stop by"
     )
+    assert {"min_off", "ac_live"} <= {*of.state.inhibitors}
+    assert status.status(snapshot(of)).inhibitors == ("mode_off",)
+    page = samples(snapshot(of))
+    assert {label for (metric, label), value in page.items() if metric == "generator_inhibited" and value} == {
+        "mode_off"
+    }
     of.run(400)
     assert sentence(snapshot(of)).startswith("Failed to stop: the generator still runs. ")
     assert sentence(snapshot(of)).endswith("Stop it at its remote or with its own switch.")
@@ -528,6 +534,21 @@ def test_a_budget_that_a_closed_board_may_have_used_is_a_fault() -> None:
     of.wall_sane = True
     of.step()
     assert not any("found closed" in fault for fault in status.status(snapshot(of)).faults)
+
+
+def test_a_lost_journal_takes_profile_and_service_hours_with_it_and_a_torn_one_does_not() -> None:
+    of = running()
+
+    def told(**durable: object) -> str:
+        of.state = replace(of.state, durable=replace(of.state.durable, torn=True, torn_at=of.now - 600, **durable))  # type: ignore[arg-type]
+        (fault,) = [text for text in status.status(snapshot(of)).faults if "journal" in text]
+        return fault
+
+    lost = "The journal was lost: profile, edited settings and the hours to the service are lost too"
+    assert told(engine_seconds=0.0, run_seconds=0.0).startswith(lost)
+    assert told(engine_seconds=500.0, run_seconds=550.0).startswith(lost)
+    assert not told(run_seconds=700.0).startswith(lost)
+    assert not told(run_seconds=0.0, edits={"start_soc": "30%"}).startswith(lost)
 
 
 def test_the_document_has_every_field_of_the_contract() -> None:
