@@ -138,8 +138,7 @@ async def _serve(
     async def outside(ready: Callable[[], None]) -> None:
         watchers = server.Watchers()
         runtime.on_show = watchers.wake
-        path = history_path(runtime.config.journal)
-        history = AsyncHistory(path, runtime, lambda: runtime.page_reader.battery_amperes)
+        history = AsyncHistory(history_path(runtime.config.journal), runtime)
         history.register(registry)
         app = server.build(
             runtime,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -12,6 +14,7 @@ from typing import Final, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Gauge
 
+from actuator.core.settings import HOUR
 from actuator.history import store
 from actuator.history.recorder import PastRun, Recorder, Sample
 from actuator.journal import AsyncJournal
@@ -31,6 +34,11 @@ WRITE_SECONDS: Final = 20.0
 T = TypeVar("T")
 
 _log = log.get(__name__)
+
+
+def _midnight(wall: float) -> float:
+    """Return the Unix time of the local midnight before a Unix time."""
+    return time.mktime((*time.localtime(wall)[:3], 0, 0, 0, 0, 0, -1))
 
 
 class HistoryError(Exception):
@@ -53,18 +61,18 @@ class AsyncHistory:
     Args:
         path: of the file.
         source: the running loop.
-        amperes: returns the battery's current, positive into it; None while it is unknown.
 
     Attributes:
         fault: why the file cannot be written; empty when it can.
     """
 
-    def __init__(self, path: Path, source: Source, amperes: Callable[[], float | None]) -> None:
-        self._path, self._source, self._amperes = path, source, amperes
+    def __init__(self, path: Path, source: Source) -> None:
+        self._path, self._source = path, source
         self._worker, self._busy = Worker("history"), asyncio.Lock()
         self._recorder = Recorder()
         self._unwritten: tuple[tuple[Sample, ...], tuple[PastRun, ...]] = ((), ())
         self._row = 0
+        self._day: tuple[float, float | None] = (math.nan, None)
         self.fault = ""
 
     def register(self, registry: CollectorRegistry) -> None:
@@ -86,6 +94,7 @@ class AsyncHistory:
                 while True:
                     await turned.wait()
                     turned.clear()
+                    await self._follow_day()
                     if self._observed() or loop.time() - written >= WRITE_EVERY:
                         written = loop.time()
                         await self._write()
@@ -114,6 +123,28 @@ class AsyncHistory:
         runs = {(run.number, run.began): run for run in (*kept, *newer)}
         return sorted(runs.values(), key=lambda run: run.began, reverse=True)[:limit]
 
+    def engine_today(self, snapshot: Snapshot) -> float | None:
+        """Return the seconds for which the engine was confirmed to run since local midnight; None: not known."""
+        midnight, seconds = self._day
+        if seconds is None or not snapshot.wall_sane or midnight != _midnight(snapshot.wall):
+            return None
+        return max(0.0, snapshot.state.durable.engine_seconds - seconds)
+
+    async def _follow_day(self) -> None:
+        """On another day, find what the engine's counter was when it began."""
+        snapshot = self._source.snapshot
+        if snapshot is None or self._day[0] == (midnight := _midnight(snapshot.wall)):
+            return
+        seconds: float | None = None
+        try:
+            found = await self.samples(since=midnight - HOUR)
+            before = [sample for sample in found if sample.wall < midnight]
+            first = before[-1] if before else found[0] if found else None
+            seconds = snapshot.state.durable.engine_seconds if first is None else first.engine_seconds
+        except Exception as error:  # noqa: BLE001 - logged; no fault in here may end the program
+            _log.limited("day", "running time of today is not known", error=error)
+        self._day = midnight, seconds
+
     def _observed(self) -> bool:
         try:
             return self._observe()
@@ -128,7 +159,7 @@ class AsyncHistory:
         rows = self._source.journal.memory.since(self._row)
         if rows:
             self._row = rows[-1].id
-        return self._recorder.observe(snapshot, self._amperes(), rows)
+        return self._recorder.observe(snapshot, rows)
 
     async def _unfinished(self) -> PastRun | None:
         """Return the run that was in progress when an earlier process last wrote."""

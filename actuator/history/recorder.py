@@ -33,6 +33,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
         amperes: of the battery, positive into it.
         running: the engine is confirmed to run.
         closed: the contact is commanded closed.
+        engine_seconds: for which the engine has ever been confirmed to run.
     """
 
     wall: float
@@ -41,6 +42,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     amperes: float | None
     running: bool | None
     closed: bool
+    engine_seconds: float | None = None
 
 
 class PastRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,19 +94,19 @@ class Recorder:
         self._next = -1.0
         self._current_at: float | None = None
 
-    def observe(self, snapshot: Snapshot, amperes: float | None, rows: Iterable[Row]) -> bool:
-        """Take a snapshot, the battery's current, and the journal's new rows; return whether a run began or ended."""
+    def observe(self, snapshot: Snapshot, rows: Iterable[Row]) -> bool:
+        """Take a snapshot and the journal's new rows; return whether a run began or ended."""
         changed = False
         for row in rows:
             changed |= self._end(row, snapshot)
         run = snapshot.state.durable.run
         if run is not None:
-            changed |= self._continue(run, snapshot, amperes)
+            changed |= self._continue(run, snapshot)
         elif self._run is not None and snapshot.state.durable.candidate is None:
             changed |= self._lose()
         if changed or snapshot.now >= self._next:
             self._next = snapshot.now + MINUTE
-            self.samples.append(_sample(snapshot, amperes))
+            self.samples.append(_sample(snapshot))
             if self._run is not None:
                 self.runs[self._run.number] = self._run
         return changed
@@ -120,7 +122,7 @@ class Recorder:
         self.samples, self.runs = [], {}
         return taken
 
-    def _continue(self, run: Run, snapshot: Snapshot, amperes: float | None) -> bool:
+    def _continue(self, run: Run, snapshot: Snapshot) -> bool:
         """Bring the record of the run in progress up to now; return whether it is new."""
         soc, now = snapshot.state.battery.fresh_soc(snapshot.now), snapshot.now
         if self._ended is not None and self._ended.number == run.number:  # a restart broke it off, and it goes on
@@ -138,7 +140,7 @@ class Recorder:
             confirmed=run.proven_at is not None,
             soc_before=soc if self._run.soc_before is None else self._run.soc_before,
             soc_after=soc,
-            ampere_hours=self._charged(self._run.ampere_hours, amperes, now, since=run.closed_at),
+            ampere_hours=self._charged(self._run.ampere_hours, snapshot.site.amperes, now, since=run.closed_at),
         )
         return began
 
@@ -178,13 +180,14 @@ class Recorder:
         return True
 
 
-def _sample(snapshot: Snapshot, amperes: float | None) -> Sample:
+def _sample(snapshot: Snapshot) -> Sample:
     battery = snapshot.state.battery
     return Sample(
         wall=snapshot.wall,
         soc=battery.fresh_soc(snapshot.now),
         volts=battery.volts.fresh(snapshot.now, BUS_FRESH),
-        amperes=amperes,
+        amperes=snapshot.site.amperes,
         running=snapshot.state.engine.proof.verdict,
         closed=snapshot.commanded_closed,
+        engine_seconds=round(snapshot.state.durable.engine_seconds, 1),
     )

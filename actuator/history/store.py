@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from actuator.history.recorder import PastRun, Sample
 
@@ -18,7 +18,7 @@ MOST_RUNS: Final = 2_000
 
 _RUN = ", ".join(PastRun.__struct_fields__)
 _SAMPLE = ", ".join(Sample.__struct_fields__)
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = f"""
 DROP TABLE IF EXISTS samples;
 DROP TABLE IF EXISTS runs;
@@ -70,8 +70,8 @@ def samples(path: Path, *, since: float) -> list[Sample]:
             return []
         rows = database.execute(f"SELECT {_SAMPLE} FROM samples WHERE wall >= ? ORDER BY id", (since,))  # noqa: S608
         return [
-            Sample(wall=wall, soc=soc, volts=volts, amperes=amperes, running=_flag(running), closed=bool(closed))
-            for wall, soc, volts, amperes, running, closed in rows.fetchall()
+            Sample(**{**sample, "running": _flag(sample["running"]), "closed": bool(sample["closed"])})
+            for sample in _named(Sample, rows)
         ]
 
 
@@ -85,8 +85,11 @@ def runs(path: Path, *, limit: int) -> list[PastRun]:
         if database is None:
             return []
         rows = database.execute(f"SELECT {_RUN} FROM runs ORDER BY began DESC LIMIT ?", (limit,))  # noqa: S608
-        named = (dict(zip(PastRun.__struct_fields__, row, strict=True)) for row in rows.fetchall())
-        return [PastRun(**{**run, "confirmed": bool(run["confirmed"])}) for run in named]
+        return [PastRun(**{**run, "confirmed": bool(run["confirmed"])}) for run in _named(PastRun, rows)]
+
+
+def _named(record: type[Sample | PastRun], rows: sqlite3.Cursor) -> list[dict[str, Any]]:
+    return [dict(zip(record.__struct_fields__, row, strict=True)) for row in rows.fetchall()]
 
 
 def _flag(value: int | None) -> bool | None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from actuator.core.inputs import Page
+from actuator.intake.samples import Samples
 
 if TYPE_CHECKING:
     from actuator.core.settings import EmergencyVolts, Settings
@@ -31,16 +29,6 @@ AGS_FRAME: Final = "ags_a1"
 AGS_MAX_RUN: Final = "magnum_remote_generator_max_run_seconds"
 BMK_VOLTS: Final = "magnum_bmk_volts"
 DC_VOLTS: Final = "magnum_inverter_dc_volts"
-
-LEAD: Final = "battery_soc_lead"
-BANK_AMPERES: Final = "battery_bank_amperes"
-BATTERY_AMPERES: Final = (
-    *("magnum_bmk_amperes", "classic_whizbang_amperes", "modbus_battery_amperes", "vedirect_battery_amperes"),
-    "pylontech_battery_amperes",
-)
-"""The current of a whole battery."""
-SHOWN: Final = (LEAD, BANK_AMPERES, *BATTERY_AMPERES)
-"""Metrics that people are shown; nothing is decided by them."""
 
 CHARGING: Final = frozenset({"equalize", "float", "absorb", "bulk"})
 """Inverter states that need AC at its input. Battery saver is not one of them: it does not charge."""
@@ -72,7 +60,7 @@ def parse(text: str, settings: Settings) -> Page:
     Raises:
         ValueError: the text is not in this format.
     """
-    samples = _Samples(text, frozenset(names(settings)))
+    samples = Samples(text, frozenset(names(settings)))
     device = settings.evidence.device or samples.first_device(UP, STAMP)
     charging = None
     amperes = samples.value(DC_AMPERES, device)
@@ -88,7 +76,7 @@ def parse(text: str, settings: Settings) -> Page:
     return Page(
         soc=soc if in_range else None,
         soc_stamp=samples.value(SOC_STAMP),
-        soc_refused=not in_range and (soc is not None or samples.any_refused()),
+        soc_refused=not in_range and (soc is not None or _any_refused(samples)),
         device_stamp=samples.value(STAMP, device),
         ac_input_volts=samples.value(AC_INPUT_VOLTS, device),
         charging=charging,
@@ -105,23 +93,9 @@ def parse(text: str, settings: Settings) -> Page:
     )
 
 
-def battery_amperes(text: str) -> float | None:
-    """Return the battery's current by the source that leads, positive into it; None: it measures none, or none leads.
-
-    Raises:
-        ValueError: the text is not Prometheus' text format.
-    """
-    samples = _Samples(text, frozenset(SHOWN))
-    lead = samples.lead()
-    if lead is None:
-        return None
-    found = (samples.value(BANK_AMPERES, bank=lead), *(samples.value(name, lead) for name in BATTERY_AMPERES))
-    return next((amperes for amperes in found if amperes is not None), None)
-
-
 def magnum_devices(text: str) -> tuple[str, ...]:
     """Return the Magnum sources of the page, each of which can give evidence; raises ValueError as `parse` does."""
-    return _Samples(text, frozenset((UP, STAMP))).devices(UP, STAMP)
+    return Samples(text, frozenset((UP, STAMP))).devices(UP, STAMP)
 
 
 def _stamp_of(metric: str) -> str:
@@ -129,7 +103,7 @@ def _stamp_of(metric: str) -> str:
 
 
 def _battery_volts(
-    samples: _Samples, volts: EmergencyVolts, device: str | None
+    samples: Samples, volts: EmergencyVolts, device: str | None
 ) -> tuple[float | None, float | None, float | None]:
     if volts.metric is not None:
         device = volts.device or samples.first_device(volts.metric)
@@ -138,66 +112,22 @@ def _battery_volts(
     value = samples.value(BMK_VOLTS, device)
     if value is None:
         value = samples.value(DC_VOLTS, device)
-    nominal = samples.nominal_volts(device)
+    nominal = _nominal_volts(samples, device)
     threshold = volts.per_12v * nominal / 12 if volts.per_12v is not None and nominal is not None else None
     return value, samples.value(STAMP, device), threshold
 
 
-class _Samples:
-    """The needed samples of a page, in its order."""
+def _nominal_volts(samples: Samples, device: str | None) -> float | None:
+    """Return the inverter's nominal voltage, from its info metric."""
+    for labels, _ in samples.entries(INVERTER_INFO):
+        if device is None or labels.get("device") == device:
+            try:
+                return float(labels.get("nominal_volts", ""))
+            except ValueError:
+                return None
+    return None
 
-    def __init__(self, text: str, wanted: frozenset[str]) -> None:
-        self._by_name: dict[str, list[tuple[dict[str, str], float]]] = {}
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                if sample.name in wanted:
-                    self._by_name.setdefault(sample.name, []).append((sample.labels, sample.value))
 
-    def first_device(self, *metrics: str) -> str | None:
-        """Return the first device that has one of the metrics."""
-        return next(iter(self.devices(*metrics)), None)
-
-    def devices(self, *metrics: str) -> tuple[str, ...]:
-        """Return every device that has one of the metrics."""
-        found = (labels for metric in metrics for labels, _ in self._by_name.get(metric, ()) if "device" in labels)
-        return tuple(dict.fromkeys(labels["device"] for labels in found))
-
-    def value(
-        self, metric: str, device: str | None = None, *, frame: str | None = None, bank: str | None = None
-    ) -> float | None:
-        """Return the finite value of a device, a frame or a bank; None when there is none or more than one."""
-        found = {
-            value
-            for labels, value in self._by_name.get(metric, ())
-            if (device is None or labels.get("device") == device)
-            and labels.get("frame") == frame
-            and labels.get("bank") == bank
-        }
-        value = found.pop() if len(found) == 1 else math.nan
-        return value if math.isfinite(value) else None
-
-    def states(self, metric: str, label: str, device: str | None = None) -> frozenset[str]:
-        """Return the states whose value is 1, of the device or of all."""
-        return frozenset(
-            labels.get(label, "")
-            for labels, value in self._by_name.get(metric, ())
-            if (device is None or labels.get("device") == device) and value == 1
-        )
-
-    def lead(self) -> str | None:
-        """Return the source whose state of charge leads."""
-        return next((labels.get("source") for labels, value in self._by_name.get(LEAD, ()) if value == 1), None)
-
-    def nominal_volts(self, device: str | None) -> float | None:
-        """Return the inverter's nominal voltage, from its info metric."""
-        for labels, _ in self._by_name.get(INVERTER_INFO, ()):
-            if device is None or labels.get("device") == device:
-                try:
-                    return float(labels.get("nominal_volts", ""))
-                except ValueError:
-                    return None
-        return None
-
-    def any_refused(self) -> bool:
-        """Return whether a source has a state of charge that the exporter refuses as wrong."""
-        return any(labels.get("reason") in WRONG and value == 1 for labels, value in self._by_name.get(SOC_REFUSED, ()))
+def _any_refused(samples: Samples) -> bool:
+    """Return whether a source has a state of charge that the exporter refuses as wrong."""
+    return any(labels.get("reason") in WRONG and value == 1 for labels, value in samples.entries(SOC_REFUSED))

@@ -15,7 +15,8 @@ import aiohttp
 from actuator.config import Config, Exporter
 from actuator.core.inputs import Page
 from actuator.core.settings import Settings
-from actuator.intake import page
+from actuator.intake import page, shown
+from actuator.site.values import NOTHING, SiteValues
 from toolkit import log
 from toolkit.formatting import redacted
 from toolkit.worker_thread import DeadlineError, Worker
@@ -37,7 +38,7 @@ class PageReader:
 
     Attributes:
         fault: why the last reading failed, empty when it succeeded.
-        battery_amperes: of the last reading, positive into the battery, for people alone; None: unknown.
+        site: of the last reading, for people alone; empty when it failed.
     """
 
     def __init__(self, config: Callable[[], Config], deliver: Callable[[Page], None]) -> None:
@@ -45,7 +46,7 @@ class PageReader:
         # Not the default executor: names are resolved there, and name servers may hang.
         self._worker = Worker("page")
         self.fault = ""
-        self.battery_amperes: float | None = None
+        self.site = NOTHING
 
     async def run(self) -> None:
         """Read at the configured interval until cancelled."""
@@ -57,14 +58,15 @@ class PageReader:
 
     async def _once(self, session: aiohttp.ClientSession, config: Config) -> None:
         try:
-            text = await fetch(session, config.exporter, (*page.names(config), *page.SHOWN), self._worker)
-            read, amperes = await self._worker.do(partial(parse, text, config), _timeout(config.exporter))
+            names = dict.fromkeys((*page.names(config), *sorted(shown.NAMES)))
+            text = await fetch(session, config.exporter, names, self._worker)
+            read, site = await self._worker.do(partial(parse, text, config), _timeout(config.exporter))
         except FAULTS as error:
-            self.fault, self.battery_amperes = fault(error, config.exporter), None
+            self.fault, self.site = fault(error, config.exporter), NOTHING
             url = redacted(config.exporter.url)
             _log.limited("exporter", "exporter's page cannot be read", url=url, error=self.fault)
             return
-        self.fault, self.battery_amperes = "", amperes
+        self.fault, self.site = "", site
         _log.recovered("exporter", "exporter's page is read again", url=redacted(config.exporter.url))
         self._deliver(read)
 
@@ -106,8 +108,8 @@ def fault(error: Exception, exporter: Exporter) -> str:
     return text.replace(exporter.url, redacted(exporter.url))
 
 
-def parse(text: str, config: Settings) -> tuple[Page, float | None]:
-    """Return the values of the page that the decision needs, and the battery's current.
+def parse(text: str, config: Settings) -> tuple[Page, SiteValues]:
+    """Return the values of the page that the decision needs, and those that people are shown.
 
     Raises:
         ValueError: the text is not Prometheus' text format.
@@ -115,29 +117,29 @@ def parse(text: str, config: Settings) -> tuple[Page, float | None]:
     wanted = frozenset(page.names(config))
     # Other metrics are dropped first: parsing takes far longer than comparing a name.
     kept: list[str] = []
-    shown: list[str] = []
+    of_people: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line or line[0] in "#\r":
             continue
         sample = _SAMPLE.match(line)
         if sample is None:
             raise ValueError(f"line {number} of the page is not a sample: {line[:40]!r}")
-        if sample[1] in page.SHOWN and len(line) <= LONGEST_LINE:
-            shown.append(line)
+        if sample[1] in shown.NAMES and len(line) <= LONGEST_LINE:
+            of_people.append(line)
         if sample[1] not in wanted:
             continue
         if len(line) > LONGEST_LINE:
             raise ValueError(f"line {number} of the page is longer than {LONGEST_LINE} characters")
         kept.append(line)
-    return page.parse("\n".join([*kept, ""]), config), _amperes(shown)
+    return page.parse("\n".join([*kept, ""]), config), _site(of_people)
 
 
-def _amperes(lines: Sequence[str]) -> float | None:
-    """Return the battery's current; None also if its lines are wrong, which must not cost the decision its page."""
+def _site(lines: Sequence[str]) -> SiteValues:
+    """Return what people are shown; nothing if its lines are wrong, which must not cost the decision its page."""
     try:
-        return page.battery_amperes("\n".join([*lines, ""]))
+        return shown.read("\n".join([*lines, ""]))
     except ValueError:
-        return None
+        return NOTHING
 
 
 def _timeout(exporter: Exporter) -> float:

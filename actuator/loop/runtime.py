@@ -36,6 +36,7 @@ from toolkit import log
 from toolkit.config import ConfigError
 from toolkit.notify import notify
 from toolkit.replace import replace
+from toolkit.time_zone import local_zone
 from toolkit.worker_thread import Worker
 
 TICK = 1.0
@@ -85,6 +86,7 @@ class Runtime:
         self._saved_at = 0.0
         self._in_force: tuple[str, dict[str, Any]] = ("", {})
         self._clock = Clock()
+        self._zone = local_zone()
         self._last_wall: float | None = None
         self._writing: asyncio.Future[object] | None = None
         self._turn_lock = asyncio.Lock()
@@ -319,6 +321,8 @@ class Runtime:
             mirror_fault=self.journal.mirror_fault,
             page_fault=self.page_reader.fault,
             profiles=tuple(self.file.profiles),
+            site=self.page_reader.site,
+            zone=self._zone,
         )
 
     # --- profile and edits, reload and end

@@ -9,7 +9,7 @@ import msgspec
 
 from actuator.config import Config
 from actuator.core.overlay import DEFAULT, OVERLAID, Profile
-from actuator.core.settings import Settings
+from actuator.core.settings import Settings, TimeOfDay
 from toolkit.config import Duration, Ratio
 
 
@@ -55,7 +55,9 @@ def _set(profile: Profile) -> dict[str, Any]:
     return {name: value for name, value in values if value is not msgspec.UNSET}
 
 
-def _plain(value: object) -> float:
+def _plain(value: object) -> float | str:
     if isinstance(value, Ratio | Duration):
         return float(value)
+    if isinstance(value, TimeOfDay):
+        return str(value)
     raise NotImplementedError(f"{type(value).__name__} has no form in JSON")

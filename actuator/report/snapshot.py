@@ -9,6 +9,7 @@ import msgspec
 from actuator.config import Config
 from actuator.core.forecast import latest, quiet_in
 from actuator.core.state import State
+from actuator.site.values import NOTHING, SiteValues
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +30,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         journal_fault: why the journal cannot be written, empty when it can.
         mirror_fault: why the newest state is not in the journal's mirror, empty when it is; None without a mirror.
         page_fault: why the exporter's page cannot be read, empty when it can.
+        site: what the exporter's page shows of the site, for people alone.
+        zone: the site's time zone, such as Europe/Berlin; empty: not known.
     """
 
     state: State
@@ -45,6 +48,14 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     mirror_fault: str | None = None
     page_fault: str = ""
     profiles: tuple[str, ...] = ()
+    site: SiteValues = NOTHING
+    zone: str = ""
+
+    @property
+    def minute_of_day(self) -> int:
+        """The local minute, 0 to 1439."""
+        local = time.localtime(self.wall)
+        return local.tm_hour * 60 + local.tm_min
 
     @property
     def ends_at(self) -> float | None:
@@ -52,9 +63,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         run = self.state.durable.run
         if run is None:
             return None
-        local = time.localtime(self.wall)
-        minute = local.tm_hour * 60 + local.tm_min
-        quiet = quiet_in(self.config, self.wall, minute, wall_sane=self.wall_sane)
+        quiet = quiet_in(self.config, self.wall, self.minute_of_day, wall_sane=self.wall_sane)
         reserve = self.state.reserve
         return latest(self.state.durable, run, self.config, self.now, reserve=reserve, quiet_in=quiet)
 

@@ -6,12 +6,15 @@ import msgspec
 
 from actuator.core import ags
 from actuator.core.limits import budget_left, reserve_left, service_due
+from actuator.core.overlay import DEFAULT
 from actuator.core.settings import DAY
 from actuator.report import wording
+from actuator.report.engine import Engine, engine
 from actuator.report.problems import Severity, problems
 from actuator.report.reasons import WhyNot, inhibitors, why_not
 from actuator.report.resets import Reset, resets
 from actuator.report.severity import assess
+from actuator.report.site import FiringAlert, Site, firing, site
 from actuator.report.snapshot import Snapshot
 
 NEVER_FULL = 30 * DAY
@@ -62,6 +65,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         start_soc: the engine is requested at or under this.
         stop_soc: the engine is no longer requested at or over this.
         ags: the AGS's status in the remote's words; None: no data.
+        site: powers and sources, as the exporter's page shows them.
+        alerts: that are believed firing.
+        engine: its hours, and what is planned for it.
+        profile: the one in force; default: none.
         run: number of the run in progress; None: there is none.
         since: when its contact closed.
         deadline: when it ends at the latest, if no other cause begins.
@@ -79,6 +86,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         faults: problems of the actuator itself, in words.
         time: the moment of this status.
         clock_sane: the kernel reports that the wall clock is synchronised.
+        zone: the site's time zone, such as Europe/Berlin; empty: not known.
     """
 
     severity: Severity
@@ -101,6 +109,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     start_soc: float
     stop_soc: float
     ags: str | None
+    site: Site
+    alerts: tuple[FiringAlert, ...]
+    engine: Engine
+    profile: str
     run: int | None
     since: float | None
     deadline: float | None
@@ -118,10 +130,11 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[str, ...]
     time: float
     clock_sane: bool
+    zone: str
 
 
-def status(snapshot: Snapshot) -> Status:
-    """Return the document of `GET /api/v1/status`."""
+def status(snapshot: Snapshot, *, engine_today: float | None = None) -> Status:
+    """Return the document of `GET /api/v1/status`; the running time of today is from the history."""
     state, config = snapshot.state, snapshot.config
     durable, run, ends_at = state.durable, state.durable.run, snapshot.ends_at
     code, shown = state.ags.code(snapshot.now), assess(snapshot)
@@ -152,6 +165,10 @@ def status(snapshot: Snapshot) -> Status:
         start_soc=float(config.start_soc),
         stop_soc=float(config.stop_soc),
         ags=None if code is None else _PERMITTING.get(code) or wording.ags_code(code),
+        site=site(snapshot),
+        alerts=firing(snapshot),
+        engine=engine(snapshot, engine_today),
+        profile=durable.profile or DEFAULT,
         run=None if run is None else run.number,
         since=None if run is None else snapshot.wall_of(run.closed_at),
         deadline=None if ends_at is None else snapshot.wall_of(ends_at),
@@ -169,6 +186,7 @@ def status(snapshot: Snapshot) -> Status:
         faults=tuple(problem.line for problem, _ in problems(snapshot)),
         time=snapshot.wall,
         clock_sane=snapshot.wall_sane,
+        zone=snapshot.zone,
     )
 
 

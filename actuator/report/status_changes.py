@@ -24,6 +24,10 @@ TOLERANCES: Final = {
     "reserve_remaining": 60.0,
     "engine_seconds": 60.0,
     "service_due": 60.0,
+    "today": 60.0,
+    "since_service": 60.0,
+    # The stream sends these by themselves.
+    **dict.fromkeys(("sun", "load", "generator", "battery", "volts", "amperes"), math.inf),
 }
 """By which a number of this name may differ without being a change; others are moments."""
 

@@ -622,6 +622,24 @@ def settings_dropped(reason: str) -> Problem:
     )
 
 
+SOC_REFUSALS: Final = {
+    "absent": "it does not know how full the battery is",
+    "stale": "it sends nothing new",
+    "range": "its value is impossible",
+    "frozen": "its value does not change although current flows",
+    "jump": "its value has jumped",
+    "outvoted": "two others contradict it",
+}
+"""Why magnum-exporter does not trust a source of a state of charge."""
+
+
+def soc_source(*, trusted: bool, lead: bool, refused: str) -> str:
+    """Return whether a source of a state of charge is trusted, or why not."""
+    if trusted:
+        return "trusted, and the one that counts" if lead else "trusted"
+    return f"not trusted: {SOC_REFUSALS.get(refused, refused)}" if refused else "not trusted"
+
+
 # --- resets, and what a site without a full charge is reminded of
 
 

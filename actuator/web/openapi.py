@@ -293,9 +293,10 @@ def _paths() -> _Json:
         "/api/v1/events": {
             "get": {
                 "summary": "The status when it changes, and each new row of the journal",
-                "description": "Server-sent events `status` and `journal`. Their data are a Status and a Row. A whole "
-                "status comes first, then one when something but the clock has changed, at most one a second; a "
-                "comment comes when there was none for 15 s.",
+                "description": "Server-sent events `status`, `powers` and `journal`. Their data are a Status, a Powers "
+                "and a Row. A whole status comes first, then one when something but the clock and the powers has "
+                "changed, at most one a second; the powers by themselves at most every 10 s; a comment when nothing "
+                "was sent for 15 s.",
                 "parameters": [last],
                 **_answers("A stream that does not end.", _one("text/event-stream")),
             }

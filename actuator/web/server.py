@@ -28,6 +28,7 @@ from actuator.journal import MAX_ROWS, JournalError, as_csv, as_json, as_object
 from actuator.loop.runtime import Runtime
 from actuator.report import settings, status, wording
 from actuator.report.metrics import Counts
+from actuator.report.site import Powers
 from actuator.report.snapshot import Snapshot
 from actuator.report.status import Status
 from actuator.report.status_changes import changed
@@ -55,6 +56,9 @@ KEEP_ALIVE = 15.0
 
 BETWEEN_STATUSES = 1.0
 """Seconds between two statuses of a stream, at least."""
+
+BETWEEN_POWERS = 10.0
+"""Seconds between two events with the powers alone: they move all the time, and a day of them must stay small."""
 
 MOST_MISSED = 1_000
 """Rows that a stream gets at once when it connects again."""
@@ -439,8 +443,9 @@ class _Routes:
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Send the status when it changes, and the journal rows after the last one that the client has received.
 
-        A status in which only the clock moved is not sent: a comment shows every 15 s that turns still end. A client
-        that has missed many rows gets the newest of them; all rows are at `/api/v1/journal`.
+        Between two statuses the powers are sent by themselves. A status in which only the clock or a power moved is not
+        sent: a comment shows every 15 s that turns still end. A client that has missed many rows gets the newest of
+        them; all rows are at `/api/v1/journal`.
         """
         journal = self._runtime.journal
         # A number beyond the newest row is from a journal that was lost: rows are counted from 1 again.
@@ -451,6 +456,7 @@ class _Routes:
         with self._watchers.watching() as watcher, contextlib.suppress(ConnectionError):
             watcher.set()
             sent: Status | None = None
+            powers: Powers | None = None
             loop = asyncio.get_running_loop()
             written = loop.time()
             while not self._runtime.ended:
@@ -468,9 +474,12 @@ class _Routes:
                     continue
                 now, body = self._document(self._runtime.snapshot)
                 if sent is None or changed(sent, now):
-                    sent, written = now, loop.time()
+                    sent, powers, written = now, now.site.powers, loop.time()
                     await response.write(_event("status", body))
                     await asyncio.sleep(BETWEEN_STATUSES)
+                elif powers != now.site.powers and loop.time() - written >= BETWEEN_POWERS:
+                    powers, written = now.site.powers, loop.time()
+                    await response.write(_event("powers", msgspec.json.encode(powers)))
                 elif loop.time() - written >= KEEP_ALIVE:
                     written = loop.time()
                     await response.write(b":\n\n")
@@ -479,7 +488,7 @@ class _Routes:
     def _document(self, snapshot: Snapshot) -> tuple[Status, bytes]:
         """Return the status, also as JSON, made once for all who ask for it."""
         if self._last is None or self._last[0] is not snapshot:
-            made = status.status(snapshot)
+            made = status.status(snapshot, engine_today=self._history.engine_today(snapshot))
             self._last = snapshot, made, status.document(made)
         return self._last[1:]
 

@@ -8,6 +8,7 @@ from actuator.history.documents import curve
 from actuator.history.recorder import PastRun, Recorder, Sample
 from actuator.journal import Row
 from actuator.report import wording
+from actuator.site.values import SiteValues
 from tests.actuator.harness.simulated_site import World
 from tests.actuator.report.test_status import snapshot, world
 
@@ -39,7 +40,7 @@ class Watched:
             )
             for number, event in enumerate(events)
         ]
-        return self.recorder.observe(snapshot(self.world), self.amperes, rows)
+        return self.recorder.observe(snapshot(self.world, site=SiteValues(amperes=self.amperes)), rows)
 
 
 def started(**parts: object) -> Watched:
@@ -58,7 +59,9 @@ def test_a_sample_each_minute() -> None:
     watched.run(301)
     samples, _ = watched.recorder.take()
     assert [sample.wall - samples[1].wall for sample in samples] == [-60, 0, 60, 120, 180, 240]
-    assert samples[-1] == Sample(wall=samples[-1].wall, soc=0.5, volts=48.2, amperes=50.0, running=False, closed=False)
+    assert samples[-1] == Sample(
+        wall=samples[-1].wall, soc=0.5, volts=48.2, amperes=50.0, running=False, closed=False, engine_seconds=0.0
+    )
     assert watched.recorder.take() == ((), ())
 
 

@@ -13,6 +13,7 @@ from aiohttp import web
 from actuator.config import Config, Exporter
 from actuator.core.settings import Settings
 from actuator.intake import page, page_reader
+from actuator.site.values import NOTHING
 from tests.actuator.harness.page_server import PageServer
 from tests.actuator.test_config_warnings import BASE
 from tests.support import free_port, run_command
@@ -34,32 +35,10 @@ def test_what_was_not_asked_for_changes_nothing() -> None:
 
 def test_a_wrong_line_that_is_only_shown_costs_no_decision() -> None:
     text = 'battery_soc_ratio 0.5\nbattery_soc_lead{source="a"} 1\nmagnum_bmk_amperes{device="a"} much\n'
-    read, amperes = page_reader.parse(text, SETTINGS)
-    assert (read.soc, amperes) == (0.5, None)
+    read, site = page_reader.parse(text, SETTINGS)
+    assert (read.soc, site) == (0.5, NOTHING)
     long = f'battery_soc_ratio 0.5\nmagnum_bmk_amperes{{device="{"a" * 5000}"}} 1\n'
     assert page_reader.parse(long, SETTINGS)[0].soc == 0.5
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", None),
-        ('battery_soc_lead{source="bmk"} 1\nmagnum_bmk_amperes{device="bmk"} -12.5\n', -12.5),
-        ('battery_soc_lead{source="bmk"} 0\nmagnum_bmk_amperes{device="bmk"} -12.5\n', None),
-        ('battery_soc_lead{source="a"} 1\nmodbus_battery_amperes{device="b"} 3\n', None),
-        ('battery_soc_lead{source="house"} 1\nbattery_bank_amperes{bank="house"} 40\n', 40),
-        (
-            (
-                'battery_soc_lead{source="p"} 1\npylontech_battery_amperes{device="p",module="1"} 4\n'
-                'pylontech_battery_amperes{device="p",module="2"} 5\n'
-            ),
-            None,
-        ),
-    ],
-)
-def test_the_batterys_current_is_that_of_the_source_that_leads(text: str, expected: float | None) -> None:
-    _, amperes = page_reader.parse(text, SETTINGS)
-    assert amperes == expected
 
 
 @pytest.mark.parametrize(

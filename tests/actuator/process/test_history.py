@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actuator.history import store
-from actuator.history.store import NAME
+from actuator.history.store import path_of
 from tests.actuator.harness.process import Actuator, kill, run, site
 from tests.actuator.history.test_store import past, sample
 from tests.support import wait_until
@@ -57,7 +57,7 @@ def test_a_run_is_kept_over_a_kill(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("harm", ["damaged", "a folder", "cut", "a wrong byte", "no number", "deleted"])
 def test_a_history_that_is_lost_changes_no_decision(tmp_path: Path, harm: str) -> None:
-    file = tmp_path / NAME
+    file = path_of(tmp_path / "journal.db")
     store.write(file, [sample(1.0)], [past(1, ended=150.0, text="the end")])
     whole = file.read_bytes()
     match harm:

@@ -57,13 +57,18 @@ def test_a_profile_and_an_edit_are_kept_over_a_kill(tmp_path: Path) -> None:
             assert (shown["profile"], shown["edit"]) == ("away", {"start_soc": "30%"})
             assert (shown["file"]["start_soc"], shown["in_force"]["start_soc"]) == (0.25, 0.3)
             assert shown["profiles"] == {"default": {}, "away": {"start_soc": 0.2, "stop_soc": 0.9}}
+            quiet = {"from": "21:00", "to": "06:30"}
+            code, text = post(it, "settings", {"set": {"quiet_hours": quiet}})
+            assert code == 200, text
+            assert settings(it)["in_force"]["quiet_hours"] == {**quiet, "prepare": False}
+            assert post(it, "settings", {"clear": ["quiet_hours"]})[0] == 200
             assert post(it, "settings", {"clear": ["start_soc"]})[0] == 200
             assert thresholds(it) == (0.2, 0.9)
             assert run("profile", "default", f"--url={it.url}").stdout == (
                 "Profile default is in force: starts at 25 %, stops at 60 %.\n"
             )
             changed = [row for row in it.rows() if row["fields"].get("action") == "settings"]
-            assert [row["fields"]["profile"] for row in changed] == ["away", "away", "away", "default"]
+            assert [row["fields"]["profile"] for row in changed] == ["away", "away", "away", "away", "away", "default"]
             assert changed[1]["text"] == 'The operator put the profile away in force, with {"start_soc":"30%"}.'
 
 

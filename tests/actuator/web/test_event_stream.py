@@ -19,6 +19,7 @@ from actuator.loop.runtime import Runtime
 from actuator.report import status
 from actuator.report.metrics import Counts
 from actuator.report.status_changes import changed
+from actuator.site.values import SiteValues
 from actuator.web import server
 from tests.actuator.report.test_status import running, snapshot
 from toolkit import web as toolkit_web
@@ -101,7 +102,7 @@ async def served(tmp_path: Path) -> AsyncIterator[tuple[Site, ClientSession]]:
         web_config=web_config,
         reload=None,
         watchers=site.watchers,
-        history=Mock(),
+        history=Mock(engine_today=lambda _: 60.0),
     )
     async with (
         toolkit_web.serve(app, ["127.0.0.1:0"], web_config) as [(_, port)],
@@ -130,6 +131,21 @@ async def test_stream_sends_a_status_for_a_change_and_else_a_comment(
         assert await block(response.content) == b":\n\n"
         site.turn(relay_fault="no answer")
         assert b'"fault":"no answer"' in await block(response.content)
+
+
+async def test_stream_sends_the_powers_by_themselves(
+    served: tuple[Site, ClientSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, session = served
+    monkeypatch.setattr(server, "BETWEEN_STATUSES", 0.0)
+    async with session.get("/api/v1/events") as response:
+        assert b'"today":60.0' in await block(response.content)
+        site.turn(site=SiteValues(sun=120.0, volts=51.0))
+        assert b'"powers":{"sun":120.0,"load":null' in await block(response.content)
+        monkeypatch.setattr(server, "BETWEEN_POWERS", 0.0)
+        site.turn(site=SiteValues(sun=812.4, volts=52.08))
+        powers = b'{"sun":812.0,"load":null,"generator":null,"battery":null,"volts":52.1,"amperes":null}'
+        assert await block(response.content) == b"event: powers\ndata: " + powers + b"\n\n"
 
 
 async def test_stuck_turn_lets_the_stream_fall_silent(
