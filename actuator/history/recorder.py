@@ -42,7 +42,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     amperes: float | None
     running: bool | None
     closed: bool
-    engine_seconds: float | None = None
+    engine_seconds: float = 0.0
 
 
 class PastRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,10 +22,12 @@ def problems(snapshot: Snapshot) -> tuple[tuple[Problem, Severity], ...]:
 
 def torn(snapshot: Snapshot) -> Problem:
     """Return what a torn journal means: only in part damaged, or lost with all that it counted."""
-    durable, now = snapshot.state.durable, snapshot.now
-    since = now - (snapshot.state.started_at if durable.torn_at is None else durable.torn_at)
-    # What was counted before the tear is still there if it is more than can have been counted since.
-    lost = max(durable.run_seconds, durable.engine_seconds) <= since and not (durable.profile or durable.edits)
+    durable = snapshot.state.durable
+    torn_at = snapshot.state.started_at if durable.torn_at is None else durable.torn_at
+    counted = max(durable.run_seconds, durable.engine_seconds)
+    # What was kept before the tear is older than it, or more than can have been counted since.
+    kept = durable.profile or durable.edits or counted > snapshot.now - torn_at
+    lost = not kept and (durable.full_at is None or durable.full_at >= torn_at)
     return wording.LOST if lost else wording.TORN
 
 

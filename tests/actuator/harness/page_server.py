@@ -15,7 +15,7 @@ class PageServer:
 
     Without its `adapter` it has nothing of the Magnum bus, and the state of charge from another source.
 
-    `engine` is asked for the AC input: a function of nothing that says whether the engine runs.
+    `more` are further lines, as they are.
     """
 
     def __init__(self) -> None:
@@ -26,6 +26,7 @@ class PageServer:
         self.fresh = True
         self.adapter = True
         self.status = 200
+        self.more: list[str] = []
         self.asked = 0
         self.names: list[str] = []
         self.authorization: str | None = None
@@ -67,6 +68,7 @@ class PageServer:
             lines.append(f"battery_full {int(self.full)}")
         if self.adapter:
             lines += self._bus()
+        lines += self.more
         return "\n".join(lines) + "\n"
 
     def _bus(self) -> list[str]:

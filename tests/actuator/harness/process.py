@@ -171,6 +171,18 @@ def run(
     return run_command(*starting(program), *arguments, env=env)
 
 
+def in_time(more: str = "") -> str:
+    """Return the program of an actuator on a machine whose clock is known to be right, with more lines in it."""
+    return f"""
+import sys
+from actuator.loop import clock
+clock.Clock.__init__.__defaults__ = (lambda: True,)
+{more}
+from actuator.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def starting(program: str | None) -> list[str | Path]:
     """Return the command that starts the actuator, or a Python program in its place."""
     return [command("generator-actuator")] if program is None else [sys.executable, "-c", program]

@@ -16,7 +16,7 @@ from actuator.history.recorder import Sample
 from tests.actuator.report.test_status import NOON, running, snapshot
 
 
-def sample(wall: float, seconds: float | None) -> Sample:
+def sample(wall: float, seconds: float) -> Sample:
     return Sample(wall=wall, soc=None, volts=None, amperes=None, running=None, closed=False, engine_seconds=seconds)
 
 

@@ -540,7 +540,8 @@ def test_a_lost_journal_takes_profile_and_service_hours_with_it_and_a_torn_one_d
     of = running()
 
     def told(**durable: object) -> str:
-        of.state = replace(of.state, durable=replace(of.state.durable, torn=True, torn_at=of.now - 600, **durable))  # type: ignore[arg-type]
+        kept = {"torn": True, "torn_at": of.now - 600, "full_at": of.now - 590, **durable}
+        of.state = replace(of.state, durable=replace(of.state.durable, **kept))  # type: ignore[arg-type]
         (fault,) = [text for text in status.status(snapshot(of)).faults if "journal" in text]
         return fault
 
@@ -548,6 +549,7 @@ def test_a_lost_journal_takes_profile_and_service_hours_with_it_and_a_torn_one_d
     assert told(engine_seconds=0.0, run_seconds=0.0).startswith(lost)
     assert told(engine_seconds=500.0, run_seconds=550.0).startswith(lost)
     assert not told(run_seconds=700.0).startswith(lost)
+    assert not told(run_seconds=550.0, full_at=of.now - 610).startswith(lost)
     assert not told(run_seconds=0.0, edits={"start_soc": "30%"}).startswith(lost)
 
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 
 from actuator.history import store
 from actuator.history.recorder import PastRun, Sample
-from tests.actuator.harness.process import site
+from tests.actuator.harness.process import in_time, site
 from tests.support import wait_until
 
 pytestmark = pytest.mark.browser
@@ -50,12 +50,13 @@ def fill(folder: Path, *, hours: int = 30, runs: int = 3) -> None:
                 amperes=61.3 if charging else -14.7,
                 running=charging or 20 < ago < 21,
                 closed=charging,
+                engine_seconds=250 * HOUR + HOUR * max(0.0, min(1.0, 21 - ago)) + HOUR * max(0.0, min(2.0, 7 - ago)),
             )
         )
     past = [
         PastRun(
             number=number,
-            cause="alert",
+            cause="alert" if number == runs else "manual",
             began=now - 7 * HOUR - (runs - number) * 20 * HOUR,
             ended=now - 5 * HOUR - (runs - number) * 20 * HOUR,
             seconds=2 * HOUR,
@@ -75,24 +76,27 @@ def test_curve_has_the_gap_the_thresholds_and_the_runs(
     tmp_path: Path, page: Page, picture: Callable[[str], None]
 ) -> None:
     fill(tmp_path)
-    with site(tmp_path) as it, it.running():
+    with site(tmp_path) as it, it.running(in_time()):
         page.goto(it.url)
         expect(page.locator("#reading")).to_contain_text("Starts at 25\u00a0%, stops at 60\u00a0%.")
         path = page.locator("#plot .soc").get_attribute("d") or ""
         assert path.count("M") == 2  # three hours without a sample are not joined
         expect(page.locator("#plot .limit")).to_have_count(2)
-        assert 20 <= page.locator("#plot .ours").count() <= 26
+        expect(page.locator("#plot .charge")).to_have_count(1)
         assert page.locator("#plot .other").count() >= 11
+        expect(page.locator("#legend")).to_have_text(re.compile("to charge the battery.*started by something else"))
         picture("curve")
         page.locator("#range7d").click()
         expect(page.locator("#range7d")).to_have_attribute("aria-pressed", "true")
         expect(page.locator("#plot text", has_text=re.compile("Mon|Thu"))).to_have_count(2)
+        expect(page.locator("#plot .manual")).to_have_count(2)
+        expect(page.locator("#legend")).to_contain_text("by hand")
         picture("curve-7d")
 
 
 def test_hover_touch_and_keys_read_a_point(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
     fill(tmp_path)
-    with site(tmp_path) as it, it.running():
+    with site(tmp_path) as it, it.running(in_time()):
         page.goto(it.url)
         expect(page.locator("#plot .soc")).to_be_visible()
         box = page.locator("#plot").bounding_box()
@@ -100,7 +104,7 @@ def test_hover_touch_and_keys_read_a_point(tmp_path: Path, page: Page, picture: 
         # Six hours ago, in the last run.
         across, down = box["x"] + 44 + (box["width"] - 54) * 18 / 24, box["y"] + 50
         read = re.compile(
-            r"\d\d:\d\d: [\d.]+\u00a0%, 52\.4\u00a0V, 61\u00a0A in, generator requested, to charge the battery\."
+            r"\d+:\d\d [AP]M: [\d.]+\u00a0%, 52\.4\u00a0V, 61\u00a0A in, generator requested, to charge the battery\."
         )
         page.mouse.move(across, down)
         expect(page.locator("#reading")).to_have_text(read)
@@ -119,18 +123,18 @@ def test_hover_touch_and_keys_read_a_point(tmp_path: Path, page: Page, picture: 
 
 def test_runs_are_a_table_in_plain_words(tmp_path: Path, page: Page) -> None:
     fill(tmp_path, hours=1)
-    with site(tmp_path) as it, it.running():
+    with site(tmp_path) as it, it.running(in_time()):
         page.goto(it.url)
         rows = page.locator("#runs tbody tr")
         expect(rows).to_have_count(3)
         words = ["2 h", "To charge the battery", "24\u00a0%\u00a0→\u00a060\u00a0%", "122\u00a0Ah", "No longer needed"]
-        expect(rows.nth(0).locator("td")).to_have_text([re.compile(r"\d\d:\d\d"), *words])
+        expect(rows.nth(0).locator("td")).to_have_text([re.compile(r"\d+:\d\d [AP]M"), *words])
         expect(rows.nth(1)).to_contain_text("The engine did not start")
         expect(rows.nth(2)).to_contain_text("?")
 
 
 def test_without_a_past_the_page_says_so(tmp_path: Path, page: Page) -> None:
-    with site(tmp_path) as it, it.running():
+    with site(tmp_path) as it, it.running(in_time()):
         store.path_of(tmp_path / "journal.db").unlink(missing_ok=True)
         page.goto(it.url)
         expect(page.locator("#runs")).to_contain_text("No run is recorded yet.")
@@ -148,7 +152,7 @@ def test_first_card_has_the_battery_with_its_trend_and_the_time_to_the_start(tmp
         for ago in range(7200, 0, -60)
     ]
     store.write(store.path_of(tmp_path / "journal.db"), sinking, ())
-    with site(tmp_path) as it, it.running():
+    with site(tmp_path) as it, it.running(in_time()):
         wait_until(lambda: it.status()["soc"] is not None, 10, "a fresh state of charge")
         it.beat_twice()
         page.goto(it.url)

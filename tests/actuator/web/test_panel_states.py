@@ -11,23 +11,51 @@ pytest.importorskip("playwright", reason="make test-browser installs it")
 
 from playwright.sync_api import Page, expect
 
-from tests.actuator.harness.process import Actuator, site
+from tests.actuator.harness.process import Actuator, in_time, site
 from tests.actuator.web.test_panel_curve import fill
 from tests.support import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-FORGETFUL = """
-import sys
+FORGETFUL = in_time("""
 from actuator.core import battery, signals
 signals.LOST, battery.SOC_FRESH = 3.0, 5.0
-from actuator.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
+""")
 """An actuator to which a state of charge is lost within seconds, not after five minutes."""
 
 PATIENT = {"heartbeat_timeout": "30m", "lease": "30m"}
 LIMITS = {"max_run": "4h", "start_confirm": "10m", "stop_confirm": "5m"}
+
+
+CONFIG = {
+    "limits": LIMITS,
+    "alerts": PATIENT,
+    "profiles": {"away": {"start_soc": "20%", "stop_soc": "90%"}},
+    "quiet_hours": {"from": "21:00", "to": "06:00"},
+    "exercise": {"every": "28d", "at": "10:00", "for": "20m"},
+    "full_charge": {"every": "14d"},
+    "service": {"every": "100h"},
+}
+
+
+def powers(it: Actuator, *, sun: float, load: float, generator: float, amperes: float) -> None:
+    """Let the exporter's page have a whole site, one of whose sources is refused."""
+    it.page.more = [
+        f'classic_battery_watts{{device="roof"}} {sun}',
+        f'magnum_inverter_ac_output_watts{{device="main"}} {load}',
+        f'magnum_inverter_ac_input_watts{{device="main"}} {generator}',
+        'battery_soc_source_ratio{source="classic"} 0.412',
+        'battery_soc_source_ratio{source="bms"} 0.87',
+        *(f'battery_soc_lead{{source="{name}"}} {value}' for name, value in (("classic", 1), ("bms", 0), ("main", 0))),
+        *(
+            f'battery_soc_trusted{{source="{name}"}} {value}'
+            for name, value in (("classic", 1), ("bms", 0), ("main", 0))
+        ),
+        'battery_soc_refused{source="bms",reason="outvoted"} 1',
+        'battery_soc_refused{source="main",reason="absent"} 1',
+        f'classic_whizbang_amperes{{device="classic"}} {amperes}',
+        'classic_battery_volts{device="classic"} 50.3',
+    ]
 
 
 def opened(page: Page, it: Actuator) -> None:
@@ -44,11 +72,14 @@ def shows(page: Page, severity: str, headline: str) -> None:
 
 def test_a_day_without_a_fault(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
     fill(tmp_path)
-    with site(tmp_path, {"limits": LIMITS, "alerts": PATIENT}) as it, it.running():
+    with site(tmp_path, CONFIG) as it, it.running(in_time()):
         it.page.soc = 0.412
+        powers(it, sun=812, load=640, generator=0, amperes=3.4)
         it.beat_twice()
         opened(page, it)
         shows(page, "ok", "Off. Battery 41.2")
+        expect(page.locator("#powers")).to_contain_text("812")
+        expect(page.locator("#settings tbody")).to_contain_text("9:00 PM to 6:00 AM")
         picture("idle")
         it.page.soc = 0.243
         assert it.notify("BatterySocLow") == 200
@@ -56,7 +87,9 @@ def test_a_day_without_a_fault(tmp_path: Path, page: Page, picture: Callable[[st
         expect(page.locator("#contact .big")).to_have_text("Closed")
         picture("starting")
         it.page.engine(runs=True)
+        powers(it, sun=0, load=710, generator=3920, amperes=58.1)
         shows(page, "running", "Running to charge the battery.")
+        expect(page.locator("#powers")).to_contain_text("3920", timeout=20_000)
         picture("running")
         it.page.soc = 0.412
         expect(page.locator("#soc .big")).to_have_text("41.2\u00a0%", timeout=10_000)
@@ -92,7 +125,7 @@ def test_what_is_broken(tmp_path: Path, page: Page, picture: Callable[[str], Non
 
 def test_locked_out_at_6_percent(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
     fill(tmp_path)
-    with site(tmp_path, {"limits": LIMITS | {"attempts": 1, "start_confirm": "2s"}}) as it, it.running():
+    with site(tmp_path, {"limits": LIMITS | {"attempts": 1, "start_confirm": "2s"}}) as it, it.running(in_time()):
         it.page.soc = 0.06
         it.beat_twice()
         opened(page, it)
