@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 import urllib.parse
@@ -12,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from actuator.commands import client, doctor, listing, rehearse, relay_test
+from actuator.commands import card, client, doctor, listing, rehearse, relay_test
 from actuator.commands.commission import Commission, NotNowError
 from actuator.relay import discover
 from toolkit import findings
@@ -20,6 +21,7 @@ from toolkit.formatting import percent
 
 FOLLOW_SECONDS = 2.0
 WATCH_SECONDS = 1.0
+LAST_RUNS = 3
 _CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -70,21 +72,41 @@ def _relays(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    def lines() -> list[str]:
-        status = client.ask(arguments.url, "/api/v1/status")
-        return json.dumps(status, indent=2, ensure_ascii=True).split("\n") if arguments.json else _lines(status)
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    severity = ""
 
+    def lines() -> list[str]:
+        nonlocal severity
+        status = client.ask(arguments.url, "/api/v1/status")
+        if arguments.json:
+            return json.dumps(status, indent=2, ensure_ascii=True).split("\n")
+        severity = status["severity"]
+        return card.lines(status, _last_runs(arguments.url), dot=sys.stdout.isatty())
+
+    def painted(text: str) -> str:
+        return text.replace(card.DOT, f"{card.COLOURS.get(severity, '')}{card.DOT}{card.PLAIN}", 1)
+
+    paint = painted if coloured and not arguments.json else None
     if not arguments.watch:
-        return _print(arguments.url, lines)
+        return _print(arguments.url, lines, paint)
     try:
         while True:
             if sys.stdout.isatty():
                 sys.stdout.write(_CLEAR)
             # An actuator that is away for a while comes back.
-            _print(arguments.url, lines)
+            _print(arguments.url, lines, paint)
             time.sleep(WATCH_SECONDS)
     except KeyboardInterrupt:
         return 0
+
+
+def _last_runs(url: str) -> list[dict[str, Any]]:
+    """Return the last runs; none if they cannot be read: the state is what was asked for."""
+    try:
+        runs: list[dict[str, Any]] = client.ask(url, f"/api/v1/runs?limit={LAST_RUNS}")["runs"]
+    except client.ClientError:
+        return []
+    return runs
 
 
 def _profile(arguments: argparse.Namespace) -> int:
@@ -143,7 +165,7 @@ def _journal(arguments: argparse.Namespace) -> int:
 
 
 def _request(arguments: argparse.Namespace) -> int:
-    status = _print(arguments.url, lambda: _lines(_answer(arguments)))
+    status = _print(arguments.url, lambda: card.lines(_answer(arguments)))
     if status == 0 and arguments.command == "mode" and arguments.mode == "off" and arguments.duration is not None:
         sys.stderr.write(
             f"Off has no end: --for {arguments.duration} is ignored, off stays until the mode is changed.\n"
@@ -167,8 +189,8 @@ def _answer(arguments: argparse.Namespace) -> dict[str, Any]:
     return answer
 
 
-def _print(url: str, lines: Callable[[], list[str]]) -> int:
-    """Print the lines; return the exit status, 1 when the actuator does not answer or refuses."""
+def _print(url: str, lines: Callable[[], list[str]], paint: Callable[[str], str] | None = None) -> int:
+    """Print the lines, with colours if asked for; return the exit status, 1 when the actuator gives no answer."""
     try:
         text = "".join(f"{_printable(line)}\n" for line in lines())
     except client.ClientError as error:
@@ -180,7 +202,7 @@ def _print(url: str, lines: Callable[[], list[str]]) -> int:
             "systemctl restart generator-actuator\n"
         )
         return 1
-    sys.stdout.write(text)
+    sys.stdout.write(paint(text) if paint else text)
     sys.stdout.flush()
     return 0
 
@@ -192,22 +214,6 @@ def _reset(arguments: argparse.Namespace) -> dict[str, object]:
         known = client.ask(arguments.url, "/api/v1/status")["resets"]
         body["fingerprint" if any(arguments.name == one["fingerprint"] for one in known) else "name"] = arguments.name
     return body
-
-
-def _lines(status: dict[str, Any]) -> list[str]:
-    reasons = [f"  {reason['reason']}: {reason['text']}" for reason in status["why_not"]]
-    resets = [
-        f"  reset {' '.join(filter(None, (reset['what'], reset['fingerprint'] or reset['name'])))}: {reset['text']}"
-        for reset in status["resets"]
-    ]
-    severity = status["severity"].replace("_", " ")
-    lines = [f"[{severity}] {status['headline']}", f"  Next: {status['next']}"]
-    if status["reason"]:
-        lines.insert(1, f"  {status['reason']}")
-    if status["remedy"]:
-        lines.append(f"  To do: {status['remedy']}")
-    lines += [*reasons, *status["notes"], *status["faults"], *resets]
-    return lines
 
 
 def _printable(line: str) -> str:

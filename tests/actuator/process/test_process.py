@@ -376,7 +376,7 @@ def test_the_operator_commands(tmp_path: Path) -> None:
         assert not it.board.closed()
         assert it.status()["mode"] == "off"
         assert "The operator chose Off." in it.status()["reason"]
-        assert "\n  mode_off: switched off by the operator\n" in off.stdout
+        assert "\nBlocked by: mode_off: switched off by the operator\n" in off.stdout
         assert run("acknowledge", "--url", it.url).returncode == 0
         assert run("mode", "auto", "--url", it.url).returncode == 0
         assert run("status", "--url", "http://127.0.0.1:1").returncode == 1

@@ -40,19 +40,20 @@ CONFIG = {
 
 def powers(it: Actuator, *, sun: float, load: float, generator: float, amperes: float) -> None:
     """Let the exporter's page have a whole site, one of whose sources is refused."""
+    trusted = it.page.soc is not None
+    refusals = [("bms", "outvoted"), ("main", "absent"), *([] if trusted else [("classic", "stale")])]
     it.page.more = [
         f'classic_battery_watts{{device="roof"}} {sun}',
         f'magnum_inverter_ac_output_watts{{device="main"}} {load}',
         f'magnum_inverter_ac_input_watts{{device="main"}} {generator}',
-        'battery_soc_source_ratio{source="classic"} 0.412',
+        *([f'battery_soc_source_ratio{{source="classic"}} {it.page.soc}'] if trusted else []),
         'battery_soc_source_ratio{source="bms"} 0.87',
-        *(f'battery_soc_lead{{source="{name}"}} {value}' for name, value in (("classic", 1), ("bms", 0), ("main", 0))),
         *(
-            f'battery_soc_trusted{{source="{name}"}} {value}'
-            for name, value in (("classic", 1), ("bms", 0), ("main", 0))
+            f'battery_soc_{what}{{source="{name}"}} {int(trusted and name == "classic")}'
+            for what in ("lead", "trusted")
+            for name in ("classic", "bms", "main")
         ),
-        'battery_soc_refused{source="bms",reason="outvoted"} 1',
-        'battery_soc_refused{source="main",reason="absent"} 1',
+        *(f'battery_soc_refused{{source="{name}",reason="{reason}"}} 1' for name, reason in refusals),
         f'classic_whizbang_amperes{{device="classic"}} {amperes}',
         'classic_battery_volts{device="classic"} 50.3',
     ]
@@ -82,6 +83,7 @@ def test_a_day_without_a_fault(tmp_path: Path, page: Page, picture: Callable[[st
         expect(page.locator("#settings tbody")).to_contain_text("9:00 PM to 6:00 AM")
         picture("idle")
         it.page.soc = 0.243
+        powers(it, sun=0, load=640, generator=0, amperes=-13.8)
         assert it.notify("BatterySocLow") == 200
         shows(page, "running", "Starting. Battery 24.3")
         expect(page.locator("#contact .big")).to_have_text("Closed")
@@ -108,8 +110,9 @@ def test_a_day_without_a_fault(tmp_path: Path, page: Page, picture: Callable[[st
 
 def test_what_is_broken(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
     fill(tmp_path)
-    with site(tmp_path, {"limits": LIMITS, "alerts": PATIENT}) as it, it.running(FORGETFUL):
+    with site(tmp_path, CONFIG) as it, it.running(FORGETFUL):
         it.page.soc = 0.412
+        powers(it, sun=312, load=640, generator=0, amperes=-6.9)
         it.beat_twice()
         opened(page, it)
         it.page.status = 500
@@ -125,8 +128,12 @@ def test_what_is_broken(tmp_path: Path, page: Page, picture: Callable[[str], Non
 
 def test_locked_out_at_6_percent(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
     fill(tmp_path)
-    with site(tmp_path, {"limits": LIMITS | {"attempts": 1, "start_confirm": "2s"}}) as it, it.running(in_time()):
+    with (
+        site(tmp_path, CONFIG | {"limits": LIMITS | {"attempts": 1, "start_confirm": "2s"}}) as it,
+        it.running(in_time()),
+    ):
         it.page.soc = 0.06
+        powers(it, sun=0, load=310, generator=0, amperes=-6.6)
         it.beat_twice()
         opened(page, it)
         assert it.notify("BatterySocLow") == 200
@@ -137,13 +144,15 @@ def test_locked_out_at_6_percent(tmp_path: Path, page: Page, picture: Callable[[
 
 def test_without_alerts(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
     fill(tmp_path)
-    with site(tmp_path, {"limits": LIMITS, "alerts": {"heartbeat_timeout": "5s"}}) as it:
+    with site(tmp_path, CONFIG | {"alerts": {"heartbeat_timeout": "5s"}}) as it:
         it.page.soc = 0.412
-        with it.running():
+        powers(it, sun=312, load=640, generator=0, amperes=-6.9)
+        with it.running(in_time()):
             opened(page, it)
             expect(page.locator("#details")).to_contain_text("the actuator itself", timeout=20_000)
             picture("fallback")
         it.page.soc = None
+        powers(it, sun=0, load=310, generator=0, amperes=-6.6)
         with it.running(FORGETFUL):
             opened(page, it)
             expect(page.locator("#details")).to_contain_text("nobody", timeout=20_000)

@@ -1,0 +1,88 @@
+"""The card that `status` prints, from documents of synthetic worlds, and in a real terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from actuator.commands import card
+from actuator.report import status
+from actuator.report.snapshot import Snapshot
+from actuator.site.values import SiteValues, SocSource
+from tests.actuator.harness.process import Actuator, site
+from tests.actuator.report.test_status import running, snapshot, world
+from tests.support import command, wait_until
+
+FULL = SiteValues(
+    sun=0.0,
+    load=712.0,
+    generator=3920.0,
+    battery=2922.0,
+    volts=50.3,
+    amperes=58.1,
+    sources=(SocSource(name="classic", soc=0.2, lead=True, trusted=True), SocSource(name="bms", refused="jump")),
+)
+RUN: dict[str, Any] = {
+    "number": 7, "cause": "alert", "began": 1_700_000_000.0, "ended": 1_700_007_200.0, "seconds": 7200.0,
+    "confirmed": True, "soc_before": 0.24, "soc_after": 0.6, "ampere_hours": 121.7, "end": "demand_gone", "text": "",
+}  # fmt: skip
+
+
+def document(shown: Snapshot) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(status.document(status.status(shown, engine_today=5400.0)))
+    return made
+
+
+def rows(lines: list[str]) -> list[tuple[str, str]]:
+    parts = (one.replace("\u00a0", " ").partition(": ") for one in lines)
+    return [(name.strip(), text.strip()) for name, _, text in parts]
+
+
+def test_a_run_with_all_that_is_known() -> None:
+    shown = card.lines(document(snapshot(running(), site=FULL)), [RUN])
+    assert shown[0].replace("\u00a0", " ") == "[running] Running to charge the battery. Battery 20 %."
+    found = rows(shown[1:])
+    assert ("Battery", "20 %, 50.3 V, 58.1 A in (starts at 25 %, stops at 60 %)") in found
+    assert ("Site", "sun 0 W, load 712 W, generator 3920 W, battery 2922 W in") in found
+    assert ("Source", "classic 20 %, trusted, and the one that counts") in found
+    assert ("Source", "bms, not trusted: its value has jumped") in found
+    assert ("Contact", "closed, confirmed") in found
+    assert ("Alert", "BatterySocLow requests a start") in found
+    assert any(name == "Hours" and text.startswith("today 1.5 h, since the last service 0.0 h") for name, text in found)
+    assert shown[-1].split("  ")[0] == "7"
+    assert all(name.rstrip(":").strip() for name in (line.split(":")[0] for line in shown[1:] if ":" in line))
+
+
+def test_what_is_not_known_leaves_no_empty_line() -> None:
+    of = world()
+    of.bus_alive = False
+    of.run(30)
+    shown = card.lines(document(snapshot(of, read_back=None)))
+    assert all(line.strip() and not line.endswith(": ") for line in shown)
+    found = dict(rows(shown[1:]))
+    assert found["Contact"] == "commanded open; the board does not answer"
+    assert "Site" not in found
+
+
+def terminal(it: Actuator, **env: str) -> str:
+    """Return what `status` prints to a terminal."""
+    leader, follower = pty.openpty()
+    try:
+        arguments: list[str | Path] = [command("generator-actuator"), "status", f"--url={it.url}"]
+        answer = subprocess.run(arguments, stdout=follower, env=os.environ | env, timeout=30, check=False)
+        assert answer.returncode == 0
+        return os.read(leader, 65536).decode()
+    finally:
+        os.close(leader)
+        os.close(follower)
+
+
+def test_in_a_terminal_the_dot_has_the_colour_of_the_severity(tmp_path: Path) -> None:
+    with site(tmp_path) as it, it.running():
+        wait_until(lambda: it.status()["soc"] is not None, 10, "a fresh state of charge")
+        assert terminal(it).startswith("\x1b[1;32m●\x1b[0m Off. Battery 50\u00a0%. (ok)")
+        assert terminal(it, NO_COLOR="1").startswith("● Off. Battery 50\u00a0%. (ok)")
