@@ -65,6 +65,10 @@ def test_the_core_reads_no_clock_and_waits_for_nothing(module: str) -> None:
         ("actuator.journal", UPPER | {"actuator.intake", "actuator.report"}),
         ("actuator.intake", UPPER | {"actuator.relay", "actuator.journal", "actuator.report"}),
         ("actuator.report", UPPER | {"actuator.relay", "actuator.journal", "actuator.intake"}),
+        (
+            "actuator.site",
+            UPPER | {f"actuator.{name}" for name in ("core", "intake", "report", "relay", "journal", "history")},
+        ),
         ("actuator.history", UPPER | {"actuator.relay", "actuator.intake"}),
         ("actuator.loop", UPPER - {"actuator.loop"} | {"actuator.history"}),
         ("actuator.start", UPPER - {"actuator.loop", "actuator.start"} | {"actuator.intake", "actuator.report"}),

@@ -48,6 +48,8 @@ def _rows(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Engine", _engine(status)
     yield "Contact", _contact(status["contact"])
     yield "Hours", _hours(status)
+    budget, reserve = (span(60 * round(status[name] / 60)) for name in ("budget_remaining", "reserve_remaining"))
+    yield "Budget", f"{budget} of running left of 24 h, and {reserve} for an emergency"
     yield "Planned", _planned(status["engine"])
     mode, path = status["mode"], status["path"]
     yield "Mode", f"{mode}; profile {status['profile']}; decided by: {path}"
@@ -106,8 +108,7 @@ def _hours(status: Mapping[str, Any]) -> str:
     if due is not None:
         service = f", next service in {_hour(due)}" if due > 0 else f", service is due, {_hour(-due)} ago"
     total, since = _hour(status["engine_seconds"]), _hour(engine["since_service"])
-    left = span(60 * round(status["budget_remaining"] / 60))
-    return f"{today}, since the last service {since}, in total {total}{service}; left of the daily budget {left}"
+    return f"{today}, since the last service {since}, in total {total}{service}"
 
 
 def _hour(seconds: float) -> str:

@@ -5,8 +5,9 @@ The decision passes kinds and values; nothing here decides.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from actuator.core import ags, short_runs
@@ -237,9 +238,9 @@ _RESETS: Final = {
 def _operator(values: Values) -> str:
     match values["action"]:
         case "settings":
-            who = values["who"] or "The operator"
-            edits = "" if values["edits"] == "{}" else f", with {values['edits']}"
-            return f"{who} put the profile {values['profile']} in force{edits}."
+            who, profile = values["who"] or "The operator", values["profile"]
+            changes = [f"profile {profile}", *_edits(json.loads(str(values["edits"])))]
+            return f"{who} changed the settings: {', '.join(changes)}."
         case "reset_lockout" | "reset_journal" | "reset_service" as done:
             return _RESETS[done]
         case "reset_inhibit":
@@ -250,6 +251,17 @@ def _operator(values: Values) -> str:
             return "The operator switched off: nothing starts the engine until the mode is changed."
         case _:
             return "The operator switched to automatic."
+
+
+_EDITED: Final = {"start_soc": "start at", "stop_soc": "stop at", "quiet_hours": "quiet hours"}
+
+
+def _edits(edits: Mapping[str, object]) -> Iterator[str]:
+    for name, value in edits.items():
+        shown = percent(value) if isinstance(value, float) else "none" if value is None else value
+        if isinstance(value, Mapping):
+            shown = f"{value.get('from')} to {value.get('to')}"
+        yield f"{_EDITED.get(name, name)} {shown}"
 
 
 def inhibit_kept(summary: str, lease: float, left: float) -> str:

@@ -69,7 +69,8 @@ def test_a_profile_and_an_edit_are_kept_over_a_kill(tmp_path: Path) -> None:
             )
             changed = [row for row in it.rows() if row["fields"].get("action") == "settings"]
             assert [row["fields"]["profile"] for row in changed] == ["away", "away", "away", "away", "away", "default"]
-            assert changed[1]["text"] == 'The operator put the profile away in force, with {"start_soc":"30%"}.'
+            assert changed[1]["text"] == "The operator changed the settings: profile away, start at 30%."
+            assert changed[2]["text"].endswith("profile away, start at 30%, quiet hours 21:00 to 06:30.")
 
 
 @pytest.mark.parametrize(

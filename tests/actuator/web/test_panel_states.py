@@ -17,7 +17,12 @@ from tests.support import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-FORGETFUL = in_time("""
+RAN = """
+from actuator.core.state import Durable
+Durable.__init__.__kwdefaults__.update(engine_seconds=253 * 3600.0, serviced_seconds=180 * 3600.0)
+"""
+"""As the past that is filled in has it."""
+FORGETFUL = in_time(f"""{RAN}
 from actuator.core import battery, signals
 signals.LOST, battery.SOC_FRESH = 3.0, 5.0
 """)
@@ -73,7 +78,7 @@ def shows(page: Page, severity: str, headline: str) -> None:
 
 def test_a_day_without_a_fault(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
     fill(tmp_path)
-    with site(tmp_path, CONFIG) as it, it.running(in_time()):
+    with site(tmp_path, CONFIG) as it, it.running(in_time(RAN)):
         it.page.soc = 0.412
         powers(it, sun=812, load=640, generator=0, amperes=3.4)
         it.beat_twice()
@@ -130,7 +135,7 @@ def test_locked_out_at_6_percent(tmp_path: Path, page: Page, picture: Callable[[
     fill(tmp_path)
     with (
         site(tmp_path, CONFIG | {"limits": LIMITS | {"attempts": 1, "start_confirm": "2s"}}) as it,
-        it.running(in_time()),
+        it.running(in_time(RAN)),
     ):
         it.page.soc = 0.06
         powers(it, sun=0, load=310, generator=0, amperes=-6.6)
@@ -147,7 +152,7 @@ def test_without_alerts(tmp_path: Path, page: Page, picture: Callable[[str], Non
     with site(tmp_path, CONFIG | {"alerts": {"heartbeat_timeout": "5s"}}) as it:
         it.page.soc = 0.412
         powers(it, sun=312, load=640, generator=0, amperes=-6.9)
-        with it.running(in_time()):
+        with it.running(in_time(RAN)):
             opened(page, it)
             expect(page.locator("#details")).to_contain_text("the actuator itself", timeout=20_000)
             picture("fallback")
