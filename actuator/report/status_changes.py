@@ -26,6 +26,8 @@ TOLERANCES: Final = {
     "service_due": 60.0,
     "today": 60.0,
     "since_service": 60.0,
+    # Heartbeats come as often as Alertmanager likes; what is late shows after minutes.
+    "last_beat": 60.0,
     # The stream sends these by themselves.
     **dict.fromkeys(("sun", "load", "generator", "battery", "volts", "amperes"), math.inf),
 }

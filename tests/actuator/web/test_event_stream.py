@@ -63,6 +63,13 @@ def test_moment_is_a_change_once_it_moved_by_more_than_a_second() -> None:
     assert changed(sent, msgspec.structs.replace(sent, deadline=sent.deadline + 1.1))
 
 
+def test_heartbeats_are_no_change_until_a_minute_of_them() -> None:
+    sent = status.status(snapshot(running()))
+    assert sent.last_beat is not None
+    assert not changed(sent, msgspec.structs.replace(sent, last_beat=sent.last_beat + 45))
+    assert changed(sent, msgspec.structs.replace(sent, last_beat=sent.last_beat + 61))
+
+
 def test_span_in_a_sentence_is_sent_again_every_20_seconds_only() -> None:
     sent = msgspec.structs.replace(
         status.status(snapshot(running())), reason="Confirmed for 1\u00a0min\u00a05\u00a0s. Battery 20\u00a0%."
