@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,6 +13,7 @@ from actuator.history import store
 from actuator.history.async_history import AsyncHistory, Source
 from actuator.history.recorder import Sample
 from tests.actuator.report.test_status import NOON, running, snapshot
+from toolkit.replace import replace
 
 
 def sample(wall: float, seconds: float) -> Sample:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -13,6 +12,7 @@ from actuator.report.engine import engine
 from actuator.report.site import FiringAlert, firing, site
 from actuator.site.values import SiteValues, SocSource
 from tests.actuator.report.test_status import NOON, running, snapshot, world
+from toolkit.replace import replace
 
 DAY, HOUR = 86400.0, 3600.0
 
