@@ -24,6 +24,8 @@ TOOLS = {
     "listen": "show the packets on a Magnum network, live",
     "record": "write the bytes of a Magnum network to a file, with their times",
     "replay": "play such a file onto a pseudo-terminal, as if it were the bus",
+    "discover": "find the devices, and print a configuration; only listens, unless told to ask",
+    "setup": "find the devices, ask what only you know, and write the configuration",
     "doctor": "check configuration, ports and devices; exit status 1: a fault",
     "assets": "write alert rules, configurations, runbooks and dashboards to a folder",
 }

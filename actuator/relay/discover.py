@@ -10,40 +10,31 @@ import hidraw
 from serial.tools import list_ports
 
 from actuator.relay import libgpiod
-from actuator.relay.errors import RelayError
-from actuator.relay.hid import Backend, Board, boards
+from toolkit import usb_relay
+from toolkit.usb_relay import Backend
 
 _BY_ID = Path("/dev/serial/by-id")
 
 
 def usb_boards(backend: Backend = hidraw) -> Iterator[str]:
     """Yield a paragraph for each USB relay board: what it is, the position of its contacts, how to configure it."""
-    found = list(boards(backend))
-    for path, channels in found:
-        name = f"USB relay board with {channels} channel{'s' if channels > 1 else ''} at {os.fsdecode(path)}"
-        try:
-            board = Board(backend, path, channels)
-        except RelayError as error:
-            yield f"{name}: {error}"
-            continue
-        try:
-            serial = board.serial()
-            contacts = ", ".join(
-                f"{channel} {'closed' if board.state(channel) else 'open'}" for channel in range(1, channels + 1)
-            )
-            readable = serial.isalnum()
-            chosen = f", serial: {serial if readable else board.path}"
-            if not readable and len(found) == 1:
-                # The path changes at the next plug-in, and a single board needs no choice.
-                chosen = ""
-            yield (
-                f"{name}, serial {serial or 'empty'}: {contacts}\n    relay: {{type: hid, channel: 1{chosen}}}"
-                + ("" if readable or not chosen else "  # this path may change at the next plug-in")
-            )
-        except RelayError as error:
-            yield f"{name}: {error}"
-        finally:
-            board.close()
+    found = list(usb_relay.found(backend))
+    for board in found:
+        if board.closed is None:
+            yield f"{described(board)}: {board.fault}"
+        else:
+            yield f"{described(board)}\n    relay: {usb_relay.configured(board, alone=len(found) == 1)}"
+
+
+def described(board: usb_relay.Found) -> str:
+    """Return what a USB relay board is, and the positions of its contacts if it can be read."""
+    name = f"USB relay board with {board.channels} channel{'s' if board.channels > 1 else ''} at {board.path}"
+    if board.closed is None:
+        return name
+    contacts = ", ".join(
+        f"{channel} {'closed' if closed else 'open'}" for channel, closed in enumerate(board.closed, 1)
+    )
+    return f"{name}, serial {board.serial or 'empty'}: {contacts}"
 
 
 def serial_ports() -> Iterator[str]:

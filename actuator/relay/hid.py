@@ -1,8 +1,7 @@
 """A channel of the USB relay boards 16c0:05df, product "USBRelay1" to "USBRelay8", made by dcttech and others.
 
-One vendor feature report of 8 bytes without a report number. Written: `FF n` closes channel n, `FD n` opens it. Read:
-five characters of serial number, two zeros, and a bit for each channel (bit 0 is channel 1). hidapi puts the report
-number 0 in front, so both directions are 9 bytes here; asked for 8, it drops the state byte: every channel looks open.
+`toolkit.usb_relay` finds and reads them; here are the commands: `FF n` closes channel n, `FD n` opens it, in the same
+feature report, which hidapi makes 9 bytes in both directions.
 Sources: pavel-a/usb-relay-hid and darrylb123/usbrelay (GPL, read for facts), thmahe/usbrelay-firmware.
 
 The board holds its contacts for as long as it has power, also when this process dies.
@@ -11,40 +10,17 @@ The board holds its contacts for as long as it has power, also when this process
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, ClassVar
 
 import hidraw
 import msgspec
 
 from actuator.relay.errors import RelayError
 from actuator.relay.protocol import Relay, RelayConfig
+from toolkit import usb_relay
+from toolkit.usb_relay import Backend, boards
 
-VENDOR, PRODUCT = 0x16C0, 0x05DF
-_NAME = re.compile(r"USBRelay([1-8])")
-_REPORT = 9
 _CLOSE, _OPEN = 0xFF, 0xFD
-
-
-class Device(Protocol):
-    """The part of hidapi's device that is used."""
-
-    def open_path(self, path: bytes) -> None: ...  # noqa: D102 - hidapi's own
-    def send_feature_report(self, data: Sequence[int]) -> int: ...  # noqa: D102
-    def get_feature_report(self, report: int, size: int) -> list[int]: ...  # noqa: D102
-    def close(self) -> None: ...  # noqa: D102
-
-
-class Backend(Protocol):
-    """The part that is used of the module hidraw, which hidapi's wheel installs for Linux' own driver.
-
-    Its sibling `hid` is the libusb build and bypasses the kernel's driver; another package on PyPI has that name too.
-    """
-
-    def enumerate(self, vendor: int, product: int) -> list[dict[str, Any]]: ...  # noqa: D102
-    def device(self) -> Device: ...  # noqa: D102
 
 
 class Board:
@@ -53,19 +29,18 @@ class Board:
     def __init__(self, backend: Backend, path: bytes, channels: int) -> None:
         self.path = os.fsdecode(path)
         self.channels = channels
-        self._device = backend.device()
         try:
-            self._device.open_path(path)
+            self._device = usb_relay.opened(backend, path)
         except OSError as error:
-            raise RelayError(f"USB relay board {self.path}: {_reason(self.path, error)}") from error
+            raise RelayError(f"USB relay board {self.path}: {error}") from error
 
     def serial(self) -> str:
         """Return the five characters that the board keeps; bytes that are no text become question marks."""
-        return bytes(self._report()[1:6]).decode("ascii", "replace").replace("\ufffd", "?").strip("\0 ")
+        return usb_relay.serial(self._report())
 
     def state(self, channel: int) -> bool:
         """Return whether the board reports the channel, counted from one, closed."""
-        return bool(self._report()[8] >> (channel - 1) & 1)
+        return usb_relay.is_closed(self._report(), channel)
 
     def write(self, command: int, channel: int) -> None:
         """Send a command for one channel."""
@@ -73,9 +48,10 @@ class Board:
             sent = self._device.send_feature_report([0, command, channel, 0, 0, 0, 0, 0, 0])
         except (OSError, ValueError) as error:
             raise RelayError(f"USB relay board {self.path} did not accept the command: {error}") from error
-        if sent != _REPORT:
+        if sent != usb_relay.REPORT:
             raise RelayError(
-                f"USB relay board {self.path} did not accept the command: hidapi returned {sent}, expected {_REPORT}"
+                f"USB relay board {self.path} did not accept the command: hidapi returned {sent}, "
+                f"expected {usb_relay.REPORT}"
             )
 
     def close(self) -> None:
@@ -84,21 +60,9 @@ class Board:
 
     def _report(self) -> list[int]:
         try:
-            report = self._device.get_feature_report(0, _REPORT)
-        except (OSError, ValueError) as error:
-            raise RelayError(f"USB relay board {self.path} cannot be read: {error}") from error
-        if len(report) != _REPORT:
-            raise RelayError(f"USB relay board {self.path} reported {len(report)} bytes, expected {_REPORT}")
-        return report
-
-
-def boards(backend: Backend = hidraw) -> list[tuple[bytes, int]]:
-    """Return path and number of channels of each board that is plugged in."""
-    # Many hobby devices share this vendor and product number: the name distinguishes them.
-    named = (
-        (entry["path"], _NAME.fullmatch(entry["product_string"] or "")) for entry in backend.enumerate(VENDOR, PRODUCT)
-    )
-    return sorted((path, int(name[1])) for path, name in named if name)
+            return usb_relay.report(self._device)
+        except OSError as error:
+            raise RelayError(f"USB relay board {self.path} {error}") from error
 
 
 class HidRelay(RelayConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="hid"):
@@ -232,9 +196,3 @@ def describe(backend: Backend, path: bytes, channels: int) -> str:
         return f"serial unknown at {board.path}"
     finally:
         board.close()
-
-
-def _reason(path: str, error: OSError) -> str:
-    if Path(path).exists() and not os.access(path, os.R_OK | os.W_OK):
-        return f"no permission to open it: install deploy/udev/60-generator-relay.rules, or run as its group ({error})"
-    return f"cannot be opened: {error}"

@@ -7,10 +7,12 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import serial
 
 from exporter.sources.base import ABSENT, SourceError
+from toolkit.untouched_serial import UntouchedSerial
 
 
 @contextmanager
@@ -21,7 +23,7 @@ def opened(
     timeout: float,
     parity: str = serial.PARITY_NONE,
     stopbits: int = 1,
-    rts: bool = True,
+    rts: bool | None = True,
 ) -> Iterator[serial.Serial]:
     """Open the port and close it at the end.
 
@@ -31,23 +33,28 @@ def opened(
         timeout: seconds that a read waits at most.
         parity: N, E or O.
         stopbits: 1 or 2.
-        rts: level of the request-to-send line; some cables draw their power from it and from DTR.
+        rts: level of the request-to-send line; some cables draw their power from it and from DTR, which is then high;
+            None: leave both as the kernel sets them, on a device of this machine.
 
     Raises:
         SourceError: the port cannot be opened; the text names the remedy.
     """
     try:
-        connection = serial.serial_for_url(
-            port,
-            do_not_open=True,
-            baudrate=baudrate,
-            timeout=timeout,
-            write_timeout=1.0,
-            parity=parity,
-            stopbits=stopbits,
-            exclusive=True,
-        )
-        connection.rts = rts
+        options: dict[str, Any] = {
+            "baudrate": baudrate,
+            "timeout": timeout,
+            "write_timeout": 1.0,
+            "parity": parity,
+            "stopbits": stopbits,
+            "exclusive": True,
+        }
+        connection: serial.Serial
+        if rts is None:
+            connection = UntouchedSerial(None, **options)
+            connection.port = port
+        else:
+            connection = serial.serial_for_url(port, do_not_open=True, **options)
+            connection.rts = rts
         connection.open()
     except (OSError, ValueError) as error:
         raise open_error(port, error) from error

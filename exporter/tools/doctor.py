@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import re
 import socket
@@ -24,6 +23,7 @@ from toolkit.findings import Finding, as_json, count_wrong, lines
 from toolkit.flags import default_config_file
 from toolkit.formatting import percent
 from toolkit.modbus import TcpAddress, parse
+from toolkit.port_holder import holder
 
 DESCRIPTION = (
     "Checks the configuration, the port or address of each device, the page of the running exporter and its state of "
@@ -127,22 +127,9 @@ def _port_fault(port: str | None, *, running: bool) -> tuple[str, str] | None:
         return (f"{port} is not there.", "Plug the adapter in; its name is in: ls -l /dev/serial/by-id/")
     if not os.access(port, os.R_OK | os.W_OK):
         return (f"{port} is closed to this user.", "usermod -aG dialout USER; the service has this group already")
-    holder = _holder(path)
-    if holder is not None and not (running and _EXPORTER.search(holder)):
-        return (f"{port} is held by {holder}.", "End that program: two readers would each get a part of the bytes")
-    return None
-
-
-def _holder(port: Path) -> str | None:
-    """Return a process that has the port open, as its number and command; None: none that this user may see."""
-    device = port.resolve()
-    for process in Path("/proc").glob("[0-9]*"):
-        if process.name == str(os.getpid()):
-            continue
-        with contextlib.suppress(OSError):
-            if any(link.resolve() == device for link in (process / "fd").iterdir()):
-                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-                return f"process {process.name} ({command})"
+    held_by = holder(path)
+    if held_by is not None and not (running and _EXPORTER.search(held_by)):
+        return (f"{port} is held by {held_by}.", "End that program: two readers would each get a part of the bytes")
     return None
 
 

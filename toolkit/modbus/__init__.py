@@ -27,14 +27,17 @@ __all__ = [
 ]
 
 
-def new_client(address: TcpAddress | SerialAddress, *, timeout: float, exclusive: bool = True) -> Client:
+def new_client(
+    address: TcpAddress | SerialAddress, *, timeout: float, exclusive: bool = True, untouched: bool = False
+) -> Client:
     """Return a client, not yet connected.
 
     Args:
         address: where the device is.
         timeout: seconds to connect, and as many for each reply to be there whole.
         exclusive: refuse a serial port that another program has open exclusively, and keep the next one out.
+        untouched: leave DTR and RTS of a serial port as the kernel sets them.
     """
     from toolkit.modbus.client import Client  # noqa: PLC0415 - loads pymodbus, 0.2 s on a small machine
 
-    return Client(address, timeout=timeout, exclusive=exclusive)
+    return Client(address, timeout=timeout, exclusive=exclusive, untouched=untouched)

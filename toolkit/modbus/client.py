@@ -29,6 +29,7 @@ from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInput
 
 from toolkit.modbus.address import SerialAddress, TcpAddress
 from toolkit.modbus.errors import NoReplyError, RefusedError, WrongReplyError
+from toolkit.untouched_serial import UntouchedSerial
 
 _SILENCE = 0.05
 """Seconds without a byte after which a serial line counts as silent."""
@@ -227,17 +228,18 @@ class _TcpLink(ModbusTcpClient):
 class _SerialLink(ModbusSerialClient):
     """pymodbus' client on a serial line, which would wake up 1,000 times a second; `framing` is its framer."""
 
-    def __init__(self, address: SerialAddress, timeout: float, *, exclusive: bool) -> None:
+    def __init__(self, address: SerialAddress, timeout: float, *, exclusive: bool, untouched: bool) -> None:
         super().__init__(address.port, timeout=2 * timeout, retries=0)
         self.framing = _RtuFramer(self.framer.decoder, timeout)
         self._address = address
         self._exclusive = exclusive
+        self._new = UntouchedSerial if untouched else serial.serial_for_url
 
     def connect(self) -> bool:
         """Open the port unless it is open; raises OSError or ValueError."""
         if self.socket is None:
             try:
-                self.socket = serial.serial_for_url(
+                self.socket = self._new(
                     self._address.port,
                     baudrate=self._address.baudrate,
                     parity=self._address.parity,
@@ -295,10 +297,12 @@ class Client:
         RefusedError: the device refuses it.
     """
 
-    def __init__(self, address: TcpAddress | SerialAddress, *, timeout: float, exclusive: bool) -> None:
+    def __init__(
+        self, address: TcpAddress | SerialAddress, *, timeout: float, exclusive: bool, untouched: bool = False
+    ) -> None:
         self._link: _TcpLink | _SerialLink
         if isinstance(address, SerialAddress):
-            self._link = _SerialLink(address, timeout, exclusive=exclusive)
+            self._link = _SerialLink(address, timeout, exclusive=exclusive, untouched=untouched)
         else:
             self._link = _TcpLink(address, timeout)
         self._link.framer = self._link.transaction.framer = self._link.framing

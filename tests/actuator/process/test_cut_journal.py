@@ -40,5 +40,5 @@ def test_a_journal_cut_short_starts_open(tmp_path: Path) -> None:
                 left = it.metric("generator_budget_remaining_seconds")
                 assert left is not None
                 assert left <= 60, "one max run, and not the 10 min of the day"
-                assert any("torn" in fault for fault in it.status()["faults"])
+                assert any("journal" in fault for fault in it.status()["faults"])
                 kill(process)

@@ -9,7 +9,8 @@ import hidraw
 import pytest
 
 from actuator.relay import HidRelay, RelayError, discover
-from actuator.relay.hid import Hid, boards
+from actuator.relay.hid import Hid
+from toolkit.usb_relay import boards
 
 
 class FakeBoard:

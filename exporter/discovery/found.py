@@ -1,0 +1,40 @@
+"""What was found on one port or at one host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that the exporter can read.
+
+    Attributes:
+        name: proposed for the configuration; made unique there.
+        options: as they are written in the configuration.
+        about: what it is, for a comment.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    about: str
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found on one port or at one host.
+
+    Attributes:
+        place: the port or the host.
+        text: what is there, in a sentence.
+        remedy: what to do, if anything.
+        sources: the devices that can be read.
+        relay: of a board that may be the generator's, the line for actuator.yml.
+    """
+
+    place: str
+    text: str
+    remedy: str = ""
+    sources: tuple[Source, ...] = ()
+    relay: str = ""
