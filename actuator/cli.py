@@ -196,6 +196,15 @@ def parser() -> Parser:
     doctor.add_argument("--alertmanager", default="http://127.0.0.1:9093", metavar="URL", help="(default: %(default)s)")
     doctor.add_argument("--json", action="store_true", help="print a list of findings for scripts")
 
+    commands.add_parser(
+        "setup",
+        parents=[remote],
+        help="ask what only you know, and write actuator.yml; leaves the mode off",
+        description="Asks for the relay, the thresholds and the quiet hours, writes actuator.yml, checks it and offers the "
+        "service. It leaves the mode off: nothing starts before `commission`, or before you choose `mode auto`.",
+        example="generator-actuator setup",
+    )
+
     rehearse = commands.add_parser(
         "rehearse",
         parents=[local],

@@ -84,6 +84,11 @@ def default_config_file(name: str) -> Path:
     return installed if os.path.exists(installed) or os.path.lexists(here) else here  # noqa: PTH110 - raises nothing
 
 
+def new_config_file(given: Path, name: str) -> Path:
+    """Return the file that a set-up writes: the one given, which may be the default, else the installation's."""
+    return FOLDER / name if given == Path(name) and not given.exists() else given
+
+
 def _belongs_to_caller(path: Path) -> bool:
     try:
         return {path.lstat().st_uid, path.stat().st_uid} == {os.geteuid()}

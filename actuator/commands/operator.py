@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from actuator.commands import card, client, doctor, listing, rehearse, relay_test
+from actuator.commands import card, client, doctor, listing, rehearse, relay_test, setup
 from actuator.commands.commission import Commission, NotNowError
 from actuator.relay import discover
 from toolkit import findings
@@ -35,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         "rehearse": rehearse.run,
         "relays": _relays,
         "runs": _runs,
+        "setup": setup.run,
         "status": _status,
     }
     return commands.get(arguments.command, _request)(arguments)

@@ -6,9 +6,8 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import yaml
-
 from exporter.discovery.found import Found, Source
+from toolkit.yaml_text import flow
 
 _WIDTH = 118
 
@@ -61,12 +60,6 @@ def render(
         lines.append("# battery: {capacity_ampere_hours: 400}")
     lines += [f"{key}: {flow(value)}" for key, value in (more or {}).items()]
     return "\n".join(lines) + "\n"
-
-
-def flow(value: object) -> str:
-    """Return a value as YAML on one line."""
-    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=float("inf"), allow_unicode=True)
-    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def printable(text: str) -> str:

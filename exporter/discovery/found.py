@@ -31,6 +31,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
         remedy: what to do, if anything.
         sources: the devices that can be read.
         relay: of a board that may be the generator's, the line for actuator.yml.
+        silent: no byte was received, and nothing was asked.
     """
 
     place: str
@@ -38,3 +39,4 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
     sources: tuple[Source, ...] = ()
     relay: str = ""
+    silent: bool = False

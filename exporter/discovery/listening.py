@@ -75,6 +75,7 @@ class Recogniser:
     def _monitor(self) -> Found:
         infos = [sample.labels for sample in decode(fields.LIVE, self._block) if sample.metric == "vedirect_info"]
         model = next((labels[1] for labels in infos if len(labels) > 1 and labels[1]), "")
+        model = f"BMV-{model}" if model.isdecimal() else model
         about = f"Victron {model}, VE.Direct" if model else "VE.Direct"
         source = Source(name="monitor", options={"type": "vedirect", "port": self._port}, about=about)
         return Found(place=self._port, text=f"A battery monitor: {about}.", sources=(source,))

@@ -60,7 +60,7 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
         "--host",
         metavar="H",
         action="append",
-        type=_host,
+        type=host,
         default=[],
         help="ask this host by Modbus TCP, with read requests; HOST or HOST:PORT (default port: 502); repeatable",
     )
@@ -199,6 +199,7 @@ class _Search:
             place=port.name,
             text=f"Silent for {self._seconds:g} s{about}. A Magnum network never is: check A, B and that it is on.",
             remedy=f"If a battery or an AIMS inverter is on it: magnum-exporter discover --probe {port.name}",
+            silent=True,
         )
 
 
@@ -258,14 +259,15 @@ def _hosts(config_file: Path) -> dict[tuple[str, int], str]:
     return taken
 
 
-def _host(text: str) -> TcpAddress:
+def host(text: str) -> TcpAddress:
+    """Return the address of HOST or HOST:PORT; raises argparse.ArgumentTypeError."""
     try:
-        host, port = split_address(text) if ":" in text else (text, 502)
+        name, port = split_address(text) if ":" in text else (text, 502)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-    if not host:
+    if not name:
         raise argparse.ArgumentTypeError(f'got "{text}", expected a host such as 192.168.1.20')
-    return TcpAddress(host, port)
+    return TcpAddress(name, port)
 
 
 def _report(line: str) -> None:

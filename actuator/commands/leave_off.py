@@ -1,0 +1,106 @@
+"""Put the mode to off in the journal of an actuator that does not run, before its first start too.
+
+    python -m actuator.commands.leave_off actuator.yml
+
+is how `generator-actuator setup` does it as the user of the service, to whom the files then belong.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from actuator import config as configuration
+from actuator.core.events import Event
+from actuator.core.state import Durable, Moment, Saved
+from actuator.journal import Journal, JournalError, Row
+from actuator.loop.clock import Clock
+from actuator.relay import RelayConfig, RelayError
+from actuator.relay.lock import Lock
+from actuator.report import wording
+from toolkit.config import ConfigError
+
+SERVICE_USER = "generator-actuator"
+"""Of deploy/sysusers: the user of the service."""
+
+
+class LeftError(Exception):
+    """The mode could not be put to off; the text says why."""
+
+
+def leave_off(path: Path, relay: RelayConfig, moment: Moment, *, mirror: Path | None = None) -> None:
+    """Write mode off into a journal, also into one that is not there yet.
+
+    Args:
+        path: of the journal.
+        relay: that the configuration names.
+        moment: this moment.
+        mirror: folder of the journal's mirror.
+
+    Raises:
+        LeftError: an actuator runs on it, it is damaged, or it cannot be written.
+    """
+    try:
+        Lock().acquire(f"journal {path.resolve()}")
+    except RelayError as error:
+        raise LeftError(f"an actuator runs on {path}: generator-actuator mode off") from error
+    journal = Journal(path, relay, mirror)
+    found = journal.load(moment)
+    if found.error or found.torn:
+        raise LeftError(found.error or f"{path} is damaged ({found.torn}): start the actuator, then mode off")
+    saved = found.saved or Saved(durable=Durable(), moment=moment)
+    off = Event(kind="operator", fields={"action": "off"})
+    row = Row(
+        id=found.last_id + 1,
+        wall=moment.wall,
+        sane=moment.wall_sane,
+        kind=off.kind,
+        level=off.level,
+        text=wording.event(off),
+        fields=dict(off.fields),
+    )
+    try:
+        # The moment stays that of the record: its times are on the clock of that boot.
+        journal.write([row], replace(saved, durable=replace(saved.durable, mode="off", manual_until=None)))
+    except JournalError as error:
+        raise LeftError(str(error)) from error
+    finally:
+        journal.close()
+
+
+def as_service_user(config_file: Path) -> str:
+    """Put the mode to off as the user of the service, if there is one and this is root; return why that failed."""
+    user: dict[str, object] = {}
+    try:
+        service = pwd.getpwnam(SERVICE_USER) if os.geteuid() == 0 else None
+    except KeyError:
+        service = None
+    if service is not None:
+        user = {"user": service.pw_uid, "group": service.pw_gid, "extra_groups": []}
+        folder = configuration.load(config_file).journal.parent
+        if not folder.exists():
+            folder.mkdir(mode=0o750)
+            os.chown(folder, service.pw_uid, service.pw_gid)
+    command = (sys.executable, "-P", "-m", "actuator.commands.leave_off", str(config_file))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, umask=0o077, **user)  # type: ignore[call-overload]  # noqa: S603
+    return "" if done.returncode == 0 else done.stderr.strip() or f"it ended with status {done.returncode}"
+
+
+def main(arguments: list[str]) -> int:
+    """Run for a configuration file; return 0, or 1 with the reason on stderr."""
+    (file,) = arguments
+    try:
+        config = configuration.load(Path(file))
+        leave_off(config.journal, config.relay, Clock().moment(), mirror=config.mirror)
+    except (ConfigError, LeftError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,290 @@
+"""`generator-actuator setup`: ask what only the owner knows, write `actuator.yml`, and leave the mode off."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import hidraw
+import yaml
+from serial.tools import list_ports
+
+from actuator import config as configuration
+from actuator.commands import client, leave_off
+from actuator.config import Config
+from actuator.config_warnings import warnings
+from actuator.start.known_relays import DEFAULT_JOURNAL, service_folder
+from toolkit import usb_relay
+from toolkit.config import ConfigError, Ratio, decode, read_mapping
+from toolkit.dialogue import Dialogue, terminal
+from toolkit.flags import new_config_file
+from toolkit.installing import offer_service, write_keeping
+from toolkit.modbus import real_port, serial_port
+from toolkit.usb_relay import Backend
+from toolkit.yaml_text import flow
+
+UNIT = "generator-actuator"
+WEB = """\
+# TLS, users and headers of the actuator: docs/web-configuration.md.
+# As it is, there are no users, and the actuator listens on this machine alone.
+"""
+_STABLE = Path("/dev/serial/by-id")
+_EXPORTER = {"url": "http://127.0.0.1:10048/metrics"}
+_ORDER = ("exporter", "relay", "journal", "start_soc", "stop_soc", "emergency_soc", "limits", "quiet_hours")
+_COMMENTS = {
+    "relay": "The contact that requests the engine.",
+    "start_soc": "The engine starts at or under start_soc and stops at or over stop_soc. At or under emergency_soc it "
+    "starts in quiet hours too.",
+    "limits": "No run is longer than max_run. ags_max_run: Max Gen Run Time at the remote.",
+    "quiet_hours": "Only an emergency starts the engine then.",
+}
+_NEXT = """
+The mode is off: nothing starts the engine. Go on in this order:
+  generator-actuator relays --test   clicks the board, before it is wired; stop the service first
+  generator-actuator doctor          checks the whole chain
+  generator-actuator commission      starts the engine while you watch it, and measures it
+  generator-actuator mode auto       from then on it starts by itself"""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask and write; return 0 when the file is there, valid, and the mode off; 1 when not, 2 without a terminal."""
+    dialogue = terminal()
+    if dialogue is None:
+        os.write(2, b"setup asks questions: run it in a terminal. The settings are in deploy/actuator.yml.\n")
+        return 2
+    try:
+        file = new_config_file(arguments.config_file, "actuator.yml")
+        return _Setup(dialogue, file, arguments.url).run()
+    except (KeyboardInterrupt, EOFError):
+        dialogue.say("\nCancelled.")
+        return 1
+
+
+class _Setup:
+    def __init__(self, dialogue: Dialogue, file: Path, url: str) -> None:
+        self._dialogue = dialogue
+        self._file = file
+        self._url = url
+        journal = (service_folder("STATE_DIRECTORY") or DEFAULT_JOURNAL.parent) / DEFAULT_JOURNAL.name
+        self._document: dict[str, Any] = {"exporter": _EXPORTER, "journal": str(journal), **read_mapping(file)}
+
+    def run(self) -> int:
+        """Ask, write, check, put the mode to off, and offer the service."""
+        say = self._dialogue.say
+        say(f"This writes {self._file}. It moves no contact and starts no engine, and leaves the mode off.")
+        say("Enter takes the answer in [brackets]. Until the file is written, Ctrl-C leaves everything as it is.\n")
+        self._relay()
+        self._thresholds()
+        self._limits()
+        self._quiet_hours()
+        text = render(self._document)
+        say(f"\n{text}")
+        wrong = check(self._file, text)
+        if wrong:
+            say(f"This is not valid, so it is not written:\n{wrong}")
+            return 1
+        for sentence in warnings(decode(yaml.safe_load(text), Config)):
+            say(f"Unusual: {sentence}")
+        if not self._write(text):
+            return 1
+        fault = self._off()
+        if fault:
+            say(f"The mode could NOT be put to off: {fault}")
+            say("So the service is not offered. Mend that, and run setup again before you start it.")
+            return 1
+        offer_service(self._dialogue, UNIT, then="The mode is off: it starts no engine.")
+        say(_NEXT)
+        return 0
+
+    # -- questions
+
+    def _relay(self) -> None:
+        """Let the owner choose the contact; none is moved."""
+        dialogue = self._dialogue
+        taken = {serial_port(source) for source in _sources(self._file).values()}
+        options = [*relays(self._document.get("relay"), taken)]
+        dialogue.say("Which contact requests the engine?")
+        relay = options[dialogue.choose("Number", [label for label, _ in options])][1]
+        answer = dialogue.ask("The relay as it is written in the file", relay, check=self._relay_fault)
+        self._document["relay"] = _value(answer)
+        dialogue.say()
+
+    def _thresholds(self) -> None:
+        # The neighbours are asked for next: with these, the start is judged alone.
+        start = self._ask(
+            "Start the engine at or under this state of charge",
+            "start_soc",
+            "25%",
+            beside={"stop_soc": "98%", "emergency_soc": "0.1%"},
+        )
+        low = Ratio.parse(start)
+        higher, lower = min(0.98, max(0.60, low + 0.20)), min(0.12, low / 2)
+        self._ask("Stop it at or over this one", "stop_soc", f"{100 * higher:g}%", beside={"emergency_soc": "0.1%"})
+        self._ask("Start it in quiet hours too at or under this one", "emergency_soc", f"{100 * lower:g}%")
+
+    def _limits(self) -> None:
+        dialogue, limits = self._dialogue, dict(self._document.get("limits") or {})
+        for key, default, question in (
+            ("ags_max_run", "12h", "Max Gen Run Time at the remote, after which the AGS blocks itself"),
+            ("max_run", "4h", "Longest run"),
+        ):
+
+            def fault(answer: str, key: str = key) -> str:
+                return self._wrong({**self._document, "limits": {**limits, key: _value(answer)}})
+
+            limits[key] = _value(dialogue.ask(question, str(limits.get(key, default)), check=fault))
+        self._document["limits"] = limits
+
+    def _quiet_hours(self) -> None:
+        present = self._document.get("quiet_hours")
+        default = f"{present['from']}-{present['to']}" if isinstance(present, dict) else "none"
+
+        def quiet(answer: str) -> dict[str, Any]:
+            begin, _, end = answer.replace(" ", "").partition("-")
+            kept = present if isinstance(present, dict) else {}
+            return {**self._document, "quiet_hours": None if answer == "none" else {**kept, "from": begin, "to": end}}
+
+        question = "Quiet hours, such as 21:00-06:00, or none"
+        answer = self._dialogue.ask(question, default, check=lambda answer: self._wrong(quiet(answer)))
+        self._document = {key: value for key, value in quiet(answer).items() if value is not None}
+
+    def _ask(self, question: str, key: str, default: str, *, beside: Mapping[str, str] | None = None) -> object:
+        """Ask for a setting, and keep it; `beside`: other settings with which the answer is judged."""
+
+        def fault(answer: str) -> str:
+            return self._wrong({**self._document, **(beside or {}), key: _value(answer)})
+
+        offered = self._document.get(key, default)
+        value = _value(self._dialogue.ask(question, str(offered), check=fault))
+        self._document[key] = value
+        return value
+
+    def _relay_fault(self, text: str) -> str:
+        return self._wrong({**self._document, "relay": _value(text)})
+
+    def _wrong(self, document: Mapping[str, Any]) -> str:
+        """Return what is wrong with a document; what has not been asked for yet counts as right."""
+        trial = {"relay": {"type": "simulated"}, **document}
+        try:
+            decode({key: value for key, value in trial.items() if value is not None}, Config)
+        except ConfigError as error:
+            return str(error)
+        return ""
+
+    # -- what follows
+
+    def _write(self, text: str) -> bool:
+        dialogue = self._dialogue
+        question = f"Write {self._file}?"
+        if self._file.exists():
+            question = f"{self._file} exists. Replace it? The present one is kept beside it."
+        if not dialogue.confirm(question):
+            dialogue.say("Nothing was written.")
+            return False
+        web = self._file.with_name("actuator-web.yml")
+        try:
+            kept = write_keeping(self._file, text)
+            # The unit names it, and does not start without it.
+            if not web.exists():
+                write_keeping(web, WEB)
+        except OSError as error:
+            dialogue.say(f"It cannot be written: {error}. As root: sudo generator-actuator setup")
+            return False
+        dialogue.say(f"Written: {self._file}" + (f". The one before is {kept}." if kept else ""))
+        return True
+
+    def _off(self) -> str:
+        """Put the mode to off: of the actuator that runs, else in its journal; return why that failed."""
+        try:
+            client.ask(self._url, "/api/v1/mode", {"mode": "off"})
+        except client.ClientError:
+            return leave_off.as_service_user(self._file)
+        self._dialogue.say("The actuator runs, with its former file: systemctl reload generator-actuator")
+        return ""
+
+
+def relays(present: object, taken: set[str | None], backend: Backend = hidraw) -> Iterator[tuple[str, str]]:
+    """Yield each contact that may be the generator's: what it is, and the relay as it is written in the file.
+
+    Args:
+        present: the relay of the present file, if there is one.
+        taken: serial ports that the exporter reads.
+        backend: of USB.
+    """
+    if isinstance(present, dict):
+        yield f"as configured: {flow(present)}", flow(present)
+    boards = list(usb_relay.found(backend))
+    for board in boards:
+        for channel, closed in enumerate(board.closed or (), 1):
+            label = (
+                f"USB relay board {board.serial or board.path}, channel {channel}, now {'closed' if closed else 'open'}"
+            )
+            yield label, usb_relay.configured(board, alone=len(boards) == 1, channel=channel).partition("  #")[0]
+        if board.closed is None:
+            yield f"USB relay board at {board.path}: {board.fault}", "{type: hid, channel: 1}"
+    tcp = '{type: modbus, url: "tcp://192.168.1.30:502", unit_id: 1, coil: 0}'
+    yield "a Modbus TCP board, by its address", tcp
+    names = {os.path.realpath(link): str(link) for link in _STABLE.iterdir()} if _STABLE.is_dir() else {}
+    for port in sorted(list_ports.comports(), key=lambda port: port.device):
+        if real_port(port.device) not in taken:
+            path = names.get(port.device, port.device)
+            yield (
+                f"a Modbus RTU board on {path}",
+                f'{{type: modbus, url: "rtu://{path}?baudrate=9600", unit_id: 1, coil: 0}}',
+            )
+            yield f"an LCUS-1 on {path}, which cannot be read back", f"{{type: serial, port: {path}}}"
+    for chip in sorted(Path("/dev").glob("gpiochip*")):
+        yield f"a line of the GPIO chip {chip}", f"{{type: gpio, chip: {chip}, line: 17, active_low: true}}"
+
+
+def _value(answer: str) -> object:
+    """Return what the file would have; text that is no YAML as it is, which no setting accepts."""
+    try:
+        return yaml.safe_load(answer)
+    except yaml.YAMLError:
+        return answer
+
+
+def render(document: Mapping[str, Any]) -> str:
+    """Return the text of the file."""
+    lines = [
+        "# Configuration of generator-actuator. Check it with: generator-actuator --config.check",
+        "# Every setting, with its default: deploy/actuator.yml",
+    ]
+    for key in (*_ORDER, *(key for key in document if key not in _ORDER)):
+        if key in document:
+            if key in _COMMENTS or key == _ORDER[0]:
+                lines.append("")
+            if key in _COMMENTS:
+                lines.append(f"# {_COMMENTS[key]}")
+            lines.append(f"{key}: {flow(document[key])}")
+    return "\n".join(lines) + "\n"
+
+
+def check(file: Path, text: str) -> str:
+    """Return what is wrong with a text as the file at a path, as `--config.check` would; empty: nothing."""
+    from actuator import config_checks  # noqa: PLC0415 - it loads an HTTP client that other commands do without
+
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / file.name
+        trial.write_text(text)
+        exporter = file.with_name(config_checks.EXPORTER)
+        if exporter.is_file():
+            trial.with_name(exporter.name).write_bytes(exporter.read_bytes())
+        try:
+            configuration.load(trial)
+            found = [str(error) for error in config_checks.outside(trial).errors]
+        except ConfigError as error:
+            found = [str(error)]
+    return "\n".join(found).replace(f"{folder}/", f"{file.parent}/")
+
+
+def _sources(file: Path) -> dict[Any, Any]:
+    from actuator import config_checks  # noqa: PLC0415 - as above
+
+    sources = read_mapping(file.with_name(config_checks.EXPORTER)).get("sources")
+    return sources if isinstance(sources, dict) else {}

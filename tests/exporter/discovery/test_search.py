@@ -1,0 +1,368 @@
+"""`discover` on simulated buses, packs and ports: what it finds and prints, and that it writes nothing to a bus."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import serial.serialposix
+
+from exporter import cli, config
+from exporter.discovery import configuration, probing
+from exporter.discovery.found import Found
+from exporter.discovery.ports import Port
+from exporter.sources.pylontech.dialects import DIALECTS
+from exporter.sources.pylontech.frame import ANALOG_VALUES, Frame, FrameError, parse
+from exporter.tools.discover import host, search
+from tests.exporter.harness import captures
+from tests.exporter.harness.device_captures import vector
+from tests.exporter.harness.magnum_port import MagnumPort
+from tests.exporter.harness.modbus_servers import RtuDevice, TcpDevice, from_registers
+from tests.exporter.harness.serial_devices import SerialDevice
+from tests.exporter.sources.test_classic import readme_2025
+from tests.exporter.sources.test_vedirect import HISTORY, LIVE
+from tests.support import ROOT, command, free_port, run_command
+from tests.support.terminal import Terminal
+from toolkit.modbus import TcpAddress
+
+LISTEN = 1.5
+"""Seconds: enough for a simulated device."""
+
+HOLD = """
+import sys
+held = open(sys.argv[1], "rb", buffering=0)
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "exporter.yml"
+
+
+class Searched:
+    """What a search has found and shown, and the questions that it asked."""
+
+    def __init__(self, file: Path, *names: str, probe: tuple[str, ...] = (), answer: str = "yes") -> None:
+        self.lines: list[str] = []
+        self.asked: list[str] = []
+
+        def ask(question: str) -> str:
+            self.asked.append(question)
+            return answer
+
+        self.found = search(
+            [Port(name) for name in names],
+            [],
+            probe=probe,
+            config_file=file,
+            seconds=LISTEN,
+            report=self.lines.append,
+            ask=ask,
+            patience=0.25,
+        )
+
+    @property
+    def only(self) -> Found:
+        (one,) = self.found
+        return one
+
+
+@contextmanager
+def sending(*pieces: bytes) -> Iterator[SerialDevice]:
+    """A device that sends these pieces over and over, and keeps whatever is written to it."""
+    over = threading.Event()
+    with SerialDevice() as device:
+
+        def run() -> None:
+            while not over.is_set():
+                for piece in pieces:
+                    device.send(piece)
+                    over.wait(0.02)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield device
+        finally:
+            over.set()
+            thread.join(10)
+
+
+def magnum() -> tuple[bytes, ...]:
+    return tuple(line.data for line in captures.lines(captures.INVERTING))
+
+
+def swapped() -> tuple[bytes, ...]:
+    return tuple(bytes.fromhex(captures.vector(f"pymagnum-swapped-AB-{number}")["raw_hex"]) for number in range(6))
+
+
+def checked(found: list[Found], folder: Path) -> config.Config:
+    """The printed configuration, accepted by the program itself."""
+    file = folder / "printed.yml"
+    file.write_text(configuration.render(configuration.sources(found, {})))
+    assert cli.main(["--config.check", f"--config.file={file}"]) == 0
+    return config.load(file)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        (magnum(), "A Magnum network: MS4448PAE 5.1 parallel_master, remote control, battery monitor (BMK), generator"),
+        (swapped(), "A Magnum network. A and B are swapped: swap the two data wires."),
+        ((LIVE, HISTORY), "A battery monitor: Victron BMV-700, VE.Direct."),
+        ((b"\x11\x22 anything",), "bytes that are neither a Magnum network nor VE.Direct"),
+        (
+            (vector("pylontech_1")["response_ascii"].replace("\\r", "\r").encode(),),
+            "Not a Magnum network, but batteries of type pylontech. Address 2:",
+        ),
+    ],
+)
+def test_who_sends_is_recognised_and_nothing_is_written(file: Path, pieces: tuple[bytes, ...], text: str) -> None:
+    with sending(*pieces) as device:
+        searched = Searched(file, device.path, probe=(device.path,))
+        assert text in searched.only.text
+        # Also where a probe was named and would have been confirmed: what sends is never asked.
+        assert (device.writes, searched.asked) == ([], [])
+        if searched.only.sources:
+            (source,) = checked(searched.found, file.parent).sources.values()
+            assert source.line == device.path
+
+
+def test_a_silent_port_is_left_alone_unless_it_is_named_and_confirmed(file: Path) -> None:
+    with SerialDevice() as device:
+        searched = Searched(file, device.path)
+        assert searched.only.silent
+        assert f"--probe {device.path}" in searched.only.remedy
+        refused = Searched(file, device.path, probe=(device.path,), answer="no")
+        assert refused.only.silent
+        (question,) = refused.asked
+        assert "generator or its relay" in question
+        assert device.writes == []
+
+
+def test_a_configured_port_and_one_that_another_program_holds_are_not_opened(file: Path) -> None:
+    with SerialDevice() as held, SerialDevice() as configured, SerialDevice() as relay:
+        file.write_text(f"sources: {{bms: {{type: pylontech, port: {configured.path}}}}}\n")
+        file.with_name("actuator.yml").write_text(f"relay: {{type: serial, port: {relay.path}}}\n")
+        popen = [sys.executable, "-c", HOLD, held.path]
+        with subprocess.Popen(popen, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            ports = (held.path, configured.path, relay.path)
+            texts = [one.text for one in Searched(file, *ports, probe=ports).found]
+            process.kill()
+        assert texts[0].startswith(f"Skipped: held by process {process.pid} (")
+        assert texts[1] == f"Skipped: the source bms in {file} has it."
+        assert texts[2] == f"Skipped: the relay in {file.with_name('actuator.yml')} has it."
+        assert held.writes == configured.writes == relay.writes == []
+
+
+def test_a_port_that_is_locked_and_one_that_is_no_port(file: Path) -> None:
+    no_port = file.with_name("text")
+    no_port.touch()
+    with SerialDevice() as device, serial.Serial(device.path, exclusive=True):
+        texts = [one.text for one in Searched(file, device.path, str(no_port), "/dev/absent").found]
+    assert "is in use by another program" in texts[0]
+    assert "is no serial port" in texts[1]
+    assert "is not there" in texts[2]
+
+
+# --- probing
+
+
+def in_text(*packs: tuple[str, Frame]) -> Callable[[bytes], bytes]:
+    """Answer as batteries with these captured replies do, each at its address and in its dialect."""
+
+    def hear(request: bytes) -> bytes:
+        try:
+            asked = parse(request.rstrip(b"\r"))
+        except FrameError:
+            return b""
+        return next((reply for reply, frame in known.items() if frame == asked), b"")
+
+    known = {}
+    for name, frame in packs:
+        answer = parse(vector(name)["response_ascii"].removesuffix("\\r").encode())
+        known[Frame(answer.version, frame.address, answer.command, answer.info, answer.kind).encode()] = frame
+    return hear
+
+
+def question(dialect: str, address: int, data: bytes) -> Frame:
+    known = DIALECTS[dialect]
+    return Frame(known.version, address, ANALOG_VALUES, data, known.kind)
+
+
+def megatec(request: bytes) -> bytes:
+    return {b"Q1\r": b"(120.0 000.0 120.0 012 60.0 2.10 25.0 00001000\r", b"F\r": b"#120.0 033 24.00 60.0\r"}.get(
+        request, b""
+    )
+
+
+@pytest.mark.parametrize(
+    ("hear", "text", "options"),
+    [
+        (
+            megatec,
+            "AIMS inverter, or another device with the Megatec protocol, for a battery of 24 V.",
+            {"type": "aims"},
+        ),
+        (
+            in_text(*(("pace_ascii_analog", question("pace", number, bytes((number,)))) for number in (1, 2, 3))),
+            "3 packs (Pace), numbers 1, 2, 3",
+            {"type": "pylontech", "dialect": "pace", "address": [1, 2, 3]},
+        ),
+        (
+            in_text(("pylontech_1", question("pylontech", 2, b"\xff"))),
+            "modules (Pylontech), address 2",
+            {"type": "pylontech"},
+        ),
+    ],
+    ids=["aims", "pace", "pylontech"],
+)
+def test_a_silent_port_that_is_probed(
+    file: Path, hear: Callable[[bytes], bytes], text: str, options: dict[str, object]
+) -> None:
+    with SerialDevice(hear) as device:
+        searched = Searched(file, device.path, probe=(device.path,))
+        assert text in searched.only.text
+        (source,) = searched.only.sources
+        assert source.options == {**options, "port": device.path}
+        checked(searched.found, file.parent)
+
+
+@pytest.mark.slow
+def test_modbus_packs_on_a_line_are_found_with_their_numbers(file: Path) -> None:
+    registers = dict(enumerate(vector("daly_status_frame_80_reg_1")["registers"]))
+    answer = from_registers(registers)
+    with RtuDevice(lambda unit, request: answer(unit, request) if unit == 0xD2 else None) as device:
+        searched = Searched(file, device.path, probe=(device.path,))
+        (source,) = searched.only.sources
+        assert source.options["profile"] == "daly"
+        checked(searched.found, file.parent)
+        assert {request[0] for _, request in device.asked} <= {1, 3, 4}
+
+
+@pytest.mark.slow
+def test_a_relay_board_is_named_and_its_coil_is_only_read(file: Path) -> None:
+    def answer(_unit: int, request: bytes) -> bytes:
+        return b"\x01\x01\x00" if request[0] == 1 else bytes((request[0] | 0x80, 1))
+
+    with RtuDevice(answer) as device:
+        searched = Searched(file, device.path, probe=(device.path,))
+        assert "A Modbus board with coils, unit 1; its first coil reads off." in searched.only.text
+        assert searched.only.relay.startswith("{type: modbus, url: ")
+        assert {request[0] for _, request in device.asked} <= {1, 3, 4}
+
+
+@pytest.fixture(scope="module")
+def everything_sent() -> bytes:
+    """Every byte of a whole probe of a port on which nothing answers."""
+    with SerialDevice() as device:
+        assert probing.probe(device.path, patience=0.02).text == "Nothing answers."
+        return b"\n".join(device.writes)
+
+
+def test_no_probe_is_a_command(everything_sent: bytes) -> None:
+    """LCUS boards take A0 CHANNEL STATE SUM, others FF CHANNEL STATE; Megatec switches off with S and T."""
+    assert b"\xa0" not in everything_sent
+    assert not any(bytes((0xFF, channel, 1)) in everything_sent for channel in range(1, 9))
+    text = {word for word in everything_sent.split(b"\r") if word.isalnum()}
+    assert {word.strip() for word in text} <= {b"Q1", b"QS"}
+    frames = [word for word in everything_sent.split(b"\r") if b"~" in word]
+    assert {parse(word).command for word in frames} == {ANALOG_VALUES}
+
+
+def test_dtr_and_rts_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved: list[int] = []
+    real = serial.serialposix.fcntl.ioctl
+
+    def ioctl(descriptor: int, request: int, *rest: object) -> object:
+        if request in (serial.serialposix.TIOCMBIS, serial.serialposix.TIOCMBIC, serial.serialposix.TIOCMSET):
+            moved.append(request)
+        return real(descriptor, request, *rest)
+
+    monkeypatch.setattr(serial.serialposix.fcntl, "ioctl", ioctl)
+    with SerialDevice() as device:
+        probing.probe(device.path, patience=0.02)
+        assert moved == []
+        with serial.Serial(device.path):
+            assert moved, "pyserial itself moves them"
+
+
+# --- hosts
+
+
+def asked(address: TcpAddress, file: Path) -> Found:
+    (one,) = search([], [address], config_file=file, report=lambda _line: None, ask=lambda _question: "")
+    return one
+
+
+def test_a_classic_is_named_and_only_read(file: Path) -> None:
+    name = {4209 + index: word for index, word in enumerate(int.from_bytes(b"CABIN\0\0\0"[at : at + 2], "little")
+                                                            for at in range(0, 8, 2))}  # fmt: skip
+    with TcpDevice(from_registers(readme_2025() | name)) as device:
+        found = asked(TcpAddress("127.0.0.1", device.port), file)
+        assert found.text.startswith('MidNite Classic 150 "CABIN"')
+        assert {request[0] for _, request in device.asked} == {3}
+        (source,) = checked([found], file.parent).sources.values()
+        assert source.has_soc is None
+
+
+def test_hosts_that_are_none(file: Path) -> None:
+    assert "cannot be reached" in asked(TcpAddress("127.0.0.1", free_port()), file).text
+    with TcpDevice(lambda _unit, request: bytes((request[0] | 0x80, 1))) as device:
+        assert "answers no question" in asked(TcpAddress("127.0.0.1", device.port), file).text
+    file.write_text("sources: {sun: {type: classic, host: 192.0.2.7}}\n")
+    assert asked(host("192.0.2.7"), file).text == f"Skipped: the source sun in {file} has it."
+
+
+# --- as a person runs it
+
+
+def test_the_command_prints_a_configuration_that_is_accepted(tmp_path: Path) -> None:
+    port, over = MagnumPort(tmp_path / "bus"), threading.Event()
+    port.plug()
+    thread = port.repeat(magnum(), over)
+    try:
+        done = run_command(
+            command("magnum-exporter"), "discover", port.name, f"--config.file={tmp_path / 'exporter.yml'}",
+            "--seconds=3", cwd=ROOT,
+        )  # fmt: skip
+    finally:
+        over.set()
+        thread.join(10)
+        port.unplug()
+    assert done.returncode == 0, done.stderr
+    assert "Listening for 3 s at 19200 baud; nothing is written" in done.stderr
+    printed = tmp_path / "printed.yml"
+    printed.write_text(done.stdout)
+    assert "# MS4448PAE 5.1 parallel_master" in done.stdout
+    assert run_command(command("magnum-exporter"), "--config.check", f"--config.file={printed}").returncode == 0
+
+
+def test_a_probe_needs_a_terminal_and_the_word_yes(tmp_path: Path) -> None:
+    with SerialDevice(megatec) as device:
+        words = [command("magnum-exporter"), "discover", device.path, "--probe", device.path, "--seconds=1"]
+        words.append(f"--config.file={tmp_path / 'exporter.yml'}")
+        done = subprocess.run(
+            list(map(str, words)), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert "run it in a terminal" in done.stderr
+        assert device.writes == []
+        # The test's own process has the port open, as another program would.
+        with Terminal(words) as terminal:
+            assert "held by process" in terminal.expect("there is no configuration")
+            assert terminal.wait() == 1
+        assert device.writes == []
+
+
+def test_a_name_that_a_device_made_up_breaks_no_comment() -> None:
+    assert configuration.printable("a\nsources: {}\x1b[2J") == "a?sources: {}?[2J"

@@ -1,0 +1,67 @@
+"""What a set-up does to the machine: files that replace none without a copy, and services that are started."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from toolkit import durable_file
+from toolkit.dialogue import Dialogue
+
+SYSTEMD = Path("/run/systemd/system")
+"""A folder that exists where systemd is the service manager (sd_booted(3))."""
+
+
+def write_keeping(path: Path, text: str) -> Path | None:
+    """Write a file; return where the one that was there before is kept, None: there was none, or the same.
+
+    Raises:
+        OSError: it could not be written, or is a link, which may lead to a file of somebody else's.
+    """
+    if path.is_symlink():
+        raise OSError(f"{path} is a link: remove it, or name the file that it leads to")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = None
+    if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text:
+        kept = _free(path)
+        kept.write_bytes(path.read_bytes())
+        kept.chmod(path.stat().st_mode & 0o777)
+    durable_file.replace(path, text.encode())
+    return kept
+
+
+def _free(path: Path) -> Path:
+    """Return a name for the copy of a file: earlier copies are kept too."""
+    number, kept = 1, path.with_name(f"{path.name}.old")
+    while kept.exists() or kept.is_symlink():
+        number += 1
+        kept = path.with_name(f"{path.name}.old{number}")
+    return kept
+
+
+def offer_service(dialogue: Dialogue, unit: str, *, then: str) -> bool:
+    """Start a service now and at each boot if the person says yes; return whether it was started.
+
+    Args:
+        dialogue: with the person.
+        unit: its name.
+        then: what follows from it, in a sentence.
+    """
+    command = ("systemctl", "enable", "--now", unit)
+    if not SYSTEMD.is_dir():
+        dialogue.say(f"systemd does not run here. Where it does: {' '.join(command)}")
+        return False
+    if not dialogue.confirm(f"Start {unit} now and at each boot? {then}"):
+        dialogue.say(f"Not started. Later: {' '.join(command)}")
+        return False
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a constant
+    except OSError as error:
+        dialogue.say(f"systemctl cannot be run: {error}")
+        return False
+    if done.returncode:
+        dialogue.say(f"It did not start: {done.stderr.strip() or done.stdout.strip()}")
+        dialogue.say(f"Look why: systemctl status {unit}; journalctl -u {unit}")
+        return False
+    dialogue.say(f"{unit} is started, and starts at each boot.")
+    return True
