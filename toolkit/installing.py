@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from toolkit.dialogue import Dialogue
 
 SYSTEMD = Path("/run/systemd/system")
 """A folder that exists where systemd is the service manager (sd_booted(3))."""
+
+_MODE = 0o644
+"""Of a new configuration file, which the user of its service must be able to read, and which holds no secret."""
 
 
 def write_keeping(path: Path, text: str) -> Path | None:
@@ -21,12 +25,18 @@ def write_keeping(path: Path, text: str) -> Path | None:
     if path.is_symlink():
         raise OSError(f"{path} is a link: remove it, or name the file that it leads to")
     path.parent.mkdir(parents=True, exist_ok=True)
-    kept = None
-    if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text:
-        kept = _free(path)
-        kept.write_bytes(path.read_bytes())
-        kept.chmod(path.stat().st_mode & 0o777)
+    if not path.exists():
+        durable_file.replace(path, text.encode())
+        path.chmod(_MODE)
+        return None
+    if path.read_text(encoding="utf-8", errors="replace") == text:
+        return None
+    before, kept = path.stat(), _free(path)
+    # Another name for the present file, which keeps its owner and mode; the new one gets the same.
+    os.link(path, kept)
     durable_file.replace(path, text.encode())
+    os.chown(path, before.st_uid, before.st_gid)
+    path.chmod(before.st_mode & 0o777)
     return kept
 
 

@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import yaml
+from yaml.representer import SafeRepresenter
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes the mappings and lists of a file that was read, which know their lines, too; never with anchors."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
+        """Return that a value that is there twice is written twice."""
+        return True
+
+
+_Dumper.add_multi_representer(dict, SafeRepresenter.represent_dict)
+_Dumper.add_multi_representer(list, SafeRepresenter.represent_list)
 
 
 def flow(value: object) -> str:
     """Return a value as YAML on one line, such as {type: magnum, port: /dev/ttyUSB0}."""
-    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=float("inf"), allow_unicode=True)
+    text: str = yaml.dump(
+        value, Dumper=_Dumper, default_flow_style=True, sort_keys=False, width=float("inf"), allow_unicode=True
+    )
     return text.removesuffix("\n").removesuffix("\n...")

@@ -34,10 +34,9 @@ class Terminal:
 
     def __enter__(self) -> Self:
         self._ours, theirs = pty.openpty()
-        self.popen = subprocess.Popen(
-            self._command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=self._cwd, env=self._env,
-            start_new_session=True,
-        )  # fmt: skip
+        # In a session of its own, of which this is the terminal: Ctrl-C then interrupts it.
+        words = ["setsid", "--ctty", *self._command]
+        self.popen = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, cwd=self._cwd, env=self._env)
         os.close(theirs)
         self._woken, self._wake = os.pipe()
         self._thread = threading.Thread(target=self._collect, daemon=True)
@@ -53,7 +52,7 @@ class Terminal:
                 return
             self.screen += data.decode(errors="replace").replace("\r", "")
 
-    def expect(self, text: str, deadline_seconds: float = 60) -> str:
+    def expect(self, text: str, deadline_seconds: float = 20) -> str:
         """Wait until a text is shown after what was expected before; return what was shown up to its end."""
 
         def found() -> int:
@@ -72,12 +71,12 @@ class Terminal:
         """Type an answer and Enter."""
         os.write(self._ours, answer.encode() + b"\n")
 
-    def answer(self, question: str, answer: str = "", deadline_seconds: float = 60) -> None:
+    def answer(self, question: str, answer: str = "", deadline_seconds: float = 20) -> None:
         """Wait for a question, and type an answer; Enter alone takes what is offered."""
         self.expect(question, deadline_seconds)
         self.type(answer)
 
-    def wait(self, deadline_seconds: float = 60) -> int:
+    def wait(self, deadline_seconds: float = 20) -> int:
         """Return the exit status; fail, with the screen, when the command outlives the deadline."""
         try:
             code = self.popen.wait(deadline_seconds)

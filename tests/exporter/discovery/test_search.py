@@ -19,15 +19,17 @@ from exporter.discovery.ports import Port
 from exporter.sources.pylontech.dialects import DIALECTS
 from exporter.sources.pylontech.frame import ANALOG_VALUES, Frame, FrameError, parse
 from exporter.tools.discover import host, search
+from simulator.devices.bms_profiles import PROFILES, BmsReadings
 from tests.exporter.harness import captures
 from tests.exporter.harness.device_captures import vector
 from tests.exporter.harness.magnum_port import MagnumPort
-from tests.exporter.harness.modbus_servers import RtuDevice, TcpDevice, from_registers
+from tests.exporter.harness.modbus_servers import Answer, TcpDevice, from_registers
 from tests.exporter.harness.serial_devices import SerialDevice
 from tests.exporter.sources.test_classic import readme_2025
 from tests.exporter.sources.test_vedirect import HISTORY, LIVE
 from tests.support import ROOT, command, free_port, run_command
 from tests.support.terminal import Terminal
+from tests.toolkit.modbus.lines import crc
 from toolkit.modbus import TcpAddress
 
 LISTEN = 1.5
@@ -237,28 +239,47 @@ def test_a_silent_port_that_is_probed(
         checked(searched.found, file.parent)
 
 
+def rtu(answer: Answer) -> Callable[[bytes], bytes]:
+    """Answer Modbus RTU, and nothing to bytes that are no request, as a device does."""
+
+    def hear(request: bytes) -> bytes:
+        if len(request) != 8 or crc(request[:6]) != request[6:]:
+            return b""
+        reply = answer(request[0], request[1:6])
+        return b"" if reply is None else request[:1] + reply + crc(request[:1] + reply)
+
+    return hear
+
+
+def functions(device: SerialDevice) -> set[int]:
+    """The Modbus functions that were sent."""
+    return {sent[1] for sent in device.writes if len(sent) == 8 and crc(sent[:6]) == sent[6:]}
+
+
 @pytest.mark.slow
 def test_modbus_packs_on_a_line_are_found_with_their_numbers(file: Path) -> None:
-    registers = dict(enumerate(vector("daly_status_frame_80_reg_1")["registers"]))
-    answer = from_registers(registers)
-    with RtuDevice(lambda unit, request: answer(unit, request) if unit == 0xD2 else None) as device:
+    image = PROFILES["eg4-ll"].image(BmsReadings(52.8, 10.0, 0.8, 100.0, 20.0, 48, known=True), 1)
+    answer = from_registers(image)
+    with SerialDevice(rtu(lambda unit, request: answer(unit, request) if unit in (1, 2, 5) else None)) as device:
         searched = Searched(file, device.path, probe=(device.path,))
-        (source,) = searched.only.sources
-        assert source.options["profile"] == "daly"
-        checked(searched.found, file.parent)
-        assert {request[0] for _, request in device.asked} <= {1, 3, 4}
+        numbers = [source.options.get("unit_id", 1) for source in searched.only.sources]
+        assert ({source.options["profile"] for source in searched.only.sources}, numbers) == ({"eg4-ll"}, [1, 2, 5])
+        assert list(checked(searched.found, file.parent).sources) == ["pack1", "pack2", "pack3"]
+        assert functions(device) <= {3, 4}
 
 
 @pytest.mark.slow
 def test_a_relay_board_is_named_and_its_coil_is_only_read(file: Path) -> None:
-    def answer(_unit: int, request: bytes) -> bytes:
+    def answer(unit: int, request: bytes) -> bytes | None:
+        if unit != 1:
+            return None
         return b"\x01\x01\x00" if request[0] == 1 else bytes((request[0] | 0x80, 1))
 
-    with RtuDevice(answer) as device:
+    with SerialDevice(rtu(answer)) as device:
         searched = Searched(file, device.path, probe=(device.path,))
         assert "A Modbus board with coils, unit 1; its first coil reads off." in searched.only.text
         assert searched.only.relay.startswith("{type: modbus, url: ")
-        assert {request[0] for _, request in device.asked} <= {1, 3, 4}
+        assert functions(device) == {1, 3, 4}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,155 @@
+"""`generator-actuator setup` at a terminal, as a person runs it; the real program then starts with the mode off."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from actuator import config as configuration
+from actuator.commands import leave_off
+from actuator.commands.leave_off import LeftError
+from actuator.commands.setup import relays
+from actuator.loop.clock import Clock
+from tests.actuator.harness.process import site
+from tests.actuator.relay.test_hid import FakeBoard, FakeUsb
+from tests.support import command, free_port
+from tests.support.terminal import Terminal
+
+
+@contextmanager
+def setting_up(folder: Path, url: str | None = None) -> Iterator[Terminal]:
+    """The command in a folder that is its own: file and journal are there."""
+    words = [command("generator-actuator"), "setup", f"--config.file={folder / 'actuator.yml'}"]
+    words.append(f"--url={url or f'http://127.0.0.1:{free_port()}'}")
+    with Terminal(words, cwd=folder, env={"STATE_DIRECTORY": str(folder)}) as terminal:
+        yield terminal
+
+
+def answered(terminal: Terminal, relay: str) -> None:
+    """Answer every question up to the writing."""
+    terminal.answer("Number [1]:")
+    terminal.answer("The relay as it is written in the file [", relay)
+    terminal.answer("Start the engine at or under this state of charge [25%]:", "30%")
+    terminal.answer("Stop it at or over this one [60%]:", "80%")
+    terminal.answer("Start it in quiet hours too at or under this one [12%]:")
+    terminal.answer("Max Gen Run Time at the remote, after which the AGS blocks itself [12h]:")
+    terminal.answer("Longest run [4h]:", "3h")
+    terminal.answer("Quiet hours, such as 21:00-06:00, or none [none]:", "22:00 - 07:30")
+
+
+def test_a_site_that_was_set_up_starts_with_the_mode_off(tmp_path: Path) -> None:
+    with site(tmp_path) as actuator:
+        actuator.config_file.unlink()
+        with setting_up(tmp_path) as terminal:
+            answered(terminal, f'{{type: modbus, url: "{actuator.served.url}"}}')
+            terminal.answer(f"Write {actuator.config_file}? Type yes, or Enter for no:", "yes")
+            shown = terminal.expect("generator-actuator mode auto")
+            assert "The mode is off: nothing starts the engine." in shown
+            assert terminal.wait() == 0
+        assert actuator.board.writes == [], "no contact was moved"
+        config = configuration.load(actuator.config_file)
+        assert (config.start_soc, config.stop_soc, config.emergency_soc) == (0.3, 0.8, 0.12)
+        assert config.limits.max_run == 3 * 3600
+        assert config.quiet_hours is not None
+        assert (str(config.quiet_hours.from_), str(config.quiet_hours.to)) == ("22:00", "07:30")
+        with actuator.running():
+            assert actuator.status()["mode"] == "off"
+            assert "The operator switched off" in actuator.rows()[0]["text"]
+
+
+def test_without_it_a_fresh_site_is_automatic(tmp_path: Path) -> None:
+    """What the set-up prevents."""
+    with site(tmp_path) as actuator, actuator.running():
+        assert actuator.status()["mode"] == "auto"
+
+
+def test_wrong_answers_are_asked_for_again(tmp_path: Path) -> None:
+    with setting_up(tmp_path) as terminal:
+        terminal.answer("Number [1]:", "9")
+        terminal.expect('got "9", expected a number from 1 to')
+        terminal.answer("Number [1]:")
+        terminal.answer("The relay as it is written in the file [", "{type: hidd}")
+        terminal.expect('did you mean "hid"?')
+        terminal.answer("The relay as it is written in the file [", "{type: simulated}")
+        terminal.answer("Start the engine at or under", "30")
+        terminal.expect("write 30%")
+        terminal.answer("Start the engine at or under", "30%")
+        terminal.answer("Stop it at or over", "31%")
+        terminal.expect("at least 5 points more")
+        terminal.type("\x03")
+        terminal.expect("Cancelled.")
+        assert terminal.wait() == 1
+    assert not (tmp_path / "actuator.yml").exists()
+
+
+def test_an_existing_file_is_replaced_only_after_a_yes_and_kept(tmp_path: Path) -> None:
+    file = tmp_path / "actuator.yml"
+    before = (
+        "# my notes\n"
+        'exporter: {url: "http://127.0.0.1:1/metrics"}\n'
+        "relay: {type: simulated}\n"
+        f"journal: {tmp_path / 'own.db'}\n"
+        "exercise: {every: 14d}\n"
+    )
+    file.write_text(before)
+    for answer, written in (("", False), ("yes", True)):
+        with setting_up(tmp_path) as terminal:
+            terminal.answer("as configured: {type: simulated}")
+            answered(terminal, "")
+            terminal.answer(f"{file} exists. Replace it? The present one is kept beside it.", answer)
+            assert terminal.wait() == (0 if written else 1)
+        assert (file.read_text() == before) is not written
+    config = configuration.load(file)
+    assert config.journal == tmp_path / "own.db"
+    assert config.exercise is not None
+    assert (tmp_path / "actuator.yml.old").read_text() == before
+
+
+def test_an_actuator_that_runs_is_switched_off(tmp_path: Path) -> None:
+    with site(tmp_path) as actuator, actuator.running():
+        config = configuration.load(actuator.config_file)
+        with pytest.raises(LeftError, match="an actuator runs on"):
+            leave_off.leave_off(config.journal, config.relay, Clock().moment())
+        assert actuator.status()["mode"] == "auto"
+        with setting_up(tmp_path, actuator.url) as terminal:
+            terminal.answer("Number [1]:")
+            for _ in range(7):
+                terminal.answer("]:")
+            terminal.answer("Replace it?", "yes")
+            terminal.expect("The actuator runs, with its former file: systemctl reload generator-actuator")
+            assert terminal.wait() == 0
+        assert actuator.status()["mode"] == "off"
+
+
+def test_a_journal_of_an_earlier_site_keeps_its_runs(tmp_path: Path) -> None:
+    with site(tmp_path) as actuator:
+        with actuator.running():
+            actuator.close_for_an_alert()
+        before = actuator.durable()
+        assert before["runs"] == 1
+        done = leave_off.as_service_user(actuator.config_file)
+        assert done == ""
+        after = actuator.durable()
+        assert (before["mode"], after["mode"]) == ("auto", "off")
+        assert (after["runs"], after["engine_seconds"]) == (1, before["engine_seconds"])
+
+
+def test_without_a_terminal_nothing_is_asked(tmp_path: Path) -> None:
+    words = [str(command("generator-actuator")), "setup", f"--config.file={tmp_path / 'actuator.yml'}"]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert (done.returncode, [*tmp_path.iterdir()]) == (2, [])
+    assert "run it in a terminal" in done.stderr
+
+
+def test_each_channel_of_each_board_is_offered_and_none_is_moved() -> None:
+    usb = FakeUsb(FakeBoard(b"/dev/hidraw0"), FakeBoard(b"/dev/hidraw1", serial=b"OTHER"))
+    usb.boards[1].bits = 0b10
+    offered = [*relays({"type": "simulated"}, set(), usb)]
+    assert offered[0] == ("as configured: {type: simulated}", "{type: simulated}")
+    assert offered[1] == ("USB relay board BITFT, channel 1, now open", "{type: hid, channel: 1, serial: BITFT}")
+    assert offered[4] == ("USB relay board OTHER, channel 2, now closed", "{type: hid, channel: 2, serial: OTHER}")
+    assert (usb.boards[0].bits, usb.boards[1].bits, usb.opened) == (0, 0b10, 0)
