@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
+from actuator.commands.routing import deliveries
+from actuator.config import Access, Role
 from toolkit.findings import Finding
 from toolkit.formatting import percent, span
 
@@ -32,6 +34,16 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         rules: of Prometheus, `GET /api/v1/rules`.
         alertmanagers: of Prometheus, `GET /api/v1/alertmanagers`.
         receivers: of Alertmanager's configuration; of each its name and what it sends to.
+        route: of the same configuration, `route:`.
+        thresholds: of Prometheus, `GET /api/v1/query` for the actuator's start threshold.
+        alerts: the names of the alerts that act and beat, and of those that forbid a run, of the file.
+        heartbeat: the name of the one that beats.
+        match: labels that each of them must have.
+        access: who may do what, of the file; None: everybody who is let in may do all.
+        users: of the actuator's web configuration.
+        clients: by role, the user whom Alertmanager and Prometheus name; absent: none, or not known.
+        card: why nothing can be written to the journal's folder; empty: it can, or that is not known.
+        upsmon: what shuts this machine down when a battery is low; empty: nothing.
     """
 
     config_errors: tuple[str, ...] = ()
@@ -45,6 +57,16 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     rules: dict[str, Any] | str = "not asked"
     alertmanagers: dict[str, Any] | str = "not asked"
     receivers: dict[str, tuple[str, ...]] | str = "not asked"
+    route: object = None
+    thresholds: dict[str, Any] | str = "not asked"
+    alerts: tuple[str, ...] = (*ACTING, "GeneratorInhibit")
+    heartbeat: str = "GeneratorHeartbeat"
+    match: Mapping[str, str] = {}
+    access: Access | None = None
+    users: tuple[str, ...] = ()
+    clients: Mapping[Role, str] = {}
+    card: str = ""
+    upsmon: str = ""
 
 
 def diagnose(site: Site) -> tuple[Finding, ...]:
@@ -83,6 +105,52 @@ def _secrets(site: Site) -> Iterator[Finding]:
         yield Finding(check="secrets", state="well", text="No file with a secret is open to every user.")
 
 
+def _roles(site: Site) -> Iterator[Finding]:
+    check = "roles"
+    if site.access is None:
+        if site.users:
+            text = f"Each of these users may read, notify and command: {', '.join(site.users)}."
+            remedy = "One role each: access: {read: [prometheus], notify: [alertmanager], command: [owner]}"
+            yield Finding(check=check, state="note", text=text, remedy=remedy)
+        else:
+            yield Finding(check=check, state="well", text="There are no users: it listens on this machine alone.")
+        return
+    wrong = False
+    refused: Mapping[Role, str] = {"read": "Prometheus cannot scrape it", "notify": "Alertmanager is refused"}
+    for role, who in refused.items():
+        user = site.clients.get(role)
+        if not any(site.access.permits(name, role) for name in site.users) or (
+            user is not None and not site.access.permits(user, role)
+        ):
+            wrong = True
+            lacks = f"the user {user}, whom it is asked as, is not in" if user is not None else "nobody is in"
+            text, remedy = (
+                f"{who}: {lacks} access.{role}.",
+                f"Add the user to `access: {{{role}: [...]}}`, then reload.",
+            )
+            yield Finding(check=check, state="wrong", text=text, remedy=remedy)
+    if not any(site.access.permits(name, "command") for name in site.users):
+        wrong = True
+        text, remedy = "Nobody may command: no user is in access.command.", "Add yourself: access: {command: [owner]}"
+        yield Finding(check=check, state="wrong", text=text, remedy=remedy)
+    if not wrong:
+        text = "; ".join(f"{role}: {', '.join(getattr(site.access, role))}" for role in get_args(Role))
+        yield Finding(check=check, state="well", text=f"{text}.")
+
+
+def _power(site: Site) -> Iterator[Finding]:
+    if site.upsmon:
+        yield Finding(
+            check="upsmon",
+            state="wrong",
+            text=f"{site.upsmon} Then nothing starts the generator.",
+            remedy="systemctl disable --now nut-monitor; another machine may be shut down by it, this one not",
+        )
+    else:
+        text = "Nothing shuts this machine down when the battery is low."
+        yield Finding(check="upsmon", state="well", text=text)
+
+
 def _devices(site: Site) -> Iterator[Finding]:
     if isinstance(site.page, str):
         yield Finding(
@@ -100,7 +168,11 @@ def _devices(site: Site) -> Iterator[Finding]:
         if "device" in labels
     }
     silent = [device for (_, device), up in ups.items() if up != 1]
-    for family, device in (key for key, up in ups.items() if up != 1):
+    swapped = [labels["device"] for labels, value in site.page.get("magnum_wires_swapped", ()) if value == 1]
+    for device in swapped:
+        text = f"{device} (magnum): A and B are swapped."
+        yield Finding(check="devices", state="wrong", text=text, remedy="Swap the two data wires at the adapter.")
+    for family, device in (key for key, up in ups.items() if up != 1 and key[1] not in swapped):
         look = "magnum-exporter listen PORT" if family in ("magnum", "pylontech") else "magnum-exporter doctor"
         yield Finding(
             check="devices",
@@ -209,6 +281,8 @@ def _records(site: Site) -> Iterator[Finding]:
         if written == 0:
             worst: Literal["note", "wrong"] = "note" if check == "history" else "wrong"
             text = f"The {check} cannot be written."
+            if site.card and check != "mirror":
+                text = f"The {check} cannot be written: {site.card}"
             yield Finding(check=check, state=worst, text=text, remedy=remedy)
         elif written == 1:
             yield Finding(check=check, state="well", text=f"The {check} is written.")
@@ -270,6 +344,18 @@ def _rules(site: Site) -> Iterator[Finding]:
         yield Finding(check="rules", state="wrong", text=text, remedy=remedy)
     if not missing and not failing:
         yield Finding(check="rules", state="well", text=f"{len(rules)} rules are loaded and evaluate.")
+    if isinstance(site.thresholds, str):
+        return
+    if site.thresholds.get("result"):
+        text = "Prometheus has the actuator's thresholds, with which the rules compare."
+        yield Finding(check="thresholds", state="well", text=text)
+    else:
+        yield Finding(
+            check="thresholds",
+            state="wrong",
+            text="Prometheus has no generator_start_soc_ratio, so no alert can start or stop the engine.",
+            remedy="It must scrape the actuator: see the job generator-actuator of alerts/prometheus.yml",
+        )
 
 
 def _alertmanager(site: Site) -> Iterator[Finding]:
@@ -299,15 +385,62 @@ def _alertmanager(site: Site) -> Iterator[Finding]:
             remedy="Copy the routes and the receiver `generator` of alerts/alertmanager.yml.",
         )
     people = [name for name, targets in site.receivers.items() if targets and name not in ours]
-    if people:
-        yield Finding(check="people", state="well", text=f"Alerts for people go to {', '.join(people)}.")
-    else:
+    if not people:
         yield Finding(
             check="people",
             state="wrong",
             text="Nobody is told: no receiver for people sends anything.",
             remedy="Fill in the receiver `people` in alertmanager.yml, then: systemctl reload prometheus-alertmanager",
         )
+    if isinstance(site.route, dict):
+        yield from _routes(site, site.route, ours, people)
+    elif people:
+        yield Finding(check="people", state="well", text=f"Receivers for people: {', '.join(people)}.")
+
+
+def _routes(site: Site, route: object, ours: Sequence[str], people: Sequence[str]) -> Iterator[Finding]:
+    """Follow the alerts through Alertmanager's routes, to the actuator and to people."""
+    astray: dict[str, str] = {}
+    beats: float | None = None
+    for alert in site.alerts:
+        sent = deliveries(route, {**site.match, "alertname": alert, "severity": "none"})
+        here = [delivery for delivery in sent if delivery.receiver in ours]
+        if not here:
+            astray[alert] = ", ".join(delivery.receiver for delivery in sent)
+        elif alert == site.heartbeat:
+            beats = here[0].every
+    if astray and ours:
+        text = "; ".join(f"{alert} goes to {receivers}" for alert, receivers in astray.items())
+        yield Finding(
+            check="route",
+            state="wrong",
+            text=f"{text}, and not to the actuator.",
+            remedy="Put both routes to `generator` of alerts/alertmanager.yml before all others; prove it: "
+            f"amtool config routes test alertname={next(iter(astray))} severity=none",
+        )
+    elif ours:
+        yield Finding(check="route", state="well", text=f"To the actuator: {', '.join(site.alerts)}.")
+    if beats is not None and site.heartbeat_timeout is not None and beats >= site.heartbeat_timeout:
+        yield Finding(
+            check="route",
+            state="wrong",
+            text=f"A heartbeat is sent every {span(beats)}, and the actuator waits for {span(site.heartbeat_timeout)}.",
+            remedy="Give its route `group_interval: 1m` and `repeat_interval: 50s`, as in alerts/alertmanager.yml.",
+        )
+    for severity in ("critical", "warning") if people else ():
+        sent = deliveries(route, {**site.match, "alertname": "GeneratorLockedOut", "severity": severity})
+        told = [delivery.receiver for delivery in sent if delivery.receiver in people]
+        if told:
+            text = f"Alerts of severity {severity} go to {', '.join(told)}."
+            yield Finding(check="people", state="well", text=text)
+        else:
+            names = ", ".join(delivery.receiver for delivery in sent)
+            yield Finding(
+                check="people",
+                state="wrong",
+                text=f"Alerts of severity {severity} reach nobody: they go to {names}.",
+                remedy=f"Route them to {people[0]}; prove it: amtool config routes test severity={severity}",
+            )
 
 
 def _leads_here(receiver: str, target: str) -> bool:
@@ -335,7 +468,7 @@ def _heartbeat(site: Site) -> Iterator[Finding]:
 
 
 _CHECKS: Final[tuple[Callable[[Site], Iterator[Finding]], ...]] = (
-    *(_configuration, _secrets, _devices, _charge, _actuator, _records),
+    *(_configuration, _secrets, _roles, _power, _devices, _charge, _actuator, _records),
     *(_prometheus, _rules, _alertmanager, _heartbeat),
 )
 

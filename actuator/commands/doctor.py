@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from actuator import config as configuration
 from actuator.commands import client
 from actuator.commands.diagnosis import Samples, Site, diagnose, receivers
-from actuator.config import Config
+from actuator.config import Config, Role
 from actuator.config_warnings import warnings
-from toolkit.config import ConfigError
+from toolkit.config import ConfigError, read_mapping
 from toolkit.findings import Finding
+
+_UPSMON_FILES = (Path("/etc/nut/upsmon.conf"), Path("/etc/ups/upsmon.conf"))
+_SHUTDOWN = re.compile(r'(?m)^[ \t]*SHUTDOWNCMD[ \t]+"?([^"\n]*)"?')
+_MONITOR = re.compile(r"(?m)^[ \t]*MONITOR[ \t]+\S+[ \t]+(\d+)")
+_NOTHING = ("", ":", "true", "/bin/true", "/usr/bin/true")
 
 T = TypeVar("T")
 
@@ -31,24 +39,108 @@ def examine(config_file: Path, *, url: str, prometheus: str, alertmanager: str) 
         alertmanager: its URL.
     """
     config, errors = _config(config_file)
+    web = read_mapping(config_file.with_name("actuator-web.yml")).get("basic_auth_users")
+    routing = _or_reason(lambda: _alertmanagers_file(alertmanager))
 
     def api(path: str) -> Callable[[], dict[str, Any]]:
         return lambda: dict(json.loads(client.fetch(prometheus, path))["data"])
 
     site = Site(
         config_errors=errors,
-        config_warnings=() if config is None else tuple(warnings(config)),
-        exposed=() if config is None else tuple(configuration.exposed(config)),
-        heartbeat_timeout=None if config is None else float(config.alerts.heartbeat_timeout),
         status=_or_reason(lambda: dict(client.ask(url, "/api/v1/status"))),
         metrics=_or_reason(lambda: _samples(client.fetch(url, "/metrics", credentials=client.credentials(url)))),
         page="the configuration cannot be read" if config is None else _or_reason(lambda: _page(config)),
         targets=_or_reason(api("/api/v1/targets?state=active")),
         rules=_or_reason(api("/api/v1/rules?type=alert")),
         alertmanagers=_or_reason(api("/api/v1/alertmanagers")),
-        receivers=_or_reason(lambda: receivers(_alertmanagers_file(alertmanager))),
+        receivers=routing if isinstance(routing, str) else _or_reason(lambda: receivers(routing)),
+        route=routing.get("route") if isinstance(routing, dict) else None,
+        thresholds=_or_reason(api("/api/v1/query?query=generator_start_soc_ratio")),
+        clients=clients(routing, _or_reason(lambda: _prometheus_file(prometheus))),
+        users=tuple(map(str, web)) if isinstance(web, dict) else (),
+        upsmon=upsmon(),
     )
-    return diagnose(site)
+    return diagnose(site if config is None else _with_file(site, config))
+
+
+def _with_file(site: Site, config: Config) -> Site:
+    """Return the site with what the actuator's file says of it."""
+    alerts = config.alerts
+    return msgspec.structs.replace(
+        site,
+        config_warnings=tuple(warnings(config)),
+        exposed=tuple(configuration.exposed(config)),
+        heartbeat_timeout=float(alerts.heartbeat_timeout),
+        alerts=(alerts.start, alerts.stop, alerts.heartbeat, *alerts.inhibits),
+        heartbeat=alerts.heartbeat,
+        match=alerts.match,
+        access=config.access,
+        card=card(config.journal.parent),
+    )
+
+
+def card(folder: Path) -> str:
+    """Return why nothing can be written to a folder's disk; empty: it can, or that is not known."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return ""
+    if disk.f_flag & os.ST_RDONLY:
+        return f"the disk of {folder} is mounted read-only, as a failing card is."
+    if not disk.f_bavail or (disk.f_files and not disk.f_favail):
+        return f"the disk of {folder} is full."
+    return ""
+
+
+def upsmon(processes: Path = Path("/proc"), files: Iterable[Path] = _UPSMON_FILES) -> str:
+    """Return what shuts this machine down when a battery is low: NUT's upsmon, with a command; empty: nothing."""
+    if not any(_name(process) == "upsmon" for process in processes.glob("[0-9]*/comm")):
+        return ""
+    for file in files:
+        try:
+            text = file.read_text(errors="replace")
+        except OSError:
+            continue
+        command = _SHUTDOWN.findall(text)
+        supplied = [int(power) for power in _MONITOR.findall(text)]
+        # A monitor of power value 0 only watches; a command that does nothing, too.
+        if not any(supplied) or not command or command[-1].strip() in _NOTHING:
+            return ""
+        return f"upsmon runs here, and shuts this machine down when the battery is low: {command[-1].strip()}."
+    return "upsmon runs here, and may shut this machine down when the battery is low: its file cannot be read."
+
+
+def _name(comm: Path) -> str:
+    try:
+        return comm.read_text().strip()
+    except OSError:  # it has just ended
+        return ""
+
+
+def clients(alertmanager: object, prometheus: object) -> dict[Role, str]:
+    """Return by role the user whom Alertmanager and Prometheus name when they ask the actuator.
+
+    Args:
+        alertmanager: its configuration, or why there is none.
+        prometheus: the same.
+    """
+    found: dict[Role, str] = {}
+    for receiver in _each(alertmanager, "receivers"):
+        for webhook in _each(receiver, "webhook_configs"):
+            here = "/api/v1/alerts" in str(webhook.get("url")) or receiver.get("name") == "generator"
+            user = ((webhook.get("http_config") or {}).get("basic_auth") or {}).get("username")
+            if here and user is not None:
+                found["notify"] = str(user)
+    for job in _each(prometheus, "scrape_configs"):
+        user = (job.get("basic_auth") or {}).get("username")
+        if job.get("job_name") == "generator-actuator" and user is not None:
+            found["read"] = str(user)
+    return found
+
+
+def _each(document: object, key: str) -> list[dict[str, Any]]:
+    given = document.get(key) if isinstance(document, dict) else None
+    return [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
 
 
 def _config(file: Path) -> tuple[Config | None, tuple[str, ...]]:
@@ -85,6 +177,10 @@ def _page(config: Config) -> Samples:
     return _samples(client.fetch(exporter.url, "", credentials=given))
 
 
-def _alertmanagers_file(url: str) -> object:
+def _alertmanagers_file(url: str) -> dict[str, Any]:
     status = json.loads(client.fetch(url, "/api/v2/status"))
-    return yaml.safe_load(status["config"]["original"])
+    return dict(yaml.safe_load(status["config"]["original"]))
+
+
+def _prometheus_file(url: str) -> dict[str, Any]:
+    return dict(yaml.safe_load(json.loads(client.fetch(url, "/api/v1/status/config"))["data"]["yaml"]))

@@ -45,11 +45,13 @@ class Page(NamedTuple):
         up: of each device, whether it answers.
         soc: the leading state of charge, 0 to 1; None: none is trusted.
         refused: of each source that is refused, the reason.
+        swapped: the devices whose data wires look swapped.
     """
 
     up: Mapping[str, bool]
     soc: float | None
     refused: Mapping[str, str]
+    swapped: frozenset[str] = frozenset()
 
 
 class Refused(str):
@@ -94,7 +96,10 @@ def examine(file: Path, page: Page | str) -> Iterator[Finding]:
             remedy="systemctl status magnum-exporter; journalctl -u magnum-exporter",
         )
     for name, source in options.sources.items():
-        if not isinstance(page, str) and page.up.get(name):
+        if not isinstance(page, str) and name in page.swapped:
+            text, remedy = "A and B are swapped.", "Swap the two data wires at the adapter."
+            yield Finding(check=name, state="wrong", text=text, remedy=remedy)
+        elif not isinstance(page, str) and page.up.get(name):
             yield Finding(check=name, state="well", text="It answers.")
         else:
             yield _silent(name, source, running=not isinstance(page, str))
@@ -188,4 +193,7 @@ def read_page(url: str) -> Page | str:
             for sample in samples
             if sample.name == "battery_soc_refused" and sample.value == 1
         },
+        swapped=frozenset(
+            sample.labels["device"] for sample in samples if sample.name == "magnum_wires_swapped" and sample.value == 1
+        ),
     )

@@ -34,8 +34,10 @@ def bus(tmp_path: Path) -> Iterator[Path]:
 
 @contextmanager
 def setting_up(folder: Path, port: Path, *more: str) -> Iterator[Terminal]:
-    words = [command("magnum-exporter"), "setup", port, f"--config.file={folder / 'exporter.yml'}", "--seconds=2"]
-    with Terminal([*words, *more], cwd=folder) as terminal:
+    file = folder / "exporter.yml"
+    with Terminal(
+        (command("magnum-exporter"), "setup", port, f"--config.file={file}", "--seconds=2", *more), cwd=folder
+    ) as terminal:
         yield terminal
 
 

@@ -23,8 +23,8 @@ from tests.support.terminal import Terminal
 @contextmanager
 def setting_up(folder: Path, url: str | None = None) -> Iterator[Terminal]:
     """The command in a folder that is its own: file and journal are there."""
-    words = [command("generator-actuator"), "setup", f"--config.file={folder / 'actuator.yml'}"]
-    words.append(f"--url={url or f'http://127.0.0.1:{free_port()}'}")
+    file, url = folder / "actuator.yml", url or f"http://127.0.0.1:{free_port()}"
+    words = (command("generator-actuator"), "setup", f"--config.file={file}", f"--url={url}")
     with Terminal(words, cwd=folder, env={"STATE_DIRECTORY": str(folder)}) as terminal:
         yield terminal
 
@@ -53,7 +53,7 @@ def test_a_site_that_was_set_up_starts_with_the_mode_off(tmp_path: Path) -> None
         assert actuator.board.writes == [], "no contact was moved"
         config = configuration.load(actuator.config_file)
         assert (config.start_soc, config.stop_soc, config.emergency_soc) == (0.3, 0.8, 0.12)
-        assert config.limits.max_run == 3 * 3600
+        assert float(config.limits.max_run) == 3 * 3600
         assert config.quiet_hours is not None
         assert (str(config.quiet_hours.from_), str(config.quiet_hours.to)) == ("22:00", "07:30")
         with actuator.running():

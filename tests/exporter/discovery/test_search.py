@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import serial.serialposix
@@ -302,14 +304,14 @@ def test_no_probe_is_a_command(everything_sent: bytes) -> None:
 
 def test_dtr_and_rts_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     moved: list[int] = []
-    real = serial.serialposix.fcntl.ioctl
+    real = fcntl.ioctl
 
-    def ioctl(descriptor: int, request: int, *rest: object) -> object:
+    def ioctl(descriptor: int, request: int, *rest: Any) -> Any:
         if request in (serial.serialposix.TIOCMBIS, serial.serialposix.TIOCMBIC, serial.serialposix.TIOCMSET):
             moved.append(request)
         return real(descriptor, request, *rest)
 
-    monkeypatch.setattr(serial.serialposix.fcntl, "ioctl", ioctl)
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
     with SerialDevice() as device:
         probing.probe(device.path, patience=0.02)
         assert moved == []
@@ -370,11 +372,10 @@ def test_the_command_prints_a_configuration_that_is_accepted(tmp_path: Path) -> 
 
 def test_a_probe_needs_a_terminal_and_the_word_yes(tmp_path: Path) -> None:
     with SerialDevice(megatec) as device:
-        words = [command("magnum-exporter"), "discover", device.path, "--probe", device.path, "--seconds=1"]
-        words.append(f"--config.file={tmp_path / 'exporter.yml'}")
-        done = subprocess.run(
-            list(map(str, words)), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
+        file = tmp_path / "exporter.yml"
+        program = command("magnum-exporter")
+        words = (program, "discover", device.path, "--probe", device.path, "--seconds=1", f"--config.file={file}")
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         assert done.returncode == 2
         assert "run it in a terminal" in done.stderr
         assert device.writes == []
