@@ -42,7 +42,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         access: who may do what, of the file; None: everybody who is let in may do all.
         users: of the actuator's web configuration.
         clients: by role, the user whom Alertmanager and Prometheus name; absent: none, or not known.
-        card: why nothing can be written to the journal's folder; empty: it can, or that is not known.
+        card: why nothing can be written to the journal's folder, and what to do; None: it can, or that is not known.
         upsmon: what shuts this machine down when a battery is low; empty: nothing.
     """
 
@@ -65,7 +65,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     access: Access | None = None
     users: tuple[str, ...] = ()
     clients: Mapping[Role, str] = {}
-    card: str = ""
+    card: tuple[str, str] | None = None
     upsmon: str = ""
 
 
@@ -212,12 +212,10 @@ def _charge(site: Site) -> Iterator[Finding]:
 
 def _actuator(site: Site) -> Iterator[Finding]:
     if isinstance(site.status, str):
-        yield Finding(
-            check="actuator",
-            state="wrong",
-            text=site.status,
-            remedy="Look why: systemctl status generator-actuator; journalctl -u generator-actuator",
-        )
+        remedy = "Look why: systemctl status generator-actuator; journalctl -u generator-actuator"
+        if "password" in site.status:
+            remedy = "It runs. Then run doctor again, as a user with the role read."
+        yield Finding(check="actuator", state="wrong", text=site.status, remedy=remedy)
         return
     status = site.status
     state: Literal["well", "note", "wrong"] = "well"
@@ -260,6 +258,11 @@ def _contact(contact: Mapping[str, Any]) -> Finding:
     if contact["read_back"] != contact["wanted"]:
         words = {True: "closed", False: "open"}
         text = f"{contact['relay']} reads {words[contact['read_back']]}, expected {words[contact['wanted']]}."
+        if contact["read_back"]:
+            look = (
+                "The engine may run: stop it at its own switch. Take the board's power away; a contact that stays "
+                "closed has welded, and the board must be replaced."
+            )
         return Finding(check="relay", state="wrong", text=text, remedy=look)
     where = "closed" if contact["read_back"] else "open"
     return Finding(check="relay", state="well", text=f"{contact['relay']} reads {where}, as commanded.")
@@ -281,8 +284,9 @@ def _records(site: Site) -> Iterator[Finding]:
         if written == 0:
             worst: Literal["note", "wrong"] = "note" if check == "history" else "wrong"
             text = f"The {check} cannot be written."
-            if site.card and check != "mirror":
-                text = f"The {check} cannot be written: {site.card}"
+            if site.card is not None and check != "mirror":
+                why, remedy = site.card  # noqa: PLW2901 - it knows more
+                text = f"The {check} cannot be written: {why}"
             yield Finding(check=check, state=worst, text=text, remedy=remedy)
         elif written == 1:
             yield Finding(check=check, state="well", text=f"The {check} is written.")

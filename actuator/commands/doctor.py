@@ -79,17 +79,19 @@ def _with_file(site: Site, config: Config) -> Site:
     )
 
 
-def card(folder: Path) -> str:
-    """Return why nothing can be written to a folder's disk; empty: it can, or that is not known."""
+def card(folder: Path) -> tuple[str, str] | None:
+    """Return why nothing can be written to a folder's disk, and what to do; None: it can, or that is not known."""
     try:
         disk = os.statvfs(folder)
     except OSError:
-        return ""
+        return None
     if disk.f_flag & os.ST_RDONLY:
-        return f"the disk of {folder} is mounted read-only, as a failing card is."
+        text = f"the disk of {folder} is mounted read-only, as a failing card is."
+        return text, "Read why: dmesg. Copy what you need, and replace the card: a restart may make it unreadable."
     if not disk.f_bavail or (disk.f_files and not disk.f_favail):
-        return f"the disk of {folder} is full."
-    return ""
+        text = f"the disk of {folder} is full."
+        return text, "Free some room: df -h; df -i; journalctl --vacuum-size=50M; apt-get clean"
+    return None
 
 
 def upsmon(processes: Path = Path("/proc"), files: Iterable[Path] = _UPSMON_FILES) -> str:

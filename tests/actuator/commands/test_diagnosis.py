@@ -2,87 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
-import msgspec
 import pytest
+import yaml
 
-from actuator.commands.diagnosis import ACTING, Samples, Site, diagnose, receivers
-from toolkit.findings import Finding, lines
-
-STATUS: dict[str, Any] = {
-    "severity": "ok",
-    "headline": "Ready. Battery 80 %.",
-    "reason": "",
-    "remedy": "",
-    "mode": "auto",
-    "contact": {"relay": "channel 1", "fault": "", "can_read_back": True, "read_back": False, "wanted": False},
-    "clock_sane": True,
-    "last_beat": 970.0,
-    "time": 1000.0,
-}
-METRICS: Samples = {
-    f"generator_{name}": [({}, 1.0)] for name in ("journal_writable", "journal_mirrored", "history_writable")
-}
-PAGE: Samples = {
-    "magnum_up": [({"device": "main"}, 1.0)],
-    "classic_up": [({"device": "sun"}, 1.0)],
-    "battery_soc_ratio": [({}, 0.8)],
-    "battery_soc_lead": [({"source": "main"}, 1.0), ({"source": "sun"}, 0.0)],
-    "battery_soc_refused": [({"source": "main", "reason": "stale"}, 0.0)],
-}
-TARGETS = {
-    "activeTargets": [
-        {"labels": {"job": job}, "health": "up", "lastError": ""} for job in ("magnum-exporter", "generator-actuator")
-    ]
-}
-RULES = {"groups": [{"rules": [{"name": name, "health": "ok"} for name in (*ACTING, "GeneratorActuatorDown")]}]}
-ALERTMANAGERS = {"activeAlertmanagers": [{"url": "http://127.0.0.1:9093/api/v2/alerts"}]}
-RECEIVERS: dict[str, tuple[str, ...]] = {
-    "generator": ("http://127.0.0.1:10049/api/v1/alerts",),
-    "people": ("email_configs",),
-}
-
-HEALTHY = Site(
-    heartbeat_timeout=300.0,
-    status=STATUS,
-    metrics=METRICS,
-    page=PAGE,
-    targets=TARGETS,
-    rules=RULES,
-    alertmanagers=ALERTMANAGERS,
-    receivers=RECEIVERS,
+from actuator.commands import doctor
+from actuator.commands.diagnosis import ACTING, Site, diagnose, receivers
+from actuator.commands.routing import deliveries
+from actuator.config import Access
+from tests.support import ROOT, broken_sites, prometheus_tool, run_command
+from tests.support.broken_sites import (
+    HEALTHY,
+    RECEIVERS,
+    ROUTE,
+    TARGETS,
+    contact,
+    metric,
+    rules,
+    site,
+    status,
+    worst,
 )
-
-
-def status(**parts: object) -> Site:
-    return msgspec.structs.replace(HEALTHY, status={**STATUS, **parts})
-
-
-def contact(**parts: object) -> Site:
-    return status(contact={**STATUS["contact"], **parts})
-
-
-def page(**parts: object) -> Site:
-    return msgspec.structs.replace(HEALTHY, page={**PAGE, **parts})
-
-
-def metric(name: str, value: float) -> Site:
-    return msgspec.structs.replace(HEALTHY, metrics={**METRICS, f"generator_{name}": [({}, value)]})
-
-
-def site(**parts: object) -> Site:
-    return msgspec.structs.replace(HEALTHY, **parts)
-
-
-def only(kind: str, *names: str) -> dict[str, Any]:
-    return {"groups": [{"rules": [{"name": name, "health": kind, "lastError": "many-to-many"} for name in names]}]}
-
-
-def worst(broken: Site) -> list[Finding]:
-    found = diagnose(broken)
-    wrong = [one for one in found if one.state == "wrong"]
-    return wrong or [one for one in found if one.state == "note"]
+from tests.support.broken_sites import devices as page
+from toolkit.findings import lines
 
 
 def test_a_healthy_site() -> None:
@@ -116,7 +59,7 @@ def test_a_healthy_site() -> None:
         ),
         (contact(fault="board not found"), "relay", "board not found", "generator-actuator relays"),
         (contact(read_back=None), "relay", "cannot be read", "cable"),
-        (contact(read_back=True), "relay", "reads closed, expected open", "cable"),
+        (contact(read_back=True), "relay", "reads closed, expected open", "at its own switch"),
         (metric("journal_writable", 0), "journal", "cannot be written", "df -h"),
         (metric("journal_mirrored", 0), "mirror", "cannot be written", "mirror:"),
         (site(targets="Connection refused"), "Prometheus", "does not answer", "systemctl status prometheus"),
@@ -134,9 +77,9 @@ def test_a_healthy_site() -> None:
             "401 Unauthorized",
             "basic_auth:",
         ),
-        (site(rules=only("ok", "BatterySocLow", "GeneratorActuatorDown")), "rules", "GeneratorHeartbeat", "rules.yml"),
-        (site(rules=only("err", *ACTING, "GeneratorActuatorDown")), "rules", "many-to-many", "PrometheusRuleFailures"),
-        (site(rules=only("ok", *ACTING)), "rules", "rules for people", "people.yml"),
+        (site(rules=rules("ok", "BatterySocLow", "GeneratorActuatorDown")), "rules", "GeneratorHeartbeat", "rules.yml"),
+        (site(rules=rules("err", *ACTING, "GeneratorActuatorDown")), "rules", "many-to-many", "PrometheusRuleFailures"),
+        (site(rules=rules("ok", *ACTING)), "rules", "rules for people", "people.yml"),
         (site(alertmanagers={}), "Alertmanager", "no Alertmanager", "alerting:"),
         (site(receivers="Connection refused"), "Alertmanager", "does not answer", "prometheus-alertmanager"),
         (site(receivers={"people": ("email_configs",)}), "Alertmanager", "No receiver leads", "alertmanager.yml"),
@@ -188,6 +131,133 @@ def test_an_answer_of_another_version_hides_nothing_else(strange: Site) -> None:
     found = diagnose(strange)
     assert any("is not understood" in one.text for one in found)
     assert {one.check for one in found if one.state == "well"} >= {"configuration", "devices", "people"}
+
+
+def test_the_page_shows_what_both_doctors_find_on_twenty_broken_sites() -> None:
+    shown = broken_sites.PAGE.read_text(encoding="utf-8")
+    assert broken_sites.render(shown) == shown, "python -m tests.support.broken_sites writes it"
+    found = [*broken_sites.rows()]
+    assert len(found) + len([*broken_sites.exporter_rows()]) >= 20
+    for broken, answers, check in found:
+        (one,) = worst(answers)
+        assert (one.check, bool(one.remedy)) == (check, True), broken
+    assert all(one.remedy for _, one in broken_sites.exporter_rows())
+
+
+SENT = [
+    {"alertname": name, "severity": severity, **more}
+    for name in (*ACTING, "GeneratorInhibit", "GeneratorLockedOut", "Own")
+    for severity in ("none", "critical", "warning", "info")
+    for more in ({}, {"site": "cabin"}, {"site": "barn"})
+]
+NESTED = """
+route:
+  receiver: people
+  routes:
+    - matchers: ['{site=~"ca.+", alertname!="Own"}']
+      receiver: cabin
+      continue: true
+      routes:
+        - match: {severity: critical}
+          receiver: critical
+        - match_re: {alertname: "Generator.*"}
+    - matchers: [severity!~"none|info", 'site=barn']
+      receiver: barn
+receivers: [{name: people}, {name: cabin}, {name: critical}, {name: barn}]
+"""
+
+
+@pytest.mark.parametrize(
+    "text", [(ROOT / "alerts" / "alertmanager.yml").read_text(), NESTED], ids=["shipped", "nested"]
+)
+def test_routes_lead_where_amtool_says(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "alertmanager.yml"
+    file.write_text(text)
+    route = yaml.safe_load(text)["route"]
+    for labels in SENT[:: 1 if text == NESTED else 5]:
+        words = [f"{name}={value}" for name, value in labels.items()]
+        done = run_command(prometheus_tool("amtool"), "config", "routes", "test", f"--config.file={file}", *words)
+        assert done.returncode == 0, done.stderr
+        assert ",".join(one.receiver for one in deliveries(route, labels)) == done.stdout.strip(), labels
+
+
+def test_an_alert_is_sent_again_no_sooner_than_its_group() -> None:
+    assert [one.every for one in deliveries(ROUTE, {"alertname": "GeneratorHeartbeat"})] == [60.0]
+    assert [one.every for one in deliveries({"receiver": "people"}, {})] == [4 * 3600.0]
+    assert [one.every for one in deliveries({"receiver": "x", "repeat_interval": "often"}, {})] == [None]
+
+
+@pytest.mark.parametrize(
+    ("access", "clients", "users", "text"),
+    [
+        (Access(command=("owner",)), {}, ("owner",), "Alertmanager is refused: nobody is in access.notify."),
+        (Access(read=("a",), notify=("a",)), {}, ("a",), "Nobody may command"),
+        (Access(read=("a",), notify=("a",), command=("o",)), {"read": "b"}, ("a", "b", "o"), "the user b, whom"),
+    ],
+)
+def test_a_role_that_nobody_has(access: Access, clients: dict[str, str], users: tuple[str, ...], text: str) -> None:
+    (found,) = worst(site(access=access, clients=clients, users=users))
+    assert (found.check, found.state) == ("roles", "wrong")
+    assert text in found.text
+
+
+def test_users_without_roles_are_a_note() -> None:
+    (found,) = worst(site(access=None))
+    assert (found.check, found.state) == ("roles", "note")
+    assert worst(site(access=None, users=())) == []
+
+
+UPSMON = """\
+# MONITOR example@localhost 1 nobody secret master
+MONITOR cabin@127.0.0.1 {power} upsmon secret secondary
+SHUTDOWNCMD "{command}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("running", "text", "acts"),
+    [
+        ("upsd", UPSMON.format(power=1, command="/sbin/shutdown -h +0"), False),
+        ("upsmon", UPSMON.format(power=1, command="/sbin/shutdown -h +0"), True),
+        ("upsmon", UPSMON.format(power=0, command="/sbin/shutdown -h +0"), False),
+        ("upsmon", UPSMON.format(power=1, command="/bin/true"), False),
+        ("upsmon", None, True),
+    ],
+)
+def test_upsmon_that_acts_on_this_machine(tmp_path: Path, running: str, text: str | None, *, acts: bool) -> None:
+    process = tmp_path / "proc" / "812"
+    process.mkdir(parents=True)
+    (process / "comm").write_text(f"{running}\n")
+    file = tmp_path / "upsmon.conf"
+    if text is not None:
+        file.write_text(text)
+    found = doctor.upsmon(tmp_path / "proc", [file])
+    assert found.startswith("upsmon runs here, and ") is acts
+    if acts and text is not None:
+        assert "/sbin/shutdown -h +0" in found
+
+
+def test_users_that_prometheus_and_alertmanager_name() -> None:
+    alertmanager = {
+        "receivers": [
+            {
+                "name": "people",
+                "webhook_configs": [{"url": "https://ntfy.sh/x", "http_config": {"basic_auth": {"username": "me"}}}],
+            },
+            {
+                "name": "generator",
+                "webhook_configs": [{"url": "<secret>", "http_config": {"basic_auth": {"username": "am"}}}],
+            },
+        ]
+    }
+    prometheus = {
+        "scrape_configs": [
+            {"job_name": "magnum-exporter", "basic_auth": {"username": "other"}},
+            {"job_name": "generator-actuator", "basic_auth": {"username": "prom"}},
+        ]
+    }
+    assert doctor.clients(alertmanager, prometheus) == {"notify": "am", "read": "prom"}
+    assert doctor.clients("Connection refused", {"scrape_configs": [{"job_name": "x"}, 1]}) == {}
 
 
 def test_receivers_of_alertmanagers_file() -> None:

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import serial.serialposix
@@ -306,10 +305,10 @@ def test_dtr_and_rts_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     moved: list[int] = []
     real = fcntl.ioctl
 
-    def ioctl(descriptor: int, request: int, *rest: Any) -> Any:
+    def ioctl(descriptor: int, request: int, argument: bytes = b"") -> bytes | int:
         if request in (serial.serialposix.TIOCMBIS, serial.serialposix.TIOCMBIC, serial.serialposix.TIOCMSET):
             moved.append(request)
-        return real(descriptor, request, *rest)
+        return real(descriptor, request, argument) if argument else real(descriptor, request)
 
     monkeypatch.setattr(fcntl, "ioctl", ioctl)
     with SerialDevice() as device:
