@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,14 +15,26 @@ from exporter import cli, config
 from exporter.discovery import configuration, probing
 from exporter.discovery.found import Found
 from exporter.discovery.ports import Port
-from exporter.sources.pylontech.dialects import DIALECTS
-from exporter.sources.pylontech.frame import ANALOG_VALUES, Frame, FrameError, parse
+from exporter.sources.pylontech.frame import ANALOG_VALUES, parse
 from exporter.tools.discover import host, search
 from simulator.devices.bms_profiles import PROFILES, BmsReadings
-from tests.exporter.harness import captures
+from tests.exporter.harness import discovered_site
 from tests.exporter.harness.device_captures import vector
+from tests.exporter.harness.discovered_site import (
+    LISTEN,
+    PATIENCE,
+    coils,
+    in_text,
+    magnum,
+    megatec,
+    pace,
+    question,
+    rtu,
+    sending,
+    swapped,
+)
 from tests.exporter.harness.magnum_port import MagnumPort
-from tests.exporter.harness.modbus_servers import Answer, TcpDevice, from_registers
+from tests.exporter.harness.modbus_servers import TcpDevice, from_registers
 from tests.exporter.harness.serial_devices import SerialDevice
 from tests.exporter.sources.test_classic import readme_2025
 from tests.exporter.sources.test_vedirect import HISTORY, LIVE
@@ -32,16 +42,6 @@ from tests.support import ROOT, command, free_port, run_command
 from tests.support.terminal import Terminal
 from tests.toolkit.modbus.lines import crc
 from toolkit.modbus import TcpAddress
-
-LISTEN = 1.5
-"""Seconds: enough for a simulated device."""
-
-HOLD = """
-import sys
-held = open(sys.argv[1], "rb", buffering=0)
-print("open", flush=True)
-sys.stdin.read()
-"""
 
 
 @pytest.fixture
@@ -68,42 +68,13 @@ class Searched:
             seconds=LISTEN,
             report=self.lines.append,
             ask=ask,
-            patience=0.25,
+            patience=PATIENCE,
         )
 
     @property
     def only(self) -> Found:
         (one,) = self.found
         return one
-
-
-@contextmanager
-def sending(*pieces: bytes) -> Iterator[SerialDevice]:
-    """A device that sends these pieces over and over, and keeps whatever is written to it."""
-    over = threading.Event()
-    with SerialDevice() as device:
-
-        def run() -> None:
-            while not over.is_set():
-                for piece in pieces:
-                    device.send(piece)
-                    over.wait(0.02)
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        try:
-            yield device
-        finally:
-            over.set()
-            thread.join(10)
-
-
-def magnum() -> tuple[bytes, ...]:
-    return tuple(line.data for line in captures.lines(captures.INVERTING))
-
-
-def swapped() -> tuple[bytes, ...]:
-    return tuple(bytes.fromhex(captures.vector(f"pymagnum-swapped-AB-{number}")["raw_hex"]) for number in range(6))
 
 
 def checked(found: list[Found], folder: Path) -> config.Config:
@@ -151,17 +122,12 @@ def test_a_silent_port_is_left_alone_unless_it_is_named_and_confirmed(file: Path
 
 
 def test_a_configured_port_and_one_that_another_program_holds_are_not_opened(file: Path) -> None:
-    with SerialDevice() as held, SerialDevice() as configured, SerialDevice() as relay:
+    with discovered_site.held() as held, SerialDevice() as configured, SerialDevice() as relay:
         file.write_text(f"sources: {{bms: {{type: pylontech, port: {configured.path}}}}}\n")
         file.with_name("actuator.yml").write_text(f"relay: {{type: serial, port: {relay.path}}}\n")
-        popen = [sys.executable, "-c", HOLD, held.path]
-        with subprocess.Popen(popen, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            process.stdout.readline()
-            ports = (held.path, configured.path, relay.path)
-            texts = [one.text for one in Searched(file, *ports, probe=ports).found]
-            process.kill()
-        assert texts[0].startswith(f"Skipped: held by process {process.pid} (")
+        ports = (held.path, configured.path, relay.path)
+        texts = [one.text for one in Searched(file, *ports, probe=ports).found]
+        assert texts[0].startswith("Skipped: held by process ")
         assert texts[1] == f"Skipped: the source bms in {file} has it."
         assert texts[2] == f"Skipped: the relay in {file.with_name('actuator.yml')} has it."
         assert held.writes == configured.writes == relay.writes == []
@@ -180,34 +146,6 @@ def test_a_port_that_is_locked_and_one_that_is_no_port(file: Path) -> None:
 # --- probing
 
 
-def in_text(*packs: tuple[str, Frame]) -> Callable[[bytes], bytes]:
-    """Answer as batteries with these captured replies do, each at its address and in its dialect."""
-
-    def hear(request: bytes) -> bytes:
-        try:
-            asked = parse(request.rstrip(b"\r"))
-        except FrameError:
-            return b""
-        return next((reply for reply, frame in known.items() if frame == asked), b"")
-
-    known = {}
-    for name, frame in packs:
-        answer = parse(vector(name)["response_ascii"].removesuffix("\\r").encode())
-        known[Frame(answer.version, frame.address, answer.command, answer.info, answer.kind).encode()] = frame
-    return hear
-
-
-def question(dialect: str, address: int, data: bytes) -> Frame:
-    known = DIALECTS[dialect]
-    return Frame(known.version, address, ANALOG_VALUES, data, known.kind)
-
-
-def megatec(request: bytes) -> bytes:
-    return {b"Q1\r": b"(120.0 000.0 120.0 012 60.0 2.10 25.0 00001000\r", b"F\r": b"#120.0 033 24.00 60.0\r"}.get(
-        request, b""
-    )
-
-
 @pytest.mark.parametrize(
     ("hear", "text", "options"),
     [
@@ -217,7 +155,7 @@ def megatec(request: bytes) -> bytes:
             {"type": "aims"},
         ),
         (
-            in_text(*(("pace_ascii_analog", question("pace", number, bytes((number,)))) for number in (1, 2, 3))),
+            pace(1, 2, 3),
             "3 packs (Pace), numbers 1, 2, 3",
             {"type": "pylontech", "dialect": "pace", "address": [1, 2, 3]},
         ),
@@ -240,18 +178,6 @@ def test_a_silent_port_that_is_probed(
         checked(searched.found, file.parent)
 
 
-def rtu(answer: Answer) -> Callable[[bytes], bytes]:
-    """Answer Modbus RTU, and nothing to bytes that are no request, as a device does."""
-
-    def hear(request: bytes) -> bytes:
-        if len(request) != 8 or crc(request[:6]) != request[6:]:
-            return b""
-        reply = answer(request[0], request[1:6])
-        return b"" if reply is None else request[:1] + reply + crc(request[:1] + reply)
-
-    return hear
-
-
 def functions(device: SerialDevice) -> set[int]:
     """The Modbus functions that were sent."""
     return {sent[1] for sent in device.writes if len(sent) == 8 and crc(sent[:6]) == sent[6:]}
@@ -271,12 +197,7 @@ def test_modbus_packs_on_a_line_are_found_with_their_numbers(file: Path) -> None
 
 @pytest.mark.slow
 def test_a_relay_board_is_named_and_its_coil_is_only_read(file: Path) -> None:
-    def answer(unit: int, request: bytes) -> bytes | None:
-        if unit != 1:
-            return None
-        return b"\x01\x01\x00" if request[0] == 1 else bytes((request[0] | 0x80, 1))
-
-    with SerialDevice(rtu(answer)) as device:
+    with SerialDevice(rtu(coils)) as device:
         searched = Searched(file, device.path, probe=(device.path,))
         assert "A Modbus board with coils, unit 1; its first coil reads off." in searched.only.text
         assert searched.only.relay.startswith("{type: modbus, url: ")
@@ -387,3 +308,13 @@ def test_a_probe_needs_a_terminal_and_the_word_yes(tmp_path: Path) -> None:
 
 def test_a_name_that_a_device_made_up_breaks_no_comment() -> None:
     assert configuration.printable("a\nsources: {}\x1b[2J") == "a?sources: {}?[2J"
+
+
+@pytest.mark.slow
+def test_the_page_shows_what_is_found_at_a_whole_site() -> None:
+    shown = discovered_site.searched()
+    # What sends, what is silent and not named, what another program has, and what is configured: nothing is written.
+    assert [port for port, sent in shown.written.items() if sent] == ["/dev/ttyUSB3", "/dev/ttyUSB4"]
+    page = discovered_site.PAGE.read_text(encoding="utf-8")
+    assert page.startswith("# Finding the devices")
+    assert discovered_site.render(page, shown) == page, "python -m tests.exporter.harness.discovered_site writes it"

@@ -19,13 +19,17 @@ Hear = Callable[[bytes], bytes]
 
 
 class SerialDevice:
-    """Receives and answers in a thread of its own; `writes` keeps each chunk as it was received."""
+    """Receives and answers in a thread of its own; `writes` keeps each chunk as it was received.
 
-    def __init__(self, hear: Hear = lambda _received: b"") -> None:
+    With `lossy`, bytes that nobody reads are lost, as on a wire; else the sender waits.
+    """
+
+    def __init__(self, hear: Hear = lambda _received: b"", *, lossy: bool = False) -> None:
         self.hear = hear
         self.writes: list[bytes] = []
         self._master, self._slave = pty.openpty()
         tty.setraw(self._slave)
+        os.set_blocking(self._master, not lossy)
         # A name of its own: the number of a pty that has gone is given to the next one, of whatever test.
         self._folder = tempfile.TemporaryDirectory()
         link = Path(self._folder.name) / "tty"
