@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -38,6 +40,21 @@ def write_keeping(path: Path, text: str) -> Path | None:
     os.chown(path, before.st_uid, before.st_gid)
     path.chmod(before.st_mode & 0o777)
     return kept
+
+
+def write_web_config(path: Path, text: str, group: str) -> None:
+    """Write a web configuration where there is none, for one group alone: it may get users and their hashes.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    if path.exists():
+        return
+    write_keeping(path, text)
+    # Without the group, or the right to give a file to it, everybody may read what has no secret yet.
+    with contextlib.suppress(LookupError, PermissionError):
+        shutil.chown(path, group=group)
+        path.chmod(0o640)
 
 
 def _free(path: Path) -> Path:

@@ -22,7 +22,7 @@ from toolkit import usb_relay
 from toolkit.config import ConfigError, Ratio, decode, read_mapping
 from toolkit.dialogue import Dialogue, terminal
 from toolkit.flags import new_config_file
-from toolkit.installing import offer_service, write_keeping
+from toolkit.installing import offer_service, write_keeping, write_web_config
 from toolkit.modbus import real_port, serial_port
 from toolkit.usb_relay import Backend
 from toolkit.yaml_text import flow
@@ -189,8 +189,7 @@ class _Setup:
         try:
             kept = write_keeping(self._file, text)
             # The unit names it, and does not start without it.
-            if not web.exists():
-                write_keeping(web, WEB)
+            write_web_config(web, WEB, UNIT)
         except OSError as error:
             dialogue.say(f"It cannot be written: {error}. As root: sudo generator-actuator setup")
             return False

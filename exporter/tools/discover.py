@@ -34,6 +34,9 @@ EXAMPLE = "magnum-exporter discover --host=192.168.1.20 --probe=/dev/ttyUSB1"
 Report = Callable[[str], None]
 Ask = Callable[[str], str]
 
+_AGAIN = 1.0
+"""Seconds for which a port is listened to once more before it is probed."""
+
 _WARNING = """\
 {port} has been silent for {seconds:.0f} s. Probing sends read requests to it, at several speeds: Q1 and F (AIMS), the
 question for measurements (Pylontech and others), Modbus functions 1, 3 and 4. None of them changes a setting. But if a
@@ -191,7 +194,9 @@ class _Search:
     def _silent(self, port: Port, *, probe: bool) -> Found:
         if probe and self._ask(_WARNING.format(port=port.name, seconds=self._seconds)).strip() == "yes":
             try:
-                return probing.probe(port.name, self._report, patience=self._patience)
+                # The person may have thought about it for minutes.
+                late, _ = listening.listen(port.name, seconds=min(_AGAIN, self._seconds))
+                return late or probing.probe(port.name, self._report, patience=self._patience)
             except SourceError as error:
                 return Found(place=port.name, text=f"{error}.")
         about = f" ({port.about})" if port.about not in ("", "n/a") else ""

@@ -17,7 +17,7 @@ from exporter.tools.discover import add_search_arguments, host, kept_sources, ot
 from toolkit.config import ConfigError, read_mapping, refuse
 from toolkit.dialogue import Dialogue, terminal
 from toolkit.flags import default_config_file, new_config_file
-from toolkit.installing import offer_service, write_keeping
+from toolkit.installing import offer_service, write_keeping, write_web_config
 from toolkit.modbus import TcpAddress
 
 DESCRIPTION = (
@@ -219,8 +219,7 @@ class _Setup:
         try:
             kept = write_keeping(self._file, text)
             # The unit names it, and does not start without it.
-            if not web.exists():
-                write_keeping(web, WEB)
+            write_web_config(web, WEB, UNIT)
         except OSError as error:
             dialogue.say(f"It cannot be written: {error}. As root: sudo magnum-exporter setup")
             return False

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import grp
 import io
+import os
 from pathlib import Path
 
 import pytest
 
 from toolkit import installing
 from toolkit.dialogue import Dialogue
-from toolkit.installing import offer_service, write_keeping
+from toolkit.installing import offer_service, write_keeping, write_web_config
 
 
 def test_every_earlier_file_is_kept(tmp_path: Path) -> None:
@@ -31,6 +33,16 @@ def test_a_link_is_not_written_through(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="is a link"):
         write_keeping(link, "ours")
     assert target.read_text() == "theirs"
+
+
+def test_a_web_configuration_is_for_its_group_and_is_not_replaced(tmp_path: Path) -> None:
+    group = grp.getgrgid(os.getegid()).gr_name
+    web, open_to_all = tmp_path / "web.yml", tmp_path / "open.yml"
+    write_web_config(web, "# none\n", group)
+    write_web_config(web, "# other\n", group)
+    write_web_config(open_to_all, "# none\n", "no-such-group")
+    assert web.read_text() == "# none\n"
+    assert [path.stat().st_mode & 0o777 for path in (web, open_to_all)] == [0o640, 0o644]
 
 
 @pytest.fixture
