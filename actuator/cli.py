@@ -200,8 +200,8 @@ def parser() -> Parser:
         "setup",
         parents=[remote],
         help="ask what only you know, and write actuator.yml; leaves the mode off",
-        description="Asks for the relay, the thresholds and the quiet hours, writes actuator.yml, checks it and offers the "
-        "service. It leaves the mode off: nothing starts before `commission`, or before you choose `mode auto`.",
+        description="Asks for the relay, the thresholds and the quiet hours, writes actuator.yml, checks it and offers "
+        "the service. It leaves the mode off: nothing starts before `commission`, or before you choose `mode auto`.",
         example="generator-actuator setup",
     )
 

@@ -184,6 +184,11 @@ def searched() -> Shown:
         names |= {f"127.0.0.1:{classic.port}": "192.168.1.20:502", f"127.0.0.1:{relay.port}": "192.168.1.30:502"}
         names |= {f"host: 127.0.0.1, port: {classic.port}": "host: 192.168.1.20", str(folder): "/etc/magnum-exporter"}
         stack.enter_context(mock.patch.object(usb_relay, "found", return_value=iter([board])))
+
+        def confirm(question: str) -> str:
+            screen.append(f"{question}yes")
+            return "yes"
+
         found = discover.search(
             [Port(device.path) for device in devices],
             [TcpAddress("127.0.0.1", device.port) for device in (classic, relay)],
@@ -191,12 +196,12 @@ def searched() -> Shown:
             config_file=file,
             seconds=LISTEN,
             report=screen.append,
-            ask=lambda asked: screen.append(f"{asked}yes") or "yes",  # type: ignore[func-returns-value]
+            ask=confirm,
             patience=PATIENCE,
         )
         printed = configuration.render(configuration.sources(found, {}))
         written = {names[device.path]: tuple(device.writes) for device in devices}
-    return Shown(tuple(_usual(screen, names)), *_usual([printed], names), written)
+    return Shown(tuple(_usual(screen, names)), next(_usual([printed], names)), written)
 
 
 def _usual(lines: Iterable[str], names: Mapping[str, str]) -> Iterator[str]:
