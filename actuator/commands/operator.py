@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from actuator.commands import card, client, doctor, listing, rehearse, relay_test, setup
+from actuator.commands import card, client, doctor, listing, relay_test, setup
 from actuator.commands.commission import Commission, NotNowError
 from actuator.relay import discover
 from toolkit import findings
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         "doctor": _doctor,
         "journal": _journal,
         "profile": _profile,
-        "rehearse": rehearse.run,
+        "rehearse": _rehearse,
         "relays": _relays,
         "runs": _runs,
         "setup": setup.run,
@@ -137,6 +137,13 @@ def _doctor(arguments: argparse.Namespace) -> int:
     lines = findings.as_json(found).split("\n") if arguments.json else findings.lines(found)
     sys.stdout.write("".join(f"{_printable(line)}\n" for line in lines))
     return 1 if findings.count_wrong(found) else 0
+
+
+def _rehearse(arguments: argparse.Namespace) -> int:
+    # It loads the whole decision, which no other command needs.
+    from actuator.commands import rehearse  # noqa: PLC0415
+
+    return rehearse.run(arguments)
 
 
 def _journal(arguments: argparse.Namespace) -> int:

@@ -49,7 +49,8 @@ ASSUMPTIONS: Final = f"""\
 What the recorded engine added is taken out, also of runs by hand. Sun and load during a recorded run are taken to be \
 the mean of the {span(NEIGHBOURS)} before and after it.
 The engine starts each time, gives power {span(START_SECONDS)} after the contact closes, and charges as fast as the \
-recorded runs did at the same state of charge.
+recorded runs did at the same state of charge. Warming up and cooling down are not added, so many short runs need more \
+engine than shown.
 Sun that the recorded battery could not take, because it was full, is not known: an emptier battery is not given it. \
 So a lower stop_soc may need less engine than shown.
 The decision is the real one, on its own reading of the battery (fallback). Alerts from Prometheus start and stop at \

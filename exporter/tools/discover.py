@@ -27,8 +27,8 @@ from toolkit.modbus import TcpAddress, real_port
 DESCRIPTION = (
     "Finds the devices on serial ports, USB and the hosts that are named, and prints a configuration. It listens "
     "first, for 10 s at 19200 baud, and writes nothing to a port on which a byte is received. A silent port is asked "
-    "only if it is named with --probe, and with read requests alone. What is found goes to stderr, the configuration to "
-    "stdout."
+    "only if it is named with --probe, and with read requests alone. What is found goes to stderr, the configuration "
+    "to stdout."
 )
 EXAMPLE = "magnum-exporter discover --host=192.168.1.20 --probe=/dev/ttyUSB1"
 

@@ -22,7 +22,7 @@ from toolkit.modbus import TcpAddress
 
 DESCRIPTION = (
     "Finds the devices as discover does, asks what only you know, such as the battery's capacity, writes exporter.yml, "
-    "checks it and offers the service. A file that is there is replaced after a question only, and a copy of it is kept."
+    "checks it and offers the service. A file that is there is replaced after a question only, and a copy is kept."
 )
 EXAMPLE = "magnum-exporter setup --host=192.168.1.20"
 

@@ -10,7 +10,7 @@ import pytest
 from actuator import cli
 from actuator.commands import recording, rehearsal
 from actuator.core.settings import Settings
-from tests.actuator.harness.recorded import BEGIN, CHARGE, DAYS, FALL, fortnight, write_csv
+from tests.actuator.harness.recorded import BEGIN, CHARGE, DAYS, FALL, fortnight, site, write_csv
 from tests.support import Process, free_port, prometheus_tool, run_command, wait_until
 from tests.support.http import request
 from toolkit.config import decode
@@ -55,6 +55,18 @@ def test_the_same_settings_do_what_was_recorded() -> None:
     assert len(again.runs) == len(was.runs) == 17
     assert again.engine_seconds == pytest.approx(was.engine_seconds, rel=0.05)
     assert again.lowest == pytest.approx(was.lowest, abs=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("start", "stop"), [(0.40, 0.60), (0.25, 0.45), (0.40, 0.80)])
+def test_a_simulated_site_does_about_what_the_rehearsal_says(start: float, stop: float) -> None:
+    """Sun, load, engine and charger are the simulator's, which knows nothing of the rehearsal's model."""
+    there = settings(start_soc=start, stop_soc=stop)
+    did = rehearsal.recorded(rehearsal.record(site(start, stop)), there, minute_of_day)
+    would = rehearsal.play(rehearsal.record(site(0.25, 0.60)), there, minute_of_day)
+    assert len(would.runs) == pytest.approx(len(did.runs), rel=0.15)
+    assert would.engine_seconds == pytest.approx(did.engine_seconds, rel=0.15)
+    assert would.lowest == pytest.approx(did.lowest, abs=0.02)
 
 
 def test_what_the_engine_adds_is_measured_by_band_and_the_rest_is_natural() -> None:

@@ -180,7 +180,7 @@ def at_the_site(folder: Path) -> Iterator[Session]:
         loop.kill("actuator", signal.SIGTERM)
         terminal.run("generator-actuator status", status=1)
         terminal.run("generator-actuator release")
-        write_csv(folder / "october.csv")
+        write_csv(folder / "october.csv", days=5)
         terminal.run("generator-actuator rehearse --csv october.csv --try start_soc=40%,stop_soc=80% --best")
         terminal.run("generator-actuator relays --test", typed="disconnected\n")
     yield from terminal.sessions
