@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from actuator.intake import shown
 from actuator.site.values import NOTHING, SiteValues, SocSource
+from tests.support import ROOT
 
 
 @pytest.mark.parametrize(
@@ -27,6 +30,11 @@ from actuator.site.values import NOTHING, SiteValues, SocSource
 )
 def test_the_batterys_current_is_that_of_the_source_that_leads(text: str, expected: float | None) -> None:
     assert shown.read(text).amperes == expected
+
+
+def test_every_name_is_one_of_the_exporters() -> None:
+    documented = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "exporter" / "METRICS.md").read_text(), re.MULTILINE))
+    assert documented >= shown.NAMES
 
 
 def test_powers_are_added_up_over_devices_and_what_is_not_there_is_absent() -> None:

@@ -45,7 +45,7 @@ CONFIG = {
 
 def powers(it: Actuator, *, sun: float, load: float, generator: float, amperes: float) -> None:
     """Let the exporter's page have a whole site, one of whose sources is refused."""
-    trusted = it.page.soc is not None
+    trusted, it.page.full = it.page.soc is not None, False
     refusals = [("bms", "outvoted"), ("main", "absent"), *([] if trusted else [("classic", "stale")])]
     it.page.more = [
         f'classic_battery_watts{{device="roof"}} {sun}',
@@ -80,11 +80,11 @@ def test_a_day_without_a_fault(tmp_path: Path, page: Page, picture: Callable[[st
     fill(tmp_path)
     with site(tmp_path, CONFIG) as it, it.running(in_time(RAN)):
         it.page.soc = 0.412
-        powers(it, sun=812, load=640, generator=0, amperes=3.4)
+        powers(it, sun=212, load=640, generator=0, amperes=-9.1)
         it.beat_twice()
         opened(page, it)
         shows(page, "ok", "Off. Battery 41.2")
-        expect(page.locator("#powers")).to_contain_text("812")
+        expect(page.locator("#powers")).to_contain_text("212")
         expect(page.locator("#settings tbody")).to_contain_text("9:00 PM to 6:00 AM")
         picture("idle")
         it.page.soc = 0.243
