@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from exporter import DESCRIPTION, NAME, config
@@ -20,6 +20,9 @@ from exporter.sources.base import Publish, Source
 from toolkit import exposed_files, log, metrics, notify, web
 from toolkit.build import installed
 from toolkit.flags import Flags
+from toolkit.homeassistant.config import Mqtt
+from toolkit.homeassistant.connection import Connection, page_url
+from toolkit.homeassistant.metrics import Counts
 from toolkit.reload import Reloader
 from toolkit.webconfig import WebConfig
 
@@ -137,6 +140,19 @@ def _log_warnings(options: config.Config) -> None:
         _log.warning("unusual configuration", text=sentence)
 
 
+async def _serve_home_assistant(
+    mqtt: Mqtt, options: config.Config, exporter: Exporter, counts: Counts, page: str
+) -> None:
+    """Keep the broker up to date until cancelled."""
+    # Only where there is a broker: they load the MQTT client.
+    from exporter import homeassistant  # noqa: PLC0415
+    from toolkit.homeassistant.client import Client  # noqa: PLC0415
+
+    devices = homeassistant.Devices(lambda: exporter.site, options)
+    program = homeassistant.program(installed(NAME).version, page)
+    await Client(mqtt, program, devices.now, owns=homeassistant.owns, counts=counts).run()
+
+
 async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> None:
     """Serve until SIGTERM or SIGINT; raises OSError when an address cannot be listened on."""
     build = installed(NAME)
@@ -153,10 +169,23 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
     collector = SiteCollector(lambda: exporter.site)
     registry.register(collector)
     web_config.register(registry, prefix=PREFIX)
-    exposed_files.report(web_config.exposed, registry, prefix=PREFIX)
+    in_force = options
+
+    def exposed() -> Iterator[str]:
+        yield from web_config.exposed()
+        yield from config.exposed(in_force)
+
+    exposed_files.report(exposed, registry, prefix=PREFIX)
+
+    counts = Counts(PREFIX)
+    broker = Connection(counts, registry)
+    page = page_url(flags.listen_addresses, encrypted=web_config.ssl_context() is not None)
 
     async def apply(options: config.Config) -> None:
+        nonlocal in_force
         await exporter.apply(options)
+        in_force = options
+        await broker.apply(options.mqtt, lambda mqtt: _serve_home_assistant(mqtt, options, exporter, counts, page))
         # A request may name metrics, and the registry knows those that the collector had when it was registered.
         registry.unregister(collector)
         registry.register(collector)
@@ -195,5 +224,6 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
             with contextlib.suppress(asyncio.CancelledError):
                 await ticking
         finally:
+            await broker.stop()
             await exporter.stop()
     _log.info("ended")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from exporter import DESCRIPTION, NAME, config, config_checks
 from toolkit import flags, log
 from toolkit.build import installed
-from toolkit.config import ConfigError, refuse
+from toolkit.config import ConfigError, locate, read, refuse
+from toolkit.homeassistant.config import wrong_files
 from toolkit.web_import import without_certificates
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def _checked(given: flags.Flags) -> tuple[config.Config, WebConfig]:
     except ConfigError as error:
         refuse([error, *found])
         raise
+    if given.config_check:
+        found += (locate(error, read(given.config_file)) for error in wrong_files(options.mqtt))
     refuse(found)
     from toolkit.webconfig import WebConfig  # noqa: PLC0415 - see _serve
 
@@ -94,7 +97,7 @@ def _serve(given: flags.Flags) -> int:
         log.to_stderr(f"{error}\n")
         return 2
     if given.config_check:
-        exposed = tuple(web_config.exposed())
+        exposed = (*web_config.exposed(), *config.exposed(options))
         if exposed:
             sys.stderr.write("\n".join(exposed) + "\n")
             return 2

@@ -13,16 +13,38 @@ from exporter.fields import Kind, Metric
 from exporter.site import Device, Site
 from exporter.soc import Reason
 from exporter.sources.base import Family
+from toolkit.homeassistant.options import DIAGNOSTIC, PROBLEM, EntityOptions, Form
 
 RATIO = Metric("battery_soc_ratio", "State of charge of the leading source; absent while no source is trusted.")
 LAST_UPDATE = Metric(
     "battery_soc_last_update_timestamp_seconds",
     "Time of the leading source's last trusted state of charge.",
+    entity=DIAGNOSTIC,
 )
-SOURCE_RATIO = Metric("battery_soc_source_ratio", "State of charge of each source, trusted or not.", labels=("source",))
-LEAD = Metric("battery_soc_lead", "1 for the leading source.", labels=("source",))
-TRUSTED = Metric("battery_soc_trusted", "1 for each source that is trusted.", labels=("source",))
-REFUSED = Metric("battery_soc_refused", "1 for the reason why a source is refused.", labels=("source", "reason"))
+SOURCE_RATIO = Metric(
+    "battery_soc_source_ratio",
+    "State of charge of each source, trusted or not.",
+    labels=("source",),
+    entity=EntityOptions(device_class="battery", name="State of charge by"),
+)
+LEAD = Metric(
+    "battery_soc_lead",
+    "1 for the leading source.",
+    labels=("source",),
+    entity=EntityOptions(form=Form.LISTED, name="Leading source"),
+)
+TRUSTED = Metric(
+    "battery_soc_trusted",
+    "1 for each source that is trusted.",
+    labels=("source",),
+    entity=EntityOptions(name="Trusted:"),
+)
+REFUSED = Metric(
+    "battery_soc_refused",
+    "1 for the reason why a source is refused.",
+    labels=("source", "reason"),
+    entity=EntityOptions(form=Form.STATE, states=("none", *Reason), name="Reason against"),
+)
 SPREAD = Metric(
     "battery_soc_spread_ratio", "Highest minus lowest state of charge of the fresh sources; absent with fewer than two."
 )
@@ -59,6 +81,7 @@ BANK_MISSING = Metric(
     "battery_bank_pack_missing",
     "1 for each pack of which nothing was received for the max_age of states of charge.",
     labels=("bank", "pack"),
+    entity=EntityOptions(device_class=PROBLEM),
 )
 BANKS = (
     BANK_RATIO,
@@ -77,21 +100,34 @@ BATTERY = (RATIO, LAST_UPDATE, SOURCE_RATIO, LEAD, TRUSTED, REFUSED, SPREAD, TO_
 def of_family(family: Family) -> tuple[Metric, Metric, Metric, Metric, Metric]:
     """Return the metrics that every family has: up, last success, reads, failures and refused readings."""
     return (
-        Metric(f"{family.name}_up", "1 while readings are fresh."),
-        Metric(f"{family.name}_last_success_timestamp_seconds", "Time of the last successful reading of the device."),
+        Metric(
+            f"{family.name}_up",
+            "1 while readings are fresh.",
+            entity=EntityOptions(not_shown="it is the availability of the device"),
+        ),
+        Metric(
+            f"{family.name}_last_success_timestamp_seconds",
+            "Time of the last successful reading of the device.",
+            entity=DIAGNOSTIC,
+        ),
         Metric(
             f"{family.name}_reads_total",
             "Attempts to read the device since the start, including failed ones.",
             Kind.COUNTER,
+            entity=DIAGNOSTIC,
         ),
         Metric(
-            f"{family.name}_read_failures_total", "Failed attempts to read the device since the start.", Kind.COUNTER
+            f"{family.name}_read_failures_total",
+            "Failed attempts to read the device since the start.",
+            Kind.COUNTER,
+            entity=DIAGNOSTIC,
         ),
         Metric(
             f"{family.name}_implausible_total",
             "Readings, or parts of them, that were refused because they contradict themselves, since the start.",
             Kind.COUNTER,
             ("reason",),
+            entity=DIAGNOSTIC,
         ),
     )
 

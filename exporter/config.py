@@ -13,6 +13,8 @@ from exporter.soc import Lead
 from exporter.sources import AnySource
 from toolkit import config
 from toolkit.config import ConfigError, Duration, near, refuse
+from toolkit.homeassistant import config as mqtt
+from toolkit.homeassistant.config import Mqtt
 from toolkit.modbus import real_port
 
 
@@ -85,11 +87,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         sources: by name.
         battery: how the state of charge is judged.
         energy_state: the file that keeps energy counters over restarts; None: they restart at 0.
+        mqtt: the broker that Home Assistant gets values from; None: none.
     """
 
     sources: dict[str, AnySource]
     battery: Battery = Battery()
     energy_state: Path | None = None
+    mqtt: Mqtt | None = None
 
     def __post_init__(self) -> None:
         """Refuse a file without sources, two sources on one port, and names of sources that are none."""
@@ -177,6 +181,11 @@ def warnings(options: Config) -> Iterator[str]:
         if name not in named and has_soc is not False:
             whose = "its state of charge" if has_soc else "the state of charge of its battery monitor, if it has one,"
             yield f"battery.soc.sources: got {', '.join(named)} without {name}: {whose} is not used"
+
+
+def exposed(options: Config) -> Iterator[str]:
+    """Yield a sentence for each file that the configuration names and that every user of the machine may read."""
+    yield from mqtt.exposed(options.mqtt)
 
 
 def load(path: Path) -> Config:

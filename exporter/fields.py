@@ -13,10 +13,12 @@ There are four kinds of field:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from toolkit.homeassistant.options import BY_NAME, EntityOptions, Form
 
 Record = TypeVar("Record")
 Seen = TypeVar("Seen", contravariant=True)  # noqa: PLC0105 - shorter than Seen_contra
@@ -50,6 +52,7 @@ class Metric(NamedTuple):
         labels: its labels besides `device`.
         source: the document or capture behind it; empty for what the exporter counts or computes itself.
         confidence: how well the meaning is known.
+        entity: how Home Assistant shows it.
     """
 
     name: str
@@ -58,6 +61,12 @@ class Metric(NamedTuple):
     labels: tuple[str, ...] = ()
     source: str = ""
     confidence: Confidence = Confidence.PROVEN
+    entity: EntityOptions = BY_NAME
+
+
+def raw_code(metric: str) -> EntityOptions:
+    """Return the options of the family of a raw code."""
+    return EntityOptions(not_shown=f"{metric} shows its meaning")
 
 
 class Sample(NamedTuple):
@@ -101,6 +110,7 @@ class Field(Generic[Record]):
         place: where the raw number is.
         source: the document or capture behind the meaning.
         confidence: how well the meaning is known.
+        entity: how Home Assistant shows it.
     """
 
     metric: str
@@ -108,6 +118,7 @@ class Field(Generic[Record]):
     place: Place[Record]
     source: str
     confidence: Confidence = Confidence.PROVEN
+    entity: EntityOptions = BY_NAME
 
     @property
     def described(self) -> str:
@@ -120,8 +131,10 @@ class Field(Generic[Record]):
         """The metric families of this field."""
         raise NotImplementedError
 
-    def _metric(self, name: str, text: str, *labels: str, kind: Kind = Kind.GAUGE) -> Metric:
-        return Metric(name, text, kind, labels, self.source, self.confidence)
+    def _metric(
+        self, name: str, text: str, *labels: str, kind: Kind = Kind.GAUGE, entity: EntityOptions | None = None
+    ) -> Metric:
+        return Metric(name, text, kind, labels, self.source, self.confidence, entity or self.entity)
 
     def samples(self, record: Record) -> Iterator[Sample]:
         """Yield the field's samples in the record; none, never a zero, when it is absent."""
@@ -146,8 +159,9 @@ class Number(Field[Record]):
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """The family of this quantity, then those of its mean and its lowest value."""
-        mean = self._metric(f"{self.metric}_mean5s", f"Mean of {self.metric} over the last 5 s.")
-        lowest = self._metric(f"{self.metric}_min60s", f"Lowest {self.metric} of the last 60 s.")
+        own = EntityOptions(not_shown=f"Home Assistant has its own statistics of {self.metric}")
+        mean = self._metric(f"{self.metric}_mean5s", f"Mean of {self.metric} over the last 5 s.", entity=own)
+        lowest = self._metric(f"{self.metric}_min60s", f"Lowest {self.metric} of the last 60 s.", entity=own)
         return (
             self._metric(self.metric, self.described, kind=self.kind),
             *((mean,) if self.mean5s else ()),
@@ -177,6 +191,7 @@ def quantity(
     zero: float = 0,
     kind: Kind = Kind.GAUGE,
     confidence: Confidence = Confidence.PROVEN,
+    entity: EntityOptions = BY_NAME,
 ) -> Number[Record]:
     """Return a `Number`; `family` is the first part of its metric's name."""
     return Number(
@@ -188,6 +203,7 @@ def quantity(
         kind=kind,
         source=source,
         confidence=confidence,
+        entity=entity,
     )
 
 
@@ -201,9 +217,12 @@ class States(Field[Record]):
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """The 0/1 family and the family of the raw code."""
+        shown = replace(self.entity, form=Form.STATE, states=self.every)
         return (
-            self._metric(self.metric, f"1 for the present one. {self.described}", self.label),
-            self._metric(f"{self.metric}_code", f"The raw code of {self.metric}. {self.described}"),
+            self._metric(self.metric, f"1 for the present one. {self.described}", self.label, entity=shown),
+            self._metric(
+                f"{self.metric}_code", f"The raw code of {self.metric}. {self.described}", entity=raw_code(self.metric)
+            ),
         )
 
     @property
@@ -236,7 +255,8 @@ class Flags(Field[Record]):
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """The 0/1 family."""
-        return (self._metric(self.metric, f"1 for each that is set. {self.described}", self.label),)
+        shown = replace(self.entity, form=Form.FLAGS, states=tuple(self.bits.values()))
+        return (self._metric(self.metric, f"1 for each that is set. {self.described}", self.label, entity=shown),)
 
     def samples(self, record: Record) -> Iterator[Sample]:
         """Yield 0 or 1 for every named mask."""
@@ -255,7 +275,8 @@ class Info(Field[Record]):
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """The family, its labels in the order of the declaration."""
-        return (self._metric(self.metric, f"Always 1. {self.described}", *self.texts),)
+        shown = replace(self.entity, form=Form.INFO, diagnostic=True)
+        return (self._metric(self.metric, f"Always 1. {self.described}", *self.texts, entity=shown),)
 
     def samples(self, record: Record) -> Iterator[Sample]:
         """Yield the series, unless it is absent."""
@@ -266,3 +287,8 @@ class Info(Field[Record]):
 def decode(fields: Iterable[Field[Record]], record: Record) -> tuple[Sample, ...]:
     """Return the samples of all fields in a record, in the order of the fields."""
     return tuple(sample for field in fields for sample in field.samples(record))
+
+
+def diagnostic(fields: Iterable[Field[Record]]) -> tuple[Field[Record], ...]:
+    """Return fields marked as settings, or as for the search for faults."""
+    return tuple(replace(field, entity=replace(field.entity, diagnostic=True)) for field in fields)

@@ -11,6 +11,7 @@ from functools import partial
 
 from exporter.fields import Computed, Field, Flags, quantity
 from exporter.sources.aims.reply import Reply
+from toolkit.homeassistant.options import DIAGNOSTIC, PROBLEM, EntityOptions, Flag
 
 SPEC = "AIMS inverter serial specification"
 NUT = "Network UPS Tools, nutdrv_qx"
@@ -139,12 +140,24 @@ STATE: tuple[Field[Reply], ...] = (
         place=Computed(how="reply to Q1, the last word's bits", compute=lambda record: record.status),
         bits=STATUS,
         source=f"{SPEC}; {CAPTURE}",
+        entity=EntityOptions(
+            flags={
+                "utility_fail": Flag(name="Utility", device_class="power", inverted=True),
+                "battery_low": Flag(name="Battery", device_class="battery"),
+                "bypass_or_boost": Flag(name="AVR, bypass or boost"),
+                "failed": Flag(name="Failed", device_class=PROBLEM),
+                "standby_type": Flag(name="Line-interactive"),
+                "test": Flag(name="Test", device_class="running"),
+                "shutdown_active": Flag(name="Shutdown"),
+                "beeper_on": Flag(name="Beeper"),
+            }
+        ),
     ),
 )
 
 RATINGS: tuple[Field[Reply], ...] = (
-    _number("rated_volts", "Rated output voltage", _f(RATED_VOLTS)),
-    _number("rated_amperes", "Rated output current", _f(RATED_AMPERES)),
-    _number("rated_battery_volts", "Rated battery voltage", _f(RATED_BATTERY)),
-    _number("rated_frequency_hertz", "Rated output frequency", _f(RATED_FREQUENCY)),
+    _number("rated_volts", "Rated output voltage", _f(RATED_VOLTS), entity=DIAGNOSTIC),
+    _number("rated_amperes", "Rated output current", _f(RATED_AMPERES), entity=DIAGNOSTIC),
+    _number("rated_battery_volts", "Rated battery voltage", _f(RATED_BATTERY), entity=DIAGNOSTIC),
+    _number("rated_frequency_hertz", "Rated output frequency", _f(RATED_FREQUENCY), entity=DIAGNOSTIC),
 )

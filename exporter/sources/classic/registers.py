@@ -14,6 +14,7 @@ from functools import partial
 from exporter.fields import Confidence, Field, Flags, Info, Kind, States, quantity
 from exporter.sources.modbus.protocol import READ_HOLDING
 from exporter.sources.modbus.registers import S16, U32, At, ComputedFromRegisters, Registers
+from toolkit.homeassistant.options import DIAGNOSTIC, PROBLEM, EntityOptions, Flag
 
 SPEC = "MidNite Classic Modbus specification, revision C"
 CAPTURE = "captures"
@@ -108,6 +109,7 @@ FLAGS: Mapping[int, str] = {
     0x2000_0000: "extra_jumper_missing",
     0x4000_0000: "input_shorted",
 }
+FAULT_FLAGS = ("over_temperature", "eeprom_error", "ground_fault", "overcurrent", "arc_fault", "input_shorted")
 BATTERY_SENSOR, BATTERY_SENSOR_SHORTED = 0x2000, 0x0800_0000
 NO_SENSOR = 250
 KID = 0
@@ -198,6 +200,7 @@ FIELDS: tuple[Field[Registers], ...] = (
             "pcb_revision": partial(_high_byte_text, 4101),
             "device_id": partial(_number_text, _long(4111)),
         },
+        entity=EntityOptions(device={"model": "model", "sw_version": "firmware"}),
         source=f"{SPEC}; {CAPTURE}",
     ),
     _number("battery_volts", "Battery volts, mean of one second", At(4115, S16), TENTH),
@@ -244,7 +247,13 @@ FIELDS: tuple[Field[Registers], ...] = (
         source=CAPTURE,
     ),
     _number("amphours_total", "Ampere-hours charged since it was new", _long(4128), kind=Kind.COUNTER),
-    _number("energy_today_joules", "Energy charged today, in steps of 0.1 kWh", At(4118), TENTH_KILOWATT_HOUR),
+    _number(
+        "energy_today_joules",
+        "Energy charged today, in steps of 0.1 kWh",
+        At(4118),
+        TENTH_KILOWATT_HOUR,
+        entity=EntityOptions(state_class="total_increasing"),
+    ),
     _number("amphours_today", "Ampere-hours charged today", At(4125)),
     _number("last_open_circuit_volts", "Volts of the array when it last had no load", At(4122), TENTH),
     _number("highest_pv_volts", "Highest volts of the array since it was new", At(4123), TENTH),
@@ -255,12 +264,12 @@ FIELDS: tuple[Field[Registers], ...] = (
     _number("target_volts", "Present target of battery volts, corrected for temperature", At(4244, S16), TENTH),
     _number("nominal_volts", "Nominal battery volts", At(4245, absent=frozenset({0}))),
     _number("ending_amperes", "Amperes at which absorb ends", At(4246, S16), TENTH),
-    _number("setting_absorb_volts", "Setting: absorb volts", At(4149), TENTH),
-    _number("setting_float_volts", "Setting: float volts", At(4150), TENTH),
-    _number("setting_equalize_volts", "Setting: equalize volts", At(4151), TENTH),
-    _number("setting_current_limit_amperes", "Setting: highest charging amperes", At(4148), TENTH),
-    _number("setting_absorb_seconds", "Setting: absorb time", At(4154)),
-    _likely("reset_reason_code", "The reason for its last restart, as a raw code", At(4142)),
+    _number("setting_absorb_volts", "Setting: absorb volts", At(4149), TENTH, entity=DIAGNOSTIC),
+    _number("setting_float_volts", "Setting: float volts", At(4150), TENTH, entity=DIAGNOSTIC),
+    _number("setting_equalize_volts", "Setting: equalize volts", At(4151), TENTH, entity=DIAGNOSTIC),
+    _number("setting_current_limit_amperes", "Setting: highest charging amperes", At(4148), TENTH, entity=DIAGNOSTIC),
+    _number("setting_absorb_seconds", "Setting: absorb time", At(4154), entity=DIAGNOSTIC),
+    _likely("reset_reason_code", "The reason for its last restart, as a raw code", At(4142), entity=DIAGNOSTIC),
     States(
         metric="classic_mppt_mode",
         help="How it finds the array's maximum power point",
@@ -275,5 +284,6 @@ FIELDS: tuple[Field[Registers], ...] = (
         place=_info_flags,
         bits=FLAGS,
         source=f"{SPEC}; {CAPTURE}",
+        entity=EntityOptions(flags={name: Flag(device_class=PROBLEM) for name in FAULT_FLAGS}),
     ),
 )

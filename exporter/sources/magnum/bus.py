@@ -19,6 +19,7 @@ from exporter.sources.magnum.packet_kinds import INVERTER, KINDS, REMOTE, Device
 from exporter.sources.magnum.recent import MEAN_SECONDS, Recent
 from exporter.sources.magnum.run_time import RUN_SECONDS, RunTime
 from exporter.sources.magnum.voting import Voter
+from toolkit.homeassistant.options import DIAGNOSTIC, PROBLEM, EntityOptions, Form
 
 CLEAN_AFTER = 30.0
 _FOREIGN_WINDOW = 60.0
@@ -26,29 +27,41 @@ _FOREIGN_ENOUGH = 10
 _LED_CYCLES = 8
 _LED_ENOUGH = 2
 
-FRAMES = Metric("magnum_frames_total", "Packets accepted since the start, by kind.", Kind.COUNTER, ("frame",))
+FRAMES = Metric(
+    "magnum_frames_total", "Packets accepted since the start, by kind.", Kind.COUNTER, ("frame",), entity=DIAGNOSTIC
+)
 DISCARDED = Metric(
     "magnum_discarded_bytes_total",
     "Bytes since the start that were in no accepted packet; junk between packets does not count.",
     Kind.COUNTER,
+    entity=DIAGNOSTIC,
 )
-DAMAGED = Metric("magnum_damaged_total", "How often since the start a damaged packet was dropped.", Kind.COUNTER)
+DAMAGED = Metric(
+    "magnum_damaged_total", "How often since the start a damaged packet was dropped.", Kind.COUNTER, entity=DIAGNOSTIC
+)
 RESYNCS = Metric(
     "magnum_resyncs_total",
     "How often since the start the inverter was lost in the stream and searched for again.",
     Kind.COUNTER,
+    entity=DIAGNOSTIC,
 )
 COMMANDS = Metric(
     "magnum_remote_commands_total",
     "Key presses at the remote since the start (remote packet, byte 0, two packets in a row).",
     Kind.COUNTER,
     ("command",),
+    entity=DIAGNOSTIC,
 )
-SWAPPED = Metric("magnum_wires_swapped", "1 while the bytes look as if the two data wires were swapped.")
+SWAPPED = Metric(
+    "magnum_wires_swapped",
+    "1 while the bytes look as if the two data wires were swapped.",
+    entity=EntityOptions(device_class=PROBLEM),
+)
 OTHER = Metric(
     "magnum_other_inverter_info",
     "Always 1. Another inverter that sends on this port and is not read: give it a port of its own.",
     labels=("model", "revision", "stack_mode"),
+    entity=EntityOptions(form=Form.INFO, diagnostic=True),
 )
 OWN = (FRAMES, DISCARDED, DAMAGED, RESYNCS, COMMANDS, SWAPPED, OTHER, RUN_SECONDS)
 DURABLE = frozenset(metric.name for metric in (*energy.COUNTERS, RUN_SECONDS))

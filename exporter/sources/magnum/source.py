@@ -15,8 +15,11 @@ from exporter.sources.magnum import energy, port
 from exporter.sources.magnum.bus import DURABLE, OWN, Bus
 from exporter.sources.magnum.packet_kinds import INVERTER_STALE_AFTER, metrics
 from toolkit import log
+from toolkit.homeassistant.options import DIAGNOSTIC
 
-RECONNECTS = Metric("magnum_reconnects_total", "How often since the start the port was reopened.", Kind.COUNTER)
+RECONNECTS = Metric(
+    "magnum_reconnects_total", "How often since the start the port was reopened.", Kind.COUNTER, entity=DIAGNOSTIC
+)
 _SILENT_AFTER = 5.0
 _COUNTERS_EVERY = 1.0
 

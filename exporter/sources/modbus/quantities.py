@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 
-from exporter.fields import ONE, Confidence, Kind, Metric, Number, Place, Sample, States
+from exporter.fields import ONE, Confidence, Kind, Metric, Number, Place, Sample, States, raw_code
 from exporter.sources.modbus.registers import At, ComputedFromRegisters, Registers
 from exporter.sources.plausibility import REMAINING_MOST
+from toolkit.homeassistant.options import EntityOptions, Form
 
 TENTH = Fraction(1, 10)
 HUNDREDTH = Fraction(1, 100)
@@ -37,8 +38,15 @@ TIME_TO_GO = _metric("modbus_time_to_go_seconds", "Time until the battery is emp
 CYCLES = _metric("modbus_cycles_total", "Charge cycles since the battery was new.", Kind.COUNTER)
 CELL_VOLTS = _metric("modbus_cell_volts", "Volts of each cell.", labels=("cell",))
 CELSIUS = _metric("modbus_celsius", "Temperature at each sensor.", labels=("sensor",))
-STATE = _metric("modbus_battery_state", "State of the battery; 1 for the present one.", labels=("state",))
-STATE_CODE = _metric("modbus_battery_state_code", "The raw code of modbus_battery_state.")
+STATE = _metric(
+    "modbus_battery_state",
+    "State of the battery; 1 for the present one.",
+    labels=("state",),
+    entity=EntityOptions(form=Form.LISTED),
+)
+STATE_CODE = _metric(
+    "modbus_battery_state_code", "The raw code of modbus_battery_state.", entity=raw_code("modbus_battery_state")
+)
 
 METRICS = (
     VOLTS,

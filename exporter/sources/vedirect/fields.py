@@ -14,6 +14,7 @@ from exporter.fields import Confidence, Field, Flags, Info, Kind, States, quanti
 from exporter.readings import Charge
 from exporter.sources import plausibility as check
 from exporter.sources.vedirect.framing import Block
+from toolkit.homeassistant.options import PROBLEM, EntityOptions
 
 SPEC = "VE.Direct protocol 3.33"
 THOUSANDTH = Fraction(1, 1000)
@@ -148,6 +149,7 @@ LIVE: tuple[Field[Block], ...] = (
             "firmware": lambda block: (block.get("FW") or block.get("FWE", "")).lstrip("0"),
         },
         source=SPEC,
+        entity=EntityOptions(device={"model": "model", "sw_version": "firmware"}),
     ),
     _number("battery_volts", "Battery voltage", Line("V"), THOUSANDTH),
     AMPERES,
@@ -189,9 +191,16 @@ LIVE: tuple[Field[Block], ...] = (
     _unseen("starter_volts", "Voltage of the starter battery", Line("VS"), THOUSANDTH),
     _unseen("mid_volts", "Voltage at the midpoint of the battery bank", Line("VM"), THOUSANDTH),
     _unseen("mid_deviation_ratio", "Deviation of the midpoint voltage", Line("DM"), THOUSANDTH),
-    _number("alarm", "1 while the monitor shows an alarm", Line("Alarm")),
+    _number("alarm", "1 while the monitor shows an alarm", Line("Alarm"), entity=EntityOptions(device_class=PROBLEM)),
     _number("relay_closed", "1 while the monitor's relay is closed", Line("Relay")),
-    Flags(metric="vedirect_alarm_reason", help="Reasons of the alarm", place=Line("AR"), bits=ALARMS, source=SPEC),
+    Flags(
+        metric="vedirect_alarm_reason",
+        help="Reasons of the alarm",
+        place=Line("AR"),
+        bits=ALARMS,
+        source=SPEC,
+        entity=EntityOptions(device_class=PROBLEM),
+    ),
 )
 
 HISTORY: tuple[Field[Block], ...] = (

@@ -7,10 +7,11 @@ from fractions import Fraction
 from functools import partial
 from typing import NamedTuple
 
-from exporter.fields import UNKNOWN, Computed, Confidence, Field, Flags, Info, Number, Place, States
+from exporter.fields import UNKNOWN, Computed, Confidence, Field, Flags, Info, Number, Place, States, raw_code
 from exporter.sources.magnum.devices import inverter_models
 from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PROTOCOL, At, Packet
 from exporter.sources.magnum.units import TENTH
+from toolkit.homeassistant.options import EntityOptions
 
 STATES: Mapping[int, str] = {
     0x00: "charger_standby",
@@ -275,8 +276,15 @@ FIELDS: tuple[Field[Packet], ...] = (
             "nominal_volts": lambda packet: str(packet.nominal_volts or UNKNOWN),
         },
         source=PROTOCOL,
+        entity=EntityOptions(device={"model": "model", "sw_version": "revision"}),
     ),
-    Number(metric="magnum_inverter_model_code", help="Raw model code", place=_at(MODEL), source=PROTOCOL),
+    Number(
+        metric="magnum_inverter_model_code",
+        help="Raw model code",
+        place=_at(MODEL),
+        source=PROTOCOL,
+        entity=raw_code("magnum_inverter_info"),
+    ),
     States(
         metric="magnum_inverter_state",
         help="State of the inverter/charger",

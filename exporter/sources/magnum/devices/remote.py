@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from exporter.fields import Computed, Confidence, Field, Flags, Info, Place, States, quantity
+from exporter.fields import Computed, Confidence, Field, Flags, Info, Place, States, diagnostic, quantity
 from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PROTOCOL, At, Packet, revision_text
 from exporter.sources.magnum.units import (
     FAHRENHEIT,
@@ -107,94 +107,100 @@ def _equalize(packet: Packet) -> float | None:
 _setting = partial(quantity, "magnum_remote", source=PROTOCOL)
 
 
-BASE: tuple[Field[Packet], ...] = (
-    Info(
-        metric="magnum_remote_info",
-        help="Firmware revision of the remote control",
-        place=_base(REVISION),
-        texts={"revision": partial(revision_text, REVISION)},
-        source=PROTOCOL,
-    ),
-    _setting("search_watts", "Load at which the inverter leaves search mode; absent when off", _base(1, absent=OFF)),
-    _setting(
-        "battery_size_raw",
-        "Battery size in 10 Ah on old remotes, absorb time on newer ones; see magnum_remote_battery_amphours",
-        _base(2),
-        source=CAPTURE,
-    ),
-    States(
-        metric="magnum_remote_battery_type",
-        help="Battery type, which sets the charger's voltages",
-        place=_base(BATTERY_TYPE),
-        label="type",
-        names=BATTERY_TYPES,
-        source=PROTOCOL,
-    ),
-    _setting("absorb_volts", "Absorb voltage; absent unless the battery type is custom", _custom_absorb, TENTH),
-    _setting(
-        "charge_rate_ratio",
-        "Highest charge current, as a share of the charger's maximum; absent where a custom charge profile does not "
-        "use it",
-        Computed(how="remote packet, byte 4; its 0 counts only while byte 3 is no custom type", compute=_charge_rate),
-        PERCENT,
-    ),
-    _setting("ac_input_amperes", "Highest current from the AC input", _base(5, absent=OFF)),
-    _setting(
-        "ambient_celsius",
-        "Ambient temperature at a classic remote",
-        _in_classic(_base(7)),
-        confidence=Confidence.LIKELY,
-    ),
-    _setting(
-        "parallel_threshold_ratio",
-        "Load of the master at which a parallel inverter joins",
-        _in_modern(_base(7, mask=0x0F)),
-        TENTH,
-    ),
-    Flags(
-        metric="magnum_remote_forced",
-        help="Charge stages that the owner has forced or disabled",
-        place=_in_modern(_base(7)),
-        label="stage",
-        bits=FORCED,
-        source=PROTOCOL,
-    ),
-    States(
-        metric="magnum_remote_generator_start",
-        help="Automatic start mode of the generator; 5 and 8 both mean on, each by one source",
-        place=_base(8),
-        label="mode",
-        names=START_MODES,
-        source=f"{PROTOCOL}; 8: {MAGNUM2MQTT}",
-        confidence=Confidence.LIKELY,
-    ),
-    _setting(
-        "low_battery_cutout_volts",
-        "Battery voltage at which the inverter stops",
-        Computed(how="remote packet, byte 9, doubled on 48 V", compute=_low_battery_cutout),
-        TENTH,
-        source=CAPTURE,
-    ),
-    _setting(
-        "ac_input_cutout_volts",
-        "AC input voltage below which the charger disconnects; twice this on export models",
-        _table(_base(10), CUTOUT_VOLTS),
-    ),
-    _setting("ac_input_cutout_code", "Raw code of the AC cut-out; 255: the AC input is ignored", _base(10)),
-    _setting("float_volts", "Float voltage", _in_modern(_base(11, absent=OFF, per_12_volts=True)), TENTH),
-    _setting(
-        "equalize_offset_volts",
-        "Equalize voltage minus absorb voltage",
-        _in_modern(_equalize_offset),
-        TENTH,
-    ),
-    _setting(
-        "equalize_volts",
-        "Equalize voltage; absent unless the battery type is custom",
-        Computed(how="remote packet, bytes 3 and 12", compute=_equalize),
-        TENTH,
-    ),
-    _setting("absorb_seconds", "Absorb time", _in_modern(_base(13)), SECONDS_IN_TENTH_HOUR),
+BASE: tuple[Field[Packet], ...] = diagnostic(
+    (
+        Info(
+            metric="magnum_remote_info",
+            help="Firmware revision of the remote control",
+            place=_base(REVISION),
+            texts={"revision": partial(revision_text, REVISION)},
+            source=PROTOCOL,
+        ),
+        _setting(
+            "search_watts", "Load at which the inverter leaves search mode; absent when off", _base(1, absent=OFF)
+        ),
+        _setting(
+            "battery_size_raw",
+            "Battery size in 10 Ah on old remotes, absorb time on newer ones; see magnum_remote_battery_amphours",
+            _base(2),
+            source=CAPTURE,
+        ),
+        States(
+            metric="magnum_remote_battery_type",
+            help="Battery type, which sets the charger's voltages",
+            place=_base(BATTERY_TYPE),
+            label="type",
+            names=BATTERY_TYPES,
+            source=PROTOCOL,
+        ),
+        _setting("absorb_volts", "Absorb voltage; absent unless the battery type is custom", _custom_absorb, TENTH),
+        _setting(
+            "charge_rate_ratio",
+            "Highest charge current, as a share of the charger's maximum; absent where a custom charge profile does not "
+            "use it",
+            Computed(
+                how="remote packet, byte 4; its 0 counts only while byte 3 is no custom type", compute=_charge_rate
+            ),
+            PERCENT,
+        ),
+        _setting("ac_input_amperes", "Highest current from the AC input", _base(5, absent=OFF)),
+        _setting(
+            "ambient_celsius",
+            "Ambient temperature at a classic remote",
+            _in_classic(_base(7)),
+            confidence=Confidence.LIKELY,
+        ),
+        _setting(
+            "parallel_threshold_ratio",
+            "Load of the master at which a parallel inverter joins",
+            _in_modern(_base(7, mask=0x0F)),
+            TENTH,
+        ),
+        Flags(
+            metric="magnum_remote_forced",
+            help="Charge stages that the owner has forced or disabled",
+            place=_in_modern(_base(7)),
+            label="stage",
+            bits=FORCED,
+            source=PROTOCOL,
+        ),
+        States(
+            metric="magnum_remote_generator_start",
+            help="Automatic start mode of the generator; 5 and 8 both mean on, each by one source",
+            place=_base(8),
+            label="mode",
+            names=START_MODES,
+            source=f"{PROTOCOL}; 8: {MAGNUM2MQTT}",
+            confidence=Confidence.LIKELY,
+        ),
+        _setting(
+            "low_battery_cutout_volts",
+            "Battery voltage at which the inverter stops",
+            Computed(how="remote packet, byte 9, doubled on 48 V", compute=_low_battery_cutout),
+            TENTH,
+            source=CAPTURE,
+        ),
+        _setting(
+            "ac_input_cutout_volts",
+            "AC input voltage below which the charger disconnects; twice this on export models",
+            _table(_base(10), CUTOUT_VOLTS),
+        ),
+        _setting("ac_input_cutout_code", "Raw code of the AC cut-out; 255: the AC input is ignored", _base(10)),
+        _setting("float_volts", "Float voltage", _in_modern(_base(11, absent=OFF, per_12_volts=True)), TENTH),
+        _setting(
+            "equalize_offset_volts",
+            "Equalize voltage minus absorb voltage",
+            _in_modern(_equalize_offset),
+            TENTH,
+        ),
+        _setting(
+            "equalize_volts",
+            "Equalize voltage; absent unless the battery type is custom",
+            Computed(how="remote packet, bytes 3 and 12", compute=_equalize),
+            TENTH,
+        ),
+        _setting("absorb_seconds", "Absorb time", _in_modern(_base(13)), SECONDS_IN_TENTH_HOUR),
+    )
 )
 
 
@@ -252,7 +258,7 @@ _c3 = partial(At, "remote packet, footer C3")
 _ac2 = partial(_setting, source=MAGNUM2MQTT, confidence=Confidence.LIKELY)
 _pt = partial(_setting, source=MAGNUM2MQTT, confidence=Confidence.UNVERIFIED)
 
-PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
+_PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
     0x00: (),
     0x11: (
         _ac2("ac_input_2_amperes", "Highest current from the second AC input", _11(14)),
@@ -528,17 +534,20 @@ PAGES: Mapping[int, tuple[Field[Packet], ...]] = {
     ),
     0xD0: (),
 }
+PAGES = {footer: diagnostic(fields) for footer, fields in _PAGES.items()}
 FOOTERS = frozenset(PAGES)
 SOLAR_VOLTS_FOOTER = 0xC3
 """The page whose volts are for the battery of the solar controller."""
 
-CLASSIC_PAGE: tuple[Field[Packet], ...] = (
-    _setting(
-        "clock_seconds",
-        "Clock of the remote: seconds since midnight, local time",
-        _clock("remote packet of 16", zero_is_unset=True),
-        confidence=Confidence.LIKELY,
-    ),
+CLASSIC_PAGE: tuple[Field[Packet], ...] = diagnostic(
+    (
+        _setting(
+            "clock_seconds",
+            "Clock of the remote: seconds since midnight, local time",
+            _clock("remote packet of 16", zero_is_unset=True),
+            confidence=Confidence.LIKELY,
+        ),
+    )
 )
 
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
 
-from exporter.fields import Computed, Confidence, Field, Flags, Info, Kind, States, quantity
+from exporter.fields import Computed, Confidence, Field, Flags, Info, Kind, States, diagnostic, quantity
 from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PYMAGNUM, At, Packet, revision_text
 from exporter.sources.magnum.units import HUNDREDTH, JOULES_IN_KILOWATT_HOUR, SECONDS_IN_TENTH_HOUR, TENTH
+from toolkit.homeassistant.options import DIAGNOSTIC
 
 MODES: Mapping[int, str] = {0: "sleep", 1: "float", 2: "bulk", 3: "absorb", 4: "equalize"}
 REGULATIONS: Mapping[int, str] = {
@@ -171,40 +172,58 @@ C2: tuple[Field[Packet], ...] = (
         JOULES_IN_KILOWATT_HOUR / 10,
     ),
     _number("pt100_ground_fault_amperes", "Ground fault current", _c2(6), HUNDREDTH, source=MAGNUM2MQTT),
-    _number("pt100_stacker_raw", "Raw bits of the stack settings", _c2(7, mask=0xFC, shift=2)),
-    _number("pt100_switches_raw", "Raw positions of the DIP switches", _c2(8)),
-    _number("pt100_model_raw", "Raw model number", _c2(10), source=CAPTURE),
-    _number("pt100_rated_amperes", "Rated battery current", _c2(11), Fraction(5), source=CAPTURE),
-    _number("pt100_rated_pv_volts", "Rated array voltage", _c2(12), Fraction(5), source=CAPTURE),
+    _number("pt100_stacker_raw", "Raw bits of the stack settings", _c2(7, mask=0xFC, shift=2), entity=DIAGNOSTIC),
+    _number("pt100_switches_raw", "Raw positions of the DIP switches", _c2(8), entity=DIAGNOSTIC),
+    _number("pt100_model_raw", "Raw model number", _c2(10), source=CAPTURE, entity=DIAGNOSTIC),
+    _number("pt100_rated_amperes", "Rated battery current", _c2(11), Fraction(5), source=CAPTURE, entity=DIAGNOSTIC),
+    _number("pt100_rated_pv_volts", "Rated array voltage", _c2(12), Fraction(5), source=CAPTURE, entity=DIAGNOSTIC),
 )
 
-C3: tuple[Field[Packet], ...] = (
-    _unseen(
-        "pt100_log_record", "Number of the log record (a day) that the remote shows", _c3(1, 2, mask=0xFFF8, shift=3)
-    ),
-    _unseen("pt100_log_energy_joules", "Energy charged on that day", _c3(3), JOULES_IN_KILOWATT_HOUR / 10),
-    _unseen("pt100_log_max_pv_volts", "Highest array voltage on that day", _c3(4)),
-    _unseen("pt100_log_max_pv_seconds", "When it occurred, since the start of that day", _c3(5), SECONDS_IN_TENTH_HOUR),
-    _unseen("pt100_log_max_battery_volts", "Highest battery voltage on that day", _c3(6)),
-    _unseen(
-        "pt100_log_max_battery_seconds", "When it occurred, since the start of that day", _c3(7), SECONDS_IN_TENTH_HOUR
-    ),
-    _unseen("pt100_log_min_battery_volts", "Lowest battery voltage on that day", _c3(8)),
-    _unseen(
-        "pt100_log_min_battery_seconds", "When it occurred, since the start of that day", _c3(9), SECONDS_IN_TENTH_HOUR
-    ),
-    _unseen("pt100_log_run_seconds", "How long the solar controller ran on that day", _c3(10), SECONDS_IN_TENTH_HOUR),
-    _unseen("pt100_log_amphours", "Ampere-hours charged on that day", _c3(11), Fraction(10)),
-    _unseen("pt100_log_peak_watts", "Highest power on that day", _c3(12), Fraction(100)),
-    _unseen("pt100_log_peak_seconds", "When it occurred, since the start of that day", _c3(13), SECONDS_IN_TENTH_HOUR),
+C3: tuple[Field[Packet], ...] = diagnostic(
+    (
+        _unseen(
+            "pt100_log_record",
+            "Number of the log record (a day) that the remote shows",
+            _c3(1, 2, mask=0xFFF8, shift=3),
+        ),
+        _unseen("pt100_log_energy_joules", "Energy charged on that day", _c3(3), JOULES_IN_KILOWATT_HOUR / 10),
+        _unseen("pt100_log_max_pv_volts", "Highest array voltage on that day", _c3(4)),
+        _unseen(
+            "pt100_log_max_pv_seconds", "When it occurred, since the start of that day", _c3(5), SECONDS_IN_TENTH_HOUR
+        ),
+        _unseen("pt100_log_max_battery_volts", "Highest battery voltage on that day", _c3(6)),
+        _unseen(
+            "pt100_log_max_battery_seconds",
+            "When it occurred, since the start of that day",
+            _c3(7),
+            SECONDS_IN_TENTH_HOUR,
+        ),
+        _unseen("pt100_log_min_battery_volts", "Lowest battery voltage on that day", _c3(8)),
+        _unseen(
+            "pt100_log_min_battery_seconds",
+            "When it occurred, since the start of that day",
+            _c3(9),
+            SECONDS_IN_TENTH_HOUR,
+        ),
+        _unseen(
+            "pt100_log_run_seconds", "How long the solar controller ran on that day", _c3(10), SECONDS_IN_TENTH_HOUR
+        ),
+        _unseen("pt100_log_amphours", "Ampere-hours charged on that day", _c3(11), Fraction(10)),
+        _unseen("pt100_log_peak_watts", "Highest power on that day", _c3(12), Fraction(100)),
+        _unseen(
+            "pt100_log_peak_seconds", "When it occurred, since the start of that day", _c3(13), SECONDS_IN_TENTH_HOUR
+        ),
+    )
 )
 
-C4: tuple[Field[Packet], ...] = (
-    _unseen("pt100_fault_log_code", "Fault in the shown record of the fault log", _c4(1, mask=0xF8, shift=3)),
-    _unseen("pt100_fault_log_battery_volts", "Highest battery voltage in that record", _c4(2)),
-    _unseen("pt100_fault_log_pv_volts", "Highest array voltage in that record", _c4(3)),
-    _unseen("pt100_fault_log_difference_volts", "Highest array voltage above the battery's in that record", _c4(4)),
-    _unseen("pt100_fault_log_battery_celsius", "Highest battery temperature in that record", _c4(5)),
-    _unseen("pt100_fault_log_fet_celsius", "Temperature of the power transistors in that record", _c4(6)),
-    _unseen("pt100_fault_log_inductor_celsius", "Temperature of the inductor in that record", _c4(7)),
+C4: tuple[Field[Packet], ...] = diagnostic(
+    (
+        _unseen("pt100_fault_log_code", "Fault in the shown record of the fault log", _c4(1, mask=0xF8, shift=3)),
+        _unseen("pt100_fault_log_battery_volts", "Highest battery voltage in that record", _c4(2)),
+        _unseen("pt100_fault_log_pv_volts", "Highest array voltage in that record", _c4(3)),
+        _unseen("pt100_fault_log_difference_volts", "Highest array voltage above the battery's in that record", _c4(4)),
+        _unseen("pt100_fault_log_battery_celsius", "Highest battery temperature in that record", _c4(5)),
+        _unseen("pt100_fault_log_fet_celsius", "Temperature of the power transistors in that record", _c4(6)),
+        _unseen("pt100_fault_log_inductor_celsius", "Temperature of the inductor in that record", _c4(7)),
+    )
 )

@@ -1,0 +1,67 @@
+"""Connects a program to its broker, if its configuration has one, and anew when the configuration has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from toolkit import log
+from toolkit.flags import split_address
+from toolkit.homeassistant.config import Mqtt, missing_package
+from toolkit.homeassistant.metrics import Counts
+
+_END_SECONDS = 1.0
+"""For saying goodbye to the broker, which sends the last will else."""
+
+_log = log.get("mqtt")
+
+
+class Connection:
+    """The task that keeps a broker up to date.
+
+    Args:
+        counts: of the program; they are on its page once a broker is configured.
+        registry: of the program.
+    """
+
+    def __init__(self, counts: Counts, registry: CollectorRegistry) -> None:
+        self._counts, self._registry = counts, registry
+        self._task: asyncio.Task[None] | None = None
+        self._is_registered = False
+
+    async def apply(self, options: Mqtt | None, run: Callable[[Mqtt], Coroutine[Any, Any, None]]) -> None:
+        """End the connection, and begin the one that is configured.
+
+        Args:
+            options: of the broker; None: there is none.
+            run: stays connected until it is cancelled; it loads what MQTT needs.
+        """
+        await self.stop()
+        if options is None:
+            return
+        if not self._is_registered:
+            self._registry.register(self._counts)
+            self._is_registered = True
+        if missing := missing_package():
+            _log.error("no connection to the MQTT broker", error=missing)
+            return
+        self._task = asyncio.create_task(run(options), name="mqtt")
+
+    async def stop(self) -> None:
+        """End the connection, if there is one."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=_END_SECONDS)
+            self._task = None
+
+
+def page_url(addresses: Sequence[str], *, encrypted: bool) -> str:
+    """Return the URL of a program's page for whoever is on the network: that of the first address it listens on."""
+    host, port = split_address(addresses[0])
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not listened on
+        host = socket.gethostname()
+    return f"{'https' if encrypted else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
