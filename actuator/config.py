@@ -16,6 +16,8 @@ from toolkit.config import ConfigError, Duration, decode, locate, near, read, re
 from toolkit.config import load as load_struct
 from toolkit.exposed_files import exposed_secret
 from toolkit.formatting import redacted, span
+from toolkit.homeassistant import config as mqtt
+from toolkit.homeassistant.config import Mqtt
 
 REAL_RUN: Final = HOUR / 2
 """Seconds of max_run from which the configuration is for a real engine; a test's spans are shorter."""
@@ -102,6 +104,27 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         )
 
 
+class Broker(Mqtt, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The MQTT broker that Home Assistant gets values from, and commands over it.
+
+    Attributes:
+        commands: whether the generator can be controlled over it.
+    """
+
+    commands: bool = False
+
+    def _wrong(self) -> Iterator[ConfigError]:
+        """Refuse commands by a broker that whoever is on the network could give them to."""
+        yield from super()._wrong()
+        if self.commands and not (self.on_loopback or (self.is_encrypted and self.authenticates)):
+            yield ConfigError(
+                "commands",
+                "true",
+                "false, or a broker on this machine, or a url that begins with mqtts:// and a user name or a client's "
+                "certificate: whoever can send to the broker could start the engine",
+            )
+
+
 class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file.
 
@@ -111,6 +134,7 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
         journal: path of its database.
         mirror: folder in memory for the journal's mirror; None: the service manager's `$RUNTIME_DIRECTORY`, else none.
         access: what each user may do; None: whoever is let in may do all.
+        mqtt: the broker that Home Assistant gets values from; None: none.
         profiles: named overlays over the settings of this file, one of which may be in force.
     """
 
@@ -119,6 +143,7 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     journal: Path
     mirror: Path | None = None
     access: Access | None = None
+    mqtt: Broker | None = None
     profiles: dict[str, Profile] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -177,6 +202,7 @@ def exposed(config: Config) -> Iterator[str]:
     """Yield a sentence for each file that the configuration names and that every user of the machine may read."""
     if config.exporter.password_file is not None:
         yield from exposed_secret("exporter.password_file", config.exporter.password_file)
+    yield from mqtt.exposed(config.mqtt)
 
 
 def load(path: Path) -> Config:

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 
 import aiohttp
 
-from actuator.config import Exporter
+from actuator.config import Broker, Exporter
 from actuator.intake import page, page_reader
 from toolkit.config import ConfigError, decode, locate, near, read_mapping
 from toolkit.durable_file import cannot_write
 from toolkit.flags import is_loopback
 from toolkit.formatting import redacted
+from toolkit.homeassistant.config import wrong_files
 from toolkit.modbus import serial_port
 from toolkit.worker_thread import Worker
 
@@ -48,7 +49,7 @@ def outside(path: Path) -> Outside:
         except page_reader.FAULTS as error:
             got = f"{redacted(exporter.url)}, which cannot be read now: {page_reader.fault(error, exporter)}"
             warnings.append(locate(ConfigError("exporter.url", got, "the page of a running exporter"), document))
-    errors = (*_journal(document), *_mirror(document), *_evidence(document, devices))
+    errors = (*_journal(document), *_mirror(document), *_evidence(document, devices), *_mqtt(document))
     return Outside((*source_port(path), *(locate(error, document) for error in errors)), tuple(warnings))
 
 
@@ -88,6 +89,12 @@ def _neighbours_devices(path: Path, exporter: Exporter | None) -> tuple[str, ...
     sources = _neighbours_sources(path, exporter)
     magnum = (name for name, source in sources.items() if isinstance(source, dict) and source.get("type") == "magnum")
     return tuple(map(str, magnum)) if sources else None
+
+
+def _mqtt(document: dict[Any, Any]) -> Iterator[ConfigError]:
+    if "mqtt" in document:
+        with contextlib.suppress(ConfigError):
+            yield from wrong_files(decode(document["mqtt"], Broker))
 
 
 async def _devices_of_page(exporter: Exporter) -> tuple[str, ...]:

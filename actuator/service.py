@@ -32,10 +32,12 @@ from actuator.report.metrics import Counts, GeneratorCollector
 from actuator.start.known_relays import OpenedRelay, service_folder
 from actuator.start.signals import ENDING, EarlySignals, Stopped, signal_name
 from actuator.web import guards, server
+from actuator.web.home_assistant import HomeAssistant
 from toolkit import exposed_files, log
 from toolkit.build import Build, installed
 from toolkit.config import ConfigError
 from toolkit.flags import Flags
+from toolkit.homeassistant.connection import page_url
 from toolkit.loop_thread import LoopThread
 from toolkit.metrics import new_registry
 from toolkit.notify import notify
@@ -132,7 +134,10 @@ async def _serve(
 ) -> int:
     counts, build = Counts(), installed("magnum-exporter")
     registry = _registry(runtime, web_config, counts, build)
-    reloader = Reloader(lambda: runtime.reload(web_config.users), prefix="generator_actuator", registry=registry)
+    home_assistant = HomeAssistant(
+        runtime, registry, build.version, page_url(flags.listen_addresses, encrypted=web_config.has_tls)
+    )
+    reloader = Reloader(lambda: home_assistant.reload(web_config.users), prefix="generator_actuator", registry=registry)
     first_turn = Future[None]()
 
     async def outside(ready: Callable[[], None]) -> None:
@@ -153,8 +158,8 @@ async def _serve(
         )
         await asyncio.wrap_future(first_turn)  # so that the first visitor gets a page
         async with serve(app, flags.listen_addresses, web_config), asyncio.TaskGroup() as group:
-            group.create_task(runtime.page_reader.run())
-            group.create_task(history.run(watchers.watching))
+            for running in (runtime.page_reader.run(), history.run(watchers.watching), home_assistant.run()):
+                group.create_task(running)
             ready()
 
     thread = LoopThread("outside", outside)

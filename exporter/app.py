@@ -179,7 +179,7 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
 
     counts = Counts(PREFIX)
     broker = Connection(counts, registry)
-    page = page_url(flags.listen_addresses, encrypted=web_config.ssl_context() is not None)
+    page = page_url(flags.listen_addresses, encrypted=web_config.has_tls)
 
     async def apply(options: config.Config) -> None:
         nonlocal in_force

@@ -50,6 +50,8 @@ def obey(
 
 def _obey(durable: Durable, command: Command, settings: Settings, now: float) -> tuple[Durable, Event]:
     fields: dict[str, Value] = {"action": command.action}
+    if command.topic:
+        fields["topic"] = command.topic
     match command.action:
         case "reset_lockout":
             durable = _without_lockout(durable)

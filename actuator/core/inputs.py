@@ -80,6 +80,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         profile: with `settings`: the profile to put in force; empty: none.
         edits: with `settings`: all edits from now on, validated.
         who: with `settings`: the user; empty: nobody had to log in.
+        topic: of the MQTT message that it came with; empty: it came with HTTP.
     """
 
     action: Literal["auto", "on", "off", "reset_lockout", "reset_journal", "reset_service", "reset_inhibit", "settings"]
@@ -88,6 +89,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     profile: str = ""
     edits: Mapping[str, Any] = msgspec.field(default_factory=dict)
     who: str = ""
+    topic: str = ""
 
 
 class ReadBack(msgspec.Struct, frozen=True, kw_only=True):

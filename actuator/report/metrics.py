@@ -17,6 +17,8 @@ from actuator.report.problems import SEVERITIES
 from actuator.report.reasons import inhibitors
 from actuator.report.severity import assess
 from actuator.report.snapshot import Snapshot
+from toolkit.homeassistant.entities import Described
+from toolkit.homeassistant.options import BY_NAME, DIAGNOSTIC, PROBLEM, EntityOptions, Form
 
 STATUSES = ("firing", "resolved")
 COMMAND_REJECTIONS = ("malformed", "unauthenticated", "forbidden", "conflict", "too_large", "content_type", "too_many")
@@ -46,7 +48,7 @@ class GeneratorCollector(Collector):
 
     def describe(self) -> Iterable[Metric]:
         """Return the families without samples, for the registry."""
-        return [_copy(family) for family in _DESCRIBED]
+        return [_copy(family) for family in DESCRIBED]
 
     def collect(self) -> Iterator[Metric]:
         """Return the families; before the first turn there are only the notifications."""
@@ -56,94 +58,196 @@ class GeneratorCollector(Collector):
         late = 0 if snapshot is None else snapshot.state.alerts.late
         yield _labelled(_REJECTED, "reason", {**self._counts.rejected, "late": late})
         if snapshot is not None:
-            yield from _families(snapshot)
+            yield from families(snapshot)
 
 
-def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+ENTITIES: dict[str, Described] = {}
+"""Each metric as Home Assistant shows it, by its whole name."""
+
+
+def _gauge(name: str, text: str, *labels: str, entity: EntityOptions = BY_NAME) -> GaugeMetricFamily:
+    ENTITIES[f"generator_{name}"] = Described(f"generator_{name}", text, counter=False, labels=labels, options=entity)
     return GaugeMetricFamily(f"generator_{name}", text, labels=labels)
 
 
-def _counter(name: str, text: str, *labels: str) -> CounterMetricFamily:
+def _counter(name: str, text: str, *labels: str, entity: EntityOptions = BY_NAME) -> CounterMetricFamily:
+    whole = f"generator_{name}_total"
+    ENTITIES[whole] = Described(whole, text, counter=True, labels=labels, options=entity)
     return CounterMetricFamily(f"generator_{name}", text, labels=labels)
 
 
 _NOTIFICATIONS = _counter(
-    "notifications", "Alerts for this actuator in accepted notifications, heartbeats included.", "status"
+    "notifications",
+    "Alerts for this actuator in accepted notifications, heartbeats included.",
+    "status",
+    entity=DIAGNOSTIC,
 )
 _REJECTED = _counter(
     "notifications_rejected",
     "Notifications refused, and alerts in accepted ones that are not for this actuator.",
     "reason",
+    entity=DIAGNOSTIC,
+)
+_START_SOC = _gauge(
+    "start_soc_ratio",
+    "State of charge at or under which the engine is requested, 0 to 1.",
+    entity=EntityOptions(name="Start threshold", device_class=None),
+)
+_STOP_SOC = _gauge(
+    "stop_soc_ratio",
+    "State of charge at or over which the engine is no longer requested, 0 to 1.",
+    entity=EntityOptions(name="Stop threshold", device_class=None),
+)
+_COMMANDED = _gauge(
+    "relay_commanded",
+    "1 while the contact is commanded closed.",
+    entity=EntityOptions(name="Contact commanded closed", diagnostic=True),
+)
+_CLOSED = _gauge(
+    "relay_closed",
+    "1 while the board reads back a closed contact; absent when it cannot be read back.",
+    entity=EntityOptions(name="Contact closed", diagnostic=True),
 )
 _COMMANDS = _counter(
-    "commands_rejected", "Commands, resets, edits and choices of a profile that were refused to a person.", "reason"
+    "commands_rejected",
+    "Commands, resets, edits and choices of a profile that were refused to a person.",
+    "reason",
+    entity=DIAGNOSTIC,
 )
-_START_SOC = _gauge("start_soc_ratio", "State of charge at or under which the engine is requested, 0 to 1.")
-_STOP_SOC = _gauge("stop_soc_ratio", "State of charge at or over which the engine is no longer requested, 0 to 1.")
-_COMMANDED = _gauge("relay_commanded", "1 while the contact is commanded closed.")
-_CLOSED = _gauge("relay_closed", "1 while the board reads back a closed contact; absent when it cannot be read back.")
 _RUNNING = _gauge(
     "running",
     "1 while evidence shows that the engine runs, 0 while it shows that it does not; absent without evidence.",
+    entity=EntityOptions(device_class="running"),
 )
 _NO_CHARGE = _gauge(
     "running_without_charge",
     "1 while the engine of our run has not charged the battery for limits.charge_confirm, as fresh values show.",
+    entity=EntityOptions(device_class=PROBLEM),
 )
 _SEVERITY = _gauge(
-    "severity", "1 for how serious the state is: ok, running, attention (check it today), or act_now.", "severity"
+    "severity",
+    "1 for how serious the state is: ok, running, attention (check it today), or act_now.",
+    "severity",
+    entity=EntityOptions(form=Form.STATE, states=SEVERITIES),
 )
-_PHASE = _gauge("phase", "1 for the phase of the engine, as the evidence shows it.", "phase")
-_MODE = _gauge("mode", "1 for the mode that the operator chose.", "mode")
+_PHASE = _gauge(
+    "phase",
+    "1 for the phase of the engine, as the evidence shows it.",
+    "phase",
+    entity=EntityOptions(form=Form.STATE, states=PHASES),
+)
+_MODE = _gauge(
+    "mode",
+    "1 for the mode that the operator chose.",
+    "mode",
+    entity=EntityOptions(form=Form.STATE, states=MODES, name="Mode in force"),
+)
 _PATH = _gauge(
     "path",
     "1 for the alert path: alerts decide, the exporter's page (fallback), nothing (blind), or not yet known (waiting).",
     "path",
+    entity=EntityOptions(form=Form.STATE, states=PATHS, name="Alert path"),
 )
-_DEMAND = _gauge("demand", "1 while this cause requests the engine.", "cause")
-_INHIBITED = _gauge("inhibited", "1 while this reason blocks a start, or a run.", "reason")
+_DEMAND = _gauge(
+    "demand", "1 while this cause requests the engine.", "cause", entity=EntityOptions(form=Form.LISTED, name="Cause")
+)
+_INHIBITED = _gauge(
+    "inhibited",
+    "1 while this reason blocks a start, or a run.",
+    "reason",
+    entity=EntityOptions(form=Form.LISTED, name="Blocked by"),
+)
 _DEADLINE = _gauge(
     "run_deadline_timestamp_seconds",
     "Unix time at which the run ends at the latest, if no other cause begins; absent without a run.",
+    entity=EntityOptions(name="Deadline"),
 )
-_PROFILE = _gauge("profile", "1 for the profile in force; default: the file alone, or edited.", "profile")
+_PROFILE = _gauge(
+    "profile",
+    "1 for the profile in force; default: the file alone, or edited.",
+    "profile",
+    entity=EntityOptions(form=Form.LISTED),
+)
 _DROPPED = _gauge(
-    "settings_dropped", "1 after profile and edits did not fit the file any more and were dropped, until the next ones."
+    "settings_dropped",
+    "1 after profile and edits did not fit the file any more and were dropped, until the next ones.",
+    entity=EntityOptions(device_class=PROBLEM),
 )
-_HEARTBEAT = _gauge("heartbeat_timestamp_seconds", "Unix time of the last heartbeat; absent before the first.")
-_STARTS = _counter("starts", "Runs begun, by their first cause.", "cause")
+_HEARTBEAT = _gauge(
+    "heartbeat_timestamp_seconds",
+    "Unix time of the last heartbeat; absent before the first.",
+    entity=EntityOptions(name="Last heartbeat", diagnostic=True),
+)
+_STARTS = _counter("starts", "Runs begun, by their first cause.", "cause", entity=EntityOptions(form=Form.SUM))
 _START_FAILURES = _counter(
     "start_failures", "Failed attempts: the engine did not start, it died, or the AGS reported a fault."
 )
 _STOP_FAILURES = _counter("stop_failures", "Stops after which the engine went on running.")
-_RUN_SECONDS = _counter("run_seconds", "Seconds for which the contact was commanded closed.")
+_RUN_SECONDS = _counter(
+    "run_seconds",
+    "Seconds for which the contact was commanded closed.",
+    entity=EntityOptions(name="Contact time", shown_in="h", diagnostic=True),
+)
 _ENGINE_SECONDS = _counter(
     "engine_seconds",
     "Seconds for which evidence has shown that the engine runs, whoever started it; kept over restarts.",
+    entity=EntityOptions(name="Engine hours", shown_in="h"),
 )
 _SERVICE = _gauge(
     "service_due_seconds",
     "Seconds of running to the next service, negative after it; absent without `service:`.",
+    entity=EntityOptions(name="Service due", shown_in="h"),
 )
-_RELAY_ERRORS = _counter("relay_errors", "Failed writes to the relay, and read-backs that contradicted the command.")
-_BUDGET = _gauge("budget_remaining_seconds", "Seconds of the budget of the sliding 24 hours that are left.")
+_RELAY_ERRORS = _counter(
+    "relay_errors", "Failed writes to the relay, and read-backs that contradicted the command.", entity=DIAGNOSTIC
+)
+_BUDGET = _gauge(
+    "budget_remaining_seconds",
+    "Seconds of the budget of the sliding 24 hours that are left.",
+    entity=EntityOptions(name="Budget left", shown_in="h"),
+)
 _RESERVE = _gauge(
-    "emergency_reserve_seconds", "Seconds of the reserve left that an emergency may use after the budget."
+    "emergency_reserve_seconds",
+    "Seconds of the reserve left that an emergency may use after the budget.",
+    entity=EntityOptions(name="Emergency reserve left", shown_in="h"),
 )
-_LOCKOUT = _gauge("lockout", "1 while starts are locked out, until the lock-out is reset.")
-_ATTEMPTS = _gauge("attempts", "Consecutive failed attempts.")
-_JOURNAL = _gauge("journal_writable", "1 while the journal can be written.")
+_LOCKOUT = _gauge(
+    "lockout",
+    "1 while starts are locked out, until the lock-out is reset.",
+    entity=EntityOptions(name="Lock-out", device_class=PROBLEM),
+)
+_ATTEMPTS = _gauge("attempts", "Consecutive failed attempts.", entity=EntityOptions(name="Failed attempts"))
+_JOURNAL = _gauge("journal_writable", "1 while the journal can be written.", entity=DIAGNOSTIC)
 _MIRRORED = _gauge(
     "journal_mirrored",
     "1 while the newest record is in the journal's mirror, in memory; 0 when it cannot be written; absent without one.",
+    entity=DIAGNOSTIC,
 )
-_TORN = _gauge("journal_torn", "1 when the journal was torn at the start, until that alarm is reset.")
-_SHORTENS = _gauge("ags_cap_shortens", "1 while the AGS's own cap, seen on the bus, makes runs shorter than max_run.")
-_CLOCK = _gauge("clock_synchronised", "1 while the wall clock is known to be right; 0: quiet hours do not apply.")
-_STUCK = _gauge("stop_alert_stuck", "1 while the stop alert fires and the state of charge disproves it: it is ignored.")
-_PAGE = _gauge("exporter_reachable", "1 while the exporter's page can be read.")
+_TORN = _gauge(
+    "journal_torn",
+    "1 when the journal was torn at the start, until that alarm is reset.",
+    entity=EntityOptions(device_class=PROBLEM, diagnostic=True),
+)
+_SHORTENS = _gauge(
+    "ags_cap_shortens",
+    "1 while the AGS's own cap, seen on the bus, makes runs shorter than max_run.",
+    entity=DIAGNOSTIC,
+)
+_CLOCK = _gauge(
+    "clock_synchronised", "1 while the wall clock is known to be right; 0: quiet hours do not apply.", entity=DIAGNOSTIC
+)
+_STUCK = _gauge(
+    "stop_alert_stuck",
+    "1 while the stop alert fires and the state of charge disproves it: it is ignored.",
+    entity=EntityOptions(device_class=PROBLEM, diagnostic=True),
+)
+_PAGE = _gauge(
+    "exporter_reachable",
+    "1 while the exporter's page can be read.",
+    entity=EntityOptions(device_class="connectivity", diagnostic=True),
+)
 
-_DESCRIBED: tuple[Metric, ...] = (
+DESCRIBED: tuple[Metric, ...] = (
     *(
         _NOTIFICATIONS,
         _REJECTED,
@@ -168,7 +272,8 @@ _DESCRIBED: tuple[Metric, ...] = (
 )
 
 
-def _families(snapshot: Snapshot) -> Iterator[Metric]:
+def families(snapshot: Snapshot) -> Iterator[Metric]:
+    """Yield the families of a snapshot."""
     state, config = snapshot.state, snapshot.config
     durable, ends_at = state.durable, snapshot.ends_at
     beat = state.alerts.last_beat
@@ -214,21 +319,22 @@ def _copy(family: Metric) -> Metric:
     return Metric(family.name, family.documentation, family.type)
 
 
-def _named(family: Metric) -> str:
+def whole_name(family: Metric) -> str:
+    """Return the name that the samples of a family have."""
     return f"{family.name}_total" if family.type == "counter" else family.name
 
 
 def _single(family: Metric, value: float | None) -> Metric:
     copy = _copy(family)
     if value is not None:
-        copy.add_sample(_named(family), {}, float(value))
+        copy.add_sample(whole_name(family), {}, float(value))
     return copy
 
 
 def _labelled(family: Metric, label: str, values: Mapping[str, float]) -> Metric:
     copy = _copy(family)
     for value, count in values.items():
-        copy.add_sample(_named(family), {label: value}, float(count))
+        copy.add_sample(whole_name(family), {label: value}, float(count))
     return copy
 
 

@@ -141,7 +141,7 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
         case "inhibit_cleared":
             return f"An alert has resolved, with two heartbeats since, and blocks no more: {values['summary']}"
         case "operator":
-            return _operator(values)
+            return _operator(values) + (f" By MQTT, {values['topic']}." if "topic" in values else "")
         case "operator_refused":
             if values["action"] == "reset_inhibit":
                 return inhibit_kept(str(values["summary"]), _number(values["lease"]), _number(values["left"]))

@@ -21,7 +21,18 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from toolkit import log
 from toolkit.formatting import redacted
 from toolkit.homeassistant.config import Mqtt
-from toolkit.homeassistant.discovery import OFFLINE, ONLINE, Device, Former, Program, Topics, component, document, state
+from toolkit.homeassistant.discovery import (
+    OFFLINE,
+    ONLINE,
+    Device,
+    Former,
+    Program,
+    Received,
+    Topics,
+    component,
+    document,
+    state,
+)
 from toolkit.homeassistant.entities import Component
 from toolkit.homeassistant.metrics import Counts
 
@@ -53,14 +64,6 @@ GOODBYE_SECONDS: Final = 0.3
 """For the last message; without it the broker sends the last will."""
 
 _log = log.get("mqtt")
-
-
-class Received(NamedTuple):
-    """A message for the program: its topic below the commands', its payload, and whether the broker had kept it."""
-
-    command: str
-    payload: bytes
-    retained: bool
 
 
 @dataclass
@@ -255,8 +258,12 @@ class Client:
         filters = self._topics.configurations
         begin = self._last_retained = time.monotonic()
         await self._subscribe(client, filters, retained=True)
-        while (now := time.monotonic()) - self._last_retained < QUIET_SECONDS and now - begin < RETAINED_SECONDS:
-            await asyncio.sleep(QUIET_SECONDS / 10)
+        end = begin + RETAINED_SECONDS
+        while True:
+            left = min(end, self._last_retained + QUIET_SECONDS) - time.monotonic()
+            if left <= 0:
+                break
+            await asyncio.sleep(left)
         await client.unsubscribe(filters)
         self._has_former = True
 
@@ -297,8 +304,9 @@ class Client:
             entities.described.clear()
         for one in device.shown:
             if one.key not in entities.described:
-                entities.components[one.key] = component(one, id_, self._options.interval)
                 entities.described.add(one.key)
+                if one.key not in device.controls:
+                    entities.components[one.key] = component(one, id_, self._options.interval)
         entities.about = _about(device)
         gone = {key: known for key, known in entities.components.items() if not device.may_have(key)}
         entities.components = {key: known for key, known in entities.components.items() if key not in gone}

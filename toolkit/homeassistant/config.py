@@ -55,6 +55,19 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         refuse(self._wrong())
 
     def _wrong(self) -> Iterator[ConfigError]:
+        yield from self._wrong_broker()
+        if not _TOPIC.fullmatch(self.base_topic):
+            # No `-`: it ends the site's name in ids, so that no site's ids begin with those of another.
+            yield ConfigError("base_topic", f'"{self.base_topic}"', "letters, digits and _, such as cabin")
+        if not _PREFIX.fullmatch(self.discovery_prefix):
+            yield ConfigError("discovery_prefix", f'"{self.discovery_prefix}"', "a topic such as homeassistant")
+        if self.min_interval <= 0:
+            yield ConfigError("min_interval", span(self.min_interval), "more than zero, such as 5s")
+        elif self.interval < self.min_interval:
+            expected = f"at least min_interval, {span(self.min_interval)}"
+            yield ConfigError("interval", span(self.interval), expected)
+
+    def _wrong_broker(self) -> Iterator[ConfigError]:
         shown = f'"{redacted(self.url)}"'
         if self._split is None:
             yield ConfigError("url", shown, "a URL such as mqtt://broker:1883 or mqtts://broker:8883")
@@ -69,16 +82,6 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             for name in ("ca_file", "cert_file", "key_file"):
                 if getattr(self, name) is not None:
                     yield ConfigError(name, f'"{getattr(self, name)}"', "it only with a url that begins with mqtts://")
-        if not _TOPIC.fullmatch(self.base_topic):
-            # No `-`: it ends the site's name in ids, so that no site's ids begin with those of another.
-            yield ConfigError("base_topic", f'"{self.base_topic}"', "letters, digits and _, such as cabin")
-        if not _PREFIX.fullmatch(self.discovery_prefix):
-            yield ConfigError("discovery_prefix", f'"{self.discovery_prefix}"', "a topic such as homeassistant")
-        if self.min_interval <= 0:
-            yield ConfigError("min_interval", span(self.min_interval), "more than zero, such as 5s")
-        elif self.interval < self.min_interval:
-            expected = f"at least min_interval, {span(self.min_interval)}"
-            yield ConfigError("interval", span(self.interval), expected)
 
     @property
     def _split(self) -> SplitResult | None:

@@ -49,7 +49,7 @@ class Connection:
         if missing := missing_package():
             _log.error("no connection to the MQTT broker", error=missing)
             return
-        self._task = asyncio.create_task(run(options), name="mqtt")
+        self._task = asyncio.create_task(_guarded(run(options)), name="mqtt")
 
     async def stop(self) -> None:
         """End the connection, if there is one."""
@@ -57,6 +57,13 @@ class Connection:
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=_END_SECONDS)
             self._task = None
+
+
+async def _guarded(running: Coroutine[Any, Any, None]) -> None:
+    try:
+        await running
+    except Exception as error:  # noqa: BLE001 - whatever it is, the program goes on without MQTT
+        _log.error("MQTT has failed, and is off", error=error)
 
 
 def page_url(addresses: Sequence[str], *, encrypted: bool) -> str:

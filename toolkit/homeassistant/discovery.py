@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from toolkit.homeassistant.config import Mqtt
 from toolkit.homeassistant.entities import Component, Shown, metric_of
@@ -171,7 +171,9 @@ def document(
 
 def state(shown: Iterable[Shown]) -> str:
     """Return a device's values as JSON; what has none now is left out."""
-    return json.dumps({one.key: one.value for one in shown}, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(
+        {one.key: one.value for one in shown if one.value is not None}, ensure_ascii=False, separators=(",", ":")
+    )
 
 
 class Former:
@@ -222,3 +224,17 @@ def _availability(whole: Mapping[str, Any]) -> list[str]:
     found = whole.get("availability")
     entries = found if isinstance(found, list) else []
     return [entry["topic"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("topic"), str)]
+
+
+class Received(NamedTuple):
+    """A command that came in.
+
+    Attributes:
+        command: its topic below the program's commands.
+        payload: as it came.
+        retained: the broker had kept it.
+    """
+
+    command: str
+    payload: bytes
+    retained: bool

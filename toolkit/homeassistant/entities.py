@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -26,6 +26,12 @@ LONGEST_STATE: Final = 255
 
 NONE: Final = "none"
 """The state of a metric of states of which none is 1, where it has such a state."""
+
+
+_Labels = tuple[str, ...]
+_Samples = Sequence[tuple[_Labels, float]]
+_Describe = Callable[["Described", str, _Labels], Component]
+_Values = Iterator[tuple[_Labels, float | str, _Describe]]
 
 
 class Unit(NamedTuple):
@@ -108,12 +114,12 @@ class Shown(NamedTuple):
 
     Attributes:
         key: of the entity within its device, and of the value in the device's state.
-        value: as Home Assistant takes it.
+        value: as Home Assistant takes it; None: it has none now.
         describe: returns the entity's configuration.
     """
 
     key: str
-    value: float | str
+    value: float | str | None
     describe: Callable[[], Component]
 
 
@@ -171,32 +177,23 @@ def shown(
         samples: the values of its labels, in their order, and the value.
         stale: returns the seconds after which a value is stale.
     """
-    options = metric.options
-    if options.not_shown:
+    if metric.options.not_shown:
         return
     finite = [(labels, value) for labels, value in samples if math.isfinite(value)]
-    match options.form:
-        case Form.EACH:
-            for labels, value in finite:
-                component = _flag if _is_binary(metric) else _number
-                yield _shown(metric, prefix, labels, _value(metric, value), component, stale)
-        case Form.FLAGS:
-            for labels, value in finite:
-                on = bool(value) is not _flag_of(metric, labels).inverted
-                yield _shown(metric, prefix, labels, _on(on), _flag, stale)
-        case Form.STATE | Form.LISTED:
-            for leading, names in _present(finite).items():
-                text = ", ".join(names) if options.form is Form.LISTED else names[0] if names else NONE
-                if options.form is Form.LISTED:
-                    yield _shown(metric, prefix, leading, (text or NONE)[:LONGEST_STATE], _text, stale)
-                elif text in options.states:
-                    yield _shown(metric, prefix, leading, text, _state, stale)
-        case Form.SUM:
-            if finite:
-                yield _shown(metric, prefix, (), _value(metric, sum(value for _, value in finite)), _number, stale)
-        case Form.INFO:
-            for labels, _ in finite[:1]:
-                yield _shown(metric, prefix, (), ", ".join(labels)[:LONGEST_STATE], _text, stale)
+    for labels, value, component in _VALUES[metric.options.form](metric, finite):
+        describe = partial(_described, component, metric, prefix, labels, stale)
+        yield Shown(key(metric.name, labels), value, describe)
+
+
+def absent(metric: Described, prefix: str, stale: Callable[[], float]) -> Iterator[Shown]:
+    """Yield the entity of a metric without samples, so that it is known before it has a value; none for labels."""
+    options = metric.options
+    if not options.not_shown and (
+        options.form is not Form.FLAGS and options.form is not Form.EACH or not metric.labels
+    ):
+        (component,) = entities(metric, prefix)
+        describe = partial(_described, lambda *_: component, metric, prefix, (), stale)
+        yield Shown(metric.name, None, describe)
 
 
 def entities(metric: Described, prefix: str) -> Iterator[Component]:
@@ -225,47 +222,59 @@ def metric_of(key: str) -> str:
     return key.partition(BETWEEN)[0]
 
 
-def _shown(
-    metric: Described,
-    prefix: str,
-    labels: tuple[str, ...],
-    value: float | str,
-    component: Callable[[Described, str, tuple[str, ...]], Component],
-    stale: Callable[[], float],
-) -> Shown:
-    return Shown(key(metric.name, labels), value, partial(_described, component, metric, prefix, labels, stale))
-
-
 def _described(
-    component: Callable[[Described, str, tuple[str, ...]], Component],
-    metric: Described,
-    prefix: str,
-    labels: tuple[str, ...],
-    stale: Callable[[], float],
+    describe: _Describe, metric: Described, prefix: str, labels: _Labels, stale: Callable[[], float], /
 ) -> Component:
     seconds = stale()
-    return component(metric, prefix, labels) | {"expire_after": seconds if math.isfinite(seconds) else 0.0}
+    return describe(metric, prefix, labels) | {"expire_after": seconds if math.isfinite(seconds) else 0.0}
 
 
 def _is_binary(metric: Described) -> bool:
     return metric.is_flag and not metric.counter and unit(metric) is BARE
 
 
-def _flag_of(metric: Described, labels: tuple[str, ...]) -> Flag:
+def _flag_of(metric: Described, labels: _Labels) -> Flag:
     return metric.options.flags.get(labels[-1] if labels else "", _PLAIN)
 
 
 _PLAIN: Final = Flag()
 
 
-def _present(samples: Iterable[tuple[tuple[str, ...], float]]) -> dict[tuple[str, ...], list[str]]:
+def _present(samples: _Samples) -> dict[_Labels, list[str]]:
     """Return, by all labels but the last, the values of the last one whose samples are 1."""
-    present: dict[tuple[str, ...], list[str]] = {}
+    present: dict[_Labels, list[str]] = {}
     for labels, value in samples:
         names = present.setdefault(labels[:-1], [])
         if value == 1:
             names.append(labels[-1])
     return present
+
+
+def _each(metric: Described, samples: _Samples) -> _Values:
+    describe = _flag if _is_binary(metric) else _number
+    return ((labels, _value(metric, value), describe) for labels, value in samples)
+
+
+def _flags(metric: Described, samples: _Samples) -> _Values:
+    return ((labels, _on(bool(value) is not _flag_of(metric, labels).inverted), _flag) for labels, value in samples)
+
+
+def _one_of(metric: Described, samples: _Samples) -> _Values:
+    present = ((labels, (names or [NONE])[0]) for labels, names in _present(samples).items())
+    return ((labels, name, _state) for labels, name in present if name in metric.options.states)
+
+
+def _listed(_metric: Described, samples: _Samples) -> _Values:
+    return ((labels, (", ".join(names) or NONE)[:LONGEST_STATE], _text) for labels, names in _present(samples).items())
+
+
+def _sum(metric: Described, samples: _Samples) -> _Values:
+    if samples:
+        yield (), _value(metric, sum(value for _, value in samples)), _number
+
+
+def _info(_metric: Described, samples: _Samples) -> _Values:
+    return (((), ", ".join(labels)[:LONGEST_STATE], _text) for labels, _ in samples[:1])
 
 
 def _on(on: bool) -> str:  # noqa: FBT001 - a conversion
@@ -281,20 +290,22 @@ def _value(metric: Described, value: float) -> float | str:
     return round(value * measure.scale, 4)
 
 
-def _common(metric: Described, prefix: str, labels: tuple[str, ...], platform: str) -> Component:
+def _common(metric: Described, prefix: str, labels: _Labels, platform: str) -> Component:
     component: Component = {"p": platform, "name": name(metric, prefix, dict(zip(metric.labels, labels, strict=False)))}
     if metric.options.diagnostic:
         component |= {"entity_category": "diagnostic", "enabled_by_default": False}
     return component
 
 
-def _number(metric: Described, prefix: str, labels: tuple[str, ...]) -> Component:
+def _number(metric: Described, prefix: str, labels: _Labels) -> Component:
     component, measure, options = _common(metric, prefix, labels, "sensor"), unit(metric), metric.options
     device_class = measure.device_class if options.device_class == BY_UNIT else options.device_class
     if device_class is not None:
         component["device_class"] = device_class
     if measure.symbol is not None:
         component["unit_of_measurement"] = measure.symbol
+        if options.shown_in:
+            component["suggested_unit_of_measurement"] = options.shown_in
     if measure is not TIMESTAMP:
         state_class = "total_increasing" if metric.counter else "measurement" if measure.measured else None
         state_class = state_class if options.state_class == BY_UNIT else options.state_class
@@ -304,7 +315,7 @@ def _number(metric: Described, prefix: str, labels: tuple[str, ...]) -> Componen
     return component
 
 
-def _flag(metric: Described, prefix: str, labels: tuple[str, ...]) -> Component:
+def _flag(metric: Described, prefix: str, labels: _Labels) -> Component:
     component, flag, options = (
         _common(metric, prefix, labels, "binary_sensor"),
         _flag_of(metric, labels),
@@ -318,10 +329,20 @@ def _flag(metric: Described, prefix: str, labels: tuple[str, ...]) -> Component:
     return component
 
 
-def _state(metric: Described, prefix: str, labels: tuple[str, ...]) -> Component:
+def _state(metric: Described, prefix: str, labels: _Labels) -> Component:
     states = {"device_class": "enum", "options": list(metric.options.states)}
     return _common(metric, prefix, labels, "sensor") | states
 
 
-def _text(metric: Described, prefix: str, labels: tuple[str, ...]) -> Component:
+def _text(metric: Described, prefix: str, labels: _Labels) -> Component:
     return _common(metric, prefix, labels, "sensor")
+
+
+_VALUES: Final[Mapping[Form, Callable[[Described, _Samples], _Values]]] = {
+    Form.EACH: _each,
+    Form.STATE: _one_of,
+    Form.FLAGS: _flags,
+    Form.LISTED: _listed,
+    Form.SUM: _sum,
+    Form.INFO: _info,
+}

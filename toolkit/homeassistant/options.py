@@ -53,6 +53,7 @@ class EntityOptions:
         name: of the entity; empty: made from the metric's name.
         device_class: of the entity; BY_UNIT: the one that goes with the metric's unit; None: none.
         state_class: of the entity; BY_UNIT: the one that goes with the metric's unit and type; None: none.
+        shown_in: the unit in which its values are shown at first; empty: the one in which they are sent.
         diagnostic: it is for the search for faults, or a setting: disabled at first.
         flags: with Form.FLAGS: those that need more than their name.
         device: with Form.INFO: which label is the device's `model`, `sw_version` and so on.
@@ -64,6 +65,7 @@ class EntityOptions:
     name: str = ""
     device_class: str | None = BY_UNIT
     state_class: str | None = BY_UNIT
+    shown_in: str = ""
     diagnostic: bool = False
     flags: Mapping[str, Flag] = field(default_factory=dict)
     device: Mapping[str, str] = field(default_factory=dict)

@@ -89,6 +89,11 @@ class WebConfig:
         """The headers of every response."""
         return self._current().headers
 
+    @property
+    def has_tls(self) -> bool:
+        """Whether it serves with TLS."""
+        return self._settings.tls is not None
+
     def ssl_context(self) -> ssl.SSLContext | None:
         """Return the context to listen with, None for plain HTTP; each handshake uses the current certificate."""
         if self._settings.tls is None:

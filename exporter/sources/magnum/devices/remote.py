@@ -136,8 +136,8 @@ BASE: tuple[Field[Packet], ...] = diagnostic(
         _setting("absorb_volts", "Absorb voltage; absent unless the battery type is custom", _custom_absorb, TENTH),
         _setting(
             "charge_rate_ratio",
-            "Highest charge current, as a share of the charger's maximum; absent where a custom charge profile does not "
-            "use it",
+            "Highest charge current, as a share of the charger's maximum; absent where a custom charge profile does "
+            "not use it",
             Computed(
                 how="remote packet, byte 4; its 0 counts only while byte 3 is no custom type", compute=_charge_rate
             ),

@@ -1,0 +1,228 @@
+"""Commands over MQTT: which are obeyed. They go the way of those over HTTP, through the same queue.
+
+No broker says how old a message is, so the sender says when it was sent. An *off* needs no time: it is always obeyed,
+unless the broker had kept it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from actuator.core.commands import MANUAL
+from actuator.core.inputs import Command
+from actuator.intake.input_queue import FullError, InputQueue
+from toolkit import log
+from toolkit.homeassistant.discovery import Received
+from toolkit.homeassistant.metrics import Counts
+
+OLDEST: Final = 30.0
+"""Seconds after it was sent that a command is obeyed; and before, by the clock of its sender."""
+
+PAUSE: Final = 1.0
+"""Seconds between two commands that are taken."""
+
+REMEMBERED: Final = 256
+"""Commands that are recognised when they are sent again; one a second is taken, for OLDEST seconds each."""
+
+LARGEST: Final = 1024
+"""Bytes of a payload."""
+
+Reason = Literal["retained", "malformed", "no_time", "late", "future", "replayed", "rate", "clock", "refused"]
+REASONS: Final[tuple[Reason, ...]] = (
+    "retained",
+    "malformed",
+    "no_time",
+    "late",
+    "future",
+    "replayed",
+    "rate",
+    "clock",
+    "refused",
+)
+
+_MODES: Final = {"automatic": "auto", "on": "on"}
+
+_log = log.get(__name__)
+
+
+class _Sent(msgspec.Struct, frozen=True):
+    value: str | float | None = None
+    at: float | None = None
+
+
+class _Length(NamedTuple):
+    minutes: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Now:
+    """The moment at which a command came.
+
+    Attributes:
+        monotonic: seconds.
+        wall: Unix time.
+        wall_sane: the kernel reports that the wall clock is synchronised.
+        longest: seconds of the longest run that may be requested.
+    """
+
+    monotonic: float
+    wall: float
+    wall_sane: bool
+    longest: float
+
+
+@dataclass
+class Judge:
+    """Decides on each message. Pure: the time comes with it.
+
+    Attributes:
+        minutes: how long the next run lasts, as it was last set; None: not set.
+    """
+
+    minutes: float | None = None
+    _taken_at: float = -math.inf
+    _taken: dict[tuple[str, float], None] = field(default_factory=dict)
+
+    def length(self, longest: float) -> float:
+        """Return the minutes of the next run."""
+        return min(MANUAL, longest) / 60 if self.minutes is None else min(self.minutes, longest / 60)
+
+    def judge(self, received: Received, topic: str, now: Now) -> Command | Reason | None:
+        """Return the command that a message is, or why it is ignored; None: it has set the length of the next run."""
+        sent = _read(received.payload)
+        is_off = received.command == "off" or received.payload.strip() == b"off" or (sent and sent.value == "off")
+        if received.retained:
+            return "retained"
+        if is_off:
+            return Command(action="off", topic=topic)
+        if sent is None:
+            return "malformed"
+        command = self._command(received.command, sent.value, topic, now)
+        refused = command if isinstance(command, str) else self._too_late(received.command, sent.at, now)
+        return refused or self._take(command, now)
+
+    def _take(self, command: Command | _Length | Reason, now: Now) -> Command | Reason | None:
+        self._taken_at = now.monotonic
+        if isinstance(command, _Length):
+            self.minutes = command.minutes
+            return None
+        return command
+
+    def _command(self, name: str, value: str | float | None, topic: str, now: Now) -> Command | _Length | Reason:
+        seconds = 60 * self.length(now.longest)
+        match name, value:
+            case "mode", "automatic":
+                return Command(action="auto", topic=topic)
+            case ("mode", "on") | ("start", _):
+                return Command(action="on", seconds=seconds, topic=topic)
+            case "reset_lockout", _:
+                return Command(action="reset_lockout", topic=topic)
+            case "minutes", float() if math.isfinite(value):
+                return _Length(value) if 0 < 60 * value <= now.longest else "refused"
+            case _:
+                return "malformed"
+
+    def _too_late(self, name: str, at: float | None, now: Now) -> Reason | None:
+        if at is None or not math.isfinite(at):
+            return "no_time"
+        if not now.wall_sane:
+            return "clock"
+        if abs(now.wall - at) > OLDEST:
+            return "late" if at < now.wall else "future"
+        if (name, at) in self._taken:
+            return "replayed"
+        if now.monotonic - self._taken_at < PAUSE:
+            return "rate"
+        self._taken[name, at] = None
+        while len(self._taken) > REMEMBERED:
+            del self._taken[next(iter(self._taken))]
+        return None
+
+
+def _read(payload: bytes) -> _Sent | None:
+    """Return what a payload has; None: it is not understood."""
+    if len(payload) > LARGEST:
+        return None
+    try:
+        return msgspec.json.decode(payload, type=_Sent)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+class Commands:
+    """Takes commands to the queue, in the order in which they came.
+
+    Args:
+        queue: of the turn's inputs.
+        now: returns the moment.
+        counts: of commands.
+        base: the topic that commands are below.
+    """
+
+    def __init__(self, queue: InputQueue, now: Callable[[], Now], counts: Counts, base: str) -> None:
+        self._queue, self._now, self._counts, self._base = queue, now, counts, base
+        self._judge = Judge()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._off_at = -math.inf
+        self._again: asyncio.TimerHandle | None = None
+
+    @property
+    def minutes(self) -> float:
+        """How long the next run lasts."""
+        return self._judge.length(self._now().longest)
+
+    def receive(self, received: Received) -> None:
+        """Take a message; never waits."""
+        topic = f"{self._base}/{received.command}"
+        judged = self._judge.judge(received, topic, self._now())
+        if judged is None:
+            self._counts.obeyed += 1
+        elif isinstance(judged, str):
+            self._counts.ignored[judged] += 1
+            _log.limited(judged, "command over MQTT ignored", topic=topic[:100], reason=judged)
+        elif judged.action == "off":
+            self._off(judged)
+        else:
+            self._off_at = -math.inf
+            if self._again is not None:
+                self._again.cancel()
+                self._again = None
+            self._submit(judged)
+
+    def _off(self, command: Command) -> None:
+        """Obey at once; of several within a second, with nothing between them, the first and the last."""
+        loop = asyncio.get_running_loop()
+        left = self._off_at + PAUSE - loop.time()
+        if left <= 0:
+            self._off_at = loop.time()
+            self._submit(command)
+        elif self._again is None:
+            self._again = loop.call_later(left, self._off_again, command)
+
+    def _off_again(self, command: Command) -> None:
+        self._again = None
+        self._off(command)
+
+    def _submit(self, command: Command) -> None:
+        # Tasks begin in the order in which they are made, so that an `off` is never overtaken by an earlier command.
+        task = asyncio.create_task(self._obey(command))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _obey(self, command: Command) -> None:
+        try:
+            outcome = await self._queue.command(command)
+        except FullError:
+            self._counts.ignored["refused"] += 1
+            _log.limited("refused", "command over MQTT ignored", topic=command.topic, reason="refused")
+            return
+        if outcome is not None:
+            self._counts.obeyed += 1
+            if not outcome.obeyed:
+                _log.warning("command over MQTT taken, but the relay did not obey", topic=command.topic)

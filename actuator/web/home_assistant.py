@@ -1,0 +1,85 @@
+"""Home Assistant over MQTT, on the loop of everything from outside: reads snapshots, and commands go to the queue."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection
+
+from prometheus_client import CollectorRegistry
+
+from actuator.config import Broker
+from actuator.intake.mqtt_commands import REASONS, Commands, Now
+from actuator.loop.runtime import Runtime
+from toolkit.homeassistant.config import Mqtt
+from toolkit.homeassistant.connection import Connection
+from toolkit.homeassistant.discovery import Device, Topics
+from toolkit.homeassistant.metrics import Counts
+
+
+class HomeAssistant:
+    """The connection to the broker that the configuration names, if it does.
+
+    Args:
+        runtime: has the snapshots and the queue.
+        registry: gets the metrics of the connection.
+        version: the distribution's.
+        page: the panel's URL.
+    """
+
+    def __init__(self, runtime: Runtime, registry: CollectorRegistry, version: str, page: str) -> None:
+        self._runtime, self._version, self._page = runtime, version, page
+        self._counts = Counts("generator_actuator", REASONS)
+        self._connection = Connection(self._counts, registry)
+        self._options: Broker | None = None
+
+    async def reload(self, users: Collection[str]) -> None:
+        """Load the configuration again, as `Runtime.reload` does, and connect to its broker."""
+        await self._runtime.reload(users)
+        await self._apply()
+
+    async def _apply(self) -> None:
+        """Connect to the broker of the file that is in force, if it is another one than before."""
+        options = self._runtime.file.mqtt
+        if options != self._options:
+            self._options = options
+            await self._connection.apply(options, self._serve)
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        await self._apply()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self._connection.stop()
+
+    async def _serve(self, options: Mqtt) -> None:
+        """Keep the broker up to date until cancelled, and take its commands if the configuration says so."""
+        # Only where there is a broker: they load the MQTT client.
+        from actuator.report import homeassistant  # noqa: PLC0415
+        from toolkit.homeassistant.client import Client  # noqa: PLC0415
+
+        runtime = self._runtime
+        program = homeassistant.program(self._version, self._page)
+        topics = Topics(options, program.name)
+        commands = None
+        if isinstance(options, Broker) and options.commands:
+            commands = Commands(runtime.input_queue, self._now, self._counts, topics.commands)
+
+        def devices() -> tuple[Device, ...]:
+            minutes = None if commands is None else commands.minutes
+            return (homeassistant.generator(runtime.snapshot, time.monotonic(), topics, minutes=minutes),)
+
+        receive = None if commands is None else commands.receive
+        client = Client(options, program, devices, owns=homeassistant.owns, counts=self._counts, receive=receive)
+        await client.run()
+
+    def _now(self) -> Now:
+        """Return the moment at which a command comes."""
+        snapshot = self._runtime.snapshot
+        return Now(
+            monotonic=time.monotonic(),
+            wall=time.time(),
+            wall_sane=snapshot is not None and snapshot.wall_sane,
+            longest=float(self._runtime.config.limits.max_run),
+        )
