@@ -189,7 +189,7 @@ def absent(metric: Described, prefix: str, stale: Callable[[], float]) -> Iterat
     """Yield the entity of a metric without samples, so that it is known before it has a value; none for labels."""
     options = metric.options
     if not options.not_shown and (
-        options.form is not Form.FLAGS and options.form is not Form.EACH or not metric.labels
+        (options.form is not Form.FLAGS and options.form is not Form.EACH) or not metric.labels
     ):
         (component,) = entities(metric, prefix)
         describe = partial(_described, lambda *_: component, metric, prefix, (), stale)

@@ -48,7 +48,7 @@ class Counts(Collector):
             ignored = CounterMetricFamily(
                 f"{name}_commands_ignored",
                 "Commands over MQTT that were ignored since the start: retained by the broker, not understood "
-                "(malformed), without the sender's time (no_time), older than 30 s (late), from the future by our clock "
+                "(malformed), without the sender's time (no_time), more than 30 s old (late), or ahead of our clock "
                 "(future), sent before (replayed), less than a second after another (rate), while our clock may be "
                 "wrong (clock), or not taken by the controller (refused).",
                 labels=["reason"],

@@ -67,8 +67,8 @@ class EntityOptions:
     state_class: str | None = BY_UNIT
     shown_in: str = ""
     diagnostic: bool = False
-    flags: Mapping[str, Flag] = field(default_factory=dict)
-    device: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, Flag] = field(default_factory=dict, hash=False)
+    device: Mapping[str, str] = field(default_factory=dict, hash=False)
     not_shown: str = ""
 
 

@@ -1,0 +1,234 @@
+"""The client against the real Mosquitto: what it keeps there, and what happens when a part of it all dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.mosquitto import Mosquitto, Watcher, retained
+from toolkit.config import Duration
+from toolkit.homeassistant import client as module
+from toolkit.homeassistant.client import Client
+from toolkit.homeassistant.config import Mqtt
+from toolkit.homeassistant.discovery import Device, Program, Received
+from toolkit.homeassistant.entities import Described, shown
+from toolkit.homeassistant.metrics import Counts
+
+PROGRAM = Program(name="exporter", distribution="magnum-exporter", version="1.2.3", url="http://cabin:10048/")
+VOLTS = Described("x_battery_volts", "Battery voltage.")
+CONFIG = "homeassistant/device/cabin-source-main/config"
+
+
+def device(volts: float | None = 25.0, **changes: Any) -> Device:  # noqa: ANN401 - of any field
+    samples = [] if volts is None else [((), volts)]
+    one = Device(
+        id="source-main",
+        topic="main",
+        name="Cabin main",
+        available=True,
+        metrics={VOLTS.name},
+        shown=tuple(shown(VOLTS, "x_", samples, lambda: 10.0)),
+    )
+    return replace(one, **changes)
+
+
+class Site:
+    """A client and the devices that it sends."""
+
+    def __init__(self, url: str, **options: Any) -> None:  # noqa: ANN401 - of the configuration
+        self.devices: tuple[Device, ...] = (device(),)
+        self.counts = Counts("x", ("retained",))
+        self.received: list[Received] = []
+        every = {"interval": Duration(0.4), "min_interval": Duration(0.1), "base_topic": "cabin"}
+        self.options = Mqtt(url=url, **(every | options))
+
+    @contextlib.asynccontextmanager
+    async def connected(self, *, connects: bool = True) -> AsyncIterator[None]:
+        client = Client(
+            self.options,
+            PROGRAM,
+            lambda: self.devices,
+            owns=lambda name: name.startswith("source-"),
+            counts=self.counts,
+            receive=self.received.append,
+        )
+        task = asyncio.create_task(client.run())
+        try:
+            if connects:
+                await until(lambda: self.counts.connected, "connected")
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+
+async def until(predicate: Any, what: str, seconds: float = 15.0) -> None:  # noqa: ANN401 - any callable
+    async with asyncio.timeout(seconds):
+        while not predicate():
+            await asyncio.sleep(0.02)
+    assert predicate(), what
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_RETRY", 0.05)
+    monkeypatch.setattr(module, "QUIET_SECONDS", 0.2)
+    monkeypatch.setattr(module, "MISSED_SECONDS", (0.1, 0.2))
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path) as broker:
+        yield broker
+
+
+@pytest.fixture
+def watcher(broker: Mosquitto) -> Iterator[Watcher]:
+    with Watcher(broker.port) as watcher:
+        yield watcher
+
+
+@pytest.mark.parametrize("protocol", [5, "3.1.1"])
+async def test_configuration_and_availability_are_kept_and_values_are_not(broker: Mosquitto, protocol: object) -> None:
+    site = Site(broker.url, protocol=protocol)
+    with Watcher(broker.port) as watcher:
+        async with site.connected():
+            await until(lambda: watcher.count("cabin/main/state") > 2, "values come again and again")
+            kept = retained(broker.port)
+    assert json.loads(watcher.wait("cabin/main/state")) == {"x_battery_volts": 25.0}
+    assert {topic: text for topic, text in kept.items() if topic != CONFIG} == {
+        "cabin/exporter/availability": "online",
+        "cabin/main/availability": "online",
+    }
+    assert retained(broker.port)["cabin/exporter/availability"] == "offline"
+    document = json.loads(kept[CONFIG])
+    assert document["cmps"]["x_battery_volts"]["unique_id"] == "cabin-source-main-x_battery_volts"
+    assert document["cmps"]["x_battery_volts"]["expire_after"] == 11
+
+
+async def test_a_value_is_sent_when_it_changes_and_at_least_every_interval(broker: Mosquitto, watcher: Watcher) -> None:
+    site = Site(broker.url, interval=Duration(60))
+    async with site.connected():
+        await until(lambda: watcher.count("cabin/main/state") == 1, "the first")
+        await asyncio.sleep(0.5)
+        assert watcher.count("cabin/main/state") == 1
+        site.devices = (device(26.0),)
+        await until(lambda: watcher.last("cabin/main/state") == '{"x_battery_volts":26.0}', "the change")
+        site.devices = (device(None, available=False),)
+        await until(lambda: watcher.last("cabin/main/state") == "{}", "a stale value is left out")
+        await until(lambda: watcher.last("cabin/main/availability") == "offline", "the device is gone")
+    assert watcher.count(CONFIG) == 1
+
+
+async def test_a_broker_that_is_killed_gets_everything_again(broker: Mosquitto) -> None:
+    site = Site(broker.url)
+    async with site.connected():
+        broker.kill()
+        await until(lambda: not site.counts.connected, "the loss is noticed")
+        await until(lambda: site.counts.dropped > 0, "values are dropped")
+        broker.start()
+        with Watcher(broker.port) as watcher:
+            await until(lambda: watcher.last("cabin/main/state"), "values")
+            assert retained(broker.port).keys() == {
+                CONFIG,
+                "cabin/exporter/availability",
+                "cabin/main/availability",
+            }
+
+
+async def test_home_assistant_that_starts_gets_everything_again(broker: Mosquitto, watcher: Watcher) -> None:
+    site = Site(broker.url, interval=Duration(60))
+    async with site.connected():
+        await until(lambda: watcher.count("cabin/main/state") == 1, "the first")
+        watcher.publish("homeassistant/status", "online")
+        await until(lambda: watcher.count("cabin/main/state") == 2, "the values")
+        assert watcher.count(CONFIG) == watcher.count("cabin/main/availability") == 2
+
+
+async def test_what_there_is_no_more_is_emptied_and_what_others_have_is_not(
+    broker: Mosquitto, watcher: Watcher
+) -> None:
+    others = ("cabin-generator", "cabin2-source-old", "cabin_x-source-old", "zigbee-source-old")
+    for name in others:
+        watcher.publish(f"homeassistant/device/{name}/config", '{"cmps": {}}', retain=True)
+    old = {"cmps": {}, "availability": [{"topic": "cabin/exporter/availability"}, {"topic": "cabin/old/availability"}]}
+    watcher.publish("homeassistant/device/cabin-source-old/config", json.dumps(old), retain=True)
+    watcher.publish("cabin/old/availability", "online", retain=True)
+    site = Site(broker.url)
+    async with site.connected():
+        await until(lambda: watcher.last(CONFIG), "the configuration")
+        kept = retained(broker.port)
+        assert kept.keys() == {
+            CONFIG,
+            "cabin/exporter/availability",
+            "cabin/main/availability",
+            *(f"homeassistant/device/{name}/config" for name in others),
+        }
+        site.devices = (device(id="source-new", topic="new"),)  # renamed
+        await until(lambda: watcher.last(CONFIG) == "", "the old one is emptied")
+        await until(lambda: watcher.last("cabin/main/availability") == "", "its availability too")
+
+
+async def test_an_entity_of_an_unknown_metric_is_removed_once_and_one_that_is_silent_stays(
+    broker: Mosquitto, watcher: Watcher
+) -> None:
+    silent = {"p": "sensor", "name": "Silent"}
+    former = {"cmps": {"x_celsius": silent, "x_gone": {"p": "sensor", "name": "Gone"}, "x_going": {"p": "sensor"}}}
+    watcher.publish(CONFIG, json.dumps(former), retain=True)
+    site = Site(broker.url)
+    site.devices = (device(metrics={"x_battery_volts", "x_celsius"}),)
+    async with site.connected():
+        await until(lambda: watcher.count(CONFIG) == 3, "two more configurations")
+    documents = [json.loads(message.text)["cmps"] for message in watcher.messages if message.topic == CONFIG][1:]
+    assert [sorted(each) for each in documents] == [
+        ["x_battery_volts", "x_celsius", "x_gone"],
+        ["x_battery_volts", "x_celsius"],
+    ]
+    assert documents[0]["x_gone"] == {"p": "sensor"}
+    assert documents[1]["x_celsius"] == silent
+
+
+@pytest.mark.parametrize("protocol", [5, "3.1.1"])
+async def test_commands_come_with_whether_the_broker_had_kept_them(
+    broker: Mosquitto, watcher: Watcher, protocol: object
+) -> None:
+    watcher.publish("cabin/exporter/command/mode", "kept", retain=True)
+    site = Site(broker.url, protocol=protocol)
+    async with site.connected():
+        watcher.publish("cabin/exporter/command/off", "now")
+        await until(lambda: Received("off", b"now", retained=False) in site.received, "the command")
+    # MQTT 5 does not even send what was kept.
+    kept = [] if protocol == 5 else [Received("mode", b"kept", retained=True)]
+    assert [received for received in site.received if received.command == "mode"] == kept
+
+
+async def test_a_broker_that_reads_nothing_blocks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It accepts the connection and answers nothing: attempts end, and the loop goes on."""
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.3)
+    accepted = 0
+
+    async def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal accepted
+        accepted += 1
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        writer.close()
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        site = Site(f"mqtt://127.0.0.1:{port}")
+        async with site.connected(connects=False):
+            longest, last = 0.0, asyncio.get_running_loop().time()
+            while accepted < 3:
+                await asyncio.sleep(0.01)
+                now = asyncio.get_running_loop().time()
+                longest, last = max(longest, now - last), now
+        assert not site.counts.connected
+        assert longest < 1.0
