@@ -76,10 +76,11 @@ class HomeAssistant:
 
     def _now(self) -> Now:
         """Return the moment at which a command comes."""
-        snapshot = self._runtime.snapshot
+        snapshot, now = self._runtime.snapshot, time.monotonic()
         return Now(
-            monotonic=time.monotonic(),
-            wall=time.time(),
+            monotonic=now,
+            # By the turn's clock, which does not believe a step by hand; before the first turn nothing is believed.
+            wall=0.0 if snapshot is None else snapshot.wall_of(now),
             wall_sane=snapshot is not None and snapshot.wall_sane,
             longest=float(self._runtime.config.limits.max_run),
         )

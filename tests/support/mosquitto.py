@@ -130,6 +130,10 @@ class Watcher:
         """Send a message, and wait until the broker has it."""
         self._client.publish(topic, text, qos=1, retain=retain).wait_for_publish(10)
 
+    def send(self, topic: str, text: str) -> None:
+        """Send a message without waiting for anything."""
+        self._client.publish(topic, text)
+
     def last(self, topic: str) -> str | None:
         """Return the last payload of a topic; None without one."""
         return next((message.text for message in reversed(self.messages) if message.topic == topic), None)
