@@ -51,6 +51,7 @@ SPREAD = Metric(
 TO_EMPTY = Metric(
     "battery_time_to_empty_seconds",
     "Time until the battery is empty, by the leading state of charge, the present current and the capacity.",
+    entity=EntityOptions(shown_in="h"),
 )
 IS_FULL = Metric(
     "battery_full",
@@ -69,10 +70,16 @@ BANK_WATTS = Metric("battery_bank_watts", "Sum of the packs' powers, + into the 
 BANK_VOLTS = Metric("battery_bank_volts", "Mean of the packs' voltages.", labels=_BANK)
 BANK_FULL = Metric("battery_bank_full_amphours", "Sum of the packs' capacities when full.", labels=_BANK)
 BANK_LOWEST = Metric(
-    "battery_bank_lowest_cell_volts", "Voltage of the bank's lowest cell, and its pack.", labels=("bank", "pack")
+    "battery_bank_lowest_cell_volts",
+    "Voltage of the bank's lowest cell, and its pack.",
+    labels=("bank", "pack"),
+    entity=EntityOptions(form=Form.SUM),
 )
 BANK_HIGHEST = Metric(
-    "battery_bank_highest_cell_volts", "Voltage of the bank's highest cell, and its pack.", labels=("bank", "pack")
+    "battery_bank_highest_cell_volts",
+    "Voltage of the bank's highest cell, and its pack.",
+    labels=("bank", "pack"),
+    entity=EntityOptions(form=Form.SUM),
 )
 BANK_SPREAD = Metric(
     "battery_bank_cell_spread_volts", "Voltage of the bank's highest cell minus that of its lowest.", labels=_BANK

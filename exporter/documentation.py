@@ -1,4 +1,7 @@
-"""Writes METRICS.md from the fields' declarations: `python -m exporter.documentation`. A test compares them."""
+"""Writes METRICS.md and the exporter's part of docs/homeassistant-entities.md from the fields' declarations.
+
+Run it with `python -m exporter.documentation`. A test compares them.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 
 from exporter.collector import BANKS, BATTERY, of_family
 from exporter.fields import Confidence, Metric
+from exporter.homeassistant import BANK_PREFIX, described
 from exporter.sources.classic import whizbang
 from exporter.sources.families import FAMILIES
 from exporter.sources.modbus.config import OWN_CHECKS
@@ -14,8 +18,10 @@ from exporter.sources.modbus.profiles import PROFILES, victron
 from exporter.sources.plausibility import ANSWER, Check
 from exporter.sources.pylontech.dialects import DIALECTS
 from exporter.sources.vedirect import fields as vedirect
+from toolkit.homeassistant.documentation import section, table
 
 FILE = Path(__file__).parent / "METRICS.md"
+ENTITIES_FILE = Path(__file__).parents[1] / "docs" / "homeassistant-entities.md"
 _HEAD = """\
 # Metrics
 
@@ -35,6 +41,20 @@ def text() -> str:
         metrics = (*of_family(family), *family.metrics)
         parts += _section(family.name, f"Sources of type `{family.name}`", metrics)
     return "\n".join([*parts, *_checks()])
+
+
+def entities_text() -> str:
+    """Return the page of Home Assistant's entities with those of the exporter's metrics."""
+    text = section(ENTITIES_FILE.read_text(encoding="utf-8"), "battery", _entities(BATTERY, "", ""))
+    text = section(text, "banks", _entities(BANKS, "bank", BANK_PREFIX))
+    for family in FAMILIES:
+        metrics = (*of_family(family), *family.metrics)
+        text = section(text, family.name, _entities(metrics, "device", f"{family.name}_"))
+    return text
+
+
+def _entities(metrics: Iterable[Metric], label: str, prefix: str) -> Iterator[str]:
+    return table((described(metric, label) for metric in metrics), prefix)
 
 
 def _checks() -> Iterator[str]:
@@ -78,3 +98,4 @@ def _section(name: str, title: str, metrics: Iterable[Metric]) -> Iterator[str]:
 
 if __name__ == "__main__":
     FILE.write_text(text(), encoding="utf-8")
+    ENTITIES_FILE.write_text(entities_text(), encoding="utf-8")

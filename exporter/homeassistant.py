@@ -20,6 +20,7 @@ from toolkit.homeassistant.entities import Described, Shown, shown, slug
 
 SITE: Final = "site"
 SOURCE, BANK = "source-", "bank-"
+BANK_PREFIX: Final = "battery_bank_"
 RESERVED: Final = frozenset({"exporter", "actuator"})
 """Topics of the programs themselves: a source or bank of such a name gets another one."""
 
@@ -72,7 +73,7 @@ class Devices:
             via = f"{SOURCE}{slug(name)}" if name in site.devices else SITE
             group = _Group(f"{BANK}{slug(name)}", "bank", name)
             title_of_bank = f"{title} {name} bank" if name in site.devices else f"{title} {name}"
-            devices.append(self._device(group, title_of_bank, topic, BANKS, found, via=via))
+            devices.append(self._device(group, title_of_bank, topic, BANKS, found, via=via, prefix=BANK_PREFIX))
         bank_of = {pack: bank for bank, options in self._options.banks.items() for pack in options.packs}
         for name, device in site.devices.items():
             metrics = (*of_family(device.family), *device.family.metrics)
@@ -82,7 +83,14 @@ class Devices:
             up = any(value == 1 for _, value in found.get(f"{device.family.name}_up", ()))
             devices.append(
                 self._device(
-                    group, f"{title} {name}", _topic(name), metrics, found, via=via, prefix=device.family.name, up=up
+                    group,
+                    f"{title} {name}",
+                    _topic(name),
+                    metrics,
+                    found,
+                    via=via,
+                    prefix=f"{device.family.name}_",
+                    up=up,
                 )
             )
         return tuple(devices)
@@ -115,7 +123,7 @@ class Devices:
         entities: list[Shown] = []
         for name, values in samples.items():
             metric = by_name[name]
-            entities += shown(metric, f"{prefix}_" if prefix else "", values, self._stale(group, name))
+            entities += shown(metric, prefix, values, self._stale(group, name))
             for key, label in metric.options.device.items():
                 about[key] = values[0][0][metric.labels.index(label)]
         return Device(

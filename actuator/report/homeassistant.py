@@ -59,7 +59,7 @@ def generator(snapshot: Snapshot | None, now: float, topics: Topics, *, minutes:
         name=f"{topics.base.replace('_', ' ').capitalize()} generator",
         metrics=frozenset((*ENTITIES, *TEXTS)),
         shown=entities,
-        controls=_controls(topics, longest) if minutes is not None and longest else {},
+        controls=controls(topics, longest) if minutes is not None and longest else {},
     )
 
 
@@ -87,8 +87,11 @@ def _text(key: str) -> Component:
     return {**TEXTS[key], "expire_after": STALE_SECONDS}
 
 
-def _controls(topics: Topics, longest: float) -> dict[str, Component]:
-    """Return the entities that take commands; each sends its time, since no broker says how old a message is."""
+def controls(topics: Topics, longest: float) -> dict[str, Component]:
+    """Return the entities that take commands, for runs of at most so many seconds.
+
+    Each sends its time, since no broker says how old a message is.
+    """
 
     def control(key: str, platform: str, name: str, value: str = "value") -> Component:
         return {

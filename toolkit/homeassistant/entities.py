@@ -139,7 +139,9 @@ def unit(metric: Described) -> Unit:
     found = next((UNITS[token] for token in reversed(tokens) if token in UNITS), BARE)
     if found.device_class == "power" and "pparent power" in metric.help:
         return APPARENT
-    return STATE_OF_CHARGE if metric.name.endswith("soc_ratio") else found
+    # A setting is a threshold, not how full the battery is.
+    is_soc = metric.name.endswith("soc_ratio") and not metric.options.diagnostic
+    return STATE_OF_CHARGE if is_soc else found
 
 
 def name(metric: Described, prefix: str, labels: Mapping[str, str]) -> str:
@@ -158,9 +160,9 @@ def name(metric: Described, prefix: str, labels: Mapping[str, str]) -> str:
         if last is not None:
             noun = "" if words[last] == "seconds" and _TIMES & set(words) else unit(metric).noun
             words[last] = "" if noun in words else noun
-        text = " ".join(_WORDS.get(word, word) for word in words if word not in ("", "timestamp"))
+        text = " ".join(_WORDS.get(word, word) for word in words if word not in ("", "timestamp", "flags"))
     for label, value in labels.items():
-        shown = value.replace("_", " ")
+        shown = " ".join(_WORDS.get(word, word) for word in value.split("_"))
         text += f" {shown}" if label in words or not value.isdecimal() else f" {label} {shown}"
     text = text.strip()
     return text[:1].upper() + text[1:]
@@ -306,6 +308,7 @@ def _number(metric: Described, prefix: str, labels: _Labels) -> Component:
         component["unit_of_measurement"] = measure.symbol
         if options.shown_in:
             component["suggested_unit_of_measurement"] = options.shown_in
+            measure = measure._replace(precision=1)
     if measure is not TIMESTAMP:
         state_class = "total_increasing" if metric.counter else "measurement" if measure.measured else None
         state_class = state_class if options.state_class == BY_UNIT else options.state_class

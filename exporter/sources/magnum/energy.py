@@ -34,7 +34,7 @@ DISCHARGE = Metric(
 )
 PEAK = Metric(
     "magnum_inverter_ac_output_watts_peak",
-    "Highest magnum_inverter_ac_output_watts within the last peak_window.",
+    "Highest apparent power of the AC load (magnum_inverter_ac_output_watts) within the last peak_window.",
 )
 COUNTERS = (OUTPUT, INPUT, CHARGE, DISCHARGE)
 METRICS = (*COUNTERS, PEAK)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from exporter.fields import Kind, Metric, Sample
 from exporter.sources.magnum.devices import generator_starter
 from exporter.sources.magnum.packet import Packet
+from toolkit.homeassistant.options import EntityOptions
 
 LONGEST_INTERVAL = 30.0
 
@@ -13,6 +14,7 @@ RUN_SECONDS = Metric(
     "How long the generator starter has reported that the generator runs, whoever started it; a gap of more than 30 s "
     "adds nothing. Restarts at 0 with the exporter, unless energy_state is set.",
     Kind.COUNTER,
+    entity=EntityOptions(name="AGS run time in all", shown_in="h"),
 )
 
 

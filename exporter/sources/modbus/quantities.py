@@ -34,7 +34,11 @@ CONSUMED = _metric(
     "modbus_consumed_amphours",
     "Ampere-hours taken out since the battery was last full; absent where 0 contradicts the state of charge.",
 )
-TIME_TO_GO = _metric("modbus_time_to_go_seconds", "Time until the battery is empty, as estimated by the device.")
+TIME_TO_GO = _metric(
+    "modbus_time_to_go_seconds",
+    "Time until the battery is empty, as estimated by the device.",
+    entity=EntityOptions(shown_in="h"),
+)
 CYCLES = _metric("modbus_cycles_total", "Charge cycles since the battery was new.", Kind.COUNTER)
 CELL_VOLTS = _metric("modbus_cell_volts", "Volts of each cell.", labels=("cell",))
 CELSIUS = _metric("modbus_celsius", "Temperature at each sensor.", labels=("sensor",))

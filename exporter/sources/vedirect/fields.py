@@ -186,6 +186,7 @@ LIVE: tuple[Field[Block], ...] = (
         "Time until the battery is empty, by the monitor; absent while charging",
         _of_battery("TTG", -1),
         MINUTE,
+        entity=EntityOptions(shown_in="h"),
     ),
     _unseen("celsius", "Battery temperature; absent without a sensor", Line("T")),
     _unseen("starter_volts", "Voltage of the starter battery", Line("VS"), THOUSANDTH),
@@ -209,7 +210,9 @@ HISTORY: tuple[Field[Block], ...] = (
     _counter(
         "discharged_amphours_total", "Ampere-hours out of the battery over the monitor's life", Line("H6"), -THOUSANDTH
     ),
-    _number("since_full_seconds", "Time since the battery was last full", Line("H9")),
+    _number(
+        "since_full_seconds", "Time since the battery was last full", Line("H9"), entity=EntityOptions(shown_in="d")
+    ),
     _counter("synchronizations_total", "How often the monitor has detected a full battery", Line("H10")),
     _counter(
         "discharged_joules_total",

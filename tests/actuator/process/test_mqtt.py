@@ -1,4 +1,4 @@
-"""The real actuator with the real Mosquitto: what it shows, which commands it obeys, and that its contact stays open."""
+"""The real actuator with the real Mosquitto: what it shows, what it obeys, and that its contact stays open."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ sys.exit(main())
 """The actuator on a machine whose clock is synchronised, as this one's may not be."""
 
 COMMAND = "magnum/actuator/command"
-ACL = f"""
+ACL = """
 user generator-actuator
 topic readwrite magnum/#
 topic readwrite homeassistant/#

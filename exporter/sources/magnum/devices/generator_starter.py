@@ -8,6 +8,7 @@ from functools import partial
 from exporter.fields import Computed, Confidence, Field, Info, Number, States
 from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PROTOCOL, PYMAGNUM, At, Packet, revision_text
 from exporter.sources.magnum.units import FAHRENHEIT, FREEZING_FAHRENHEIT, SECONDS_IN_DAY, SECONDS_IN_TENTH_HOUR, TENTH
+from toolkit.homeassistant.options import DIAGNOSTIC, EntityOptions
 
 STATES: Mapping[int, str] = {
     0: "not_connected",
@@ -67,6 +68,7 @@ RUNNING_FIELD = Number(
     help="1 while the starter runs the generator, including warm-up and cool-down",
     place=Computed(how=str(_state), compute=_running),
     source=PROTOCOL,
+    entity=EntityOptions(device_class="running"),
 )
 A1: tuple[Field[Packet], ...] = (
     Info(
@@ -121,12 +123,14 @@ A2: tuple[Field[Packet], ...] = (
         place=_a2(1),
         scale=SECONDS_IN_DAY,
         source=PROTOCOL,
+        entity=EntityOptions(shown_in="d"),
     ),
     Number(
         metric="magnum_ags_since_full_soc_seconds",
         help="Time since the battery was last at 100 %, in whole days; absent at 0, which may mean not counted",
         place=_a2(2, absent=NOT_COUNTED),
         scale=SECONDS_IN_DAY,
+        entity=EntityOptions(shown_in="d"),
         source=f"{PYMAGNUM}, {MAGNUM2MQTT}",
         confidence=Confidence.UNVERIFIED,
     ),
@@ -134,6 +138,7 @@ A2: tuple[Field[Packet], ...] = (
         metric="magnum_ags_run_total_raw",
         help="Total run time of the generator; its unit is not published",
         place=_a2(3, 2, absent=NOT_COUNTED),
+        entity=DIAGNOSTIC,
         source=PYMAGNUM,
         confidence=Confidence.UNVERIFIED,
     ),

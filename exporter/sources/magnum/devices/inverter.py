@@ -314,6 +314,7 @@ FIELDS: tuple[Field[Packet], ...] = (
         metric="magnum_inverter_ac_input_present",
         help=f"1 with AC at the input, from a generator or the grid: estimated at {AC_PRESENT_VOLTS} V or more",
         place=Computed(how=str(_ac_input_peak), compute=_ac_input_present),
+        entity=EntityOptions(device_class="power"),
         source=CAPTURE,
         confidence=Confidence.LIKELY,
     ),
