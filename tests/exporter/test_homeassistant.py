@@ -49,7 +49,7 @@ SENSOR_CLASSES: dict[str, str | None] = {
     "timestamp": None,
     "voltage": "V",
 }
-"""Home Assistant's device classes of sensors that are used here, each with the unit, which is one of those in its documentation."""
+"""Home Assistant's device classes of sensors that are used here, each with the unit, which its documentation allows."""
 
 BINARY_CLASSES = {"battery", "connectivity", "power", "problem", "running"}
 

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from tests.support import Process, free_port, run_command, wait_until
 
@@ -98,13 +98,14 @@ class Watcher:
     Args:
         port: of the broker.
         user: name and password.
+        version: 5, or 4 for MQTT 3.1.1.
     """
 
-    def __init__(self, port: int, user: tuple[str, str] | None = None) -> None:
+    def __init__(self, port: int, user: tuple[str, str] | None = None, version: int = paho.MQTTv5) -> None:
         self.messages: list[Message] = []
         self._port = port
         self._subscribed = threading.Event()
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion(version))
         if user is not None:
             self._client.username_pw_set(*user)
         self._client.on_message = self._note
@@ -157,9 +158,9 @@ class Watcher:
         return document
 
 
-def retained(port: int) -> dict[str, str]:
+def retained(port: int, version: int = paho.MQTTv5) -> dict[str, str]:
     """Return what a broker has retained, by topic."""
-    with Watcher(port) as watcher:
+    with Watcher(port, version=version) as watcher:
         # The broker's answer to the subscription comes before what it has kept; this one comes after.
         watcher.publish("test/end", "end")
         watcher.wait("test/end", "end")

@@ -98,6 +98,7 @@ def test_commands_are_obeyed_and_journalled_with_their_topic(
         assert rows[0]["text"].endswith(f"By MQTT, {COMMAND}/mode.")
 
 
+@pytest.mark.slow
 def test_what_nobody_may_start_with_leaves_the_contact_open(tmp_path: Path, broker: Mosquitto) -> None:
     """A retained one, a replayed one, one without the right, one without a time, and a flood of 10,000."""
     with (
