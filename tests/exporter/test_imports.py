@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 _LOADED = "import sys; import {module}; print(*sys.modules)"
 
 
@@ -29,3 +31,15 @@ def test_a_family_is_loaded_with_the_first_source_of_it() -> None:
     assert configured.isdisjoint({*sources, "exporter.sources.magnum.source", "exporter.sources.modbus.profiles"})
     assert opened.isdisjoint(sources)
     assert "exporter.sources.magnum.source" in opened
+
+
+@pytest.mark.parametrize("module", ["exporter.app", "actuator.service"])
+def test_a_program_without_a_broker_loads_no_mqtt(module: str) -> None:
+    mqtt = {
+        "aiomqtt",
+        "paho",
+        "toolkit.homeassistant.client",
+        "exporter.homeassistant",
+        "actuator.report.homeassistant",
+    }
+    assert loaded(module).isdisjoint(mqtt)

@@ -1,4 +1,4 @@
-"""The real exporter with the real Mosquitto: what the page has, Home Assistant has too; and what it has after a death."""
+"""The real exporter with the real Mosquitto: what Home Assistant gets of the page, and what after a death."""
 
 from __future__ import annotations
 
