@@ -15,7 +15,7 @@ from tests.exporter.harness import captures
 from tests.exporter.harness.magnum_port import MagnumPort
 from tests.support import wait_until
 from tests.support.exporter import Exporter
-from tests.support.mosquitto import Mosquitto, Watcher, retained
+from tests.support.mosquitto import Mosquitto, Watcher, documented_acl, retained
 
 STATE = "cabin/main/state"
 CONFIG = "homeassistant/device/cabin-source-main/config"
@@ -104,6 +104,25 @@ def test_a_reload_renames_a_source_and_ends_mqtt(tmp_path: Path, bus: MagnumPort
         exporter.process.signal(signal.SIGHUP)
         watcher.wait("cabin/exporter/availability", "offline")
         assert exporter.value("magnum_exporter_mqtt_connected") == 0
+
+
+def test_the_documented_rights_are_enough(tmp_path: Path, bus: MagnumPort) -> None:
+    password = tmp_path / "mqtt.password"
+    password.write_text("magnum\n")
+    password.chmod(0o640)
+    users = {"magnum-exporter": "magnum", "homeassistant": "cabin"}
+    options = {"username": "magnum-exporter", "password_file": str(password), "base_topic": "magnum"}
+    with (
+        Mosquitto(tmp_path, users, documented_acl()) as broker,
+        Watcher(broker.port, ("homeassistant", "cabin")) as watcher,
+    ):
+        with Exporter(configured(tmp_path, bus, broker, **options)):
+            watcher.wait("magnum/main/state")
+            watcher.wait("magnum/main/availability", "offline")
+            before = watcher.count("homeassistant/device/magnum-site/config")
+            watcher.publish("homeassistant/status", "online")
+            wait_until(lambda: watcher.count("homeassistant/device/magnum-site/config") > before, 10, "all again")
+        watcher.wait("magnum/exporter/availability", "offline")
 
 
 def test_a_wrong_password_is_logged_without_it_and_stops_nothing(tmp_path: Path, bus: MagnumPort) -> None:

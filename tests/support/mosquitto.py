@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from tests.support import Process, free_port, run_command, wait_until
+from tests.support import ROOT, Process, free_port, run_command, wait_until
 
 
 class Mosquitto:
@@ -82,6 +82,13 @@ class Mosquitto:
     ) -> None:
         if self._process is not None:
             self._process.__exit__(kind, value, traceback)
+
+
+def documented_acl() -> str:
+    """Return the access list of the documentation."""
+    text = (ROOT / "docs" / "homeassistant.md").read_text(encoding="utf-8")
+    first = "user magnum-exporter\n"
+    return first + text.partition(f"```\n{first}")[2].partition("```")[0]
 
 
 class Message(NamedTuple):

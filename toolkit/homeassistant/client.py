@@ -36,7 +36,7 @@ from toolkit.homeassistant.discovery import (
 from toolkit.homeassistant.entities import Component
 from toolkit.homeassistant.metrics import Counts
 
-FIRST_RETRY, LAST_RETRY = 1.0, 120.0
+FIRST_RETRY, LAST_RETRY = 1.0, 60.0
 """Seconds between two attempts to connect: doubled each time, with up to as much again by chance."""
 
 STEADY: Final = 60.0

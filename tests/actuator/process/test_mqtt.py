@@ -12,7 +12,7 @@ import pytest
 
 from tests.actuator.harness.process import Actuator, kill, site
 from tests.support import wait_until
-from tests.support.mosquitto import Mosquitto, Watcher
+from tests.support.mosquitto import Mosquitto, Watcher, documented_acl
 
 RIGHT_CLOCK = """
 import sys
@@ -24,18 +24,8 @@ sys.exit(main())
 """The actuator on a machine whose clock is synchronised, as this one's may not be."""
 
 COMMAND = "magnum/actuator/command"
-ACL = """
-user generator-actuator
-topic readwrite magnum/#
-topic readwrite homeassistant/#
-
-user owner
-topic readwrite #
-
-user guest
-topic read #
-"""
-USERS = {"generator-actuator": "relay", "owner": "cabin", "guest": "guest"}
+ACL = f"{documented_acl()}\nuser guest\ntopic read #\n"
+USERS = {"generator-actuator": "relay", "homeassistant": "cabin", "guest": "guest"}
 
 
 @pytest.fixture
@@ -76,7 +66,7 @@ def test_commands_are_obeyed_and_journalled_with_their_topic(
 ) -> None:
     with (
         site(tmp_path, settings(broker, tmp_path, protocol=protocol)) as it,
-        Watcher(broker.port, ("owner", "cabin")) as owner,
+        Watcher(broker.port, ("homeassistant", "cabin")) as owner,
         it.running(RIGHT_CLOCK),
     ):
         wait_until(lambda: connected(it), 10, "the broker")
@@ -103,7 +93,7 @@ def test_what_nobody_may_start_with_leaves_the_contact_open(tmp_path: Path, brok
     """A retained one, a replayed one, one without the right, one without a time, and a flood of 10,000."""
     with (
         site(tmp_path, settings(broker, tmp_path, protocol="3.1.1")) as it,
-        Watcher(broker.port, ("owner", "cabin")) as owner,
+        Watcher(broker.port, ("homeassistant", "cabin")) as owner,
         Watcher(broker.port, ("guest", "guest")) as guest,
     ):
         owner.publish(f"{COMMAND}/mode", payload("on"), retain=True)
@@ -133,7 +123,7 @@ def test_without_a_right_clock_only_off_is_obeyed(tmp_path: Path, broker: Mosqui
     wrong = RIGHT_CLOCK.replace("True", "False")
     with (
         site(tmp_path, settings(broker, tmp_path)) as it,
-        Watcher(broker.port, ("owner", "cabin")) as owner,
+        Watcher(broker.port, ("homeassistant", "cabin")) as owner,
         it.running(wrong),
     ):
         wait_until(lambda: connected(it), 10, "the broker")
@@ -153,7 +143,7 @@ def test_a_broker_that_dies_leaves_the_controller_alone_and_a_killed_actuator_is
         wait_until(lambda: not connected(it), 10, "the loss")
         it.close_for_an_alert()
         broker.start()
-        with Watcher(broker.port, ("owner", "cabin")) as owner:
+        with Watcher(broker.port, ("homeassistant", "cabin")) as owner:
             wait_until(lambda: connected(it), 20, "the broker again")
             wait_until(lambda: owner.json("magnum/actuator/state")["generator_running"] == "ON", 10, "the state")
             kill(process)
@@ -163,7 +153,7 @@ def test_a_broker_that_dies_leaves_the_controller_alone_and_a_killed_actuator_is
 def test_without_commands_nothing_is_subscribed(tmp_path: Path, broker: Mosquitto) -> None:
     with (
         site(tmp_path, settings(broker, tmp_path, commands=False)) as it,
-        Watcher(broker.port, ("owner", "cabin")) as owner,
+        Watcher(broker.port, ("homeassistant", "cabin")) as owner,
         it.running(RIGHT_CLOCK),
     ):
         document = owner.json("homeassistant/device/magnum-generator/config")

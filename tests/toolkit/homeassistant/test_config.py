@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from actuator.config import Broker
-from toolkit.config import ConfigError, decode
+from toolkit.config import ConfigError, Duration, decode
 from toolkit.homeassistant import config as module
 from toolkit.homeassistant.config import Mqtt, exposed, wrong_files
 
@@ -16,7 +16,7 @@ def test_only_the_url_is_required() -> None:
     options = decode({"url": "mqtt://broker"}, Mqtt)
     assert (options.host, options.port, options.protocol) == ("broker", 1883, 5)
     assert (options.discovery_prefix, options.base_topic) == ("homeassistant", "magnum")
-    assert (options.interval, options.min_interval) == (30, 5)
+    assert (options.interval, options.min_interval) == (Duration(30), Duration(5))
     assert decode({"url": "mqtts://[::1]"}, Mqtt).port == 8883
     assert decode({"url": "mqtt://b:1/", "protocol": "3.1.1"}, Mqtt).protocol == "3.1.1"
 
