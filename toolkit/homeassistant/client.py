@@ -21,6 +21,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from toolkit import log
 from toolkit.formatting import redacted
 from toolkit.homeassistant.config import Mqtt
+from toolkit.homeassistant.connection import end
 from toolkit.homeassistant.discovery import (
     OFFLINE,
     ONLINE,
@@ -120,6 +121,7 @@ class Client:
         self._sent: dict[str, _Sent] = {}
         self._again = asyncio.Event()
         self._last_retained = 0.0
+        self._devices_known = 1
 
     async def run(self) -> None:
         """Stay connected, until cancelled."""
@@ -142,9 +144,9 @@ class Client:
 
     async def _wait(self, seconds: float) -> None:
         """Wait without a connection; the messages that are due meanwhile are dropped."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            self._counts.dropped += len(self._sent)
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._counts.dropped += self._devices_known
             await asyncio.sleep(min(left, self._options.interval))
 
     async def _connected(self) -> None:
@@ -184,9 +186,10 @@ class Client:
                         await client.publish(self._topics.availability, OFFLINE, qos=1, retain=True)
                 raise
             finally:
+                await end(lost, sending)
                 for task in (lost, sending):
-                    task.cancel()
-                await asyncio.gather(lost, sending, return_exceptions=True)
+                    if not task.cancelled():
+                        task.exception()  # known: what was lost first is raised
 
     # --- what comes in
 
@@ -233,6 +236,7 @@ class Client:
         while True:
             began = time.monotonic()
             devices = self._devices()
+            self._devices_known = len(devices)
             await self._clean(client, devices)
             for device in devices:
                 await self._update(client, device)
@@ -258,9 +262,9 @@ class Client:
         filters = self._topics.configurations
         begin = self._last_retained = time.monotonic()
         await self._subscribe(client, filters, retained=True)
-        end = begin + RETAINED_SECONDS
+        latest = begin + RETAINED_SECONDS
         while True:
-            left = min(end, self._last_retained + QUIET_SECONDS) - time.monotonic()
+            left = min(latest, self._last_retained + QUIET_SECONDS) - time.monotonic()
             if left <= 0:
                 break
             await asyncio.sleep(left)

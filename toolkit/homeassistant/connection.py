@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -14,8 +15,11 @@ from toolkit.flags import split_address
 from toolkit.homeassistant.config import Mqtt, missing_package
 from toolkit.homeassistant.metrics import Counts
 
-_END_SECONDS = 1.0
+_END_SECONDS = 3.0
 """For saying goodbye to the broker, which sends the last will else."""
+
+_AGAIN_SECONDS = 0.5
+"""After which a task that goes on is cancelled again."""
 
 _log = log.get("mqtt")
 
@@ -54,9 +58,20 @@ class Connection:
     async def stop(self) -> None:
         """End the connection, if there is one."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task}, timeout=_END_SECONDS)
+            await end(self._task, seconds=_END_SECONDS)
             self._task = None
+
+
+async def end(*tasks: asyncio.Task[None], seconds: float = math.inf) -> None:
+    """Cancel tasks until they have ended, for at most so many seconds."""
+    # Once is not enough: `asyncio.wait_for` of Python 3.11, which aiomqtt uses, loses a cancellation that comes in the
+    # moment in which what it waits for is done.
+    pending = {task for task in tasks if not task.done()}
+    give_up = asyncio.get_running_loop().time() + seconds
+    while pending and asyncio.get_running_loop().time() < give_up:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_AGAIN_SECONDS)
 
 
 async def _guarded(running: Coroutine[Any, Any, None]) -> None:

@@ -17,6 +17,7 @@ from toolkit.config import Duration
 from toolkit.homeassistant import client as module
 from toolkit.homeassistant.client import Client
 from toolkit.homeassistant.config import Mqtt
+from toolkit.homeassistant.connection import end
 from toolkit.homeassistant.discovery import Device, Program, Received
 from toolkit.homeassistant.entities import Described, shown
 from toolkit.homeassistant.metrics import Counts
@@ -65,8 +66,8 @@ class Site:
                 await until(lambda: self.counts.connected, "connected")
             yield
         finally:
-            task.cancel()
-            await asyncio.wait({task})
+            await end(task, seconds=10)
+            assert task.cancelled()
 
 
 async def until(predicate: Any, what: str, seconds: float = 15.0) -> None:  # noqa: ANN401 - any callable
@@ -163,7 +164,7 @@ async def test_what_there_is_no_more_is_emptied_and_what_others_have_is_not(
     watcher.publish("cabin/old/availability", "online", retain=True)
     site = Site(broker.url)
     async with site.connected():
-        await until(lambda: watcher.last(CONFIG), "the configuration")
+        await until(lambda: watcher.last("cabin/main/state"), "everything was sent")
         kept = retained(broker.port)
         assert kept.keys() == {
             CONFIG,
