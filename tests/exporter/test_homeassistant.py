@@ -141,7 +141,8 @@ def test_every_metric_has_an_entity_or_a_reason_for_none(metric: Metric) -> None
         elif entity.get("device_class") == "enum":
             assert len(set(entity["options"])) == len(entity["options"]) > 1
         elif "device_class" in entity:
-            assert entity.get("unit_of_measurement") == SENSOR_CLASSES[entity["device_class"]]
+            expected = metric.entity.shown_in or SENSOR_CLASSES[entity["device_class"]]
+            assert entity.get("unit_of_measurement") == expected
     # A reason names what shows it instead, where that is a metric.
     for name in re.findall(r"[a-z]+_[a-z_0-9]+", metric.entity.not_shown):
         assert any(other.name == name and not other.entity.not_shown for other in EVERY), name

@@ -48,7 +48,7 @@ def _row(metric: Described, entity: Component) -> str:
         f"`{metric.name}`",
         f"{entity['name']}{each}",
         str(entity["p"]).replace("_", " "),
-        entity.get("suggested_unit_of_measurement") or entity.get("unit_of_measurement", ""),
+        entity.get("unit_of_measurement", ""),
         ", ".join(name for name in classes if name),
         "" if entity.get("enabled_by_default", True) else "disabled",
     )

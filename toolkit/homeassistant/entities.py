@@ -67,6 +67,12 @@ UNITS: Final[Mapping[str, Unit]] = {
     "amphours": Unit("Ah", None, 1, 0, "ampere-hours"),
     "bytes": Unit("B", "data_size", 1, 0, "bytes"),
 }
+TIMES: Final[Mapping[str, Unit]] = {
+    "h": Unit("h", "duration", 1 / 3600, 1, "time"),
+    "d": Unit("d", "duration", 1 / 86400, 1, "time"),
+}
+"""For `EntityOptions.shown_in`: a sensor of Home Assistant's MQTT integration cannot suggest a unit but its own."""
+
 BARE: Final = Unit(None, None, 1, 0, "")
 APPARENT: Final = Unit("VA", "apparent_power", 1, 0, "apparent power")
 STATE_OF_CHARGE: Final = UNITS["ratio"]._replace(device_class="battery")
@@ -135,6 +141,8 @@ def unit(metric: Described) -> Unit:
     """Return what goes with a metric's unit; BARE without one."""
     if "_timestamp_seconds" in metric.name:
         return TIMESTAMP
+    if metric.options.shown_in:
+        return TIMES[metric.options.shown_in]
     tokens = metric.name.split("_")
     found = next((UNITS[token] for token in reversed(tokens) if token in UNITS), BARE)
     if found.device_class == "power" and "pparent power" in metric.help:
@@ -306,9 +314,6 @@ def _number(metric: Described, prefix: str, labels: _Labels) -> Component:
         component["device_class"] = device_class
     if measure.symbol is not None:
         component["unit_of_measurement"] = measure.symbol
-        if options.shown_in:
-            component["suggested_unit_of_measurement"] = options.shown_in
-            measure = measure._replace(precision=1)
     if measure is not TIMESTAMP:
         state_class = "total_increasing" if metric.counter else "measurement" if measure.measured else None
         state_class = state_class if options.state_class == BY_UNIT else options.state_class

@@ -53,7 +53,7 @@ class EntityOptions:
         name: of the entity; empty: made from the metric's name.
         device_class: of the entity; BY_UNIT: the one that goes with the metric's unit; None: none.
         state_class: of the entity; BY_UNIT: the one that goes with the metric's unit and type; None: none.
-        shown_in: the unit in which its values are shown at first; empty: the one in which they are sent.
+        shown_in: for seconds, the unit in which they are sent and shown: h or d; empty: s.
         diagnostic: it is for the search for faults, or a setting: disabled at first.
         flags: with Form.FLAGS: those that need more than their name.
         device: with Form.INFO: which label is the device's `model`, `sw_version` and so on.

@@ -54,7 +54,7 @@ def test_what_is_shown_of_a_quiet_day() -> None:
     assert parts["generator_lockout"]["device_class"] == "problem"
     assert parts["generator_running"]["device_class"] == "running"
     assert parts["generator_run_deadline_timestamp_seconds"]["device_class"] == "timestamp"
-    assert parts["generator_engine_seconds_total"]["suggested_unit_of_measurement"] == "h"
+    assert parts["generator_engine_seconds_total"]["unit_of_measurement"] == "h"
     assert all(part["expire_after"] == 75 for part in parts.values())
     assert len({part["name"] for part in parts.values()}) == len(parts)
     assert whole["dev"]["configuration_url"] == "https://cabin:10049/"
