@@ -58,6 +58,7 @@ class Devices:
     def __init__(self, site: Callable[[], Site], options: Config, clock: Callable[[], float] = time.monotonic) -> None:
         self._site, self._options, self._clock = site, options, clock
         self._collector = SiteCollector(site, clock)
+        self._about: dict[str, dict[str, str]] = {}
 
     def now(self) -> tuple[Device, ...]:
         """Return all devices with their values."""
@@ -119,7 +120,8 @@ class Devices:
         up: bool | None = None,
     ) -> Device:
         by_name = {metric.name: described(metric, group.label) for metric in metrics}
-        about: dict[str, str] = {}
+        # What a device has said of itself holds while it is silent.
+        about = self._about.setdefault(group.id, {})
         entities: list[Shown] = []
         for name, values in samples.items():
             metric = by_name[name]
@@ -131,7 +133,7 @@ class Devices:
             topic=topic,
             name=title,
             via=via,
-            about=about,
+            about=dict(about),
             available=up,
             metrics=frozenset(by_name),
             shown=tuple(entities),

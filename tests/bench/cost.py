@@ -28,6 +28,7 @@ from tests.exporter.harness.serial_devices import SerialDevice
 from tests.exporter.sources.test_vedirect import HISTORY, LIVE
 from tests.support import Process, wait_until
 from tests.support.exporter import Exporter
+from tests.support.mosquitto import Mosquitto
 from tests.support.simulator import Simulator
 
 PACKETS_A_SECOND = 10
@@ -115,10 +116,12 @@ def _bus(folder: Path) -> Iterator[Path]:
         port.unplug()
 
 
-def _exporter(folder: Path, sources: dict[str, Any], seconds: float, *, scraped: bool) -> Cost:
+def _exporter(folder: Path, sources: dict[str, Any], seconds: float, *, scraped: bool, mqtt: bool = False) -> Cost:
     file = folder / "exporter.yml"
-    file.write_text(yaml.safe_dump({"sources": sources}))
-    with Exporter(file, program=[sys.executable, "-c", _AS_INSTALLED]) as exporter:
+    with contextlib.ExitStack() as stack:
+        options = {"mqtt": {"url": stack.enter_context(Mosquitto(folder)).url}} if mqtt else {}
+        file.write_text(yaml.safe_dump({"sources": sources, **options}))
+        exporter = stack.enter_context(Exporter(file, program=[sys.executable, "-c", _AS_INSTALLED]))
 
         def all_up() -> bool:
             page = exporter.page()
@@ -132,9 +135,10 @@ def _exporter(folder: Path, sources: dict[str, Any], seconds: float, *, scraped:
         return _measure(exporter.process.popen.pid, seconds, exporter.get if scraped else None)
 
 
-def _one_bus(seconds: float, *, scraped: bool) -> Cost:
+def _one_bus(seconds: float, *, scraped: bool, mqtt: bool = False) -> Cost:
     with tempfile.TemporaryDirectory() as name, _bus(Path(name)) as port:
-        return _exporter(Path(name), {"main": {"type": "magnum", "port": str(port)}}, seconds, scraped=scraped)
+        sources = {"main": {"type": "magnum", "port": str(port)}}
+        return _exporter(Path(name), sources, seconds, scraped=scraped, mqtt=mqtt)
 
 
 def _pymagnum(seconds: float) -> Cost:
@@ -147,7 +151,7 @@ def _pymagnum(seconds: float) -> Cost:
         return _measure(process.popen.pid, seconds, None)
 
 
-def _full_site(seconds: float) -> Cost:
+def _full_site(seconds: float, *, mqtt: bool = False) -> Cost:
     """A Magnum bus, a Classic, three packs (JK-BMS on serial lines), a SmartShunt and an AIMS, scraped every 5 s."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -178,7 +182,7 @@ def _full_site(seconds: float) -> Cost:
         thread = threading.Thread(target=send)
         thread.start()
         try:
-            return _exporter(folder, sources, seconds, scraped=True)
+            return _exporter(folder, sources, seconds, scraped=True, mqtt=mqtt)
         finally:
             end.set()
             thread.join()
@@ -194,7 +198,9 @@ def main() -> int:
         "exporter, no scrape": lambda seconds: _one_bus(seconds, scraped=False),
         "exporter, a scrape every 5 s": lambda seconds: _one_bus(seconds, scraped=True),
         "pymagnum, polled every second": _pymagnum,
+        "exporter, a scrape, MQTT": lambda seconds: _one_bus(seconds, scraped=True, mqtt=True),
         "exporter, a full site": _full_site,
+        "exporter, a full site, MQTT": lambda seconds: _full_site(seconds, mqtt=True),
     }
     if importlib.util.find_spec("magnum") is None:
         print("pymagnum is not installed, so it is not compared")

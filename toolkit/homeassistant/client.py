@@ -16,6 +16,8 @@ from typing import Final, NamedTuple
 
 import aiomqtt
 from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from toolkit import log
@@ -56,7 +58,7 @@ RETAINED_SECONDS: Final = 10.0
 """For all retained messages, at most: other devices' come too."""
 
 LARGEST_FORMER: Final = 1 << 20
-"""Bytes of an earlier configuration of ours."""
+"""Bytes of an earlier configuration of ours; the largest one, with every entity of a Magnum network, has 100,000."""
 
 MISSED_SECONDS: Final = 1.0, 2.0
 """Pause before everything is sent again when Home Assistant has started; many devices do so at once."""
@@ -116,7 +118,7 @@ class Client:
         self._counts = counts
         self._topics = Topics(options, program.name)
         self._former = Former(self._topics, owns)
-        self._has_former = False
+        self._has_former = self._was_connected = False
         self._entities: dict[str, _Entities] = {}
         self._sent: dict[str, _Sent] = {}
         self._again = asyncio.Event()
@@ -171,6 +173,7 @@ class Client:
             keepalive=KEEP_ALIVE,
             timeout=ANSWER_SECONDS,
             tls_context=context,
+            properties=_limits() if is_5 else None,
             queue_type=_inbox(self._take),
         )
         async with client:
@@ -198,7 +201,7 @@ class Client:
         topic = str(message.topic)
         payload = message.payload
         if topic in self._topics.home_assistant:
-            if payload == ONLINE.encode() and not message.retain:
+            if payload == ONLINE.encode():
                 self._again.set()
         elif topic.startswith(f"{self._topics.commands}/"):
             if self._receive is not None:
@@ -230,7 +233,12 @@ class Client:
         if self._receive is not None:
             await self._subscribe(client, f"{topics.commands}/+")
         self._counts.connected = True
-        _log.recovered("connection", "connected to the MQTT broker", url=redacted(self._options.url))
+        url = redacted(self._options.url)
+        if self._was_connected:
+            _log.recovered("connection", "connected to the MQTT broker again", url=url)
+        else:
+            self._was_connected = True
+            _log.info("connected to the MQTT broker", url=url)
         self._sent.clear()
         await self._publish(client, topics.availability, ONLINE, retain=True)
         while True:
@@ -312,14 +320,16 @@ class Client:
                 if one.key not in device.controls:
                     entities.components[one.key] = component(one, id_, self._options.interval)
         entities.about = _about(device)
-        gone = {key: known for key, known in entities.components.items() if not device.may_have(key)}
-        entities.components = {key: known for key, known in entities.components.items() if key not in gone}
-        removed = {key: str(known["p"]) for key, known in gone.items() if key not in device.controls}
-        components = {**entities.components, **device.controls}
-        if removed:
+        components = {key: known for key, known in entities.components.items() if device.may_have(key)}
+        gone = entities.components.keys() - components.keys() - device.controls.keys()
+        components |= device.controls
+        if gone:
             # Home Assistant removes an entity when it is there with nothing but its platform.
+            removed = {key: str(entities.components[key]["p"]) for key in sorted(gone)}
             once = document(device, components, topics, self._program, removed=removed)
             await self._publish(client, topic, once, retain=True)
+            for key in gone:
+                del entities.components[key]
         text = document(device, components, topics, self._program, removed={})
         await self._publish(client, topic, text, retain=True)
         self._former.take(topic, text.encode())
@@ -348,6 +358,13 @@ def _inbox(take: Callable[[aiomqtt.Message], None]) -> type[asyncio.Queue[aiomqt
             take(item)
 
     return Inbox
+
+
+def _limits() -> Properties:
+    """Return what the broker is told of us: a message that is too large for any configuration is not sent to us."""
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # the library has no types here
+    properties.MaximumPacketSize = LARGEST_FORMER
+    return properties
 
 
 def _context(options: Mqtt) -> ssl.SSLContext:
