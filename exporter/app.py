@@ -7,7 +7,8 @@ import contextlib
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from exporter import DESCRIPTION, NAME, config
 from exporter.banks import Bank
@@ -26,6 +27,9 @@ from toolkit.homeassistant.metrics import Counts
 from toolkit.reload import Reloader
 from toolkit.webconfig import WebConfig
 
+if TYPE_CHECKING:
+    from exporter.nut.config import NutConfig
+
 PREFIX = "magnum_exporter"
 _JOIN_SECONDS = 2.0
 _TICK_SECONDS = 1.0
@@ -42,6 +46,7 @@ class Exporter:
         self._sources: dict[str, Source[Any]] = {}
         self._numbers: dict[str, int] = {}
         self._energy = EnergyState(None)
+        self._nut: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
 
     def ready(self) -> bool:
@@ -88,9 +93,24 @@ class Exporter:
             if name not in kept:
                 source.restore(self._energy.of(name))
                 source.start()
+        if old is None or old.nut != new.nut:
+            await self._drive(new.nut)
+
+    async def _drive(self, options: NutConfig | None) -> None:
+        """Be the driver that these options describe for Network UPS Tools, and no other."""
+        if self._nut is not None:
+            self._nut.cancel()
+            await asyncio.wait({self._nut})
+        self._nut = None
+        if options is not None:
+            from exporter.nut.driver import Driver  # noqa: PLC0415 - most sites have no such clients
+
+            driver = Driver(options, lambda: self.site, installed(NAME))
+            self._nut = asyncio.create_task(driver.run(), name="nut")
 
     async def stop(self) -> None:
         """Stop all sources, and write their counters."""
+        await self._drive(None)
         await self._stop(list(self._sources.values()))
         await asyncio.sleep(0)  # what their threads have handed over last is taken
         await self._energy.write(self.site)
@@ -135,8 +155,8 @@ def _judge(options: config.Config) -> Judge:
     )
 
 
-def _log_warnings(options: config.Config) -> None:
-    for sentence in config.warnings(options):
+def _log_warnings(options: config.Config, path: Path) -> None:
+    for sentence in config.warnings(options, path):
         _log.warning("unusual configuration", text=sentence)
 
 
@@ -163,7 +183,7 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
         config=flags.config_file,
         sources=", ".join(f"{name} ({source.__struct_config__.tag})" for name, source in options.sources.items()),
     )
-    _log_warnings(options)
+    _log_warnings(options, flags.config_file)
     exporter = Exporter()
     registry = metrics.new_registry(NAME, PREFIX, build)
     collector = SiteCollector(lambda: exporter.site)
@@ -193,7 +213,7 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
     async def load_again() -> None:
         options = config.load(flags.config_file)
         await apply(options)
-        _log_warnings(options)
+        _log_warnings(options, flags.config_file)
 
     reloader = Reloader(load_again, prefix=PREFIX, registry=registry)
     app = web.application(

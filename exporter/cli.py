@@ -101,7 +101,7 @@ def _serve(given: flags.Flags) -> int:
         if exposed:
             sys.stderr.write("\n".join(exposed) + "\n")
             return 2
-        for sentence in config.warnings(options):
+        for sentence in config.warnings(options, given.config_file):
             sys.stderr.write(f"{given.config_file}: {sentence}\n")
         sys.stdout.write("config ok\n")
         return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from exporter import config_checks
+from exporter.nut.config import BATTERY, NutConfig
 from exporter.soc import Lead
 from exporter.sources import AnySource
 from toolkit import config
@@ -88,12 +89,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         battery: how the state of charge is judged.
         energy_state: the file that keeps energy counters over restarts; None: they restart at 0.
         mqtt: the broker that Home Assistant gets values from; None: none.
+        nut: what Network UPS Tools is told; None: nothing.
     """
 
     sources: dict[str, AnySource]
     battery: Battery = Battery()
     energy_state: Path | None = None
     mqtt: Mqtt | None = None
+    nut: NutConfig | None = None
 
     def __post_init__(self) -> None:
         """Refuse a file without sources, two sources on one port, and names of sources that are none."""
@@ -101,7 +104,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ConfigError(
                 "sources", "no source", "at least one, such as `main: {type: magnum, port: /dev/ttyUSB0}`"
             )
-        refuse((*_wrong_ports(self.sources), *_wrong_banks(self.sources, self.banks), *self._wrong_names()))
+        refuse(
+            (
+                *_wrong_ports(self.sources),
+                *_wrong_banks(self.sources, self.banks),
+                *self._wrong_names(),
+                *self._wrong_utility(),
+            )
+        )
 
     def _wrong_names(self) -> Iterator[ConfigError]:
         """Refuse a name in `battery.soc.sources` that is no source, or one that is a pack of a bank."""
@@ -114,6 +124,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 yield ConfigError(where, f'"{name}"', f'"{bank}", the bank of which it is a pack')
             else:
                 yield ConfigError(where, f'"{name}"', _one_of(name, self.judged))
+
+    def _wrong_utility(self) -> Iterator[ConfigError]:
+        """Refuse a `nut.source` that is no source, or one that does not report whether there is utility power."""
+        name = None if self.nut is None else self.nut.source
+        if name is None or name == BATTERY:
+            return
+        able = (BATTERY, *(source for source, options in self.sources.items() if options.has_utility_flag))
+        if name not in able:
+            whose = "a source without a utility flag" if name in self.sources else f'"{name}"'
+            yield ConfigError("nut.source", whose, f"one of: {', '.join(able)}{near(name, able)}")
 
     @property
     def banks(self) -> Mapping[str, Bank]:
@@ -171,7 +191,14 @@ def _wrong_banks(sources: Mapping[str, AnySource], banks: Mapping[str, Bank]) ->
                     yield ConfigError(where, f'"{pack}", a pack of {banks_of[pack]}', "a pack of one bank only")
 
 
-def warnings(options: Config) -> Iterator[str]:
+def warnings(options: Config, path: Path) -> Iterator[str]:
+    """Yield a sentence for each thing that is valid and unusual in the configuration of this file."""
+    yield from _left_out(options)
+    if options.nut is not None and options.nut.source == BATTERY:
+        yield from config_checks.shutdown_before_emergency(path, options.nut.low)
+
+
+def _left_out(options: Config) -> Iterator[str]:
     """Yield a sentence for each source of a state of charge that `battery.soc.sources` leaves out."""
     named = options.battery.soc.sources
     if named is None:

@@ -6,13 +6,17 @@ import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
-from toolkit.config import ConfigError, locate, read_mapping
+from toolkit.config import ConfigError, Ratio, locate, read_mapping
 from toolkit.durable_file import cannot_write
 from toolkit.flags import is_loopback
+from toolkit.formatting import percent
 from toolkit.modbus import serial_port
 
 ACTUATOR = "actuator.yml"
 """The file of the actuator, in the same folder if it runs on the same machine."""
+
+EMERGENCY_SOC = Ratio(0.12)
+"""The actuator's own `emergency_soc`, where its file has none."""
 
 
 def relay_port(path: Path) -> Iterator[ConfigError]:
@@ -40,6 +44,28 @@ def _reads_this_machine(exporter: object) -> bool:
         return isinstance(url, str) and is_loopback(urllib.parse.urlsplit(url).hostname or "")
     except ValueError:
         return False
+
+
+def shutdown_before_emergency(path: Path, low: float) -> Iterator[str]:
+    """Yield a sentence if machines are told to shut down before the actuator on this one starts in an emergency.
+
+    Args:
+        path: of the file; an actuator on this machine has its own next to it.
+        low: the state of charge at which machines shut down.
+    """
+    actuator = read_mapping(path.with_name(ACTUATOR))
+    if not _reads_this_machine(actuator.get("exporter")):
+        return
+    try:
+        emergency = Ratio.parse(actuator.get("emergency_soc", EMERGENCY_SOC))
+    except ConfigError:
+        return  # the actuator refuses its file
+    if low >= emergency:
+        yield (
+            f"nut.low: got {percent(low)} with emergency_soc {percent(emergency)} in {path.with_name(ACTUATOR)}: an "
+            "upsmon that acts on this machine switches the actuator off before its emergency start; run none here, or "
+            "give it power value 0 (docs/nut.md)"
+        )
 
 
 def folders(path: Path) -> Iterator[ConfigError]:

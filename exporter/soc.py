@@ -87,6 +87,7 @@ class Verdict(NamedTuple):
         ratio: its state of charge, 0 to 1.
         wall: Unix seconds of its last trusted reading.
         spread: highest minus lowest of the fresh ones, trusted or not; None with fewer than two.
+        amperes: the battery's current, positive into it, by the lead, else by another source; None when unknown.
         seconds_to_empty: by lead, current and capacity; None when one is unknown or the battery is not discharging.
         full: a charger floats, or the lead is at 99 % or more and its current at most 2 % of the capacity; None when
             neither can be judged.
@@ -97,6 +98,7 @@ class Verdict(NamedTuple):
     ratio: float | None
     wall: float | None
     spread: float | None
+    amperes: float | None
     seconds_to_empty: float | None
     full: bool | None
     opinions: Mapping[str, Opinion]
@@ -307,6 +309,7 @@ class Judge:
             ratio=lead.ratio if lead else None,
             wall=lead.good_wall if lead else None,
             spread=max(ratios) - min(ratios) if len(ratios) > 1 else None,
+            amperes=self._amperes(lead.charge, now) if lead and lead.charge else None,
             seconds_to_empty=self._seconds_to_empty(lead, now) if lead else None,
             full=self._full(lead, now),
             opinions=opinions,

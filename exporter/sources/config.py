@@ -41,6 +41,11 @@ class SourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """Whether the device reports a state of charge; None: with a battery monitor that not every one has."""
         return True
 
+    @property
+    def has_utility_flag(self) -> bool:
+        """Whether the device reports if there is utility power, as a UPS does."""
+        return False
+
     @abstractmethod
     def open(self, name: str, publish: Publish) -> Source[Any]:
         """Return the source, not yet started; does not touch the device."""

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from actuator.core.settings import Settings
 from exporter import cli, config, config_checks
 from tests.support import ROOT
 from toolkit.config import ConfigError, decode
 
 MAGNUM = "sources:\n  main: {type: magnum, port: PORT}\n"
 RTU = 'sources:\n  bms: {type: modbus, profile: jk-bms, url: "rtu://PORT?baudrate=9600", unit_id: 2}\n'
+SHIPPED = ROOT / "deploy" / "exporter.yml"
 HERE = "http://127.0.0.1:10048/metrics"
 
 
@@ -52,8 +54,8 @@ def test_another_machines_relay_or_another_port_is_none_of_its_business(tmp_path
 
 
 def test_the_files_that_are_shipped_agree() -> None:
-    assert list(config_checks.relay_port(ROOT / "deploy" / "exporter.yml")) == []
-    assert list(config.warnings(config.load(ROOT / "deploy" / "exporter.yml"))) == []
+    assert list(config_checks.relay_port(SHIPPED)) == []
+    assert list(config.warnings(config.load(SHIPPED), SHIPPED)) == []
 
 
 @pytest.mark.parametrize(
@@ -113,13 +115,14 @@ TANK = {"type": "modbus", "url": "tcp://h:502", "registers": [{"address": 1, "me
     ],
 )
 def test_a_source_that_soc_sources_leaves_out_is_a_warning(
-    names: list[str] | None, banks: dict[str, list[str]], left_out: list[str]
+    tmp_path: Path, names: list[str] | None, banks: dict[str, list[str]], left_out: list[str]
 ) -> None:
     soc = {} if names is None else {"sources": names}
     sources = {"pack": PACK, "main": MAIN, "aims": AIMS, "tank": TANK}
     options = decode({"sources": sources, "battery": {"soc": soc, "banks": banks}}, config.Config)
     named = ", ".join(names or ())
-    assert list(config.warnings(options)) == [f"battery.soc.sources: got {named} without {what}" for what in left_out]
+    found = list(config.warnings(options, tmp_path / "exporter.yml"))
+    assert found == [f"battery.soc.sources: got {named} without {what}" for what in left_out]
 
 
 def test_config_check_prints_warnings_and_succeeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,3 +132,33 @@ def test_config_check_prints_warnings_and_succeeds(tmp_path: Path, capsys: pytes
     written = capsys.readouterr()
     assert written.out == "config ok\n"
     assert written.err == f"{file}: battery.soc.sources: got main without pack: its state of charge is not used\n"
+
+
+@pytest.mark.parametrize(
+    ("nut", "actuator", "warned"),
+    [
+        ("{ups: cabin}", "", "12 %"),
+        ("{ups: cabin, low: 8%}", "emergency_soc: 8%", "8 %"),
+        ("{ups: cabin, low: 11%}", "", None),
+        ("{ups: cabin}", "emergency_soc: 20%\nexporter: http://192.168.1.9:10048/metrics", None),
+        ("{ups: cabin}", "emergency_soc: often", None),
+        ("{ups: cabin, source: aims}", "", None),
+    ],
+)
+def test_a_shutdown_before_the_actuators_emergency_start_is_a_warning(
+    tmp_path: Path, nut: str, actuator: str, warned: str | None
+) -> None:
+    file, other = tmp_path / "exporter.yml", tmp_path / "actuator.yml"
+    file.write_text(f"sources: {{main: {MAIN}, aims: {AIMS}}}\nnut: {nut}\n")
+    here = "" if "exporter:" in actuator else f"exporter: {HERE}\n"
+    other.write_text(f"{here}{actuator}\n")
+    found = list(config.warnings(config.load(file), file))
+    assert len(found) == (warned is not None)
+    if warned is not None:
+        assert f"with emergency_soc {warned} in {other}: an upsmon that acts on this machine" in found[0].replace(
+            "\u00a0", " "
+        )
+
+
+def test_the_emergency_threshold_without_a_setting_is_the_actuators_own() -> None:
+    assert Settings().emergency_soc == config_checks.EMERGENCY_SOC

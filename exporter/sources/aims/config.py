@@ -30,6 +30,11 @@ class AimsConfig(PolledSerialConfig, frozen=True, kw_only=True, forbid_unknown_f
         """The protocol has none."""
         return False
 
+    @property
+    def has_utility_flag(self) -> bool:
+        """`aims_status` has it."""
+        return True
+
     def open(self, name: str, publish: Publish) -> AimsSource:
         """Return the source, not yet started."""
         from exporter.sources.aims.source import AimsSource  # noqa: PLC0415 - see the package

@@ -27,8 +27,7 @@ def test_times_are_those_at_the_site_in_the_format_of_the_reader(tmp_path: Path,
             expect(page.locator("#hours")).to_contain_text(quiet)
             time = page.evaluate("document.querySelector('#rows td').textContent")
             here = page.evaluate(
-                "at => new Date(at * 1000).toLocaleTimeString([], "
-                "{timeStyle: 'short', timeZone: 'Asia/Kolkata'})",
+                "at => new Date(at * 1000).toLocaleTimeString([], {timeStyle: 'short', timeZone: 'Asia/Kolkata'})",
                 it.rows()[-1]["wall"],
             )
             assert time == here
