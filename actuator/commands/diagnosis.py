@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, get_args
 
 import msgspec
 
+from actuator.commands import upsmon
 from actuator.commands.routing import deliveries
 from actuator.config import Access, Role
 from toolkit.findings import Finding
@@ -43,7 +44,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         users: of the actuator's web configuration.
         clients: by role, the user whom Alertmanager and Prometheus name; absent: none, or not known.
         card: why nothing can be written to the journal's folder, and what to do; None: it can, or that is not known.
-        upsmon: what shuts this machine down when a battery is low; empty: nothing.
+        upsmon: the one that runs on the actuator's machine; None: none does.
     """
 
     config_errors: tuple[str, ...] = ()
@@ -66,7 +67,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     users: tuple[str, ...] = ()
     clients: Mapping[Role, str] = {}
     card: tuple[str, str] | None = None
-    upsmon: str = ""
+    upsmon: upsmon.Upsmon | None = None
 
 
 def diagnose(site: Site) -> tuple[Finding, ...]:
@@ -136,19 +137,6 @@ def _roles(site: Site) -> Iterator[Finding]:
     if not wrong:
         text = "; ".join(f"{role}: {', '.join(getattr(site.access, role))}" for role in get_args(Role))
         yield Finding(check=check, state="well", text=f"{text}.")
-
-
-def _power(site: Site) -> Iterator[Finding]:
-    if site.upsmon:
-        yield Finding(
-            check="upsmon",
-            state="wrong",
-            text=f"{site.upsmon} Then nothing starts the generator.",
-            remedy="systemctl disable --now nut-monitor; another machine may be shut down by it, this one not",
-        )
-    else:
-        text = "Nothing shuts this machine down when the battery is low."
-        yield Finding(check="upsmon", state="well", text=text)
 
 
 def _devices(site: Site) -> Iterator[Finding]:
@@ -266,6 +254,11 @@ def _contact(contact: Mapping[str, Any]) -> Finding:
         return Finding(check="relay", state="wrong", text=text, remedy=look)
     where = "closed" if contact["read_back"] else "open"
     return Finding(check="relay", state="well", text=f"{contact['relay']} reads {where}, as commanded.")
+
+
+def _shutdown(site: Site) -> Iterator[Finding]:
+    if site.upsmon is not None:
+        yield upsmon.finding(site.upsmon)
 
 
 def _records(site: Site) -> Iterator[Finding]:
@@ -472,7 +465,7 @@ def _heartbeat(site: Site) -> Iterator[Finding]:
 
 
 _CHECKS: Final[tuple[Callable[[Site], Iterator[Finding]], ...]] = (
-    *(_configuration, _secrets, _roles, _power, _devices, _charge, _actuator, _records),
+    *(_configuration, _secrets, _roles, _devices, _charge, _actuator, _shutdown, _records),
     *(_prometheus, _rules, _alertmanager, _heartbeat),
 )
 

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from actuator import config as configuration
-from actuator.commands import client
+from actuator.commands import client, upsmon
 from actuator.commands.diagnosis import Samples, Site, diagnose, receivers
 from actuator.config import Config, Role
 from actuator.config_warnings import warnings
 from toolkit.config import ConfigError, read_mapping
 from toolkit.findings import Finding
-
-_UPSMON_FILES = (Path("/etc/nut/upsmon.conf"), Path("/etc/ups/upsmon.conf"))
-_SHUTDOWN = re.compile(r'(?m)^[ \t]*SHUTDOWNCMD[ \t]+"?([^"\n]*)"?')
-_MONITOR = re.compile(r"(?m)^[ \t]*MONITOR[ \t]+\S+[ \t]+(\d+)")
-_NOTHING = ("", ":", "true", "/bin/true", "/usr/bin/true")
+from toolkit.flags import is_loopback
 
 T = TypeVar("T")
 
@@ -58,7 +54,7 @@ def examine(config_file: Path, *, url: str, prometheus: str, alertmanager: str) 
         thresholds=_or_reason(api("/api/v1/query?query=generator_start_soc_ratio")),
         clients=clients(routing, _or_reason(lambda: _prometheus_file(prometheus))),
         users=tuple(map(str, web)) if isinstance(web, dict) else (),
-        upsmon=upsmon(),
+        upsmon=upsmon.running() if is_loopback(urlsplit(url).hostname or "") else None,
     )
     return diagnose(site if config is None else _with_file(site, config))
 
@@ -92,31 +88,6 @@ def card(folder: Path) -> tuple[str, str] | None:
         text = f"the disk of {folder} is full."
         return text, "Free some room: df -h; df -i; journalctl --vacuum-size=50M; apt-get clean"
     return None
-
-
-def upsmon(processes: Path = Path("/proc"), files: Iterable[Path] = _UPSMON_FILES) -> str:
-    """Return what shuts this machine down when a battery is low: NUT's upsmon, with a command; empty: nothing."""
-    if not any(_name(process) == "upsmon" for process in processes.glob("[0-9]*/comm")):
-        return ""
-    for file in files:
-        try:
-            text = file.read_text(errors="replace")
-        except OSError:
-            continue
-        command = _SHUTDOWN.findall(text)
-        supplied = [int(power) for power in _MONITOR.findall(text)]
-        # A monitor of power value 0 only watches; a command that does nothing, too.
-        if not any(supplied) or not command or command[-1].strip() in _NOTHING:
-            return ""
-        return f"upsmon runs here, and shuts this machine down when the battery is low: {command[-1].strip()}."
-    return "upsmon runs here, and may shut this machine down when the battery is low: its file cannot be read."
-
-
-def _name(comm: Path) -> str:
-    try:
-        return comm.read_text().strip()
-    except OSError:  # it has just ended
-        return ""
 
 
 def clients(alertmanager: object, prometheus: object) -> dict[Role, str]:

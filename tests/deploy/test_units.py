@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT
+from tests.support import ROOT, run_command
 from toolkit.webconfig import WebConfig
 
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
@@ -29,6 +29,21 @@ def test_exposure_is_under_2(unit: Path) -> None:
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
     assert found, done.stdout
     assert float(found[1]) < 2.0, done.stdout
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed (Debian: systemd)"
+)
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_a_unit_and_its_drop_ins_are_valid(tmp_path: Path, unit: Path) -> None:
+    copy = tmp_path / unit.name
+    copy.write_text(re.sub(r"/opt/magnum-exporter/bin/\S+", "/bin/true", unit.read_text()))
+    drop_ins = unit.with_name(f"{unit.name}.d")
+    if drop_ins.is_dir():
+        shutil.copytree(drop_ins, tmp_path / drop_ins.name)
+    done = run_command("systemd-analyze", "verify", "--man=no", copy, env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:"})
+    assert [line for line in done.stderr.splitlines() if str(tmp_path) in line] == []
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)

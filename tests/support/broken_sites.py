@@ -21,6 +21,7 @@ import msgspec
 
 from actuator.commands import doctor as chain_doctor
 from actuator.commands.diagnosis import ACTING, Samples, Site, diagnose
+from actuator.commands.upsmon import Upsmon
 from actuator.config import Access
 from exporter.tools import doctor
 from exporter.tools.doctor import Page, Refused
@@ -140,8 +141,7 @@ def rows() -> Iterator[Row]:
     exposed = "exporter.password_file: got exporter.password with mode 0644, which everybody may read, expected 0640"
     yield "wrong rights of a password file", site(exposed=(exposed,)), "secrets"
     yield "Alertmanager's user lacks its role", site(access=Access(read=("prometheus",), command=("owner",))), "roles"
-    nut = "upsmon runs here, and shuts this machine down when the battery is low: /sbin/shutdown -h +0."
-    yield "NUT shuts the machine down", site(upsmon=nut), "upsmon"
+    yield "NUT shuts the machine down", site(upsmon=Upsmon({"cabin@localhost": 1})), "upsmon"
     yield "the exporter does not run", site(page="Connection refused"), "exporter"
     yield "a silent device", devices(classic_up=[({"device": "sun"}, 0.0)]), "devices"
     swapped = {"magnum_up": [({"device": "main"}, 0.0)], "magnum_wires_swapped": [({"device": "main"}, 1.0)]}

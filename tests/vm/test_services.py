@@ -92,6 +92,28 @@ def test_the_confined_exporter_opens_its_serial_port(installed: Machine) -> None
         machine.run(f"systemctl stop magnum-exporter; mv {config}.kept {config}")
 
 
+def test_the_confined_exporter_gives_its_socket_to_upsds_group(installed: Machine) -> None:
+    machine = installed
+    config, folder = "/etc/magnum-exporter/exporter.yml", "/etc/systemd/system/magnum-exporter.service.d"
+    socket = "/run/nut/magnum-exporter-cabin"
+    machine.check(
+        f"set -e; groupadd --force --system nut; install -d -m 770 -g nut /run/nut; cp {config} {config}.kept; "
+        f"echo 'nut: {{ups: cabin}}' >>{config}; install -Dm 644 -t {folder} "
+        "deploy/systemd/magnum-exporter.service.d/nut.conf; systemctl daemon-reload"
+    )
+    machine.check("systemctl start magnum-exporter", deadline_seconds=SPAN)
+    try:
+        wait_until(lambda: machine.run(f"test -S {socket}").code == 0, SPAN, "the exporter to make the socket")
+        assert machine.check(f"stat -c '%U %G %a' {socket}").split() == ["magnum-exporter", "nut", "660"]
+        machine.check("systemctl stop magnum-exporter")
+        assert machine.check("ls /run/nut") == ""
+    finally:
+        machine.run(
+            f"systemctl stop magnum-exporter; rm -r {folder} /run/nut; mv {config}.kept {config}; "
+            "systemctl daemon-reload"
+        )
+
+
 def test_the_confined_actuator_commands_a_board_on_a_serial_port(installed: Machine) -> None:
     machine = installed
     with running_actuator(machine, f"{{type: serial, port: {SERIAL_PORT}}}"):

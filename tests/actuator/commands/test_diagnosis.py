@@ -207,36 +207,6 @@ def test_users_without_roles_are_a_note() -> None:
     assert worst(site(access=None, users=())) == []
 
 
-UPSMON = """\
-# MONITOR example@localhost 1 nobody secret master
-MONITOR cabin@127.0.0.1 {power} upsmon secret secondary
-SHUTDOWNCMD "{command}"
-"""
-
-
-@pytest.mark.parametrize(
-    ("running", "text", "acts"),
-    [
-        ("upsd", UPSMON.format(power=1, command="/sbin/shutdown -h +0"), False),
-        ("upsmon", UPSMON.format(power=1, command="/sbin/shutdown -h +0"), True),
-        ("upsmon", UPSMON.format(power=0, command="/sbin/shutdown -h +0"), False),
-        ("upsmon", UPSMON.format(power=1, command="/bin/true"), False),
-        ("upsmon", None, True),
-    ],
-)
-def test_upsmon_that_acts_on_this_machine(tmp_path: Path, running: str, text: str | None, *, acts: bool) -> None:
-    process = tmp_path / "proc" / "812"
-    process.mkdir(parents=True)
-    (process / "comm").write_text(f"{running}\n")
-    file = tmp_path / "upsmon.conf"
-    if text is not None:
-        file.write_text(text)
-    found = doctor.upsmon(tmp_path / "proc", [file])
-    assert found.startswith("upsmon runs here, and ") is acts
-    if acts and text is not None:
-        assert "/sbin/shutdown -h +0" in found
-
-
 def test_users_that_prometheus_and_alertmanager_name() -> None:
     alertmanager = {
         "receivers": [
