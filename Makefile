@@ -23,8 +23,8 @@ environment = pyproject.toml deploy/make-environment $(wildcard deploy/locks/*.t
 # Hundreds of programs are started by the tests: compiled once, not at each start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-lowest lint lock tools prometheus test-slow test-browser test-vm bench soak explore schemathesis \
-	worst attack fuzz mutations clean
+.PHONY: run test test-lowest lint lock tools prometheus test-slow test-browser test-homeassistant test-vm bench soak explore \
+	schemathesis worst attack fuzz mutations clean
 
 run: .venv/base.stamp
 	@deploy/fetch-prometheus || true
@@ -52,11 +52,16 @@ prometheus:
 	@deploy/fetch-prometheus
 
 test-slow: .venv/slow.stamp .venv/mutation.stamp tools
-	$(pytest) -n 4 --dist loadscope -p no:benchmark --timeout 600 -m "slow and not browser and not vm"
+	$(pytest) -n 4 --dist loadscope -p no:benchmark --timeout 600 -m "slow and not browser and not homeassistant and not vm"
 
 # Pictures of each state of the panel are in .local/panel afterwards, or in the folder that PANEL_SHOTS names.
 test-browser: .venv/browser.stamp tools
 	$(pytest) -n 2 --dist load -p no:benchmark -m browser tests/actuator/web
+
+# Root installs Home Assistant, in a folder that stays.
+test-homeassistant: .venv/browser.stamp tools
+	@tests/e2e/make-homeassistant
+	$(pytest) -rP -p no:benchmark -m homeassistant tests/e2e
 
 # Two machines, each with the tests of some files; the first file waits longest.
 test-vm: tools

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import re
 import signal
@@ -30,6 +31,8 @@ CAPACITY = 400
 INTERVAL = 30.0
 """Seconds after which an unchanged value is sent again, by default."""
 
+SHOTS = Path(".local/homeassistant")
+WORDS_OF_PAGE = {"main": "inverting", "generator": "Blocked by"}
 WORDS = {"headline", "remedy"}
 """Entities that are no metric."""
 
@@ -191,7 +194,8 @@ def agrees(match: re.Match[str], state: dict[str, Any], value: float | str) -> b
 
 
 def _unit(metric: str) -> tuple[str | None, str | None, float]:
-    found = ((unit, kind, factor) for end, unit, kind, factor in UNITS if metric.endswith(end))
+    plain = metric.removesuffix("_peak")
+    found = ((unit, kind, factor) for end, unit, kind, factor in UNITS if plain.endswith(end))
     return next(found, (None, None, 1.0))
 
 
@@ -251,6 +255,27 @@ def test_the_devices_hang_on_the_site_and_lead_to_their_pages(cabin: Cabin) -> N
 
 def _of_mqtt(device: dict[str, Any]) -> bool:
     return any(domain == "mqtt" for domain, _ in device["identifiers"])
+
+
+@pytest.mark.parametrize("name", ["main", "generator"])
+def test_the_page_of_a_device_in_a_browser(cabin: Cabin, name: str) -> None:
+    """Its picture stays in .local/homeassistant."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="make test-homeassistant installs it")
+    devices = {one["name"]: one["id"] for one in cabin.home.ask("config/device_registry/list")}
+    tokens = {**cabin.home.tokens, "expires": (time.time() + 1800) * 1000}
+    # A browser that has signed in keeps its tokens so.
+    signed_in = f"localStorage.setItem('hassTokens', {json.dumps(json.dumps(tokens))})"
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
+        context = chromium.new_context(viewport={"width": 1280, "height": 1400})
+        context.add_init_script(signed_in)
+        page = context.new_page()
+        page.goto(f"{cabin.home.url}/config/devices/device/{devices[f'Cabin {name}']}")
+        for text in (f"Cabin {name}", WORDS_OF_PAGE[name]):
+            playwright.expect(page.get_by_text(text, exact=True).first).to_be_visible(timeout=60_000)
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SHOTS / f"device-{name}.png")
+        chromium.close()
 
 
 def test_the_energy_dashboard_takes_the_counters(cabin: Cabin) -> None:
