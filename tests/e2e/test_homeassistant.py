@@ -32,7 +32,7 @@ INTERVAL = 30.0
 """Seconds after which an unchanged value is sent again, by default."""
 
 SHOTS = Path(".local/homeassistant")
-WORDS_OF_PAGE = {"main": "inverting", "generator": "Blocked by"}
+WORDS_OF_PAGE = {"main": "Inverter state", "generator": "Blocked by"}
 WORDS = {"headline", "remedy"}
 """Entities that are no metric."""
 
@@ -195,6 +195,8 @@ def agrees(match: re.Match[str], state: dict[str, Any], value: float | str) -> b
 
 def _unit(metric: str) -> tuple[str | None, str | None, float]:
     plain = metric.removesuffix("_peak")
+    if plain.startswith("generator_") and plain.endswith("_soc_ratio"):
+        return "%", None, 100.0  # a threshold
     found = ((unit, kind, factor) for end, unit, kind, factor in UNITS if plain.endswith(end))
     return next(found, (None, None, 1.0))
 
@@ -267,12 +269,13 @@ def test_the_page_of_a_device_in_a_browser(cabin: Cabin, name: str) -> None:
     signed_in = f"localStorage.setItem('hassTokens', {json.dumps(json.dumps(tokens))})"
     with playwright.sync_playwright() as started:
         chromium = started.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
-        context = chromium.new_context(viewport={"width": 1280, "height": 1400})
-        context.add_init_script(signed_in)
+        context = chromium.new_context(viewport={"width": 820, "height": 1000})
+        context.add_init_script(f"{signed_in}; localStorage.setItem('dockedSidebar', '\"always_hidden\"')")
         page = context.new_page()
         page.goto(f"{cabin.home.url}/config/devices/device/{devices[f'Cabin {name}']}")
         for text in (f"Cabin {name}", WORDS_OF_PAGE[name]):
             playwright.expect(page.get_by_text(text, exact=True).first).to_be_visible(timeout=60_000)
+        page.wait_for_load_state("networkidle")  # its icons come last
         SHOTS.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=SHOTS / f"device-{name}.png")
         chromium.close()
