@@ -31,6 +31,12 @@ CAPACITY = 400
 INTERVAL = 30.0
 """Seconds after which an unchanged value is sent again, by default."""
 
+BATTERY = "sensor.cabin_classic_battery_voltage"
+MONITOR = "sensor.cabin_main_bmk_voltage"
+PHASE = "sensor.cabin_generator_phase"
+GONE = {"unavailable", "unknown", "none"}
+"""Three entities, and what a state is while there is no value."""
+
 SHOTS = Path(".local/homeassistant")
 WORDS_OF_PAGE = {"main": "Inverter state", "generator": "Blocked by"}
 WORDS = {"headline", "remedy"}
@@ -58,6 +64,17 @@ UNITS = (
     ("_amphours_today", "Ah", None, 1.0),
 )
 """By the end of a metric's name: the unit, the class, and by what the metric is multiplied."""
+
+HOURS = {
+    "battery_time_to_empty_seconds",
+    "generator_budget_remaining_seconds",
+    "generator_emergency_reserve_seconds",
+    "generator_engine_seconds_total",
+    "generator_service_due_seconds",
+    "magnum_ags_run_seconds_total",
+}
+DAYS = {"magnum_ags_since_last_run_seconds"}
+"""Durations that nobody reads in seconds."""
 
 INVERTED = {"utility_fail"}
 """Flags whose entity is on while they are 0."""
@@ -142,10 +159,8 @@ def cabin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cabin]:
         home = stack.enter_context(HomeAssistant(broker.port))
         cabin = Cabin(folder, broker, site, home, stack)
         cabin.configure()
-        wait_until(
-            lambda: cabin.state("sensor.cabin_main_inverter_ac_output_energy") != "none", 60, "the site is shown"
-        )
-        wait_until(lambda: cabin.state("sensor.cabin_generator_phase") != "none", 60, "the generator shows")
+        for entity in (BATTERY, MONITOR, PHASE):
+            seconds_until(cabin, entity, gone=False, deadline=60)
         yield cabin
 
 
@@ -194,6 +209,8 @@ def agrees(match: re.Match[str], state: dict[str, Any], value: float | str) -> b
 
 
 def _unit(metric: str) -> tuple[str | None, str | None, float]:
+    if metric in HOURS | DAYS:
+        return ("h", "duration", 1 / 3600) if metric in HOURS else ("d", "duration", 1 / 86400)
     plain = metric.removesuffix("_peak")
     if plain.startswith("generator_") and plain.endswith("_soc_ratio"):
         return "%", None, 100.0  # a threshold
@@ -323,12 +340,6 @@ def test_the_energy_dashboard_takes_the_counters(cabin: Cabin) -> None:
 
 def _issues(answer: dict[str, list[list[dict[str, Any]]]]) -> list[dict[str, Any]]:
     return [issue for part in answer.values() for issues in part for issue in issues]
-
-
-BATTERY = "sensor.cabin_classic_battery_voltage"
-MONITOR = "sensor.cabin_main_bmk_voltage"
-PHASE = "sensor.cabin_generator_phase"
-GONE = {"unavailable", "unknown"}
 
 
 def seconds_until(cabin: Cabin, entity: str, *, gone: bool, deadline: float) -> float:
