@@ -132,6 +132,8 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         *lines, self._received = (self._received + data).split(b"\n")
         for line in lines:
+            if self._transport is None:
+                return  # closed for what came before
             request = answer(line.decode("ascii", "replace"), self._data(), os.getpid())
             if request.broadcast is not None:
                 self._broadcast = request.broadcast
@@ -150,6 +152,7 @@ class _Connection(asyncio.Protocol):
         """Close the connection at once."""
         if self._transport is not None:
             self._transport.abort()
+            self._transport = None
 
     def _send(self, lines: str) -> None:
         if self._transport is None or not lines:
