@@ -47,7 +47,7 @@ def test_expressions(text: str, expected: str) -> None:
 
 
 def test_every_duration_is_scaled() -> None:
-    for file in ("rules.yml", "people.yml", "prometheus.yml", "alertmanager.yml"):
+    for file in ("rules.yml", "people.yml", "energy.yml", "prometheus.yml", "alertmanager.yml"):
         document = yaml.safe_load((ALERTS / file).read_text())
         before = re.findall(r"\b\d+(?:ms|[smhd])\b", str(document))
         after = re.findall(r"\b\d+(?:ms|[smhd])\b", str(scale.scale(document, 0.01)))
@@ -57,7 +57,7 @@ def test_every_duration_is_scaled() -> None:
 
 
 def test_scaled_files_are_valid(tmp_path: Path) -> None:
-    for file in ("rules.yml", "people.yml", "prometheus.yml", "alertmanager.yml"):
+    for file in ("rules.yml", "people.yml", "energy.yml", "prometheus.yml", "alertmanager.yml"):
         scale.main(["--factor", "0.1", str(ALERTS / file), str(tmp_path / file)])
     for tool, check, file in (
         ("promtool", ["check", "config"], "prometheus.yml"),

@@ -17,7 +17,8 @@ def test_every_file_is_written_as_it_is(tmp_path: Path) -> None:
     assert cli.main(["assets", str(tmp_path / "new")]) == 0
     written = {path.relative_to(tmp_path / "new") for path in (tmp_path / "new").rglob("*") if path.is_file()}
     assert {
-        *("alerts/rules.yml", "alerts/people.yml", "alerts/prometheus.yml", "alerts/alertmanager.yml"),
+        *("alerts/rules.yml", "alerts/people.yml", "alerts/energy.yml", "alerts/prometheus.yml"),
+        "alerts/alertmanager.yml",
         *("alerts/inhibit.example.yml", "alerts/runbooks/GeneratorDied.md", "grafana/dashboards/offgrid-site.json"),
         *("grafana/provisioning/datasources/prometheus.yaml",),
     } <= {str(path) for path in written}

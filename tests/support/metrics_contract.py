@@ -27,8 +27,17 @@ _BY_LABELS: dict[tuple[str, ...], str] = {
         magnum_exporter_web_config_last_reload_successful generator_actuator_web_config_last_reload_successful
         generator_journal_writable generator_journal_mirrored generator_journal_torn generator_exporter_reachable
         generator_ags_cap_shortens generator_stop_alert_stuck generator_clock_synchronised
-        up
-    """,
+        up process_start_time_seconds
+        instance:solar_watts instance:load_watts instance:ac_input_watts instance:generator_watts instance:grid_watts
+        instance:battery_watts site:generator_running
+        instance:generator_engine_seconds:increase1d instance:generator_starts:increase1d
+    """
+    + " ".join(
+        f"instance:{flow}_joules:increase{window}"
+        for flow in ("load", "ac_input", "generator", "grid", "solar", "battery_charge", "battery_discharge")
+        for window in ("1h", "1d")
+    )
+    + " instance:generator_of_ac_input:ratio1h instance:generator_of_ac_input:ratio1d",
     ("source",): "battery_soc_source_ratio battery_soc_lead battery_soc_trusted",
     ("source", "reason"): "battery_soc_refused",
     ("phase",): "generator_phase",
@@ -60,13 +69,32 @@ _BY_LABELS: dict[tuple[str, ...], str] = {
         magnum_ags_since_last_run_seconds
         magnum_bmk_soc_ratio magnum_bmk_volts magnum_bmk_amperes magnum_bmk_min_volts magnum_bmk_max_volts
         magnum_bmk_net_amphours magnum_bmk_trip_amphours magnum_bmk_discharged_amphours_total
-        vedirect_alarm
+        magnum_pt100_battery_watts magnum_pt100_battery_volts magnum_pt100_battery_amperes magnum_pt100_pv_volts
+        magnum_pt100_battery_celsius magnum_pt100_fet_celsius magnum_pt100_target_volts
+        classic_battery_volts classic_battery_amperes classic_battery_watts classic_pv_volts classic_pv_amperes
+        classic_battery_celsius classic_fet_celsius classic_pcb_celsius classic_target_volts
+        classic_energy_joules_total classic_energy_today_joules classic_whizbang_amperes
+        modbus_battery_volts modbus_battery_amperes modbus_battery_watts modbus_soc_ratio modbus_soh_ratio
+        modbus_cycles_total modbus_full_amphours modbus_remaining_amphours
+        aims_input_volts aims_output_volts aims_load_ratio aims_battery_volts aims_celsius
+        vedirect_battery_volts vedirect_battery_amperes vedirect_battery_watts vedirect_source_watts
+        vedirect_charged_joules_total vedirect_discharged_joules_total vedirect_source_joules_total
+        vedirect_cycles_total vedirect_since_full_seconds vedirect_alarm
     """,
+    ("device", "stage"): "classic_charge_stage",
+    ("device", "mode"): "magnum_pt100_mode vedirect_monitor_mode",
+    ("device", "sensor"): "modbus_celsius",
+    ("device", "module"): """
+        pylontech_battery_volts pylontech_battery_amperes pylontech_soc_ratio pylontech_soh_ratio
+        pylontech_cycles_total pylontech_full_amphours
+    """,
+    ("device", "module", "sensor"): "pylontech_celsius",
     ("device", "frame"): "magnum_frames_total",
     ("device", "flag"): "aims_status vedirect_alarm_reason",
     ("device", "cell"): "modbus_cell_volts",
     ("device", "module", "cell"): "pylontech_cell_volts",
-    ("device", "reason"): " ".join(f"{family}_implausible_total" for family in _DEVICE_FAMILIES),
+    ("device", "reason"): "classic_resting_reason "
+    + " ".join(f"{family}_implausible_total" for family in _DEVICE_FAMILIES),
     ("bank",): """
         battery_bank_soc_ratio battery_bank_amperes battery_bank_watts battery_bank_volts battery_bank_full_amphours
         battery_bank_cell_spread_volts
@@ -90,7 +118,7 @@ METRICS: dict[str, frozenset[str]] = {
 # All values of the labels for states, `unknown` included.
 _VALUES = {
     "phase": "off starting running stopping unknown",
-    "mode": "auto on off",
+    "mode": "auto on off solar_charger",
     "path": "waiting alerts fallback blind",
     "cause": "alert fallback emergency blind exercise manual full_charge quiet_ahead",
     "status": "firing resolved",
