@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models import dashboard
 
-from grafana import parts
+from grafana import parts, shared
 from grafana.parts import Query, Row, per_second, pick
+
+AGES = parts.of_families("last_success_timestamp_seconds")
+
+
+def each_rate(suffix: str) -> str:
+    """Return the rates per second of a counter that every family has."""
+    return " or ".join(per_second(f"{family}_{suffix}") for family in parts.FAMILIES)
 
 
 def build() -> dashboard.Dashboard:
@@ -21,8 +28,9 @@ def build() -> dashboard.Dashboard:
                     "Devices",
                     "Whether a device answers. The values of a silent device disappear; no old value is shown.",
                     parts.SILENT_OR_NOT,
-                    Query(pick("magnum_up"), "{{device}} {{site}}"),
+                    Query(parts.of_families("up"), "{{device}} {{site}}"),
                     width=12,
+                    height=8,
                 ),
                 parts.timeline(
                     "Programs",
@@ -30,21 +38,104 @@ def build() -> dashboard.Dashboard:
                     parts.SILENT_OR_NOT,
                     Query(pick("up"), "{{job}} {{instance}}"),
                     width=12,
+                    height=8,
+                ),
+                parts.levels(
+                    "Age of the last reading",
+                    "Time since the last reading of each device, now.",
+                    "s",
+                    Query(f"time() - ({AGES})", "{{device}} {{site}}"),
+                    steps=[(None, parts.GOOD), (30, parts.ATTENTION), (60, parts.BAD)],
+                    highest=120,
+                    height=8,
+                    decimals=1,
                 ),
                 parts.graph(
-                    "Age of the last reading",
-                    "Time since the last reading of each device.",
+                    "Age of the last reading over time",
+                    "A saw: the device answers. A slope: it is silent.",
                     "s",
-                    Query(f"time() - {pick('magnum_last_success_timestamp_seconds')}", "{{device}}"),
+                    Query(f"time() - ({AGES})", "{{device}}"),
                     lowest=0,
+                    width=8,
                 ),
                 parts.graph(
                     "Reads",
                     "Attempts to read a device, and failed attempts.",
                     "ops",
-                    Query(per_second("magnum_reads_total"), "{{device}}"),
-                    Query(per_second("magnum_read_failures_total"), "failed {{device}}"),
+                    Query(each_rate("reads_total"), "{{device}}"),
+                    Query(each_rate("read_failures_total"), "failed {{device}}"),
                     lowest=0,
+                    width=8,
+                ),
+            ],
+        ),
+        Row(
+            "Inverter",
+            [
+                shared.inverter_state(),
+                parts.graph(
+                    "AC volts",
+                    "Output volts, and an estimate of the input volts: the frame has a peak-like value.",
+                    "volt",
+                    Query(pick("magnum_inverter_ac_output_volts"), "output {{device}}"),
+                    Query(pick("magnum_inverter_ac_input_volts"), "input {{device}}"),
+                    lowest=0,
+                ),
+                parts.graph(
+                    "AC current",
+                    "Output: the load. Input: from generator or shore power.",
+                    "amp",
+                    Query(pick("magnum_inverter_ac_output_amperes"), "output {{device}}"),
+                    Query(pick("magnum_inverter_ac_input_amperes"), "input {{device}}"),
+                ),
+                parts.graph(
+                    "AC power",
+                    "Volts times amperes from the frames: apparent power. Peak: the highest in the last minute.",
+                    "watt",
+                    Query(pick("magnum_inverter_ac_output_watts"), "output {{device}}"),
+                    Query(pick("magnum_inverter_ac_output_watts_peak"), "output peak {{device}}"),
+                    Query(pick("magnum_inverter_ac_input_watts"), "input {{device}}"),
+                    lowest=0,
+                ),
+                parts.graph(
+                    "Mean power",
+                    "Computed from the energy counters, so it includes every peak between two scrapes.",
+                    "watt",
+                    Query(per_second("magnum_inverter_ac_output_joules_total"), "load {{device}}"),
+                    Query(per_second("magnum_inverter_ac_input_joules_total"), "generator or grid {{device}}"),
+                    Query(per_second("magnum_inverter_dc_charge_joules_total"), "into the battery {{device}}"),
+                    Query(per_second("magnum_inverter_dc_discharge_joules_total"), "out of the battery {{device}}"),
+                    lowest=0,
+                ),
+            ],
+        ),
+        Row(
+            "AIMS",
+            [
+                parts.graph(
+                    "AC volts",
+                    "Input and output of an AIMS inverter.",
+                    "volt",
+                    Query(pick("aims_input_volts"), "input {{device}}"),
+                    Query(pick("aims_output_volts"), "output {{device}}"),
+                    lowest=0,
+                    width=8,
+                ),
+                parts.graph(
+                    "Load",
+                    "As a share of its rating.",
+                    "percentunit",
+                    Query(pick("aims_load_ratio"), "{{device}}"),
+                    lowest=0,
+                    width=8,
+                ),
+                parts.timeline(
+                    "Status",
+                    "What it reports, one row for each flag that occurred.",
+                    {1: ("yes", parts.ATTENTION)},
+                    Query(f"{pick('aims_status')} == 1", "{{device}} {{flag}}"),
+                    width=8,
+                    height=8,
                 ),
             ],
         ),
@@ -83,7 +174,7 @@ def build() -> dashboard.Dashboard:
                 parts.timeline(
                     "Inverter faults",
                     'Faults that each inverter reports, one row per fault. The row "none" means no fault.',
-                    {1: ("yes", parts.ORANGE)},
+                    {1: ("yes", parts.ATTENTION)},
                     Query(f"{pick('magnum_inverter_fault')} == 1", "{{device}} {{fault}}"),
                 ),
             ],
@@ -114,7 +205,7 @@ def build() -> dashboard.Dashboard:
                 parts.timeline(
                     "Configuration",
                     "Whether the last change of a configuration file was accepted.",
-                    parts.states(("rejected", parts.RED), ("accepted", parts.GREEN)),
+                    parts.states(("rejected", parts.BAD), ("accepted", parts.GOOD)),
                     Query(pick("magnum_exporter_config_last_reload_successful"), "exporter {{instance}}"),
                     Query(pick("generator_actuator_config_last_reload_successful"), "actuator {{instance}}"),
                 ),

@@ -118,7 +118,7 @@ METRICS: dict[str, frozenset[str]] = {
 # All values of the labels for states, `unknown` included.
 _VALUES = {
     "phase": "off starting running stopping unknown",
-    "mode": "auto on off solar_charger",
+    "mode": "auto on off solar_charger sleep bulk absorb float equalize",
     "path": "waiting alerts fallback blind",
     "cause": "alert fallback emergency blind exercise manual full_charge quiet_ahead",
     "status": "firing resolved",

@@ -1,0 +1,89 @@
+"""A real Prometheus that has the fortnight: `with prometheus(folder, end) as url`."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.grafana.harness import fortnight
+from tests.support import Process, free_port, prometheus_tool, wait_until
+from tests.support.alert_rules import ALERTS, RECORDING_FILE
+from tests.support.loop import fetch
+
+EVENING = 18.5 * 3600
+
+
+def last_evening(now: float) -> float:
+    """Return the last 18:30 UTC before a time: the end of the fortnight, whose clock is then that of UTC."""
+    return (now - EVENING) // fortnight.DAY * fortnight.DAY + EVENING
+
+
+@contextmanager
+def prometheus(folder: Path, end: float) -> Iterator[str]:
+    """Write the fortnight and its recorded series into a Prometheus; yield its URL."""
+    data = folder / "data"
+    data.mkdir()
+    openmetrics = folder / "openmetrics"
+    openmetrics.mkdir()
+    for file in fortnight.write(end, openmetrics):
+        _promtool("tsdb", "create-blocks-from", "openmetrics", str(file), str(data))
+        file.unlink()
+    begin = end - fortnight.DAYS * fortnight.DAY
+    for number, groups in enumerate(_levels()):
+        rules = folder / f"level{number}.yml"
+        rules.write_text(yaml.safe_dump({"groups": groups}))
+        with _running(folder, data) as url:
+            times = (f"--start={begin:.0f}", f"--end={end:.0f}", f"--output-dir={data}", f"--url={url}")
+            _promtool("tsdb", "create-blocks-from", "rules", *times, str(rules))
+    with _running(folder, data) as url:
+        yield url
+
+
+def _levels() -> list[list[dict[str, Any]]]:
+    """Return the groups of recording rules in parts: the rules of one read only what those before it have recorded."""
+    groups = yaml.safe_load((ALERTS / RECORDING_FILE).read_text())["groups"]
+    level: dict[str, int] = {}
+    for rule in (rule for group in groups for rule in group["rules"]):
+        level[rule["record"]] = 1 + max((level[name] for name in level if name in rule["expr"]), default=-1)
+    return [
+        [
+            # The fortnight has a sample each minute: the powers every 15 s would be the same four times.
+            {**group, "interval": max(group["interval"], "1m", key=_seconds), "rules": rules}
+            for group in groups
+            if (rules := [rule for rule in group["rules"] if level[rule["record"]] == number])
+        ]
+        for number in range(max(level.values()) + 1)
+    ]
+
+
+def _seconds(text: str) -> int:
+    return int(text[:-1]) * {"s": 1, "m": 60}[text[-1]]
+
+
+@contextmanager
+def _running(folder: Path, data: Path) -> Iterator[str]:
+    config = folder / "prometheus.yml"
+    config.write_text("global: {scrape_interval: 1h}\n")
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    options = (
+        f"--config.file={config}",
+        f"--storage.tsdb.path={data}",
+        "--storage.tsdb.retention.time=10y",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--log.level=error",
+    )
+    with Process([prometheus_tool("prometheus"), *options]):
+        wait_until(lambda: fetch(f"{url}/-/ready")[0] == 200, 60, "Prometheus is ready")
+        yield url
+
+
+def _promtool(*arguments: str) -> None:
+    done = subprocess.run(
+        [prometheus_tool("promtool"), *arguments], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, f"promtool {' '.join(arguments)}: {done.stdout}{done.stderr}"
