@@ -14,6 +14,7 @@ _PATTERNS = (
     "alerts/*.tmpl",
     "alerts/runbooks/*.md",
     "grafana/dashboards/*.json",
+    "grafana/import/*.json",
     "grafana/provisioning/*/*.yaml",
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from pathlib import Path
@@ -30,7 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         type=_base_url,
         default=_BASE,
-        help="where people reach the actuator: the base of each runbook_url in the rules (default: %(default)s)",
+        help="where people reach the actuator: the base of each runbook_url in the rules, and of the dashboards' links "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--several-sites",
+        action="store_true",
+        help="let the dashboards show the choice of the site, which is hidden for one site",
     )
 
 
@@ -42,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
             target = arguments.folder / path
             if path.suffix == ".yml":
                 text = text.replace(f"runbook_url: {_BASE}/", f"runbook_url: {arguments.external_url}/")  # noqa: PLW2901
+            elif path.suffix == ".json":
+                text = _dashboard(text, arguments.external_url, several_sites=arguments.several_sites)  # noqa: PLW2901
             _refuse_link(target)
             changed = target.exists() and target.read_bytes() != text.encode()
             if changed and path.name in _OWNERS:
@@ -68,6 +77,18 @@ def _refuse_link(target: Path) -> None:
     for path in (target, target.parent):
         if path.is_symlink():
             raise OSError(f"{path} is a link: name a folder of its own, and link to its files from elsewhere")
+
+
+def _dashboard(text: str, external_url: str, *, several_sites: bool) -> str:
+    """Return a dashboard with links to the panel at an address, and with the choice of the site or without it."""
+    text = text.replace(f'"{_BASE}"', json.dumps(external_url))
+    if not several_sites:
+        return text
+    board = json.loads(text)
+    for variable in board["templating"]["list"]:
+        if variable["name"] == "site":
+            variable["hide"] = 0
+    return json.dumps(board, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
 
 
 def _base_url(text: str) -> str:

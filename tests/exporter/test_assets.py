@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -38,6 +39,23 @@ def test_another_base_is_in_every_runbook_url_and_nowhere_else(tmp_path: Path) -
     ):
         checked = run_command(prometheus_tool(tool), *arguments, cwd=tmp_path / "alerts")
         assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_dashboard_shows_the_sites_and_links_to_the_panel_where_it_is(tmp_path: Path) -> None:
+    options = ["--several-sites", "--external-url=https://cabin.example/generator"]
+    assert cli.main(["assets", str(tmp_path), *options]) == 0
+    for folder in ("dashboards", "import"):
+        name = f"grafana/{folder}/offgrid-site.json"
+        old, new = (json.loads((root / name).read_text()) for root in (ROOT, tmp_path))
+        variables = {variable["name"]: variable for variable in new["templating"]["list"]}
+        assert variables["site"].pop("hide") == 0
+        assert variables["job"]["hide"] == 2
+        assert variables["actuator"].pop("query") == "https://cabin.example/generator"
+        variables["actuator"].pop("current")
+        for variable in old["templating"]["list"]:
+            for key in {"site": ("hide",), "actuator": ("query", "current")}.get(variable["name"], ()):
+                del variable[key]
+        assert new == old
 
 
 @pytest.mark.parametrize(
