@@ -24,7 +24,7 @@ environment = pyproject.toml deploy/make-environment $(wildcard deploy/locks/*.t
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-lowest lint lock tools prometheus test-slow test-browser test-homeassistant test-vm bench soak explore \
-	schemathesis worst attack fuzz mutations clean
+	schemathesis worst attack fuzz mutations pictures clean
 
 run: .venv/base.stamp
 	@deploy/fetch-prometheus || true
@@ -92,6 +92,10 @@ fuzz: .venv/dev.stamp
 
 mutations: .venv/mutation.stamp
 	$(python) -m tests.actuator.harness.mutations --sample $(SAMPLE) --seed $(SEED)
+
+# The dashboards as Grafana shows them, drawn from a simulated fortnight in a real Prometheus: docs/pictures/offgrid-*.webp.
+pictures: .venv/pictures.stamp tools
+	$(python) -m tests.grafana.harness.pictures docs/pictures
 
 # The environments: base to run; dev to check and test; browser for the panel's tests; slow for comparisons and fuzzing;
 # mutation for mutants; docs for the served pages; pictures to draw the dashboards.

@@ -12,11 +12,10 @@ SOURCES = pick("battery_soc_source_ratio")
 SPREAD = f"max without (source) ({SOURCES}) - min without (source) ({SOURCES})"
 
 
-def _against_mean(cells: str, of: str) -> str:
-    """Return each cell's volts against the mean of its pack, in mV."""
-    return (
-        f"({pick(cells)} - on ({of}, job, instance) group_left () avg by ({of}, job, instance) ({pick(cells)})) * 1000"
-    )
+def _from_mean(cells: str, of: str) -> str:
+    """Return how far each cell's volts are from the mean of its pack, in mV."""
+    mean = f"on ({of}, job, instance) group_left () avg by ({of}, job, instance) ({pick(cells)})"
+    return f"abs({pick(cells)} - {mean}) * 1000"
 
 
 def build() -> dashboard.Dashboard:
@@ -181,12 +180,12 @@ def build() -> dashboard.Dashboard:
             "Cells",
             [
                 parts.cells(
-                    "Cells against the mean of their pack",
-                    "Each cell's volts minus the mean of its pack. Blue: above it. Red: below it. A row that is red "
-                    "whenever the battery is low is the weak cell.",
+                    "Cells: how far from the mean of their pack",
+                    "Dark: at the mean. Bright: far above or below it. A row that is bright when the battery is low or "
+                    "full is a weak or unbalanced cell.",
                     "mvolt",
-                    Query(_against_mean("modbus_cell_volts", "device"), "{{device}} cell {{cell}}"),
-                    spread=40,
+                    Query(_from_mean("modbus_cell_volts", "device"), "{{device}} cell {{cell}}"),
+                    highest=40,
                 ),
                 parts.graph(
                     "Cell spread",
@@ -238,6 +237,7 @@ def build() -> dashboard.Dashboard:
                     "s",
                     Query(pick("battery_time_to_empty_seconds"), "{{site}}"),
                     lowest=0,
+                    highest=3 * 86400,
                 ),
                 parts.number(
                     "Full",

@@ -1,7 +1,7 @@
 """Write the dashboards' JSON: `python -m grafana.build`. With `--check`, only list the files that are out of date.
 
-`dashboards/` is for provisioning; the same dashboards in `import/` are for Grafana's page "Import dashboard", which asks for
-the data source.
+`dashboards/` is for provisioning. `import/` has the same for Grafana's page "Import dashboard", which asks for the data
+source.
 """
 
 from __future__ import annotations

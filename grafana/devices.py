@@ -132,7 +132,7 @@ def build() -> dashboard.Dashboard:
                 parts.timeline(
                     "Status",
                     "What it reports, one row for each flag that occurred.",
-                    {1: ("yes", parts.ATTENTION)},
+                    {1: ("yes", parts.BLUE)},
                     Query(f"{pick('aims_status')} == 1", "{{device}} {{flag}}"),
                     width=8,
                     height=8,
@@ -173,9 +173,9 @@ def build() -> dashboard.Dashboard:
                 ),
                 parts.timeline(
                     "Inverter faults",
-                    'Faults that each inverter reports, one row per fault. The row "none" means no fault.',
-                    {1: ("yes", parts.ATTENTION)},
-                    Query(f"{pick('magnum_inverter_fault')} == 1", "{{device}} {{fault}}"),
+                    "Faults that each inverter reports, one row for each fault that occurred. No row: no fault.",
+                    {1: ("yes", parts.BAD)},
+                    Query(f"{pick('magnum_inverter_fault', fault='!=none')} == 1", "{{device}} {{fault}}"),
                 ),
             ],
         ),

@@ -14,194 +14,26 @@ import re
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Normalize, to_rgb
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Wedge
 from PIL import Image
 
 from grafana.build import FOLDER
 from grafana.palette import BACKGROUND, DARK, PANEL, SECONDARY, TEXT_COLOUR, contrasting
-from grafana.prometheus import Prometheus, Series
-from grafana.queries import substituted
+from grafana.panels import Drawn, Json, Range, Source, over_panel, written
+from grafana.prometheus import Prometheus
 
-Json = dict[str, Any]
-
-COLUMN, ROW, GAP = 76, 30, 8  # pixels of Grafana's grid at 1920: 24 columns; a row and the gap below it
+ROW, GAP = 30, 8  # pixels of Grafana's grid at 1920: 24 columns; a row and the gap below it
 WIDTH, HEADER = 1920, 46
 CLASSIC = ("green", "yellow", "blue", "orange", "red", "light-blue", "purple", "semi-dark-green", "dark-yellow")
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
-
-
-class Range(NamedTuple):
-    """A range of time, in seconds since 1970."""
-
-    begin: float
-    end: float
-
-
-@dataclass
-class Drawn:
-    """A series as a panel shows it."""
-
-    name: str
-    query: str
-    series: Series
-    overrides: Json
-
-
-# ---- values
-
-
-def colour_of(name: str) -> str | tuple[float, float, float, float]:
-    """Return a colour that matplotlib knows, of a name of Grafana's dark theme or of rgba(…)."""
-    if name == "text":
-        return TEXT_COLOUR
-    if name.startswith("rgba"):
-        red, green, blue, alpha = (float(part) for part in re.findall(r"[\d.]+", name))
-        return red / 255, green / 255, blue / 255, alpha
-    return DARK.get(name, name)
-
-
-def over_panel(name: str) -> str:
-    """Return the colour that a name has on a panel, without transparency."""
-    colour = colour_of(name)
-    if isinstance(colour, str):
-        return colour
-    base = to_rgb(PANEL)
-    mixed = (round(255 * (colour[3] * one + (1 - colour[3]) * under)) for one, under in zip(colour, base, strict=False))
-    return "#" + "".join(f"{part:02x}" for part in mixed)
-
-
-def _plain(value: float, decimals: int | None) -> str:
-    if decimals is None:
-        size = abs(value)
-        decimals = 0 if size >= 100 or value == round(value) else 1 if size >= 10 else 2
-    text = f"{value:.{decimals}f}"
-    return text.removeprefix("-") if float(text) == 0 else text
-
-
-def _scaled(value: float, unit: str, decimals: int | None) -> str:
-    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= factor:
-            return f"{_plain(value / factor, 2 if decimals is None else decimals)} {prefix}{unit}"
-    return f"{_plain(value, decimals)} {unit}"
-
-
-def _time_span(value: float, decimals: int | None) -> str:
-    for seconds, name in ((86400, "days"), (3600, "hours"), (60, "mins")):
-        if abs(value) >= seconds:
-            return f"{_plain(value / seconds, 1 if decimals is None or decimals == 0 else decimals)} {name}"
-    return f"{_plain(value, decimals)} s"
-
-
-UNITS: dict[str, Callable[[float, int | None], str]] = {
-    "none": _plain,
-    "percentunit": lambda value, decimals: f"{_plain(value * 100, 0 if decimals is None else decimals)}%",
-    "s": _time_span,
-    "volt": lambda value, decimals: (
-        _scaled(value, "V", decimals) if abs(value) >= 1 or value == 0 else f"{_plain(value * 1000, decimals or 0)} mV"
-    ),
-    "mvolt": lambda value, decimals: f"{_plain(value, decimals)} mV",
-    "amp": lambda value, decimals: _scaled(value, "A", decimals),
-    "watt": lambda value, decimals: _scaled(value, "W", decimals),
-    "watth": lambda value, decimals: _scaled(value, "Wh", decimals),
-    "amph": lambda value, decimals: _scaled(value, "Ah", decimals),
-    "celsius": lambda value, decimals: f"{_plain(value, decimals)} °C",
-    "ops": lambda value, decimals: f"{_plain(value, decimals)} ops/s",
-    "Bps": lambda value, decimals: f"{_plain(value, decimals)} B/s",
-}
-
-
-def written(value: float, defaults: Json) -> tuple[str, str | None]:
-    """Return a value as text, by its mapping or its unit, and its colour by mapping or threshold."""
-    for mapping in defaults.get("mappings", ()):
-        result = mapping["options"].get(f"{value:g}")
-        if result:
-            return result["text"], result.get("color")
-    text = UNITS[defaults.get("unit", "none")](value, defaults.get("decimals"))
-    colour = None
-    for step in defaults.get("thresholds", {}).get("steps", ()):
-        if step["value"] is None or value >= step["value"]:
-            colour = step["color"]
-    return text, colour
-
-
-def seconds(text: str) -> float:
-    """Return the seconds of a duration such as 48h."""
-    found = re.fullmatch(r"(\d+)([smhdwy])", text)
-    if found is None:
-        raise ValueError(f'got "{text}", expected a duration such as 48h')
-    return int(found[1]) * SECONDS[found[2]]
-
-
-# ---- queries
-
-
-class Source:
-    """Answers the queries of one dashboard at one time."""
-
-    def __init__(self, prometheus: Prometheus, board: Json, at: float, span: str) -> None:
-        self._prometheus, self.at = prometheus, at
-        self.range = Range(at - seconds(span), at)
-        self.annotations = [
-            (annotation, self._over(annotation["expr"], Range(at - 31 * 86400, at), 300))
-            for annotation in board["annotations"]["list"]
-        ]
-
-    def range_of(self, panel: Json) -> Range:
-        """Return the range of time that a panel shows: its own, or the dashboard's."""
-        own = panel.get("timeFrom")
-        if own == "now/d":
-            return Range(self.at // 86400 * 86400, self.at)
-        return Range(self.at - seconds(own), self.at) if own else self.range
-
-    def ask(self, panel: Json) -> list[Drawn]:
-        """Return the series of a panel in the order of its queries."""
-        shown = self.range_of(panel)
-        drawn = []
-        for target in panel["targets"]:
-            if target.get("instant"):
-                found = self._prometheus.now(self._filled(target["expr"], shown, 60), self.at)
-            else:
-                least = seconds(panel["interval"]) if "interval" in panel else 60
-                pixels = panel["gridPos"]["w"] * COLUMN
-                step = max(least, math.ceil((shown.end - shown.begin) / pixels / 60) * 60)
-                found = self._over(target["expr"], shown, step)
-            overrides = _overrides(panel, target["refId"])
-            for series in sorted(found, key=lambda one: sorted(one.labels.items())):
-                name = _named(target["legendFormat"], series.labels) or panel["title"]
-                drawn.append(Drawn(name, target["refId"], series, overrides))
-        return drawn
-
-    def _over(self, expression: str, shown: Range, step: float) -> list[Series]:
-        begin = math.floor(shown.begin / step) * step
-        return self._prometheus.over(self._filled(expression, shown, step), begin, shown.end, step)
-
-    @staticmethod
-    def _filled(expression: str, shown: Range, step: float) -> str:
-        return substituted(
-            expression, rate_interval=f"{max(240, 4 * step):.0f}s", range=f"{shown.end - shown.begin:.0f}s"
-        )
-
-
-def _named(legend: str, labels: Mapping[str, str]) -> str:
-    return " ".join(re.sub(r"{{(\w+)}}", lambda label: labels.get(label[1], ""), legend).split())
-
-
-def _overrides(panel: Json, letter: str) -> Json:
-    found: Json = {}
-    for override in panel["fieldConfig"].get("overrides", ()):
-        if override["matcher"] == {"id": "byFrameRefID", "options": letter}:
-            found |= {one["id"]: one["value"] for one in override["properties"]}
-    return found
 
 
 def _split(points: Sequence[tuple[float, float]], step: float) -> Iterator[list[tuple[float, float]]]:
@@ -229,9 +61,6 @@ def _colours(drawn: Sequence[Drawn]) -> list[str]:
     """Return a colour for each series: its own, or the next one of Grafana's classic palette."""
     free = iter(CLASSIC * 20)
     return [one.overrides["color"]["fixedColor"] if "color" in one.overrides else next(free) for one in drawn]
-
-
-# ---- panels
 
 
 class Canvas:
@@ -301,7 +130,7 @@ def draw_number(canvas: Canvas, place: Place, panel: Json, drawn: Sequence[Drawn
             canvas.text(x + w - 12, top + each / 2, words, _fitted(words, w / 2, each - 8, 34), front, ha="right")
         else:
             size = _fitted(words, w - 30, each - 12, 24 if options.get("textMode") == "name" else 56)
-            canvas.text(x + w / 2, top + each / 2, words, size, front, ha="center", weight="medium")
+            canvas.text(x + w / 2, top + each / 2, words, size, front, ha="center", weight="bold")
 
 
 def draw_gauge(canvas: Canvas, place: Place, panel: Json, drawn: Sequence[Drawn], _: Source) -> None:
@@ -319,7 +148,7 @@ def draw_gauge(canvas: Canvas, place: Place, panel: Json, drawn: Sequence[Drawn]
             Wedge(centre, radius, 150 + 240 * begin, 150 + 240 * end, width=radius * 0.26, facecolor=shade, linewidth=0)
         )
     text = written(value, panel["fieldConfig"]["defaults"])[0]
-    canvas.text(centre[0], centre[1] - 2, text, radius * 0.62, colour, ha="center", weight="bold")
+    canvas.text(centre[0], centre[1] - 2, text, radius * 0.5, colour, ha="center", weight="bold")
 
 
 def draw_levels(canvas: Canvas, place: Place, panel: Json, drawn: Sequence[Drawn], _: Source) -> None:
@@ -338,10 +167,10 @@ def draw_levels(canvas: Canvas, place: Place, panel: Json, drawn: Sequence[Drawn
         text, judged = written(value, defaults)
         colour = one.overrides.get("color", {}).get("fixedColor") or judged or "blue"
         canvas.text(x + 8, top + each / 2, one.name, 14)
-        canvas.box(x + left, top + 4, w - left - 96, each - 8, "#22252b")
+        canvas.box(x + left, top + 4, w - left - 116, each - 8, "#22252b")
         share = min(1.0, max(0.0, value / most))
         if share > 0.005:
-            canvas.box(x + left, top + 4, max(6.0, (w - left - 96) * share), each - 8, over_panel(colour))
+            canvas.box(x + left, top + 4, max(6.0, (w - left - 116) * share), each - 8, over_panel(colour))
         canvas.text(x + w - 8, top + each / 2, text, min(20, each * 0.6), ha="right")
 
 
@@ -400,12 +229,11 @@ def _legend(canvas: Canvas, place: Place, entries: Sequence[tuple[str, str]]) ->
     return 18 * shown + 4
 
 
-def _time_axis(axes: Axes, shown: Range) -> None:
+def _time_axis(axes: Axes, shown: Range, width: float) -> None:
     axes.set_xlim(shown.begin, shown.end)
     span = shown.end - shown.begin
-    every = next(
-        step for step in (3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800, 2592000) if span / step <= 12
-    )
+    steps = (3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800, 2592000)
+    every = next((step for step in steps if span / step * (100 if span > 90000 else 60) <= width), steps[-1])
     ticks = [tick for tick in _marks(shown, every) if shown.begin <= tick <= shown.end]
     pattern = "%H:%M" if span <= 86400 * 1.01 else "%d/%m %H:%M" if every < 86400 else "%d/%m"
     axes.set_xticks(ticks, [datetime.fromtimestamp(tick, UTC).strftime(pattern) for tick in ticks])
@@ -418,10 +246,12 @@ def _marks(shown: Range, every: float) -> Iterator[float]:
         mark += every
 
 
-def _annotated(axes: Axes, source: Source, shown: Range) -> None:
+def _annotated(axes: Axes, source: Source, shown: Range, identifier: int) -> None:
     """Shade what lasts and mark what happens, as Grafana draws annotations."""
     for annotation, found in source.annotations:
         colour = over_panel(annotation["iconColor"])
+        if identifier in annotation.get("filter", {}).get("ids", ()):
+            continue
         for series in found:
             for part in _split(series.points, 300):
                 begin, end = part[0][0], part[-1][0]
@@ -469,13 +299,14 @@ def draw_graph(canvas: Canvas, place: Place, panel: Json, drawn: Sequence[Drawn]
                     marker="o" if len(part) == 1 else None,
                     markersize=2,
                 )
-                if not dashed and len(drawn) <= 3:
+                if not dashed and len(drawn) <= 3 and defaults.get("min") == 0:
                     axes.fill_between(times, values, color=over_panel(colour), alpha=0.08, linewidth=0)
-    lowest, highest = defaults.get("min"), defaults.get("max")
-    if lowest is not None or highest is not None:
-        axes.set_ylim(bottom=lowest, top=highest)
-    _annotated(axes, source, shown)
-    _time_axis(axes, shown)
+    if not any(value for one in drawn for _, value in one.series.points):
+        axes.set_ylim(0, 1)
+    elif "min" in defaults or "max" in defaults:
+        axes.set_ylim(bottom=defaults.get("min"), top=defaults.get("max"))
+    _annotated(axes, source, shown, panel["id"])
+    _time_axis(axes, shown, w)
     _value_axis(axes, defaults)
     if not drawn:
         canvas.text(x + w / 2, y + h / 2, "No data", 20, SECONDARY, ha="center")
@@ -541,7 +372,7 @@ def draw_timeline(canvas: Canvas, place: Place, panel: Json, drawn: Sequence[Dra
                     begin, value = moment, other
     axes.set_ylim(max(len(drawn), 1) - 0.5, -0.5)
     axes.set_yticks(range(len(drawn)), [one.name for one in drawn])
-    _time_axis(axes, shown)
+    _time_axis(axes, shown, w)
     if not drawn:
         canvas.text(x + w / 2, y + h / 2, "No data", 20, SECONDARY, ha="center")
 
@@ -559,7 +390,7 @@ def draw_cells(canvas: Canvas, place: Place, panel: Json, drawn: Sequence[Drawn]
     axes = canvas.axes(x + 100, y + 4, w - 108, h - 52)
     axes.grid(visible=False)
     norm = Normalize(scale["min"], scale["max"])
-    colours = mpl.colormaps["RdBu"]
+    colours = mpl.colormaps[scale["scheme"].lower()]
     axes.imshow(
         rows,
         aspect="auto",
@@ -569,7 +400,7 @@ def draw_cells(canvas: Canvas, place: Place, panel: Json, drawn: Sequence[Drawn]
         extent=(times[0], times[-1], len(drawn) - 0.5, -0.5),
     )
     axes.set_yticks(range(0, len(drawn), 4), [drawn[row].name for row in range(0, len(drawn), 4)])
-    _time_axis(axes, shown)
+    _time_axis(axes, shown, w)
     bar = canvas.axes(x + 100, y + h - 22, 300, 8)
     bar.imshow([list(range(64))], aspect="auto", cmap=colours)
     bar.set_xticks([])
@@ -635,7 +466,7 @@ def draw(board: Json, prometheus: Prometheus, at: float, span: str | None = None
     source = Source(prometheus, board, at, span or board["time"]["from"].removeprefix("now-"))
     rows = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board["panels"])
     canvas = Canvas(HEADER + rows * (ROW + GAP) + 12)
-    canvas.text(18, HEADER / 2, board["title"], 22, weight="medium")
+    canvas.text(18, HEADER / 2, board["title"], 22, weight="bold")
     moment = datetime.fromtimestamp(at, UTC)
     canvas.text(WIDTH - 18, HEADER / 2, f"{moment:%A %d %B, %H:%M}", 18, SECONDARY, ha="right")
     unit = (WIDTH - 24 + GAP) / 24
@@ -644,7 +475,7 @@ def draw(board: Json, prometheus: Prometheus, at: float, span: str | None = None
         x, y = 12 + grid["x"] * unit, HEADER + grid["y"] * (ROW + GAP)
         w, h = grid["w"] * unit - GAP, grid["h"] * (ROW + GAP) - GAP
         if panel["type"] == "row":
-            canvas.text(x + 6, y + h / 2, f"▾ {panel['title']}", 17, weight="medium")
+            canvas.text(x + 6, y + h / 2, f"▾ {panel['title']}", 17, weight="bold")
             continue
         canvas.box(x, y, w, h, PANEL)
         drawn = source.ask(panel)
@@ -654,20 +485,19 @@ def draw(board: Json, prometheus: Prometheus, at: float, span: str | None = None
             else ""
         )
         DRAWERS[panel["type"]](canvas, (x + 8, y + 30, w - 16, h - 36), panel, drawn, source)
-        canvas.text(x + 12, y + 17, panel["title"], 15, weight="medium")
+        canvas.text(x + 12, y + 17, panel["title"], 15, weight="bold")
         if own and not panel.get("hideTimeOverride"):
-            canvas.text(x + 14 + len(panel["title"]) * 8.6, y + 17, own, 12, SECONDARY)
+            canvas.text(x + 14 + len(panel["title"]) * 9.8, y + 17, own, 12, SECONDARY)
     return canvas.figure
 
 
 def save(figure: Figure, file: Path) -> None:
     """Write a picture as WebP."""
-    canvas = figure.canvas
-    if not isinstance(canvas, FigureCanvasAgg):
-        raise TypeError(f"got {type(canvas).__name__}, expected FigureCanvasAgg")
-    canvas.draw()  # type: ignore[no-untyped-call]
-    image = Image.frombuffer("RGBA", canvas.get_width_height(), bytes(canvas.buffer_rgba()), "raw", "RGBA", 0, 1)  # type: ignore[no-untyped-call]
-    image.convert("RGB").save(file, "WEBP", quality=72, method=6)
+    canvas: Any = figure.canvas
+    canvas.draw()
+    image = Image.frombuffer("RGBA", canvas.get_width_height(), bytes(canvas.buffer_rgba()), "raw", "RGBA", 0, 1)
+    image = image.convert("RGB").resize((image.width * 3 // 4, image.height * 3 // 4), Image.Resampling.LANCZOS)
+    image.save(file, "WEBP", quality=72, method=6)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -49,6 +49,9 @@ GOOD, ATTENTION, BAD = "semi-dark-green", "dark-orange", "red"
 # The flows of energy have the same colours everywhere.
 SUN, GENERATOR, GRID, LOAD, CHARGE, DISCHARGE = "yellow", "orange", "purple", "blue", "semi-dark-green", "light-green"
 
+SUMMED = ("1h", "1d")
+"""The intervals of bars."""
+
 Meanings = Mapping[int, tuple[str, str]]
 Steps = Sequence[tuple[float | None, str]]
 """From which value on a colour applies; None: from the lowest one on."""
@@ -277,18 +280,17 @@ def months(title: str, description: str, unit: str, *queries: Query, width: int 
     return panel.legend(_legend()).fill_opacity(85)
 
 
-def cells(title: str, description: str, unit: str, *queries: Query, spread: float, height: int = 12) -> heatmap.Panel:
-    """Return a heat map with a row for each series; the colours reach from minus to plus `spread`."""
+def cells(title: str, description: str, unit: str, *queries: Query, highest: float, height: int = 12) -> heatmap.Panel:
+    """Return a heat map with a row for each series; the colours reach from 0 to `highest`."""
     panel = _panel(heatmap.Panel(), title, description, queries).span(24).height(height).unit(unit)
     panel = panel.calculate(calculate=False).cell_gap(0).no_value("no data")
     panel = panel.color(
         heatmap.HeatmapColorOptions()
         .mode(heatmaps.HeatmapColorMode.SCHEME)
-        .scheme("RdBu")
+        .scheme("Inferno")
         .steps(64)
-        .reverse(reverse=True)
-        .min(-spread)
-        .max(spread)
+        .min(0)
+        .max(highest)
     )
     panel = panel.cell_values(heatmap.CellValues().unit(unit).decimals(0))
     panel = panel.y_axis(heatmap.YAxisConfig().axis_placement(common.AxisPlacement.LEFT))
@@ -541,9 +543,8 @@ def board(
         .link(_link("Panel", f"{ACTUATOR}/", "external link"))
         .link(_link("Runbooks", f"{ACTUATOR}/runbooks/README", "doc"))
     )
-    for annotation in _annotations():
-        frame = frame.annotation(annotation)
     identifier = 0
+    summed: list[int] = []
     for row in rows:
         if row.title:
             identifier += 1
@@ -551,4 +552,10 @@ def board(
         for panel in row.panels:
             identifier += 1
             frame = frame.with_panel(panel.id(identifier))
+            if panel.build().interval in SUMMED:
+                summed.append(identifier)
+    for annotation in _annotations():
+        # A bar is a sum over its time: an event in it tells nothing.
+        bars_excluded = boards.AnnotationPanelFilter().exclude(exclude=True).ids(summed)
+        frame = frame.annotation(annotation.filter(bars_excluded) if summed else annotation)
     return frame.build()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import urllib.parse
 from collections.abc import Iterator
@@ -78,15 +79,22 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(loop, folder, prometheus, began)
 
 
-def test_no_panel_is_empty(site: Site) -> None:
+def test_no_panel_is_empty_but_those_of_other_devices(site: Site) -> None:
+    """The fortnight of `test_fortnight.py` has all devices; this site has the Magnum bus, and no whole hour yet."""
     prometheus, began = site.prometheus, site.began
     now = time.time()
-    empty = [
-        f"{query.dashboard}: {query.panel}: {query.expression}"
+    empty = {
+        query
         for query in list_queries(rate_interval="5s", range="1m")
-        if not prometheus.series(query.expression, began, now)
-    ]
-    assert empty == []
+        if " offset -" not in query.expression and not prometheus.series(query.expression, began, now)
+    }
+    others = re.compile(r"\b(classic|modbus|aims|vedirect|pylontech|magnum_pt100|battery_bank|instance:solar)_")
+    for query in empty:
+        read = {selector.name for selector in selectors(query.expression)} - {"up"}
+        # Nothing is wrong on this site, and its battery is not being charged.
+        not_here = {"ALERTS", "generator_service_due_seconds", "battery_soc_refused", "generator_stop_soc_ratio"}
+        assert all(others.match(str(name)) for name in read) or read & not_here, query
+    assert len(empty) < 60
 
 
 def test_query_without_data_is_empty(site: Site) -> None:

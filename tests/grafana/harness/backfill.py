@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ EVENING = 18.5 * 3600
 
 
 def last_evening(now: float) -> float:
-    """Return the last 18:30 UTC before a time: the end of the fortnight, whose clock is then that of UTC."""
-    return (now - EVENING) // fortnight.DAY * fortnight.DAY + EVENING
+    """Return the last 18:30 UTC on the 7th of a month: the fortnight, whose clock is that of UTC, is in two months."""
+    evening = (now - EVENING) // fortnight.DAY * fortnight.DAY + EVENING
+    while datetime.fromtimestamp(evening, UTC).day != 7:
+        evening -= fortnight.DAY
+    return evening
 
 
 @contextmanager
