@@ -104,6 +104,8 @@ def _contact(contact: Mapping[str, Any]) -> str:
 def _hours(status: Mapping[str, Any]) -> str:
     engine, due = status["engine"], status["service_due"]
     today = "today not known" if engine["today"] is None else f"today {_hour(engine['today'])}"
+    if not status["clock_sane"]:
+        today += " (the clock may be wrong)"
     service = ""
     if due is not None:
         service = f", next service in {_hour(due)}" if due > 0 else f", service is due, {_hour(-due)} ago"

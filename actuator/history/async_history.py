@@ -126,7 +126,7 @@ class AsyncHistory:
     def engine_today(self, snapshot: Snapshot) -> float | None:
         """Return the seconds for which the engine was confirmed to run since local midnight; None: not known."""
         midnight, seconds = self._day
-        if seconds is None or not snapshot.wall_sane or midnight != _midnight(snapshot.wall):
+        if seconds is None or midnight != _midnight(snapshot.wall):
             return None
         return max(0.0, snapshot.state.durable.engine_seconds - seconds)
 

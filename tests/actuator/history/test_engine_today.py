@@ -47,6 +47,5 @@ async def test_today_is_what_was_counted_since_midnight(
     assert history.engine_today(now) is None
     await history._follow_day()
     assert history.engine_today(now) == expected
-    assert history.engine_today(snapshot(of, wall_sane=False)) is None
     monkeypatch.setattr("time.mktime", lambda _: MIDNIGHT + DAY)
     assert history.engine_today(now) is None, "another day, which is not yet known"
