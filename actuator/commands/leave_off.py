@@ -11,7 +11,6 @@ import os
 import pwd
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from actuator import config as configuration
@@ -23,6 +22,7 @@ from actuator.relay import RelayConfig, RelayError
 from actuator.relay.lock import Lock
 from actuator.report import wording
 from toolkit.config import ConfigError
+from toolkit.replace import replace
 
 SERVICE_USER = "generator-actuator"
 """Of deploy/sysusers: the user of the service."""

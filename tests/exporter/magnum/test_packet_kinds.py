@@ -70,7 +70,7 @@ def test_one_entry_is_enough_for_listen() -> None:
     out = io.StringIO()
     listener = Listener(out, as_json=False, every=False, coloured=True, kinds=EXTENDED)
     listener.receive(STREAM, 0.0)
-    assert "\x1b[31mwind     \x1b[0m e1010c21 volts=48" in out.getvalue()
+    assert "\x1b[31mwind     \x1b[0m  48\xa0V" in out.getvalue()
     assert ", wind turbine (WIND)." in listener.findings()[0]
     silent = Listener(io.StringIO(), as_json=False, every=False, coloured=False, kinds=EXTENDED)
     silent.receive((INVERTER_48 + REMOTE) * 12, 0.0)
