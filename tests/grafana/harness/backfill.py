@@ -17,6 +17,7 @@ from tests.support.alert_rules import ALERTS, RECORDING_FILE
 from tests.support.loop import fetch
 
 EVENING = 18.5 * 3600
+BLOCKS = "--max-block-duration=336h"  # else promtool makes a block for each rule and two hours: thousands
 
 
 def last_evening(now: float) -> float:
@@ -35,15 +36,18 @@ def prometheus(folder: Path, end: float) -> Iterator[str]:
     openmetrics = folder / "openmetrics"
     openmetrics.mkdir()
     for file in fortnight.write(end, openmetrics):
-        _promtool("tsdb", "create-blocks-from", "openmetrics", str(file), str(data))
+        _promtool("tsdb", "create-blocks-from", BLOCKS, "openmetrics", str(file), str(data))
         file.unlink()
     begin = end - fortnight.DAYS * fortnight.DAY
     for number, groups in enumerate(_levels()):
         rules = folder / f"level{number}.yml"
         rules.write_text(yaml.safe_dump({"groups": groups}))
+        recorded = folder / f"recorded{number}"  # in Prometheus' own folder, blocks would be merged meanwhile
         with _running(folder, data) as url:
-            times = (f"--start={begin:.0f}", f"--end={end:.0f}", f"--output-dir={data}", f"--url={url}")
-            _promtool("tsdb", "create-blocks-from", "rules", *times, str(rules))
+            times = (f"--start={begin:.0f}", f"--end={end:.0f}", f"--output-dir={recorded}", f"--url={url}")
+            _promtool("tsdb", "create-blocks-from", BLOCKS, "rules", *times, str(rules))
+        for block in recorded.iterdir():
+            block.rename(data / block.name)
     with _running(folder, data) as url:
         yield url
 
@@ -88,6 +92,6 @@ def _running(folder: Path, data: Path) -> Iterator[str]:
 
 def _promtool(*arguments: str) -> None:
     done = subprocess.run(
-        [prometheus_tool("promtool"), *arguments], capture_output=True, text=True, check=False, timeout=300
+        [prometheus_tool("promtool"), *arguments], capture_output=True, text=True, check=False, timeout=1500
     )
     assert done.returncode == 0, f"promtool {' '.join(arguments)}: {done.stdout}{done.stderr}"

@@ -18,7 +18,7 @@ DAY = 86400
 DAYS = 14
 REPEAT = 4 * STEP  # a value that does not change is written this often: Prometheus looks back five minutes
 SLOW = ("modbus_cell_volts", "modbus_celsius", "_reads_total", "_frames_total")  # written that often at most
-FILE = 6 * 3600  # promtool reads a file once for each two hours that are in it
+FILE = 7 * DAY  # promtool reads a whole file, and keeps a block of it in memory
 FIRST_HOUR = 18.5  # the site's clock at the begin, and so at the end: an evening
 
 PACKS, CELLS = ("pack1", "pack2", "pack3"), 16
