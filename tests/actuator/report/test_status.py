@@ -545,7 +545,7 @@ def test_a_lost_journal_takes_profile_and_service_hours_with_it_and_a_torn_one_d
         (fault,) = [text for text in status.status(snapshot(of)).faults if "journal" in text]
         return fault
 
-    lost = "The journal was lost: profile, edited settings and the hours to the service are lost too"
+    lost = "The journal was found torn, and its record is lost, with profile"
     assert told(engine_seconds=0.0, run_seconds=0.0).startswith(lost)
     assert told(engine_seconds=500.0, run_seconds=550.0).startswith(lost)
     assert not told(run_seconds=700.0).startswith(lost)

@@ -153,6 +153,11 @@ def test_first_card_has_the_battery_with_its_trend_and_the_time_to_the_start(tmp
     ]
     store.write(store.path_of(tmp_path / "journal.db"), sinking, ())
     with site(tmp_path) as it, it.running(in_time()):
+        it.page.more = [
+            'battery_soc_lead{source="classic"} 1',
+            'classic_whizbang_amperes{device="classic"} -22.4',
+            'classic_battery_volts{device="classic"} 50.2',
+        ]
         wait_until(lambda: it.status()["soc"] is not None, 10, "a fresh state of charge")
         it.beat_twice()
         page.goto(it.url)
