@@ -527,7 +527,8 @@ LOST: Final = Problem(
     "The journal was lost, and with it profile, settings and service hours. Less running time is left for 24 h.",
     "Choose the mode and the profile again, and see when the next service is due. Then press Reset journal alarm.",
     "The journal was found torn, and its record is lost, with profile, edited settings and the hours to the service. "
-    "The budget is short for 24 h. Choose the mode and the profile again, see when the next service is due, then reset the journal alarm.",
+    "The budget is short for 24 h. Choose the mode and the profile again, see when the next service is due, then reset "
+    "the journal alarm.",
 )
 HELD_UNKNOWN: Final = Problem(
     "The relay was closed over a power cut: until the clock is right, all running time counts as used.",

@@ -99,7 +99,7 @@ def test_on_the_command_line(tmp_path: Path) -> None:
             fingerprint = it.status()["resets"][1]["fingerprint"]
             shown = run("status", "--url", it.url).stdout
             assert "\n    Reset: reset journal: The journal was found torn" in shown
-            assert f"\n  reset inhibit {fingerprint}: GeneratorInhibit blocks the engine" in shown
+            assert f"\n    Reset: reset inhibit {fingerprint}: GeneratorInhibit blocks the engine" in shown
             several = run("reset", "inhibit", "GeneratorInhibit", "--url", it.url)
             assert (several.returncode, fingerprint in several.stderr) == (1, True)
             free(it)
