@@ -79,14 +79,17 @@ def as_service_user(config_file: Path) -> str:
         service = pwd.getpwnam(SERVICE_USER) if os.geteuid() == 0 else None
     except KeyError:
         service = None
-    if service is not None:
-        user = {"user": service.pw_uid, "group": service.pw_gid, "extra_groups": []}
-        folder = configuration.load(config_file).journal.parent
-        if not folder.exists():
-            folder.mkdir(mode=0o750)
-            os.chown(folder, service.pw_uid, service.pw_gid)
     command = (sys.executable, "-P", "-m", "actuator.commands.leave_off", str(config_file))
-    done = subprocess.run(command, capture_output=True, text=True, check=False, umask=0o077, **user)  # type: ignore[call-overload]  # noqa: S603
+    try:
+        if service is not None:
+            user = {"user": service.pw_uid, "group": service.pw_gid, "extra_groups": []}
+            folder = configuration.load(config_file).journal.parent
+            if not folder.exists():
+                folder.mkdir(mode=0o750)
+                os.chown(folder, service.pw_uid, service.pw_gid)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, umask=0o077, **user)  # type: ignore[call-overload]  # noqa: S603
+    except (ConfigError, OSError) as error:
+        return str(error)
     return "" if done.returncode == 0 else done.stderr.strip() or f"it ended with status {done.returncode}"
 
 

@@ -15,11 +15,13 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         name: proposed for the configuration; made unique there.
         options: as they are written in the configuration.
         about: what it is, for a comment.
+        amphours: that the batteries have when full, as they say; 0: they do not say it, or it is none.
     """
 
     name: str
     options: Mapping[str, Any]
     about: str
+    amphours: float = 0.0
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):

@@ -93,7 +93,7 @@ def _registers(address: TcpAddress, profile: Profile) -> Facts | None:
 def _battery(address: TcpAddress, profile: Profile, facts: Facts) -> Found:
     options = {"type": "modbus", "profile": profile.name, "url": str(address)}
     about = f"{profile.device}, unit {profile.unit_id}: {batteries.state(facts)}"
-    source = Source(name="battery", options=options, about=about)
+    source = Source(name="battery", options=options, about=about, amphours=facts.full or 0)
     return Found(place=str(address), text=f"{about}.", sources=(source,))
 
 

@@ -137,7 +137,9 @@ class _Prober:
             count = f"{len(modules)} modules" if len(modules) > 1 else "a pack"
             about = f"{count} ({dialect.models}), address {first}"
         said = "; ".join(batteries.state(module.facts) for number in numbers for module in packs[number])
-        source = Source(name="rack" if len(numbers) > 1 else "pack", options=options, about=about)
+        amphours = sum(module.facts.full or 0 for number in numbers for module in packs[number])
+        name = "rack" if len(numbers) > 1 else "pack"
+        source = Source(name=name, options=options, about=about, amphours=amphours)
         return Found(place=self._port, text=f"Batteries: {about}, {baud} baud: {said}.", sources=(source,))
 
     def _measurements(
@@ -216,7 +218,8 @@ class _Prober:
             options: dict[str, object] = {"type": "modbus", "profile": profile.name, "url": url}
             options |= {"unit_id": unit} if unit != first else {}
             about = f"{profile.device}, unit {unit}: {batteries.state(packs[unit])}"
-            sources.append(Source(name=f"pack{number}" if len(packs) > 1 else "pack", options=options, about=about))
+            name = f"pack{number}" if len(packs) > 1 else "pack"
+            sources.append(Source(name=name, options=options, about=about, amphours=packs[unit].full or 0))
         said = "; ".join(f"unit {unit}: {batteries.state(packs[unit])}" for unit in sorted(packs))
         text = f"Batteries: {profile.device}, {baud} baud, {said}."
         return Found(place=self._port, text=text, sources=tuple(sources))

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from exporter import config, config_checks
 from exporter.discovery import configuration, ports
 from exporter.discovery.found import Found, Source
@@ -159,17 +161,18 @@ class _Setup:
                 check=lambda answer, taken=taken: _name_fault(answer, taken),  # type: ignore[misc]
             )
             if name != "-":
-                chosen.append(Source(name=name, options=source.options, about=source.about))
+                chosen.append(msgspec.structs.replace(source, name=name))
         return tuple(chosen)
 
     def _battery(self, chosen: Sequence[Source]) -> dict[str, Any]:
         """Return the battery as only its owner knows it."""
         given = self._before.get("battery")
         battery: dict[str, Any] = dict(given) if isinstance(given, dict) else {}
-        known = battery.get("capacity_ampere_hours")
+        # What the packs say is offered: a battery may have others that are not read.
+        known = battery.get("capacity_ampere_hours") or sum(source.amphours for source in chosen) or None
         answer = self._dialogue.ask(
             "\nCapacity of the whole battery in Ah, all packs together; none: not known",
-            "none" if known is None else f"{known:g}",
+            "none" if known is None else f"{known:.0f}",
             check=_capacity_fault,
         )
         if answer == "none":

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -136,6 +139,20 @@ def test_a_journal_of_an_earlier_site_keeps_its_runs(tmp_path: Path) -> None:
         after = actuator.durable()
         assert (before["mode"], after["mode"]) == ("auto", "off")
         assert (after["runs"], after["engine_seconds"]) == (1, before["engine_seconds"])
+
+
+def test_the_journal_is_written_as_the_user_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leave_off, "SERVICE_USER", pwd.getpwuid(os.geteuid()).pw_name)
+    file, state = tmp_path / "actuator.yml", tmp_path / "state"
+    page = 'exporter: {url: "http://127.0.0.1:1/metrics"}'
+    file.write_text(f"{page}\nrelay: {{type: simulated}}\njournal: {state / 'journal.db'}\n")
+    assert leave_off.as_service_user(file) == ""
+    assert {path.stat().st_mode & 0o077 for path in state.iterdir()} == {0}
+    file.write_text(file.read_text().replace("simulated", "simulatd"))
+    assert "simulatd" in leave_off.as_service_user(file)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    file.write_text(file.read_text().replace("simulatd", "simulated"))
+    assert "no-python" in leave_off.as_service_user(file)
 
 
 def test_without_a_terminal_nothing_is_asked(tmp_path: Path) -> None:
