@@ -16,7 +16,7 @@ from pathlib import Path
 from actuator import config as configuration
 from actuator.core.events import Event
 from actuator.core.state import Durable, Moment, Saved
-from actuator.journal import Journal, JournalError, Row
+from actuator.journal import Journal, JournalError, Row, last_relay
 from actuator.loop.clock import Clock
 from actuator.relay import RelayConfig, RelayError
 from actuator.relay.lock import Lock
@@ -37,7 +37,7 @@ def leave_off(path: Path, relay: RelayConfig, moment: Moment, *, mirror: Path | 
 
     Args:
         path: of the journal.
-        relay: that the configuration names.
+        relay: that the configuration names, for a new journal.
         moment: this moment.
         mirror: folder of the journal's mirror.
 
@@ -48,7 +48,8 @@ def leave_off(path: Path, relay: RelayConfig, moment: Moment, *, mirror: Path | 
         Lock().acquire(f"journal {path.resolve()}")
     except RelayError as error:
         raise LeftError(f"an actuator runs on {path}: generator-actuator mode off") from error
-    journal = Journal(path, relay, mirror)
+    # The relay that was last in force stays: its contact may have been left closed, and the next start opens it.
+    journal = Journal(path, last_relay(path) or relay, mirror)
     found = journal.load(moment)
     if found.error or found.torn:
         raise LeftError(found.error or f"{path} is damaged ({found.torn}): start the actuator, then mode off")

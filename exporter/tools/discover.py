@@ -8,6 +8,7 @@ stdout.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,9 +21,9 @@ from exporter.discovery.found import Found
 from exporter.discovery.ports import Port
 from exporter.sources.base import SourceError
 from toolkit import usb_relay
-from toolkit.config import read_mapping
+from toolkit.config import ConfigError, read_mapping
 from toolkit.flags import default_config_file, split_address
-from toolkit.modbus import TcpAddress, real_port
+from toolkit.modbus import TcpAddress, parse, real_port
 
 DESCRIPTION = (
     "Finds the devices on serial ports, USB and the hosts that are named, and prints a configuration. It listens "
@@ -258,10 +259,14 @@ def _hosts(config_file: Path) -> dict[tuple[str, int], str]:
     """Return for each Modbus TCP host of the present configuration which source has it."""
     taken: dict[tuple[str, int], str] = {}
     for name, options in kept_sources(read_mapping(config_file)).items():
-        host = options.get("host") if isinstance(options, dict) else None
-        if isinstance(host, str):
-            port = options.get("port", 502)
-            taken[host, port if isinstance(port, int) else 502] = name
+        # A source that is wrong otherwise has its host all the same.
+        with contextlib.suppress(ConfigError, AttributeError):
+            if isinstance(options.get("url"), str):
+                address = parse(options["url"])
+            else:
+                address = TcpAddress(str(options.get("host")), options.get("port", 502))
+            if isinstance(address, TcpAddress):
+                taken[address.host, address.port] = name
     return taken
 
 

@@ -11,13 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from actuator import config as configuration
 from actuator.commands import leave_off
 from actuator.commands.leave_off import LeftError
 from actuator.commands.setup import relays
+from actuator.journal import last_relay
 from actuator.loop.clock import Clock
-from tests.actuator.harness.process import site
+from tests.actuator.harness.process import kill, site
 from tests.actuator.relay.test_hid import FakeBoard, FakeUsb
 from tests.support import command, free_port
 from tests.support.terminal import Terminal
@@ -128,17 +130,25 @@ def test_an_actuator_that_runs_is_switched_off(tmp_path: Path) -> None:
         assert actuator.status()["mode"] == "off"
 
 
-def test_a_journal_of_an_earlier_site_keeps_its_runs(tmp_path: Path) -> None:
+def test_a_journal_of_an_earlier_site_keeps_its_runs_and_its_relay(tmp_path: Path) -> None:
     with site(tmp_path) as actuator:
-        with actuator.running():
+        with actuator.running() as process:
             actuator.close_for_an_alert()
-        before = actuator.durable()
+            kill(process)
+        assert actuator.board.closed(), "a contact that was left closed"
+        before, relay = actuator.durable(), last_relay(actuator.journal)
+        other = yaml.safe_load(actuator.config_file.read_text()) | {"relay": {"type": "simulated"}}
+        actuator.config_file.write_text(yaml.safe_dump(other))
         assert before["runs"] == 1
         done = leave_off.as_service_user(actuator.config_file)
         assert done == ""
         after = actuator.durable()
         assert (before["mode"], after["mode"]) == ("auto", "off")
         assert (after["runs"], after["engine_seconds"]) == (1, before["engine_seconds"])
+        assert last_relay(actuator.journal) == relay is not None
+        with actuator.running():
+            assert not actuator.board.closed(), "the start opens the former relay"
+            assert actuator.status()["mode"] == "off"
 
 
 def test_the_journal_is_written_as_the_user_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

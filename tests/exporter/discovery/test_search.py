@@ -262,8 +262,14 @@ def test_hosts_that_are_none(file: Path) -> None:
     assert "cannot be reached" in asked(TcpAddress("127.0.0.1", free_port()), file).text
     with TcpDevice(lambda _unit, request: bytes((request[0] | 0x80, 1))) as device:
         assert "answers no question" in asked(TcpAddress("127.0.0.1", device.port), file).text
-    file.write_text("sources: {sun: {type: classic, host: 192.0.2.7}}\n")
+    file.write_text(
+        "sources:\n"
+        "  sun: {type: classic, host: 192.0.2.7}\n"
+        '  gx: {type: modbus, profile: victron-gx, url: "tcp://192.0.2.8:1502"}\n'
+        "  broken: 1\n"
+    )
     assert asked(host("192.0.2.7"), file).text == f"Skipped: the source sun in {file} has it."
+    assert asked(host("192.0.2.8:1502"), file).text == f"Skipped: the source gx in {file} has it."
 
 
 # --- as a person runs it

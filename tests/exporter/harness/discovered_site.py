@@ -161,6 +161,11 @@ class Shown(NamedTuple):
 def searched() -> Shown:
     """Search the whole site, and name it as a usual machine would."""
     screen: list[str] = []
+
+    def agree(asked: str) -> str:
+        screen.append(f"{asked}yes")
+        return "yes"
+
     board = usb_relay.Found("/dev/hidraw0", 2, "BITFT", (False, False))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -184,11 +189,6 @@ def searched() -> Shown:
         names |= {f"127.0.0.1:{classic.port}": "192.168.1.20:502", f"127.0.0.1:{relay.port}": "192.168.1.30:502"}
         names |= {f"host: 127.0.0.1, port: {classic.port}": "host: 192.168.1.20", str(folder): "/etc/magnum-exporter"}
         stack.enter_context(mock.patch.object(usb_relay, "found", return_value=iter([board])))
-
-        def confirm(question: str) -> str:
-            screen.append(f"{question}yes")
-            return "yes"
-
         found = discover.search(
             [Port(device.path) for device in devices],
             [TcpAddress("127.0.0.1", device.port) for device in (classic, relay)],
@@ -196,12 +196,13 @@ def searched() -> Shown:
             config_file=file,
             seconds=LISTEN,
             report=screen.append,
-            ask=confirm,
+            ask=agree,
             patience=PATIENCE,
         )
         printed = configuration.render(configuration.sources(found, {}))
         written = {names[device.path]: tuple(device.writes) for device in devices}
-    return Shown(tuple(_usual(screen, names)), next(_usual([printed], names)), written)
+    (usual,) = _usual([printed], names)
+    return Shown(tuple(_usual(screen, names)), usual, written)
 
 
 def _usual(lines: Iterable[str], names: Mapping[str, str]) -> Iterator[str]:
