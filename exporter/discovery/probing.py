@@ -192,7 +192,7 @@ class _Prober:
         """Return what a unit says by a profile; None: it does not answer, or not so. Raises RefusedError."""
 
         def ask(function: int, address: int, count: int) -> tuple[int, ...]:
-            client.settle(_SETTLE, SECONDS)
+            client.settle(_SETTLE * self._patience, SECONDS)
             time.sleep(GAP * self._patience)
             return Request(unit, function, address, count, profile.reply_unit).ask(client)
 
@@ -235,7 +235,7 @@ class _Prober:
     # -- the line
 
     def _opened(self, baud: int) -> contextlib.AbstractContextManager[serial.Serial]:
-        return serial_port.opened(self._port, baudrate=baud, timeout=_READ_TIMEOUT, rts=None)
+        return serial_port.opened(self._port, baudrate=baud, timeout=_READ_TIMEOUT * self._patience, rts=None)
 
     def _lines(self, connection: serial.Serial, request: bytes, seconds: float) -> Iterator[bytes]:
         """Send a request in one write; yield the lines that come until the time is over, without its echo."""

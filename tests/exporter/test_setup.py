@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import select
 import subprocess
 import threading
+import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +17,10 @@ import pytest
 from exporter import config
 from exporter.tools.setup import check
 from tests.exporter.harness import captures
+from tests.exporter.harness.discovered_site import megatec
 from tests.exporter.harness.magnum_port import MagnumPort
 from tests.exporter.harness.modbus_servers import TcpDevice, from_registers
+from tests.exporter.harness.serial_devices import Hear
 from tests.exporter.sources.test_classic import readme_2025
 from tests.support import command, run_command
 from tests.support.terminal import Terminal
@@ -88,6 +94,48 @@ def test_what_was_configured_is_kept_and_a_device_can_be_left_out(tmp_path: Path
         assert terminal.wait() == 0
     assert list(config.load(file).sources) == ["sun", "main"]
     assert file.with_name("exporter.yml.old").read_text() == before
+
+
+@contextmanager
+def answering(hear: Hear) -> Iterator[Path]:
+    """A port on which a device answers, and that no other program has open."""
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    port, over = Path(os.ttyname(theirs)), threading.Event()
+    os.close(theirs)
+
+    def serve() -> None:
+        while not over.wait(0.02):
+            with contextlib.suppress(OSError):  # nobody has the port open
+                if select.select([ours], [], [], 0.05)[0]:
+                    os.write(ours, hear(os.read(ours, 256)))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield port
+    finally:
+        over.set()
+        thread.join(10)
+        os.close(ours)
+
+
+@pytest.mark.slow
+def test_a_silent_port_is_asked_after_its_name_and_a_yes(tmp_path: Path) -> None:
+    with answering(megatec) as port, setting_up(tmp_path, port) as terminal:
+        terminal.answer("or none [none]:")
+        terminal.answer("to ask it, or none [none]:", "/dev/ttyUSB77")
+        terminal.expect(f'got "/dev/ttyUSB77", expected {port}, or none')
+        terminal.answer("to ask it, or none [none]:", str(port))
+        terminal.answer(f"Type yes to probe {port}:", "yes")
+        terminal.answer(
+            "Name of AIMS inverter, or another device with the Megatec protocol, for a battery of 24 V [aims]:"
+        )
+        terminal.answer("Capacity of the whole battery in Ah")
+        terminal.answer(f"Write {tmp_path / 'exporter.yml'}?", "yes")
+        terminal.expect("Next: generator-actuator setup")
+        assert terminal.wait() == 0
+    assert list(config.load(tmp_path / "exporter.yml").sources) == ["aims"]
 
 
 def test_without_a_device_nothing_is_written(tmp_path: Path) -> None:

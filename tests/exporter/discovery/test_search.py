@@ -52,7 +52,9 @@ def file(tmp_path: Path) -> Path:
 class Searched:
     """What a search has found and shown, and the questions that it asked."""
 
-    def __init__(self, file: Path, *names: str, probe: tuple[str, ...] = (), answer: str = "yes") -> None:
+    def __init__(
+        self, file: Path, *names: str, probe: tuple[str, ...] = (), answer: str = "yes", seconds: float = 0.3
+    ) -> None:
         self.lines: list[str] = []
         self.asked: list[str] = []
 
@@ -65,7 +67,7 @@ class Searched:
             [],
             probe=probe,
             config_file=file,
-            seconds=LISTEN,
+            seconds=seconds,
             report=self.lines.append,
             ask=ask,
             patience=PATIENCE,
@@ -100,7 +102,7 @@ def checked(found: list[Found], folder: Path) -> config.Config:
 )
 def test_who_sends_is_recognised_and_nothing_is_written(file: Path, pieces: tuple[bytes, ...], text: str) -> None:
     with sending(*pieces) as device:
-        searched = Searched(file, device.path, probe=(device.path,))
+        searched = Searched(file, device.path, probe=(device.path,), seconds=LISTEN)
         assert text in searched.only.text
         # Also where a probe was named and would have been confirmed: what sends is never asked.
         assert (device.writes, searched.asked) == ([], [])
