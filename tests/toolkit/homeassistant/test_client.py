@@ -131,6 +131,7 @@ async def test_a_value_is_sent_when_it_changes_and_at_least_every_interval(broke
 async def test_a_broker_that_is_killed_gets_everything_again(broker: Mosquitto) -> None:
     site = Site(broker.url)
     async with site.connected():
+        await until(lambda: site.counts.sent >= 4, "configuration, availability and values")
         broker.kill()
         await until(lambda: not site.counts.connected, "the loss is noticed")
         await until(lambda: site.counts.dropped > 0, "values are dropped")

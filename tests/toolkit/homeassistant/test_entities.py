@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from toolkit.homeassistant.config import Mqtt
@@ -99,6 +99,8 @@ def test_a_key_can_be_used_in_a_template_and_names_its_metric(labels: list[str])
 
 
 @given(first=LABEL, second=LABEL)
+@example(first="A", second="a")
+@example(first="a b", second="a-b")
 def test_two_names_have_two_slugs(first: str, second: str) -> None:
     assert (slug(first) == slug(second)) == (first == second)
     assert "__" not in slug(first)
