@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,6 +149,34 @@ def test_a_broker_that_dies_leaves_the_controller_alone_and_a_killed_actuator_is
             wait_until(lambda: owner.json("magnum/actuator/state")["generator_running"] == "ON", 10, "the state")
             kill(process)
             owner.wait("magnum/actuator/availability", "offline", 10)
+
+
+WITHOUT_PACKAGE = """
+import sys
+from toolkit.homeassistant import config
+config.find_spec = lambda name: None
+from actuator.cli import main
+sys.exit(main())
+"""
+
+
+def test_a_missing_package_is_logged_and_the_actuator_runs(tmp_path: Path, broker: Mosquitto) -> None:
+    with site(tmp_path, settings(broker, tmp_path)) as it, it.running(WITHOUT_PACKAGE) as process:
+        wait_until(lambda: "pip install 'magnum-exporter[mqtt]'" in process.output, 10, "what to do is logged")
+        assert it.status()["mode"] == "auto"
+        assert not connected(it)
+
+
+def test_a_reload_begins_and_ends_mqtt(tmp_path: Path, broker: Mosquitto) -> None:
+    with site(tmp_path) as it, it.running(RIGHT_CLOCK) as process:
+        assert it.metric("generator_actuator_mqtt_connected") is None, "nothing of it is there"
+        it.configure(settings(broker, tmp_path))
+        process.signal(signal.SIGHUP)
+        wait_until(lambda: connected(it), 10, "the broker")
+        it.configure({})
+        process.signal(signal.SIGHUP)
+        wait_until(lambda: not connected(it), 10, "no broker any more")
+        assert it.status()["mode"] == "auto"
 
 
 def test_without_commands_nothing_is_subscribed(tmp_path: Path, broker: Mosquitto) -> None:

@@ -211,6 +211,24 @@ async def test_commands_come_with_whether_the_broker_had_kept_them(
     assert [received for received in site.received if received.command == "mode"] == kept
 
 
+# Paho leaves the socket of a handshake that failed to the collector.
+@pytest.mark.filterwarnings("ignore:.*unclosed <ssl.SSLSocket:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:.*unclosed <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
+async def test_a_broker_with_tls_that_wants_a_certificate(tmp_path: Path, certificates: Path) -> None:
+    own, key, client = (certificates / name for name in ("a.crt", "a.key", "client.crt"))
+    options = f"cafile {certificates / 'ca.crt'}\ncertfile {own}\nkeyfile {key}\nrequire_certificate true"
+    ours = {"cert_file": client, "key_file": client.with_suffix(".key")}
+    with Mosquitto(tmp_path, options=options) as broker:
+        url = broker.url.replace("mqtt:", "mqtts:")
+        async with Site(url, ca_file=own, **ours).connected():
+            pass
+        # Without a certificate, and with the system's authorities, which do not know the broker's.
+        for refused in (Site(url, ca_file=own), Site(url, **ours)):
+            async with refused.connected(connects=False):
+                await asyncio.sleep(1.0)
+                assert not refused.counts.connected
+
+
 async def test_a_broker_that_reads_nothing_blocks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """It accepts the connection and answers nothing: attempts end, and the loop goes on."""
     monkeypatch.setattr(module, "ANSWER_SECONDS", 0.3)
