@@ -29,7 +29,7 @@ FINE_TICK: Final = 28.0
 """Seconds of a step during a run and near start; evidence is fresh for 30."""
 NEAR: Final = 0.02
 START_SECONDS: Final = MINUTE
-"""From the contact to the engine's power."""
+"""From the contact to the engine's power; less where `start_confirm` expects it sooner."""
 NEIGHBOURS: Final = 2 * HOUR
 """What sun and load did in this time before and after a recorded run is taken for what they did during it."""
 GAP: Final = 10 * MINUTE
@@ -254,6 +254,9 @@ def play(it: Record, settings: Settings, minute_of_day: Callable[[float], int]) 
     natural = it.natural[0]
     closed_at: float | None = None
     began: float | None = None
+    moved_at = -HOUR
+    confirm = (settings.limits.start_confirm, settings.limits.stop_confirm)
+    start_seconds = min(START_SECONDS, confirm[0] / 4)
     runs: list[Run] = []
     curve = [(at, soc)]
     prepares = settings.quiet_hours is not None and settings.quiet_hours.prepare
@@ -261,8 +264,10 @@ def play(it: Record, settings: Settings, minute_of_day: Callable[[float], int]) 
     idle = SAMPLED_TICK if sampled else IDLE_TICK
     while at < it.end:
         quick = closed_at is not None or state.causes or state.phase != "off" or soc <= settings.start_soc + NEAR
-        before, at = at, min(it.end, at + (FINE_TICK if quick else idle))
-        power = closed_at is not None and at - closed_at > START_SECONDS
+        # Three samples confirm the engine, and its stop, in good time: here it never fails.
+        tick = min(FINE_TICK, min(confirm) / 8) if at - moved_at < max(confirm) else FINE_TICK if quick else idle
+        before, at = at, min(it.end, at + tick)
+        power = closed_at is not None and at - closed_at > start_seconds
         began = at if power and began is None else began
         rate = it.charge.rate(soc) if power else 0.0
         later = it.natural_at(at)
@@ -289,11 +294,11 @@ def play(it: Record, settings: Settings, minute_of_day: Callable[[float], int]) 
         step = controller.step(state, inputs, now)
         state = step.state
         if step.close and closed_at is None:
-            closed_at = at
+            closed_at = moved_at = at
         elif not step.close and closed_at is not None:
             if began is not None:
                 runs.append(Run(began, at))
-            closed_at = began = None
+            closed_at, began, moved_at = None, None, at
         curve.append((at, soc))
     if began is not None:
         runs.append(Run(began, it.end))

@@ -130,6 +130,18 @@ def test_listen_unreadable_input(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert f"{file}:2: got '0.2 what is this', expected seconds and bytes" in capsys.readouterr().err
 
 
+def test_a_wrong_command_is_answered_with_a_near_one(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, near in ((["lisen", "x"], "listen"), (["listen", "x", "--al"], "--all")):
+        with pytest.raises(SystemExit, match="2"):
+            cli.main(words)
+        assert f'did you mean "{near}"?' in capsys.readouterr().err
+
+
+def test_the_programs_flags_may_come_before_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--log.level=warn", "listen", str(captures.FOLDER / captures.STANDBY)]) == 0
+    assert "Present: MS4448PAE" in capsys.readouterr().out
+
+
 def test_recording_keeps_bytes_and_times() -> None:
     written = io.StringIO()
     recorder = capture.Recorder(written, dt.datetime(2026, 1, 15, 8, tzinfo=dt.UTC))

@@ -57,6 +57,12 @@ def test_the_same_settings_do_what_was_recorded() -> None:
     assert again.lowest == pytest.approx(was.lowest, abs=0.01)
 
 
+@pytest.mark.parametrize(("start_confirm", "stop_confirm"), [("2m", "2m"), ("2m", "20s"), ("30s", "5m")])
+def test_an_engine_that_is_expected_soon_starts_and_stops_soon(start_confirm: str, stop_confirm: str) -> None:
+    limits = {"start_confirm": start_confirm, "stop_confirm": stop_confirm, "tail": "10s"}
+    assert len(played(days=3, limits=limits).runs) == len(played(days=3).runs) == 3
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("start", "stop"), [(0.40, 0.60), (0.25, 0.45), (0.40, 0.80)])
 def test_a_simulated_site_does_about_what_the_rehearsal_says(start: float, stop: float) -> None:
@@ -88,6 +94,15 @@ def test_quiet_hours_have_no_engine_and_a_lower_battery() -> None:
     was = rehearsal.recorded(it, settings(quiet_hours={"from": "21:00", "to": "06:00"}), minute_of_day)
     assert was.quiet_seconds is not None
     assert 0 < was.quiet_seconds < was.engine_seconds
+
+
+def test_a_run_before_quiet_hours_is_played() -> None:
+    hours = {"from": "21:00", "to": "06:00"}
+    without = played(days=5, quiet_hours=hours)
+    ahead = played(days=5, quiet_hours={**hours, "prepare": True})
+    assert not {minute_of_day(run.begin) // 60 for run in without.runs} & {17, 18, 19, 20}
+    assert 17 in {minute_of_day(run.begin) // 60 for run in ahead.runs}
+    assert ahead.lowest > without.lowest + 0.04
 
 
 def test_an_emergency_starts_the_engine_in_quiet_hours_and_is_counted() -> None:

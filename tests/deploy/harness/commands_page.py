@@ -11,6 +11,7 @@ import fcntl
 import os
 import pty
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -133,6 +134,9 @@ def on_the_bus(folder: Path) -> Iterator[Session]:
         terminal.run("magnum-exporter assets /home/owner/assets")
         terminal.run("magnum-exporter lisen /dev/ttyUSB0", status=2, varies=True)
         terminal.run("offgrid-simulator --config.check")
+        shutil.copy(ROOT / "deploy" / "actuator.yml", folder)
+        write_csv(folder / "october.csv", days=5)
+        terminal.run("generator-actuator rehearse --csv october.csv --try start_soc=40%,stop_soc=80% --best")
     yield from terminal.sessions
 
 
@@ -180,8 +184,6 @@ def at_the_site(folder: Path) -> Iterator[Session]:
         loop.kill("actuator", signal.SIGTERM)
         terminal.run("generator-actuator status", status=1)
         terminal.run("generator-actuator release")
-        write_csv(folder / "october.csv", days=5)
-        terminal.run("generator-actuator rehearse --csv october.csv --try start_soc=40%,stop_soc=80% --best")
         terminal.run("generator-actuator relays --test", typed="disconnected\n")
     yield from terminal.sessions
 
