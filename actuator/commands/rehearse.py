@@ -148,7 +148,8 @@ def _best_sentence(best: rehearsal.Best | None, config: configuration.Config) ->
         return f"No start_soc and stop_soc keep the battery at or over the emergency threshold of {emergency} here."
     return (
         f"Fewest engine hours, and of about as few the fewest starts, with the battery never under the emergency "
-        f"threshold of {emergency}: {_thresholds(best)}. Another season may ask for other thresholds."
+        f"threshold of {emergency}: {_thresholds(best)}. Hours are compared as if each had ended with as much in the "
+        "battery as it began with. Another season may ask for other thresholds."
     )
 
 

@@ -15,7 +15,7 @@ DESCRIPTION = (
     "Plays a recording onto a pseudo-terminal, and prints its name. The exporter and the command listen read it as if "
     "it were the bus."
 )
-EXAMPLE = "magnum-exporter replay bus.txt --link=/tmp/magnum --loop"
+EXAMPLE = "magnum-exporter replay bus.txt --link=magnum --loop"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
