@@ -30,7 +30,7 @@ def test_every_command_is_on_the_page_with_its_description_and_output() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_page_shows_what_the_programs_print() -> None:
     page = commands_page.PAGE.read_text(encoding="utf-8")
     blocks = re.findall(r"```console\n(.*?)```", page, flags=re.DOTALL)
