@@ -60,6 +60,7 @@ def test_the_core_reads_no_clock_and_waits_for_nothing(module: str) -> None:
         ("exporter", {"actuator", "simulator"}),
         ("simulator", {"actuator", "exporter"}),
         ("exporter.sources", {f"exporter.{name}" for name in ("app", "cli", "collector", "config", "site", "soc")}),
+        ("exporter.nut", {f"exporter.{name}" for name in ("app", "cli", "collector", "config", "homeassistant")}),
         ("toolkit", {"actuator", "exporter", "simulator"}),
         ("actuator.relay", UPPER | {"actuator.journal", "actuator.core", "actuator.intake", "actuator.report"}),
         ("actuator.journal", UPPER | {"actuator.intake", "actuator.report"}),

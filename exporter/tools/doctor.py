@@ -105,6 +105,8 @@ def examine(file: Path, page: Page | str) -> Iterator[Finding]:
             yield _silent(name, source, running=not isinstance(page, str))
     if not isinstance(page, str):
         yield _charge(page)
+    if options.nut is not None:
+        yield _shutdown(options.nut.socket)
 
 
 def _silent(name: str, source: SourceConfig, *, running: bool) -> Finding:
@@ -167,6 +169,34 @@ def _charge(page: Page) -> Finding:
     why = ", ".join(f"{source}: {reason}" for source, reason in page.refused.items()) or "no device has one"
     remedy = "A device with a state of charge must answer, and its value must be plausible: runbook BatterySocAbsent"
     return Finding(check=check, state="wrong", text=f"No source is trusted ({why}).", remedy=remedy)
+
+
+def _shutdown(path: Path) -> Finding:
+    """Return what the driver of Network UPS Tools tells upsd."""
+    from exporter.nut.protocol import words  # noqa: PLC0415 - most sites have no such clients
+
+    check = "nut"
+    try:
+        with socket.socket(socket.AF_UNIX) as driver:
+            driver.settimeout(CONNECT_SECONDS)
+            driver.connect(os.fspath(path))
+            driver.sendall(b"NOBROADCAST\nDUMPALL\n")
+            received = b""
+            while not received.endswith(b"DUMPDONE\n") and (part := driver.recv(65536)):
+                received += part
+    except PermissionError:
+        text = f"{path} is closed to this user: what upsd is told is not known."
+        return Finding(check=check, state="note", text=text, remedy="Look as root: sudo magnum-exporter doctor")
+    except OSError as error:
+        text = f"upsd cannot connect to {path}: {error.strerror or error}."
+        remedy = "Install nut-server and nut.conf of deploy/systemd; then: journalctl -u magnum-exporter | grep upsd"
+        return Finding(check=check, state="wrong", text=text, remedy=remedy)
+    lines = [words(line) for line in received.decode("ascii", "replace").splitlines()]
+    status = next((line[2] for line in lines if line[:2] == ["SETINFO", "ups.status"] and len(line) > 2), None)
+    if status is None:
+        text = "upsd is told that its data is stale: no machine knows the state of the battery."
+        return Finding(check=check, state="wrong", text=text, remedy="See the findings above, and docs/nut.md")
+    return Finding(check=check, state="well", text=f"upsd is told: {status}.")
 
 
 def read_page(url: str) -> Page | str:

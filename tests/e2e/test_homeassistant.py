@@ -387,9 +387,9 @@ class Outage(NamedTuple):
 
 
 OUTAGES = {
-    "exporter killed": Outage(exporter_killed, Cabin.start_exporter, BATTERY, PHASE, 3),
-    "actuator killed": Outage(actuator_killed, Cabin.start_actuator, PHASE, BATTERY, 3),
-    "broker killed": Outage(lambda cabin: cabin.broker.kill(), lambda cabin: cabin.broker.start(), BATTERY, "", 3),
+    "exporter killed": Outage(exporter_killed, Cabin.start_exporter, BATTERY, PHASE, 10),
+    "actuator killed": Outage(actuator_killed, Cabin.start_actuator, PHASE, BATTERY, 10),
+    "broker killed": Outage(lambda cabin: cabin.broker.kill(), lambda cabin: cabin.broker.start(), BATTERY, "", 10),
     "exporter hangs": Outage(exporter_hangs, exporter_goes_on, BATTERY, PHASE, 2 * INTERVAL + 30),
     "monitor silent": Outage(monitor_silent, monitor_back, MONITOR, BATTERY, INTERVAL + 40),
 }

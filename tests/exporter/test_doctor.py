@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pty
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,3 +129,47 @@ def test_an_address_that_is_no_page() -> None:
         "got file:///etc/passwd, expected an address that begins with http:// or https://"
     )
     assert isinstance(read_page(f"http://127.0.0.1:{free_port()}/"), str)
+
+
+def nut(folder: Path) -> Finding:
+    file = folder / "exporter.yml"
+    source = "main: {type: magnum, port: /dev/absent}"
+    file.write_text(f"sources: {{{source}}}\nnut: {{ups: cabin, socket_folder: {folder}}}\n")
+    (found,) = (one for one in examine(file, HEALTHY) if one.check == "nut")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "part"),
+    [
+        (
+            'SETINFO driver.name "magnum-exporter"\nSETINFO ups.status "OL DISCHRG"\nDATAOK\nDUMPDONE\n',
+            "well",
+            "OL DISCHRG",
+        ),
+        ("DATASTALE\nDUMPDONE\n", "wrong", "stale"),
+        ("", "wrong", "stale"),
+    ],
+)
+def test_what_upsd_is_told(tmp_path: Path, told: str, state: str, part: str) -> None:
+    with socket.socket(socket.AF_UNIX) as driver:
+        driver.bind(str(tmp_path / "magnum-exporter-cabin"))
+        driver.listen()
+
+        def answer() -> None:
+            with driver.accept()[0] as upsd:
+                assert upsd.recv(4096).startswith(b"NOBROADCAST\n")
+                upsd.sendall(told.encode())
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        found = nut(tmp_path)
+        thread.join(5)
+    assert found.state == state
+    assert part in found.text
+
+
+def test_a_socket_that_is_not_there_is_wrong(tmp_path: Path) -> None:
+    found = nut(tmp_path)
+    assert found.state == "wrong"
+    assert f"upsd cannot connect to {tmp_path}/magnum-exporter-cabin: No such file or directory." in found.text

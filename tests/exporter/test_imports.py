@@ -43,3 +43,9 @@ def test_a_program_without_a_broker_loads_no_mqtt(module: str) -> None:
         "actuator.report.homeassistant",
     }
     assert loaded(module).isdisjoint(mqtt)
+
+
+def test_the_driver_for_network_ups_tools_is_loaded_only_where_it_is_configured() -> None:
+    assert loaded("exporter.app").isdisjoint(
+        f"exporter.nut.{name}" for name in ("driver", "protocol", "status", "variables")
+    )
