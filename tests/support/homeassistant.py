@@ -71,7 +71,7 @@ class HomeAssistant:
     def __enter__(self) -> Self:
         self.process.__enter__()
         try:
-            wait_until(self._serves, 60, "Home Assistant serves")
+            wait_until(self._serves, 180, "Home Assistant serves")
             self.tokens = self._first_user()
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)
