@@ -8,6 +8,7 @@ import ipaddress
 import os
 import platform
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -110,6 +111,14 @@ class _Repeated(argparse.Action):
         setattr(namespace, self.dest, (*(() if given is self.default else given), values))
 
 
+class _Version(argparse.Action):
+    """Prints the version on one line, for scripts; argparse's own breaks it where the terminal ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        sys.stdout.write(f"{self.const}\n")
+        parser.exit()
+
+
 def add_flags(parser: argparse.ArgumentParser, *, config_file: str, listen_address: str, build: Build) -> None:
     """Add the flags that both programs share.
 
@@ -161,8 +170,10 @@ def add_flags(parser: argparse.ArgumentParser, *, config_file: str, listen_addre
     add_log_flags(parser)
     parser.add_argument(
         "--version",
-        action="version",
-        version=f"{parser.prog}, version {build} (Python {platform.python_version()}, {platform.machine()})",
+        action=_Version,
+        nargs=0,
+        const=f"{parser.prog}, version {build} (Python {platform.python_version()}, {platform.machine()})",
+        help="show program's version number and exit",
     )
 
 

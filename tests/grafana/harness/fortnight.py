@@ -74,13 +74,13 @@ class Fault:
 
 FAULTS = (
     Fault(1, 20.0, 20.1, "overload", "MagnumInverterFault", "critical", "main"),
-    Fault(2, 13.0, 14.5, "classic_silent", "DeviceSilent", "critical", "classic"),
-    Fault(3, 3.0, 3.4, "start_failed", "GeneratorStartFailed", "critical"),
+    Fault(2, 13.0, 14.5, "classic_silent", "DeviceSilent", "warning", "classic"),
+    Fault(3, 3.0, 3.4, "start_failed", "GeneratorStartFailed", "warning"),
     Fault(4, 10.0, 11.2, "shunt_jumps", "BatterySocSourceRefused", "warning"),
     Fault(5, 9.0, 9.05, "exporter_restarts", "MagnumExporterDown", "critical"),
     Fault(6, 15.0, 15.6, "no_alerts", "GeneratorFallback", "warning"),
     Fault(7, 12.0, 12.3, "actuator_restarts", "GeneratorActuatorDown", "critical"),
-    Fault(8, 16.0, 16.7, "pack_missing", "DeviceSilent", "critical", "pack2"),
+    Fault(8, 16.0, 16.7, "pack_missing", "DeviceSilent", "warning", "pack2"),
     Fault(9, 11.0, 11.5, "run_fault", "MagnumAgsFault", "critical", "main"),
     Fault(10, 14.0, 16.0, "owner_starts", "GeneratorStarted", "info"),
     Fault(11, 10.0, 10.4, "relay_errors", "GeneratorRelayErrors", "warning"),
