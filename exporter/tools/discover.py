@@ -37,7 +37,7 @@ Report = Callable[[str], None]
 Ask = Callable[[str], str]
 
 _AGAIN = 1.0
-"""Seconds for which a port is listened to once more before it is probed."""
+"""Seconds for which a port is at least listened to once more before it is probed."""
 
 _WARNING = """\
 {port} has been silent for {seconds:.0f} s. Probing sends read requests to it, at several speeds: Q1 and F (AIMS), the
@@ -136,7 +136,7 @@ def search(
         seconds: for which ports are listened to.
         report: takes lines for the person.
         ask: returns the person's answer to a question.
-        patience: by which the time-outs of a probe are multiplied.
+        patience: by which the times of a probe are multiplied.
     """
     searching = _Search(config_file, report, ask, seconds, patience)
     searching.search_ports(present, [*probe])
@@ -196,8 +196,9 @@ class _Search:
     def _silent(self, port: Port, *, probe: bool) -> Found:
         if probe and self._ask(_WARNING.format(port=port.name, seconds=self._seconds)).strip() == "yes":
             try:
-                # The person may have thought about it for minutes.
-                late, _ = listening.listen(port.name, seconds=min(_AGAIN, self._seconds))
+                # The person may have thought about it for minutes, and --seconds shortens no probe's silence.
+                rest = max(_AGAIN, listening.SECONDS - self._seconds) * self._patience
+                late, _ = listening.listen(port.name, seconds=rest)
                 return late or probing.probe(port.name, self._report, patience=self._patience)
             except SourceError as error:
                 return Found(place=port.name, text=f"{error}.")

@@ -326,3 +326,34 @@ def test_the_page_shows_what_is_found_at_a_whole_site() -> None:
     page = discovered_site.PAGE.read_text(encoding="utf-8")
     assert page.startswith("# Finding the devices")
     assert discovered_site.render(page, shown) == page, "python -m tests.exporter.harness.discovered_site writes it"
+
+
+def test_a_device_that_sends_while_the_person_thinks_is_not_asked(file: Path) -> None:
+    with SerialDevice(lossy=True) as device:
+        lines: list[str] = []
+        over = threading.Event()
+
+        def sends() -> None:
+            while not over.wait(0.05):
+                device.send(b"\x11")
+
+        thread = threading.Thread(target=sends)
+
+        def ask(_question: str) -> str:
+            thread.start()
+            return "yes"
+
+        (found,) = search(
+            [Port(device.path)],
+            [],
+            probe=[device.path],
+            config_file=file,
+            seconds=0.3,
+            report=lines.append,
+            ask=ask,
+            patience=0.1,
+        )
+        over.set()
+        thread.join(10)
+        assert "bytes that are neither" in found.text
+        assert device.writes == []
