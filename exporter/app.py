@@ -7,6 +7,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,7 +162,7 @@ def _log_warnings(options: config.Config, path: Path) -> None:
 
 
 async def _serve_home_assistant(
-    mqtt: Mqtt, options: config.Config, exporter: Exporter, counts: Counts, page: str
+    mqtt: Mqtt, *, options: config.Config, exporter: Exporter, counts: Counts, page: str
 ) -> None:
     """Keep the broker up to date until cancelled."""
     # Only where there is a broker: they load the MQTT client.
@@ -197,15 +198,15 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
 
     exposed_files.report(exposed, registry, prefix=PREFIX)
 
-    counts = Counts(PREFIX)
+    counts, page = Counts(PREFIX), page_url(flags.listen_addresses, encrypted=web_config.has_tls)
     broker = Connection(counts, registry)
-    page = page_url(flags.listen_addresses, encrypted=web_config.has_tls)
 
     async def apply(options: config.Config) -> None:
         nonlocal in_force
         await exporter.apply(options)
         in_force = options
-        await broker.apply(options.mqtt, lambda mqtt: _serve_home_assistant(mqtt, options, exporter, counts, page))
+        serve = partial(_serve_home_assistant, options=options, exporter=exporter, counts=counts, page=page)
+        await broker.apply(options.mqtt, serve, depends_on=options)
         # A request may name metrics, and the registry knows those that the collector had when it was registered.
         registry.unregister(collector)
         registry.register(collector)

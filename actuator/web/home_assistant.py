@@ -31,7 +31,6 @@ class HomeAssistant:
         self._runtime, self._version, self._page = runtime, version, page
         self._counts = Counts("generator_actuator", REASONS)
         self._connection = Connection(self._counts, registry)
-        self._options: Broker | None = None
 
     async def reload(self, users: Collection[str]) -> None:
         """Load the configuration again, as `Runtime.reload` does, and connect to its broker."""
@@ -41,9 +40,7 @@ class HomeAssistant:
     async def _apply(self) -> None:
         """Connect to the broker of the file that is in force, if it is another one than before."""
         options = self._runtime.file.mqtt
-        if options != self._options:
-            self._options = options
-            await self._connection.apply(options, self._serve)
+        await self._connection.apply(options, self._serve, depends_on=options)
 
     async def run(self) -> None:
         """Stay connected until cancelled."""

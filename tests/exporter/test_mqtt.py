@@ -88,6 +88,9 @@ def test_a_reload_renames_a_source_and_ends_mqtt(tmp_path: Path, bus: MagnumPort
     file = configured(tmp_path, bus, broker)
     with Watcher(broker.port) as watcher, Exporter(file) as exporter:
         watcher.wait("cabin/main/availability")
+        exporter.process.signal(signal.SIGHUP)  # nothing has changed
+        wait_until(lambda: exporter.process.output.count("configuration reloaded") == 1, 10, "the reload")
+        assert watcher.count("cabin/exporter/availability") == 1
         options = yaml.safe_load(file.read_text())
         options["sources"]["lodge"] = options["sources"].pop("main")
         file.write_text(yaml.safe_dump(options))

@@ -36,15 +36,23 @@ class Connection:
         self._counts, self._registry = counts, registry
         self._task: asyncio.Task[None] | None = None
         self._is_registered = False
+        self._depends_on: object = None
 
-    async def apply(self, options: Mqtt | None, run: Callable[[Mqtt], Coroutine[Any, Any, None]]) -> None:
-        """End the connection, and begin the one that is configured.
+    async def apply(
+        self, options: Mqtt | None, run: Callable[[Mqtt], Coroutine[Any, Any, None]], *, depends_on: object
+    ) -> None:
+        """End the connection, and begin the one that is configured; nothing if what it depends on is as before.
 
         Args:
             options: of the broker; None: there is none.
             run: stays connected until it is cancelled; it loads what MQTT needs.
+            depends_on: all that it depends on.
         """
+        # Home Assistant would show everything as unavailable for a moment, for nothing.
+        if depends_on == self._depends_on:
+            return
         await self.stop()
+        self._depends_on = depends_on
         if options is None:
             return
         if not self._is_registered:
