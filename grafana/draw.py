@@ -309,7 +309,7 @@ def draw_graph(canvas: Canvas, place: Place, panel: Json, drawn: Sequence[Drawn]
     _time_axis(axes, shown, w)
     _value_axis(axes, defaults)
     if not drawn:
-        canvas.text(x + w / 2, y + h / 2, "No data", 20, SECONDARY, ha="center")
+        axes.text(0.5, 0.5, "No data", color=SECONDARY, fontsize=14, ha="center", transform=axes.transAxes)
 
 
 def _value_axis(axes: Axes, defaults: Json) -> None:
@@ -374,7 +374,7 @@ def draw_timeline(canvas: Canvas, place: Place, panel: Json, drawn: Sequence[Dra
     axes.set_yticks(range(len(drawn)), [one.name for one in drawn])
     _time_axis(axes, shown, w)
     if not drawn:
-        canvas.text(x + w / 2, y + h / 2, "No data", 20, SECONDARY, ha="center")
+        axes.text(0.5, 0.5, "No data", color=SECONDARY, fontsize=14, ha="center", transform=axes.transAxes)
 
 
 def draw_cells(canvas: Canvas, place: Place, panel: Json, drawn: Sequence[Drawn], source: Source) -> None:

@@ -14,7 +14,7 @@ from grafana.prometheus import Prometheus
 from tests.grafana.harness import backfill
 
 # What a dashboard is best looked at over; the others are drawn over their own range.
-RANGES = {"offgrid-battery": "7d", "offgrid-solar": "3d", "offgrid-generator": "7d", "offgrid-devices": "3d"}
+RANGES = {"offgrid-battery": "14d", "offgrid-solar": "3d", "offgrid-generator": "7d", "offgrid-devices": "3d"}
 
 
 def main() -> None:
