@@ -89,7 +89,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         battery: how the state of charge is judged.
         energy_state: the file that keeps energy counters over restarts; None: they restart at 0.
         mqtt: the broker that Home Assistant gets values from; None: none.
-        nut: what Network UPS Tools is told; None: nothing.
+        nut: what Network UPS Tools receives; None: nothing.
     """
 
     sources: dict[str, AnySource]

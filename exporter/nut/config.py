@@ -26,7 +26,7 @@ _LONGEST_PATH = 107
 
 
 class NutConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What Network UPS Tools' upsd is told.
+    """What Network UPS Tools' upsd receives.
 
     Attributes:
         ups: the UPS's name, a section of ups.conf.

@@ -1,4 +1,4 @@
-"""Decides the status that Network UPS Tools is told. Pure: no clock and no I/O.
+"""Decides the status that Network UPS Tools receives. Pure: no clock and no I/O.
 
 `OB LB` (on battery, and low) is what makes `upsmon` shut a machine down; each alone does not. At an off-grid site the
 battery is the normal supply, so a battery that is not low is `OL` (on line), also while it discharges.

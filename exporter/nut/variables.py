@@ -78,7 +78,7 @@ _FLAGS = "aims_status"
 
 
 class Variables:
-    """Turns the state of the site into what upsd is told.
+    """Turns the state of the site into what upsd receives.
 
     Args:
         options: which source, and when its battery is low.
@@ -97,7 +97,7 @@ class Variables:
         }
 
     def update(self, site: Site, now: float) -> Data:
-        """Return what upsd is told at monotonic `now`; the status depends on the earlier calls."""
+        """Return what upsd receives at monotonic `now`; the status depends on the earlier calls."""
         if self._options.source == BATTERY:
             verdict = site.verdict(now)
             status = self._battery.update(_battery(verdict), now)

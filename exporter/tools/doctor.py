@@ -172,7 +172,7 @@ def _charge(page: Page) -> Finding:
 
 
 def _shutdown(path: Path) -> Finding:
-    """Return what the driver of Network UPS Tools tells upsd."""
+    """Return what the driver of Network UPS Tools sends to upsd."""
     from exporter.nut.protocol import words  # noqa: PLC0415 - most sites have no such clients
 
     check = "nut"
@@ -185,7 +185,7 @@ def _shutdown(path: Path) -> Finding:
             while not received.endswith(b"DUMPDONE\n") and (part := driver.recv(65536)):
                 received += part
     except PermissionError:
-        text = f"{path} is closed to this user: what upsd is told is not known."
+        text = f"{path} is closed to this user: the status for upsd is not known."
         return Finding(check=check, state="note", text=text, remedy="Look as root: sudo magnum-exporter doctor")
     except OSError as error:
         text = f"upsd cannot connect to {path}: {error.strerror or error}."
@@ -194,9 +194,9 @@ def _shutdown(path: Path) -> Finding:
     lines = [words(line) for line in received.decode("ascii", "replace").splitlines()]
     status = next((line[2] for line in lines if line[:2] == ["SETINFO", "ups.status"] and len(line) > 2), None)
     if status is None:
-        text = "upsd is told that its data is stale: no machine knows the state of the battery."
+        text = "The data for upsd is stale: no machine knows the state of the battery."
         return Finding(check=check, state="wrong", text=text, remedy="See the findings above, and docs/nut.md")
-    return Finding(check=check, state="well", text=f"upsd is told: {status}.")
+    return Finding(check=check, state="well", text=f"Status for upsd: {status}.")
 
 
 def read_page(url: str) -> Page | str:

@@ -21,7 +21,7 @@ from tests.support.simulator import Simulator
 pytestmark = pytest.mark.slow
 
 LOW_SECONDS = 60.0
-"""How long the battery must be low until the exporter says so."""
+"""How long the battery must be low until the exporter reports it."""
 
 DEADTIME = 15.0
 """Seconds after which upsmon gives up a UPS that was on battery when it was last known; its default."""

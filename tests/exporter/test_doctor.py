@@ -151,7 +151,7 @@ def nut(folder: Path) -> Finding:
         ("", "wrong", "stale"),
     ],
 )
-def test_what_upsd_is_told(tmp_path: Path, told: str, state: str, part: str) -> None:
+def test_the_status_for_upsd(tmp_path: Path, told: str, state: str, part: str) -> None:
     with socket.socket(socket.AF_UNIX) as driver:
         driver.bind(str(tmp_path / "magnum-exporter-cabin"))
         driver.listen()

@@ -97,9 +97,9 @@ async def test_a_dump_and_every_change_after_it(cabin: Cabin) -> None:
         writer.write(b"DUMPALL\n")
         assert (await lines_until(reader, "DUMPDONE"))[0] == "DATASTALE"
         cabin.receive(0.5, -8)
-        told = await lines_until(reader, "DATAOK")
-        assert 'SETINFO ups.status "OL DISCHRG"' in told
-        assert 'SETINFO battery.charge "50"' in told
+        received = await lines_until(reader, "DATAOK")
+        assert 'SETINFO ups.status "OL DISCHRG"' in received
+        assert 'SETINFO battery.charge "50"' in received
         cabin.receive(0.5, 8)
         assert await lines_until(reader, 'SETINFO ups.status "OL CHRG"') == [
             'SETINFO battery.current "8"',

@@ -67,7 +67,7 @@ def test_words_of_a_line(line: str, expected: list[str]) -> None:
 
 
 @given(DATA, st.lists(DATA, max_size=4))
-def test_upsd_knows_after_each_change_what_a_new_dump_would_tell(first: Data, later: list[Data]) -> None:
+def test_upsd_knows_after_each_change_what_a_new_dump_would_contain(first: Data, later: list[Data]) -> None:
     upsd = Upsd()
     upsd.receive(dump(first))
     for before, now in zip([first, *later], later, strict=False):
@@ -75,7 +75,7 @@ def test_upsd_knows_after_each_change_what_a_new_dump_would_tell(first: Data, la
         assert (upsd.variables, upsd.stale) == (now.variables, now.stale)
 
 
-def test_stale_data_is_withdrawn_before_and_good_data_is_told_before_it_counts() -> None:
+def test_stale_data_is_withdrawn_before_and_good_data_is_sent_before_it_counts() -> None:
     good, stale = Data({"ups.status": "OL"}, stale=False), Data({}, stale=True)
     assert changes(good, stale) == "DATASTALE\nDELINFO ups.status\n"
     assert changes(stale, good) == 'SETINFO ups.status "OL"\nDATAOK\n'

@@ -1,4 +1,4 @@
-"""When a machine is told to shut down, and when it is not."""
+"""When the status makes a machine shut down, and when it does not."""
 
 from __future__ import annotations
 
@@ -117,13 +117,13 @@ def test_ob_and_lb_come_only_together_and_only_after_60_seconds_of_a_low_battery
         is_low = battery.ratio <= LOW + 1e-9 or (battery.runtime is not None and battery.runtime <= RUNTIME)
         still_low = is_low and not (battery.amperes or 0) > 0
         low_since = (now if low_since is None else low_since) if still_low else None
-        told = set((found or "").split())
-        assert bool(told & SHUTDOWN) == (told >= SHUTDOWN)
-        assert ("OL" in told) != ("OB" in told)
-        if told >= SHUTDOWN and not before:
+        words = set((found or "").split())
+        assert bool(words & SHUTDOWN) == (words >= SHUTDOWN)
+        assert ("OL" in words) != ("OB" in words)
+        if words >= SHUTDOWN and not before:
             assert low_since is not None
             assert now - low_since >= SECONDS
-        before = told >= SHUTDOWN
+        before = words >= SHUTDOWN
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What upsd is told of a site, by NUT's names."""
+"""What upsd receives of a site, by NUT's names."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MAGNUM_SITE = {
 }
 
 
-def told(site: Site, now: float = 1.0, **options: object) -> Data:
+def received(site: Site, now: float = 1.0, **options: object) -> Data:
     given = {"ups": "cabin", **options}
     return Variables(NutConfig(**given), BUILD).update(site, now)  # type: ignore[arg-type]
 
@@ -59,7 +59,7 @@ def magnum_site(at: float = 0.0) -> Site:
 
 
 def test_a_magnum_site_with_a_battery_monitor() -> None:
-    data = told(magnum_site())
+    data = received(magnum_site())
     assert not data.stale
     assert set(data.variables) == STALE | MAGNUM_SITE
     page = {sample.metric: sample.value for one in magnum_site().devices["main"].fresh(1) for sample in one.samples}
@@ -74,7 +74,7 @@ def test_a_magnum_site_with_a_battery_monitor() -> None:
 
 
 def test_nothing_is_left_of_what_is_stale() -> None:
-    data = told(magnum_site(), now=61)
+    data = received(magnum_site(), now=61)
     assert data.stale
     assert set(data.variables) == STALE
 
@@ -83,13 +83,13 @@ def test_a_fault_and_a_refused_monitor_are_alarms() -> None:
     site = magnum_site()
     for at, ratio in ((2, 0.5), (3, 0.9)):
         site.judge.update("other", Charge(ratio, -10), at=at, wall=at)
-    refused = told(site, now=4).variables
+    refused = received(site, now=4).variables
     assert refused["ups.alarm"] == "other: state of charge refused (jump)"
     assert refused["ups.status"] == "ALARM OL DISCHRG"
     fault = Reading("fault", 1, 1, 10, (Sample("magnum_inverter_fault", 1, ("dead_battery",)),))
     site = magnum_site()
     site.take("main", [fault], Attempts())
-    data = told(site)
+    data = received(site)
     assert data.variables["ups.alarm"] == "main: inverter fault dead_battery"
     assert data.variables["ups.status"] == "ALARM OL DISCHRG"
 
@@ -99,7 +99,7 @@ def test_a_bank_that_leads_has_its_own_volts() -> None:
     site.devices["one"] = Device(PylontechSource.family, 15)
     pack = Pack("", ratio=0.4, amperes=-3, volts=51.234)
     site.take("one", [Reading("pack", 0, 0, 15, (), packs=(pack,))], Attempts())
-    data = told(site)
+    data = received(site)
     assert data.variables["battery.voltage"] == "51.23"
     assert data.variables["battery.current"] == "-3"
     assert data.variables["ups.mfr"] == "magnum-exporter"
@@ -117,7 +117,7 @@ def aims_site(line: bytes, *, rated: bytes = b"#120.0 016 24.00 60.0") -> Site:
 
 
 def test_an_aims_on_utility_and_on_a_low_battery() -> None:
-    on_utility = told(aims_site(b"(120.5 110.0 119.0 025 60.1 25.4 31.0 00001001"), source="aims").variables
+    on_utility = received(aims_site(b"(120.5 110.0 119.0 025 60.1 25.4 31.0 00001001"), source="aims").variables
     assert on_utility["ups.status"] == "OL"
     assert {name: on_utility[name] for name in ("input.voltage", "input.frequency", "output.voltage", "ups.load")} == {
         "input.voltage": "120.5",
@@ -128,7 +128,7 @@ def test_an_aims_on_utility_and_on_a_low_battery() -> None:
     assert on_utility["ups.temperature"] == "31"
     assert on_utility["ups.beeper.status"] == "enabled"
     assert on_utility["battery.voltage.nominal"] == "24"
-    low = told(aims_site(b"(000.0 110.0 119.0 025 60.1 21.4 31.0 11011010"), source="aims").variables
+    low = received(aims_site(b"(000.0 110.0 119.0 025 60.1 21.4 31.0 11011010"), source="aims").variables
     assert low["ups.status"] == "ALARM OB LB DISCHRG"
     assert low["ups.alarm"] == "aims: failed"
     assert low["ups.beeper.status"] == "disabled"
@@ -137,8 +137,8 @@ def test_an_aims_on_utility_and_on_a_low_battery() -> None:
 
 
 def test_an_aims_that_does_not_answer_is_stale() -> None:
-    assert told(aims_site(b"(120.5 110.0 119.0 025 60.1 25.4 31.0 00001001"), now=16, source="aims").stale
-    assert told(Site(Judge([]), None), source="aims").stale
+    assert received(aims_site(b"(120.5 110.0 119.0 025 60.1 25.4 31.0 00001001"), now=16, source="aims").stale
+    assert received(Site(Judge([]), None), source="aims").stale
 
 
 def test_every_metric_that_is_read_exists() -> None:
@@ -150,6 +150,6 @@ def test_every_metric_that_is_read_exists() -> None:
 
 def test_the_names_are_nuts_own() -> None:
     """Source: NUT, docs/nut-names.txt: a collection, then dots and small letters."""
-    data = told(magnum_site())
+    data = received(magnum_site())
     for name in data.variables:
         assert re.fullmatch(r"(device|driver|ups|battery|input|output)(\.[a-z]+)+", name)
