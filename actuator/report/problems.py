@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final, Literal, get_args
 
 from actuator.core.battery import SOC_FRESH
+from actuator.core.limits import service_due
 from actuator.report import wording
 from actuator.report.snapshot import Snapshot
 from actuator.report.wording import Problem
@@ -60,6 +61,9 @@ def _kept(snapshot: Snapshot) -> Iterator[tuple[Problem, Severity]]:
         yield wording.HELD_UNKNOWN, "attention"
     if state.alerts.beliefs.stop_stuck:
         yield wording.stop_alert_stuck(config.alerts.stop, config.start_soc, config.stop_soc), "attention"
+    due = service_due(state.durable, config)
+    if due is not None and due <= 0:
+        yield wording.SERVICE_DUE, "attention"
     charge = state.charge
     if charge.missing and charge.missing_since is not None:
         yield wording.no_charge(snapshot.now - charge.missing_since), "act_now"

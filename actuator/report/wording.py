@@ -523,6 +523,10 @@ TORN: Final = Problem(
     "Check that Automatic, On or Off is as you want it, then press Reset journal alarm.",
     "The journal was found torn: the budget is short for 24 h. Check the mode, then reset the journal alarm.",
 )
+SERVICE_DUE: Final = Problem(
+    "The generator's service is due.",
+    "Change its oil and filters, then press Reset service.",
+)
 LOST: Final = Problem(
     "The journal was lost, and with it profile, settings and service hours. Less running time is left for 24 h.",
     "Choose the mode and the profile again, and see when the next service is due. Then press Reset journal alarm.",
@@ -1008,9 +1012,9 @@ SHORT: Final = 60
 """Characters of somebody else's text that a sentence has room for."""
 
 
-def _shortened(text: str) -> str:
+def _shortened(text: str, room: int = SHORT) -> str:
     text = " ".join(text.split()).rstrip(".")
-    return text if len(text) <= SHORT else text[: SHORT - 1].rstrip() + "…"
+    return text if len(text) <= room else text[: room - 1].rstrip() + "…"
 
 
 def _times(number: int) -> str:
@@ -1110,12 +1114,12 @@ def ended_by(it: Reason, durable: Durable, settings: Settings, code: int | None,
 
 
 def _inhibited(durable: Durable) -> Words:
-    first = next(iter(durable.inhibits.values()), None)
-    others = len(durable.inhibits) - 1
-    more = "" if others < 1 else " (and 1 more)" if others == 1 else f" (and {others} more)"
+    summaries = [one.summary for one in durable.inhibits.values()]
+    named = " and ".join(_shortened(summary, SHORT if len(summaries) == 1 else SHORT // 2) for summary in summaries[:2])
+    more = f" (and {len(summaries) - 2} more)" if len(summaries) > 2 else ""
     ending = bool(durable.inhibits) and all(one.beats_left is not None for one in durable.inhibits.values())
     return Words(
-        f"Blocked by an alert: {_shortened(first.summary if first else '')}{more}.",
+        f"Blocked by {'an alert' if len(summaries) < 2 else 'alerts'}: {named}{more}.",
         "The end of the alert is being confirmed." if ending else "The alert has not ended.",
         remedy="Wait 5 min. If it still blocks, check on site that the cause is gone, then press Reset inhibit."
         if ending

@@ -15,6 +15,7 @@ from actuator.core.alert_path import PATHS
 from actuator.core.demand import CAUSES
 from actuator.core.events import Event, Note, NoteKind, Value
 from actuator.core.inhibitors import INHIBITORS, blocked
+from actuator.core.settings import Service
 from actuator.core.state import MODES, PHASES, Cause, Durable, Reason
 from actuator.report import severity, wording
 from actuator.report.reasons import why_not
@@ -23,6 +24,7 @@ from actuator.report.snapshot import Snapshot
 from tests.actuator.harness import situations
 from tests.actuator.harness.situations import NOW, SETTINGS, situation
 from tests.support.alert_rules import alerts
+from toolkit.config import Duration
 from toolkit.replace import replace
 
 LONGEST: Final = 140
@@ -271,3 +273,21 @@ def test_our_own_cool_down_is_ours_and_has_no_reasons_of_its_own() -> None:
     assert wording.event(Event(kind="held_back", values=values)) == "Requested by alert, blocked by mode off."
     values["inhibitors"] = "min_off ac_live"
     assert wording.event(Event(kind="held_back", values=values)).endswith("blocked by the run that stops now.")
+
+
+def test_two_alerts_that_block_are_both_named_and_more_are_counted() -> None:
+    gas, fuel = (replace(situations.CO, summary=summary) for summary in ("Carbon monoxide", "Fuel is low"))
+    two = assess(situation(reasons=("inhibit_alert",), durable=Durable(inhibits={"a": gas, "b": fuel})))
+    assert two.headline.startswith("Blocked by alerts: Carbon monoxide and Fuel is low.")
+    four = Durable(inhibits=dict.fromkeys("abcd", replace(fuel, summary="x" * 99)))
+    crowded = assess(situation(reasons=("inhibit_alert",), durable=four)).headline
+    assert "(and 2 more)" in crowded
+    assert len(crowded) <= LONGEST
+
+
+def test_a_service_that_is_due_needs_attention() -> None:
+    snapshot = situation(durable=Durable(engine_seconds=400_000.0))
+    config = replace(snapshot.config, service=Service(every=Duration(360_000)))
+    shown = assess(replace(snapshot, config=config))
+    assert (shown.severity, shown.remedy) == ("attention", "Change its oil and filters, then press Reset service.")
+    assert assess(snapshot).severity == "ok"
