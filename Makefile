@@ -24,7 +24,7 @@ environment = pyproject.toml deploy/make-environment $(wildcard deploy/locks/*.t
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-lowest lint lock tools prometheus test-slow test-browser test-homeassistant test-vm bench soak explore \
-	schemathesis worst attack fuzz mutations pictures clean
+	schemathesis worst attack fuzz mutations pictures docs clean
 
 run: .venv/base.stamp
 	@deploy/fetch-prometheus || true
@@ -51,7 +51,7 @@ tools:
 prometheus:
 	@deploy/fetch-prometheus
 
-test-slow: .venv/slow.stamp .venv/mutation.stamp tools
+test-slow: .venv/slow.stamp .venv/mutation.stamp .venv/docs.stamp tools
 	$(pytest) -n 4 --dist loadscope -p no:benchmark --timeout 600 -m "slow and not browser and not homeassistant and not vm"
 
 # Pictures of each state of the panel are in .local/panel afterwards, or in the folder that PANEL_SHOTS names.
@@ -96,6 +96,10 @@ mutations: .venv/mutation.stamp
 # The dashboards as Grafana shows them, drawn from a simulated fortnight in a real Prometheus: docs/pictures/offgrid-*.webp.
 pictures: .venv/pictures.stamp tools
 	$(python) -m tests.grafana.harness.pictures docs/pictures
+
+# The pages as a site, in .local/site; a warning is an error. .venv/bin/mkdocs serve shows them at http://127.0.0.1:8000.
+docs: .venv/docs.stamp
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
 
 # The environments: base to run; dev to check and test; browser for the panel's tests; slow for comparisons and fuzzing;
 # mutation for mutants; docs for the served pages; pictures to draw the dashboards.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import dataclasses
 import os
 import signal
 import sys
@@ -285,6 +287,11 @@ def _ratio(text: str) -> Ratio:
 def _check(flags: Flags) -> int:
     from actuator import config_checks  # noqa: PLC0415 - see _run
 
+    if flags.web_config_file is None:
+        # The unit of the service names it, and `access` is checked against its users.
+        beside = flags.config_file.with_name("actuator-web.yml")
+        with contextlib.suppress(PermissionError):  # of the folder: then the configuration cannot be read either
+            flags = dataclasses.replace(flags, web_config_file=beside if beside.is_file() else None)
     # Only here: without journal, mirror or page the actuator starts all the same.
     outside = config_checks.outside(flags.config_file)
     try:

@@ -28,7 +28,7 @@ class Exporter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     Attributes:
         url: of `/metrics`.
-        interval: between two readings, seconds.
+        interval: between two readings.
         username: for basic authentication, if the exporter requires it.
         password_file: contains the password; a line end after it is ignored.
     """

@@ -1,6 +1,8 @@
 """Writes METRICS.md and the exporter's part of docs/homeassistant-entities.md from the fields' declarations.
 
-Run it with `python -m exporter.documentation`. A test compares them.
+    python -m exporter.documentation
+
+It also writes docs/reference-exporter.md, from the declarations of the options. A test compares all three.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from exporter.collector import BANKS, BATTERY, of_family
+from exporter.config import Config
 from exporter.fields import Confidence, Metric
 from exporter.homeassistant import BANK_PREFIX, described
 from exporter.sources.classic import whizbang
@@ -18,9 +21,11 @@ from exporter.sources.modbus.profiles import PROFILES, victron
 from exporter.sources.plausibility import ANSWER, Check
 from exporter.sources.pylontech.dialects import DIALECTS
 from exporter.sources.vedirect import fields as vedirect
+from toolkit.config import reference
 from toolkit.homeassistant.documentation import section, table
 
 FILE = Path(__file__).parent / "METRICS.md"
+REFERENCE = Path(__file__).parent.parent / "docs" / "reference-exporter.md"
 ENTITIES_FILE = Path(__file__).parents[1] / "docs" / "homeassistant-entities.md"
 _HEAD = """\
 # Metrics
@@ -33,9 +38,19 @@ captures or the maker's own documents; *likely*, by two sources, or by one and i
 without a capture.
 """
 
+_REFERENCE_HEAD = """\
+# Settings of exporter.yml
+
+<!-- Generated from the declarations of the options by python -m exporter.documentation: make changes there. -->
+
+The file is `/etc/magnum-exporter/exporter.yml`. [The shipped one](../deploy/exporter.yml) shows the settings with their
+defaults. `magnum-exporter --config.check` checks it: it names the line of each mistake, what it got, and what it
+expected.
+"""
+
 
 def text() -> str:
-    """Return the whole file."""
+    """Return the whole METRICS.md."""
     parts = [_HEAD, *_section("battery", "State of charge", BATTERY), *_section("banks", "Battery banks", BANKS)]
     for family in FAMILIES:
         metrics = (*of_family(family), *family.metrics)
@@ -55,6 +70,11 @@ def entities_text() -> str:
 
 def _entities(metrics: Iterable[Metric], label: str, prefix: str) -> Iterator[str]:
     return table((described(metric, label) for metric in metrics), prefix)
+
+
+def reference_text() -> str:
+    """Return the whole reference of `exporter.yml`."""
+    return "\n".join([_REFERENCE_HEAD, *reference.page(Config)])
 
 
 def _checks() -> Iterator[str]:
@@ -99,3 +119,4 @@ def _section(name: str, title: str, metrics: Iterable[Metric]) -> Iterator[str]:
 if __name__ == "__main__":
     FILE.write_text(text(), encoding="utf-8")
     ENTITIES_FILE.write_text(entities_text(), encoding="utf-8")
+    REFERENCE.write_text(reference_text(), encoding="utf-8")

@@ -25,7 +25,13 @@ AnySettings = TypeVar("AnySettings", bound="Settings")
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What may be edited while the program runs; what is not set is left as it is."""
+    """What may be edited while the program runs; what is not set is left as it is.
+
+    Attributes:
+        start_soc: as in the file.
+        stop_soc: as in the file.
+        quiet_hours: as in the file; null switches them off.
+    """
 
     start_soc: Ratio | UnsetType = UNSET
     stop_soc: Ratio | UnsetType = UNSET
@@ -33,7 +39,12 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Profile(Edit, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A named overlay of the file, which may set two more."""
+    """A named overlay over the settings of the file. What it does not set stays as it is.
+
+    Attributes:
+        exercise: as in the file; null switches it off.
+        full_charge: as in the file; null switches it off.
+    """
 
     exercise: Exercise | UnsetType | None = UNSET
     full_charge: FullCharge | UnsetType | None = UNSET

@@ -52,7 +52,19 @@ class EmergencyVolts(_Part, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class AlertSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The alerts that act, by name, and how long each is believed."""
+    """The alerts that act, by name, and how long each is believed.
+
+    Attributes:
+        start: the alert that requests a start.
+        stop: the alert that requests a stop.
+        heartbeat: the alert that shows that the whole path works.
+        inhibit: the alerts that forbid a run, one name or a list.
+        heartbeat_timeout: without a heartbeat for so long, the actuator decides by itself from the exporter's page.
+        lease: how long a start or stop alert counts after it was last received.
+        alert_grace: how long the battery may be low without a start alert, or with a stop alert, before the engine is
+            started all the same.
+        match: labels that an alert must have to be for this site, such as {site: cabin}.
+    """
 
     start: str = "BatterySocLow"
     stop: str = "BatterySocRecovered"
@@ -88,7 +100,13 @@ class AlertSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Debounce(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long a value must have been past its threshold, in seconds."""
+    """How long a value must have been past its threshold; at least three times `exporter.interval`.
+
+    Attributes:
+        start: of the start threshold.
+        stop: of the stop threshold.
+        emergency: of the emergency thresholds.
+    """
 
     start: Duration = Duration(120)
     stop: Duration = Duration(60)
@@ -100,7 +118,7 @@ class VoltsUnderLoad(_Part, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     Attributes:
         soc_margin: how far over start; volts are then more likely pulled down by a load than by an empty battery.
-        for_: seconds.
+        for_: how long the volts must be low.
     """
 
     soc_margin: Ratio = Ratio(0.20)
@@ -113,7 +131,26 @@ class VoltsUnderLoad(_Part, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What bounds a run, in seconds; `attempts` is a count."""
+    """What bounds a run.
+
+    Attributes:
+        max_run: the longest run; at least 30 min less than ags_max_run.
+        ags_max_run: the AGS's own Max Gen Run Time, as set at the remote; a run that reaches it blocks the AGS.
+        daily_budget: the longest sum of all runs in any 24 h.
+        min_run: the shortest run, unless something forbids it to go on; a shorter one is followed by a longer pause.
+        min_off: the shortest pause after the engine has stopped.
+        tail: how long the AGS lets the engine run on after the contact has opened.
+        start_confirm: without the generator's power for so long after a start, the attempt has failed.
+        stop_confirm: with the generator's power for so long after a stop, it has failed to stop.
+        emergency_run: the length of a run for low volts; then they are judged again.
+        emergency_reserve: how much more than daily_budget an emergency may run.
+        warm_up: how much longer start_confirm waits while the AGS warms the engine up.
+        charge_confirm: a confirmed run that does not charge the battery for so long is reported.
+        attempts: failed attempts in a row until starts are locked out.
+        backoff: the pause after the first failed attempt, the second, and so on; the last one repeats.
+        short_cycle: the pause after the first run in a row that was shorter than min_run, and so on; the last repeats.
+        volts_under_load: low volts at a well charged battery.
+    """
 
     max_run: Duration = Duration(4 * HOUR)
     ags_max_run: Duration = Duration(12 * HOUR)
@@ -173,7 +210,14 @@ class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Evidence(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What confirms that the engine runs; both False: nothing does."""
+    """What confirms that the engine runs; with ac_input and ags both false, nothing does.
+
+    Attributes:
+        ac_input: AC volts at the inverter's input, or the inverter charging.
+        ags: the status of the generator starter.
+        device: the inverter by its name in exporter.yml; None: the first one on the page.
+        min_volts: AC volts from which the generator's power counts as there.
+    """
 
     ac_input: bool = True
     ags: bool = True
@@ -215,7 +259,13 @@ _NIGHTFALL, _MORNING = TimeOfDay(21 * 60), TimeOfDay(6 * 60)
 
 
 class QuietHours(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Local hours without an ordinary start; `to` may be on the next day. `prepare`: charge before they begin."""
+    """Local hours without an ordinary start. An emergency starts the engine all the same.
+
+    Attributes:
+        from_: their beginning, in quotes.
+        to: their end, in quotes; it may be on the next day.
+        prepare: charge before they begin if the battery would not last through them.
+    """
 
     from_: TimeOfDay = msgspec.field(name="from", default=_NIGHTFALL)
     to: TimeOfDay = _MORNING
@@ -247,7 +297,13 @@ class QuietHours(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Exercise(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A run that exercises the engine when it has had no confirmed run of that length for `every`."""
+    """A run that exercises the engine when it has had no confirmed run of that length for `every`.
+
+    Attributes:
+        every: the longest time without a run.
+        at: the time of day, in quotes.
+        for_: the length of the run.
+    """
 
     every: Duration = Duration(28 * DAY)
     at: TimeOfDay = TimeOfDay(10 * 60)
@@ -255,26 +311,57 @@ class Exercise(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class FullCharge(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A run until the battery is full when it has not been full for `every`."""
+    """A run until the battery is full when it has not been full for `every`.
+
+    Attributes:
+        every: the longest time without a full battery.
+    """
 
     every: Duration = Duration(14 * DAY)
 
 
 class Service(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The engine is serviced every so many hours of running."""
+    """The engine's service is due after so many hours of running, whoever started it.
+
+    Attributes:
+        every: hours of running between two services.
+    """
 
     every: Duration = Duration(100 * HOUR)
 
 
 class Blind(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """With `on_blind: start`: a run of `run` seconds every `every` seconds."""
+    """The runs of `on_blind: start`, while nothing is known about the battery.
+
+    Attributes:
+        run: the length of each.
+        every: from the beginning of one to the next.
+    """
 
     run: Duration = Duration(2 * HOUR)
     every: Duration = Duration(12 * HOUR)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All settings of the decision; ratios 0 to 1, durations in seconds."""
+    """All settings of the decision; ratios 0 to 1, durations in seconds.
+
+    Attributes:
+        start_soc: the state of charge at or under which the engine starts.
+        stop_soc: the state of charge at or over which it stops; at least 5 points over start_soc, and 98 % at most.
+        emergency_soc: the state of charge at or under which it starts in quiet hours too; less than start_soc.
+        emergency_volts: battery volts that are an emergency at any state of charge; none: no volts are.
+        alerts: the alerts that act.
+        debounce: how long a value must have been past its threshold.
+        limits: what bounds a run.
+        evidence: what confirms that the engine runs.
+        quiet_hours: hours without an ordinary start.
+        exercise: regular runs that keep the engine in order.
+        full_charge: regular charges until the battery is full.
+        service: the engine's service by hours of running.
+        on_no_charge: what a run that does not charge leads to: an alarm, or also its end.
+        on_blind: what happens while nothing is known about the battery: a run is finished, or stopped, or others start.
+        blind: the runs of `on_blind: start`.
+    """
 
     start_soc: Ratio = Ratio(0.25)
     stop_soc: Ratio = Ratio(0.60)

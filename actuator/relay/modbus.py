@@ -57,8 +57,8 @@ class ModbusRelay(RelayConfig, frozen=True, kw_only=True, forbid_unknown_fields=
         url: `tcp://host:port` or `rtu:///dev/…?baudrate=…`.
         unit_id: the board's address.
         coil: counted from zero.
-        lease: seconds after which the board opens the contact by itself unless renewed; needs a board with the flash-on
-            command of the Waveshare family. Absent: plain on and off.
+        lease: the time after which the board opens the contact by itself unless renewed; needs a board with the
+            flash-on command of the Waveshare family; None: plain on and off.
     """
 
     HINTS: ClassVar = dict.fromkeys(("tcp", "rtu", "modbus-tcp", "modbus-rtu", "waveshare"), 'did you mean "modbus"?')

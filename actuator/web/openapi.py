@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import json
 import re
 from importlib import metadata
@@ -17,6 +16,7 @@ from actuator.history.documents import MOST_RUNS, RANGES, Curve, Runs
 from actuator.journal import Row
 from actuator.report.settings import SettingsDocument
 from actuator.report.status import Status
+from toolkit.docstrings import explained
 
 PATH = "/api/v1/openapi.json"
 
@@ -307,10 +307,10 @@ def _paths() -> _Json:
 
 def _answer(schema: _Json) -> _Json:
     """Return the schema of a struct: its fields are always there, described as in its docstring's `Attributes:`."""
-    summary, _, attributes = inspect.cleandoc(schema["description"]).partition("\n\nAttributes:\n")
+    summary, meanings = explained(schema["description"])
     properties = schema["properties"]
-    for name, description in re.findall(r"^ {4}(\w+): (.*(?:\n {5,}.*)*)", attributes, re.MULTILINE):
-        properties[name]["description"] = re.sub(r"\s+", " ", description).replace("None:", "null:")
+    for name, meaning in meanings.items():
+        properties[name]["description"] = meaning.replace("None:", "null:")
     for field in properties.values():
         field.pop("default", None)
     return {"type": "object", "description": summary, "required": list(properties), "properties": properties}

@@ -76,7 +76,7 @@ class PolledSerialConfig(SerialConfig, frozen=True, kw_only=True, forbid_unknown
     """A device on a serial line of its own that is polled.
 
     Attributes:
-        interval: seconds from one poll to the next.
+        interval: from one poll to the next.
     """
 
     interval: Duration = Duration(5)

@@ -145,6 +145,15 @@ def denied_in_closed(dir: Path) -> object:  # noqa: A002 - the library's name
     return open("/dev/null", "wb")  # noqa: PTH123 - the caller closes it
 
 
+def test_roles_are_checked_against_the_users_of_the_file_beside(site: Site) -> None:
+    """As the service's unit names it: an owner who checks the file gives no flag."""
+    site.file.with_name("actuator-web.yml").write_text("basic_auth_users: {owner: $2y$10$" + 53 * "a" + "}\n")
+    assert site.checked("access: {command: [owner]}\n") == (0, [])
+    status, lines = site.checked("access: {command: [ownr]}\n")
+    assert (status, len(lines)) == (2, 1)
+    assert lines[0].startswith('4: access.command[0]: got "ownr"')
+
+
 SEVEN = """\
 exporter: http://127.0.0.1:10048/metrics
 relay: {type: usb, channel: 1}

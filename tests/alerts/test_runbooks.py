@@ -15,6 +15,10 @@ def test_the_packaged_pages_are_those_of_the_markdown() -> None:
     assert packaged == render.render(), "run .venv/bin/python -m alerts.render"
 
 
+def test_the_list_of_alerts_is_that_of_the_rules() -> None:
+    assert render.LIST.read_text(encoding="utf-8") == render.alert_list(), "run .venv/bin/python -m alerts.render"
+
+
 @pytest.mark.parametrize("page", sorted(render.RUNBOOKS.glob("[A-Z][a-z]*.md")), ids=lambda page: page.stem)
 def test_a_page_begins_with_one_sentence_for_anybody(page: Path) -> None:
     sentence = render.first_sentence(page.read_text(encoding="utf-8"))

@@ -97,7 +97,7 @@ def test_the_commented_commands_make_a_user_that_alertmanager_signs_in_as(tmp_pa
     script = "\n".join(commands)
     for there, here in (
         ("/opt/magnum-exporter/bin/python", sys.executable),
-        ("/etc/magnum-exporter/web.yml", str(web_config)),
+        ("/etc/magnum-exporter/actuator-web.yml", str(web_config)),
         ("chown prometheus:", f"chown {os.getuid()}"),
     ):
         assert there in script

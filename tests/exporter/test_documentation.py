@@ -1,4 +1,4 @@
-"""METRICS.md is what the declarations say."""
+"""METRICS.md and the reference of the options are what the declarations say."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from exporter.sources.families import FAMILIES
 def test_metrics_md_is_generated() -> None:
     """To renew it: `python -m exporter.documentation`."""
     assert documentation.FILE.read_text(encoding="utf-8") == documentation.text()
+
+
+def test_the_reference_of_the_options_is_generated() -> None:
+    """To renew it: `python -m exporter.documentation`."""
+    assert documentation.REFERENCE.read_text(encoding="utf-8") == documentation.reference_text()
 
 
 def test_every_metric_has_help() -> None:

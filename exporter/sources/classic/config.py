@@ -26,7 +26,7 @@ class ClassicConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_fiel
         host: its name or address.
         port: of Modbus TCP.
         unit_id: 10 when delivered; a Classic forwards requests for other units to its serial ports.
-        interval: seconds from one poll to the next.
+        interval: from one poll to the next.
     """
 
     HINTS: ClassVar = {"midnite": 'did you mean "classic", or "pylontech" with dialect: midnite?'}

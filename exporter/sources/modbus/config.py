@@ -142,7 +142,7 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
         profile: a known device.
         registers: the owner's own list.
         unit_id: the device's address; by default the one that devices of this profile have when delivered.
-        interval: seconds from one poll to the next.
+        interval: from one poll to the next.
         soc: the source of the state of charge: the profile's register, or remaining over full ampere-hours where that
             register is wrong.
         current_scale: amperes of one count of the profile's current, if it differs; negative if the sign is reversed.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actuator.report import documentation, homeassistant
+from actuator.report import homeassistant
 from actuator.report.metrics import DESCRIBED, ENTITIES, whole_name
 from actuator.report.severity import assess
 from actuator.report.snapshot import Snapshot
@@ -99,8 +99,3 @@ def test_controls_send_their_time_and_are_there_only_on_demand() -> None:
     ids = [part["unique_id"] for part in parts.values()]
     assert len(set(ids)) == len(ids)
     assert all(one.startswith("cabin-generator-") for one in ids)
-
-
-def test_the_table_of_entities_is_generated() -> None:
-    """To renew it: `python -m actuator.report.documentation`."""
-    assert documentation.FILE.read_text(encoding="utf-8") == documentation.text()

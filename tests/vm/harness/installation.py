@@ -1,4 +1,4 @@
-"""The programs and their units in the guest, installed as the README says."""
+"""The programs and their units in the guest, installed as `deploy/install` does."""
 
 from __future__ import annotations
 
