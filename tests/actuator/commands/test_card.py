@@ -83,6 +83,6 @@ def terminal(it: Actuator, **env: str) -> str:
 
 def test_in_a_terminal_the_dot_has_the_colour_of_the_severity(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running():
-        wait_until(lambda: it.status()["soc"] is not None, 10, "a fresh state of charge")
+        wait_until(lambda: it.status()["headline"].startswith("Off."), 20, "the site is read")
         assert terminal(it).startswith("\x1b[1;32m●\x1b[0m Off. Battery 50\u00a0%. (ok)")
         assert terminal(it, NO_COLOR="1").startswith("● Off. Battery 50\u00a0%. (ok)")
