@@ -74,21 +74,23 @@ def offer_service(dialogue: Dialogue, unit: str, *, then: str) -> bool:
         unit: its name.
         then: what follows from it, in a sentence.
     """
-    command = ("systemctl", "enable", "--now", unit)
+    by_hand = f"systemctl enable --now {unit}"
     if not SYSTEMD.is_dir():
-        dialogue.say(f"systemd does not run here. Where it does: {' '.join(command)}")
+        dialogue.say(f"systemd does not run here. Where it does: {by_hand}")
         return False
     if not dialogue.confirm(f"Start {unit} now and at each boot? {then}"):
-        dialogue.say(f"Not started. Later: {' '.join(command)}")
+        dialogue.say(f"Not started. Later: {by_hand}")
         return False
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a constant
-    except OSError as error:
-        dialogue.say(f"systemctl cannot be run: {error}")
-        return False
-    if done.returncode:
-        dialogue.say(f"It did not start: {done.stderr.strip() or done.stdout.strip()}")
-        dialogue.say(f"Look why: systemctl status {unit}; journalctl -u {unit}")
-        return False
+    # One that runs already takes the new file.
+    for command in (("systemctl", "enable", unit), ("systemctl", "reload-or-restart", unit)):
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - constants
+        except OSError as error:
+            dialogue.say(f"systemctl cannot be run: {error}")
+            return False
+        if done.returncode:
+            dialogue.say(f"It did not start: {done.stderr.strip() or done.stdout.strip()}")
+            dialogue.say(f"Look why: systemctl status {unit}; journalctl -u {unit}")
+            return False
     dialogue.say(f"{unit} is started, and starts at each boot.")
     return True

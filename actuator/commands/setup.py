@@ -260,7 +260,12 @@ def render(document: Mapping[str, Any]) -> str:
                 lines.append("")
             if key in _COMMENTS:
                 lines.append(f"# {_COMMENTS[key]}")
-            lines.append(f"{key}: {flow(document[key])}")
+            value = document[key]
+            if key == "limits" and isinstance(value, dict):
+                # `commission` proposes lines that belong below it.
+                lines += ["limits:", *(f"  {name}: {flow(limit)}" for name, limit in value.items())]
+            else:
+                lines.append(f"{key}: {flow(value)}")
     return "\n".join(lines) + "\n"
 
 

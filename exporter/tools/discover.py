@@ -110,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not chosen:
         _report("\nNo device that the exporter reads was found, so there is no configuration to print.")
         return 1
-    _report("\nThe configuration. Keep it: magnum-exporter setup, or discover > exporter.yml\n")
+    _report("\nThe configuration. Keep it: magnum-exporter setup, or discover >found.yml\n")
     sys.stdout.write(configuration.render(chosen, battery=before.get("battery"), more=others(before)))
     return 0 if any(one.sources for one in found) else 1
 

@@ -146,10 +146,8 @@ class _Setup:
     def _sources(self, found: Sequence[Found]) -> tuple[Source, ...]:
         """Return the devices under the names that the owner gives them."""
         say = self._dialogue.say
-        kept = kept_sources(self._before)
+        kept = self._kept()
         chosen = list(configuration.sources([], kept))
-        if kept:
-            say(f"\nKept from {self._file}: {', '.join(kept)}.")
         offered = configuration.sources(found, kept)[len(kept) :]
         if offered:
             say("\nEach device has a name: the label `device` of its metrics. A minus sign leaves the device out.")
@@ -164,15 +162,28 @@ class _Setup:
                 chosen.append(msgspec.structs.replace(source, name=name))
         return tuple(chosen)
 
+    def _kept(self) -> dict[str, Any]:
+        """Return the sources of the file that is there, without those that the owner leaves out."""
+        kept = dict(kept_sources(self._before))
+        if not kept:
+            return kept
+
+        def check(answer: str) -> str:
+            unknown = set() if answer == "none" else set(_words(answer)) - kept.keys()
+            return f"got {', '.join(sorted(unknown))}, expected some of: {', '.join(kept)}, or none" if unknown else ""
+
+        question = f"\n{self._file} has {', '.join(kept)}. Which are there no more? Their names, or none"
+        gone = self._dialogue.ask(question, "none", check=check)
+        return {name: options for name, options in kept.items() if name not in _words(gone)}
+
     def _battery(self, chosen: Sequence[Source]) -> dict[str, Any]:
         """Return the battery as only its owner knows it."""
-        given = self._before.get("battery")
-        battery: dict[str, Any] = dict(given) if isinstance(given, dict) else {}
+        battery = _mapping(self._before.get("battery"))
         # What the packs say is offered: a battery may have others that are not read.
-        known = battery.get("capacity_ampere_hours") or sum(source.amphours for source in chosen) or None
+        known = _number(battery.get("capacity_ampere_hours")) or sum(source.amphours for source in chosen) or None
         answer = self._dialogue.ask(
             "\nCapacity of the whole battery in Ah, all packs together; none: not known",
-            "none" if known is None else f"{known:.0f}",
+            "none" if known is None else f"{known:.6g}",
             check=_capacity_fault,
         )
         if answer == "none":
@@ -188,25 +199,26 @@ class _Setup:
 
     def _trusted(self, chosen: Sequence[Source], battery: dict[str, Any]) -> dict[str, Any]:
         """Return the battery with the order of trust in the sources of its state of charge."""
-        in_banks = {pack for packs in battery.get("banks", {}).values() for pack in packs}
+        banks = _mapping(battery.get("banks"))
+        in_banks = {pack for bank in banks.values() for pack in (bank["packs"] if isinstance(bank, dict) else bank)}
         names = [
             source.name
             for family in _TRUST
             for source in chosen
             if source.options.get("type") == family and source.name not in in_banks
         ]
-        names = [*battery.get("banks", {}), *names]
-        soc = battery.get("soc", {})
+        names = [*banks, *names]
+        soc = _mapping(battery.get("soc"))
         if len(names) < 2 or soc.get("sources"):
             return battery
         self._dialogue.say("\nSeveral devices may know the state of charge. The first one that is trusted leads.")
 
         def check(answer: str) -> str:
-            unknown = [name for name in answer.replace(",", " ").split() if name not in names]
+            unknown = [name for name in _words(answer) if name not in names]
             return f"got {unknown[0]}, expected some of: {', '.join(names)}" if unknown or not answer else ""
 
         answer = self._dialogue.ask("Order of trust", ", ".join(names), check=check)
-        return {**battery, "soc": {**soc, "sources": answer.replace(",", " ").split()}}
+        return {**battery, "soc": {**soc, "sources": _words(answer)}}
 
     def _write(self, text: str) -> bool:
         """Write the file if the owner agrees; return whether it is there."""
@@ -250,8 +262,24 @@ def check(file: Path, text: str) -> str:
     return ""
 
 
+def _words(answer: str) -> list[str]:
+    return answer.replace(",", " ").split()
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    """Return a part of the file that is there; empty: it has none, or the part is empty or wrong."""
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def _number(value: object) -> float | None:
+    try:
+        return float(value) if isinstance(value, (int, float, str)) else None
+    except ValueError:
+        return None
+
+
 def _addresses(answer: str) -> list[TcpAddress]:
-    return [] if answer == "none" else [host(word) for word in answer.replace(",", " ").split()]
+    return [] if answer == "none" else [host(word) for word in _words(answer)]
 
 
 def _port_fault(answer: str, silent: Sequence[str]) -> str:

@@ -32,7 +32,9 @@ def test_promtool_accepts_the_rules(file: str) -> None:
 
 # These look at many hours: they take promtool half a minute.
 UNIT_TESTS = [
-    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in {"people", "energy", "energy_by_day"} else [])
+    pytest.param(
+        path, id=path.stem, marks=[pytest.mark.slow] if path.stem in {"people", "energy", "energy_by_day"} else []
+    )
     for path in sorted((ALERTS / "tests").glob("*.yml"))
 ]
 

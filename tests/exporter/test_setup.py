@@ -79,7 +79,9 @@ def test_what_was_configured_is_kept_and_a_device_can_be_left_out(tmp_path: Path
     file.write_text(before)
     with setting_up(tmp_path, bus) as terminal:
         terminal.answer("or none [none]:")
-        terminal.expect(f"Kept from {file}: sun.")
+        terminal.answer(f"{file} has sun. Which are there no more? Their names, or none [none]:", "moon")
+        terminal.expect("got moon, expected some of: sun, or none")
+        terminal.answer("or none [none]:")
         terminal.answer("[main]:", "-")
         terminal.answer("none: not known [200]:")
         terminal.answer(f"{file} exists. Replace it? The present one is kept beside it.")
@@ -87,7 +89,7 @@ def test_what_was_configured_is_kept_and_a_device_can_be_left_out(tmp_path: Path
         assert terminal.wait() == 1
     assert file.read_text() == before
     with setting_up(tmp_path, bus) as terminal:
-        for _ in range(4):
+        for _ in range(5):
             terminal.answer("]:")
         terminal.answer("Replace it?", "yes")
         terminal.expect(f"The one before is {file}.old")

@@ -52,7 +52,7 @@ def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program = tmp_path / "bin" / "systemctl"
     program.parent.mkdir()
     program.write_text(
-        f'#!/bin/sh\necho "$@" >>{called}\n[ "$3" != broken ] || {{ echo "no such unit" >&2; exit 5; }}\n'
+        f'#!/bin/sh\necho "$@" >>{called}\n[ "$2" != broken ] || {{ echo "no such unit" >&2; exit 5; }}\n'
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=":")
@@ -72,7 +72,7 @@ def test_a_service_is_started_after_a_yes_alone(systemctl: Path) -> None:
         assert "Later: systemctl enable --now site" in shown
     assert not systemctl.exists()
     assert offered("site", "yes")[0]
-    assert systemctl.read_text() == "enable --now site\n"
+    assert systemctl.read_text() == "enable site\nreload-or-restart site\n", "one that runs takes the new file"
 
 
 def test_a_service_that_does_not_start_is_reported(systemctl: Path) -> None:

@@ -36,7 +36,9 @@ def main(verb: str, *arguments: str) -> int:
             stop(name, unit)
         if verb in ("start", "restart") or (verb == "enable" and now):
             start(name, unit)
-        if verb == "reload":
+        if verb == "reload-or-restart" and not running(name):
+            start(name, unit)
+        elif verb in ("reload", "reload-or-restart"):
             os.kill(running(name), signal.SIGHUP)
     return 0
 
