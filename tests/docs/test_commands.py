@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from actuator import cli as actuator
 from exporter import cli as exporter
 from tests.docs.debian import root
 from tests.docs.pages import PAGES, Block, blocks, file_of, inline_commands
+from tests.support import ROOT
 
 START, MESSAGES = "docs/quick-start.md", "docs/notifications.md"
 # The life of an installation, in this order, in one shell.
@@ -71,6 +73,17 @@ def test_a_block_ends_with_what_reads_the_keyboard(page: str) -> None:
     for block in blocks(page):
         *first, _last = block.commands.rstrip().splitlines()
         assert not [line for line in first if READS_THE_KEYBOARD.search(line)], f"{page}:{block.line}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_block_copies_all_files_of_rules(page: str) -> None:
+    """Prometheus does not load a configuration that lists a file of rules that is not there."""
+    listed = yaml.safe_load((ROOT / "alerts" / "prometheus.yml").read_text(encoding="utf-8"))["rule_files"]
+    for block in blocks(page):
+        copied = {
+            Path(word).name for line in re.findall(r"^cp .+", block.commands, re.MULTILINE) for word in line.split()
+        }
+        assert not copied & set(listed) or copied >= set(listed), f"{page}:{block.line} leaves out a file of rules"
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page != "docs/commands.md"])  # it shows wrong ones too
