@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,8 @@ PAGES = sorted(
     for path in (ROOT / folder).glob("*.md")
 )
 _BLOCK = re.compile(
-    r"(?:^<!-- not run: (?P<reason>[^\n]+) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"(?:^ *<!-- not run: (?P<reason>[^\n]+) -->\n)?^ *```(?P<language>\w*)\n(?P<text>.*?)^ *```$",
+    re.MULTILINE | re.DOTALL,
 )
 _NAMES = "magnum-exporter|generator-actuator|offgrid-simulator"
 _PROGRAM = re.compile(rf"`((?:{_NAMES}) [^`]+)`|^[$#] ((?:{_NAMES}) .*?) *(?:#.*)?$", re.MULTILINE)
@@ -43,7 +45,7 @@ def blocks(page: str) -> Iterator[Block]:
     for found in _BLOCK.finditer(text):
         if found["language"] in ("sh", "bash"):
             line = text.count("\n", 0, found.start("text")) + 1
-            yield Block(page, line, found["text"], found["reason"] or "")
+            yield Block(page, line, textwrap.dedent(found["text"]), found["reason"] or "")
 
 
 def inline_commands(page: str) -> Iterator[str]:

@@ -32,6 +32,7 @@ LIFE = [
             "prometheus",
             "troubleshooting",
             "remote-access",
+            "homeassistant",
             "clock-and-card",
             "backup",
             "upgrade",
@@ -115,5 +116,7 @@ def test_the_pages_work_word_for_word_in_a_clean_debian(suite: str, tmp_path: Pa
     shutil.rmtree(upper)  # a gigabyte
     assert status == 0, printed[-3000:]
     assert "ALL DONE" in printed
+    # The upgrade, which names no extra, has the one that was installed before.
+    assert len(re.findall(r"^Installed: .+, with mqtt$", printed, re.MULTILINE)) == 2
     assert left == []
     assert "Generator actuator" not in users
