@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     LineConfig: TypeAlias = dict[Iterable[int | str] | int | str, LineSettings | None]
 
 MISSING = (
-    "got no package gpiod of libgpiod 2, expected it for a relay of type gpio: pip install 'magnum-exporter[gpio]'"
+    "got no package gpiod of libgpiod 2, expected it for a relay of type gpio: "
+    "deploy/install gpio, in /usr/local/src/magnum-exporter"
 )
 
 

@@ -123,7 +123,9 @@ def missing_package() -> str:
     """Return what to do about a package that MQTT needs and that is not installed; empty when it is."""
     if find_spec("aiomqtt") is not None:
         return ""
-    return "the package aiomqtt is not installed, and MQTT is off: pip install 'magnum-exporter[mqtt]'"
+    return (
+        "the package aiomqtt is not installed, and MQTT is off: deploy/install mqtt, in /usr/local/src/magnum-exporter"
+    )
 
 
 def exposed(mqtt: Mqtt | None) -> Iterator[str]:

@@ -162,7 +162,11 @@ sys.exit(main())
 
 def test_a_missing_package_is_logged_and_the_actuator_runs(tmp_path: Path, broker: Mosquitto) -> None:
     with site(tmp_path, settings(broker, tmp_path)) as it, it.running(WITHOUT_PACKAGE) as process:
-        wait_until(lambda: "pip install 'magnum-exporter[mqtt]'" in process.output, 10, "what to do is logged")
+        wait_until(
+            lambda: "deploy/install mqtt, in /usr/local/src/magnum-exporter" in process.output,
+            10,
+            "what to do is logged",
+        )
         assert it.status()["mode"] == "auto"
         assert not connected(it)
 

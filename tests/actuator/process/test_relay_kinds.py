@@ -217,7 +217,7 @@ def test_a_gpio_relay_without_its_package_is_refused(tmp_path: Path, words: list
         done = run(*words, f"--config.file={it.config_file}", program=WITHOUT)
         assert done.returncode == (1 if words == ["release"] else 2)
         assert "actuator.yml:" in done.stderr
-        assert "pip install 'magnum-exporter[gpio]'" in done.stderr
+        assert "deploy/install gpio, in /usr/local/src/magnum-exporter" in done.stderr
         assert "Traceback" not in done.stderr
 
 

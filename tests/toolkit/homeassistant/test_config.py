@@ -96,4 +96,4 @@ def test_files_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert not [*exposed(options)]
     assert not [*exposed(None), *wrong_files(None)]
     monkeypatch.setattr(module, "find_spec", lambda _: None)
-    assert "pip install 'magnum-exporter[mqtt]'" in str(next(wrong_files(options)))
+    assert "deploy/install mqtt, in /usr/local/src/magnum-exporter" in str(next(wrong_files(options)))
