@@ -30,13 +30,15 @@ _FETCHED = frozenset(("stylesheet", "icon", "preload", "manifest", "preconnect",
 
 
 class Parts(HTMLParser):
-    """What a page loads by itself, where its links lead, and the names in it."""
+    """What a page loads by itself, where its links lead, the names in it, and the numbers in its lists."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.loads: list[str] = []
         self.links: list[str] = []
         self.names: set[str] = set()
+        self.numbers: list[int] = []
+        self._next: list[int | None] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -47,6 +49,16 @@ class Parts(HTMLParser):
             self.loads.append(address)
         if tag == "a" and "href" in given:
             self.links.append(given["href"])
+        if tag in ("ol", "ul"):
+            of_text = tag == "ol" and "class" not in given  # the theme has lists too
+            self._next.append(int(given.get("start", "1")) if of_text else None)
+        if tag == "li" and (number := self._next[-1]) is not None:
+            self.numbers.append(number)
+            self._next[-1] = number + 1
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("ol", "ul"):
+            self._next.pop()
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +106,12 @@ def test_each_link_leads_to_something(site: Path) -> None:
             if address.fragment and target in parsed:
                 names = parsed[target].names
                 assert unquote(address.fragment) in names, f"{page.relative_to(site)} leads to {link}"
+
+
+def test_the_lists_count_as_in_the_text(site: Path) -> None:
+    """A block of commands within a list interrupts it, and other pages name its steps."""
+    for page in (ROOT / "docs").glob("*.md"):
+        text = re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        expected = [int(number) for number in re.findall(r"^ *(\d+)\. ", text, re.MULTILINE)]
+        shown = Parts((site / page.with_suffix(".html").name).read_text(encoding="utf-8")).numbers
+        assert shown == expected, page.name
