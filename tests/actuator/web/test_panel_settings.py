@@ -12,6 +12,7 @@ pytest.importorskip("playwright", reason="make test-browser installs it")
 from playwright.sync_api import Page, expect
 
 from tests.actuator.harness.process import Actuator, in_time, site
+from tests.support import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -63,7 +64,7 @@ def test_an_edit_a_profile_and_their_end(tmp_path: Path, page: Page, picture: Ca
         page.locator("#from").fill("")
         page.locator("#to").fill("")
         saved(page, "#save", "In force")
-        assert row(page, "Quiet hours")[3] == "none"
+        wait_until(lambda: row(page, "Quiet hours")[3] == "none", 15, "there are no quiet hours")
         assert it.metric("generator_start_soc_ratio") == 0.2
 
 

@@ -18,8 +18,10 @@ from tests.support import wait_until
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 RAN = """
-from actuator.core.state import Durable
-Durable.__init__.__kwdefaults__.update(engine_seconds=253 * 3600.0, serviced_seconds=180 * 3600.0)
+from msgspec.structs import force_setattr
+from actuator.core.state import State
+force_setattr(State(started_at=0.0).durable, "engine_seconds", 253 * 3600.0)
+force_setattr(State(started_at=0.0).durable, "serviced_seconds", 180 * 3600.0)
 """
 """As the past that is filled in has it."""
 FORGETFUL = in_time(f"""{RAN}
