@@ -102,7 +102,7 @@ _BY_LABELS: dict[tuple[str, ...], str] = {
     ("bank", "pack"): """
         battery_bank_lowest_cell_volts battery_bank_highest_cell_volts battery_bank_pack_missing
     """,
-    ("device", "state"): "magnum_inverter_state magnum_ags_state magnum_bmk_state",
+    ("device", "state"): "magnum_inverter_state magnum_ags_state magnum_bmk_state modbus_battery_state",
     ("device", "fault"): "magnum_inverter_fault",
     ("device", "model", "revision", "stack_mode", "nominal_volts"): "magnum_inverter_info",
     # Prometheus' and Alertmanager's own, as of 2.42 and 0.25.
