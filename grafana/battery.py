@@ -9,13 +9,14 @@ from grafana.parts import BAD, GOOD, Query, Row, first_of, pick
 from grafana.shared import pack
 
 SOURCES = pick("battery_soc_source_ratio")
+REFUSED = f"{SOURCES} * on (source, job, instance, site) group_right () ({pick('battery_soc_refused')} == 1)"
 SPREAD = f"max without (source) ({SOURCES}) - min without (source) ({SOURCES})"
 
 
-def _from_mean(cells: str, of: str) -> str:
+def _from_mean(cells: str) -> str:
     """Return how far each cell's volts are from the mean of its pack, in mV."""
-    mean = f"on ({of}, job, instance) group_left () avg by ({of}, job, instance) ({pick(cells)})"
-    return f"abs({pick(cells)} - {mean}) * 1000"
+    of_pack = "(device, module, job, instance, site)"
+    return f"abs(({cells}) - on {of_pack} group_left () avg by {of_pack} ({cells})) * 1000"
 
 
 def build() -> dashboard.Dashboard:
@@ -30,9 +31,10 @@ def build() -> dashboard.Dashboard:
                 shared.state_of_charge(),
                 parts.graph(
                     "Sources",
-                    "Each source's own state of charge, trusted or not.",
+                    "Each source's own state of charge, trusted or not. Shaded: refused, and why.",
                     "percentunit",
                     Query(SOURCES, "{{source}} {{site}}"),
+                    Query(REFUSED, "{{source}} refused: {{reason}} {{site}}", shaded=True, colour=BAD),
                     lowest=0,
                     highest=1,
                 ),
@@ -184,7 +186,7 @@ def build() -> dashboard.Dashboard:
                     "Dark: at the mean. Bright: far above or below it. A row that is bright when the battery is low or "
                     "full is a weak or unbalanced cell.",
                     "mvolt",
-                    Query(_from_mean("modbus_cell_volts", "device"), "{{device}} cell {{cell}}"),
+                    Query(_from_mean(pack("cell_volts")), "{{device}} {{module}} cell {{cell}} {{site}}"),
                     highest=40,
                 ),
                 parts.graph(

@@ -175,7 +175,7 @@ def draw_levels(canvas: Canvas, place: Place, panel: Json, drawn: Sequence[Drawn
 
 
 def draw_table(canvas: Canvas, place: Place, panel: Json, drawn: Sequence[Drawn], _: Source) -> None:
-    """Draw the table of alerts: severity, the sentence, and the device."""
+    """Draw the table of alerts: severity, the sentence, and the device or reason."""
     x, y, w, h = place
     if not drawn:
         canvas.text(x + w / 2, y + h / 2, panel["fieldConfig"]["defaults"]["noValue"], 16, SECONDARY, ha="center")
@@ -193,7 +193,7 @@ def draw_table(canvas: Canvas, place: Place, panel: Json, drawn: Sequence[Drawn]
         tall = 12 + 19 * len(lines)
         back = over_panel(result["color"])
         canvas.box(x + 2, y + row + 2, 78, tall - 2, back)
-        canvas.text(x + 41, y + row + tall / 2, labels["severity"], 13, contrasting(back), ha="center")
+        canvas.text(x + 41, y + row + tall / 2, result["text"], 13, contrasting(back), ha="center")
         for number, line in enumerate(lines):
             canvas.text(x + 90, y + row + 15 + 19 * number, line, 14, DARK["light-blue"])
         canvas.text(x + w - 8, y + row + tall / 2, labels.get("device", ""), 14, ha="right")
@@ -299,8 +299,9 @@ def draw_graph(canvas: Canvas, place: Place, panel: Json, drawn: Sequence[Drawn]
                     marker="o" if len(part) == 1 else None,
                     markersize=2,
                 )
-                if not dashed and len(drawn) <= 3 and defaults.get("min") == 0:
-                    axes.fill_between(times, values, color=over_panel(colour), alpha=0.08, linewidth=0)
+                shade = one.overrides.get("custom.fillOpacity", 8 if len(drawn) <= 3 else 0)
+                if shade and defaults.get("min") == 0:
+                    axes.fill_between(times, values, color=over_panel(colour), alpha=shade / 100, linewidth=0)
     if not any(value for one in drawn for _, value in one.series.points):
         axes.set_ylim(0, 1)
     elif "min" in defaults or "max" in defaults:

@@ -49,6 +49,13 @@ GOOD, ATTENTION, BAD = "semi-dark-green", "dark-orange", "red"
 # The flows of energy have the same colours everywhere.
 SUN, GENERATOR, GRID, LOAD, CHARGE, DISCHARGE = "yellow", "orange", "purple", "blue", "semi-dark-green", "light-green"
 
+# What forbids a run has no severity for people, but they must see it, and its reason (a label of the owner's rule).
+ALERTS = (
+    'ALERTS{alertstate="firing", severity!="none", alertname!="GeneratorInhibit", site=~"$site"}'
+    ' or label_join(ALERTS{alertstate="firing", alertname="GeneratorInhibit", site=~"$site"},'
+    ' "device", " ", "device", "reason")'
+)
+
 SUMMED = ("1h", "1d")
 """The intervals of bars."""
 
@@ -59,11 +66,15 @@ Steps = Sequence[tuple[float | None, str]]
 
 @dataclass(frozen=True)
 class Query:
-    """A PromQL expression and the legend of its series; `dashed` for thresholds, a colour where it has a meaning."""
+    """A PromQL expression and the legend of its series.
+
+    `dashed` for thresholds, `shaded` down to zero, a colour where it has a meaning.
+    """
 
     expression: str
     legend: str
     dashed: bool = False
+    shaded: bool = False
     colour: str | None = None
 
 
@@ -108,7 +119,7 @@ def in_range(counter: str, **labels: str) -> str:
 
 def while_up(expression: str) -> str:
     """Return an expression about the past, while Prometheus can read the program that it is about."""
-    return f"({expression} and on (job, instance) {pick('up')} == 1)"
+    return f"({expression} and on (job, instance, site) {pick('up')} == 1)"
 
 
 def first_of(*metrics: str, **labels: str) -> str:
@@ -189,6 +200,8 @@ def _panel(panel: Panel, title: str, description: str, queries: Sequence[Query],
         if query.dashed:
             look.append(dashboard.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [10, 10]}))
             look.append(dashboard.DynamicConfigValue("custom.fillOpacity", 0))
+        if query.shaded:
+            look.append(dashboard.DynamicConfigValue("custom.fillOpacity", 40))
         if look:
             panel = panel.override_by_query(letter, look)
     return panel
@@ -394,12 +407,11 @@ def levels(
 
 def alerts(title: str, description: str, words: Mapping[str, str], *, width: int = 7, height: int = 8) -> table.Panel:
     """Return a table of the alerts that fire now, in words, each with a link to its runbook."""
-    expression = 'ALERTS{alertstate="firing", severity!="none", site=~"$site"}'
     panel = table.Panel().title(title).description(description).datasource(DATA_SOURCE).span(width).height(height)
-    target = prometheus.Dataquery().ref_id("A").datasource(DATA_SOURCE).expr(expression).legend_format("{{alertname}}")
+    target = prometheus.Dataquery().ref_id("A").datasource(DATA_SOURCE).expr(ALERTS).legend_format("{{alertname}}")
     panel = panel.with_target(target.instant().format(queries_of.PromQueryFormat.TABLE)).unit("none")
-    panel = panel.no_value("nothing: no alert fires").cell_height(common.TableCellHeight.SM)
-    kept = {"alertname": "What is wrong", "device": "Device", "severity": "Severity"}
+    panel = panel.no_value("no alert fires, or no rules are loaded").cell_height(common.TableCellHeight.SM)
+    kept = {"alertname": "What is wrong", "device": "Device, reason", "severity": "Severity"}
     panel = panel.with_transformation(
         dashboard.DataTransformerConfig(
             id_val="filterFieldsByName", options={"include": {"names": ["severity", "alertname", "device"]}}
@@ -421,10 +433,10 @@ def alerts(title: str, description: str, words: Mapping[str, str], *, width: int
             dashboard.DynamicConfigValue("custom.cellOptions", {"type": "auto", "wrapText": True}),
         ],
     )
-    colours = {"critical": BAD, "warning": ATTENTION, "info": BLUE}
+    shown = {"critical": ("critical", BAD), "warning": ("warning", ATTENTION), "info": ("info", BLUE)}
     severities = {
-        name: dashboard.ValueMappingResult(text=name, color=colour, index=n)
-        for n, (name, colour) in enumerate(colours.items())
+        name: dashboard.ValueMappingResult(text=text, color=colour, index=n)
+        for n, (name, (text, colour)) in enumerate({**shown, "none": ("blocked", BAD)}.items())
     }
     return panel.override_by_name(
         "Severity",
@@ -433,7 +445,7 @@ def alerts(title: str, description: str, words: Mapping[str, str], *, width: int
             dashboard.DynamicConfigValue("custom.cellOptions", {"type": "color-background", "mode": "basic"}),
             dashboard.DynamicConfigValue("custom.width", 80),
         ],
-    ).override_by_name("Device", [dashboard.DynamicConfigValue("custom.width", 80)])
+    ).override_by_name("Device, reason", [dashboard.DynamicConfigValue("custom.width", 120)])
 
 
 def _variable(name: str, label: str, query: str, every: str) -> boards.QueryVariable:
@@ -495,7 +507,7 @@ def _annotations() -> list[boards.AnnotationQuery]:
         ),
         _annotation(
             "Alerts",
-            'ALERTS{alertstate="firing", severity!="none", site=~"$site"}',
+            ALERTS,
             "{{alertname}}",
             "{{instance}} {{device}}",
             RED,

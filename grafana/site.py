@@ -95,7 +95,7 @@ def _panels() -> list[tuple[tuple[int, int], AnyPanel]]:
             (18, 0),
             parts.alerts(
                 "What is wrong now",
-                "The alerts for people that fire now. A click opens the runbook.",
+                "The alerts for people that fire now, and what forbids a run. A click opens the runbook.",
                 alerts_in_words(),
                 width=6,
             ),

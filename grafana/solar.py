@@ -12,12 +12,20 @@ def _charger(quantity: str) -> str:
     return first_of(f"classic_{quantity}", f"magnum_pt100_{quantity}")
 
 
+# As alerts/energy.yml counts it: a Victron monitor may measure a charger instead of a battery.
+POWER = (
+    f"{_charger('battery_watts')} or {pick('vedirect_source_watts')} and on (job, instance, site, device) "
+    f"{pick('vedirect_monitor_mode', mode='solar_charger')} == 1"
+)
+
+
 def build() -> dashboard.Dashboard:
     """Return the dashboard."""
     return parts.board(
         "offgrid-solar",
         "Solar",
-        "The solar chargers (MidNite Classic, Magnum PT-100): power, volts, stages, temperatures and energy.",
+        "The solar chargers (MidNite Classic, Magnum PT-100, what a Victron monitor measures of others): power, volts, "
+        "stages, temperatures and energy.",
         Row(
             "Now",
             [
@@ -25,7 +33,7 @@ def build() -> dashboard.Dashboard:
                     "Power",
                     "From each charger into battery and loads.",
                     "watt",
-                    Query(_charger("battery_watts"), "{{device}}"),
+                    Query(POWER, "{{device}}"),
                     decimals=1,
                 ),
                 parts.number(
@@ -70,7 +78,7 @@ def build() -> dashboard.Dashboard:
                     "Power",
                     "From each charger into battery and loads.",
                     "watt",
-                    Query(_charger("battery_watts"), "{{device}}", colour=SUN),
+                    Query(POWER, "{{device}}", colour=SUN),
                     width=24,
                     lowest=0,
                 ),
