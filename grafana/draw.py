@@ -189,7 +189,7 @@ def draw_table(canvas: Canvas, place: Place, panel: Json, drawn: Sequence[Drawn]
     for one in drawn:
         labels = one.series.labels
         result = mapped["Severity"][labels["severity"]]
-        lines = _wrapped(mapped["What is wrong"][labels["alertname"]]["text"], int((w - 180) / 7.4))
+        lines = _wrapped(mapped["What is wrong"][labels["alertname"]]["text"], int((w - 220) / 7.9))
         tall = 12 + 19 * len(lines)
         back = over_panel(result["color"])
         canvas.box(x + 2, y + row + 2, 78, tall - 2, back)

@@ -51,9 +51,9 @@ SUN, GENERATOR, GRID, LOAD, CHARGE, DISCHARGE = "yellow", "orange", "purple", "b
 
 # What forbids a run has no severity for people, but they must see it, and its reason (a label of the owner's rule).
 ALERTS = (
-    'ALERTS{alertstate="firing", severity!="none", alertname!="GeneratorInhibit", site=~"$site"}'
-    ' or label_join(ALERTS{alertstate="firing", alertname="GeneratorInhibit", site=~"$site"},'
+    'label_join(ALERTS{alertstate="firing", alertname="GeneratorInhibit", site=~"$site"},'
     ' "device", " ", "device", "reason")'
+    ' or ALERTS{alertstate="firing", severity!="none", alertname!="GeneratorInhibit", site=~"$site"}'
 )
 
 SUMMED = ("1h", "1d")
