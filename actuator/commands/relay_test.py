@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import Callable
@@ -33,12 +34,18 @@ def run(config_file: Path, *, ask: Callable[[str], str] = input, show: Callable[
     if not sys.stdin.isatty():
         show("The contact is closed only for a person: run it in a terminal.")
         return 2
-    if ask(_WARNING.format(relay=relay.make_relay(exclusive=False).description)).strip() != WORD:
+    name = relay.make_relay(exclusive=False).description
+    try:
+        typed = ask(_WARNING.format(relay=name)).strip()
+    except (KeyboardInterrupt, EOFError):
+        typed = ""
+    if typed != WORD:
         show("Nothing was done.")
         return 1
     try:
         return asyncio.run(_test(relay, show))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # before its signals are handled, or after
+        show(f"Cancelled. {name} is NOT confirmed open. Take its power away.")
         return 1
 
 
@@ -46,43 +53,53 @@ async def _test(config: RelayConfig, show: Callable[[str], None]) -> int:
     """Open, close, read back, open; whatever happens, the contact is opened and read back before this returns."""
     relay = AsyncRelay(config.make_relay)
     opening = Opening(relay)
-    for task in asyncio.all_tasks():  # this one alone
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    # A signal shortens the closing. It cancels nothing: the opening is bounded, and no later signal may end it.
+    interrupted = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, interrupted.set)
     closed: bool | None = None
     try:
         await opening.attempt()  # takes the lock: an actuator that runs keeps it
+        opening = Opening(relay)  # that it was open before says nothing of what follows
         try:
-            await relay.close_contact()
-            await asyncio.sleep(CLOSED_SECONDS)
-            closed = await relay.read_back()
+            if not interrupted.is_set():
+                await relay.close_contact()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(interrupted.wait(), CLOSED_SECONDS)
+                closed = await relay.read_back()
         finally:
-            # Also after Ctrl-C and after an error: the command may have closed it all the same.
-            await asyncio.shield(opening.repeat())
+            # Also after an error: the command may have closed it all the same.
+            await opening.repeat()
     except RelayHeldError as error:
         show(f"Not tested: {error}. Stop the actuator first: systemctl stop generator-actuator")
         return 1
     except (RelayError, ExhaustedError) as error:
-        show(f"{relay.description}: {error}")
-        return 1
-    except asyncio.CancelledError:
-        show(f"Cancelled. {_opened(opening, relay.description)}")
+        show(f"{relay.description}: {error}. {_opened(opening, relay)}")
         return 1
     finally:
         await relay.dispose()
+    if interrupted.is_set():
+        show(f"Cancelled. {_opened(opening, relay)}")
+        return 1
     return _verdict(opening, relay, closed=closed, show=show)
 
 
 def _verdict(opening: Opening, relay: AsyncRelay, *, closed: bool | None, show: Callable[[str], None]) -> int:
     if not relay.can_read_back:
+        if not opening.done:
+            show(_opened(opening, relay))
+            return 1
         show(f"{relay.description} was commanded to close and to open. It cannot be read back: did it click twice?")
         return 0
     position = "closed" if closed else "open"
-    show(f"Read back {position} while it was commanded closed. {_opened(opening, relay.description)}")
+    show(f"Read back {position} while it was commanded closed. {_opened(opening, relay)}")
     return 0 if closed and opening.confirmed else 1
 
 
-def _opened(opening: Opening, name: str) -> str:
+def _opened(opening: Opening, relay: AsyncRelay) -> str:
     if opening.confirmed:
-        return f"{name} is confirmed open."
-    return f"{name} is NOT confirmed open: {opening.fault or 'it was not read back'}. Take its power away."
+        return f"{relay.description} is confirmed open."
+    if opening.done:
+        return f"{relay.description} was commanded to open. It cannot be read back: look at it."
+    fault = opening.fault or "it was not read back"
+    return f"{relay.description} is NOT confirmed open: {fault}. Take its power away."

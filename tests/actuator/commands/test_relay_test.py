@@ -7,7 +7,8 @@ import pty
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,52 @@ def test_it_opens_when_it_is_interrupted(tmp_path: Path, board: TcpBoard, number
         process.communicate(timeout=60)
     assert not board.board.closed()
     assert [value for _, _, value in board.board.writes][-1] == 0
+
+
+def test_more_signals_do_not_end_the_opening(tmp_path: Path, board: TcpBoard) -> None:
+    with terminal(written(tmp_path, board)) as (process, typed):
+        os.write(typed, b"disconnected\n")
+        wait_until(board.board.closed, 30, "the contact is closed")
+        board.board.refuses_writes = True
+        for number in 5 * (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            process.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.05)
+        board.board.refuses_writes = False
+        output, _ = process.communicate(timeout=60)
+    assert not board.board.closed()
+    assert b"Cancelled." in output
+    assert b"is confirmed open." in output
+    assert process.returncode == 1
+
+
+def test_a_board_that_is_gone_after_the_closing_is_not_said_to_be_open(
+    tmp_path: Path, board: TcpBoard, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("actuator.relay.opening.SECONDS", 0.3)
+
+    def gone() -> None:
+        wait_until(board.board.closed, 30, "the contact is closed")
+        board.board.refuses_writes = True
+
+    with ThreadPoolExecutor() as pool:
+        going = pool.submit(gone)
+        assert relay_test.run(written(tmp_path, board), ask=lambda _: "disconnected") == 1
+        going.result(30)
+    assert "is NOT confirmed open" in capsys.readouterr().out
+
+
+def test_ctrl_c_at_the_question_does_nothing(
+    tmp_path: Path, board: TcpBoard, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ctrl_c(_: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    assert relay_test.run(written(tmp_path, board), ask=ctrl_c) == 1
+    assert "Nothing was done." in capsys.readouterr().out
+    assert board.board.writes == []
 
 
 def test_a_relay_that_an_actuator_holds_is_left_alone(tmp_path: Path) -> None:
