@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import dataclasses
+import math
 import os
 import signal
 import sys
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from toolkit.webconfig import WebConfig
 
 LISTEN_ADDRESS = "127.0.0.1:10049"
+
+SHORTEST = 60.0
+"""Seconds that `commission` has the engine run at least, so that its warm-up is over before it has to stop."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -155,10 +159,10 @@ def parser() -> Parser:
     commission.add_argument("--yes", action="store_true", help="do not ask before the contact closes")
     commission.add_argument(
         "--run",
-        type=float,
-        default=60.0,
+        type=_run_seconds,
+        default=SHORTEST,
         metavar="SECONDS",
-        help="how long it runs after its start is confirmed (default: %(default)g)",
+        help="how long it runs after its start is confirmed (default, and least: %(default)g)",
     )
 
     journal = commands.add_parser(
@@ -262,6 +266,18 @@ def parser() -> Parser:
         "--test", action="store_true", help="close the configured contact for half a second; asks before, in a terminal"
     )
     return whole
+
+
+def _run_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not SHORTEST <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(
+            f'got "{text}", expected a number of seconds of at least {SHORTEST:g}: the warm-up has to be over'
+        )
+    return seconds
 
 
 def _days(text: str) -> float:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+from actuator.commands.client import ClientError
 from toolkit.formatting import span
 
 T = TypeVar("T")
@@ -20,9 +21,6 @@ POLL = 1.0
 
 SLOW_STOP = 300.0
 """Seconds from which a stop is slow: the AGS looks at its input rarely."""
-
-SHORTEST = 60.0
-"""Seconds that the engine runs at least after it is confirmed, so that its warm-up is over before it has to stop."""
 
 _MOST_ROWS = 1000
 """Rows of the journal that are searched for those of this run."""
@@ -54,7 +52,7 @@ class Commission:
         ask: Ask,
         report: Callable[[str], None],
         *,
-        run: float = SHORTEST,
+        run: float,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._ask, self._report, self._run, self._pause = ask, report, run, pause
@@ -104,7 +102,11 @@ class Commission:
         finally:
             self._ask("/api/v1/mode", {"mode": "off"})
             if before["mode"] != "off":
-                self._ask("/api/v1/mode", {"mode": "auto"})
+                try:
+                    self._ask("/api/v1/mode", {"mode": "auto"})
+                except ClientError:
+                    self._report(f"The mode is off; it was {before['mode']}: generator-actuator mode auto")
+                    raise
         since = [row for row in self._rows(_MOST_ROWS) if row["id"] > newest]
         return self._propose(run, {row["kind"]: row for row in since if row["fields"].get("run") == run})
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from actuator import cli
+from actuator.commands.client import ClientError
 from actuator.commands.commission import Commission
 from tests.actuator.harness.process import site
 from tests.support import Process, command, wait_until
@@ -107,6 +109,28 @@ def test_an_engine_that_dies_is_reported_and_not_measured() -> None:
     assert not synthetic.measure()
     assert synthetic.lines[-1] == f"The run ended by itself: {died} No limits can be proposed."
     assert synthetic.commands[-1] == {"mode": "auto"}
+
+
+def test_an_automation_that_stays_off_is_reported() -> None:
+    class Refuses(SyntheticActuator):
+        def ask(self, path: str, command: dict[str, object] | None = None) -> Any:  # noqa: ANN401 - any JSON document
+            if command == {"mode": "auto"}:
+                raise ClientError("503")
+            return super().ask(path, command)
+
+    synthetic = Refuses([STANDING, RUNNING, STANDING], [])
+    with pytest.raises(ClientError):
+        synthetic.measure()
+    assert synthetic.lines[-1] == "The mode is off; it was auto: generator-actuator mode auto"
+    assert synthetic.commands[-1] == {"mode": "off"}
+
+
+@pytest.mark.parametrize("run", ["5", "-5", "nan", "inf", "59.9", "long"])
+def test_a_run_shorter_than_the_warm_up_is_refused(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        cli.main(["commission", f"--run={run}"])
+    assert refused.value.code == 2
+    assert f'got "{run}", expected a number of seconds of at least 60' in capsys.readouterr().err
 
 
 def test_the_command_reports_a_dead_engine_and_fails(tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ def _owner(terminal: Terminal, loop: Loop) -> None:
     terminal.run("generator-actuator mode off --for 2h", varies=True)
     terminal.run("generator-actuator mode auto", varies=True)
     wait_until(lambda: not loop.status["why_not"], 30, "a start is possible again")
-    terminal.run("generator-actuator commission --run 1", typed="yes\n", varies=True)
+    terminal.run("generator-actuator commission", typed="yes\n", varies=True)
     terminal.run("generator-actuator runs", varies=True)
     terminal.run("generator-actuator journal --since 1h", varies=True)
     terminal.run("generator-actuator reset lockout", varies=True)
