@@ -28,3 +28,9 @@ def redacted(url: str) -> str:
     """Return a URL for a log line or a message: without user name, password and query, which may hold a secret."""
     without_user = re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*:/*)?.*@", r"\1***@", url, flags=re.DOTALL)
     return re.sub(r"\?.*", "?***", without_user, flags=re.DOTALL)
+
+
+def printable(text: str) -> str:
+    """Return a text with what is no visible character escaped: in a terminal, foreign text must not move the cursor."""
+    # The no-break space between a number and its unit counts as unprintable, and is wanted.
+    return "".join(one if one.isprintable() or one == "\u00a0" else ascii(one)[1:-1] for one in text)

@@ -31,6 +31,10 @@ class RefusedError(ClientError):
         self.status = status
 
 
+class UnansweredError(ClientError):
+    """No answer has come that can be read: a request made later may get one."""
+
+
 def ask(url: str, path: str, command: dict[str, object] | None = None) -> Any:  # noqa: ANN401 - any JSON document
     """Return the actuator's answer, a JSON document.
 
@@ -57,17 +61,15 @@ def ask(url: str, path: str, command: dict[str, object] | None = None) -> Any:  
         where = "GENERATOR_ACTUATOR_USERNAME and GENERATOR_ACTUATOR_PASSWORD, or the netrc file"
         if sent:
             user = sent.partition(":")[0]
-            raise ClientError(f"Wrong user name or password (got user {user}): correct {where}") from error
-        raise ClientError(f"The actuator requires a user name and a password, and got none: set {where}") from error
-    except (_UnansweredError, ValueError, RecursionError) as error:
+            raise RefusedError(401, f"Wrong user name or password (got user {user}): correct {where}") from error
+        raise RefusedError(
+            401, f"The actuator requires a user name and a password, and got none: set {where}"
+        ) from error
+    except (UnansweredError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise ClientError(
+        raise UnansweredError(
             f"no actuator answers at {redacted(url)}: {reason}. Is it running? At another address, use --url."
         ) from error
-
-
-class _UnansweredError(ClientError):
-    """No answer of HTTP has come."""
 
 
 def fetch(url: str, path: str, *, body: bytes | None = None, credentials: str = "") -> bytes:
@@ -99,7 +101,7 @@ def fetch(url: str, path: str, *, body: bytes | None = None, credentials: str = 
             error.code, _body(error) or f"{redacted(url)} answers {error.code} {error.reason}"
         ) from error
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise _UnansweredError(str(error.reason if isinstance(error, urllib.error.URLError) else error)) from error
+        raise UnansweredError(str(error.reason if isinstance(error, urllib.error.URLError) else error)) from error
 
 
 def _body(error: urllib.error.HTTPError) -> str:

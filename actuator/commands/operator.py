@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from actuator.commands import card, client, doctor, listing, relay_test, setup
 from actuator.commands.commission import Commission, NotNowError
 from actuator.relay import discover
 from toolkit import findings
-from toolkit.formatting import percent
+from toolkit.formatting import percent, printable
 
 FOLLOW_SECONDS = 2.0
 WATCH_SECONDS = 1.0
@@ -90,15 +90,20 @@ def _status(arguments: argparse.Namespace) -> int:
     paint = painted if coloured and not arguments.json else None
     if not arguments.watch:
         return _print(arguments.url, lines, paint)
-    try:
-        while True:
-            if sys.stdout.isatty():
-                sys.stdout.write(_CLEAR)
-            # An actuator that is away for a while comes back.
-            _print(arguments.url, lines, paint)
-            time.sleep(WATCH_SECONDS)
-    except KeyboardInterrupt:
-        return 0
+    shown, read = "", ""
+    clear = _CLEAR if sys.stdout.isatty() else ""
+
+    def show() -> None:
+        nonlocal shown, read
+        shown, read = _text(arguments.url, lines), f"{datetime.now().astimezone():%H:%M:%S}"
+        _write(clear + (paint(shown) if paint else shown))
+
+    def fail(error: client.ClientError) -> None:
+        _write_error(clear, error)
+        if clear and shown:
+            _write(f"\nOld, from {read}:\n\n{shown}")
+
+    return _repeat(show, fail, WATCH_SECONDS)
 
 
 def _last_runs(url: str) -> list[dict[str, Any]]:
@@ -135,7 +140,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
         alertmanager=arguments.alertmanager,
     )
     lines = findings.as_json(found).split("\n") if arguments.json else findings.lines(found)
-    sys.stdout.write("".join(f"{_printable(line)}\n" for line in lines))
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
     return 1 if findings.count_wrong(found) else 0
 
 
@@ -147,29 +152,70 @@ def _rehearse(arguments: argparse.Namespace) -> int:
 
 
 def _journal(arguments: argparse.Namespace) -> int:
-    newest, since = 0, ""
-
-    def lines() -> list[str]:
-        nonlocal newest, since
-        query = urllib.parse.urlencode({"since": since})
-        rows = [row for row in client.ask(arguments.url, f"/api/v1/journal?{query}") if row["id"] > newest]
-        if rows:
-            newest, since = rows[-1]["id"], rows[-1]["time"]
-        return [listing.journal_line(row) for row in rows]
-
     try:
         since = listing.moment(arguments.since, datetime.now().astimezone())
     except ValueError as error:
         sys.stderr.write(f"--since: {error}\n")
         return 2
-    try:
-        status = _print(arguments.url, lines)
-        while arguments.follow and status == 0:
-            time.sleep(FOLLOW_SECONDS)
-            status = _print(arguments.url, lines)
-    except KeyboardInterrupt:
-        return 0
-    return status
+    if not arguments.follow:
+        query = urllib.parse.urlencode({"since": since})
+        return _print(
+            arguments.url, lambda: map(listing.journal_line, client.ask(arguments.url, f"/api/v1/journal?{query}"))
+        )
+    rows = Rows(partial(client.ask, arguments.url), since)
+    failed = ""
+
+    def show() -> None:
+        nonlocal failed
+        _write(_text(arguments.url, lambda: map(listing.journal_line, rows.new())))
+        failed = ""
+
+    def fail(error: client.ClientError) -> None:
+        nonlocal failed
+        if str(error) != failed:
+            _write_error("", error)
+        failed = str(error)
+
+    return _repeat(show, fail, FOLLOW_SECONDS)
+
+
+class Rows:
+    """Reads the journal again and again, by the numbers of its rows: the clock may be set back.
+
+    Args:
+        ask: sends a request to the running actuator.
+        since: only rows from this time on at first, RFC 3339; empty: all.
+    """
+
+    def __init__(self, ask: Callable[[str], Any], since: str) -> None:
+        self._ask, self._since = ask, since
+        self._last: dict[str, Any] | None = None
+        self._started = False
+
+    def new(self) -> list[dict[str, Any]]:
+        """Return the rows since the last call, oldest first; every row of a journal that was begun anew."""
+        if not self._started:
+            newest = self._read(most="1")  # first: a row that is written meanwhile comes twice rather than never
+            rows = self._read(since=self._since)
+            self._started = True
+            self._last = next(reversed(rows or newest), None)
+            return rows
+        last = self._last
+        if last is None:
+            rows = self._read()
+        else:
+            # With the last row, by which a journal that was lost and begun anew is known.
+            rows = self._read(after=str(last["id"] - 1))
+            if not rows or (rows[0]["id"] == last["id"] and rows[0]["time"] != last["time"]):
+                rows = self._read()
+            else:
+                rows = [row for row in rows if row["id"] > last["id"]]
+        self._last = rows[-1] if rows else last
+        return rows
+
+    def _read(self, **query: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self._ask(f"/api/v1/journal?{urllib.parse.urlencode(query)}")
+        return rows
 
 
 def _request(arguments: argparse.Namespace) -> int:
@@ -197,22 +243,71 @@ def _answer(arguments: argparse.Namespace) -> dict[str, Any]:
     return answer
 
 
-def _print(url: str, lines: Callable[[], list[str]], paint: Callable[[str], str] | None = None) -> int:
+def _print(url: str, lines: Callable[[], Iterable[str]], paint: Callable[[str], str] | None = None) -> int:
     """Print the lines, with colours if asked for; return the exit status, 1 when the actuator gives no answer."""
     try:
-        text = "".join(f"{_printable(line)}\n" for line in lines())
+        text = _text(url, lines)
     except client.ClientError as error:
-        sys.stderr.write(f"{error}\n")
+        _write_error("", error)
         return 1
-    except (KeyError, TypeError, AttributeError, ValueError):
-        sys.stderr.write(
-            f"{url} answers, but not as this version of the actuator does. If it was updated, restart it: "
-            "systemctl restart generator-actuator\n"
-        )
-        return 1
-    sys.stdout.write(paint(text) if paint else text)
-    sys.stdout.flush()
+    _write(paint(text) if paint else text)
     return 0
+
+
+def _text(url: str, lines: Callable[[], Iterable[str]]) -> str:
+    """Return the lines, printable.
+
+    Raises:
+        ClientError: the actuator gives no answer, or not as this version does.
+    """
+    try:
+        return "".join(f"{printable(line)}\n" for line in lines())
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise client.UnansweredError(
+            f"{url} answers, but not as this version of the actuator does. If it was updated, restart it: "
+            "systemctl restart generator-actuator"
+        ) from error
+
+
+def _repeat(show: Callable[[], None], fail: Callable[[client.ClientError], None], seconds: float) -> int:
+    """Show over and over until Ctrl-C; an actuator that is away for a while comes back.
+
+    Args:
+        show: asks, and prints.
+        fail: is given why nothing can be shown now.
+        seconds: between two times.
+
+    Returns:
+        The exit status: 1 when the request is one that is never answered.
+    """
+    try:
+        while True:
+            try:
+                show()
+            except client.ClientError as error:
+                again = isinstance(error, client.UnansweredError)
+                if isinstance(error, client.RefusedError):
+                    again = error.status >= 500
+                if not again:
+                    _write_error("", error)
+                    return 1
+                fail(error)
+            time.sleep(seconds)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _write_error(before: str, error: client.ClientError) -> None:
+    # A refusal of several lines stays so.
+    text = "\n".join(map(printable, str(error).split("\n")))
+    _write(before)
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 def _reset(arguments: argparse.Namespace) -> dict[str, object]:
@@ -222,9 +317,3 @@ def _reset(arguments: argparse.Namespace) -> dict[str, object]:
         known = client.ask(arguments.url, "/api/v1/status")["resets"]
         body["fingerprint" if any(arguments.name == one["fingerprint"] for one in known) else "name"] = arguments.name
     return body
-
-
-def _printable(line: str) -> str:
-    """Return a line with what is no visible character escaped: an alert's text must not move the cursor."""
-    # The no-break space between a number and its unit counts as unprintable, and is wanted.
-    return "".join(one if one.isprintable() or one == "\u00a0" else ascii(one)[1:-1] for one in line)

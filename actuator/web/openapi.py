@@ -164,8 +164,13 @@ def _paths() -> _Json:
     commanded = "It is in force and written; the status after it."
     since = _query(
         "since",
-        "Only rows from this time on: RFC 3339, or Unix seconds.",
+        "Only rows from this time on: RFC 3339, without a zone at the site, or Unix seconds.",
         {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": 0, "maximum": 1e11}]},
+    )
+    after = _query(
+        "after",
+        "Only rows after the one with this id.",
+        {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999},
     )
     form = _query("format", "The form of the answer.", {"enum": ["json", "csv"], "default": "json"})
     most = _query("most", "Only so many of the newest.", {"type": "integer", "minimum": 0, "maximum": 999_999_999})
@@ -266,7 +271,7 @@ def _paths() -> _Json:
         "/api/v1/journal": {
             "get": {
                 "summary": "The journal: every relay transition, run and event",
-                "parameters": [since, form, most],
+                "parameters": [since, after, form, most],
                 **_answers("The oldest row first.", rows | _one("text/csv"), 503),
             }
         },

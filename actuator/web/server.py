@@ -9,7 +9,7 @@ import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from importlib import resources
 from typing import Any
@@ -407,7 +407,10 @@ class _Routes:
         render = as_csv if form == "csv" else as_json
         try:
             body = await self._runtime.journal.read(
-                render, since=_moment(request.query.get("since")), most=_most(request.query.get("most"))
+                render,
+                since=_moment(request.query.get("since")),
+                after=_whole(request, "after", 0, "the number of a row"),
+                most=_whole(request, "most", MAX_ROWS, "a number of rows"),
             )
         except JournalError as error:
             raise web.HTTPServiceUnavailable(text=str(error)) from error
@@ -573,26 +576,26 @@ def _expect_only(body: dict[str, Any], *keys: str) -> None:
 
 
 def _moment(text: str | None) -> float | None:
-    """Return the Unix time of a time in RFC 3339 or in Unix seconds."""
+    """Return the Unix time of a time in RFC 3339, without a zone at the site, or in Unix seconds."""
     if not text:
         return None
     with contextlib.suppress(ValueError):
         if math.isfinite(seconds := float(text)):
             return seconds
     try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
         expected = "a time such as 2026-01-31T08:00:00Z, or Unix seconds"
         raise web.HTTPBadRequest(text=f'Got since "{text}", expected {expected}.') from None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
-def _most(text: str | None) -> int:
-    """Return the largest number of rows to send; without the parameter: all that are kept."""
+def _whole(request: web.Request, name: str, otherwise: int, expected: str) -> int:
+    """Return a parameter of the request that is a whole number."""
+    text = request.query.get(name)
     if not text:
-        return MAX_ROWS
-    if not text.isascii() or not text.isdecimal() or len(text) > 9:
-        raise web.HTTPBadRequest(text=f'Got most "{text}", expected a number of rows.')
+        return otherwise
+    if not text.isascii() or not text.isdecimal() or len(text) > 15:
+        raise web.HTTPBadRequest(text=f'Got {name} "{text}", expected {expected}.')
     return int(text)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import urllib.parse
+from typing import Any
 
 import msgspec
 import pytest
 
 from actuator import cli
+from actuator.commands import client, operator
 from actuator.report import status
 from tests.actuator.report.test_status import running, snapshot
 from tests.support.raw_answers import server
@@ -63,6 +66,7 @@ def test_password_in_the_url_is_refused_and_not_shown(capsys: pytest.CaptureFixt
 
 SPEAK_TO_THE_SERVER = (
     ("status",),
+    ("status", "--watch"),
     ("mode", "off"),
     ("profile", "away"),
     ("reset", "lockout"),
@@ -98,3 +102,105 @@ def test_a_wrong_password_and_none_are_told_apart(
     shown = capsys.readouterr()
     assert shown.err.startswith(expected)
     assert (shown.err.count("\n"), shown.out) == (1, "")
+
+
+class Journal:
+    """Answers as `GET /api/v1/journal` does, from rows in memory."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+
+    def add(self, number: int, time: str) -> None:
+        self.rows.append({"id": number, "time": time})
+
+    def ask(self, path: str) -> list[dict[str, Any]]:
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(path).query))
+        after, most = int(query.get("after", "0")), int(query.get("most", "999"))
+        rows = [row for row in self.rows if row["id"] > after and row["time"] >= query.get("since", "")]
+        return rows[-most:]
+
+
+def numbers(rows: operator.Rows) -> list[int]:
+    return [row["id"] for row in rows.new()]
+
+
+def test_rows_are_followed_over_a_clock_that_is_set_back_and_a_journal_that_is_lost() -> None:
+    journal = Journal()
+    journal.add(1, "2026-01-31T08:00:00Z")
+    journal.add(2, "2026-01-31T09:00:00Z")
+    rows = operator.Rows(journal.ask, "2026-01-31T08:30:00Z")
+    assert (numbers(rows), numbers(rows)) == ([2], [])
+    journal.add(3, "2020-01-01T00:00:00Z")
+    assert (numbers(rows), numbers(rows)) == ([3], [])
+    journal.rows = []
+    assert numbers(rows) == []
+    journal.add(1, "2026-01-31T10:00:00Z")
+    assert (numbers(rows), numbers(rows)) == ([1], [])
+    journal.rows = []
+    for number in range(1, 4):
+        journal.add(number, f"2026-01-31T11:0{number}:00Z")
+    assert (numbers(rows), numbers(rows)) == ([1, 2, 3], [])
+
+
+def test_rows_from_a_time_that_is_to_come_do_not_begin_with_old_ones() -> None:
+    journal = Journal()
+    rows = operator.Rows(journal.ask, "2027-01-01T00:00:00Z")
+    assert numbers(rows) == []
+    journal.add(1, "2026-01-31T08:00:00Z")
+    assert numbers(rows) == [1]
+    rows = operator.Rows(journal.ask, "2027-01-01T00:00:00Z")
+    assert numbers(rows) == []
+    journal.add(2, "2026-01-31T09:00:00Z")
+    assert numbers(rows) == [2]
+
+
+class Enough(BaseException):
+    """Ends a command that goes on until Ctrl-C."""
+
+
+@pytest.mark.parametrize("command", [("status", "--watch"), ("journal", "--follow")])
+@pytest.mark.parametrize("reply", [b"SSH-2.0-OpenSSH_9.2\r\n", answer("restarts", "503 Service Unavailable")])
+def test_an_actuator_that_is_away_is_waited_for(
+    command: tuple[str, ...], reply: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses = iter(range(2))
+
+    def pause(_: float) -> None:
+        if next(pauses, None) is None:
+            raise Enough
+
+    monkeypatch.setattr("time.sleep", pause)
+    with server(reply) as (url, received), pytest.raises(Enough):
+        cli.main([*command, "--url", url])
+    assert len(received) == 3
+    assert ("no actuator answers" in (shown := capsys.readouterr().err)) or "restarts" in shown
+
+
+def test_the_last_card_stays_and_is_marked_as_old(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document, asked = json.loads(STATUS), iter([True, False])
+
+    def ask(_url: str, _path: str) -> Any:  # noqa: ANN401 - any JSON document
+        if _path == "/api/v1/status" and not next(asked):
+            raise client.UnansweredError("nobody")
+        return document
+
+    pauses = iter([None])
+
+    def pause(_: float) -> None:
+        if next(pauses, Enough) is Enough:
+            raise Enough
+
+    monkeypatch.setattr(client, "ask", ask)
+    monkeypatch.setattr("time.sleep", pause)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    with pytest.raises(Enough):
+        cli.main(["status", "--watch"])
+    shown = capsys.readouterr()
+    _, first, second = shown.out.split("\x1b[H\x1b[2J")
+    assert "Why: " in first
+    old, _, card = second.strip().partition("\n\n")
+    assert old.startswith("Old, from ")
+    assert card.split("Why: ")[1].strip() == first.split("Why: ")[1].strip()
+    assert shown.err == "nobody\n"

@@ -14,6 +14,7 @@ import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 
@@ -525,7 +526,19 @@ def test_the_journal_comes_as_csv_and_since_a_moment(tmp_path: Path) -> None:
         assert it.get("/api/v1/journal?format=csv")[1].startswith("id,time,wall,sane,kind,level,text,fields\r\n1,")
         assert json.loads(it.get("/api/v1/journal?since=2100-01-01T00:00:00Z")[1]) == []
         assert it.get("/api/v1/journal?since=yesterday")[0] == 400
+        ids = [row["id"] for row in it.rows()]
+        assert [row["id"] for row in json.loads(it.get(f"/api/v1/journal?after={ids[0]}")[1])] == ids[1:]
+        code, answer = it.get("/api/v1/journal?after=x")
+        assert (code, answer) == (400, 'Got after "x", expected the number of a row.\n')
         assert it.get("/api/v1/journal?format=xml")[0] == 400
+
+
+def test_a_since_without_a_zone_is_the_time_at_the_site(tmp_path: Path) -> None:
+    with site(tmp_path) as it, it.running(env={"TZ": "XXX-10"}):
+        begin = datetime.fromtimestamp(it.rows()[0]["wall"], timezone(timedelta(hours=10))).replace(tzinfo=None)
+        for minutes, found in ((-1, True), (1, False)):
+            since = (begin + timedelta(minutes=minutes)).isoformat()
+            assert bool(json.loads(it.get(f"/api/v1/journal?since={since}")[1])) == found, since
 
 
 def test_a_journal_that_cannot_be_written_is_said_and_control_goes_on_with_its_mirror(tmp_path: Path) -> None:
