@@ -19,7 +19,7 @@ from actuator.commands import listing, recording, rehearsal, rehearsal_page
 from actuator.commands.rehearsal import Outcome, Record
 from actuator.core.settings import DAY, HOUR
 from toolkit.config import ConfigError, decode, read
-from toolkit.formatting import percent, redacted, span
+from toolkit.formatting import percent, printable, redacted, span
 
 HEADER: Final = ("", "starts", "engine hours", "in quiet hours", "lowest battery", "emergencies", "at the end")
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
             samples = recording.from_prometheus(arguments.prometheus, arguments.days, now)
             source = f"Prometheus at {redacted(arguments.prometheus)}"
     except recording.RecordingError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable(str(error))}\n")
         return 1
     record = rehearsal.record(samples, arguments.charge)
     if not record.charge.measured:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import urllib.parse
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from actuator import cli
-from actuator.commands import recording, rehearsal
+from actuator.commands import client, recording, rehearsal
 from actuator.core.settings import Settings
 from tests.actuator.harness.recorded import BEGIN, CHARGE, DAYS, FALL, fortnight, site, write_csv
 from tests.support import Process, free_port, prometheus_tool, run_command, wait_until
@@ -215,6 +217,10 @@ def test_a_wrong_setting_is_refused_with_the_words_of_the_file(
         ("", "got the columns none, expected time, soc, generator in the first line"),
         ("time,soc\n1,0.5\n", "got the columns time, soc, expected time, soc, generator"),
         ("time,soc,generator\nyesterday,0.5,0\n", ':2: got the time "yesterday", expected Unix seconds'),
+        *(
+            (f"time,soc,generator\n{time},0.5,0\n", f':2: got the time "{time}", expected Unix seconds')
+            for time in ("nan", "inf", "-1", "1e13", "0001-01-01", "9999-12-31T23:59:59")
+        ),
         ("time,soc,generator\n1,53,0\n", ':2: got the soc "53", expected 0.53 or 53 %'),
         ("time,soc,generator\n1,nan,0\n", ':2: got the soc "nan"'),
         ("time,soc,generator\n1,0.5,on\n", ':2: got the generator "on", expected 0 or 1'),
@@ -258,6 +264,48 @@ def test_no_prometheus_is_one_sentence(here: Path, capsys: pytest.CaptureFixture
     url = f"http://127.0.0.1:{free_port()}"
     assert cli.main(["rehearse", "--prometheus", url]) == 1
     assert capsys.readouterr().err.startswith(f"no Prometheus answers at {url}: ")
+
+
+NOW = 1_780_000_020.0
+
+
+def answered(points: list[list[object]], *more: list[list[object]]) -> bytes:
+    """Return what Prometheus would answer with these series."""
+    result = [{"metric": {}, "values": series} for series in (points, *more)]
+    return json.dumps({"data": {"result": result}}).encode()
+
+
+HOURS: list[list[object]] = [[NOW - 3600 * hour, "0.5"] for hour in range(20, -1, -1)]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (answered([*HOURS[:-1], [NOW, "1e308"]]), "got battery_soc_ratio 1e+308 at 1780000020, expected 0 to 1"),
+        (answered([*HOURS[:-1], [NOW, "-5"]]), "got battery_soc_ratio -5 at 1780000020, expected 0 to 1"),
+        (answered([*HOURS[:-1], [1e13, "0.5"]]), "not as Prometheus does"),
+        (answered([*HOURS[:-1], [10**400, "0.5"]]), "not as Prometheus does"),
+        (answered([*HOURS[:-1], ["nan", "0.5"]]), "not as Prometheus does"),
+        (answered(HOURS[::-1]), "not as Prometheus does"),
+        (answered(HOURS, HOURS), "not as Prometheus does"),
+        (b"[" * 100_000, "not as Prometheus does"),
+    ],
+)
+def test_a_hostile_answer_is_refused(body: bytes, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(_url: str, path: str) -> bytes:
+        (query,) = urllib.parse.parse_qs(urllib.parse.urlsplit(path).query)["query"]
+        return body if query == recording.SOC else b'{"data": {"result": []}}'
+
+    monkeypatch.setattr(client, "fetch", fetch)
+    with pytest.raises(recording.RecordingError) as refused:
+        recording.from_prometheus("http://there", 1, NOW)
+    assert expected in str(refused.value)
+
+
+def test_the_names_of_columns_cannot_write_to_the_terminal(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "record.csv").write_text("time,\x1b[2Jsoc\n1,2\n")
+    assert cli.main(["rehearse", "--csv", "record.csv"]) == 1
+    assert "got the columns time, \\x1b[2Jsoc, expected" in capsys.readouterr().err
 
 
 @pytest.mark.e2e
