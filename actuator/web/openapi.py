@@ -247,7 +247,7 @@ def _paths() -> _Json:
                 **_answers("The settings.", settings, 503),
             },
             "post": {
-                "summary": "Edit settings, or take edits back; at most ten changes an hour",
+                "summary": "Edit settings, or take edits back; at most ten changes an hour, choices of a profile too",
                 "operationId": "edit",
                 **_body("Edits"),
                 **_answers("In force; the settings after it.", settings, 409, 429, *_WITH_BODY, *_JSON_ONLY),
@@ -255,7 +255,7 @@ def _paths() -> _Json:
         },
         "/api/v1/profile": {
             "post": {
-                "summary": "Put a profile in force; default: none",
+                "summary": "Put a profile in force; default: none. It is one of the ten changes an hour",
                 **_body("ProfileName"),
                 **_answers("In force; the settings after it.", settings, 409, 429, *_WITH_BODY, *_JSON_ONLY),
             }

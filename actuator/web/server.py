@@ -373,12 +373,13 @@ class _Routes:
                 text=f"At most {MOST_CHANGES} changes in {span(CHANGES_WITHIN)}: try again in {span(left)}.",
                 headers={hdrs.RETRY_AFTER: f"{left:.0f}"},
             )
-        self._changes.append(now)
         command = Command(action="settings", profile=profile, edits=edits, who=request.get(USER, ""))
-        outcome = await self._obeyed(command, "The change is in force")
-        _refuse_unwritten(outcome, "The change is in force", forbids=False)
+        outcome = await _in_time(self._runtime.input_queue.command(command))
         if dropped := self._snapshot().state.durable.dropped:
             raise web.HTTPConflict(text=f"The configuration file has changed meanwhile: {dropped}")
+        self._changes.append(now)  # it is in force, also when the relay or the journal fails
+        self._refuse_disobeyed(outcome, "The change is in force")
+        _refuse_unwritten(outcome, "The change is in force", forbids=False)
         return self._settings()
 
     async def acknowledge(self, request: web.Request) -> web.Response:
@@ -394,11 +395,14 @@ class _Routes:
     async def _obeyed(self, command: Command, done: str) -> Outcome:
         """Return the outcome of the turn that uses the command; answer 503 if the relay fails in it."""
         outcome = await _in_time(self._runtime.input_queue.command(command))
+        self._refuse_disobeyed(outcome, done)
+        return outcome
+
+    def _refuse_disobeyed(self, outcome: Outcome, done: str) -> None:
         if not outcome.obeyed:
             raise web.HTTPServiceUnavailable(
                 text=f"{done}, but the relay did not obey: {self._snapshot().relay_fault}."
             )
-        return outcome
 
     async def journal(self, request: web.Request) -> web.Response:
         form = request.query.get("format", "json")
