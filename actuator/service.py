@@ -144,7 +144,6 @@ async def _serve(
         watchers = server.Watchers()
         runtime.on_show = watchers.wake
         history = AsyncHistory(history_path(runtime.config.journal), runtime)
-        history.register(registry)
         app = server.build(
             runtime,
             counts,

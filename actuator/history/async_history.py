@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
-from prometheus_client import CollectorRegistry, Gauge
-
 from actuator.core.settings import HOUR
 from actuator.history import store
 from actuator.history.recorder import PastRun, Recorder, Sample
@@ -46,9 +44,10 @@ class HistoryError(Exception):
 
 
 class Source(Protocol):
-    """What the history observes."""
+    """What the history observes, and where it leaves why it cannot be written; empty when it can."""
 
     journal: AsyncJournal
+    history_fault: str
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -61,9 +60,6 @@ class AsyncHistory:
     Args:
         path: of the file.
         source: the running loop.
-
-    Attributes:
-        fault: why the file cannot be written; empty when it can.
     """
 
     def __init__(self, path: Path, source: Source) -> None:
@@ -73,12 +69,6 @@ class AsyncHistory:
         self._unwritten: tuple[tuple[Sample, ...], tuple[PastRun, ...]] = ((), ())
         self._row = 0
         self._day: tuple[float, float | None] = (math.nan, None)
-        self.fault = ""
-
-    def register(self, registry: CollectorRegistry) -> None:
-        """Add the metric of this file to the program's registry."""
-        metric = Gauge("generator_history_writable", "1 while the history can be written.", registry=registry)
-        metric.set_function(lambda: not self.fault)
 
     async def run(self, watching: Callable[[], AbstractContextManager[asyncio.Event]]) -> None:
         """Observe each turn until cancelled, and write then what is left.
@@ -179,10 +169,10 @@ class AsyncHistory:
             async with self._busy:
                 await self._worker.do(partial(store.write, self._path, *self._unwritten), WRITE_SECONDS)
         except Exception as error:  # noqa: BLE001 - counted and logged; no fault in here may end the program
-            self.fault = str(error)
+            self._source.history_fault = str(error)
             _log.limited("write", "history cannot be written", file=str(self._path), error=error)
             return
-        self.fault, self._unwritten = "", ((), ())
+        self._source.history_fault, self._unwritten = "", ((), ())
         _log.recovered("write", "history is written again", file=str(self._path))
 
     async def _read(self, read: Callable[[], Sequence[T]]) -> Sequence[T]:

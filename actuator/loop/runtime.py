@@ -70,6 +70,7 @@ class Runtime:
             may read it.
         ended: the contact has been opened for the last time.
         on_show: called after each turn, and at the end; must not wait.
+        history_fault: why the history cannot be written, empty when it can; set by the history, in its thread.
     """
 
     def __init__(self, config: Config, config_file: Path, relay: AsyncRelay, journal: AsyncJournal) -> None:
@@ -94,6 +95,7 @@ class Runtime:
         # Of its own: a default executor is shared, and a name server that hangs fills it.
         self._file_reader = Worker("configuration")
         self.on_show: Callable[[], None] = lambda: None
+        self.history_fault = ""
 
     async def restore(self, *, found_closed: bool | None) -> None:
         """Read the contact back, and restore the state from the journal.
@@ -319,6 +321,7 @@ class Runtime:
             relay_fault=contact.fault,
             journal_fault=self.journal.lasting_fault,
             mirror_fault=self.journal.mirror_fault,
+            history_fault=self.history_fault,
             page_fault=self.page_reader.fault,
             profiles=tuple(self.file.profiles),
             site=self.page_reader.site,

@@ -223,6 +223,7 @@ _MIRRORED = _gauge(
     "1 while the newest record is in the journal's mirror, in memory; 0 when it cannot be written; absent without one.",
     entity=DIAGNOSTIC,
 )
+_HISTORY = _gauge("history_writable", "1 while the history can be written.", entity=DIAGNOSTIC)
 _TORN = _gauge(
     "journal_torn",
     "1 when the journal was torn at the start, until that alarm is reset.",
@@ -268,7 +269,7 @@ DESCRIBED: tuple[Metric, ...] = (
     ),
     *(_INHIBITED, _DEADLINE, _HEARTBEAT, _STARTS, _START_FAILURES, _STOP_FAILURES, _RUN_SECONDS),
     *(_ENGINE_SECONDS, _SERVICE, _RELAY_ERRORS, _BUDGET, _RESERVE, _LOCKOUT, _ATTEMPTS),
-    *(_JOURNAL, _MIRRORED, _TORN, _PAGE, _SHORTENS, _STUCK, _CLOCK),
+    *(_JOURNAL, _MIRRORED, _HISTORY, _TORN, _PAGE, _SHORTENS, _STUCK, _CLOCK),
 )
 
 
@@ -308,6 +309,7 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
     yield _single(_ATTEMPTS, durable.attempts)
     yield _single(_JOURNAL, not snapshot.journal_fault)
     yield _single(_MIRRORED, None if snapshot.mirror_fault is None else not snapshot.mirror_fault)
+    yield _single(_HISTORY, not snapshot.history_fault)
     yield _single(_TORN, durable.torn)
     yield _single(_PAGE, not snapshot.page_fault)
     yield _single(_CLOCK, snapshot.wall_sane)

@@ -29,6 +29,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         relay_fault: the error of the last command to the board, in words; empty when it was carried out.
         journal_fault: why the journal cannot be written, empty when it can.
         mirror_fault: why the newest state is not in the journal's mirror, empty when it is; None without a mirror.
+        history_fault: why the history cannot be written, empty when it can.
         page_fault: why the exporter's page cannot be read, empty when it can.
         site: what the exporter's page shows of the site, for people alone.
         zone: the site's time zone, such as Europe/Berlin; empty: not known.
@@ -46,6 +47,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     relay_fault: str = ""
     journal_fault: str = ""
     mirror_fault: str | None = None
+    history_fault: str = ""
     page_fault: str = ""
     profiles: tuple[str, ...] = ()
     site: SiteValues = NOTHING

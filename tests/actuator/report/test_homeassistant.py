@@ -62,6 +62,11 @@ def test_what_is_shown_of_a_quiet_day() -> None:
     assert whole["state_topic"] == "cabin/actuator/state"
 
 
+@pytest.mark.parametrize(("fault", "expected"), [("", "ON"), ("disk full", "OFF")])
+def test_a_history_that_cannot_be_written_is_shown(fault: str, expected: str) -> None:
+    assert shown(snapshot(world(), history_fault=fault))[1]["generator_history_writable"] == expected
+
+
 def test_a_run_is_shown_with_its_cause_and_its_deadline() -> None:
     of = world().on_alerts()
     of.operator("on", seconds=3600.0)
