@@ -45,6 +45,8 @@ def _rows(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for source in status["site"]["sources"]:
         soc = "" if source["soc"] is None else f" {percent(source['soc'])}"
         yield "Source", f"{source['name']}{soc}, {source['text']}"
+    if status["site"]["more_sources"]:
+        yield "Source", f"and {status['site']['more_sources']} more"
     yield "Engine", _engine(status)
     yield "Contact", _contact(status["contact"])
     yield "Hours", _hours(status)

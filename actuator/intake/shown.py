@@ -26,6 +26,8 @@ BATTERY_AMPERES: Final = (
 )
 """Of a whole battery, by the device that measures it."""
 
+MOST_SOURCES: Final = 64
+"""That are shown: the status is sent again and again, and a page can name thousands."""
 
 NAMES: Final = frozenset(
     (
@@ -58,6 +60,7 @@ def read(text: str) -> SiteValues:
     watts = of_lead("watts", BATTERY_WATTS)
     if watts is None and amperes is not None and volts is not None:
         watts = amperes * volts
+    sources, more = _sources(samples, lead)
     return SiteValues(
         sun=_total(samples, SUN),
         load=_total(samples, LOAD),
@@ -65,7 +68,8 @@ def read(text: str) -> SiteValues:
         battery=watts,
         volts=volts,
         amperes=amperes,
-        sources=_sources(samples, lead),
+        sources=sources,
+        more_sources=more,
     )
 
 
@@ -74,8 +78,8 @@ def _total(samples: Samples, metrics: tuple[str, ...]) -> float | None:
     return sum(values) if values else None
 
 
-def _sources(samples: Samples, lead: str | None) -> tuple[SocSource, ...]:
-    """Return every source that the page names, in its order."""
+def _sources(samples: Samples, lead: str | None) -> tuple[tuple[SocSource, ...], int]:
+    """Return the sources that the page names, in its order, and how many are left out: all but the first by name."""
     by_name = {
         metric: {labels["source"]: value for labels, value in samples.entries(metric) if "source" in labels}
         for metric in (TRUSTED, SOURCE_SOC)
@@ -86,7 +90,8 @@ def _sources(samples: Samples, lead: str | None) -> tuple[SocSource, ...]:
         if "source" in labels and value == 1
     }
     names = dict.fromkeys((*by_name[TRUSTED], *by_name[SOURCE_SOC], *refused))
-    return tuple(
+    kept = frozenset(sorted(names, key=lambda name: (name != lead, name))[:MOST_SOURCES])  # the lead among them
+    sources = tuple(
         SocSource(
             name=name,
             soc=soc if (soc := by_name[SOURCE_SOC].get(name)) is not None and 0 <= soc <= 1 else None,
@@ -95,4 +100,6 @@ def _sources(samples: Samples, lead: str | None) -> tuple[SocSource, ...]:
             refused=refused.get(name, ""),
         )
         for name in names
+        if name in kept
     )
+    return sources, len(names) - len(sources)

@@ -55,10 +55,12 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         powers: and what the battery measures.
         sources: of a state of charge.
+        more_sources: how many the page has besides.
     """
 
     powers: Powers
     sources: tuple[Source, ...]
+    more_sources: int
 
 
 class FiringAlert(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +99,7 @@ def site(snapshot: Snapshot) -> Site:
             )
             for source in values.sources
         ),
+        more_sources=values.more_sources,
     )
 
 

@@ -36,7 +36,8 @@ class SiteValues:
         battery: watts of the battery by the source that leads, positive into it.
         volts: of the battery by that source, else by an inverter.
         amperes: of the battery by that source, positive into it.
-        sources: every source of a state of charge.
+        sources: of a state of charge.
+        more_sources: how many there are besides.
     """
 
     sun: float | None = None
@@ -46,6 +47,7 @@ class SiteValues:
     volts: float | None = None
     amperes: float | None = None
     sources: tuple[SocSource, ...] = ()
+    more_sources: int = 0
 
 
 NOTHING: Final = SiteValues()

@@ -25,6 +25,7 @@ FULL = SiteValues(
     volts=50.3,
     amperes=58.1,
     sources=(SocSource(name="classic", soc=0.2, lead=True, trusted=True), SocSource(name="bms", refused="jump")),
+    more_sources=3,
 )
 RUN: dict[str, Any] = {
     "number": 7, "cause": "alert", "began": 1_700_000_000.0, "ended": 1_700_007_200.0, "seconds": 7200.0,
@@ -50,6 +51,7 @@ def test_a_run_with_all_that_is_known() -> None:
     assert ("Site", "sun 0 W, load 712 W, generator 3920 W, battery 2922 W in") in found
     assert ("Source", "classic 20 %, trusted, and the one that counts") in found
     assert ("Source", "bms, not trusted: its value has jumped") in found
+    assert ("Source", "and 3 more") in found
     assert ("Contact", "closed, confirmed") in found
     assert ("Alert", "BatterySocLow requests a start") in found
     assert any(name == "Hours" and text.startswith("today 1.5 h, since the last service 0.0 h") for name, text in found)

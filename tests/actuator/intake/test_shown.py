@@ -82,3 +82,11 @@ battery_soc_refused{source="main",reason="absent"} 1
         SocSource(name="bms", soc=0.2, refused="jump"),
         SocSource(name="main", refused="absent"),
     )
+
+
+def test_of_thousands_of_sources_the_first_by_name_and_the_lead_are_kept() -> None:
+    names = [f"s{number:04}" for number in range(5500)]
+    page = "".join(f'battery_soc_trusted{{source="{name}"}} 1\n' for name in reversed(names))
+    read = shown.read(page + 'battery_soc_lead{source="s5000"} 1\n')
+    assert [source.name for source in read.sources] == ["s5000", *reversed(names[:63])]
+    assert read.more_sources == 5500 - 64
