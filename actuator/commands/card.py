@@ -51,7 +51,7 @@ def _rows(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Contact", _contact(status["contact"])
     yield "Hours", _hours(status)
     budget, reserve = (span(60 * round(status[name] / 60)) for name in ("budget_remaining", "reserve_remaining"))
-    yield "Budget", f"{budget} of running left of 24 h, and {reserve} for an emergency"
+    yield "Budget", f"{budget} left of the daily budget; emergency reserve {reserve}"
     yield "Planned", _planned(status["engine"])
     mode, path = status["mode"], status["path"]
     yield "Mode", f"{mode}; profile {status['profile']}; decided by: {path}"
@@ -110,7 +110,7 @@ def _hours(status: Mapping[str, Any]) -> str:
         today += " (the clock may be wrong)"
     service = ""
     if due is not None:
-        service = f", next service in {_hour(due)}" if due > 0 else f", service is due, {_hour(-due)} ago"
+        service = f", next service in {_hour(due)}" if due > 0 else f", service overdue by {_hour(-due)} of running"
     total, since = _hour(status["engine_seconds"]), _hour(engine["since_service"])
     return f"{today}, since the last service {since}, in total {total}{service}"
 

@@ -214,11 +214,6 @@ ENDS: Final[dict[End, Ending]] = {
 }
 """In order: the first that applies ends the run."""
 
-FAILURES: Final = frozenset(end for end, rule in ENDS.items() if rule.failed is always)
-"""Ends that always count as a failed attempt."""
-STOPS: Final = frozenset(end for end, rule in ENDS.items() if rule.meant)
-"""Ends that were meant."""
-
 
 def ending(case: Case) -> End | None:
     """Return the end that applies now; None: the run goes on."""

@@ -441,7 +441,7 @@ def reason(it: Reason, durable: Durable, settings: Settings, code: int | None, n
         case "inhibit_alert":
             shown = [inhibit.summary for inhibit in list(durable.inhibits.values())[:SHOWN]]
             others = len(durable.inhibits) - len(shown)
-            return "inhibited by an alert: " + ", ".join([*shown, f"and {others} more"] if others else shown)
+            return "blocked by an alert: " + ", ".join([*shown, f"and {others} more"] if others else shown)
         case "no_evidence":
             return f"no data that would show whether the engine runs (is {inverter(settings)} on its bus?)"
         case "journal":
@@ -559,7 +559,7 @@ NO_VOLTS: Final = Problem(
 def ags_cap(cap: float, allowed: float) -> Problem:
     """Return that the AGS's own cap shortens runs; both in seconds."""
     text = f"The AGS ends every run after {span(cap)}, with a fault: ours end after {span(allowed)}."
-    short = f"Runs end after {span(allowed)}: the generator starter (AGS) allows no longer ones."
+    short = f"Runs end after {span(allowed)}: the generator starter (AGS) allows at most that."
     remedy = "Raise Max Gen Run Time at the remote"
     return Problem(short, f"{remedy}.", f"{text} {remedy}, or lower limits.max_run.")
 
@@ -672,7 +672,7 @@ def reset_lockout(durable: Durable) -> str:
 
 def reset_service(over: float) -> str:
     """Return that the service is due, and what to do; `over`: seconds of running beyond it."""
-    return f"The engine's service is due, {span(over)} of running ago. Service it, then reset."
+    return f"The engine's service is overdue by {span(over)} of running. Service it, then reset."
 
 
 def reset_inhibit(fingerprint: str, inhibit: Inhibit) -> str:
@@ -699,8 +699,8 @@ def on_reserve(left: float) -> str:
 def never_full(seconds: float) -> str:
     """Return that the battery has not been full for so long, what follows from it, and what to do."""
     return (
-        f"The battery has not been seen full for {int(seconds // DAY)} days. The state of charge of any monitor drifts "
-        "that never sees a full battery. Charge the battery fully, or set full_charge."
+        f"The battery has not been seen full for {int(seconds // DAY)} days. A battery monitor that never sees a "
+        "full battery drifts. Charge the battery fully, or set full_charge."
     )
 
 

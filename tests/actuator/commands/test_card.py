@@ -70,6 +70,14 @@ def test_what_is_not_known_leaves_no_empty_line() -> None:
     assert "Site" not in found
 
 
+def test_the_budget_and_a_service_that_is_overdue() -> None:
+    shown = document(snapshot(running()))
+    found = dict(rows(card.lines({**shown, "budget_remaining": 36_000.0, "reserve_remaining": 7200.0})[1:]))
+    assert found["Budget"] == "10 h left of the daily budget; emergency reserve 2 h"
+    found = dict(rows(card.lines({**shown, "service_due": -10_800.0})[1:]))
+    assert found["Hours"].endswith(", service overdue by 3.0 h of running")
+
+
 def terminal(it: Actuator, **env: str) -> str:
     """Return what `status` prints to a terminal."""
     leader, follower = pty.openpty()

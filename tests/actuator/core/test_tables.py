@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from actuator.core.demand import CAUSES
-from actuator.core.endings import ENDS, FAILURES, STOPS, End, recorded
+from actuator.core.endings import ENDS, End, always, recorded
 from actuator.core.inhibitors import INHIBITORS
 from actuator.core.state import Cause, Reason
 from tests.actuator.harness import control_tables
@@ -36,8 +36,10 @@ def test_what_ends_a_run_by_a_reason_has_that_end() -> None:
 
 
 def test_the_sets_come_from_the_table() -> None:
-    assert {"start_failed", "no_charge", "died", "ags_fault"} == FAILURES
-    assert {"mode_off", "demand_gone"} == STOPS
+    assert {"start_failed", "no_charge", "died", "ags_fault"} == {
+        end for end, rule in ENDS.items() if rule.failed is always
+    }
+    assert {"mode_off", "demand_gone"} == {end for end, rule in ENDS.items() if rule.meant}
 
 
 def test_the_deadline_is_recorded_under_the_contracts_name() -> None:

@@ -291,3 +291,24 @@ def test_a_service_that_is_due_needs_attention() -> None:
     shown = assess(replace(snapshot, config=config))
     assert (shown.severity, shown.remedy) == ("attention", "Change its oil and filters, then press Reset service.")
     assert assess(snapshot).severity == "ok"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (wording.reset_service(10_800.0), "The engine's service is overdue by 3 h of running. Service it, then reset."),
+        (
+            wording.ags_cap(9000.0, 7200.0).text,
+            "Runs end after 2 h: the generator starter (AGS) allows at most that.",
+        ),
+        (
+            wording.never_full(30 * 86400.0),
+            (
+                "The battery has not been seen full for 30 days. A battery monitor that never sees a full battery drifts. "
+                "Charge the battery fully, or set full_charge."
+            ),
+        ),
+    ],
+)
+def test_sentences_that_say_what_follows(text: str, expected: str) -> None:
+    assert text.replace("\u00a0", " ") == expected

@@ -150,7 +150,7 @@ def test_what_forbids_and_what_is_out_of_order_is_said(tmp_path: Path, page: Pag
         assert it.notify("GeneratorInhibit", reason="fuel") == 200
         it.notify("BatterySocLow")
         page.goto(it.url)
-        expect(page.locator("#why")).to_contain_text("Inhibited by an alert: GeneratorInhibit for people")
+        expect(page.locator("#why")).to_contain_text("Blocked by an alert: GeneratorInhibit for people")
         expect(page.locator("#headline")).to_contain_text("Blocked by an alert: GeneratorInhibit for people.")
         expect(page.locator("#sentence")).to_have_class("act_now")
         it.board.refuses_writes = True
@@ -195,7 +195,7 @@ def test_each_reset_is_shown_while_there_is_something_to_reset(tmp_path: Path, p
             expect(page.locator("#then")).to_contain_text("Check its cause on site first")
             page.locator("#yes").click()
             expect(rows).to_have_count(1)
-            expect(page.locator("#why")).to_contain_text("Inhibited by an alert")
+            expect(page.locator("#why")).to_contain_text("Blocked by an alert")
 
 
 def test_a_lock_out_is_red_in_the_first_card_the_title_and_the_icon(tmp_path: Path, page: Page) -> None:
