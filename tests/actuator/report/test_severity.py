@@ -304,8 +304,8 @@ def test_a_service_that_is_due_needs_attention() -> None:
         (
             wording.never_full(30 * 86400.0),
             (
-                "The battery has not been seen full for 30 days. A battery monitor that never sees a full battery drifts. "
-                "Charge the battery fully, or set full_charge."
+                "The battery has not been seen full for 30 days. A battery monitor that never sees a full battery "
+                "drifts. Charge the battery fully, or set full_charge."
             ),
         ),
     ],

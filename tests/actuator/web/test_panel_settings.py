@@ -85,7 +85,7 @@ def test_the_service_is_reset_on_the_page(tmp_path: Path, page: Page) -> None:
     with site(tmp_path, {"service": {"every": "1s"}}) as it, it.running():
         it.close_for_an_alert()
         page.goto(it.url)
-        expect(page.locator("#hours")).to_contain_text("Next serviceis due", timeout=20_000)
+        expect(page.locator("#hours")).to_contain_text("Next serviceoverdue by", timeout=20_000)
         page.get_by_role("button", name="Reset service hours").click()
         page.locator("#yes").click()
         expect(page.locator("#answer")).to_have_text("The service is recorded.")
