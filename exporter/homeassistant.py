@@ -15,14 +15,12 @@ from exporter.collector import BANKS, BATTERY, SiteCollector, of_family
 from exporter.config import Config
 from exporter.fields import Kind, Metric
 from exporter.site import Site
-from toolkit.homeassistant.discovery import Device, Program
+from toolkit.homeassistant.discovery import PROGRAMS, Device, Program
 from toolkit.homeassistant.entities import Described, Shown, shown, slug
 
 SITE: Final = "site"
 SOURCE, BANK = "source-", "bank-"
 BANK_PREFIX: Final = "battery_bank_"
-RESERVED: Final = frozenset({"exporter", "actuator"})
-"""Topics of the programs themselves: a source or bank of such a name gets another one."""
 
 _Samples = dict[str, list[tuple[tuple[str, ...], float]]]
 
@@ -159,7 +157,7 @@ class Devices:
 
 def _topic(name: str) -> str:
     # No slug has a `-`.
-    return f"{slug(name)}-source" if slug(name) in RESERVED else slug(name)
+    return f"{slug(name)}-source" if slug(name) in PROGRAMS else slug(name)
 
 
 def program(version: str, url: str) -> Program:

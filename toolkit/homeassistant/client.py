@@ -281,10 +281,13 @@ class Client:
 
     async def _clean(self, client: aiomqtt.Client, devices: Sequence[Device]) -> None:
         """Empty what the broker has kept of devices that there are no more."""
-        ids = [device.id for device in devices]
-        for topic in self._former.gone(ids):
-            await self._publish(client, topic, "", retain=True)
-        self._former.keep(ids)
+        for topic in self._former.gone(devices):
+            try:
+                await self._publish(client, topic, "", retain=True)
+            except ValueError as error:
+                _log.warning("a topic that the broker has kept cannot be emptied", topic=topic[:100], error=error)
+        self._former.keep(devices)
+        ids = {device.id for device in devices}
         self._entities = {device: entities for device, entities in self._entities.items() if device in ids}
 
     async def _update(self, client: aiomqtt.Client, device: Device) -> None:
@@ -308,7 +311,16 @@ class Client:
         return known.about != _about(device) or any(one.key not in known.described for one in device.shown)
 
     async def _configure(self, client: aiomqtt.Client, device: Device) -> None:
-        """Send a device's configuration."""
+        """Send a device's configuration, with what the broker has kept of it if that can be sent."""
+        try:
+            await self._send_configuration(client, device)
+        except ValueError as error:
+            _log.warning("a configuration that the broker has kept is not used", device=device.id, error=error)
+            self._former.forget(device.id)
+            del self._entities[device.id]
+            await self._send_configuration(client, device)
+
+    async def _send_configuration(self, client: aiomqtt.Client, device: Device) -> None:
         topics = self._topics
         topic, id_ = topics.configuration(device.id), topics.id(device.id)
         entities = self._entities.setdefault(device.id, _Entities(self._former.components(device.id)))

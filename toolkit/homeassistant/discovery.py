@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +17,12 @@ from toolkit.homeassistant.entities import Component, Shown, metric_of
 
 ONLINE: Final = "online"
 OFFLINE: Final = "offline"
+
+PROGRAMS: Final = frozenset({"exporter", "actuator"})
+"""The programs of a site, each with topics of its name: no device has one of them."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
+"""A device's part of a topic."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,10 +122,11 @@ class Topics:
         device = name.removeprefix(start)
         return device if self.configuration(device) == topic else None
 
-    def is_own_availability(self, topic: str) -> bool:
-        """Return whether a topic is one of this site's for availability."""
-        parts = topic.split("/")
-        return len(parts) == 3 and parts[0] == self.base and parts[2] == "availability"
+    def is_availability_of_device(self, topic: str) -> bool:
+        """Return whether a topic is for the availability of a device of this site, and not of a program."""
+        name = topic.removeprefix(f"{self.base}/").removesuffix("/availability")
+        own = topic == f"{self.base}/{name}/availability"
+        return own and name not in PROGRAMS and _NAME.fullmatch(name) is not None
 
 
 def component(one: Shown, device_id: str, interval: float) -> Component:
@@ -184,15 +192,23 @@ class Former:
         self._documents: dict[str, dict[str, Any]] = {}
 
     def take(self, topic: str, payload: bytes) -> None:
-        """Take a retained message; other than our own configurations are ignored, and so is one that is no JSON."""
+        """Take a retained message; other than our own configurations are ignored.
+
+        Of one that cannot be sent again, only its device is known then.
+        """
         device = self._topics.device_of(topic)
         if device is None or not payload or not self._owns(device):
             return
         try:
             whole = json.loads(payload)
+            check_can_be_sent(whole)
         except (ValueError, RecursionError):
             whole = None
         self._documents[device] = whole if isinstance(whole, dict) else {}
+
+    def forget(self, device: str) -> None:
+        """Forget what the broker had of a device."""
+        self._documents.pop(device, None)
 
     def components(self, device: str) -> dict[str, Component]:
         """Return the entities that a device had."""
@@ -205,19 +221,29 @@ class Former:
             if isinstance(known, dict) and isinstance(known.get("p"), str) and len(known) > 1
         }
 
-    def keep(self, devices: Collection[str]) -> None:
+    def keep(self, devices: Iterable[Device]) -> None:
         """Forget all other devices."""
-        self._documents = {device: whole for device, whole in self._documents.items() if device in devices}
+        ids = {device.id for device in devices}
+        self._documents = {device: whole for device, whole in self._documents.items() if device in ids}
 
-    def gone(self, devices: Collection[str]) -> list[str]:
+    def gone(self, devices: Sequence[Device]) -> list[str]:
         """Return the topics, of configurations and availability, of devices that there are no more."""
+        ids = {device.id for device in devices}
+        used = {self._topics.availability_of(device) for device in devices}
         topics: list[str] = []
         for device, whole in self._documents.items():
-            if device not in devices:
-                own = (topic for topic in _availability(whole) if self._topics.is_own_availability(topic))
-                own = (topic for topic in own if topic != self._topics.availability)
-                topics += [self._topics.configuration(device), *own]
+            if device not in ids:
+                own = (topic for topic in _availability(whole) if self._topics.is_availability_of_device(topic))
+                topics += [self._topics.configuration(device), *(topic for topic in own if topic not in used)]
         return topics
+
+
+def check_can_be_sent(whole: object) -> None:
+    """Raise ValueError or RecursionError if a document from a broker cannot be sent to it again.
+
+    JSON may have halves of surrogate pairs, which UTF-8 cannot encode, and Python reads NaN as a number.
+    """
+    json.dumps(whole, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _availability(whole: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 from tests.support.mosquitto import Mosquitto, Watcher, retained
 from toolkit.config import Duration
 from toolkit.homeassistant import client as module
+from toolkit.homeassistant import discovery
 from toolkit.homeassistant.client import Client
 from toolkit.homeassistant.config import Mqtt
 from toolkit.homeassistant.connection import end
@@ -176,6 +177,65 @@ async def test_what_there_is_no_more_is_emptied_and_what_others_have_is_not(
         site.devices = (device(id="source-new", topic="new"),)  # renamed
         await until(lambda: watcher.last(CONFIG) == "", "the old one is emptied")
         await until(lambda: watcher.last("cabin/main/availability") == "", "its availability too")
+
+
+BAD_DOCUMENTS = [
+    '{"cmps":{"x\\ud800":{"p":"sensor\\ud800","name":"a"}}}',
+    '{"cmps":{"x":{"p":"sensor","name":"a","step":NaN}}}',
+    "[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("document", BAD_DOCUMENTS)
+async def test_a_kept_document_that_cannot_be_sent_is_replaced(
+    broker: Mosquitto, watcher: Watcher, document: str
+) -> None:
+    watcher.publish(CONFIG, document, retain=True)
+    watcher.publish("homeassistant/device/cabin-source-old/config", document, retain=True)
+    site = Site(broker.url)
+    async with site.connected():
+        await until(lambda: watcher.last("cabin/main/state"), "values")
+        assert list(json.loads(watcher.last(CONFIG) or "")["cmps"]) == ["x_battery_volts"]
+        assert watcher.last("homeassistant/device/cabin-source-old/config") == ""
+
+
+async def test_a_kept_document_that_turns_out_not_to_be_sendable_is_forgotten(
+    broker: Mosquitto, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discovery, "check_can_be_sent", lambda _: None)
+    monkeypatch.setattr(discovery.Topics, "is_availability_of_device", lambda _, __: True)
+    watcher.publish(CONFIG, BAD_DOCUMENTS[0], retain=True)
+    old = {"cmps": {}, "availability": [{"topic": "cabin/+/availability"}]}
+    watcher.publish("homeassistant/device/cabin-source-old/config", json.dumps(old), retain=True)
+    site = Site(broker.url)
+    async with site.connected():
+        await until(lambda: watcher.last("cabin/main/state"), "values")
+    assert watcher.last("homeassistant/device/cabin-source-old/config") == ""
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        *("cabin/+/availability", "cabin/#/availability", "cabin/a\x00/availability", "cabin/a\ud800/availability"),
+        f"cabin/{'a' * 70_000}/availability",
+        "cabin/a/b/availability",
+        "cabin/actuator/availability",
+        "cabin/exporter/availability",
+        "cabin/main/availability",  # of a device that there is
+        "lodge/old/availability",
+    ],
+)
+async def test_an_availability_that_is_not_of_a_device_that_is_gone_is_left_alone(
+    broker: Mosquitto, watcher: Watcher, topic: str
+) -> None:
+    old = {"cmps": {}, "availability": [{"topic": topic}]}
+    watcher.publish("homeassistant/device/cabin-source-old/config", json.dumps(old), retain=True)
+    site = Site(broker.url)
+    async with site.connected():
+        await until(lambda: watcher.last("cabin/main/state"), "values")
+        assert watcher.last("homeassistant/device/cabin-source-old/config") == ""
+    emptied = {message.topic for message in watcher.messages if not message.text}
+    assert emptied == {"homeassistant/device/cabin-source-old/config"}
 
 
 async def test_an_entity_of_an_unknown_metric_is_removed_once_and_one_that_is_silent_stays(
