@@ -1,7 +1,7 @@
 """Commands over MQTT: which are obeyed. They go the way of those over HTTP, through the same queue.
 
 No broker says how old a message is, so the sender says when it was sent. An *off* needs no time: it is always obeyed,
-unless the broker had kept it.
+unless the broker had kept it. With MQTT 5 none that it had kept comes, and so one with the retain flag is obeyed too.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 import msgspec
 
 from actuator.core.commands import MANUAL
 from actuator.core.inputs import Command
-from actuator.intake.input_queue import FullError, InputQueue
+from actuator.intake.input_queue import MOST_COMMANDS, FullError, InputQueue
 from toolkit import log
 from toolkit.homeassistant.discovery import Received
 from toolkit.homeassistant.metrics import Counts
@@ -34,19 +34,10 @@ LARGEST: Final = 1024
 """Bytes of a payload."""
 
 Reason = Literal["retained", "malformed", "no_time", "late", "future", "replayed", "rate", "clock", "refused"]
-REASONS: Final[tuple[Reason, ...]] = (
-    "retained",
-    "malformed",
-    "no_time",
-    "late",
-    "future",
-    "replayed",
-    "rate",
-    "clock",
-    "refused",
-)
+REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 
-_MODES: Final = {"automatic": "auto", "on": "on"}
+NAMES: Final = frozenset({"mode", "minutes", "start", "off", "reset_lockout"})
+"""Of the topics of commands."""
 
 _log = log.get(__name__)
 
@@ -69,12 +60,14 @@ class Now:
         wall: Unix time.
         wall_sane: the kernel reports that the wall clock is synchronised.
         longest: seconds of the longest run that may be requested.
+        is_off: the mode is off, as of the last turn.
     """
 
     monotonic: float
     wall: float
     wall_sane: bool
     longest: float
+    is_off: bool
 
 
 @dataclass
@@ -82,9 +75,11 @@ class Judge:
     """Decides on each message. Pure: the time comes with it.
 
     Attributes:
+        began: monotonic seconds. What was sent before may have been obeyed by the program before this one.
         minutes: how long the next run lasts, as it was last set; None: not set.
     """
 
+    began: float
     minutes: float | None = None
     _taken_at: float = -math.inf
     _taken: dict[tuple[str, float], None] = field(default_factory=dict)
@@ -97,8 +92,10 @@ class Judge:
         """Return the command that a message is, or why it is ignored; None: it has set the length of the next run."""
         sent = _read(received.payload)
         is_off = received.command == "off" or received.payload.strip() == b"off" or (sent and sent.value == "off")
-        if received.retained:
+        if received.retained and not (is_off and received.is_new):
             return "retained"
+        if received.command not in NAMES:
+            return "malformed"
         if is_off:
             return Command(action="off", topic=topic)
         if sent is None:
@@ -135,7 +132,7 @@ class Judge:
             return "clock"
         if abs(now.wall - at) > OLDEST:
             return "late" if at < now.wall else "future"
-        if (name, at) in self._taken:
+        if (name, at) in self._taken or at < now.wall - (now.monotonic - self.began):
             return "replayed"
         if now.monotonic - self._taken_at < PAUSE:
             return "rate"
@@ -155,6 +152,13 @@ def _read(payload: bytes) -> _Sent | None:
         return None
 
 
+class _Waiting(NamedTuple):
+    """An `off` that is sent later, and the timer that sends it."""
+
+    command: Command
+    timer: asyncio.TimerHandle
+
+
 class Commands:
     """Takes commands to the queue, in the order in which they came.
 
@@ -167,10 +171,10 @@ class Commands:
 
     def __init__(self, queue: InputQueue, now: Callable[[], Now], counts: Counts, base: str) -> None:
         self._queue, self._now, self._counts, self._base = queue, now, counts, base
-        self._judge = Judge()
+        self._judge = Judge(began=now().monotonic)
         self._tasks: set[asyncio.Task[None]] = set()
         self._off_at = -math.inf
-        self._again: asyncio.TimerHandle | None = None
+        self._waiting: _Waiting | None = None
 
     @property
     def minutes(self) -> float:
@@ -184,30 +188,39 @@ class Commands:
         if judged is None:
             self._counts.obeyed += 1
         elif isinstance(judged, str):
-            self._counts.ignored[judged] += 1
-            _log.limited(judged, "command over MQTT ignored", topic=topic[:100], reason=judged)
+            self._ignore(judged, topic)
         elif judged.action == "off":
             self._off(judged)
         else:
+            # An `off` that waits came before: it must not be lost, nor undo this command.
+            self._send_waiting()
             self._off_at = -math.inf
-            if self._again is not None:
-                self._again.cancel()
-                self._again = None
             self._submit(judged)
 
+    def _ignore(self, reason: Reason, topic: str) -> None:
+        self._counts.ignored[reason] += 1
+        _log.limited(reason, "command over MQTT ignored", topic=topic[:100], reason=reason)
+
     def _off(self, command: Command) -> None:
-        """Obey at once; of several within a second, with nothing between them, the first and the last."""
+        """Obey at once. While the mode is off, or in a flood: of several within a second, the first and the last."""
         loop = asyncio.get_running_loop()
         left = self._off_at + PAUSE - loop.time()
-        if left <= 0:
+        if left <= 0 or (not self._now().is_off and len(self._tasks) < MOST_COMMANDS):
             self._off_at = loop.time()
             self._submit(command)
-        elif self._again is None:
-            self._again = loop.call_later(left, self._off_again, command)
+        elif self._waiting is None:
+            self._waiting = _Waiting(command, loop.call_later(left, self._send_waiting))
+        else:
+            self._ignore("rate", command.topic)
 
-    def _off_again(self, command: Command) -> None:
-        self._again = None
-        self._off(command)
+    def _send_waiting(self) -> None:
+        """Send the `off` that waits, if there is one."""
+        if self._waiting is not None:
+            command, timer = self._waiting
+            self._waiting = None
+            timer.cancel()
+            self._off_at = asyncio.get_running_loop().time()
+            self._submit(command)
 
     def _submit(self, command: Command) -> None:
         # Tasks begin in the order in which they are made, so that an `off` is never overtaken by an earlier command.
@@ -219,10 +232,10 @@ class Commands:
         try:
             outcome = await self._queue.command(command)
         except FullError:
-            self._counts.ignored["refused"] += 1
-            _log.limited("refused", "command over MQTT ignored", topic=command.topic, reason="refused")
+            outcome = None
+        if outcome is None:
+            self._ignore("refused", command.topic)
             return
-        if outcome is not None:
-            self._counts.obeyed += 1
-            if not outcome.obeyed:
-                _log.warning("command over MQTT taken, but the relay did not obey", topic=command.topic)
+        self._counts.obeyed += 1
+        if not outcome.obeyed:
+            _log.warning("command over MQTT taken, but the relay did not obey", topic=command.topic)

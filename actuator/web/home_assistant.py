@@ -80,4 +80,5 @@ class HomeAssistant:
             wall=0.0 if snapshot is None else snapshot.wall_of(now),
             wall_sane=snapshot is not None and snapshot.wall_sane,
             longest=float(self._runtime.config.limits.max_run),
+            is_off=snapshot is not None and snapshot.state.durable.mode == "off",
         )

@@ -206,7 +206,8 @@ class Client:
         elif topic.startswith(f"{self._topics.commands}/"):
             if self._receive is not None:
                 command = topic.removeprefix(f"{self._topics.commands}/")
-                self._receive(Received(command, payload, message.retain))
+                # With MQTT 5 commands are subscribed to without those that the broker has kept.
+                self._receive(Received(command, payload, message.retain, is_new=self._options.protocol == 5))
         elif message.retain:
             self._last_retained = time.monotonic()
             if len(payload) <= LARGEST_FORMER:

@@ -258,9 +258,11 @@ class Received(NamedTuple):
     Attributes:
         command: its topic below the program's commands.
         payload: as it came.
-        retained: the broker had kept it.
+        retained: it has the retain flag: the broker had kept it, unless it is new.
+        is_new: the broker does not send what it had kept.
     """
 
     command: str
     payload: bytes
     retained: bool
+    is_new: bool = False

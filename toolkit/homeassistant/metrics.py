@@ -20,7 +20,7 @@ class Counts(Collector):
         sent: messages that the broker got.
         dropped: messages of values that it did not get in time.
         ignored: commands, by the reason why they were ignored.
-        obeyed: commands that were carried out.
+        obeyed: commands that the controller has taken.
     """
 
     def __init__(self, prefix: str, reasons: tuple[str, ...] = ()) -> None:
@@ -43,14 +43,14 @@ class Counts(Collector):
         )
         if self.ignored:
             yield CounterMetricFamily(
-                f"{name}_commands", "Commands over MQTT that were carried out since the start.", self.obeyed
+                f"{name}_commands", "Commands over MQTT that were taken by the controller since the start.", self.obeyed
             )
             ignored = CounterMetricFamily(
                 f"{name}_commands_ignored",
                 "Commands over MQTT that were ignored since the start: retained by the broker, not understood "
                 "(malformed), without the sender's time (no_time), more than 30 s old (late), or ahead of our clock "
-                "(future), sent before (replayed), less than a second after another (rate), while our clock may be "
-                "wrong (clock), or not taken by the controller (refused).",
+                "(future), sent already or before our start (replayed), less than a second after another (rate), while "
+                "our clock may be wrong (clock), or not taken by the controller (refused).",
                 labels=["reason"],
             )
             for reason, count in self.ignored.items():

@@ -20,16 +20,22 @@ from toolkit.homeassistant.discovery import Received
 from toolkit.homeassistant.metrics import Counts
 
 WALL = 1_800_000_000.0
-NOW = Now(monotonic=1000.0, wall=WALL, wall_sane=True, longest=14_400.0)
+NOW = Now(monotonic=1000.0, wall=WALL, wall_sane=True, longest=14_400.0, is_off=False)
 TOPIC = "magnum/actuator/command/x"
 
 
-def message(name: str, value: object = "PRESS", at: object = WALL, *, retained: bool = False) -> Received:
-    return Received(name, json.dumps({"value": value, "at": at}).encode(), retained)
+def message(
+    name: str, value: object = "PRESS", at: object = WALL, *, retained: bool = False, is_new: bool = False
+) -> Received:
+    return Received(name, json.dumps({"value": value, "at": at}).encode(), retained, is_new)
+
+
+def new_judge() -> Judge:
+    return Judge(began=NOW.monotonic - 60)
 
 
 def judged(received: Received, now: Now = NOW, judge: Judge | None = None) -> object:
-    return (judge or Judge()).judge(received, TOPIC, now)
+    return (judge or new_judge()).judge(received, TOPIC, now)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +44,7 @@ def judged(received: Received, now: Now = NOW, judge: Judge | None = None) -> ob
         (message("mode", "automatic"), Command(action="auto", topic=TOPIC)),
         (message("mode", "on"), Command(action="on", seconds=7200.0, topic=TOPIC)),
         (message("mode", "off"), Command(action="off", topic=TOPIC)),
+        (message("mode", "off", retained=True, is_new=True), Command(action="off", topic=TOPIC)),
         (message("start"), Command(action="on", seconds=7200.0, topic=TOPIC)),
         (message("reset_lockout"), Command(action="reset_lockout", topic=TOPIC)),
         (message("mode", "on", WALL - 30), Command(action="on", seconds=7200.0, topic=TOPIC)),
@@ -64,6 +71,9 @@ def test_an_off_as_a_mode_needs_no_time(payload: bytes) -> None:
     [
         (message("mode", "on", retained=True), NOW, "retained"),
         (message("off", retained=True), NOW, "retained"),
+        (message("mode", "on", retained=True, is_new=True), NOW, "retained"),
+        (message("sideways", "off"), NOW, "malformed"),
+        (Received("x" * 60_000, b"off", retained=False), NOW, "malformed"),
         (message("mode", "on", None), NOW, "no_time"),
         (Received("start", b"{}", retained=False), NOW, "no_time"),
         (message("mode", "on", WALL - 30.1), NOW, "late"),
@@ -88,7 +98,7 @@ def test_what_is_ignored(received: Received, now: Now, reason: str) -> None:
 
 
 def test_a_replayed_command_is_ignored_and_a_second_one_waits_a_second() -> None:
-    judge = Judge()
+    judge = new_judge()
     assert isinstance(judged(message("mode", "on"), judge=judge), Command)
     assert judged(message("mode", "automatic", WALL + 0.5), replace(NOW, monotonic=1000.9), judge) == "rate"
     later = replace(NOW, monotonic=1001.1, wall=WALL + 1.1)
@@ -97,8 +107,16 @@ def test_a_replayed_command_is_ignored_and_a_second_one_waits_a_second() -> None
     assert isinstance(judged(message("off"), later, judge), Command), "an off needs no pause"
 
 
+def test_what_was_sent_before_the_start_is_a_replay() -> None:
+    judge = Judge(began=NOW.monotonic - 10)
+    assert judged(message("mode", "on", WALL - 11), judge=judge) == "replayed"
+    assert judged(message("mode", "on", WALL - 11), replace(NOW, wall_sane=False), judge) == "clock"
+    assert isinstance(judged(message("mode", "off", WALL - 11), judge=judge), Command)
+    assert isinstance(judged(message("mode", "on", WALL - 9), judge=judge), Command)
+
+
 def test_the_length_of_the_next_run() -> None:
-    judge = Judge()
+    judge = new_judge()
     assert judge.length(3600.0) == 60.0
     assert judged(message("minutes", 30), judge=judge) is None
     later = replace(NOW, monotonic=1002.0)
@@ -118,8 +136,9 @@ class Turns:
     def __init__(self) -> None:
         self.queue = InputQueue()
         self.counts = Counts("x", REASONS)
-        self.now = NOW
+        self.now = replace(NOW, monotonic=NOW.monotonic - 60, wall=NOW.wall - 60)
         self.commands = Commands(self.queue, lambda: self.now, self.counts, "magnum/actuator/command")
+        self.now = NOW
 
     async def take(self) -> list[str]:
         await asyncio.sleep(0.01)
@@ -137,29 +156,52 @@ async def test_an_off_after_an_on_comes_after_it() -> None:
     assert await turns.take() == ["on", "off"]
 
 
-async def test_a_flood_of_offs_is_two_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mqtt_commands, "PAUSE", 0.2)
+async def test_a_flood_of_offs_while_it_is_off_is_two_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt_commands, "PAUSE", 0.5)
     turns = Turns()
-    for _ in range(10_000):
+    turns.now = replace(NOW, is_off=True)
+    for _ in range(1_000):
         turns.send("off")
     assert await turns.take() == ["off"]
-    await asyncio.sleep(0.3)
+    assert turns.counts.ignored["rate"] == 998
+    await asyncio.sleep(0.6)
     assert await turns.take() == ["off"]
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.6)
     assert await turns.take() == []
 
 
-async def test_an_off_that_waits_does_not_undo_a_later_on(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_off_is_sent_at_once_while_it_is_not_off_and_a_flood_is_bounded() -> None:
+    turns = Turns()
+    for _ in range(3):
+        turns.send("off")
+        assert await turns.take() == ["off"]
+    for _ in range(1_000):
+        turns.send("off")
+    assert set(await turns.take()) == {"off"}
+    assert turns.counts.ignored["rate"] >= 900
+
+
+async def test_an_off_that_waits_is_sent_before_a_later_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mqtt_commands, "PAUSE", 0.2)
     turns = Turns()
+    turns.now = replace(NOW, is_off=True)
     turns.send("off")
+    turns.send("off")  # after an `on` over HTTP that the last turn does not know yet
+    turns.send("reset_lockout")
+    assert await turns.take() == ["off", "off", "reset_lockout"]
     turns.send("off")
-    turns.send("mode", "on")
-    assert await turns.take() == ["off", "on"]
-    turns.send("off")
-    assert await turns.take() == ["off"], "after an on at once"
+    assert await turns.take() == ["off"], "after another command at once"
     await asyncio.sleep(0.3)
     assert await turns.take() == []
+
+
+async def test_a_command_that_no_turn_has_taken_is_counted_as_refused() -> None:
+    turns = Turns()
+    turns.send("mode", "on")
+    await asyncio.sleep(0)
+    turns.queue.dismiss()
+    await asyncio.sleep(0.01)
+    assert (turns.counts.ignored["refused"], turns.counts.obeyed) == (1, 0)
 
 
 async def test_ignored_commands_are_counted_by_reason() -> None:
