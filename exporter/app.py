@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,15 +162,16 @@ def _log_warnings(options: config.Config, path: Path) -> None:
 
 
 async def _serve_home_assistant(
-    mqtt: Mqtt, *, options: config.Config, exporter: Exporter, counts: Counts, page: str
+    mqtt: Mqtt, *, options: Callable[[], config.Config], exporter: Exporter, counts: Counts, page: str
 ) -> None:
     """Keep the broker up to date until cancelled."""
     # Only where there is a broker: they load the MQTT client.
     from exporter import homeassistant  # noqa: PLC0415
     from toolkit.homeassistant.client import Client  # noqa: PLC0415
+    from toolkit.homeassistant.discovery import Topics  # noqa: PLC0415
 
-    devices = homeassistant.Devices(lambda: exporter.site, options)
     program = homeassistant.program(installed(NAME).version, page)
+    devices = homeassistant.Devices(lambda: exporter.site, options, Topics(mqtt, program.name).site)
     await Client(mqtt, program, devices.now, owns=homeassistant.owns, counts=counts).run()
 
 
@@ -200,13 +201,13 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
 
     counts, page = Counts(PREFIX), page_url(flags.listen_addresses, encrypted=web_config.has_tls)
     broker = Connection(counts, registry)
+    serve = partial(_serve_home_assistant, options=lambda: in_force, exporter=exporter, counts=counts, page=page)
 
     async def apply(options: config.Config) -> None:
         nonlocal in_force
         await exporter.apply(options)
         in_force = options
-        serve = partial(_serve_home_assistant, options=options, exporter=exporter, counts=counts, page=page)
-        await broker.apply(options.mqtt, serve, depends_on=options)
+        await broker.apply(options.mqtt, serve, depends_on=options.mqtt)
         # A request may name metrics, and the registry knows those that the collector had when it was registered.
         registry.unregister(collector)
         registry.register(collector)

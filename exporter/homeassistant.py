@@ -49,20 +49,26 @@ class Devices:
 
     Args:
         site: returns the site; a reload replaces it.
-        options: the configuration in force.
+        options: returns the configuration in force; a reload replaces it.
+        title: the site's name for people.
         clock: monotonic seconds.
     """
 
-    def __init__(self, site: Callable[[], Site], options: Config, clock: Callable[[], float] = time.monotonic) -> None:
-        self._site, self._options, self._clock = site, options, clock
+    def __init__(
+        self,
+        site: Callable[[], Site],
+        options: Callable[[], Config],
+        title: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._site, self._options, self._title = site, options, title
         self._collector = SiteCollector(site, clock)
-        self._about: dict[str, dict[str, str]] = {}
+        self._about: dict[tuple[str, str], dict[str, str]] = {}
 
     def now(self) -> tuple[Device, ...]:
         """Return all devices with their values."""
         samples = self._samples()
-        site = self._site()
-        title = (self._options.mqtt.base_topic if self._options.mqtt else "").replace("_", " ").capitalize()
+        site, title = self._site(), self._title
         whole = self._device(_Group(SITE, "", ""), title, "exporter", BATTERY, samples.get(("", ""), {}))
         devices = [whole]
         for name in site.banks:
@@ -73,7 +79,7 @@ class Devices:
             group = _Group(f"{BANK}{slug(name)}", "bank", name)
             title_of_bank = f"{title} {name} bank" if name in site.devices else f"{title} {name}"
             devices.append(self._device(group, title_of_bank, topic, BANKS, found, via=via, prefix=BANK_PREFIX))
-        bank_of = {pack: bank for bank, options in self._options.banks.items() for pack in options.packs}
+        bank_of = {pack: bank for bank, options in self._options().banks.items() for pack in options.packs}
         for name, device in site.devices.items():
             metrics = (*of_family(device.family), *device.family.metrics)
             found = samples.get(("device", name), {})
@@ -119,7 +125,7 @@ class Devices:
     ) -> Device:
         by_name = {metric.name: described(metric, group.label) for metric in metrics}
         # What a device has said of itself holds while it is silent.
-        about = self._about.setdefault(group.id, {})
+        about = self._about.setdefault((group.id, prefix), {})
         entities: list[Shown] = []
         for name, values in samples.items():
             metric = by_name[name]
@@ -135,6 +141,7 @@ class Devices:
             available=up,
             metrics=frozenset(by_name),
             shown=tuple(entities),
+            depends_on=self._options(),
         )
 
     def _stale(self, group: _Group, metric: str) -> Callable[[], float]:
@@ -143,7 +150,7 @@ class Devices:
         def seconds() -> float:
             device = self._site().devices.get(group.name) if group.label == "device" else None
             if device is None:
-                return float(self._options.battery.soc.max_age)
+                return float(self._options().battery.soc.max_age)
             stale = (
                 reading.stale_after
                 for reading in device.readings.values()

@@ -10,6 +10,11 @@ def percent(ratio: float) -> str:
     return f"{round(ratio * 100, 1):g} %"
 
 
+def capitalized(text: str) -> str:
+    """Return a text with a capital at its beginning, and all else as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def span(seconds: float) -> str:
     """Return seconds as a person would say them: "45 s", "15 min", "4 h", "1 h 30 min", "28 d"."""
     whole = round(seconds)

@@ -56,7 +56,7 @@ def generator(snapshot: Snapshot | None, now: float, topics: Topics, *, minutes:
     return Device(
         id=GENERATOR,
         topic="actuator",
-        name=f"{topics.base.replace('_', ' ').capitalize()} generator",
+        name=f"{topics.site} generator",
         metrics=frozenset((*ENTITIES, *TEXTS)),
         shown=entities,
         controls=controls(topics, longest) if minutes is not None and longest else {},

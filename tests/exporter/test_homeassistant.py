@@ -94,7 +94,7 @@ class Cabin:
             self.site.take(f"pack{number}", [Reading("pack", RECEIVED, WALL, 15, (), packs=(pack,))], Attempts(1, 0))
 
     def devices(self) -> dict[str, Device]:
-        made = Devices(lambda: self.site, self.options, lambda: self.now).now()
+        made = Devices(lambda: self.site, lambda: self.options, "Cabin", lambda: self.now).now()
         return {device.id: device for device in made}
 
     def documents(self) -> list[dict[str, Any]]:

@@ -68,7 +68,7 @@ def test_what_is_on_the_page_is_sent_and_a_killed_exporter_is_offline(
         assert exporter.value("magnum_exporter_mqtt_connected") == 1
         document = watcher.json(CONFIG)
         assert set(values) <= set(document["cmps"])
-        assert document["dev"]["configuration_url"] == f"http://127.0.0.1:{exporter.port}/"
+        assert "configuration_url" not in document["dev"], "nobody else reaches a page on loopback"
         exporter.process.signal(signal.SIGKILL)
         watcher.wait("cabin/exporter/availability", "offline", 5)
 
@@ -102,6 +102,7 @@ def test_a_reload_renames_a_source_and_ends_mqtt(tmp_path: Path, bus: MagnumPort
             "homeassistant/device/cabin-source-lodge/config",
         ]
         assert "cabin/main/availability" not in kept
+        assert watcher.count("cabin/exporter/availability") == 1, "it stays connected"
         del options["mqtt"]
         file.write_text(yaml.safe_dump(options))
         exporter.process.signal(signal.SIGHUP)

@@ -64,7 +64,11 @@ MISSED_SECONDS: Final = 1.0, 2.0
 """Pause before everything is sent again when Home Assistant has started; many devices do so at once."""
 
 GOODBYE_SECONDS: Final = 0.3
-"""For the last message; without it the broker sends the last will."""
+"""For the broker to confirm the last message. It leaves before the disconnection: the broker gets both, or neither and
+sends the last will."""
+
+LOST_SECONDS: Final = 0.05
+"""After which what goes on sending at the end is cancelled again."""
 
 _log = log.get("mqtt")
 
@@ -184,6 +188,8 @@ class Client:
                 # What was lost explains why nothing could be sent.
                 (lost if lost.done() else sending).result()
             except asyncio.CancelledError:
+                # First, or it might send `online` after the last message; soon, or whoever ends us cancels this too.
+                await end(sending, again=LOST_SECONDS)
                 with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
                     async with asyncio.timeout(GOODBYE_SECONDS):
                         await client.publish(self._topics.availability, OFFLINE, qos=1, retain=True)
@@ -354,7 +360,7 @@ class Client:
 
 
 def _about(device: Device) -> object:
-    return device.name, device.via, device.about, device.controls, frozenset(device.metrics)
+    return device.name, device.via, device.about, device.controls, frozenset(device.metrics), device.depends_on
 
 
 async def _until_lost(client: aiomqtt.Client) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from toolkit import log
-from toolkit.flags import split_address
+from toolkit.flags import is_loopback, split_address
 from toolkit.homeassistant.config import Mqtt, missing_package
 from toolkit.homeassistant.metrics import Counts
 
 _END_SECONDS = 3.0
-"""For saying goodbye to the broker, which sends the last will else."""
+"""For the connection to end, its last message included."""
 
 _AGAIN_SECONDS = 0.5
 """After which a task that goes on is cancelled again."""
@@ -49,11 +49,10 @@ class Connection:
             depends_on: all that it depends on.
         """
         # Home Assistant would show everything as unavailable for a moment, for nothing.
-        if depends_on == self._depends_on:
+        if depends_on == self._depends_on and self._task is not None and not self._task.done():
             return
         await self.stop()
-        self._depends_on = depends_on
-        if options is None:
+        if self._task is not None or options is None:
             return
         if not self._is_registered:
             self._registry.register(self._counts)
@@ -61,17 +60,23 @@ class Connection:
         if missing := missing_package():
             _log.error("no connection to the MQTT broker", error=missing)
             return
+        self._depends_on = depends_on
         self._task = asyncio.create_task(_guarded(run(options)), name="mqtt")
 
     async def stop(self) -> None:
-        """End the connection, if there is one."""
+        """End the connection, if there is one; one that does not end is logged, and stays."""
+        self._depends_on = None
         if self._task is not None:
             await end(self._task, seconds=_END_SECONDS)
-            self._task = None
+            if self._task.done():
+                self._task = None
+            else:
+                # The broker would end one of two clients of the same name, again and again.
+                _log.error("the MQTT connection does not end, and none is begun: restart the program")
 
 
-async def end(*tasks: asyncio.Task[None], seconds: float = math.inf) -> None:
-    """Cancel tasks until they have ended, for at most so many seconds."""
+async def end(*tasks: asyncio.Task[None], seconds: float = math.inf, again: float = _AGAIN_SECONDS) -> None:
+    """Cancel tasks until they have ended, for at most so many seconds, and after so many seconds again."""
     # Once is not enough: `asyncio.wait_for` of Python 3.11, which aiomqtt uses, loses a cancellation that comes in the
     # moment in which what it waits for is done.
     pending = {task for task in tasks if not task.done()}
@@ -79,7 +84,7 @@ async def end(*tasks: asyncio.Task[None], seconds: float = math.inf) -> None:
     while pending and asyncio.get_running_loop().time() < give_up:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_AGAIN_SECONDS)
+        _, pending = await asyncio.wait(pending, timeout=again)
 
 
 async def _guarded(running: Coroutine[Any, Any, None]) -> None:
@@ -90,8 +95,13 @@ async def _guarded(running: Coroutine[Any, Any, None]) -> None:
 
 
 def page_url(addresses: Sequence[str], *, encrypted: bool) -> str:
-    """Return the URL of a program's page for whoever is on the network: that of the first address it listens on."""
+    """Return the URL of a program's page for whoever is on the network: that of the first address it listens on.
+
+    Empty if only this machine reaches it.
+    """
     host, port = split_address(addresses[0])
+    if is_loopback(host):
+        return ""
     if host in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not listened on
         host = socket.gethostname()
     return f"{'https' if encrypted else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"

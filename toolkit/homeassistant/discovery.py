@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from toolkit.formatting import capitalized
 from toolkit.homeassistant.config import Mqtt
 from toolkit.homeassistant.entities import Component, Shown, metric_of
 
@@ -39,6 +40,7 @@ class Device:
         metrics: the names of the metrics that it may have; an entity of another one is removed.
         shown: its values.
         controls: entities that take commands, by key.
+        depends_on: all else that the configurations of its entities depend on; they are sent again when it changes.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Device:
     metrics: Collection[str] = ()
     shown: tuple[Shown, ...] = ()
     controls: Mapping[str, Component] = field(default_factory=dict)
+    depends_on: object = None
 
     def may_have(self, key: str) -> bool:
         """Return whether an entity of this key can be one of this device."""
@@ -64,7 +67,7 @@ class Program:
         name: of its topics and its client: exporter or actuator.
         distribution: its command.
         version: of the distribution.
-        url: of its page.
+        url: of its page; empty: there is none for others than its machine.
     """
 
     name: str
@@ -78,6 +81,11 @@ class Topics:
 
     def __init__(self, options: Mqtt, program: str) -> None:
         self.base, self._prefix, self._program = options.base_topic, options.discovery_prefix, program
+
+    @property
+    def site(self) -> str:
+        """The site's name for people."""
+        return capitalized(self.base.replace("_", " "))
 
     @property
     def availability(self) -> str:
@@ -162,12 +170,14 @@ def document(
     if device.available is not None:
         availability.append({"topic": topics.availability_of(device)})
     about: dict[str, Any] = {"identifiers": [topics.id(device.id)], "name": device.name, **device.about}
-    about["configuration_url"] = program.url
+    origin = {"name": program.distribution, "sw_version": program.version}
+    if program.url:
+        about["configuration_url"] = origin["support_url"] = program.url
     if device.via:
         about["via_device"] = topics.id(device.via)
     whole = {
         "dev": about,
-        "o": {"name": program.distribution, "sw_version": program.version, "support_url": program.url},
+        "o": origin,
         "cmps": {**components, **{key: {"p": platform} for key, platform in removed.items()}},
         "state_topic": topics.state(device),
         "availability": availability,

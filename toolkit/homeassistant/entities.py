@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from toolkit.formatting import capitalized
 from toolkit.homeassistant.options import BY_NAME, BY_UNIT, EntityOptions, Flag, Form
 
 Component = dict[str, Any]
@@ -172,8 +173,7 @@ def name(metric: Described, prefix: str, labels: Mapping[str, str]) -> str:
     for label, value in labels.items():
         shown = " ".join(_WORDS.get(word, word) for word in value.split("_"))
         text += f" {shown}" if label in words or not value.isdecimal() else f" {label} {shown}"
-    text = text.strip()
-    return text[:1].upper() + text[1:]
+    return capitalized(text.strip())
 
 
 def shown(

@@ -67,6 +67,21 @@ def test_a_history_that_cannot_be_written_is_shown(fault: str, expected: str) ->
     assert shown(snapshot(world(), history_fault=fault))[1]["generator_history_writable"] == expected
 
 
+@pytest.mark.parametrize(
+    ("base_topic", "name"), [("cabin", "Cabin"), ("MyCabin", "MyCabin"), ("the_old_barn", "The old barn")]
+)
+def test_the_name_of_the_site(base_topic: str, name: str) -> None:
+    topics = Topics(Mqtt(url="mqtt://broker", base_topic=base_topic), "actuator")
+    assert homeassistant.generator(None, 0.0, topics, minutes=None).name == f"{name} generator"
+
+
+def test_a_page_that_nobody_else_reaches_is_left_out() -> None:
+    program = homeassistant.program("1.2.3", "")
+    whole = json.loads(document(shown(None)[0], {}, TOPICS, program, removed={}))
+    assert "configuration_url" not in whole["dev"]
+    assert "support_url" not in whole["o"]
+
+
 def test_a_run_is_shown_with_its_cause_and_its_deadline() -> None:
     of = world().on_alerts()
     of.operator("on", seconds=3600.0)

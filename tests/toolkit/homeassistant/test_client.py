@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
 import pytest
 
 from tests.support.mosquitto import Mosquitto, Watcher, retained
@@ -127,6 +128,66 @@ async def test_a_value_is_sent_when_it_changes_and_at_least_every_interval(broke
         await until(lambda: watcher.last("cabin/main/state") == "{}", "a stale value is left out")
         await until(lambda: watcher.last("cabin/main/availability") == "offline", "the device is gone")
     assert watcher.count(CONFIG) == 1
+
+
+async def test_a_device_whose_options_have_changed_is_described_again(broker: Mosquitto, watcher: Watcher) -> None:
+    site = Site(broker.url)
+    async with site.connected():
+        await until(lambda: watcher.last("cabin/main/state"), "values")
+        site.devices = (device(shown=tuple(shown(VOLTS, "x_", [((), 25.0)], lambda: 100.0)), depends_on="options"),)
+        await until(lambda: watcher.count(CONFIG) == 2, "the configuration")
+        count = watcher.count("cabin/main/state")
+        await until(lambda: watcher.count("cabin/main/state") > count + 1, "more values")
+    assert watcher.count(CONFIG) == 2
+    assert json.loads(watcher.last(CONFIG) or "")["cmps"]["x_battery_volts"]["expire_after"] == 101
+
+
+async def test_offline_is_the_last_that_is_sent(
+    broker: Mosquitto, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Home Assistant starts just when the program ends, and the broker is slow to confirm."""
+    monkeypatch.setattr(module, "MISSED_SECONDS", (0.0, 0.0))
+    publish = aiomqtt.Client.publish
+
+    async def slow(client: aiomqtt.Client, topic: str, payload: str, **options: Any) -> None:  # noqa: ANN401 - passed on
+        await publish(client, topic, payload, **options)
+        if payload == "offline":
+            watcher.publish("homeassistant/status", "online")
+            await asyncio.sleep(0.2)
+
+    site = Site(broker.url)
+    async with site.connected():
+        await until(lambda: watcher.last("cabin/main/state"), "values")
+        monkeypatch.setattr(aiomqtt.Client, "publish", slow)
+    watcher.publish("test/end", "end")
+    watcher.wait("test/end")
+    assert watcher.last("cabin/exporter/availability") == "offline"
+
+
+async def test_offline_is_sent_although_a_cancellation_was_lost(
+    broker: Mosquitto, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `asyncio.wait_for` of Python 3.11 may lose one."""
+    publish, lost = aiomqtt.Client.publish, asyncio.Event()
+
+    async def deaf(client: aiomqtt.Client, topic: str, payload: str, **options: Any) -> None:  # noqa: ANN401 - passed on
+        if topic.endswith("/state"):
+            lost.clear()
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                await asyncio.sleep(60)
+        await publish(client, topic, payload, **options)
+
+    site = Site(broker.url)
+    async with site.connected():
+        await until(lambda: watcher.last("cabin/main/state"), "values")
+        lost.set()
+        monkeypatch.setattr(aiomqtt.Client, "publish", deaf)
+        await until(lambda: not lost.is_set(), "it sends a value")
+    watcher.publish("test/end", "end")
+    watcher.wait("test/end")
+    assert watcher.last("cabin/exporter/availability") == "offline"
 
 
 async def test_a_broker_that_is_killed_gets_everything_again(broker: Mosquitto) -> None:
