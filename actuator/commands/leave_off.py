@@ -1,8 +1,9 @@
 """Put the mode to off in the journal of an actuator that does not run, before its first start too.
 
-    python -m actuator.commands.leave_off actuator.yml
+    python -m actuator.commands.leave_off <actuator.yml
 
-is how `generator-actuator setup` does it as the user of the service, to whom the files then belong.
+is how `generator-actuator setup` does it as the user of the service, to whom the files then belong. It takes the text
+of a file that is not written yet.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from actuator import config as configuration
+import yaml
+
+from actuator.config import Config
 from actuator.core.events import Event
 from actuator.core.state import Durable, Moment, Saved
 from actuator.journal import Journal, JournalError, Row, last_relay
@@ -21,15 +24,23 @@ from actuator.loop.clock import Clock
 from actuator.relay import RelayConfig, RelayError
 from actuator.relay.lock import Lock
 from actuator.report import wording
-from toolkit.config import ConfigError
+from toolkit.config import ConfigError, decode
 from toolkit.replace import replace
 
 SERVICE_USER = "generator-actuator"
 """Of deploy/sysusers: the user of the service."""
 
 
+_RUNS = 3
+"""The status of an end because an actuator runs."""
+
+
 class LeftError(Exception):
     """The mode could not be put to off; the text says why."""
+
+
+class RunsError(LeftError):
+    """An actuator runs on the journal: it can be asked."""
 
 
 def leave_off(path: Path, relay: RelayConfig, moment: Moment, *, mirror: Path | None = None) -> None:
@@ -42,12 +53,16 @@ def leave_off(path: Path, relay: RelayConfig, moment: Moment, *, mirror: Path | 
         mirror: folder of the journal's mirror.
 
     Raises:
-        LeftError: an actuator runs on it, it is damaged, or it cannot be written.
+        RunsError: an actuator runs on it.
+        LeftError: its path is relative, it is damaged, or it cannot be written.
     """
+    if not path.is_absolute():
+        # The service and this command have other folders of work.
+        raise LeftError(f'journal: got "{path}", expected an absolute path: write journal: {path.absolute()}')
     try:
         Lock().acquire(f"journal {path.resolve()}")
     except RelayError as error:
-        raise LeftError(f"an actuator runs on {path}: generator-actuator mode off") from error
+        raise RunsError(f"an actuator runs on {path}: generator-actuator mode off") from error
     # The relay that was last in force stays: its contact may have been left closed, and the next start opens it.
     journal = Journal(path, last_relay(path) or relay, mirror)
     found = journal.load(moment)
@@ -73,38 +88,51 @@ def leave_off(path: Path, relay: RelayConfig, moment: Moment, *, mirror: Path | 
         journal.close()
 
 
-def as_service_user(config_file: Path) -> str:
-    """Put the mode to off as the user of the service, if there is one and this is root; return why that failed."""
+def as_service_user(text: str) -> None:
+    """Put the mode to off as the user of the service, if there is one and this is root.
+
+    Args:
+        text: of the configuration file.
+
+    Raises:
+        RunsError: an actuator runs on the journal.
+        LeftError: it failed.
+    """
     user: dict[str, object] = {}
     try:
         service = pwd.getpwnam(SERVICE_USER) if os.geteuid() == 0 else None
     except KeyError:
         service = None
-    command = (sys.executable, "-P", "-m", "actuator.commands.leave_off", str(config_file))
+    command = (sys.executable, "-P", "-m", "actuator.commands.leave_off")
     try:
         if service is not None:
             user = {"user": service.pw_uid, "group": service.pw_gid, "extra_groups": []}
-            folder = configuration.load(config_file).journal.parent
-            if not folder.exists():
+            folder = _config(text).journal.parent
+            if folder.is_absolute() and not folder.exists():
                 folder.mkdir(mode=0o750)
                 os.chown(folder, service.pw_uid, service.pw_gid)
-        done = subprocess.run(command, capture_output=True, text=True, check=False, umask=0o077, **user)  # type: ignore[call-overload]  # noqa: S603
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, umask=0o077, **user)  # type: ignore[call-overload]  # noqa: S603
     except (ConfigError, OSError) as error:
-        return str(error)
-    return "" if done.returncode == 0 else done.stderr.strip() or f"it ended with status {done.returncode}"
+        raise LeftError(str(error)) from error
+    if done.returncode:
+        kind = RunsError if done.returncode == _RUNS else LeftError
+        raise kind(done.stderr.strip() or f"it ended with status {done.returncode}")
 
 
-def main(arguments: list[str]) -> int:
-    """Run for a configuration file; return 0, or 1 with the reason on stderr."""
-    (file,) = arguments
+def _config(text: str) -> Config:
+    return decode(yaml.safe_load(text), Config)
+
+
+def main() -> int:
+    """Run for the configuration on stdin; return 0, 3 when an actuator runs, else 1; the reason goes to stderr."""
     try:
-        config = configuration.load(Path(file))
+        config = _config(sys.stdin.read())
         leave_off(config.journal, config.relay, Clock().moment(), mirror=config.mirror)
     except (ConfigError, LeftError, OSError) as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return _RUNS if isinstance(error, RunsError) else 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

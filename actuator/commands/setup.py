@@ -1,4 +1,4 @@
-"""`generator-actuator setup`: ask what only the owner knows, write `actuator.yml`, and leave the mode off."""
+"""`generator-actuator setup`: ask what only the owner knows, put the mode to off, and write `actuator.yml`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import yaml
 from serial.tools import list_ports
 
 from actuator import config as configuration
-from actuator.commands import client, leave_off
+from actuator.commands import client
+from actuator.commands.leave_off import LeftError, RunsError, as_service_user
 from actuator.config import Config
 from actuator.config_warnings import warnings
 from actuator.start.known_relays import DEFAULT_JOURNAL, service_folder
@@ -22,6 +23,7 @@ from toolkit import usb_relay
 from toolkit.config import ConfigError, Ratio, decode, read_mapping
 from toolkit.dialogue import Dialogue, terminal
 from toolkit.flags import new_config_file
+from toolkit.formatting import redacted
 from toolkit.installing import offer_service, write_keeping, write_web_config
 from toolkit.modbus import real_port, serial_port
 from toolkit.usb_relay import Backend
@@ -73,10 +75,10 @@ class _Setup:
         self._document: dict[str, Any] = {"exporter": _EXPORTER, "journal": str(journal), **read_mapping(file)}
 
     def run(self) -> int:
-        """Ask, write, check, put the mode to off, and offer the service."""
+        """Ask, check, put the mode to off, write, and offer the service."""
         say = self._dialogue.say
         say(f"This writes {self._file}. It moves no contact and starts no engine, and leaves the mode off.")
-        say("Enter takes the answer in [brackets]. Until the file is written, Ctrl-C leaves everything as it is.\n")
+        say("Enter takes the answer in [brackets]. Until you let it write, Ctrl-C leaves everything as it is.\n")
         self._relay()
         self._thresholds()
         self._limits()
@@ -89,12 +91,7 @@ class _Setup:
             return 1
         for sentence in warnings(decode(yaml.safe_load(text), Config)):
             say(f"Unusual: {sentence}")
-        if not self._write(text):
-            return 1
-        fault = self._off()
-        if fault:
-            say(f"The mode could NOT be put to off: {fault}")
-            say("So the service is not offered. Mend that, and run setup again before you start it.")
+        if not self._confirmed() or not self._write(text):
             return 1
         offer_service(self._dialogue, UNIT, then="The mode is off: it starts no engine.")
         say(_NEXT)
@@ -177,33 +174,49 @@ class _Setup:
 
     # -- what follows
 
-    def _write(self, text: str) -> bool:
-        dialogue = self._dialogue
+    def _confirmed(self) -> bool:
         question = f"Write {self._file}?"
         if self._file.exists():
             question = f"{self._file} exists. Replace it? The present one is kept beside it."
-        if not dialogue.confirm(question):
-            dialogue.say("Nothing was written.")
+        if not self._dialogue.confirm(question):
+            self._dialogue.say("Nothing was written.")
             return False
-        web = self._file.with_name("actuator-web.yml")
-        try:
-            kept = write_keeping(self._file, text)
-            # The unit names it, and does not start without it.
-            write_web_config(web, WEB, UNIT)
-        except OSError as error:
-            dialogue.say(f"It cannot be written: {error}. As root: sudo generator-actuator setup")
-            return False
-        dialogue.say(f"Written: {self._file}" + (f". The one before is {kept}." if kept else ""))
         return True
 
-    def _off(self) -> str:
-        """Put the mode to off: of the actuator that runs, else in its journal; return why that failed."""
+    def _write(self, text: str) -> bool:
+        """Write both files; the mode is off before the actuator could start with the new one."""
+        say = self._dialogue.say
         try:
-            client.ask(self._url, "/api/v1/mode", {"mode": "off"})
-        except client.ClientError:
-            return leave_off.as_service_user(self._file)
-        self._dialogue.say("The actuator runs, with its former file: systemctl reload generator-actuator")
-        return ""
+            # The unit names it, and does not start without it.
+            write_web_config(self._file.with_name("actuator-web.yml"), WEB, UNIT)
+            runs = self._off(text)
+            kept = write_keeping(self._file, text)
+        except LeftError as error:
+            say(f"The mode could NOT be put to off: {error}")
+            say(f"So {self._file} is not written, and the service not offered. Mend that, and run setup again.")
+            return False
+        except OSError as error:
+            say(f"It cannot be written: {error}. As root: sudo generator-actuator setup")
+            return False
+        say(f"Written: {self._file}" + (f". The one before is {kept}." if kept else ""))
+        if runs:
+            say("The actuator runs, with its former file: systemctl reload generator-actuator")
+        return True
+
+    def _off(self, text: str) -> bool:
+        """Put the mode to off in the journal that a text names; return whether an actuator runs on it, which did it."""
+        try:
+            as_service_user(text)
+        except RunsError as running:
+            try:
+                answer = client.ask(self._url, "/api/v1/mode", {"mode": "off"})
+            except client.ClientError as error:
+                raise LeftError(f"{running} failed: {error}") from error
+            if not isinstance(answer, dict) or answer.get("mode") != "off":
+                what = f"{redacted(self._url)} answers, but is not that actuator"
+                raise LeftError(f"{running}. {what}: name its address with --url") from None
+            return True
+        return False
 
 
 def relays(present: object, taken: set[str | None], backend: Backend = hidraw) -> Iterator[tuple[str, str]]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
+import socket
+import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,6 +24,8 @@ from actuator.commands.leave_off import LeftError
 from actuator.commands.setup import relays
 from actuator.journal import last_relay
 from actuator.loop.clock import Clock
+from actuator.relay.lock import Lock
+from actuator.start.known_relays import DEFAULT_JOURNAL
 from tests.actuator.harness.process import kill, site
 from tests.actuator.relay.test_hid import FakeBoard, FakeUsb
 from tests.support import command, free_port
@@ -130,6 +137,119 @@ def test_an_actuator_that_runs_is_switched_off(tmp_path: Path) -> None:
         assert actuator.status()["mode"] == "off"
 
 
+@contextmanager
+def answering(body: bytes) -> Iterator[str]:
+    """A server that is no actuator, and answers everything so."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as served:
+        thread = threading.Thread(target=served.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{served.server_port}"
+        finally:
+            served.shutdown()
+            thread.join(5)
+
+
+def existing(folder: Path, journal: str) -> Path:
+    file = folder / "actuator.yml"
+    file.write_text(
+        f'exporter: {{url: "http://127.0.0.1:1/metrics"}}\nrelay: {{type: simulated}}\njournal: {journal}\n'
+    )
+    return file
+
+
+def test_another_server_is_no_proof_that_the_mode_is_off(tmp_path: Path) -> None:
+    """Nothing runs on this journal, so it is written; what answers at the address is not asked."""
+    with answering(b"{}") as url, setting_up(tmp_path, url) as terminal:
+        answered(terminal, "{type: simulated}")
+        terminal.answer("Write ", "yes")
+        terminal.expect("The mode is off")
+        assert terminal.wait() == 0
+    assert mode(tmp_path / DEFAULT_JOURNAL.name) == "off"
+
+
+def test_a_running_actuator_that_does_not_say_off_leaves_the_file_as_it_is(tmp_path: Path) -> None:
+    journal = tmp_path / "own.db"
+    file = existing(tmp_path, str(journal))
+    before = file.read_text()
+    lock = Lock()
+    lock.acquire(f"journal {journal.resolve()}")
+    try:
+        with answering(b"{}") as url, setting_up(tmp_path, url) as terminal:
+            answered(terminal, "")
+            terminal.answer("Replace it?", "yes")
+            terminal.expect("The mode could NOT be put to off")
+            terminal.expect("is not that actuator: name its address with --url")
+            assert terminal.wait() == 1
+    finally:
+        lock.release()
+    assert file.read_text() == before
+
+
+def test_without_its_web_file_the_present_file_is_not_replaced(tmp_path: Path) -> None:
+    file = existing(tmp_path, str(tmp_path / "own.db"))
+    before = file.read_text()
+    (tmp_path / "actuator-web.yml").symlink_to(tmp_path / "gone.yml")
+    with setting_up(tmp_path) as terminal:
+        answered(terminal, "")
+        terminal.answer("Replace it?", "yes")
+        terminal.expect("actuator-web.yml is a link")
+        assert terminal.wait() == 1
+    assert file.read_text() == before
+    assert not (tmp_path / "gone.yml").exists()
+
+
+def test_a_server_that_never_answers_keeps_the_file_from_being_written(tmp_path: Path) -> None:
+    journal = tmp_path / "own.db"
+    file = existing(tmp_path, str(journal))
+    before = file.read_text()
+    lock = Lock()
+    lock.acquire(f"journal {journal.resolve()}")
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            silent.settimeout(20)
+            with setting_up(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}") as terminal:
+                answered(terminal, "")
+                terminal.answer("Replace it?", "yes")
+                asked, _ = silent.accept()
+                with asked:
+                    terminal.type("\x03")
+                    terminal.expect("Cancelled.")
+                    assert terminal.wait() == 1
+    finally:
+        lock.release()
+    assert file.read_text() == before
+
+
+def test_a_relative_journal_is_refused_with_what_to_write(tmp_path: Path) -> None:
+    """The service has another folder of work: off would be in another journal."""
+    file = existing(tmp_path, "journal.db")
+    before = file.read_text()
+    with setting_up(tmp_path) as terminal:
+        answered(terminal, "")
+        terminal.answer("Replace it?", "yes")
+        terminal.expect(f"write journal: {tmp_path / 'journal.db'}")
+        assert terminal.wait() == 1
+    assert file.read_text() == before
+    assert not (tmp_path / "journal.db").exists()
+
+
+def mode(journal: Path) -> str:
+    with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as database:
+        (text,) = database.execute("SELECT saved FROM state").fetchone()
+    return str(json.loads(text.partition(" ")[2])["saved"]["durable"]["mode"])
+
+
 def test_a_journal_of_an_earlier_site_keeps_its_runs_and_its_relay(tmp_path: Path) -> None:
     with site(tmp_path) as actuator:
         with actuator.running() as process:
@@ -140,8 +260,7 @@ def test_a_journal_of_an_earlier_site_keeps_its_runs_and_its_relay(tmp_path: Pat
         other = yaml.safe_load(actuator.config_file.read_text()) | {"relay": {"type": "simulated"}}
         actuator.config_file.write_text(yaml.safe_dump(other))
         assert before["runs"] == 1
-        done = leave_off.as_service_user(actuator.config_file)
-        assert done == ""
+        leave_off.as_service_user(actuator.config_file.read_text())
         after = actuator.durable()
         assert (before["mode"], after["mode"]) == ("auto", "off")
         assert (after["runs"], after["engine_seconds"]) == (1, before["engine_seconds"])
@@ -153,16 +272,16 @@ def test_a_journal_of_an_earlier_site_keeps_its_runs_and_its_relay(tmp_path: Pat
 
 def test_the_journal_is_written_as_the_user_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leave_off, "SERVICE_USER", pwd.getpwuid(os.geteuid()).pw_name)
-    file, state = tmp_path / "actuator.yml", tmp_path / "state"
+    state = tmp_path / "state"
     page = 'exporter: {url: "http://127.0.0.1:1/metrics"}'
-    file.write_text(f"{page}\nrelay: {{type: simulated}}\njournal: {state / 'journal.db'}\n")
-    assert leave_off.as_service_user(file) == ""
+    text = f"{page}\nrelay: {{type: simulated}}\njournal: {state / 'journal.db'}\n"
+    leave_off.as_service_user(text)
     assert {path.stat().st_mode & 0o077 for path in state.iterdir()} == {0}
-    file.write_text(file.read_text().replace("simulated", "simulatd"))
-    assert "simulatd" in leave_off.as_service_user(file)
+    with pytest.raises(LeftError, match="simulatd"):
+        leave_off.as_service_user(text.replace("simulated", "simulatd"))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
-    file.write_text(file.read_text().replace("simulatd", "simulated"))
-    assert "no-python" in leave_off.as_service_user(file)
+    with pytest.raises(LeftError, match="no-python"):
+        leave_off.as_service_user(text)
 
 
 def test_without_a_terminal_nothing_is_asked(tmp_path: Path) -> None:
