@@ -26,6 +26,7 @@ from toolkit.homeassistant.config import Mqtt
 from toolkit.homeassistant.connection import Connection, page_url
 from toolkit.homeassistant.metrics import Counts
 from toolkit.reload import Reloader
+from toolkit.tasks import end
 from toolkit.webconfig import WebConfig
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 PREFIX = "magnum_exporter"
 _JOIN_SECONDS = 2.0
+_DRIVER_END_SECONDS = 2.0
 _TICK_SECONDS = 1.0
 
 _log = log.get("exporter")
@@ -100,8 +102,7 @@ class Exporter:
     async def _drive(self, options: NutConfig | None) -> None:
         """Be the driver that these options describe for Network UPS Tools, and no other."""
         if self._nut is not None:
-            self._nut.cancel()
-            await asyncio.wait({self._nut})
+            await end(self._nut, seconds=_DRIVER_END_SECONDS)
         self._nut = None
         if options is not None:
             from exporter.nut.driver import Driver  # noqa: PLC0415 - most sites have no such clients
@@ -111,10 +112,12 @@ class Exporter:
 
     async def stop(self) -> None:
         """Stop all sources, and write their counters."""
-        await self._drive(None)
-        await self._stop(list(self._sources.values()))
-        await asyncio.sleep(0)  # what their threads have handed over last is taken
-        await self._energy.write(self.site)
+        try:
+            await self._drive(None)
+            await self._stop(list(self._sources.values()))
+            await asyncio.sleep(0)  # what their threads have handed over last is taken
+        finally:
+            await self._energy.write(self.site)
 
     async def _stop(self, sources: Sequence[Source[Any]]) -> None:
         for source in sources:
@@ -175,6 +178,13 @@ async def _serve_home_assistant(
     await Client(mqtt, program, devices.now, owns=homeassistant.owns, counts=counts).run()
 
 
+def _handle_signals(end_now: Callable[[], None], reload: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end_now)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+
+
 async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> None:
     """Serve until SIGTERM or SIGINT; raises OSError when an address cannot be listened on."""
     build = installed(NAME)
@@ -228,17 +238,14 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
         reload=reloader.reload if flags.enable_lifecycle else None,
         web_config=web_config,
     )
-    end = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end.set)
-    loop.add_signal_handler(signal.SIGHUP, reloader.on_signal)
+    ended = asyncio.Event()
+    _handle_signals(ended.set, reloader.on_signal)
     async with web.serve(app, flags.listen_addresses, web_config):
         try:
             await apply(options)
             ticking = asyncio.create_task(exporter.tick())
             notify.notify("READY=1")
-            stopped = asyncio.create_task(end.wait())
+            stopped = asyncio.create_task(ended.wait())
             await asyncio.wait({ticking, stopped}, return_when=asyncio.FIRST_COMPLETED)
             notify.notify("STOPPING=1")
             for task in (ticking, stopped):
@@ -246,6 +253,8 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
             with contextlib.suppress(asyncio.CancelledError):
                 await ticking
         finally:
+            # First: a reload that goes on would start again what is stopped below.
+            await reloader.close()
             await broker.stop()
             await exporter.stop()
     _log.info("ended")

@@ -9,6 +9,9 @@ from collections.abc import Awaitable, Callable
 from prometheus_client import CollectorRegistry, Gauge
 
 from toolkit import log
+from toolkit.tasks import end
+
+_END_SECONDS = 2.0
 
 _log = log.get(__name__)
 
@@ -35,6 +38,7 @@ class Reloader:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
         self._successful = Gauge(
             f"{prefix}_config_last_reload_successful",
             "Whether the last attempt to load the configuration succeeded.",
@@ -48,7 +52,32 @@ class Reloader:
         self._succeeded()
 
     async def reload(self) -> None:
-        """Load the configuration again; on any error the old one stays, and the error is logged, counted and raised."""
+        """Load the configuration again; on any error the old one stays, and the error is logged, counted and raised.
+
+        Raises:
+            asyncio.CancelledError: it was closed.
+        """
+        if self._closed:
+            raise asyncio.CancelledError
+        await self._start()
+
+    def on_signal(self) -> None:
+        """Start a reload; for `loop.add_signal_handler(signal.SIGHUP, ...)`."""
+        if not self._closed:
+            self._start()
+
+    async def close(self) -> None:
+        """End every reload that runs or waits, and begin none any more; for the end of the program."""
+        self._closed = True
+        await end(*self._tasks, seconds=_END_SECONDS)
+
+    def _start(self) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(self._reload())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def _reload(self) -> None:
         async with self._lock:
             try:
                 await self._apply()
@@ -58,12 +87,6 @@ class Reloader:
                 raise
             self._succeeded()
             _log.info("configuration reloaded")
-
-    def on_signal(self) -> None:
-        """Start a reload; for `loop.add_signal_handler(signal.SIGHUP, ...)`."""
-        task = asyncio.get_running_loop().create_task(self.reload())
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

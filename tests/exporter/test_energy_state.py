@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter import config
+from exporter import app, config
 from exporter.app import Exporter
 from exporter.energy_state import EVERY_SECONDS, EnergyState
 from exporter.site import Site
@@ -120,3 +121,25 @@ def test_run_time_is_what_the_starter_proves() -> None:
         clock.add(packet, at)
     (sample,) = clock.counter()
     assert (sample.metric, sample.value) == ("magnum_ags_run_seconds_total", 3.0)
+
+
+async def test_energy_is_written_although_a_task_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "_DRIVER_END_SECONDS", 0.05)
+    file, release = tmp_path / "energy.json", asyncio.Event()
+
+    async def stubborn() -> None:
+        while not release.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await release.wait()
+
+    exporter = Exporter()
+    exporter._energy = EnergyState(file)
+    task = exporter._nut = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    try:
+        async with asyncio.timeout(10):
+            await exporter.stop()
+    finally:
+        release.set()
+    await task
+    assert file.exists()

@@ -73,3 +73,19 @@ async def test_reload_by_signal(caplog: pytest.LogCaptureFixture) -> None:
     gc.collect()
     assert not problems
     assert len(caplog.records) == 1
+
+
+async def test_a_closed_reloader_ends_what_runs_and_begins_nothing() -> None:
+    program = Program()
+    program.gate.clear()
+    program.reloader.on_signal()
+    asked = asyncio.create_task(program.reloader.reload())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert program.entered == 1
+    await program.reloader.close()
+    program.gate.set()
+    program.reloader.on_signal()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert asked.cancelled()
+    assert (program.applied, program.shown()) == (0, (1, 1000))

@@ -23,7 +23,6 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from toolkit import log
 from toolkit.formatting import redacted
 from toolkit.homeassistant.config import Mqtt
-from toolkit.homeassistant.connection import end
 from toolkit.homeassistant.discovery import (
     OFFLINE,
     ONLINE,
@@ -38,6 +37,7 @@ from toolkit.homeassistant.discovery import (
 )
 from toolkit.homeassistant.entities import Component
 from toolkit.homeassistant.metrics import Counts
+from toolkit.tasks import end
 
 FIRST_RETRY, LAST_RETRY = 1.0, 60.0
 """Seconds between two attempts to connect: doubled each time, with up to as much again by chance."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import socket
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -14,12 +13,10 @@ from toolkit import log
 from toolkit.flags import is_loopback, split_address
 from toolkit.homeassistant.config import Mqtt, missing_package
 from toolkit.homeassistant.metrics import Counts
+from toolkit.tasks import end
 
 _END_SECONDS = 3.0
 """For the connection to end, its last message included."""
-
-_AGAIN_SECONDS = 0.5
-"""After which a task that goes on is cancelled again."""
 
 _log = log.get("mqtt")
 
@@ -73,18 +70,6 @@ class Connection:
             else:
                 # The broker would end one of two clients of the same name, again and again.
                 _log.error("the MQTT connection does not end, and none is begun: restart the program")
-
-
-async def end(*tasks: asyncio.Task[None], seconds: float = math.inf, again: float = _AGAIN_SECONDS) -> None:
-    """Cancel tasks until they have ended, for at most so many seconds, and after so many seconds again."""
-    # Once is not enough: `asyncio.wait_for` of Python 3.11, which aiomqtt uses, loses a cancellation that comes in the
-    # moment in which what it waits for is done.
-    pending = {task for task in tasks if not task.done()}
-    give_up = asyncio.get_running_loop().time() + seconds
-    while pending and asyncio.get_running_loop().time() < give_up:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=again)
 
 
 async def _guarded(running: Coroutine[Any, Any, None]) -> None:

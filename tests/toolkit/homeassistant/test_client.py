@@ -19,10 +19,10 @@ from toolkit.homeassistant import client as module
 from toolkit.homeassistant import discovery
 from toolkit.homeassistant.client import Client
 from toolkit.homeassistant.config import Mqtt
-from toolkit.homeassistant.connection import end
 from toolkit.homeassistant.discovery import Device, Program, Received
 from toolkit.homeassistant.entities import Described, shown
 from toolkit.homeassistant.metrics import Counts
+from toolkit.tasks import end
 
 PROGRAM = Program(name="exporter", distribution="magnum-exporter", version="1.2.3", url="http://cabin:10048/")
 VOLTS = Described("x_battery_volts", "Battery voltage.")
