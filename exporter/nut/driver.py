@@ -108,7 +108,11 @@ def _decisive(data: Data) -> frozenset[str]:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection: upsd's, or of a person who looks."""
+    """One connection: upsd's, or of a person who looks.
+
+    Attributes:
+        heard: when it last sent anything, monotonic.
+    """
 
     def __init__(self, connections: set[_Connection], data: Callable[[], Data]) -> None:
         self._connections = connections
@@ -116,20 +120,22 @@ class _Connection(asyncio.Protocol):
         self._broadcast = True
         self._received = b""
         self._transport: asyncio.Transport | None = None
+        self.heard = time.monotonic()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._connections.add(self)
         if len(self._connections) > MOST_CONNECTIONS:
-            self._drop(f"more than {MOST_CONNECTIONS} connections")
-        else:
-            _log.debug("connected", connections=len(self._connections))
+            # upsd connects anew when the others are there already, and asks every few seconds.
+            min(self._connections, key=lambda one: one.heard).drop(f"more than {MOST_CONNECTIONS} connections")
+        _log.debug("connected", connections=len(self._connections))
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._transport = None
         self._connections.discard(self)
 
     def data_received(self, data: bytes) -> None:
+        self.heard = time.monotonic()
         *lines, self._received = (self._received + data).split(b"\n")
         for line in lines:
             if self._transport is None:
@@ -141,7 +147,7 @@ class _Connection(asyncio.Protocol):
                 _log.limited("ignored", "a command for the UPS is not obeyed", command=request.ignored)
             self._send(request.reply)
         if len(self._received) > LONGEST_LINE:
-            self._drop(f"a line of more than {LONGEST_LINE} bytes")
+            self.drop(f"a line of more than {LONGEST_LINE} bytes")
 
     def broadcast(self, lines: str) -> None:
         """Send changes, unless the other end does not want them."""
@@ -153,15 +159,17 @@ class _Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
+            self._connections.discard(self)
 
     def _send(self, lines: str) -> None:
         if self._transport is None or not lines:
             return
         self._transport.write(lines.encode("ascii"))
         if self._transport.get_write_buffer_size() > MOST_WAITING:
-            self._drop("it does not read")
+            self.drop("it does not read")
 
-    def _drop(self, reason: str) -> None:
+    def drop(self, reason: str) -> None:
+        """Close the connection, and log why."""
         _log.limited("dropped", "connection closed", reason=reason)
         self.close()
 
@@ -193,8 +201,10 @@ def _opened(path: Path) -> Iterator[tuple[socket.socket, Callable[[], bool]]]:
             path.chmod(MODE)
             yield listener, is_there
         finally:
-            if is_there():
-                path.unlink()
+            # An error here would take the place of the cancellation, and the driver would go on.
+            with contextlib.suppress(OSError):
+                if is_there():
+                    path.unlink()
 
 
 def _identity(found: os.stat_result) -> tuple[int, ...]:
@@ -232,7 +242,8 @@ def _remove_dead(path: Path) -> None:
 
 _CAUSES = {
     errno.ENOENT: "its folder is not there: is nut-server installed?",
-    errno.EROFS: "its folder is read-only for this service: install nut.conf of deploy/systemd, then restart it",
+    errno.EROFS: "its folder is read-only for this service: install "
+    "deploy/systemd/magnum-exporter.service.d/nut.conf, then restart it",
     errno.EACCES: "this user may not write into its folder: it must be a member of the folder's group",
 }
 

@@ -189,7 +189,10 @@ def _shutdown(path: Path) -> Finding:
         return Finding(check=check, state="note", text=text, remedy="Look as root: sudo magnum-exporter doctor")
     except OSError as error:
         text = f"upsd cannot connect to {path}: {error.strerror or error}."
-        remedy = "Install nut-server and nut.conf of deploy/systemd; then: journalctl -u magnum-exporter | grep upsd"
+        remedy = (
+            "Install nut-server and deploy/systemd/magnum-exporter.service.d/nut.conf; then: "
+            "journalctl -u magnum-exporter | grep upsd"
+        )
         return Finding(check=check, state="wrong", text=text, remedy=remedy)
     lines = [words(line) for line in received.decode("ascii", "replace").splitlines()]
     status = next((line[2] for line in lines if line[:2] == ["SETINFO", "ups.status"] and len(line) > 2), None)

@@ -225,3 +225,33 @@ async def test_a_defect_closes_the_socket_and_is_tried_again(cabin: Cabin) -> No
         reader, writer = await cabin.connect()
         writer.close()
         assert not task.done()
+
+
+async def test_a_cancelled_driver_ends_although_its_socket_cannot_be_removed(cabin: Cabin, tmp_path: Path) -> None:
+    cabin = Cabin(tmp_path / "nut")
+    cabin.folder.mkdir()
+    async with cabin.driven() as task:
+        await until(lambda: cabin.is_listening)
+        cabin.folder.rename(tmp_path / "gone")
+        cabin.folder.write_text("a file: ENOTDIR")
+        task.cancel()
+        await asyncio.wait({task}, timeout=DEADLINE)
+        assert task.cancelled()
+
+
+async def test_idle_connections_make_room_for_a_new_one(cabin: Cabin) -> None:
+    async with cabin.driven():
+        opened = [await cabin.connect() for _ in range(driver.MOST_CONNECTIONS)]
+        for reader, writer in opened[:1] + opened[2:]:
+            writer.write(b"PING\n")
+            await lines_until(reader, "PONG")
+        late, to_late = await cabin.connect()
+        to_late.write(b"PING\n")
+        assert await lines_until(late, "PONG") == ["PONG"]
+        assert await is_closed(opened[1][0]), "the one that was idle longest"
+        for reader, writer in opened[:1] + opened[2:]:
+            writer.write(b"PING\n")
+            await lines_until(reader, "PONG")
+        for _, writer in opened:
+            writer.close()
+        to_late.close()
