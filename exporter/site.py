@@ -86,7 +86,7 @@ class Site:
         self.listed = listed
         self.banks: dict[str, Bank] = dict(banks or {})
         self._bank_of = {source: bank for bank, sources in (members or {}).items() for source in sources}
-        self._max_age = max_age
+        self.max_age = max_age
         self._logged = _Logged(None, {})
         for source, bank in self._bank_of.items():
             self.banks[bank].packs.setdefault(source, None)
@@ -137,7 +137,7 @@ class Site:
         """
         configured = self._bank_of.get(name)
         if configured is None:
-            bank = self.banks.setdefault(name, Bank(tolerant=False, max_age=self._max_age))
+            bank = self.banks.setdefault(name, Bank(tolerant=False, max_age=self.max_age))
             names = {pack: pack for pack in packs}
         else:
             bank = self.banks[configured]

@@ -6,6 +6,7 @@ battery is the normal supply, so a battery that is not low is `OL` (on line), al
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -13,6 +14,9 @@ from exporter.nut.config import HYSTERESIS
 
 SECONDS = 60.0
 """How long the battery must be low without charge, or must be charged, until the status changes."""
+
+CHARGE_SECONDS = 10.0
+"""How long charge must last until the time for which the battery has been low begins again: one reading is noise."""
 
 RUNTIME_FACTOR = 2.0
 """The time to empty must be this many times `low_runtime` until the battery is not low any more."""
@@ -47,24 +51,42 @@ class BatteryStatus:
         self._low_runtime = low_runtime
         self._is_low = False
         self._low_since: float | None = None
+        self._relieved_since: float | None = None
         self._charging_since: float | None = None
+        self._known_at = -math.inf
 
-    def update(self, battery: Battery | None, now: float) -> str | None:
-        """Return the status at monotonic `now`; None: nothing is known, so upsd's data is stale."""
+    def update(self, battery: Battery | None, now: float, max_age: float) -> str | None:
+        """Return the status at monotonic `now`; None: nothing is known, so upsd's data is stale.
+
+        Args:
+            battery: at this moment; None: unknown.
+            now: monotonic seconds.
+            max_age: how long nothing may be known until what was before is no evidence of a low battery any more.
+        """
         if battery is None:
-            # What was before is no evidence any more; a battery that was low is low until it is known to be better.
-            self._low_since = self._charging_since = None
+            # A battery that was low is low until it is known to be better.
+            self._charging_since = None
             return None
+        if now - self._known_at > max_age:
+            self._low_since = self._relieved_since = None
+        self._known_at = now
         charging = battery.amperes is not None and battery.amperes > 0
         low = battery.ratio <= self._low + _ROUNDING or (
             battery.runtime is not None and battery.runtime <= self._low_runtime
         )
-        self._charging_since = (now if self._charging_since is None else self._charging_since) if charging else None
-        self._low_since = (now if self._low_since is None else self._low_since) if low and not charging else None
+        self._charging_since = _since(self._charging_since, now) if charging else None
+        if low and not charging:
+            self._low_since, self._relieved_since = _since(self._low_since, now), None
+        else:
+            self._relieved_since = _since(self._relieved_since, now)
+            # Only while it discharges is the time to empty known, or known not to be known.
+            above = not low and (battery.runtime is not None or (battery.amperes or 0) < 0)
+            if above or now - self._relieved_since >= CHARGE_SECONDS:
+                self._low_since = None
         if self._is_low:
             self._is_low = not (self._recovered(battery) or _lasted(self._charging_since, now))
         else:
-            self._is_low = _lasted(self._low_since, now)
+            self._is_low = low and not charging and _lasted(self._low_since, now)
         if self._is_low:
             return "OB LB CHRG" if charging else "OB LB DISCHRG"
         if battery.amperes is None or battery.amperes == 0:
@@ -74,6 +96,10 @@ class BatteryStatus:
     def _recovered(self, battery: Battery) -> bool:
         above = battery.ratio >= self._low + HYSTERESIS - _ROUNDING
         return above and (battery.runtime is None or battery.runtime >= RUNTIME_FACTOR * self._low_runtime)
+
+
+def _since(since: float | None, now: float) -> float:
+    return now if since is None else since
 
 
 def _lasted(since: float | None, now: float) -> bool:

@@ -100,7 +100,7 @@ class Variables:
         """Return what upsd receives at monotonic `now`; the status depends on the earlier calls."""
         if self._options.source == BATTERY:
             verdict = site.verdict(now)
-            status = self._battery.update(_battery(verdict), now)
+            status = self._battery.update(_battery(verdict), now, site.max_age)
             values, alarms = self._of_battery(site, verdict, now), (*_refused(verdict), *_faults(site, now))
         else:
             device = site.devices.get(self._options.source)
