@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import tempfile
 from pathlib import Path
 from typing import BinaryIO
@@ -14,13 +16,24 @@ STATE = Path("/var/lib")
 def replace(path: Path, data: bytes) -> None:
     """Write a new file next to the old one and rename it: after a power cut either one is there whole.
 
+    The mode of the old one stays.
+
     Raises:
         OSError: it could not be written; the old one is still there.
     """
-    new = path.with_name(f"{path.name}.new")
-    with new.open("wb") as file:
-        write_through(file, data)
-    new.replace(path)
+    # A name that nobody can guess, and no file that is there: not that of another writer, and no link of a stranger.
+    new = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            with contextlib.suppress(FileNotFoundError):
+                os.fchmod(descriptor, path.stat().st_mode & 0o777)
+            write_through(file, data)
+        new.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            new.unlink()
+        raise
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

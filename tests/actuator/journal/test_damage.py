@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import random
 import shutil
 import sqlite3
@@ -24,6 +26,7 @@ from actuator.journal import sidecar as sidecar_room
 from actuator.journal.reader import stored
 from actuator.relay import SimulatedRelay
 from tests.support import no_descriptor_left
+from toolkit import durable_file
 from toolkit.replace import replace
 
 HERE = Moment(boot="boot", now=100_000.0, wall=1_700_000_000.0, wall_sane=True)
@@ -229,11 +232,16 @@ def test_read_only_database_leaves_the_state_in_the_sidecar(tmp_path: Path) -> N
     assert (found.torn, found.saved) == ("", saved()), "once the database takes it, nothing is torn"
 
 
-def test_sidecar_is_written_in_place_on_a_full_disk(tmp_path: Path) -> None:
+def no_room(path: Path, _data: bytes) -> None:
+    """As `durable_file.replace` on a disk that has no block for a second file."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"{path}.new")
+
+
+def test_sidecar_is_written_in_place_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "journal.db"
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
-    (tmp_path / "journal.db.sidecar.new").mkdir()
+    monkeypatch.setattr(durable_file, "replace", no_room)
     journal.write([row(1)], saved())
     journal.write([row(2)], saved(replace(OFF, inhibits={})))
     journal.close()
@@ -249,12 +257,11 @@ def test_failed_sidecar_does_not_stop_the_database(tmp_path: Path, monkeypatch: 
     path = tmp_path / "journal.db"
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
-    blocker = tmp_path / "journal.db.sidecar.new"
-    blocker.mkdir()
-    with pytest.raises(JournalError, match=r"journal\.db\.sidecar\.new") as caught:
-        journal.write([row(1)], saved())
+    with monkeypatch.context() as full:
+        full.setattr(durable_file, "replace", no_room)
+        with pytest.raises(JournalError, match=r"journal\.db\.sidecar\.new") as caught:
+            journal.write([row(1)], saved())
     assert not caught.value.in_sidecar
-    blocker.rmdir()
     journal.write([row(1)], saved())
     found = Journal(path, SimulatedRelay()).load(HERE)
     assert (found.torn, found.saved) == ("", saved())
