@@ -45,8 +45,13 @@ def _supplies(file: Path) -> dict[str, int] | None:
 
 def _monitors(text: str) -> Iterator[tuple[str, int]]:
     for line in text.splitlines():
-        words = shlex.split(line, comments=True)
-        if len(words) > 2 and words[0] == "MONITOR":
+        if line.split(maxsplit=1)[:1] != ["MONITOR"]:
+            continue
+        parser = shlex.shlex(line, posix=True)
+        parser.whitespace_split = True
+        parser.quotes = '"'  # an apostrophe is a letter: NUT, common/parseconf.c
+        words = list(parser)
+        if len(words) > 2:
             yield words[1], int(words[2])
 
 

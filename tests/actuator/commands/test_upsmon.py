@@ -26,6 +26,7 @@ def machine(folder: Path, *names: str) -> Path:
         ('  MONITOR cabin@cabin:3493 0 "u" "p w" secondary # mine\nMINSUPPLIES 0', {"cabin@cabin:3493": 0}),
         ("# MONITOR a@b 1 u p primary\nMONITOR c@d 2 u p master\nMONITOR e@f 0 u p slave", {"c@d": 2, "e@f": 0}),
         ("NOTIFYCMD /bin/true", {}),
+        ("NOTIFYMSG COMMBAD don't\nMONITOR a@b 1 u it's primary", {"a@b": 1}),
         ("MONITOR cabin@localhost one u p primary", None),
         ('MONITOR cabin@localhost 1 u "p', None),
         (None, None),
