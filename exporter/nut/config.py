@@ -31,7 +31,7 @@ class NutConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     Attributes:
         ups: the UPS's name, a section of ups.conf.
         socket_folder: upsd's state path.
-        source: `battery` for the leading state of charge, or a source that knows whether there is utility power.
+        source: `battery` for the leading state of charge, or an `aims` source.
         low: the state of charge at which the machines shut down; for the battery only.
         low_runtime: the time to empty at which they do; for the battery only.
     """
