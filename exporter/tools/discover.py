@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -77,7 +78,7 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
         help="ask this serial port if it is silent, with read requests, after a question in the terminal; repeatable",
     )
     parser.add_argument(
-        "--seconds", type=float, default=listening.SECONDS, help="listen for so long (default: %(default)g)"
+        "--seconds", type=duration, default=listening.SECONDS, help="listen for so long (default: %(default)g)"
     )
 
 
@@ -280,6 +281,17 @@ def host(text: str) -> TcpAddress:
     if not name:
         raise argparse.ArgumentTypeError(f'got "{text}", expected a host such as 192.168.1.20')
     return TcpAddress(name, port)
+
+
+def duration(text: str) -> float:
+    """Return seconds, finite and more than 0; raises argparse.ArgumentTypeError."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise argparse.ArgumentTypeError(f'got "{text}", expected seconds, more than 0, such as 10')
+    return seconds
 
 
 def _report(line: str) -> None:

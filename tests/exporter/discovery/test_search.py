@@ -314,6 +314,13 @@ def test_a_probe_needs_a_terminal_and_the_word_yes(tmp_path: Path) -> None:
         assert device.writes == []
 
 
+@pytest.mark.parametrize("text", ["nan", "inf", "0", "-1", "ten"])
+def test_a_time_that_is_none_is_refused(text: str) -> None:
+    done = run_command(command("magnum-exporter"), "discover", "/dev/absent", f"--seconds={text}")
+    assert done.returncode == 2
+    assert f'got "{text}", expected seconds' in done.stderr
+
+
 def test_a_name_that_a_device_made_up_breaks_no_comment() -> None:
     assert configuration.printable("a\nsources: {}\x1b[2J") == "a?sources: {}?[2J"
 
