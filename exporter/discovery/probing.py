@@ -23,7 +23,6 @@ from exporter.sources.aims.source import DIALECTS as MEGATEC_DIALECTS
 from exporter.sources.base import SourceError
 from exporter.sources.modbus.profiles import Profile
 from exporter.sources.modbus.protocol import RefusedError, Request
-from exporter.sources.modbus.rtu import GAP
 from exporter.sources.plausibility import Facts, judge
 from exporter.sources.pylontech.dialects import DIALECTS, ContentError, Dialect, Form
 from exporter.sources.pylontech.frame import ANALOG_VALUES, Frame, FrameError, parse
@@ -44,8 +43,16 @@ ADDRESSES = range(16)
 RELAY_UNIT = 1
 _READ_TIMEOUT = 0.05
 _SETTLE = 0.05
+"""Seconds of silence after which a reply has ended."""
+
+_QUIET = 0.15
+"""Seconds of silence before a request; the Magnum network sends every 0.1 s."""
 
 Report = Callable[[str], None]
+
+
+class _TalkingError(Exception):
+    """Bytes have come that were not asked for."""
 
 
 def probe(port: str, report: Report = lambda _text: None, *, patience: float = 1.0) -> Found:
@@ -65,6 +72,12 @@ def probe(port: str, report: Report = lambda _text: None, *, patience: float = 1
             found = family()
             if found is not None:
                 return found
+    except _TalkingError:
+        return Found(
+            place=port,
+            text="Something began to send without a request, so the probe ended, and nothing more was written.",
+            remedy="Run discover again: it listens first.",
+        )
     except OSError as error:
         raise serial_port.lost_error(port, error) from error
     return Found(
@@ -192,8 +205,7 @@ class _Prober:
         """Return what a unit says by a profile; None: it does not answer, or not so. Raises RefusedError."""
 
         def ask(function: int, address: int, count: int) -> tuple[int, ...]:
-            client.settle(_SETTLE * self._patience, SECONDS)
-            time.sleep(GAP * self._patience)
+            self._wait_for_silence(client.settle)
             return Request(unit, function, address, count, profile.reply_unit).ask(client)
 
         try:
@@ -226,6 +238,7 @@ class _Prober:
 
     def _board(self, client: Client, baud: int) -> Found | None:
         try:
+            self._wait_for_silence(client.settle)
             closed = client.read_coil(RELAY_UNIT, 0)
         except ModbusError:
             return None
@@ -237,9 +250,24 @@ class _Prober:
     def _opened(self, baud: int) -> contextlib.AbstractContextManager[serial.Serial]:
         return serial_port.opened(self._port, baudrate=baud, timeout=_READ_TIMEOUT * self._patience, rts=None)
 
+    def _wait_for_silence(self, settle: Callable[[float, float], bool]) -> None:
+        """Wait for the end of a reply, then for silence; raises _TalkingError when there is none."""
+        settle(_SETTLE * self._patience, SECONDS * self._patience)
+        if settle(_QUIET * self._patience, _QUIET * self._patience):
+            raise _TalkingError
+
     def _lines(self, connection: serial.Serial, request: bytes, seconds: float) -> Iterator[bytes]:
         """Send a request in one write; yield the lines that come until the time is over, without its echo."""
-        serial_port.drain(connection)
+
+        def settle(silence: float, limit: float) -> bool:
+            begin = now = received = time.monotonic()
+            while now < begin + limit and now - received < silence:
+                if connection.read(max(1, connection.in_waiting)):
+                    received = time.monotonic()
+                now = time.monotonic()
+            return received > begin
+
+        self._wait_for_silence(settle)
         connection.write(request)
         deadline = time.monotonic() + seconds * self._patience
         pending = b""

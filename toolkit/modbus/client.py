@@ -271,15 +271,20 @@ class _SerialLink(ModbusSerialClient):
             data = port.read(max(1, min(port.in_waiting, _CHUNK)))
         return data
 
-    def settle(self, silence: float, limit: float) -> None:
-        """Throw away what comes until nothing has come for `silence` seconds, at most for `limit`; raises OSError."""
+    def settle(self, silence: float, limit: float) -> bool:
+        """Throw away what comes until nothing has come for `silence` seconds, at most for `limit`; raises OSError.
+
+        Returns:
+            Whether anything has come.
+        """
         port = self._port()
-        now = received = time.monotonic()
+        begin = now = received = time.monotonic()
         end = now + limit
         while now < end and now - received < silence:
             if port.read(_CHUNK):
                 received = time.monotonic()
             now = time.monotonic()
+        return received > begin
 
     def _port(self) -> serial.Serial:
         if self.socket is None:
@@ -327,10 +332,13 @@ class Client:
         host, port, *_ = self._link.socket.getpeername()
         return host, port
 
-    def settle(self, silence: float, limit: float) -> None:
-        """Wait until a serial line has been silent for so many seconds, at most until the limit; raises OSError."""
-        if isinstance(self._link, _SerialLink):
-            self._link.settle(silence, limit)
+    def settle(self, silence: float, limit: float) -> bool:
+        """Wait until a serial line has been silent for so many seconds, at most until the limit; raises OSError.
+
+        Returns:
+            Whether it was not silent.
+        """
+        return isinstance(self._link, _SerialLink) and self._link.settle(silence, limit)
 
     def read_registers(
         self, unit: int, function: int, address: int, count: int, *, answers_as: int | None = None

@@ -224,6 +224,39 @@ def test_no_probe_is_a_command(everything_sent: bytes) -> None:
     assert {parse(word).command for word in frames} == {ANALOG_VALUES}
 
 
+@pytest.mark.parametrize("family", ["megatec", "modbus"])
+def test_a_device_that_begins_to_send_during_the_probe_is_asked_no_more(
+    family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a Magnum network that is switched on then: 10 packets in a second."""
+    begun, over = threading.Event(), threading.Event()
+
+    def hear(_received: bytes) -> bytes:
+        begun.set()
+        return b""
+
+    if family == "modbus":
+        for other in ("megatec", "text_batteries"):
+            monkeypatch.setattr(probing._Prober, other, lambda _self: None)
+    with SerialDevice(hear) as device:
+
+        def talk() -> None:
+            begun.wait(20)
+            while not over.wait(0.1):
+                device.send(b"\x40\x00\x01")
+
+        thread = threading.Thread(target=talk)
+        thread.start()
+        try:
+            found = probing.probe(device.path)
+        finally:
+            begun.set()
+            over.set()
+            thread.join(5)
+        assert "began to send" in found.text
+        assert len(device.writes) == 1
+
+
 def test_dtr_and_rts_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     moved: list[int] = []
     real = fcntl.ioctl
