@@ -31,7 +31,8 @@ def opened(page: Page, it: Actuator) -> None:
 
 
 def row(page: Page, name: str) -> list[str]:
-    return page.locator("#settings tbody tr", has_text=name).locator("td").all_text_contents()
+    cells: list[str] = page.locator("#settings tbody tr", has_text=name).locator("td").all_text_contents()
+    return cells
 
 
 def saved(page: Page, button: str, words: str) -> None:

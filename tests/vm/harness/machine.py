@@ -54,6 +54,7 @@ for module in /modules/*; do /bin/busybox insmod $module || echo "insmod $module
 echo guest > /root/etc/hostname
 : > /root/etc/machine-id
 /bin/busybox rm -rf /root/etc/systemd/system /root/etc/udev/rules.d /root/etc/modules-load.d
+/bin/busybox rm -rf /root/etc/magnum-exporter /root/var/lib/generator-actuator /root/var/lib/magnum-exporter
 /bin/busybox mkdir -p /root/etc/systemd/system /root/etc/udev/rules.d
 /bin/busybox cp /units/* /root/etc/systemd/system/
 for unit in {MASKED}; do /bin/busybox ln -s /dev/null /root/etc/systemd/system/$unit; done
