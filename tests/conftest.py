@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -16,6 +17,10 @@ from toolkit.limiter import Limiter
 
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
+
+# A shell starts a job in the background with Ctrl-C ignored, and so would be every program that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _to_caplog(_logger: object, method: str, event: EventDict) -> NoReturn:

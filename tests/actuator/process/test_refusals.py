@@ -94,6 +94,7 @@ server.TURN_TIMEOUT = 0.3
 whole = Runtime.turn
 async def turn(self):
     while pathlib.Path("FLAG").exists():
+        pathlib.Path("FLAG.stands").touch()
         await asyncio.sleep(0.02)
     await whole(self)
 Runtime.turn = turn
@@ -105,6 +106,7 @@ def test_a_command_that_waits_is_503_and_obeyed_later(tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     with site(tmp_path) as it, it.running(STANDING.replace("FLAG", str(flag))) as process:
         flag.touch()
+        wait_until(flag.with_name("flag.stands").exists, 10, "a turn waits")
         code, answer = it.request("POST", "/api/v1/mode", {"mode": "off"})
         known = "Accepted, not known to be done: no turn has ended within 0.3 s. It is done with the next turn.\n"
         assert (code, answer) == (503, known)
