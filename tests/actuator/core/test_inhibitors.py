@@ -10,6 +10,7 @@ from actuator.core import ags
 from actuator.core.alert_path import MORE
 from actuator.core.inputs import Inputs, ReadBack
 from actuator.core.runs import judge_resume
+from actuator.core.settings import DAY
 from actuator.core.signals import ConfirmedValue
 from actuator.core.state import Closure
 from tests.actuator.harness.simulated_site import World, settings
@@ -874,6 +875,34 @@ def test_min_off_counts_from_the_tail_without_evidence() -> None:
     assert world.now - released == pytest.approx(18 * MINUTE, abs=1.1)
 
 
+def test_min_off_counts_from_the_tail_when_the_evidence_comes_back_after_it() -> None:
+    world = World(settings=settings(limits={"max_run": "20m"}), soc=0.3, bus_alive=False, obeys=False).on_alerts()
+    begin(world, "emergency")
+    assert world.closed()
+    assert world.run(HOUR, until=lambda it: not it.closed())
+    released = world.now
+    world.run(10 * MINUTE)
+    assert world.phase() == "unknown"
+    world.bus_alive = True
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - released == pytest.approx(18 * MINUTE, abs=1.1)
+
+
+def test_min_off_counts_from_the_tail_after_a_relay_fault_without_evidence() -> None:
+    world = running()
+    world.bus_alive = False
+    world.run(MINUTE)
+    world.read_back = lambda _closed: None
+    world.run(3)
+    assert not world.closed()
+    world.read_back = lambda closed: closed
+    assert world.run(MINUTE, until=lambda it: not it.relay_fault())
+    recovered = world.now
+    world.soc = 0.1
+    assert world.run(HOUR, until=World.closed)
+    assert world.now - recovered == pytest.approx(18 * MINUTE, abs=1.1)
+
+
 def test_min_off_goes_on_when_an_engine_is_heard_of_again() -> None:
     world = running()
     world.operator("off")
@@ -1113,6 +1142,18 @@ def test_short_runs_outlive_restart_and_reboot_as_the_back_off_does() -> None:
     began = world.now - 60
     assert world.run(3 * HOUR, until=World.closed)
     assert world.now - began == pytest.approx(left - 60, abs=10), "a clock that is right counts the time without power"
+
+
+def test_the_day_of_the_eight_short_runs_goes_on_over_a_reboot() -> None:
+    world = flapping({"short_cycle": ["1m"]}, wall_sane=True)
+    short_runs(world, 3 * HOUR)
+    ends = world.state.durable.short_runs.ends
+    assert len(ends) == 8
+    left = ends[0] + DAY - world.now
+    world.die(dead_for=60, reboot=True)
+    until = world.state.durable.short_runs.until(world.settings.limits, emergency=False)
+    assert until is not None
+    assert until - world.now == pytest.approx(left - 60)
 
 
 @pytest.mark.parametrize("reboot", [False, True])

@@ -68,6 +68,12 @@ def test_it_begins_only_in_need(evening: Evening) -> None:
     assert not evening.until(21, closed=True)
 
 
+def test_the_fall_before_quiet_hours_begin_counts_too() -> None:
+    evening = Evening(fall=0.025)
+    assert evening.until(21, closed=True)
+    assert evening.clock == pytest.approx(17, abs=0.05), "not at 18:00, as by the fall in quiet hours alone"
+
+
 def test_it_waits_until_the_battery_is_five_points_below_stop() -> None:
     evening = Evening(soc=0.64)
     assert evening.until(21, closed=True)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from actuator import config
+from actuator.core.overlay import EDITABLE, OVERLAID, Profile, edit, over
 from actuator.core.settings import EmergencyVolts, QuietHours, Settings, TimeOfDay
 from tests.actuator.harness.simulated_site import settings
-from toolkit.config import ConfigError
+from toolkit.config import ConfigError, decode
 from toolkit.formatting import percent, span
 
 FILE = """\
@@ -257,6 +258,16 @@ def test_the_relay_alone_is_read_whatever_else_is_wrong(tmp_path: Path) -> None:
 
 def test_settings_compare_so_that_an_edit_can_be_seen() -> None:
     assert settings(start_soc="20%") == settings(start_soc=0.2) != settings()
+
+
+@pytest.mark.parametrize("name", ["quiet_hours", "exercise", "full_charge"])
+def test_null_in_a_profile_or_an_edit_switches_a_part_off(name: str) -> None:
+    of_file = settings(quiet_hours={}, exercise={}, full_charge={})
+    overlays = [decode({name: None}, Profile)] + ([edit({name: None})] if name in EDITABLE else [])
+    for overlay in overlays:
+        changed = over(of_file, overlay)
+        assert [part for part in OVERLAID if getattr(changed, part) != getattr(of_file, part)] == [name]
+        assert getattr(changed, name) is None
 
 
 @pytest.mark.parametrize(
