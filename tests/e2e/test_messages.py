@@ -73,6 +73,7 @@ def test_the_exporter_is_killed_in_a_run(tmp_path: Path) -> None:
         loop.kill("exporter")
         consequences = {"GeneratorExporterUnreachable", "GeneratorRunUnproven"}
         loop.wait(lambda: loop.held_back() & consequences, 90, "what follows from it is held back")
+        loop.wait(lambda: len(loop.messages()) > len(before), 30, "people are told")
         assert loop.messages()[len(before) :] == ["MagnumExporterDown"]
 
 
@@ -90,6 +91,7 @@ def test_the_actuator_is_killed_while_it_is_locked_out(tmp_path: Path) -> None:
             90,
             "what follows from it is held back",
         )
+        loop.wait(lambda: len(loop.messages()) > len(before), 30, "people are told")
         assert loop.messages()[len(before) :] == ["GeneratorActuatorDown"]
 
 
