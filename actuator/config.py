@@ -18,6 +18,7 @@ from toolkit.exposed_files import exposed_secret
 from toolkit.formatting import redacted, span
 from toolkit.homeassistant import config as mqtt
 from toolkit.homeassistant.config import Mqtt
+from toolkit.replace import replace
 
 REAL_RUN: Final = HOUR / 2
 """Seconds of max_run from which the configuration is for a real engine; a test's spans are shorter."""
@@ -160,7 +161,7 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if profile and profile not in self.profiles:
             known = (DEFAULT, *self.profiles)
             raise ConfigError("name", f'"{profile}"', f"one of {', '.join(known)}{near(profile, known)}")
-        bare = msgspec.structs.replace(self, profiles={})
+        bare = replace(self, profiles={})
         return over(over(bare, self.profiles[profile]) if profile else bare, edit(edits))
 
     def _profiles_wrong(self) -> Iterator[ConfigError]:

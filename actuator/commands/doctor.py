@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import msgspec
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -21,6 +20,7 @@ from actuator.config_warnings import warnings
 from toolkit.config import ConfigError, read_mapping
 from toolkit.findings import Finding
 from toolkit.flags import is_loopback
+from toolkit.replace import replace
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ def examine(config_file: Path, *, url: str, prometheus: str, alertmanager: str) 
 def _with_file(site: Site, config: Config) -> Site:
     """Return the site with what the actuator's file says of it."""
     alerts = config.alerts
-    return msgspec.structs.replace(
+    return replace(
         site,
         config_warnings=tuple(warnings(config)),
         exposed=tuple(configuration.exposed(config)),

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-import msgspec
-
 from actuator.core import controller
 from actuator.core.inputs import Inputs, Page, ReadBack
 from actuator.core.settings import HOUR, MINUTE, Evidence, Settings
 from actuator.core.state import State
 from toolkit.config import Ratio
 from toolkit.formatting import percent, span
+from toolkit.replace import replace
 
 IDLE_TICK: Final = 10 * MINUTE
 """Seconds of a step while nothing can happen: the engine is off, and the battery well over start."""
@@ -248,7 +247,7 @@ def play(it: Record, settings: Settings, minute_of_day: Callable[[float], int]) 
         minute_of_day: returns the local minute of the day, 0 to 1439, of a Unix time.
     """
     # The record has neither the AGS nor volts of this battery.
-    settings = msgspec.structs.replace(settings, evidence=Evidence(ags=False), emergency_volts="none")
+    settings = replace(settings, evidence=Evidence(ags=False), emergency_volts="none")
     state = State(started_at=0.0)
     at, soc = it.begin, it.samples[0].soc
     natural = it.natural[0]
@@ -412,7 +411,7 @@ class _Search:
 
 def replaced(settings: Settings, start: int, stop: int) -> Settings:
     """Return the settings with these thresholds, in percent."""
-    return msgspec.structs.replace(settings, start_soc=Ratio(start / 100), stop_soc=Ratio(stop / 100))
+    return replace(settings, start_soc=Ratio(start / 100), stop_soc=Ratio(stop / 100))
 
 
 def charge_sentence(charge: Charge) -> str:

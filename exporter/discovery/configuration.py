@@ -6,9 +6,8 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
-
 from exporter.discovery.found import Found, Source
+from toolkit.replace import replace
 from toolkit.yaml_text import flow
 
 _WIDTH = 118
@@ -29,7 +28,7 @@ def sources(found: Iterable[Found], kept: Mapping[str, Mapping[str, Any]]) -> tu
             number += 1
             name = f"{source.name}{number}"
         taken.add(name)
-        named.append(msgspec.structs.replace(source, name=name))
+        named.append(replace(source, name=name))
     return tuple(named)
 
 

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from exporter import config, config_checks
 from exporter.discovery import configuration, ports
 from exporter.discovery.found import Found, Source
@@ -21,6 +19,7 @@ from toolkit.dialogue import Dialogue, terminal
 from toolkit.flags import default_config_file, new_config_file
 from toolkit.installing import offer_service, write_keeping, write_web_config
 from toolkit.modbus import TcpAddress
+from toolkit.replace import replace
 
 DESCRIPTION = (
     "Finds the devices as discover does, asks what only you know, such as the battery's capacity, writes exporter.yml, "
@@ -159,7 +158,7 @@ class _Setup:
                 check=lambda answer, taken=taken: _name_fault(answer, taken),  # type: ignore[misc]
             )
             if name != "-":
-                chosen.append(msgspec.structs.replace(source, name=name))
+                chosen.append(replace(source, name=name))
         return tuple(chosen)
 
     def _kept(self) -> dict[str, Any]:
