@@ -2,12 +2,21 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import no_descriptor_left
 from toolkit import notify
+
+
+@pytest.fixture(autouse=True)
+def endpoint_is_closed() -> Iterator[None]:
+    yield
+    if notify._endpoint.cache_info().currsize:
+        notify._endpoint().close()
+        notify._endpoint.cache_clear()
 
 
 def test_no_service_manager(monkeypatch: pytest.MonkeyPatch) -> None:
