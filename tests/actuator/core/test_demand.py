@@ -708,6 +708,17 @@ def test_an_emergency_by_state_of_charge_outlasts_the_hour_of_the_volts() -> Non
     assert world.closed()
 
 
+def test_volts_that_are_low_still_after_their_hour_outlast_an_emergency_by_state_of_charge() -> None:
+    world = World(soc=0.1, volts=46.0, volts_threshold=46.0)
+    assert world.run(100, until=World.closed)
+    world.run(90 * MINUTE)
+    world.soc = 0.9
+    world.run(5 * MINUTE)
+    assert world.closed()
+    world.volts = 54.0
+    assert world.run(2 * HOUR, until=lambda it: not it.closed())
+
+
 def test_mode_off_silences_an_emergency() -> None:
     world = World(soc=0.1)
     world.operator("off")

@@ -681,7 +681,8 @@ def test_the_cap_seen_on_the_bus_shortens_the_deadline_and_raises_an_alarm() -> 
     world = running()
     world.ags_max_run = 3 * HOUR
     world.run(20)
-    assert "ags_cap" in world.kinds()
+    (seen,) = [event for event in world.events if event.kind == "ags_cap"]
+    assert seen.values == {"cap": 3 * HOUR, "allowed": 2.5 * HOUR}
     assert world.state.durable.run is not None
     assert world.state.durable.run.deadline - world.state.durable.run.closed_at == pytest.approx(2.5 * HOUR)
     world.ags_max_run = 12 * HOUR

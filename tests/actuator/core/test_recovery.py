@@ -490,9 +490,11 @@ def test_only_what_lies_before_the_boot_moves_and_only_back(passed: float, credi
         stopped_at=125.0,
         blind_at=-900.0,
         exercise_at=60.0,
+        run_seconds=700.0,
         anchor=Anchor(wall=1e9, now=50.0),
     )
     after = recovery.credited(durable, wall=1e9 + passed, now=150.0)
+    assert after.run_seconds == 700.0, "the contact was not held closed"
     assert after.closures == (Closure(start=-900.0 - credit, end=-300.0 - credit), since)
     assert (after.released_at, after.stopped_at, after.exercise_at) == (120.0, 125.0, 60.0)
     assert after.back_off_until == 900.0, "a run has failed since"
