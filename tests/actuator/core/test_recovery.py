@@ -683,7 +683,9 @@ def test_a_board_found_closed_without_a_record_of_its_run_counts_since_the_last_
         world.wall_sane = True
         world.step()
     else:
+        (found,) = [event for event in world.events if event.kind == "found_closed"]
         assert "since the last record count as closed" in world.texts("found_closed")[0]
+        assert found.values["seconds"] == pytest.approx(opened - recorded, abs=1)
     left = budget_left(world.state.durable, world.settings, world.now)
     assert left == pytest.approx(10 * HOUR - (opened - recorded), abs=1)
 
