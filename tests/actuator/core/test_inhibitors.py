@@ -669,7 +669,7 @@ def test_max_run_ends_every_run_and_clears_with_min_off() -> None:
     world = running("emergency", limits={"max_run": "30m"})
     assert world.run(31 * MINUTE, until=lambda it: not it.closed())
     assert reason_of_the_last_end(world) == "max_run"
-    assert "max_run, 30\u00a0min" in world.texts("contact_opened")[-1]
+    assert "max_run, 30 min" in world.texts("contact_opened")[-1]
     assert world.now - world.moves[0][0] == pytest.approx(30 * MINUTE, abs=1)
     assert "max_run" in world.inhibitors()
     assert world.run(30 * MINUTE, until=World.closed)
