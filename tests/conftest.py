@@ -23,6 +23,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest, so that no worker waits for them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("longest") is None)
+
+
 def _to_caplog(_logger: object, method: str, event: EventDict) -> NoReturn:
     """Pass an event on to the standard library's logging, which pytest captures; the last processor."""
     level = logging.getLevelNamesMapping()[method.upper()]

@@ -103,6 +103,7 @@ def test_each_command_of_ours_in_a_sentence_is_one(page: str, capsys: pytest.Cap
             assert "the following arguments are required" in capsys.readouterr().err, f"{page}: {command}"
 
 
+@pytest.mark.longest
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 @pytest.mark.skipif(os.getuid() != 0 or None in map(shutil.which, NEEDED), reason=f"needs root and {', '.join(NEEDED)}")
