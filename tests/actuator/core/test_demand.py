@@ -945,6 +945,13 @@ def test_manual_for_longer_than_max_run_or_nothing_is_refused(seconds: float) ->
     assert world.kinds() == ["operator_refused"]
 
 
+@pytest.mark.parametrize("seconds", [0.5, 4 * HOUR])
+def test_manual_for_any_time_up_to_max_run_is_obeyed(seconds: float) -> None:
+    world = World(soc=0.9)
+    world.operator("on", seconds)
+    assert world.state.durable.mode == "on"
+
+
 def test_manual_from_off_goes_back_to_off() -> None:
     world = World(soc=0.1)
     world.operator("off")
