@@ -52,7 +52,7 @@ prometheus:
 	@deploy/fetch-prometheus
 
 test-slow: .venv/slow.stamp .venv/mutation.stamp .venv/docs.stamp tools
-	$(pytest) -n 4 --dist loadscope --no-loadscope-reorder -p no:benchmark --timeout 600 -m "slow and not browser and not homeassistant and not vm"
+	$(pytest) -n 5 --dist loadscope --no-loadscope-reorder -p no:benchmark --timeout 600 -m "slow and not browser and not homeassistant and not vm"
 
 # Pictures of each state of the panel are in .local/panel afterwards, or in the folder that PANEL_SHOTS names.
 test-browser: .venv/browser.stamp tools

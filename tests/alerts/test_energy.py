@@ -50,6 +50,7 @@ class Meter(threading.Thread):
         return load, measured, with_outage
 
 
+@pytest.mark.longest
 @pytest.mark.slow
 @pytest.mark.e2e
 @pytest.mark.timeout(600)

@@ -37,6 +37,7 @@ def closed_by_alert(loop: Loop) -> None:
     loop.wait(lambda: loop.metrics("actuator").get("generator_running") == 1, 30, "the engine is proven to run")
 
 
+@pytest.mark.longest
 @pytest.mark.parametrize("stop", [0.35, pytest.param(0.65, marks=pytest.mark.slow)])
 def test_prometheus_killed_with_the_contact_closed(tmp_path: Path, stop: float) -> None:
     with Loop(tmp_path, prometheus=True, actuator={"stop_soc": f"{stop:.0%}"}) as loop:

@@ -69,6 +69,7 @@ def test_busy_port_is_avoided(tmp_path: Path) -> None:
             assert not left_behind(tmp_path)
 
 
+@pytest.mark.longest
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("options", [(), ("--without-prometheus",)])

@@ -202,6 +202,7 @@ def _seconds_of_a_page(exporter: Exporter) -> float:
     return seconds - (waited() - before)
 
 
+@pytest.mark.longest
 @pytest.mark.e2e
 @pytest.mark.slow
 @pytest.mark.timeout(600)
