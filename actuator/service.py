@@ -157,7 +157,11 @@ async def _serve(
         )
         await asyncio.wrap_future(first_turn)  # so that the first visitor gets a page
         async with serve(app, flags.listen_addresses, web_config), asyncio.TaskGroup() as group:
-            for running in (runtime.page_reader.run(), history.run(watchers.watching), home_assistant.run()):
+            for running in (
+                runtime.page_reader.run(),
+                history.run(watchers.watching),
+                home_assistant.run(reloader.close),
+            ):
                 group.create_task(running)
             ready()
 

@@ -133,9 +133,10 @@ class Contact:
         new = AsyncRelay(config.make_relay)
         try:
             await _open(new)
-        except RelayError:
-            await new.dispose()
-            await self.read()
+        except BaseException as error:
+            await new.dispose()  # at the end of the program too: both may be one board, which the old one opens next
+            if isinstance(error, RelayError):
+                await self.read()
             raise
         old, self._relay = self._relay, new
         await old.dispose()

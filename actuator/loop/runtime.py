@@ -36,6 +36,7 @@ from toolkit import log
 from toolkit.config import ConfigError
 from toolkit.notify import notify
 from toolkit.replace import replace
+from toolkit.tasks import end
 from toolkit.time_zone import local_zone
 from toolkit.worker_thread import Worker
 
@@ -50,6 +51,9 @@ SHORTEST_WRITE = 0.25
 
 FILE_SECONDS = 10.0
 """For reading the configuration file again."""
+
+RELOAD_END_SECONDS = 2.0
+"""For a reload to end, before the contact is opened without it."""
 
 FLAPPING: Final = frozenset({"relay_fault", "relay_recovered"})
 """Events of a loose plug: logged once an hour, with a count. The journal has each of them, and the log each move."""
@@ -91,6 +95,7 @@ class Runtime:
         self._last_wall: float | None = None
         self._writing: asyncio.Future[object] | None = None
         self._turn_lock = asyncio.Lock()
+        self._reloading: asyncio.Task[Any] | None = None
         self._loop = asyncio.get_running_loop()
         # Of its own: a default executor is shared, and a name server that hangs fills it.
         self._file_reader = Worker("configuration")
@@ -357,16 +362,20 @@ class Runtime:
             ConfigError: the new one is wrong, or cannot be put in force now.
             RelayError: the new relay cannot be opened; the old one stays.
             DeadlineError: the file cannot be read.
+            CancelledError: the program ends.
         """
         new = await self._file_reader.do(partial(configuration.load, self._config_file), FILE_SECONDS)
         if new.access is not None:
             new.access.check(users, self._config_file)
-        # Whoever asked may go away: the turn's part is never broken off half done.
+        # Whoever asked may go away: the turn's part is never broken off half done, save by the end of the program.
         await asyncio.shield(
             asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._between_turns(new), self._loop))
         )
 
     async def _between_turns(self, new: Config) -> None:
+        if self._ending:
+            raise asyncio.CancelledError
+        self._reloading = asyncio.current_task()
         async with self._turn_lock:
             await self._put_in_force(new)
 
@@ -397,6 +406,9 @@ class Runtime:
     async def end(self, reason: str) -> bool:
         """Open the contact as the last act; return whether it is confirmed open."""
         self._ending = True
+        # First: a change of the relay that goes on would open or dispose of the one that is opened below.
+        if self._reloading is not None:
+            await end(self._reloading, seconds=RELOAD_END_SECONDS)
         was_closed = self._contact.commanded_closed
         opening = await self._contact.open_finally()
         self.input_queue.dismiss()

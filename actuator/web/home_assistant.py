@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 
 from prometheus_client import CollectorRegistry
 
@@ -42,12 +42,13 @@ class HomeAssistant:
         options = self._runtime.file.mqtt
         await self._connection.apply(options, self._serve, depends_on=options)
 
-    async def run(self) -> None:
-        """Stay connected until cancelled."""
+    async def run(self, end_reloads: Callable[[], Awaitable[None]]) -> None:
+        """Stay connected until cancelled; then end the reloads first: one that goes on would connect again."""
         await self._apply()
         try:
             await asyncio.Event().wait()
         finally:
+            await end_reloads()
             await self._connection.stop()
 
     async def _serve(self, options: Mqtt) -> None:
