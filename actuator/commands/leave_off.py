@@ -19,7 +19,7 @@ import yaml
 from actuator.config import Config
 from actuator.core.events import Event
 from actuator.core.state import Durable, Moment, Saved
-from actuator.journal import Journal, JournalError, Row, last_relay
+from actuator.journal import Journal, JournalError, Row, last_relay, sidecar
 from actuator.loop.clock import Clock
 from actuator.relay import RelayConfig, RelayError
 from actuator.relay.lock import Lock
@@ -117,6 +117,18 @@ def as_service_user(text: str) -> None:
     if done.returncode:
         kind = RunsError if done.returncode == _RUNS else LeftError
         raise kind(done.stderr.strip() or f"it ended with status {done.returncode}")
+
+
+def left_on(text: str) -> str:
+    """Return why the journal that a text names does not show that the mode is off; empty: it is off.
+
+    For one on which an actuator runs that was put to off over HTTP: if another one has answered, this is unchanged.
+    """
+    path = _config(text).journal
+    side, fault = sidecar.read(path)
+    if side is None:
+        return f"{path} does not show it ({fault})"
+    return "" if side.mode == "off" else f"{path} still has the mode {side.mode}"
 
 
 def _config(text: str) -> Config:

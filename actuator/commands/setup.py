@@ -15,7 +15,7 @@ from serial.tools import list_ports
 
 from actuator import config as configuration
 from actuator.commands import client
-from actuator.commands.leave_off import LeftError, RunsError, as_service_user
+from actuator.commands.leave_off import LeftError, RunsError, as_service_user, left_on
 from actuator.config import Config
 from actuator.config_warnings import warnings
 from actuator.start.known_relays import DEFAULT_JOURNAL, service_folder
@@ -215,6 +215,11 @@ class _Setup:
             if not isinstance(answer, dict) or answer.get("mode") != "off":
                 what = f"{redacted(self._url)} answers, but is not that actuator"
                 raise LeftError(f"{running}. {what}: name its address with --url") from None
+            if fault := left_on(text):
+                raise LeftError(
+                    f"{running}. {redacted(self._url)} is off now, but {fault}. If the actuator there is another one, "
+                    "name the address of this one with --url, and give that one its mode back"
+                ) from None
             return True
         return False
 

@@ -196,6 +196,23 @@ def test_a_running_actuator_that_does_not_say_off_leaves_the_file_as_it_is(tmp_p
     assert file.read_text() == before
 
 
+def test_another_actuator_that_says_off_leaves_the_file_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with site(tmp_path) as actuator, site(tmp_path / "other") as other, actuator.running(), other.running():
+        before = actuator.config_file.read_text()
+        with setting_up(tmp_path, other.url) as terminal:
+            terminal.answer("Number [1]:")
+            for _ in range(7):
+                terminal.answer("]:")
+            terminal.answer("Replace it?", "yes")
+            terminal.expect("The mode could NOT be put to off")
+            terminal.expect(f"{actuator.journal} still has the mode auto. If the actuator there is another one")
+            terminal.expect("give that one its mode back")
+            assert terminal.wait() == 1
+        assert (actuator.status()["mode"], other.status()["mode"]) == ("auto", "off")
+        assert actuator.config_file.read_text() == before
+
+
 def test_without_its_web_file_the_present_file_is_not_replaced(tmp_path: Path) -> None:
     file = existing(tmp_path, str(tmp_path / "own.db"))
     before = file.read_text()
