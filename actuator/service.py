@@ -135,7 +135,7 @@ async def _serve(
     counts, build = Counts(), installed("magnum-exporter")
     registry = _registry(runtime, web_config, counts, build)
     home_assistant = HomeAssistant(
-        runtime, registry, build.version, page_url(flags.listen_addresses, encrypted=web_config.has_tls)
+        runtime, registry, counts, build.version, page_url(flags.listen_addresses, encrypted=web_config.has_tls)
     )
     reloader = Reloader(lambda: home_assistant.reload(web_config.users), prefix="generator_actuator", registry=registry)
     first_turn = Future[None]()

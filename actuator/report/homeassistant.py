@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Final
 
-from actuator.report.metrics import ENTITIES, families, whole_name
+from actuator.report.metrics import ENTITIES, Counts, families, whole_name
 from actuator.report.severity import assess
 from actuator.report.snapshot import Snapshot
 from toolkit.homeassistant.discovery import Device, Program, Topics
@@ -41,17 +41,20 @@ def program(version: str, url: str) -> Program:
     return Program(name="actuator", distribution="generator-actuator", version=version, url=url)
 
 
-def generator(snapshot: Snapshot | None, now: float, topics: Topics, *, minutes: float | None) -> Device:
+def generator(
+    snapshot: Snapshot | None, now: float, topics: Topics, *, counts: Counts, minutes: float | None
+) -> Device:
     """Return the generator as Home Assistant shows it.
 
     Args:
         snapshot: of the last turn; None: there was none yet.
         now: monotonic seconds.
         topics: of the actuator.
+        counts: of what came in.
         minutes: how long the next manual run lasts; None: it takes no commands.
     """
     fresh = snapshot if snapshot is not None and now - snapshot.now <= STALE_SECONDS else None
-    entities = () if fresh is None else tuple(_shown(fresh, minutes))
+    entities = () if fresh is None else tuple(_shown(fresh, counts, minutes))
     longest = 0.0 if snapshot is None else float(snapshot.config.limits.max_run)
     return Device(
         id=GENERATOR,
@@ -63,8 +66,8 @@ def generator(snapshot: Snapshot | None, now: float, topics: Topics, *, minutes:
     )
 
 
-def _shown(snapshot: Snapshot, minutes: float | None) -> Iterator[Shown]:
-    for family in families(snapshot):
+def _shown(snapshot: Snapshot, counts: Counts, minutes: float | None) -> Iterator[Shown]:
+    for family in families(snapshot, counts):
         name = whole_name(family)
         samples = [(tuple(sample.labels.values()), sample.value) for sample in family.samples]
         metric = ENTITIES[name]

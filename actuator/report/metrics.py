@@ -52,13 +52,11 @@ class GeneratorCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Return the families; before the first turn there are only the notifications."""
-        yield _labelled(_NOTIFICATIONS, "status", self._counts.notifications)
-        yield _labelled(_COMMANDS, "reason", self._counts.commands)
         snapshot = self._snapshot()
-        late = 0 if snapshot is None else snapshot.state.alerts.late
-        yield _labelled(_REJECTED, "reason", {**self._counts.rejected, "late": late})
-        if snapshot is not None:
-            yield from families(snapshot)
+        if snapshot is None:
+            yield from _counted(self._counts, 0)
+        else:
+            yield from families(snapshot, self._counts)
 
 
 ENTITIES: dict[str, Described] = {}
@@ -273,10 +271,11 @@ DESCRIBED: tuple[Metric, ...] = (
 )
 
 
-def families(snapshot: Snapshot) -> Iterator[Metric]:
-    """Yield the families of a snapshot."""
+def families(snapshot: Snapshot, counts: Counts) -> Iterator[Metric]:
+    """Yield every family."""
     state, config = snapshot.state, snapshot.config
     durable, ends_at = state.durable, snapshot.ends_at
+    yield from _counted(counts, state.alerts.late)
     beat = state.alerts.last_beat
     # A run that may be resumed after a restart has not ended.
     run = durable.run or durable.candidate
@@ -315,6 +314,12 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
     yield _single(_CLOCK, snapshot.wall_sane)
     yield _single(_STUCK, state.alerts.beliefs.stop_stuck)
     yield _single(_SHORTENS, state.ags.longest_run < config.limits.max_run)
+
+
+def _counted(counts: Counts, late: int) -> Iterator[Metric]:
+    yield _labelled(_NOTIFICATIONS, "status", counts.notifications)
+    yield _labelled(_COMMANDS, "reason", counts.commands)
+    yield _labelled(_REJECTED, "reason", {**counts.rejected, "late": late})
 
 
 def _copy(family: Metric) -> Metric:

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from actuator.config import Broker
 from actuator.intake.mqtt_commands import REASONS, Commands, Now
 from actuator.loop.runtime import Runtime
+from actuator.report.metrics import Counts as NotificationCounts
 from toolkit.homeassistant.config import Mqtt
 from toolkit.homeassistant.connection import Connection
 from toolkit.homeassistant.discovery import Device, Topics
@@ -23,12 +24,15 @@ class HomeAssistant:
     Args:
         runtime: has the snapshots and the queue.
         registry: gets the metrics of the connection.
+        notified: counts of what came in over HTTP.
         version: the distribution's.
         page: the panel's URL.
     """
 
-    def __init__(self, runtime: Runtime, registry: CollectorRegistry, version: str, page: str) -> None:
-        self._runtime, self._version, self._page = runtime, version, page
+    def __init__(
+        self, runtime: Runtime, registry: CollectorRegistry, notified: NotificationCounts, version: str, page: str
+    ) -> None:
+        self._runtime, self._notified, self._version, self._page = runtime, notified, version, page
         self._counts = Counts("generator_actuator", REASONS)
         self._connection = Connection(self._counts, registry)
 
@@ -66,7 +70,8 @@ class HomeAssistant:
 
         def devices() -> tuple[Device, ...]:
             minutes = None if commands is None else commands.minutes
-            return (homeassistant.generator(runtime.snapshot, time.monotonic(), topics, minutes=minutes),)
+            now, counts = time.monotonic(), self._notified
+            return (homeassistant.generator(runtime.snapshot, now, topics, counts=counts, minutes=minutes),)
 
         receive = None if commands is None else commands.receive
         client = Client(options, program, devices, owns=homeassistant.owns, counts=self._counts, receive=receive)

@@ -8,20 +8,23 @@ from typing import Any
 import pytest
 
 from actuator.report import homeassistant
-from actuator.report.metrics import DESCRIBED, ENTITIES, whole_name
+from actuator.report.metrics import DESCRIBED, ENTITIES, Counts, whole_name
 from actuator.report.severity import assess
 from actuator.report.snapshot import Snapshot
 from tests.actuator.report.test_status import snapshot, world
 from toolkit.homeassistant.config import Mqtt
 from toolkit.homeassistant.discovery import Device, Topics, component, document, state
-from toolkit.homeassistant.entities import entities
+from toolkit.homeassistant.entities import entities, metric_of
+from toolkit.replace import replace
 
 TOPICS = Topics(Mqtt(url="mqtt://broker", base_topic="cabin"), "actuator")
 
 
-def shown(of: Snapshot | None, *, minutes: float | None = None, late: float = 0.0) -> tuple[Device, dict[str, Any]]:
+def shown(
+    of: Snapshot | None, *, counts: Counts | None = None, minutes: float | None = None, late: float = 0.0
+) -> tuple[Device, dict[str, Any]]:
     now = late + (0.0 if of is None else of.now)
-    device = homeassistant.generator(of, now, TOPICS, minutes=minutes)
+    device = homeassistant.generator(of, now, TOPICS, counts=counts or Counts(), minutes=minutes)
     values: dict[str, Any] = json.loads(state(device.shown))
     return device, values
 
@@ -38,6 +41,27 @@ def documented(device: Device) -> dict[str, Any]:
 @pytest.mark.parametrize("name", [whole_name(family) for family in DESCRIBED])
 def test_every_metric_has_an_entity_or_a_reason_for_none(name: str) -> None:
     assert bool(list(entities(ENTITIES[name], homeassistant.PREFIX))) != bool(ENTITIES[name].options.not_shown)
+
+
+def test_every_metric_that_has_an_entity_is_shown_on_a_day_with_everything() -> None:
+    of = world(service={"every": "100h"}).on_alerts()
+    of.operator("on", seconds=3600.0)
+    of.run(60)
+    metrics = {metric_of(one.key) for one in shown(snapshot(of, mirror_fault=""))[0].shown}
+    assert metrics >= {name for name, metric in ENTITIES.items() if not metric.options.not_shown}
+
+
+def test_what_came_in_is_counted() -> None:
+    counts = Counts()
+    counts.notifications["firing"] += 3
+    counts.commands["conflict"] += 1
+    of = world()
+    of.state = replace(of.state, alerts=replace(of.state.alerts, late=2))
+    _, values = shown(snapshot(of), counts=counts)
+    assert values["generator_notifications_total__firing"] == 3
+    assert values["generator_commands_rejected_total__conflict"] == 1
+    assert values["generator_notifications_rejected_total__late"] == 2
+    assert values["generator_notifications_rejected_total__malformed"] == 0
 
 
 def test_what_is_shown_of_a_quiet_day() -> None:
@@ -72,7 +96,7 @@ def test_a_history_that_cannot_be_written_is_shown(fault: str, expected: str) ->
 )
 def test_the_name_of_the_site(base_topic: str, name: str) -> None:
     topics = Topics(Mqtt(url="mqtt://broker", base_topic=base_topic), "actuator")
-    assert homeassistant.generator(None, 0.0, topics, minutes=None).name == f"{name} generator"
+    assert homeassistant.generator(None, 0.0, topics, counts=Counts(), minutes=None).name == f"{name} generator"
 
 
 def test_a_page_that_nobody_else_reaches_is_left_out() -> None:
