@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from exporter.discovery.found import Found, Source
+from toolkit.formatting import printable
 from toolkit.replace import replace
 from toolkit.yaml_text import flow
 
@@ -61,8 +62,3 @@ def render(
         lines.append("# battery: {capacity_ampere_hours: 400}")
     lines += [f"{key}: {flow(value)}" for key, value in (more or {}).items()]
     return "\n".join(lines) + "\n"
-
-
-def printable(text: str) -> str:
-    """Return a text that a device may have made up as it may stand in a comment or on a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text)

@@ -24,6 +24,7 @@ from exporter.sources.base import SourceError
 from toolkit import usb_relay
 from toolkit.config import ConfigError, read_mapping
 from toolkit.flags import default_config_file, split_address
+from toolkit.formatting import printable
 from toolkit.modbus import TcpAddress, parse, real_port
 
 DESCRIPTION = (
@@ -107,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     if relays:
         _report("\nA relay belongs into actuator.yml; generator-actuator setup writes it:")
         for one in relays:
-            _report(f"  relay: {one.relay}   # {configuration.printable(one.place)}")
+            _report(f"  relay: {one.relay}   # {printable(one.place)}")
     if not chosen:
         _report("\nNo device that the exporter reads was found, so there is no configuration to print.")
         return 1
@@ -160,7 +161,7 @@ class _Search:
     def add(self, one: Found) -> None:
         """Keep and report what was found."""
         self.found.append(one)
-        self._report(f"{configuration.printable(one.place)}: {configuration.printable(one.text)}")
+        self._report(f"{printable(one.place)}: {printable(one.text)}")
         if one.remedy:
             self._report(f"    -> {one.remedy}")
 

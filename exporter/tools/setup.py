@@ -17,6 +17,7 @@ from exporter.tools.discover import add_search_arguments, host, kept_sources, ot
 from toolkit.config import ConfigError, read_mapping, refuse
 from toolkit.dialogue import Dialogue, terminal
 from toolkit.flags import default_config_file, new_config_file
+from toolkit.formatting import printable
 from toolkit.installing import offer_service, write_keeping, write_web_config
 from toolkit.modbus import TcpAddress
 from toolkit.replace import replace
@@ -153,7 +154,7 @@ class _Setup:
         for source in offered:
             taken = {other.name for other in chosen}
             name = self._dialogue.ask(
-                f"Name of {configuration.printable(source.about)}",
+                f"Name of {printable(source.about)}",
                 source.name,
                 check=lambda answer, taken=taken: _name_fault(answer, taken),  # type: ignore[misc]
             )

@@ -13,7 +13,7 @@ import serial.serialposix
 
 from exporter import cli, config
 from exporter.discovery import configuration, probing
-from exporter.discovery.found import Found
+from exporter.discovery.found import Found, Source
 from exporter.discovery.ports import Port
 from exporter.sources.pylontech.frame import ANALOG_VALUES, parse
 from exporter.tools.discover import host, search
@@ -355,7 +355,8 @@ def test_a_time_that_is_none_is_refused(text: str) -> None:
 
 
 def test_a_name_that_a_device_made_up_breaks_no_comment() -> None:
-    assert configuration.printable("a\nsources: {}\x1b[2J") == "a?sources: {}?[2J"
+    source = Source(name="bms", options={"type": "modbus"}, about="a\nsources: {}\x1b[2J")
+    assert "  # a\\nsources: {}\\x1b[2J\n  bms: {type: modbus}\n" in configuration.render([source])
 
 
 @pytest.mark.slow
