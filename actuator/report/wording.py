@@ -18,7 +18,7 @@ from actuator.core.events import Event, Note, NoteKind, Value
 from actuator.core.limits import budget_left, reserve_left
 from actuator.core.settings import DAY, Settings
 from actuator.core.state import Cause, Durable, Reason
-from toolkit.formatting import percent, span
+from toolkit.formatting import capitalized, percent, span
 
 READS: Final = {True: "closed", False: "open", None: "nothing that can be read"}
 """What a board reads."""
@@ -679,7 +679,7 @@ def reset_inhibit(fingerprint: str, inhibit: Inhibit) -> str:
     """Return that an alert blocks the engine, and what to do."""
     if fingerprint == MORE:
         return (
-            f"{inhibit.summary.capitalize()} block the engine: those beyond the first {MOST_INHIBITS} are not kept one "
+            f"{capitalized(inhibit.summary)} block the engine: those beyond the first {MOST_INHIBITS} are not kept one "
             "by one. Remove their causes and the others: they end by themselves once no other blocks."
         )
     alert = f'{inhibit.name or "An alert"} blocks the engine: "{inhibit.summary}".'
@@ -899,7 +899,7 @@ def stop_failed(ago: str, runs: bool | None) -> Words:  # noqa: FBT001 - the ver
         failed,
         f"Its stop was requested {ago}.",
         "It runs on until somebody stops it.",
-        f"{_STOP_BY_HAND.capitalize()}.",
+        f"{capitalized(_STOP_BY_HAND)}.",
     )
 
 
@@ -928,7 +928,7 @@ def relay_unknown(read_back: bool | None, runs: bool | None) -> Words:  # noqa: 
         None: "The relay was switched off, but it cannot be read.",
     }[read_back]
     off = "" if read_back is False else "Switch the generator off at its own switch. "
-    hand = {True: f"{_STOP_BY_HAND.capitalize()}. ", False: off, None: f"If the generator runs, {_STOP_BY_HAND}. "}[
+    hand = {True: f"{capitalized(_STOP_BY_HAND)}. ", False: off, None: f"If the generator runs, {_STOP_BY_HAND}. "}[
         runs
     ]
     return Words(

@@ -28,6 +28,7 @@ from msgspec.inspect import (
 
 from toolkit.config.units import Duration, Ratio
 from toolkit.docstrings import explained
+from toolkit.formatting import capitalized
 
 _SPANS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
@@ -87,7 +88,7 @@ def _section(place: str, struct: StructType) -> Iterator[str]:
 def _in_words(text: str) -> str:
     """Return an explanation as a reader of the file needs it: what is None in Python is left out of a file."""
     text = re.sub(r"\bNone: ", "when left out: ", text)
-    text = text if re.match(r"\w+(?:://|_)", text) else text[:1].upper() + text[1:]
+    text = text if re.match(r"\w+(?:://|_)", text) else capitalized(text)
     return text if text.endswith(".") else f"{text}."
 
 

@@ -14,12 +14,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 
 from actuator.config import Config, load
-from actuator.core.alert_path import PATHS
+from actuator.core.alert_path import MORE, MORE_NAME, PATHS, Inhibit
 from actuator.core.demand import CAUSES
 from actuator.core.inhibitors import INHIBITORS
 from actuator.core.short_runs import ShortRuns
 from actuator.core.state import MODES, PHASES, Closure
-from actuator.report import status
+from actuator.report import status, wording
 from actuator.report.metrics import Counts, GeneratorCollector
 from actuator.report.problems import SEVERITIES
 from actuator.report.reasons import why_not
@@ -465,6 +465,11 @@ def test_short_runs_say_why_no_start_and_until_when(in_a_row: int, of_the_day: i
     assert reason.text == f"a pause, because {which} ended before 15 min"
     assert reason.until == pytest.approx(of.wall + began + hours * HOUR - of.now)
     assert status.status(snapshot(of)).resets[0].text.startswith("A pause after a failed or short run.")
+
+
+def test_the_rest_of_an_alert_s_text_stays_as_it_is() -> None:
+    inhibit = Inhibit(summary="CO alarm in the Old Barn and more", starts_at=NOON, name=MORE_NAME)
+    assert wording.reset_inhibit(MORE, inhibit).startswith("CO alarm in the Old Barn and more block the engine")
 
 
 def test_what_only_an_emergency_may_do_is_shown() -> None:
