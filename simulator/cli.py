@@ -65,11 +65,11 @@ def parser() -> flags.Parser:
     return whole
 
 
-def _settings(file: Path | None, speed: float | None) -> settings.Site:
+def _settings(file: Path | None, speed: float | None) -> settings.SiteSettings:
     if file is None and not DEFAULT_FILE.exists():
-        site = settings.Site()
+        site = settings.SiteSettings()
     else:
-        site = config.load(file or DEFAULT_FILE, settings.Site)
+        site = config.load(file or DEFAULT_FILE, settings.SiteSettings)
     parts = {"relay": site.relay, "http": site.http, "classic": site.classic, "bms": site.bms}
     for where, part in parts.items():
         if part is None or part.listen is None:
@@ -85,7 +85,7 @@ def _settings(file: Path | None, speed: float | None) -> settings.Site:
     return site
 
 
-async def _run(site: settings.Site) -> None:
+async def _run(site: settings.SiteSettings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

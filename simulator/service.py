@@ -29,7 +29,7 @@ _log = log.get("simulator")
 class Service:
     """One running site."""
 
-    def __init__(self, site_settings: settings.Site) -> None:
+    def __init__(self, site_settings: settings.SiteSettings) -> None:
         self._settings = site_settings
         self.site = Site(site_settings)
         self.bus = Bus(self.site)

@@ -184,7 +184,7 @@ class Aims(Settings, frozen=True):
     dialect: Literal["Q1", "QS"] = "Q1"
 
 
-class Site(Settings, frozen=True):
+class SiteSettings(Settings, frozen=True):
     """The whole file. The site starts at `hour` of the day; `load` is watts for each hour of the day.
 
     Classic, BMS and AIMS exist only when the file names them.

@@ -1,6 +1,6 @@
 """The model of the whole site, without a clock and without I/O: `advance(site, seconds)` lets time pass.
 
-    site = Site(settings.Site(battery=settings.Battery(soc=0.3)))
+    site = Site(settings.SiteSettings(battery=settings.Battery(soc=0.3)))
     site.contact = True
     advance(site, 600)
     site.inverter.status, site.battery.soc, site.ags.status
@@ -34,8 +34,8 @@ class Site:
     solar + charged = drawn + what the battery took in.
     """
 
-    def __init__(self, site: settings.Site | None = None) -> None:
-        self.settings = site = site or settings.Site()
+    def __init__(self, site: settings.SiteSettings | None = None) -> None:
+        self.settings = site = site or settings.SiteSettings()
         blocks = site.bus.nominal_volts / 12
         self.speed = site.speed
         self.site_seconds = site.hour * 3600

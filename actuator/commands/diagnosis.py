@@ -20,7 +20,7 @@ Samples = Mapping[str, Sequence[tuple[Mapping[str, str], float]]]
 """The samples of a page by the metric's name: labels and value."""
 
 
-class Site(msgspec.Struct, frozen=True, kw_only=True):
+class Answers(msgspec.Struct, frozen=True, kw_only=True):
     """What the parts of a site have answered. A text instead of an answer is the reason why there is none.
 
     Attributes:
@@ -70,15 +70,15 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     upsmon: upsmon.Upsmon | None = None
 
 
-def diagnose(site: Site) -> tuple[Finding, ...]:
+def diagnose(answers: Answers) -> tuple[Finding, ...]:
     """Return every finding, in the order of the chain: files, devices, actuator, alerts, people."""
-    return tuple(finding for check in _CHECKS for finding in _guarded(check, site))
+    return tuple(finding for check in _CHECKS for finding in _guarded(check, answers))
 
 
-def _guarded(check: Callable[[Site], Iterator[Finding]], site: Site) -> Iterator[Finding]:
+def _guarded(check: Callable[[Answers], Iterator[Finding]], answers: Answers) -> Iterator[Finding]:
     """Yield what a check finds; an answer of another version must not hide what the other checks find."""
     try:
-        yield from check(site)
+        yield from check(answers)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         yield Finding(
             check=check.__name__.removeprefix("_"),
@@ -88,29 +88,29 @@ def _guarded(check: Callable[[Site], Iterator[Finding]], site: Site) -> Iterator
         )
 
 
-def _configuration(site: Site) -> Iterator[Finding]:
+def _configuration(answers: Answers) -> Iterator[Finding]:
     check = "configuration"
     remedy = "Correct the file, then check it: generator-actuator --config.check"
-    for error in site.config_errors:
+    for error in answers.config_errors:
         yield Finding(check=check, state="wrong", text=error, remedy=remedy)
-    for warning in site.config_warnings:
+    for warning in answers.config_warnings:
         yield Finding(check=check, state="note", text=warning)
-    if not site.config_errors:
+    if not answers.config_errors:
         yield Finding(check=check, state="well", text="The file is valid.")
 
 
-def _secrets(site: Site) -> Iterator[Finding]:
-    for sentence in site.exposed:
+def _secrets(answers: Answers) -> Iterator[Finding]:
+    for sentence in answers.exposed:
         yield Finding(check="secrets", state="wrong", text=sentence, remedy="chmod o= the file that is named.")
-    if not site.exposed:
+    if not answers.exposed:
         yield Finding(check="secrets", state="well", text="No file with a secret is open to every user.")
 
 
-def _roles(site: Site) -> Iterator[Finding]:
+def _roles(answers: Answers) -> Iterator[Finding]:
     check = "roles"
-    if site.access is None:
-        if site.users:
-            text = f"Each of these users may read, notify and command: {', '.join(site.users)}."
+    if answers.access is None:
+        if answers.users:
+            text = f"Each of these users may read, notify and command: {', '.join(answers.users)}."
             remedy = "One role each: access: {read: [prometheus], notify: [alertmanager], command: [owner]}"
             yield Finding(check=check, state="note", text=text, remedy=remedy)
         else:
@@ -119,9 +119,9 @@ def _roles(site: Site) -> Iterator[Finding]:
     wrong = False
     refused: Mapping[Role, str] = {"read": "Prometheus cannot scrape it", "notify": "Alertmanager is refused"}
     for role, who in refused.items():
-        user = site.clients.get(role)
-        if not any(site.access.permits(name, role) for name in site.users) or (
-            user is not None and not site.access.permits(user, role)
+        user = answers.clients.get(role)
+        if not any(answers.access.permits(name, role) for name in answers.users) or (
+            user is not None and not answers.access.permits(user, role)
         ):
             wrong = True
             lacks = f"the user {user}, whom it is asked as, is not in" if user is not None else "nobody is in"
@@ -130,33 +130,33 @@ def _roles(site: Site) -> Iterator[Finding]:
                 f"Add the user to `access: {{{role}: [...]}}`, then reload.",
             )
             yield Finding(check=check, state="wrong", text=text, remedy=remedy)
-    if not any(site.access.permits(name, "command") for name in site.users):
+    if not any(answers.access.permits(name, "command") for name in answers.users):
         wrong = True
         text, remedy = "Nobody may command: no user is in access.command.", "Add yourself: access: {command: [owner]}"
         yield Finding(check=check, state="wrong", text=text, remedy=remedy)
     if not wrong:
-        text = "; ".join(f"{role}: {', '.join(getattr(site.access, role))}" for role in get_args(Role))
+        text = "; ".join(f"{role}: {', '.join(getattr(answers.access, role))}" for role in get_args(Role))
         yield Finding(check=check, state="well", text=f"{text}.")
 
 
-def _devices(site: Site) -> Iterator[Finding]:
-    if isinstance(site.page, str):
+def _devices(answers: Answers) -> Iterator[Finding]:
+    if isinstance(answers.page, str):
         yield Finding(
             check="exporter",
             state="wrong",
-            text=f"The exporter's page cannot be read: {site.page}",
+            text=f"The exporter's page cannot be read: {answers.page}",
             remedy="Look why: systemctl status magnum-exporter; journalctl -u magnum-exporter",
         )
         return
     ups = {
         (name.removesuffix("_up"), labels["device"]): value
-        for name, samples in site.page.items()
+        for name, samples in answers.page.items()
         if name.endswith("_up")
         for labels, value in samples
         if "device" in labels
     }
     silent = [device for (_, device), up in ups.items() if up != 1]
-    swapped = [labels["device"] for labels, value in site.page.get("magnum_wires_swapped", ()) if value == 1]
+    swapped = [labels["device"] for labels, value in answers.page.get("magnum_wires_swapped", ()) if value == 1]
     for device in swapped:
         text = f"{device} (magnum): A and B are swapped."
         yield Finding(check="devices", state="wrong", text=text, remedy="Swap the two data wires at the adapter.")
@@ -175,19 +175,19 @@ def _devices(site: Site) -> Iterator[Finding]:
         yield Finding(check="devices", state="well", text=f"All answer: {names}.")
 
 
-def _charge(site: Site) -> Iterator[Finding]:
-    if isinstance(site.page, str):
+def _charge(answers: Answers) -> Iterator[Finding]:
+    if isinstance(answers.page, str):
         return
-    ratio = _value(site.page, "battery_soc_ratio")
+    ratio = _value(answers.page, "battery_soc_ratio")
     if ratio is not None:
-        leads = [labels["source"] for labels, value in site.page.get("battery_soc_lead", ()) if value == 1]
+        leads = [labels["source"] for labels, value in answers.page.get("battery_soc_lead", ()) if value == 1]
         yield Finding(
             check="state of charge", state="well", text=f"{percent(ratio)}, by {', '.join(leads) or 'no source'}."
         )
         return
     why = [
         f"{labels['source']}: {labels['reason']}"
-        for labels, value in site.page.get("battery_soc_refused", ())
+        for labels, value in answers.page.get("battery_soc_refused", ())
         if value == 1
     ]
     yield Finding(
@@ -198,14 +198,14 @@ def _charge(site: Site) -> Iterator[Finding]:
     )
 
 
-def _actuator(site: Site) -> Iterator[Finding]:
-    if isinstance(site.status, str):
+def _actuator(answers: Answers) -> Iterator[Finding]:
+    if isinstance(answers.status, str):
         remedy = "Look why: systemctl status generator-actuator; journalctl -u generator-actuator"
-        if "password" in site.status:
+        if "password" in answers.status:
             remedy = "It runs. Then run doctor again, as a user with the role read."
-        yield Finding(check="actuator", state="wrong", text=site.status, remedy=remedy)
+        yield Finding(check="actuator", state="wrong", text=answers.status, remedy=remedy)
         return
-    status = site.status
+    status = answers.status
     state: Literal["well", "note", "wrong"] = "well"
     if status["severity"] in ("attention", "act_now"):
         state = "wrong" if status["severity"] == "act_now" else "note"
@@ -256,13 +256,13 @@ def _contact(contact: Mapping[str, Any]) -> Finding:
     return Finding(check="relay", state="well", text=f"{contact['relay']} reads {where}, as commanded.")
 
 
-def _shutdown(site: Site) -> Iterator[Finding]:
-    if site.upsmon is not None:
-        yield upsmon.finding(site.upsmon)
+def _shutdown(answers: Answers) -> Iterator[Finding]:
+    if answers.upsmon is not None:
+        yield upsmon.finding(answers.upsmon)
 
 
-def _records(site: Site) -> Iterator[Finding]:
-    if isinstance(site.metrics, str):
+def _records(answers: Answers) -> Iterator[Finding]:
+    if isinstance(answers.metrics, str):
         return
     for metric, check, remedy in (
         (
@@ -273,12 +273,12 @@ def _records(site: Site) -> Iterator[Finding]:
         ("generator_journal_mirrored", "mirror", "Look at the folder `mirror:` of actuator.yml."),
         ("generator_history_writable", "history", "Look at the card: df -h; dmesg. No decision depends on it."),
     ):
-        written = _value(site.metrics, metric)
+        written = _value(answers.metrics, metric)
         if written == 0:
             worst: Literal["note", "wrong"] = "note" if check == "history" else "wrong"
             text = f"The {check} cannot be written."
-            if site.card is not None and check != "mirror":
-                why, remedy = site.card  # noqa: PLW2901 - it knows more
+            if answers.card is not None and check != "mirror":
+                why, remedy = answers.card  # noqa: PLW2901 - it knows more
                 text = f"The {check} cannot be written: {why}"
             yield Finding(check=check, state=worst, text=text, remedy=remedy)
         elif written == 1:
@@ -288,17 +288,17 @@ def _records(site: Site) -> Iterator[Finding]:
             yield Finding(check=check, state="note", text=text, remedy="Set `mirror: /run/generator-actuator`.")
 
 
-def _prometheus(site: Site) -> Iterator[Finding]:
+def _prometheus(answers: Answers) -> Iterator[Finding]:
     check = "Prometheus"
-    if isinstance(site.targets, str):
+    if isinstance(answers.targets, str):
         yield Finding(
             check=check,
             state="wrong",
-            text=f"Prometheus does not answer: {site.targets}",
+            text=f"Prometheus does not answer: {answers.targets}",
             remedy="systemctl status prometheus; at another address: generator-actuator doctor --prometheus URL",
         )
         return
-    targets = site.targets.get("activeTargets", [])
+    targets = answers.targets.get("activeTargets", [])
     for job in ("magnum-exporter", "generator-actuator"):
         found = [target for target in targets if target.get("labels", {}).get("job") == job]
         if not found:
@@ -316,10 +316,10 @@ def _prometheus(site: Site) -> Iterator[Finding]:
             )
 
 
-def _rules(site: Site) -> Iterator[Finding]:
-    if isinstance(site.rules, str):
+def _rules(answers: Answers) -> Iterator[Finding]:
+    if isinstance(answers.rules, str):
         return
-    rules = {rule["name"]: rule for group in site.rules.get("groups", []) for rule in group.get("rules", [])}
+    rules = {rule["name"]: rule for group in answers.rules.get("groups", []) for rule in group.get("rules", [])}
     missing = [name for name in ACTING if name not in rules]
     if missing:
         yield Finding(
@@ -341,9 +341,9 @@ def _rules(site: Site) -> Iterator[Finding]:
         yield Finding(check="rules", state="wrong", text=text, remedy=remedy)
     if not missing and not failing:
         yield Finding(check="rules", state="well", text=f"{len(rules)} rules are loaded and evaluate.")
-    if isinstance(site.thresholds, str):
+    if isinstance(answers.thresholds, str):
         return
-    if site.thresholds.get("result"):
+    if answers.thresholds.get("result"):
         text = "Prometheus has the actuator's thresholds, with which the rules compare."
         yield Finding(check="thresholds", state="well", text=text)
     else:
@@ -355,23 +355,23 @@ def _rules(site: Site) -> Iterator[Finding]:
         )
 
 
-def _alertmanager(site: Site) -> Iterator[Finding]:
-    if not isinstance(site.alertmanagers, str) and not site.alertmanagers.get("activeAlertmanagers"):
+def _alertmanager(answers: Answers) -> Iterator[Finding]:
+    if not isinstance(answers.alertmanagers, str) and not answers.alertmanagers.get("activeAlertmanagers"):
         yield Finding(
             check="Alertmanager",
             state="wrong",
             text="Prometheus sends its alerts to no Alertmanager.",
             remedy="Copy `alerting:` of alerts/prometheus.yml into prometheus.yml, then: systemctl reload prometheus",
         )
-    if isinstance(site.receivers, str):
+    if isinstance(answers.receivers, str):
         yield Finding(
             check="Alertmanager",
             state="wrong",
-            text=f"Alertmanager does not answer: {site.receivers}",
+            text=f"Alertmanager does not answer: {answers.receivers}",
             remedy="systemctl status prometheus-alertmanager; elsewhere: generator-actuator doctor --alertmanager URL",
         )
         return
-    ours = [name for name, targets in site.receivers.items() if any(_leads_here(name, one) for one in targets)]
+    ours = [name for name, targets in answers.receivers.items() if any(_leads_here(name, one) for one in targets)]
     if ours:
         yield Finding(check="Alertmanager", state="well", text=f"Its receiver {', '.join(ours)} leads to the actuator.")
     else:
@@ -381,7 +381,7 @@ def _alertmanager(site: Site) -> Iterator[Finding]:
             text="No receiver leads to the actuator.",
             remedy="Copy the routes and the receiver `generator` of alerts/alertmanager.yml.",
         )
-    people = [name for name, targets in site.receivers.items() if targets and name not in ours]
+    people = [name for name, targets in answers.receivers.items() if targets and name not in ours]
     if not people:
         yield Finding(
             check="people",
@@ -389,22 +389,22 @@ def _alertmanager(site: Site) -> Iterator[Finding]:
             text="Nobody is told: no receiver for people sends anything.",
             remedy="Fill in the receiver `people` in alertmanager.yml, then: systemctl reload prometheus-alertmanager",
         )
-    if isinstance(site.route, dict):
-        yield from _routes(site, site.route, ours, people)
+    if isinstance(answers.route, dict):
+        yield from _routes(answers, answers.route, ours, people)
     elif people:
         yield Finding(check="people", state="well", text=f"Receivers for people: {', '.join(people)}.")
 
 
-def _routes(site: Site, route: object, ours: Sequence[str], people: Sequence[str]) -> Iterator[Finding]:
+def _routes(answers: Answers, route: object, ours: Sequence[str], people: Sequence[str]) -> Iterator[Finding]:
     """Follow the alerts through Alertmanager's routes, to the actuator and to people."""
     astray: dict[str, str] = {}
     beats: float | None = None
-    for alert in site.alerts:
-        sent = deliveries(route, {**site.match, "alertname": alert, "severity": "none"})
+    for alert in answers.alerts:
+        sent = deliveries(route, {**answers.match, "alertname": alert, "severity": "none"})
         here = [delivery for delivery in sent if delivery.receiver in ours]
         if not here:
             astray[alert] = ", ".join(delivery.receiver for delivery in sent)
-        elif alert == site.heartbeat:
+        elif alert == answers.heartbeat:
             beats = here[0].every
     if astray and ours:
         text = "; ".join(f"{alert} goes to {receivers}" for alert, receivers in astray.items())
@@ -416,16 +416,17 @@ def _routes(site: Site, route: object, ours: Sequence[str], people: Sequence[str
             f"amtool config routes test alertname={next(iter(astray))} severity=none",
         )
     elif ours:
-        yield Finding(check="route", state="well", text=f"To the actuator: {', '.join(site.alerts)}.")
-    if beats is not None and site.heartbeat_timeout is not None and beats >= site.heartbeat_timeout:
+        yield Finding(check="route", state="well", text=f"To the actuator: {', '.join(answers.alerts)}.")
+    if beats is not None and answers.heartbeat_timeout is not None and beats >= answers.heartbeat_timeout:
         yield Finding(
             check="route",
             state="wrong",
-            text=f"A heartbeat is sent every {span(beats)}, and the actuator waits for {span(site.heartbeat_timeout)}.",
+            text=f"A heartbeat is sent every {span(beats)}, and the actuator waits for "
+            f"{span(answers.heartbeat_timeout)}.",
             remedy="Give its route `group_interval: 1m` and `repeat_interval: 50s`, as in alerts/alertmanager.yml.",
         )
     for severity in ("critical", "warning") if people else ():
-        sent = deliveries(route, {**site.match, "alertname": "GeneratorLockedOut", "severity": severity})
+        sent = deliveries(route, {**answers.match, "alertname": "GeneratorLockedOut", "severity": severity})
         told = [delivery.receiver for delivery in sent if delivery.receiver in people]
         if told:
             text = f"Alerts of severity {severity} go to {', '.join(told)}."
@@ -445,12 +446,12 @@ def _leads_here(receiver: str, target: str) -> bool:
     return "/api/v1/alerts" in target or (target == "<secret>" and receiver == "generator")
 
 
-def _heartbeat(site: Site) -> Iterator[Finding]:
-    if isinstance(site.status, str) or site.heartbeat_timeout is None:
+def _heartbeat(answers: Answers) -> Iterator[Finding]:
+    if isinstance(answers.status, str) or answers.heartbeat_timeout is None:
         return
-    beat, now = site.status["last_beat"], site.status["time"]
-    if beat is not None and now - beat < site.heartbeat_timeout:
-        left = span(site.heartbeat_timeout - (now - beat))
+    beat, now = answers.status["last_beat"], answers.status["time"]
+    if beat is not None and now - beat < answers.heartbeat_timeout:
+        left = span(answers.heartbeat_timeout - (now - beat))
         text = f"The last one came {span(now - beat)} ago. Without another the actuator decides by itself in {left}."
         yield Finding(check="heartbeat", state="well", text=text)
         return
@@ -464,7 +465,7 @@ def _heartbeat(site: Site) -> Iterator[Finding]:
     )
 
 
-_CHECKS: Final[tuple[Callable[[Site], Iterator[Finding]], ...]] = (
+_CHECKS: Final[tuple[Callable[[Answers], Iterator[Finding]], ...]] = (
     *(_configuration, _secrets, _roles, _devices, _charge, _actuator, _shutdown, _records),
     *(_prometheus, _rules, _alertmanager, _heartbeat),
 )

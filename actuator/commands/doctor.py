@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from actuator import config as configuration
 from actuator.commands import client, upsmon
-from actuator.commands.diagnosis import Samples, Site, diagnose, receivers
+from actuator.commands.diagnosis import Answers, Samples, diagnose, receivers
 from actuator.config import Config, Role
 from actuator.config_warnings import warnings
 from toolkit.config import ConfigError, read_mapping
@@ -41,7 +41,7 @@ def examine(config_file: Path, *, url: str, prometheus: str, alertmanager: str) 
     def api(path: str) -> Callable[[], dict[str, Any]]:
         return lambda: dict(json.loads(client.fetch(prometheus, path))["data"])
 
-    site = Site(
+    answers = Answers(
         config_errors=errors,
         status=_or_reason(lambda: dict(client.ask(url, "/api/v1/status"))),
         metrics=_or_reason(lambda: _samples(client.fetch(url, "/metrics", credentials=client.credentials(url)))),
@@ -56,14 +56,14 @@ def examine(config_file: Path, *, url: str, prometheus: str, alertmanager: str) 
         users=tuple(map(str, web)) if isinstance(web, dict) else (),
         upsmon=upsmon.running() if is_loopback(urlsplit(url).hostname or "") else None,
     )
-    return diagnose(site if config is None else _with_file(site, config))
+    return diagnose(answers if config is None else _with_file(answers, config))
 
 
-def _with_file(site: Site, config: Config) -> Site:
-    """Return the site with what the actuator's file says of it."""
+def _with_file(answers: Answers, config: Config) -> Answers:
+    """Return the answers with what the actuator's file says of it."""
     alerts = config.alerts
     return replace(
-        site,
+        answers,
         config_warnings=tuple(warnings(config)),
         exposed=tuple(configuration.exposed(config)),
         heartbeat_timeout=float(alerts.heartbeat_timeout),

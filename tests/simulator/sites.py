@@ -8,7 +8,7 @@ from toolkit.config import Ratio
 
 
 def make_site(soc: float = 0.42, celsius: float = -15.0) -> Site:
-    model = Site(settings.Site(battery=settings.Battery(soc=Ratio(soc)), celsius=celsius, hour=11.0))
+    model = Site(settings.SiteSettings(battery=settings.Battery(soc=Ratio(soc)), celsius=celsius, hour=11.0))
     model.load_watts, model.sun_watts = 300.0, 900.0
     advance(model, 1)
     return model

@@ -18,7 +18,7 @@ LENGTH = {"inverter": 21, "ags_a1": 6, "ags_a2": 6, "bmk": 18, "rtr": 2}
 
 def packets_of(*, cycles: int, site: Site | None = None, advancing: bool = True, **parts: object) -> list[list[Packet]]:
     """Return the packets of so many cycles of a bus; keywords are those of settings.Bus."""
-    model = site or Site(settings.Site(bus=settings.Bus(**parts)))  # type: ignore[arg-type]
+    model = site or Site(settings.SiteSettings(bus=settings.Bus(**parts)))  # type: ignore[arg-type]
     bus = Bus(model)
     now, cycles_sent = 0.0, []
     for _ in range(cycles):
@@ -93,7 +93,7 @@ def test_same_seed_same_bytes() -> None:
 
 
 def test_values_update_once_a_second() -> None:
-    site = Site(settings.Site(bus=settings.Bus(junk=False)))
+    site = Site(settings.SiteSettings(bus=settings.Bus(junk=False)))
     bus = Bus(site)
     changed: list[float] = []
     now, last = 0.0, b""
@@ -119,7 +119,7 @@ def test_charger_led_blinks_while_charging() -> None:
 
 
 def test_packets_match_the_site() -> None:
-    site = Site(settings.Site(battery=settings.Battery(soc=Ratio(0.42)), bus=settings.Bus(junk=False)))
+    site = Site(settings.SiteSettings(battery=settings.Battery(soc=Ratio(0.42)), bus=settings.Bus(junk=False)))
     site.load_watts, site.sun_watts = 1200.0, 0.0
     advance(site, 1)
     sent = {packet.kind: packet.data for cycle in packets_of(cycles=7, site=site, advancing=False) for packet in cycle}
@@ -145,7 +145,7 @@ def test_silent_devices() -> None:
 
 
 def test_thinking_and_frozen_bmk() -> None:
-    site = Site(settings.Site(bus=settings.Bus(junk=False)))
+    site = Site(settings.SiteSettings(bus=settings.Bus(junk=False)))
     bus = Bus(site)
 
     def bmk() -> bytes:
@@ -163,8 +163,8 @@ def test_thinking_and_frozen_bmk() -> None:
 
 
 def test_flipped_bits() -> None:
-    clean = Site(settings.Site(bus=settings.Bus(junk=False)))
-    site = Site(settings.Site(bus=settings.Bus(junk=False)))
+    clean = Site(settings.SiteSettings(bus=settings.Bus(junk=False)))
+    site = Site(settings.SiteSettings(bus=settings.Bus(junk=False)))
     inject(site, "flipped_bits", 1.0)
     for whole, hit in zip(
         packets_of(cycles=7, site=clean, advancing=False), packets_of(cycles=7, site=site, advancing=False), strict=True

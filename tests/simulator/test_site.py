@@ -22,7 +22,7 @@ ENGINE = settings.Engine(
 
 
 def site(*, soc: float = 0.5, engine: settings.Engine = ENGINE, **parts: object) -> Site:
-    return Site(settings.Site(battery=settings.Battery(soc=Ratio(soc)), engine=engine, **parts))  # type: ignore[arg-type]
+    return Site(settings.SiteSettings(battery=settings.Battery(soc=Ratio(soc)), engine=engine, **parts))  # type: ignore[arg-type]
 
 
 def inverter_status(model: Site) -> Status:

@@ -20,7 +20,7 @@ from unittest import mock
 import msgspec
 
 from actuator.commands import doctor as chain_doctor
-from actuator.commands.diagnosis import ACTING, Samples, Site, diagnose
+from actuator.commands.diagnosis import ACTING, Answers, Samples, diagnose
 from actuator.commands.upsmon import Upsmon
 from actuator.config import Access
 from exporter.tools import doctor
@@ -72,7 +72,7 @@ RECEIVERS: Final[dict[str, tuple[str, ...]]] = {
 ROUTE: Final[dict[str, Any]] = dict(read(ROOT / "alerts" / "alertmanager.yml"))["route"]  # type: ignore[call-overload]
 ACCESS: Final = Access(read=("prometheus",), notify=("alertmanager",), command=("owner",))
 
-HEALTHY: Final = Site(
+HEALTHY: Final = Answers(
     heartbeat_timeout=300.0,
     status=STATUS,
     metrics=METRICS,
@@ -89,27 +89,27 @@ HEALTHY: Final = Site(
 )
 
 
-def site(**parts: object) -> Site:
+def site(**parts: object) -> Answers:
     """Return the healthy site with other answers."""
     return msgspec.structs.replace(HEALTHY, **parts)
 
 
-def status(**parts: object) -> Site:
+def status(**parts: object) -> Answers:
     """Return the healthy site with another status of the actuator."""
     return site(status={**STATUS, **parts})
 
 
-def contact(**parts: object) -> Site:
+def contact(**parts: object) -> Answers:
     """Return the healthy site with another contact."""
     return status(contact={**STATUS["contact"], **parts})
 
 
-def devices(**parts: object) -> Site:
+def devices(**parts: object) -> Answers:
     """Return the healthy site with another page of the exporter."""
     return site(page={**DEVICES, **parts})
 
 
-def metric(name: str, value: float, **parts: object) -> Site:
+def metric(name: str, value: float, **parts: object) -> Answers:
     """Return the healthy site with another metric of the actuator."""
     return site(metrics={**METRICS, f"generator_{name}": [({}, value)]}, **parts)
 
@@ -131,7 +131,7 @@ def unscraped(**target: object) -> dict[str, Any]:
     return {"activeTargets": [first, {**second, **target}] if target else [first]}
 
 
-Row = tuple[str, Site, str]
+Row = tuple[str, Answers, str]
 
 
 def rows() -> Iterator[Row]:
@@ -184,7 +184,7 @@ def rows() -> Iterator[Row]:
     yield "a wrong password of Alertmanager", status(last_beat=100.0), "heartbeat"
 
 
-def worst(broken: Site) -> list[Finding]:
+def worst(broken: Answers) -> list[Finding]:
     """Return what is wrong at a site; where nothing is, what its owner should know."""
     found = diagnose(broken)
     return [one for one in found if one.state == "wrong"] or [one for one in found if one.state == "note"]

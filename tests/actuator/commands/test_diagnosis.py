@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from actuator.commands import doctor
-from actuator.commands.diagnosis import ACTING, Site, diagnose, receivers
+from actuator.commands.diagnosis import ACTING, Answers, diagnose, receivers
 from actuator.commands.routing import deliveries
 from actuator.config import Access
 from tests.support import ROOT, broken_sites, prometheus_tool, run_command
@@ -88,7 +88,7 @@ def test_a_healthy_site() -> None:
         (status(last_beat=100.0), "heartbeat", "None has come for 15 min", "amtool"),
     ],
 )
-def test_a_fault_is_named_with_its_remedy(broken: Site, check: str, text: str, remedy: str) -> None:
+def test_a_fault_is_named_with_its_remedy(broken: Answers, check: str, text: str, remedy: str) -> None:
     (found,) = worst(broken)
     assert (found.check, found.state) == (check, "wrong")
     assert text in found.text
@@ -106,7 +106,7 @@ def test_a_fault_is_named_with_its_remedy(broken: Site, check: str, text: str, r
         (site(config_warnings=("attempts: 1",)), "configuration", "attempts: 1"),
     ],
 )
-def test_what_the_owner_should_know_is_a_note(odd: Site, check: str, text: str) -> None:
+def test_what_the_owner_should_know_is_a_note(odd: Answers, check: str, text: str) -> None:
     (found,) = worst(odd)
     assert (found.check, found.state) == (check, "note")
     assert text in found.text
@@ -127,7 +127,7 @@ def test_a_webhook_that_alertmanager_does_not_show_is_known_by_its_receiver() ->
         site(rules={"groups": 1}),
     ],
 )
-def test_an_answer_of_another_version_hides_nothing_else(strange: Site) -> None:
+def test_an_answer_of_another_version_hides_nothing_else(strange: Answers) -> None:
     found = diagnose(strange)
     assert any("is not understood" in one.text for one in found)
     assert {one.check for one in found if one.state == "well"} >= {"configuration", "devices", "people"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from actuator.commands.diagnosis import Site, diagnose
+from actuator.commands.diagnosis import Answers, diagnose
 from actuator.commands.upsmon import Upsmon, finding, running
 
 
@@ -54,10 +54,10 @@ def test_only_one_that_acts_is_wrong(supplies: dict[str, int] | None, state: str
     assert found.state == state
     assert part in found.text
     (of_the_site,) = (
-        one for one in diagnose(msgspec.structs.replace(Site(), upsmon=Upsmon(supplies))) if one.check == "upsmon"
+        one for one in diagnose(msgspec.structs.replace(Answers(), upsmon=Upsmon(supplies))) if one.check == "upsmon"
     )
     assert of_the_site == found
 
 
 def test_a_machine_without_it_has_no_finding() -> None:
-    assert [one for one in diagnose(Site()) if one.check == "upsmon"] == []
+    assert [one for one in diagnose(Answers()) if one.check == "upsmon"] == []

@@ -34,7 +34,7 @@ def write_csv(file: Path, *, days: float = DAYS) -> None:
 def site(start: float, stop: float, *, days: int = DAYS) -> list[Sample]:
     """Return samples of the simulated site, whose contact closes at or under start and opens at or over stop."""
     it = Site(
-        simulated.Site(
+        simulated.SiteSettings(
             seed=3,
             battery=simulated.Battery(soc=Ratio(0.6)),
             sun=simulated.Sun(peak_watts=700.0),

@@ -91,7 +91,7 @@ class Life:
     def __init__(self, seed: int) -> None:
         self.chance = chance = random.Random(seed)  # noqa: S311 - weather and bad luck
         self.site = Site(
-            simulated.Site(
+            simulated.SiteSettings(
                 seed=seed,
                 hour=chance.uniform(0, 23.9),
                 battery=simulated.Battery(soc=Ratio(chance.uniform(0.15, 0.9))),
