@@ -14,6 +14,12 @@ from actuator.report.snapshot import Snapshot
 OUR_OWN_STOP: Final[frozenset[Reason]] = frozenset({"ac_live", "min_off"})
 """They follow from an engine of ours that has not stopped yet: as reasons they would contradict that phase."""
 
+PASSED_BY_OPERATOR: Final[tuple[Reason, ...]] = (
+    "mode_off",
+    *(reason for reason, rule in INHIBITORS.items() if "manual" in rule.exempt),
+)
+"""They block no start that the operator requests: `on` ends the mode off."""
+
 
 class WhyNot(msgspec.Struct, frozen=True, kw_only=True):
     """One reason that blocks the engine.

@@ -11,7 +11,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from importlib import resources
 from typing import Any
 
 import msgspec
@@ -32,7 +31,7 @@ from actuator.report.site import Powers
 from actuator.report.snapshot import Snapshot
 from actuator.report.status import Status
 from actuator.report.status_changes import changed
-from actuator.web import guards, openapi, runbooks
+from actuator.web import guards, openapi, panel_page, runbooks
 from toolkit import log
 from toolkit.config import ConfigError, Duration, decode
 from toolkit.formatting import span
@@ -167,9 +166,9 @@ class _Routes:
         self._reader, self._reading = Worker("notifications"), asyncio.Lock()
         self._changes: list[float] = []
         self._changing = asyncio.Lock()  # a change builds on the one before it
-        files = resources.files("actuator.web") / "panel"
-        self._panel, self._manifest, self._icon = (
-            (files / name).read_text(encoding="utf-8") for name in ("index.html", "manifest.webmanifest", "icon.svg")
+        self._panel = panel_page.html()
+        self._manifest, self._icon = (
+            (panel_page.FOLDER / name).read_text(encoding="utf-8") for name in ("manifest.webmanifest", "icon.svg")
         )
         self._runbooks = runbooks.load()
 
