@@ -65,6 +65,36 @@ class SharedLine(ABC):
 Line = TypeVar("Line", bound=SharedLine)
 
 
+class LineUse(Generic[Line]):
+    """One source's use of its line, from one connection to the next.
+
+    Args:
+        user: the source.
+        stopped: returns whether it has been asked to end.
+    """
+
+    def __init__(self, user: object, stopped: Callable[[], bool]) -> None:
+        self._user, self._stopped = user, stopped
+        self._line: Line | None = None
+
+    @contextmanager
+    def of(self, line: Line) -> Iterator[Line]:
+        """Use a line that the source has joined, and leave the one before it; it stays joined until the source ends."""
+        before, self._line = self._line, line
+        if before and before is not line:
+            before.leave(self._user)
+        try:
+            yield line
+        finally:
+            if self._stopped():
+                line.leave(self._user)
+
+    def end(self) -> None:
+        """Leave the line, if there is one."""
+        if self._line:
+            self._line.leave(self._user)
+
+
 class Lines(Generic[Line]):
     """The lines of one protocol, by their port."""
 

@@ -16,6 +16,7 @@ from exporter.sources.modbus.profiles import Profile
 from exporter.sources.modbus.protocol import Request
 from exporter.sources.modbus.quantities import METRICS
 from exporter.sources.plausibility import facts_of, judge, reasons, refusal, without
+from exporter.sources.shared_line import LineUse
 from toolkit import log
 from toolkit.modbus import SerialAddress, TcpAddress
 
@@ -58,7 +59,7 @@ class ModbusSource(PolledSource[Dial]):
         self._unit = unit_id
         self._profile = profile
         self._reader = plan.Reader(plan.blocks(profile.places, step=profile.step), step=profile.step)
-        self._line: rtu.SerialLine | None = None
+        self._use = LineUse[rtu.SerialLine](self, self.stopped)
         own = {metric: None for field in profile.fields for metric in field.metrics if metric not in METRICS}
         self.family = FAMILY._replace(metrics=(*METRICS, *own))
 
@@ -71,21 +72,13 @@ class ModbusSource(PolledSource[Dial]):
 
     @contextmanager
     def _joined(self, address: SerialAddress) -> Iterator[Dial]:
-        before, line = self._line, rtu.line(address, self)
-        self._line = line
-        if before and before is not line:
-            before.leave(self)
-        try:
+        with self._use.of(rtu.line(address, self)) as line:
             yield lambda: nullcontext(line)
-        finally:
-            if self.stopped():
-                line.leave(self)
 
     def stop(self) -> None:
         """Ask the thread to end, and leave the serial line."""
         super().stop()
-        if self._line:
-            self._line.leave(self)
+        self._use.end()
 
     def lost(self) -> None:
         """Forget which registers the device lacked: another device may have been connected."""

@@ -22,6 +22,7 @@ from exporter.sources.pylontech.dialects import ContentError, Dialect, Form, Lef
 from exporter.sources.pylontech.frame import ANALOG_VALUES, ERRORS, MAKER, Frame, FrameError, parse
 from exporter.sources.pylontech.line import LINES, TextLine
 from exporter.sources.pylontech.modules import Module
+from exporter.sources.shared_line import LineUse
 from toolkit import log
 from toolkit.modbus import SerialAddress
 
@@ -78,7 +79,7 @@ class PylontechSource(PolledSource[TextLine]):
         # Of several batteries, each answers for itself: one that answered for all would be counted twice.
         self._dialect = dialect.alone() if self._several else dialect
         self._batteries = batteries
-        self._line: TextLine | None = None
+        self._use = LineUse[TextLine](self, self.stopped)
         self._forms: dict[int, Form] = {}
         self._names: dict[int, str] = {}
         self._probed_at: float | None = None
@@ -88,22 +89,14 @@ class PylontechSource(PolledSource[TextLine]):
     @contextmanager
     def connect(self) -> Iterator[TextLine]:
         """Join the serial line, which stays open when a battery does not answer."""
-        before, line = self._line, LINES.joined(self._address, self)
-        self._line = line
-        line.listed[self] = self._batteries
-        if before and before is not line:
-            before.leave(self)
-        try:
+        with self._use.of(LINES.joined(self._address, self)) as line:
+            line.listed[self] = self._batteries
             yield line
-        finally:
-            if self.stopped():
-                line.leave(self)
 
     def stop(self) -> None:
         """Ask the thread to end, and leave the serial line."""
         super().stop()
-        if self._line:
-            self._line.leave(self)
+        self._use.end()
 
     def poll(self, connection: TextLine) -> Iterator[Reading]:
         """Return the measurements of every battery that answers; raises SourceError when none does."""

@@ -13,7 +13,6 @@ from tests.exporter.harness.device_captures import every, vector
 from tests.exporter.harness.running_sources import running
 from tests.exporter.harness.serial_devices import SerialDevice
 
-ASK_PYLONTECH = Frame(0x20, 2, ANALOG_VALUES, b"\xff")
 ASK_PACE = Frame(0x25, 1, ANALOG_VALUES, b"\x01")
 
 
