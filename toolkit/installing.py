@@ -6,6 +6,8 @@ import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from toolkit import durable_file
@@ -16,6 +18,23 @@ SYSTEMD = Path("/run/systemd/system")
 
 _MODE = 0o644
 """Of a new configuration file, which the user of its service must be able to read, and which holds no secret."""
+
+
+def faults_of(file: Path, text: str, *, beside: str, faults: Callable[[Path], str]) -> str:
+    """Return what is wrong with a text as the file at a path, by a copy elsewhere; empty: nothing.
+
+    Args:
+        file: where the text will be.
+        text: of the configuration.
+        beside: name of the other program's file, which is judged with it where it is there.
+        faults: returns what is wrong with the file at a path.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        trial, other = Path(folder) / file.name, file.with_name(beside)
+        trial.write_text(text)
+        if other.is_file():
+            trial.with_name(beside).write_bytes(other.read_bytes())
+        return faults(trial).replace(f"{folder}/", f"{file.parent}/")
 
 
 def write_keeping(path: Path, text: str) -> Path | None:

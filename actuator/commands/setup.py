@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from toolkit.config import ConfigError, Ratio, decode, read_mapping
 from toolkit.dialogue import Dialogue, terminal
 from toolkit.flags import new_config_file
 from toolkit.formatting import redacted
-from toolkit.installing import offer_service, write_keeping, write_web_config
+from toolkit.installing import faults_of, offer_service, write_keeping, write_web_config
 from toolkit.modbus import real_port, serial_port
 from toolkit.usb_relay import Backend
 from toolkit.yaml_text import flow
@@ -291,18 +290,14 @@ def check(file: Path, text: str) -> str:
     """Return what is wrong with a text as the file at a path, as `--config.check` would; empty: nothing."""
     from actuator import config_checks  # noqa: PLC0415 - it loads an HTTP client that other commands do without
 
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / file.name
-        trial.write_text(text)
-        exporter = file.with_name(config_checks.EXPORTER)
-        if exporter.is_file():
-            trial.with_name(exporter.name).write_bytes(exporter.read_bytes())
+    def faults(trial: Path) -> str:
         try:
             configuration.load(trial)
-            found = [str(error) for error in config_checks.outside(trial).errors]
         except ConfigError as error:
-            found = [str(error)]
-    return "\n".join(found).replace(f"{folder}/", f"{file.parent}/")
+            return str(error)
+        return "\n".join(map(str, config_checks.outside(trial).errors))
+
+    return faults_of(file, text, beside=config_checks.EXPORTER, faults=faults)
 
 
 def _sources(file: Path) -> dict[Any, Any]:

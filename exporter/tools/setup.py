@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from toolkit.config import ConfigError, read_mapping, refuse
 from toolkit.dialogue import Dialogue, terminal
 from toolkit.flags import default_config_file, new_config_file
 from toolkit.formatting import printable
-from toolkit.installing import offer_service, write_keeping, write_web_config
+from toolkit.installing import faults_of, offer_service, write_keeping, write_web_config
 from toolkit.modbus import TcpAddress
 from toolkit.replace import replace
 
@@ -244,12 +243,8 @@ class _Setup:
 
 def check(file: Path, text: str) -> str:
     """Return what `--config.check` would find in this text at a path; empty: nothing."""
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / file.name
-        trial.write_text(text)
-        actuator = file.with_name(config_checks.ACTUATOR)
-        if actuator.is_file():
-            trial.with_name(actuator.name).write_bytes(actuator.read_bytes())
+
+    def faults(trial: Path) -> str:
         try:
             found = [*config_checks.folders(trial)]
             try:
@@ -258,8 +253,10 @@ def check(file: Path, text: str) -> str:
                 refuse([error, *found])
             refuse(found)
         except ConfigError as error:
-            return str(error).replace(f"{folder}/", f"{file.parent}/")
-    return ""
+            return str(error)
+        return ""
+
+    return faults_of(file, text, beside=config_checks.ACTUATOR, faults=faults)
 
 
 def _words(answer: str) -> list[str]:
