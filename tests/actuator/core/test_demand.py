@@ -314,7 +314,8 @@ def test_resolved_ends_nothing() -> None:
     assert world.closed()
 
 
-def test_after_a_stop_a_start_still_believed_waits_until_it_has_fired_anew() -> None:
+def stopped_while_the_start_alert_fires() -> World:
+    """A world whose run has ended at a full battery, and whose start alert is repeated after it."""
     world = World(soc=0.3).on_alerts()
     world.fire("start")
     world.run(14 * MINUTE)
@@ -325,6 +326,11 @@ def test_after_a_stop_a_start_still_believed_waits_until_it_has_fired_anew() -> 
     world.soc = 0.5
     world.run(25 * MINUTE)
     world.fire("start")
+    return world
+
+
+def test_after_a_stop_a_start_still_believed_waits_until_it_has_fired_anew() -> None:
+    world = stopped_while_the_start_alert_fires()
     world.run(60)
     assert not world.closed()
     assert "fires from before the last stop" in world.notes()[0]
@@ -334,16 +340,7 @@ def test_after_a_stop_a_start_still_believed_waits_until_it_has_fired_anew() -> 
 
 
 def test_after_a_stop_a_start_still_believed_counts_again_by_a_low_state_of_charge() -> None:
-    world = World(soc=0.3).on_alerts()
-    world.fire("start")
-    world.run(14 * MINUTE)
-    world.fire("start")
-    world.run(6 * MINUTE)
-    world.soc = 0.65
-    assert world.run(200, until=lambda it: not it.closed())
-    world.soc = 0.5
-    world.run(25 * MINUTE)
-    world.fire("start")
+    world = stopped_while_the_start_alert_fires()
     world.soc = 0.25
     waited = closed_within(world, 200)
     assert waited is not None
