@@ -18,8 +18,23 @@ _OWN_RUN = ("unshare", "-rm", "sh", "-c", 'mount -t tmpfs none /run && mkdir /ru
 """upsmon writes /run/nut/upsmon.pid, and runs once on a machine: each one gets a folder /run of its own."""
 
 
-class Upsd:
-    """The server of the UPS `cabin`, which the exporter drives; leaving the context ends it.
+class _Program:
+    """A program with files of its own; leaving the context ends it."""
+
+    _process: Process
+
+    def __enter__(self) -> Self:
+        self._process.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._process.__exit__(kind, value, traceback)
+
+
+class Upsd(_Program):
+    """The server of the UPS `cabin`, which the exporter drives.
 
     Args:
         folder: holds its files, and the socket of the driver.
@@ -43,15 +58,6 @@ class Upsd:
         )
         self._process = Process([PROGRAMS / "upsd", "-D", "-u", _user()], env=self._env)
 
-    def __enter__(self) -> Self:
-        self._process.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._process.__exit__(kind, value, traceback)
-
     def variables(self) -> dict[str, str]:
         """Return what upsc shows; its complaint under "error"."""
         done = run_command("upsc", self.name, env=self._env)
@@ -72,7 +78,7 @@ class Upsd:
         return f"cabin@127.0.0.1:{self.port}"
 
 
-class Upsmon:
+class Upsmon(_Program):
     """A machine that shuts down when the UPS is low: its command only writes a file.
 
     Args:
@@ -99,15 +105,6 @@ class Upsmon:
         (folder / "upsmon.conf").write_text("".join(f"{line}\n" for line in lines))
         program = (PROGRAMS / "upsmon", "-p", "-D", "-u", "root")
         self._process = Process((*_OWN_RUN, *program), env={"NUT_CONFPATH": str(folder), "NUT_STATEPATH": str(folder)})
-
-    def __enter__(self) -> Self:
-        self._process.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._process.__exit__(kind, value, traceback)
 
     @property
     def output(self) -> str:

@@ -160,6 +160,17 @@ def answering(body: bytes) -> Iterator[str]:
             thread.join(5)
 
 
+@contextmanager
+def in_use(journal: Path) -> Iterator[None]:
+    """Let an actuator run on a journal, as its lock shows."""
+    lock = Lock()
+    lock.acquire(f"journal {journal.resolve()}")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def existing(folder: Path, journal: str) -> Path:
     file = folder / "actuator.yml"
     file.write_text(
@@ -182,17 +193,12 @@ def test_a_running_actuator_that_does_not_say_off_leaves_the_file_as_it_is(tmp_p
     journal = tmp_path / "own.db"
     file = existing(tmp_path, str(journal))
     before = file.read_text()
-    lock = Lock()
-    lock.acquire(f"journal {journal.resolve()}")
-    try:
-        with answering(b"{}") as url, setting_up(tmp_path, url) as terminal:
-            answered(terminal, "")
-            terminal.answer("Replace it?", "yes")
-            terminal.expect("The mode could NOT be put to off")
-            terminal.expect("is not that actuator: name its address with --url")
-            assert terminal.wait() == 1
-    finally:
-        lock.release()
+    with in_use(journal), answering(b"{}") as url, setting_up(tmp_path, url) as terminal:
+        answered(terminal, "")
+        terminal.answer("Replace it?", "yes")
+        terminal.expect("The mode could NOT be put to off")
+        terminal.expect("is not that actuator: name its address with --url")
+        assert terminal.wait() == 1
     assert file.read_text() == before
 
 
@@ -230,21 +236,16 @@ def test_a_server_that_never_answers_keeps_the_file_from_being_written(tmp_path:
     journal = tmp_path / "own.db"
     file = existing(tmp_path, str(journal))
     before = file.read_text()
-    lock = Lock()
-    lock.acquire(f"journal {journal.resolve()}")
-    try:
-        with socket.create_server(("127.0.0.1", 0)) as silent:
-            silent.settimeout(20)
-            with setting_up(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}") as terminal:
-                answered(terminal, "")
-                terminal.answer("Replace it?", "yes")
-                asked, _ = silent.accept()
-                with asked:
-                    terminal.type("\x03")
-                    terminal.expect("Cancelled.")
-                    assert terminal.wait() == 1
-    finally:
-        lock.release()
+    with in_use(journal), socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(20)
+        with setting_up(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}") as terminal:
+            answered(terminal, "")
+            terminal.answer("Replace it?", "yes")
+            asked, _ = silent.accept()
+            with asked:
+                terminal.type("\x03")
+                terminal.expect("Cancelled.")
+                assert terminal.wait() == 1
     assert file.read_text() == before
 
 

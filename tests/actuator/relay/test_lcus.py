@@ -7,8 +7,6 @@ import os
 import pty
 import re
 import select
-import subprocess
-import sys
 import termios
 import time
 import tty
@@ -21,6 +19,7 @@ from actuator.config import relay_only
 from actuator.relay import RelayError, RelayHeldError, SerialRelay, lcus
 from actuator.relay.release import NOT_CONFIRMED, release
 from tests.actuator.harness.lcus_board import LcusBoard
+from tests.actuator.harness.other_controller import other_controller
 from tests.support import wait_until
 from toolkit.config import ConfigError, decode
 
@@ -205,29 +204,13 @@ def test_another_program_on_the_port(board: LcusBoard) -> None:
     contact.dispose()
 
 
-HOLDER = """
-import sys
-from actuator.relay import SerialRelay
-contact = SerialRelay(port=sys.argv[1]).make_relay()
-contact.close_contact()
-print("held", flush=True)
-sys.stdin.read()
-"""
-
-
 async def test_second_controller_is_refused_and_release_works(board: LcusBoard, tmp_path: Path) -> None:
     alias = tmp_path / "alias"
     alias.symlink_to(board.path)
-    other = subprocess.Popen(  # noqa: ASYNC220
-        [sys.executable, "-c", HOLDER, str(alias)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert other.stdout is not None
-    assert other.stdin is not None
-    try:
-        assert other.stdout.readline() == "held\n"
+    contact = relay(board).make_relay()
+    with other_controller("actuator.relay", "SerialRelay", port=str(alias)) as other:
         wait_until(board.closed, 2, "the contact to close")
-        contact = relay(board).make_relay()
-        with pytest.raises(RelayHeldError, match=f"held by another controller \\(process {other.pid}\\)"):
+        with pytest.raises(RelayHeldError, match=f"held by another controller \\(process {other}\\)"):
             contact.open_contact()
         assert board.sent == [CLOSE], "a refused controller sends nothing"
         status, sentence = await release(relay(board))
@@ -236,11 +219,6 @@ async def test_second_controller_is_refused_and_release_works(board: LcusBoard, 
             f"channel 1 of the LCUS board at {board.path}: open command sent; this board cannot be read back."
         )
         wait_until(lambda: not board.closed(), 2, "the contact to open")
-    finally:
-        other.kill()
-        other.wait(10)
-        other.stdin.close()
-        other.stdout.close()
     contact.open_contact()
     contact.dispose()
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import pytest
 
 from actuator.relay import AnyRelay, ModbusRelay, RelayError, RelayHeldError
 from tests.actuator.harness.modbus_board import Board, RtuBoard, TcpBoard
+from tests.actuator.harness.other_controller import other_controller
 from tests.support import free_port, wait_until
 from toolkit.config import ConfigError, decode
 
@@ -148,16 +147,6 @@ def test_welded_contact_reads_closed() -> None:
         contact.dispose()
 
 
-HOLDER = """
-import sys
-from actuator.relay import ModbusRelay
-contact = ModbusRelay(url=sys.argv[1]).make_relay()
-contact.close_contact()
-print("held", flush=True)
-sys.stdin.read()
-"""
-
-
 @pytest.mark.parametrize("kind", [TcpBoard, RtuBoard])
 def test_second_controller_is_refused_until_the_first_dies(kind: type[TcpBoard | RtuBoard], tmp_path: Path) -> None:
     with kind() as served:
@@ -165,15 +154,9 @@ def test_second_controller_is_refused_until_the_first_dies(kind: type[TcpBoard |
         if isinstance(served, RtuBoard):
             (tmp_path / "relay").symlink_to(served.path)
             alias = f"rtu://{tmp_path}/relay"
-        other = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, alias], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert other.stdout is not None
-        assert other.stdin is not None
-        try:
-            assert other.stdout.readline() == "held\n"
-            contact = relay(served.url).make_relay()
-            with pytest.raises(RelayHeldError, match=f"held by another controller \\(process {other.pid}\\)"):
+        contact = relay(served.url).make_relay()
+        with other_controller("actuator.relay", "ModbusRelay", url=alias) as other:
+            with pytest.raises(RelayHeldError, match=f"held by another controller \\(process {other}\\)"):
                 contact.open_contact()
             assert served.board.closed(), "a refused controller moves nothing"
             released = relay(served.url).make_relay(exclusive=False)
@@ -181,11 +164,6 @@ def test_second_controller_is_refused_until_the_first_dies(kind: type[TcpBoard |
             assert not served.board.closed()
             assert released.read_back() is False
             released.dispose()
-        finally:
-            other.kill()
-            other.wait(10)
-            other.stdin.close()
-            other.stdout.close()
         contact.open_contact()
         contact.dispose()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +12,7 @@ from actuator.relay import AnyRelay, Relay, RelayConfig, RelayError, RelayHeldEr
 from actuator.relay.async_relay import AsyncRelay
 from actuator.relay.opening import Opening
 from actuator.relay.release import CONFIRMED, FAILED, release
+from tests.actuator.harness.other_controller import other_controller
 from toolkit.config import ConfigError, decode
 
 # --- the new file: a board whose contacts are letters in a file, c for closed and o for open
@@ -156,32 +155,12 @@ def test_wrong_configuration_is_refused(board: Contacts) -> None:
         configured(board, path="")
 
 
-HOLDER = """
-import sys
-from tests.actuator.relay.test_new_driver import FileRelay
-FileRelay(path=sys.argv[1], channel=2).make_relay().close_contact()
-print("held", flush=True)
-sys.stdin.read()
-"""
-
-
 def test_second_controller_is_refused(board: Contacts) -> None:
-    other = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(board)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert other.stdin is not None
-    assert other.stdout is not None
-    try:
-        assert other.stdout.readline() == "held\n"
-        relay = configured(board).make_relay()
-        with pytest.raises(RelayHeldError, match=f"held by another controller \\(process {other.pid}\\)"):
+    relay = configured(board).make_relay()
+    with other_controller(__name__, "FileRelay", path=str(board), channel=2) as other:
+        with pytest.raises(RelayHeldError, match=f"held by another controller \\(process {other}\\)"):
             relay.open_contact()
         assert board.read()[2] == "c", "a refused controller moves nothing"
-    finally:
-        other.kill()
-        other.wait(10)
-        other.stdin.close()
-        other.stdout.close()
     relay.open_contact()
     assert board.read()[2] == "o"
     relay.dispose()
