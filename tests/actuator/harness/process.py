@@ -144,7 +144,7 @@ class Actuator:
         """Bring the contact to close, the engine to run, and its run to be proven."""
         self.beat_twice()
         assert self.notify("BatterySocLow") == 200
-        assert self.board.closed()
+        wait_until(self.board.closed, 10, "the contact to close, once the page has been read")
         self.page.engine(runs=True)
         wait_until(lambda: self.status()["phase"] == "running", 10, "the engine to be proven")
 
