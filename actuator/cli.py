@@ -23,7 +23,7 @@ from toolkit import log
 from toolkit.build import installed
 from toolkit.config import ConfigError, Ratio, decode, refuse
 from toolkit.flags import FOLDER, Flags, Parser, add_flags, add_web_exposure_flag, read_flags
-from toolkit.web_import import without_certificates
+from toolkit.web_import import loading_aiohttp
 from toolkit.worker_thread import ExhaustedError
 
 if TYPE_CHECKING:
@@ -368,7 +368,7 @@ async def _run(flags: Flags, early: EarlySignals) -> int:
         return 1
     # It loads the web framework, which takes most of the time of a start: only once the contact is open, and never for
     # `release` and the other commands.
-    with without_certificates():
+    with loading_aiohttp():
         from actuator import service  # noqa: PLC0415
 
     return await service.main(flags, early, opened)

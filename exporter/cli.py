@@ -15,7 +15,7 @@ from toolkit import flags, log
 from toolkit.build import installed
 from toolkit.config import ConfigError, locate, read, refuse
 from toolkit.homeassistant.config import wrong_files
-from toolkit.web_import import without_certificates
+from toolkit.web_import import loading_aiohttp
 
 if TYPE_CHECKING:
     from toolkit.webconfig import WebConfig
@@ -89,7 +89,7 @@ def _checked(given: flags.Flags) -> tuple[config.Config, WebConfig]:
 
 def _serve(given: flags.Flags) -> int:
     # It loads the web framework, which takes most of the time of a start, and which the tools do without.
-    with without_certificates():
+    with loading_aiohttp():
         from exporter import app  # noqa: PLC0415
     try:
         options, web_config = _checked(given)

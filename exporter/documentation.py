@@ -16,7 +16,7 @@ from exporter.fields import Confidence, Metric
 from exporter.homeassistant import BANK_PREFIX, described
 from exporter.sources.classic import whizbang
 from exporter.sources.families import FAMILIES
-from exporter.sources.modbus.config import OWN_CHECKS
+from exporter.sources.modbus import register_list
 from exporter.sources.modbus.profiles import PROFILES, victron
 from exporter.sources.plausibility import ANSWER, Check
 from exporter.sources.pylontech.dialects import DIALECTS
@@ -82,7 +82,7 @@ def _checks() -> Iterator[str]:
     profiles: dict[str, Sequence[Check]] = {
         "`modbus`, profile `victron-gx`, a battery monitor behind it": victron.BATTERY.checks,
         **{f"`modbus`, profile `{name}`": profile.checks for name, profile in PROFILES.items()},
-        "`modbus`, own list of registers": OWN_CHECKS,
+        "`modbus`, own list of registers": register_list.CHECKS,
         **{f"`pylontech`, dialect `{name}`": (ANSWER, *dialect.checks) for name, dialect in DIALECTS.items()},
         "`vedirect`": vedirect.CHECKS,
         "`classic`, Whizbang Jr": whizbang.CHECKS,

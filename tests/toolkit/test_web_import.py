@@ -1,23 +1,39 @@
-"""aiohttp is loaded without certificates, and the environment is left as it was."""
+"""aiohttp is loaded without what nothing here uses, and the environment is left as it was."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 CODE = """
-import os
+import mimetypes, os, sys
 os.environ["SSL_CERT_FILE"] = "/etc/one"
 os.environ.pop("SSL_CERT_DIR", None)
-before = dict(os.environ)
-from toolkit.web_import import without_certificates
-with without_certificates():
-    import aiohttp.connector
+before, tables = dict(os.environ), list(mimetypes.knownfiles)
+mimetypes.knownfiles.append(sys.argv[1])
+from toolkit.web_import import loading_aiohttp
+with loading_aiohttp():
+    import aiohttp.web, aiohttp.connector
 assert dict(os.environ) == before
-print(len(aiohttp.connector._SSL_CONTEXT_VERIFIED.get_ca_certs()))
+assert mimetypes.knownfiles == [*tables, sys.argv[1]]
 """
 
 
-def test_no_certificate_is_loaded_and_the_environment_is_left_as_it_was() -> None:
-    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
-    assert done.stdout == "0\n"
+@pytest.mark.parametrize(
+    "unused",
+    [
+        "aiohttp.connector._SSL_CONTEXT_VERIFIED.get_ca_certs()",
+        "mimetypes.guess_type('page.of-this-machine')[0]",
+        "'frozenlist._frozenlist' in sys.modules",
+    ],
+)
+def test_what_nothing_uses_is_not_loaded_and_the_environment_is_left_as_it_was(unused: str, tmp_path: Path) -> None:
+    table = tmp_path / "mime.types"
+    table.write_text("text/x-of-this-machine of-this-machine\n")
+    done = subprocess.run(
+        [sys.executable, "-c", f"{CODE}print(bool({unused}))", table], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
 import msgspec
 
-from exporter.fields import Confidence, Field, Kind, Metric
 from exporter.sources.base import Publish
 from exporter.sources.config import SourceConfig
-from exporter.sources.modbus import quantities, registers
-from exporter.sources.modbus.registers import At, Registers, Type
-from exporter.sources.plausibility import HEALTH, POWER, REMAINING, SOC
 from toolkit.config import ConfigError, Duration
 from toolkit.modbus import SerialAddress, TcpAddress, parse
 
@@ -36,23 +30,6 @@ ProfileName = Literal[
 ]
 Number16 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
 UnitId = Annotated[int, msgspec.Meta(ge=0, le=255)]
-
-_TYPES: Mapping[str, Type] = {
-    "u16": registers.U16,
-    "s16": registers.S16,
-    "u32": registers.U32,
-    "s32": registers.S32,
-    "u64": registers.U64,
-    "s64": registers.S64,
-    "f32": registers.F32,
-}
-OWN_CHECKS = (SOC, REMAINING, HEALTH, POWER)
-"""What the values of an own list must agree with; not the sum of the cells, because it may have only some of them."""
-
-_METRIC = re.compile(r"modbus_[a-z][a-z0-9_]*")
-_LABEL = re.compile(r"[a-z][a-z0-9_]*")
-_RESERVED = frozenset(f"modbus_{name}" for name in ("up", "last_success_timestamp_seconds", "reads_total"))
-_ALSO_RESERVED = frozenset({"modbus_read_failures_total", quantities.STATE.name, quantities.STATE_CODE.name})
 
 
 class RegisterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,54 +61,9 @@ class RegisterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     def __post_init__(self) -> None:
         """Refuse a name that is no metric of this family, a scale of 0, an address out of range, and wrong labels."""
-        if not _METRIC.fullmatch(self.metric):
-            raise ConfigError("metric", f'"{self.metric}"', "modbus_ and small letters, such as modbus_tank_volts")
-        if self.metric in _RESERVED | _ALSO_RESERVED:
-            raise ConfigError("metric", f'"{self.metric}"', "a name that is not already in use")
-        if self.scale == 0:
-            raise ConfigError("scale", "0", "the value of one count, such as 0.1")
-        if self.address + _TYPES[self.type].words - 1 > 0xFFFF:
-            raise ConfigError("address", str(self.address), "an address whose registers are all below 65536")
-        wrong = next((label for label in self.labels if not _LABEL.fullmatch(label) or label == "device"), None)
-        if wrong is not None:
-            raise ConfigError("labels", f'"{wrong}"', "small letters, and not device")
-        shared = self._shared
-        if shared and set(shared.labels) != set(self.labels):
-            raise ConfigError("labels", str(self.labels), f"{', '.join(shared.labels) or 'none'} for {self.metric}")
+        from exporter.sources.modbus import register_list  # noqa: PLC0415 - see the package
 
-    @property
-    def _shared(self) -> Metric | None:
-        return next((metric for metric in quantities.METRICS if metric.name == self.metric), None)
-
-    @property
-    def meaning(self) -> Metric:
-        """The metric of this register."""
-        kind = Kind.COUNTER if self.metric.endswith("_total") else Kind.GAUGE
-        own = Metric(self.metric, self.help or "As named in the configuration.", kind, tuple(sorted(self.labels)))
-        return self._shared or own
-
-    def field(self) -> Field[Registers]:
-        """Return this as a field."""
-        unknown = self.unknown
-        if unknown is None:
-            unknown = (0,) if self.metric == quantities.SOC.name else ()
-        place = At(
-            self.address,
-            _TYPES[self.type],
-            self.function,
-            low_word_first=self.word_order == "little",
-            absent=frozenset(unknown),
-        )
-        meaning = self.meaning
-        return quantities.quantity(
-            meaning,
-            place,
-            Fraction(str(self.scale)),
-            zero=self.zero,
-            labels=tuple(self.labels[label] for label in meaning.labels),
-            source="the configuration",
-            confidence=Confidence.LIKELY,
-        )
+        register_list.check(self)
 
 
 class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="modbus"):
@@ -173,16 +105,10 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
             raise ConfigError("current_scale", f"{self.current_scale:g}", "amperes of one count, with a profile")
         if self.soc == "amphours" and (self.profile is None or not self._known(self.profile).counts_amphours):
             raise ConfigError("soc", '"amphours"', "a profile with remaining and full ampere-hours")
-        meanings: dict[str, Metric] = {}
-        places: set[tuple[str, tuple[str, ...]]] = set()
-        for index, register in enumerate(self.registers):
-            meaning = register.meaning
-            if meanings.setdefault(meaning.name, meaning) != meaning:
-                raise ConfigError(f"registers[{index}]", f"another help or labels for {meaning.name}", "the same")
-            place = (meaning.name, tuple(register.labels[label] for label in meaning.labels))
-            if place in places:
-                raise ConfigError(f"registers[{index}].metric", f"{meaning.name} twice", "different labels for each")
-            places.add(place)
+        if self.registers:
+            from exporter.sources.modbus import register_list  # noqa: PLC0415 - see the package
+
+            register_list.check_together(self.registers)
 
     def address(self) -> TcpAddress | SerialAddress:
         """Return the device's address."""
@@ -215,19 +141,12 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
     def device(self) -> Profile:
         """Return the profile to read by."""
         if self.profile is None:
-            from exporter.sources.modbus.profiles import Profile  # noqa: PLC0415 - see the package
+            from exporter.sources.modbus import register_list  # noqa: PLC0415 - see the package
 
-            fields = tuple(register.field() for register in self.registers)
-            return Profile(
-                name="registers",
-                device="as listed in the configuration",
-                unit_id=1,
-                checks=OWN_CHECKS,
-                fields=fields,
-            )
+            return register_list.profile(self.registers)
         known = self._known(self.profile)
         if self.current_scale is not None:
-            known = known.changed(quantities.AMPERES, scale=Fraction(str(self.current_scale)))
+            known = known.with_current_scale(Fraction(str(self.current_scale)))
         return known.soc_by_amphours() if self.soc == "amphours" else known
 
     def _known(self, name: str) -> Profile:

@@ -64,6 +64,10 @@ class Profile:
         )
         return replace(self, fields=fields)
 
+    def with_current_scale(self, scale: Fraction) -> Profile:
+        """Return this profile with another value of one count of the current, in amperes."""
+        return self.changed(AMPERES, scale=scale)
+
     @property
     def counts_amphours(self) -> bool:
         """Whether the device reports remaining and full ampere-hours, each at a place of its own."""
