@@ -12,7 +12,7 @@ _ENVIRONMENT = {
     # an https address has a context of its own.
     "SSL_CERT_FILE": os.devnull,
     "SSL_CERT_DIR": os.devnull,
-    # frozenlist is compiled from C++, whose library nothing else here needs. Its lists in Python are as good for the few
+    # frozenlist is compiled from C++, whose library nothing else here needs. Its lists in Python will do for the few
     # handlers that aiohttp keeps in them.
     "FROZENLIST_NO_EXTENSIONS": "1",
 }

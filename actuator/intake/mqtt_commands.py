@@ -10,7 +10,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -19,7 +19,7 @@ from actuator.core.inputs import Command
 from actuator.intake.input_queue import MOST_COMMANDS, FullError, InputQueue
 from toolkit import log
 from toolkit.homeassistant.discovery import Received
-from toolkit.homeassistant.metrics import Counts
+from toolkit.homeassistant.metrics import Counts, Reason
 
 OLDEST: Final = 30.0
 """Seconds after it was sent that a command is obeyed; and before, by the clock of its sender."""
@@ -32,9 +32,6 @@ REMEMBERED: Final = 256
 
 LARGEST: Final = 1024
 """Bytes of a payload."""
-
-Reason = Literal["retained", "malformed", "no_time", "late", "future", "replayed", "rate", "clock", "refused"]
-REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 
 NAMES: Final = frozenset({"mode", "minutes", "start", "off", "reset_lockout"})
 """Of the topics of commands."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
 from actuator.config import Broker
-from actuator.intake.mqtt_commands import REASONS, Commands, Now
 from actuator.loop.runtime import Runtime
 from actuator.report.metrics import Counts as NotificationCounts
 from toolkit.homeassistant.config import Mqtt
 from toolkit.homeassistant.connection import Connection
-from toolkit.homeassistant.discovery import Device, Topics
-from toolkit.homeassistant.metrics import Counts
+from toolkit.homeassistant.metrics import REASONS, Counts
+
+if TYPE_CHECKING:
+    from actuator.intake.mqtt_commands import Now
+    from toolkit.homeassistant.discovery import Device
 
 
 class HomeAssistant:
@@ -58,8 +61,10 @@ class HomeAssistant:
     async def _serve(self, options: Mqtt) -> None:
         """Keep the broker up to date until cancelled, and take its commands if the configuration says so."""
         # Only where there is a broker: they load the MQTT client.
+        from actuator.intake.mqtt_commands import Commands  # noqa: PLC0415
         from actuator.report import homeassistant  # noqa: PLC0415
         from toolkit.homeassistant.client import Client  # noqa: PLC0415
+        from toolkit.homeassistant.discovery import Topics  # noqa: PLC0415
 
         runtime = self._runtime
         program = homeassistant.program(self._version, self._page)
@@ -79,6 +84,8 @@ class HomeAssistant:
 
     def _now(self) -> Now:
         """Return the moment at which a command comes."""
+        from actuator.intake.mqtt_commands import Now  # noqa: PLC0415 - see `_serve`
+
         snapshot, now = self._runtime.snapshot, time.monotonic()
         return Now(
             monotonic=now,

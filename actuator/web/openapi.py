@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import re
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from actuator.history.documents import MOST_RUNS, RANGES, Curve, Runs
 from actuator.journal import Row
 from actuator.report.settings import SettingsDocument
 from actuator.report.status import Status
+from toolkit.build import installed
 from toolkit.docstrings import explained
 
 PATH = "/api/v1/openapi.json"
@@ -335,7 +335,7 @@ def document() -> _Json:
         "openapi": "3.1.0",
         "info": {
             "title": "generator-actuator",
-            "version": metadata.version("magnum-exporter"),
+            "version": installed("magnum-exporter").version,
             "description": "Starts and stops the generator on alerts, and by itself when no alerts arrive. An answer "
             "that is not 200 is one sentence. Times are Unix time, durations seconds, ratios 0 to 1.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib import resources
+from pathlib import Path
 
+_BODIES = Path(__file__).with_name("runbooks.json")
 _SHELL = """\
 <!doctype html>
 <html lang="en">
@@ -52,6 +53,11 @@ th {{ color: var(--soft); font-weight: 500; border: 0; }}
 
 
 def load() -> Mapping[str, str]:
-    """Return the HTML of each page by its name, as `python -m alerts.render` has made it."""
-    bodies = json.loads((resources.files("actuator.web") / "runbooks.json").read_text(encoding="utf-8"))
-    return {name: _SHELL.format(name=name, body=body) for name, body in bodies.items()}
+    """Return the HTML of each page's body by its name, as `python -m alerts.render` has made it."""
+    bodies: Mapping[str, str] = json.loads(_BODIES.read_text(encoding="utf-8"))
+    return bodies
+
+
+def page(name: str, body: str) -> str:
+    """Return the HTML of a page."""
+    return _SHELL.format(name=name, body=body)

@@ -185,7 +185,7 @@ class _Routes:
         name = request.match_info["name"]
         if name not in self._runbooks:
             raise web.HTTPNotFound
-        return _page(self._runbooks[name])
+        return _page(runbooks.page(name, self._runbooks[name]))
 
     async def alerts(self, request: web.Request) -> web.Response:
         if request.content_type != "application/json":

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final, Literal, get_args
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+Reason = Literal["retained", "malformed", "no_time", "late", "future", "replayed", "rate", "clock", "refused"]
+REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
+"""Why a command is ignored."""
 
 
 class Counts(Collector):

@@ -84,8 +84,8 @@ def _shared(register: RegisterConfig) -> Metric | None:
 
 def _meaning(register: RegisterConfig) -> Metric:
     kind = Kind.COUNTER if register.metric.endswith("_total") else Kind.GAUGE
-    own = Metric(register.metric, register.help or "As named in the configuration.", kind, tuple(sorted(register.labels)))
-    return _shared(register) or own
+    text = register.help or "As named in the configuration."
+    return _shared(register) or Metric(register.metric, text, kind, tuple(sorted(register.labels)))
 
 
 def _field(register: RegisterConfig) -> Field[Registers]:

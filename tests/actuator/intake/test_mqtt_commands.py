@@ -15,9 +15,9 @@ from actuator.core.inputs import Command, Inputs
 from actuator.core.settings import Settings
 from actuator.intake import mqtt_commands
 from actuator.intake.input_queue import InputQueue
-from actuator.intake.mqtt_commands import REASONS, Commands, Judge, Now
+from actuator.intake.mqtt_commands import Commands, Judge, Now
 from toolkit.homeassistant.discovery import Received
-from toolkit.homeassistant.metrics import Counts
+from toolkit.homeassistant.metrics import REASONS, Counts
 
 WALL = 1_800_000_000.0
 NOW = Now(monotonic=1000.0, wall=WALL, wall_sane=True, longest=14_400.0, is_off=False)
