@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tests.support import wait_until
+from tests.support.exporter import Exporter
 
 _LOADED = "import sys; import {module}; print(*sys.modules)"
 
@@ -28,8 +32,9 @@ def test_a_family_is_loaded_with_the_first_source_of_it() -> None:
         ".sources['main'].open('main', lambda *_: None)"
     )
     sources = {f"exporter.sources.{name}.source" for name in ("aims", "classic", "modbus", "pylontech", "vedirect")}
-    assert configured.isdisjoint({*sources, "exporter.sources.magnum.source", "exporter.sources.modbus.profiles"})
-    assert opened.isdisjoint(sources)
+    of_modbus = {f"exporter.sources.modbus.{name}" for name in ("profiles", "quantities", "register_list", "registers")}
+    assert configured.isdisjoint({*sources, *of_modbus, "exporter.sources.magnum.source"})
+    assert opened.isdisjoint({*sources, *of_modbus, "exporter.sources.plausibility"})
     assert "exporter.sources.magnum.source" in opened
 
 
@@ -39,10 +44,27 @@ def test_a_program_without_a_broker_loads_no_mqtt(module: str) -> None:
         "aiomqtt",
         "paho",
         "toolkit.homeassistant.client",
+        "toolkit.homeassistant.discovery",
         "exporter.homeassistant",
+        "actuator.intake.mqtt_commands",
         "actuator.report.homeassistant",
     }
     assert loaded(module).isdisjoint(mqtt)
+
+
+@pytest.mark.parametrize("module", ["exporter.app", "actuator.service"])
+def test_a_program_loads_no_reader_of_archives(module: str) -> None:
+    assert loaded(module).isdisjoint({"importlib.metadata", "importlib.resources", "zipfile"})
+
+
+def test_the_service_loads_aiohttp_without_an_extension_that_is_not_worth_its_library(tmp_path: Path) -> None:
+    file = tmp_path / "exporter.yml"
+    file.write_text("sources: {bus: {type: magnum, port: /dev/absent}}\n")
+    with Exporter(file) as exporter:
+        wait_until(lambda: exporter.get()[0] == 200, 20, "it serves")
+        mapped = Path(f"/proc/{exporter.process.popen.pid}/maps").read_text()
+    assert "_http_parser" in mapped
+    assert "_frozenlist" not in mapped
 
 
 def test_the_driver_for_network_ups_tools_is_loaded_only_where_it_is_configured() -> None:

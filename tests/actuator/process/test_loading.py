@@ -1,4 +1,4 @@
-"""What a program loads before it opens the contact: never the web framework, which takes most of a start."""
+"""What a program loads before it opens the contact: never the web framework, which takes most of a start; and after."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.actuator.harness.process import site
 
 LOADED = """
 import sys
@@ -30,3 +32,10 @@ def test_a_command_does_without_the_web_framework(command: str, tmp_path: Path) 
     )
     first, *_, last = done.stdout.splitlines()
     assert (first, last) == ("[]", "[]"), done.stdout
+
+
+def test_the_service_loads_aiohttp_without_an_extension_that_is_not_worth_its_library(tmp_path: Path) -> None:
+    with site(tmp_path) as it, it.running() as process:
+        mapped = Path(f"/proc/{process.popen.pid}/maps").read_text()
+    assert "_http_parser" in mapped
+    assert "_frozenlist" not in mapped
