@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, cast
 
 from aiohttp import hdrs, web
+from aiohttp.http_exceptions import InvalidURLError
 from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web_request import BaseRequest
 from prometheus_client import CollectorRegistry
@@ -189,8 +190,10 @@ class _Protocol(web.RequestHandler):
         self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """Return the answer to a request that no handler has seen, or whose handler has failed."""
-        level = "error" if status >= 500 else "warning"
-        _log.limited(f"error {status}", "request refused", level=level, remote=request.remote, error=exc or message)
+        if isinstance(exc, ConnectionError):
+            raise exc  # the client is gone, in the middle of its request: nobody would get the answer
+        level, reason = ("error", exc or message) if status >= 500 else ("warning", _unparsed(exc, message))
+        _log.limited(f"error {status}", "request refused", level=level, remote=request.remote, error=reason)
         if request.writer.output_size:
             raise ConnectionError("a part of the response is sent already")
         text = "This is not a valid HTTP request.\n" if status < 500 else "The request failed. See the log.\n"
@@ -198,6 +201,15 @@ class _Protocol(web.RequestHandler):
         response.force_close()
         _decorate(response, self._name, self._web_config)
         return response
+
+
+def _unparsed(error: BaseException | None, message: str | None) -> str:
+    """Return why a request cannot be parsed, without anything of it: that may be a password, and is up to 64 KiB."""
+    if isinstance(error, InvalidURLError):  # its message is the URL
+        return "Invalid URL"
+    words = getattr(error, "message", "") or message or ""
+    # The parser quotes what it has got behind its own words.
+    return re.split(r":\n|:? (?:b?['\"]|bytearray)", words)[0][:100]
 
 
 def _decorate(response: web.StreamResponse, name: str, web_config: WebConfig) -> None:

@@ -313,6 +313,61 @@ async def test_not_http_is_one_log_line(program: Program, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization : Basic SECRET\r\n\r\n", "Invalid header token"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic SECRET\x01\r\n\r\n", "Invalid header value char"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic SECRET" + b"x" * 9000, "Got more than 8190 bytes"),
+        (b"GET /?key=SECRET" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", "Got more than 8190 bytes"),
+        (b"GET http://[SECRET/ HTTP/1.1\r\nHost: x\r\n\r\n", "Invalid URL"),
+        (b"SECRET / HTTP/1.1\r\nHost: x\r\n\r\n", "Invalid method encountered"),
+        (
+            b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" + b"SECRET" * 5000,
+            "Data after `Connection: close`",
+        ),
+    ],
+    ids=["name", "value", "long header", "long target", "target", "method", "after the end"],
+)
+async def test_what_cannot_be_parsed_is_not_logged(
+    program: Program, wrong: bytes, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.setup("info", "logfmt")
+    await answer(program, wrong, whole=True)
+    assert log.flush(10)
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "request refused" in line]
+    assert reason in line
+    assert "SECRET" not in line
+    assert len(line) < 300
+
+
+async def test_client_that_goes_away_with_its_request_is_no_error(
+    program: Program, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.setup("info", "logfmt")
+    app, began, ended = program.application(), asyncio.Event(), asyncio.Event()
+
+    @web.middleware
+    async def watch(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        began.set()
+        try:
+            return await handler(request)
+        finally:
+            ended.set()
+
+    app.middlewares.insert(0, watch)
+    async with toolkit_web.serve(app, ["127.0.0.1:0"], program.web_config) as [(host, port)], asyncio.timeout(5):
+        _, writer = await asyncio.open_connection(host, port)
+        writer.write(b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
+        await began.wait()
+        writer.transport.abort()
+        await ended.wait()
+    assert log.flush(10)
+    assert [line for line in capsys.readouterr().err.splitlines() if "msg=listening" not in line] == []
+
+
+@pytest.mark.parametrize(
     "request_",
     [
         b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: a\r\n\r\n",
