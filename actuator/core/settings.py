@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -234,6 +235,7 @@ class TimeOfDay(int):
     """Minutes after local midnight, 0 to 1439, written "21:00" in quotes."""
 
     EXPECTED: ClassVar = 'a time of day in quotes such as "21:00"'
+    _TEXT: ClassVar = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
     @classmethod
     def parse(cls, value: object) -> Self:
@@ -242,12 +244,8 @@ class TimeOfDay(int):
             raise ConfigError(
                 "", f"the number {value}", f"{cls.EXPECTED}: YAML reads it as a number otherwise, quote it"
             )
-        if isinstance(value, str):
-            hours, colon, minutes = value.partition(":")
-            if colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == 2:
-                minute = int(hours) * 60 + int(minutes)
-                if int(minutes) < 60 and minute < 24 * 60:
-                    return cls(minute)
+        if isinstance(value, str) and (match := cls._TEXT.fullmatch(value)):
+            return cls(int(match[1]) * 60 + int(match[2]))
         raise ConfigError("", f'"{value}"', cls.EXPECTED)
 
     def __str__(self) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -103,6 +104,14 @@ class Program:
 @pytest.fixture
 def program() -> Program:
     return Program()
+
+
+@pytest.fixture
+def logfmt() -> None:
+    """Log to standard error, as the programs do."""
+    # A task that an earlier test has left behind is logged when it is collected.
+    gc.collect()
+    log.setup("info", "logfmt")
 
 
 async def test_metrics_formats(program: Program) -> None:
@@ -302,8 +311,8 @@ async def test_failure_during_a_response_closes_the_connection(program: Program)
     assert received.endswith(b"half\r\n")
 
 
+@pytest.mark.usefixtures("logfmt")
 async def test_not_http_is_one_log_line(program: Program, capsys: pytest.CaptureFixture[str]) -> None:
-    log.setup("info", "logfmt")
     for _ in range(3):
         assert (await answer(program, b"\x16\x03\x01\x02\x00 HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.")
     assert log.flush(10)
@@ -312,6 +321,7 @@ async def test_not_http_is_one_log_line(program: Program, capsys: pytest.Capture
     assert all(line.startswith("ts=") for line in lines)
 
 
+@pytest.mark.usefixtures("logfmt")
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
@@ -331,7 +341,6 @@ async def test_not_http_is_one_log_line(program: Program, capsys: pytest.Capture
 async def test_what_cannot_be_parsed_is_not_logged(
     program: Program, wrong: bytes, reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log.setup("info", "logfmt")
     await answer(program, wrong, whole=True)
     assert log.flush(10)
     [line] = [line for line in capsys.readouterr().err.splitlines() if "request refused" in line]
@@ -340,10 +349,10 @@ async def test_what_cannot_be_parsed_is_not_logged(
     assert len(line) < 300
 
 
+@pytest.mark.usefixtures("logfmt")
 async def test_client_that_goes_away_with_its_request_is_no_error(
     program: Program, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log.setup("info", "logfmt")
     app, began, ended = program.application(), asyncio.Event(), asyncio.Event()
 
     @web.middleware

@@ -245,6 +245,15 @@ def test_a_time_of_day_is_written_as_it_is_read() -> None:
     assert str(TimeOfDay.parse("7:05")) == "07:05"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["24:00", "21:60", "21:0", "021:00", "21:000", "21", ":00", "-1:00", "21:00\n", "\uff121:00", "0" * 5000 + ":00"],
+)
+def test_what_is_no_time_of_day_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="expected a time of day"):
+        TimeOfDay.parse(text)
+
+
 def test_the_relay_alone_is_read_whatever_else_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "actuator.yml"
     path.write_text(FILE + "start_soc: 99%\nnonsense: 1\n")
