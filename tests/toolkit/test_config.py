@@ -3,6 +3,7 @@ from __future__ import annotations
 import enum
 import os
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -232,6 +233,21 @@ def test_unreadable_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def _denied(path: Path, **_: object) -> str:
     raise PermissionError(13, "Permission denied", str(path))
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "site.yml")
+    with pytest.raises(ConfigError, match="got a named pipe, expected a file"):
+        config.read(tmp_path / "site.yml")
+
+
+def test_aliases_of_aliases_are_refused_before_they_fill_the_memory(load: Load) -> None:
+    names = "abcdefghi"
+    bomb = "raw:\n  a: &a [1]\n" + "".join(
+        f"  {name}: &{name} [{f'*{before},' * 9}]\n" for before, name in pairwise(names)
+    )
+    with pytest.raises(ConfigError, match=r"got more than 100,000 values, expected fewer"):
+        load(bomb)
 
 
 def test_yaml_1_2_scalars(load: Load) -> None:

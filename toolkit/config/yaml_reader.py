@@ -16,6 +16,9 @@ import yaml
 
 from toolkit.config.error import ConfigError, joined
 
+MOST_VALUES = 100_000
+"""In one file, with those that aliases repeat: a few lines of aliases of aliases can have more than fit into memory."""
+
 _CORE = "tag:yaml.org,2002:"
 _PLAIN = (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -70,6 +73,8 @@ def read(path: Path, *, text_keys: bool = False) -> object:
     """
     file = str(path)
     try:
+        if path.is_fifo():
+            raise ConfigError("", "a named pipe", "a file: it is read more than once", file=file)
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError("", "no such file", "", file=file) from None
@@ -139,8 +144,12 @@ class _Builder:
         self._file = file
         self._text_keys = text_keys
         self._open: set[int] = set()
+        self._left = MOST_VALUES
 
     def build(self, node: yaml.Node, where: str) -> object:
+        self._left -= 1
+        if self._left < 0:
+            raise self._error(node, where, f"more than {MOST_VALUES:,} values", "fewer, also where aliases repeat them")
         if id(node) in self._open:
             raise self._error(node, where, "an alias of the mapping or list that it is in", "a value")
         self._open.add(id(node))
