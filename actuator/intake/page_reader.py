@@ -18,13 +18,14 @@ from actuator.core.settings import Settings
 from actuator.intake import page, shown
 from actuator.site.values import NOTHING, SiteValues
 from toolkit import log
-from toolkit.formatting import redacted
+from toolkit.formatting import printable, redacted
 from toolkit.worker_thread import DeadlineError, Worker
 
 LARGEST = 256 * 1024
 """Bytes. The requested metrics take a few thousand."""
 
 LONGEST_LINE = 4096
+LONGEST_FAULT = 200
 FAULTS = (aiohttp.ClientError, DeadlineError, TimeoutError, OSError, ValueError, LookupError)
 """What any answer that is not a page, or none, may raise."""
 
@@ -103,9 +104,11 @@ def _context(url: str) -> ssl.SSLContext | bool:
 
 
 def fault(error: Exception, exporter: Exporter) -> str:
-    """Return why the page could not be read, without a password that its URL may have."""
+    """Return why the page could not be read, without a password that its URL may have; printable, and not long."""
     text = str(error) or f"no answer within {_timeout(exporter):g} s"
-    return text.replace(exporter.url, redacted(exporter.url))
+    text = printable(" ".join(text.replace(exporter.url, redacted(exporter.url)).split()))
+    # An answer's own words may be in it: bytes that are no text, with which no status could be sent, or thousands.
+    return text if len(text) <= LONGEST_FAULT else f"{text[:LONGEST_FAULT]}…"
 
 
 def parse(text: str, config: Settings) -> tuple[Page, SiteValues]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import time
 from pathlib import Path
@@ -94,6 +95,35 @@ async def test_secret_in_the_query_is_not_logged_or_shown(caplog: pytest.LogCapt
     (record,) = caplog.records
     assert record.__dict__["fields"]["url"] == url.replace("token=secret", "***")
     assert "secret" not in f"{reader.fault} {record.__dict__['fields']}"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 500 \xff\xfe\x1b[2J\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 500 " + b"R" * 7000 + b"\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 \xff\r\n\r\n",
+        b"\xff" * 20_000,
+        b"HTTP/1.1 200 OK\r\nX: " + b"\xff" * 20_000,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"\xff" * 9000,
+    ],
+    ids=["no text", "long", "no status", "no HTTP", "header", "chunk"],
+)
+async def test_whatever_is_answered_its_fault_can_be_shown(answer: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, aiohttp.ClientSession() as session:
+        port = server.sockets[0].getsockname()[1]
+        config = decode(BASE | {"exporter": {"url": f"http://127.0.0.1:{port}/metrics"}}, Config)
+        reader = page_reader.PageReader(lambda: config, lambda _: None)
+        await reader._once(session, config)
+    assert reader.fault
+    assert reader.fault.isprintable()
+    assert len(reader.fault) <= page_reader.LONGEST_FAULT + 1
 
 
 async def test_an_https_page_is_read_with_the_certificates_of_the_machine(
