@@ -183,7 +183,7 @@ class AsyncHistory:
             if isinstance(error, sqlite3.OperationalError):
                 raise HistoryError(f"The history cannot be read: {error}.") from error
             return []  # damaged: the next write makes it anew
+        except (TimeoutError, DeadlineError) as error:  # before OSError, which a TimeoutError is too
+            raise HistoryError("The history cannot be read now. Try again later.") from error
         except OSError as error:
             raise HistoryError(f"The history cannot be read: {error}.") from error
-        except (TimeoutError, DeadlineError) as error:
-            raise HistoryError("The history cannot be read now. Try again later.") from error
