@@ -10,11 +10,15 @@ import pytest
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from tests.support import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
+BUILDS = frozenset({"hatchling", "packaging", "pathspec", "pluggy", "tomlkit", "trove-classifiers"})
+"""Packages that build ours, and that the programs do not import."""
+
 PYTHONS = ("3.11", "3.12", "3.13")
 
 
@@ -64,6 +68,26 @@ def test_the_lock_is_complete_on(extra: str | None, python: str) -> None:
     seen: set[str] = set()
     gaps = [line for entry in wanted for line in missing(Requirement(entry), versions, python, seen)]
     assert not gaps, "run make lock"
+
+
+def test_no_version_is_older_than_the_fixes_that_security_md_lists() -> None:
+    text = (ROOT / "SECURITY.md").read_text()
+    fixed = dict(re.findall(r"^\| `([a-z-]+)` \| \[GHSA-.* \| ([0-9.]+) \|$", text, re.MULTILINE))
+    assert fixed.keys() == {"aiohttp", "idna", "pyyaml"}
+    versions = locked("base", "mqtt", "gpio", python="3.11")
+    direct = map(Requirement, PROJECT["project"]["dependencies"])
+    lowest = {
+        canonicalize_name(need.name): one.version for need in direct for one in need.specifier if one.operator == ">="
+    }
+    for package, version in fixed.items():
+        for allowed in filter(None, (versions[package], lowest.get(package))):
+            assert Version(allowed) >= Version(version), f"{package} {allowed} has a known vulnerability"
+    named = (
+        set(re.findall(r"`([a-z-]+)`", text.partition("\nSources: ")[2].partition("What only builds")[0]))
+        | fixed.keys()
+    )
+    of_the_programs = {name for name in versions if name not in BUILDS}
+    assert of_the_programs - named == set(), "look for its advisories, and name it in SECURITY.md"
 
 
 def test_every_locked_package_has_hashes_and_no_address() -> None:
