@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -18,9 +19,11 @@ from actuator.commands.diagnosis import Answers, Samples, diagnose, receivers
 from actuator.config import Config, Role
 from actuator.config_warnings import warnings
 from toolkit.config import ConfigError, read_mapping
+from toolkit.exposed_files import exposed_secret, exposed_settings
 from toolkit.findings import Finding
 from toolkit.flags import is_loopback
 from toolkit.replace import replace
+from toolkit.webconfig.file_format import File
 
 T = TypeVar("T")
 
@@ -35,7 +38,8 @@ def examine(config_file: Path, *, url: str, prometheus: str, alertmanager: str) 
         alertmanager: its URL.
     """
     config, errors = _config(config_file)
-    web = read_mapping(config_file.with_name("actuator-web.yml")).get("basic_auth_users")
+    web_config = config_file.with_name("actuator-web.yml")
+    web = read_mapping(web_config).get("basic_auth_users")
     routing = _or_reason(lambda: _alertmanagers_file(alertmanager))
 
     def api(path: str) -> Callable[[], dict[str, Any]]:
@@ -54,6 +58,7 @@ def examine(config_file: Path, *, url: str, prometheus: str, alertmanager: str) 
         thresholds=_or_reason(api("/api/v1/query?query=generator_start_soc_ratio")),
         clients=clients(routing, _or_reason(lambda: _prometheus_file(prometheus))),
         users=tuple(map(str, web)) if isinstance(web, dict) else (),
+        exposed=tuple(exposed_web_config(web_config)),
         upsmon=upsmon.running() if is_loopback(urlsplit(url).hostname or "") else None,
     )
     return diagnose(answers if config is None else _with_file(answers, config))
@@ -65,7 +70,7 @@ def _with_file(answers: Answers, config: Config) -> Answers:
     return replace(
         answers,
         config_warnings=tuple(warnings(config)),
-        exposed=tuple(configuration.exposed(config)),
+        exposed=(*configuration.exposed(config), *site.exposed),
         heartbeat_timeout=float(alerts.heartbeat_timeout),
         alerts=(alerts.start, alerts.stop, alerts.heartbeat, *alerts.inhibits),
         heartbeat=alerts.heartbeat,
@@ -73,6 +78,18 @@ def _with_file(answers: Answers, config: Config) -> Answers:
         access=config.access,
         card=card(config.journal.parent),
     )
+
+
+def exposed_web_config(path: Path) -> Iterator[str]:
+    """Yield a sentence for the web configuration and its key, each if every user of the machine may write or read it.
+
+    Args:
+        path: of the file; there may be none.
+    """
+    yield from exposed_settings("--web.config.file", path)
+    with contextlib.suppress(ConfigError):  # --config.check says what is wrong with it
+        for place, file in File.read(path).secret_files:
+            yield from exposed_secret(place, file)
 
 
 def card(folder: Path) -> tuple[str, str] | None:

@@ -202,6 +202,12 @@ class File:
             return ()
         return tuple(self.path.parent / file for file in (tls.cert_file, tls.key_file, tls.client_ca_file) if file)
 
+    @property
+    def secret_files(self) -> tuple[tuple[str, Path], ...]:
+        """Where each file with a secret is named, and its path."""
+        tls = self.document.tls_server_config
+        return () if tls is None else (("tls_server_config.key_file", self.path.parent / tls.key_file),)
+
     def settings(self) -> Settings:
         """Return the settings for the server.
 
@@ -212,8 +218,7 @@ class File:
         headers, tls = self.document.http_server_config.headers, self.document.tls_server_config
         if tls is None:
             return Settings(users, headers)
-        keys = (("tls_server_config.key_file", self.path.parent / tls.key_file),)
-        return Settings(users, headers, self._context(tls), keys, frozenset(tls.client_allowed_sans))
+        return Settings(users, headers, self._context(tls), self.secret_files, frozenset(tls.client_allowed_sans))
 
     def _context(self, tls: Tls) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
