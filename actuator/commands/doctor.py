@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -19,11 +18,10 @@ from actuator.commands.diagnosis import Answers, Samples, diagnose, receivers
 from actuator.config import Config, Role
 from actuator.config_warnings import warnings
 from toolkit.config import ConfigError, read_mapping
-from toolkit.exposed_files import exposed_secret, exposed_settings
 from toolkit.findings import Finding
 from toolkit.flags import is_loopback
 from toolkit.replace import replace
-from toolkit.webconfig.file_format import File
+from toolkit.webconfig.file_format import exposed
 
 T = TypeVar("T")
 
@@ -58,7 +56,7 @@ def examine(config_file: Path, *, url: str, prometheus: str, alertmanager: str) 
         thresholds=_or_reason(api("/api/v1/query?query=generator_start_soc_ratio")),
         clients=clients(routing, _or_reason(lambda: _prometheus_file(prometheus))),
         users=tuple(map(str, web)) if isinstance(web, dict) else (),
-        exposed=tuple(exposed_web_config(web_config)),
+        exposed=tuple(exposed(web_config)),
         upsmon=upsmon.running() if is_loopback(urlsplit(url).hostname or "") else None,
     )
     return diagnose(answers if config is None else _with_file(answers, config))
@@ -78,18 +76,6 @@ def _with_file(answers: Answers, config: Config) -> Answers:
         access=config.access,
         card=card(config.journal.parent),
     )
-
-
-def exposed_web_config(path: Path) -> Iterator[str]:
-    """Yield a sentence for the web configuration and its key, each if every user of the machine may write or read it.
-
-    Args:
-        path: of the file; there may be none.
-    """
-    yield from exposed_settings("--web.config.file", path)
-    with contextlib.suppress(ConfigError):  # --config.check says what is wrong with it
-        for place, file in File.read(path).secret_files:
-            yield from exposed_secret(place, file)
 
 
 def card(folder: Path) -> tuple[str, str] | None:

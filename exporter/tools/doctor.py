@@ -24,6 +24,7 @@ from toolkit.flags import default_config_file
 from toolkit.formatting import percent
 from toolkit.modbus import TcpAddress, parse
 from toolkit.port_holder import holder
+from toolkit.webconfig.file_format import exposed
 
 DESCRIPTION = (
     "Checks the configuration, the port or address of each device, the page of the running exporter and its state of "
@@ -84,6 +85,7 @@ def examine(file: Path, page: Page | str) -> Iterator[Finding]:
             yield Finding(check="configuration", state="wrong", text=line, remedy=remedy)
         return
     yield Finding(check="configuration", state="well", text=f"{file} is valid.")
+    yield from _secrets(file, options)
     if isinstance(page, Refused):
         text = f"Its page answers {page}: whether its devices answer is not known here."
         yield Finding(check="exporter", state="note", text=text, remedy="See generator-actuator doctor, or the panel.")
@@ -107,6 +109,11 @@ def examine(file: Path, page: Page | str) -> Iterator[Finding]:
         yield _charge(page)
     if options.nut is not None:
         yield _shutdown(options.nut.socket)
+
+
+def _secrets(file: Path, options: config.Config) -> Iterator[Finding]:
+    for sentence in (*exposed(file.with_name("exporter-web.yml")), *config.exposed(options)):
+        yield Finding(check="secrets", state="wrong", text=sentence, remedy="chmod o= the file that is named.")
 
 
 def _silent(name: str, source: SourceConfig, *, running: bool) -> Finding:

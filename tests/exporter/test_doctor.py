@@ -53,6 +53,17 @@ def test_a_healthy_site(tmp_path: Path) -> None:
     assert [finding.state for finding in examine(file, HEALTHY)] == ["well", "well", "well"]
 
 
+def test_a_web_configuration_that_everybody_may_write_is_wrong(tmp_path: Path) -> None:
+    file, web = written(tmp_path, "{type: magnum, port: /dev/absent}"), tmp_path / "exporter-web.yml"
+    web.touch()
+    web.chmod(0o666)
+    (found,) = wrong(file, HEALTHY)
+    assert (found.check, found.remedy) == ("secrets", "chmod o= the file that is named.")
+    assert found.text.startswith(f"--web.config.file: got {web} with mode 0666, which everybody may write")
+    web.chmod(0o640)
+    assert wrong(file, HEALTHY) == []
+
+
 def test_every_fault_of_the_file_is_named(tmp_path: Path) -> None:
     file = written(tmp_path, "{type: magnum, prt: /dev/x}")
     (first, *_) = wrong(file, HEALTHY)

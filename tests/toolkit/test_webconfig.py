@@ -745,6 +745,22 @@ def test_files_that_everybody_may_write_or_read_are_exposed(certificates: Path) 
     ]
 
 
+def test_a_file_and_its_key_are_exposed_to_a_command_too(tmp_path: Path) -> None:
+    web, key = tmp_path / "other-web.yml", tmp_path / "tls.key"
+    assert list(file_format.exposed(web)) == []
+    web.write_text("tls_server_config: {cert_file: tls.crt, key_file: tls.key}\n")
+    web.chmod(0o640)
+    key.touch(0o600)
+    assert list(file_format.exposed(web)) == []
+    web.chmod(0o646)
+    key.chmod(0o644)
+    of_file, of_key = file_format.exposed(web)
+    assert of_file.startswith(f"--web.config.file: got {web} with mode 0646, which everybody may write")
+    assert of_key.startswith(f"tls_server_config.key_file: got {key} with mode 0644, which everybody may read")
+    web.write_text("tls_server_config: [")
+    assert len(list(file_format.exposed(web))) == 1
+
+
 def test_unreadable_key(certificates: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change(tls(certificates, "a"))
     Path("tls/server.key").chmod(0o000)

@@ -5,10 +5,11 @@ Keys of that format that are not supported here are errors with an explanation, 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -16,6 +17,7 @@ import msgspec
 
 from toolkit import config
 from toolkit.config import ConfigError
+from toolkit.exposed_files import exposed_secret, exposed_settings
 from toolkit.webconfig.passwords import cost
 
 _BCRYPT = re.compile(r"\$2[abxy]?\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
@@ -261,6 +263,17 @@ class File:
 
     def _error(self, key: str, got: str, expected: str) -> ConfigError:
         return config.locate(ConfigError(f"tls_server_config.{key}", got, expected), self.source)
+
+
+def exposed(path: Path) -> Iterator[str]:
+    """Yield a sentence for each of a file and its key that every user of the machine may read or write and should not.
+
+    For a command; a program asks its `WebConfig`. Without a file there is none, and nothing of a wrong one is read.
+    """
+    yield from exposed_settings("--web.config.file", path)
+    with contextlib.suppress(ConfigError):
+        for place, file in File.read(path).secret_files:
+            yield from exposed_secret(place, file)
 
 
 def _refuse_unsupported(source: dict[str, object]) -> None:

@@ -28,22 +28,6 @@ from tests.support.broken_sites import devices as page
 from toolkit.findings import lines
 
 
-def test_a_web_configuration_or_a_key_that_is_open_to_every_user_is_found(tmp_path: Path) -> None:
-    web, key = tmp_path / "actuator-web.yml", tmp_path / "tls.key"
-    assert list(doctor.exposed_web_config(web)) == []
-    web.write_text("tls_server_config: {cert_file: tls.crt, key_file: tls.key}\n")
-    web.chmod(0o640)
-    key.touch(0o600)
-    assert list(doctor.exposed_web_config(web)) == []
-    web.chmod(0o646)
-    key.chmod(0o644)
-    of_file, of_key = doctor.exposed_web_config(web)
-    assert of_file.startswith(f"--web.config.file: got {web} with mode 0646, which everybody may write")
-    assert of_key.startswith(f"tls_server_config.key_file: got {key} with mode 0644, which everybody may read")
-    web.write_text("tls_server_config: [")
-    assert len(list(doctor.exposed_web_config(web))) == 1
-
-
 def test_a_healthy_site() -> None:
     findings = diagnose(HEALTHY)
     assert [one for one in findings if one.state != "well"] == []
