@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
+
+from toolkit.formatting import printable
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +27,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
 
 
+def report(findings: Sequence[Finding], *, for_scripts: bool) -> str:
+    """Return the findings to be printed, as JSON or for a person.
+
+    What programs and devices say is in them, and must not move the cursor of a terminal.
+    """
+    if for_scripts:
+        return json.dumps(msgspec.to_builtins(findings), indent=2) + "\n"
+    return "".join(f"{printable(line)}\n" for line in lines(findings))
+
+
 def lines(findings: Sequence[Finding]) -> list[str]:
     """Return the findings as a person reads them, and a last line that counts what is wrong."""
     width = max(len(finding.check) for finding in findings)
@@ -35,11 +48,6 @@ def lines(findings: Sequence[Finding]) -> list[str]:
     wrong = count_wrong(findings)
     text.append("All is well." if not wrong else f"{wrong} of {len(findings)} checks found something wrong.")
     return text
-
-
-def as_json(findings: Sequence[Finding]) -> str:
-    """Return the findings for scripts."""
-    return msgspec.json.format(msgspec.json.encode(findings), indent=2).decode()
 
 
 def count_wrong(findings: Sequence[Finding]) -> int:

@@ -139,8 +139,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
         prometheus=arguments.prometheus,
         alertmanager=arguments.alertmanager,
     )
-    lines = findings.as_json(found).split("\n") if arguments.json else findings.lines(found)
-    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+    sys.stdout.write(findings.report(found, for_scripts=arguments.json))
     return 1 if findings.count_wrong(found) else 0
 
 

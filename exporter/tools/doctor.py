@@ -19,7 +19,7 @@ from exporter import config
 from exporter.sources.config import SourceConfig
 from toolkit.config import ConfigError
 from toolkit.fetch import OPENER
-from toolkit.findings import Finding, as_json, count_wrong, lines
+from toolkit.findings import Finding, count_wrong, report
 from toolkit.flags import default_config_file
 from toolkit.formatting import percent
 from toolkit.modbus import TcpAddress, parse
@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Examine; return 1 when something is wrong."""
     found = tuple(examine(arguments.config_file, read_page(arguments.url)))
-    sys.stdout.write((as_json(found) if arguments.json else "\n".join(lines(found))) + "\n")
+    sys.stdout.write(report(found, for_scripts=arguments.json))
     return 1 if count_wrong(found) else 0
 
 
