@@ -60,6 +60,9 @@ class Exporter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             yield ConfigError("", "got one of username and password_file, expected both or neither", "")
 
 
+LONGEST_NAME: Final = 64
+"""Characters of a profile's name: a button has it, and a metric's label."""
+
 Role = Literal["read", "notify", "command"]
 
 
@@ -136,7 +139,8 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
         mirror: folder in memory for the journal's mirror; None: the service manager's `$RUNTIME_DIRECTORY`, else none.
         access: what each user may do; None: whoever is let in may do all.
         mqtt: the broker that Home Assistant gets values from; None: none.
-        profiles: named overlays over the settings of this file, one of which may be in force.
+        profiles: named overlays over the settings of this file, one of which may be in force. A name has 1 to 64
+            printable characters.
     """
 
     exporter: Exporter
@@ -168,6 +172,9 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
         for name in self.profiles:
             if name == DEFAULT:
                 yield ConfigError(f"profiles.{name}", "a profile", "another name: this one means none")
+            if not (name.isprintable() and name == name.strip() and 0 < len(name) <= LONGEST_NAME):
+                expected = f"1 to {LONGEST_NAME} printable characters, and no space before or after them"
+                yield ConfigError("profiles", f"the name {name[: LONGEST_NAME + 1]!a}", expected)
             try:
                 self.overlaid(name, {})
             except ConfigError as error:

@@ -54,7 +54,7 @@ def _commission(arguments: argparse.Namespace) -> int:
             return 1
         return 0 if trial.measure() else 1
     except (client.ClientError, NotNowError) as error:
-        sys.stderr.write(f"{error}\n")
+        _write_error("", error)
     except (KeyboardInterrupt, EOFError):
         sys.stderr.write("Cancelled. The contact is open, or opens at its deadline.\n")
     return 1
@@ -301,7 +301,7 @@ def _write(text: str) -> None:
     sys.stdout.flush()
 
 
-def _write_error(before: str, error: client.ClientError) -> None:
+def _write_error(before: str, error: Exception) -> None:
     # A refusal of several lines stays so.
     text = "\n".join(map(printable, str(error).split("\n")))
     _write(before)

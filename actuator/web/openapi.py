@@ -111,7 +111,7 @@ _EDITS: _Json = {
 _PROFILE_NAME: _Json = {
     "type": "object",
     "required": ["name"],
-    "properties": {"name": {"type": "string"}},
+    "properties": {"name": {"type": "string", "minLength": 1}},
     "additionalProperties": False,
 }
 

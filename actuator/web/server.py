@@ -349,7 +349,7 @@ class _Routes:
         body = await _json(request)
         _expect_only(body, "name")
         name = body.get("name")
-        if not isinstance(name, str):
+        if not isinstance(name, str) or not name:
             raise web.HTTPBadRequest(text=f'Got name {json.dumps(name)}, expected a text such as "{DEFAULT}".')
         async with self._changing:
             edits = self._snapshot().state.durable.edits

@@ -269,6 +269,17 @@ def test_settings_compare_so_that_an_edit_can_be_seen() -> None:
     assert settings(start_soc="20%") == settings(start_soc=0.2) != settings()
 
 
+@pytest.mark.parametrize("name", ["", " away", "away ", "a\\nb", "\\u202e", "\\e[2J", "x" * 65])
+def test_a_profile_whose_name_cannot_be_read_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"profiles: got the name .*, expected 1 to 64 printable characters"):
+        load(tmp_path, f'profiles: {{"{name}": {{start_soc: 20%}}}}')
+
+
+def test_a_profile_may_have_any_name_that_can_be_read(tmp_path: Path) -> None:
+    for name in ("away", "x" * 64, "Übers Wochenende", "n=1 {a}"):
+        assert list(load(tmp_path, f'profiles: {{"{name}": {{start_soc: 20%}}}}').profiles) == [name]
+
+
 @pytest.mark.parametrize("name", ["quiet_hours", "exercise", "full_charge"])
 def test_null_in_a_profile_or_an_edit_switches_a_part_off(name: str) -> None:
     of_file = settings(quiet_hours={}, exercise={}, full_charge={})

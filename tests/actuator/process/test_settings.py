@@ -89,6 +89,7 @@ def test_a_profile_and_an_edit_are_kept_over_a_kill(tmp_path: Path) -> None:
         ("settings", {"sett": {}}, 'Got "sett", expected only'),
         ("profile", {"name": "awa"}, 'name: got "awa", expected one of default, away; did you mean "away"?'),
         ("profile", {"name": 1}, "Got name 1, expected a text"),
+        ("profile", {"name": ""}, 'Got name "", expected a text'),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_files_words(
