@@ -76,7 +76,7 @@ def leave_off(path: Path, relay: RelayConfig, moment: Moment, *, mirror: Path | 
         sane=moment.wall_sane,
         kind=off.kind,
         level=off.level,
-        text=wording.event(off),
+        text=wording.events.event(off),
         fields=dict(off.fields),
     )
     try:

@@ -263,7 +263,7 @@ class Runtime:
                 sane=moment.wall_sane,
                 kind=event.kind,
                 level=str(event.level),
-                text=wording.event(event),
+                text=wording.events.event(event),
                 fields=event.fields,
             )
             for event in events
@@ -299,7 +299,7 @@ class Runtime:
     def _log_events(events: Sequence[Event]) -> None:
         emit = {Level.INFO: _log.info, Level.WARNING: _log.warning, Level.ERROR: _log.error}
         for event in events:
-            fields: dict[str, Any] = {"text": wording.event(event), **event.fields}
+            fields: dict[str, Any] = {"text": wording.events.event(event), **event.fields}
             if event.kind in FLAPPING:
                 _log.limited(event.kind, event.kind, level=event.level, **fields)
             else:

@@ -9,7 +9,7 @@ from actuator.core.battery import SOC_FRESH
 from actuator.core.limits import service_due
 from actuator.report import wording
 from actuator.report.snapshot import Snapshot
-from actuator.report.wording import Problem
+from actuator.report.wording.terms import Problem
 
 Severity = Literal["ok", "running", "attention", "act_now"]
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
@@ -29,24 +29,24 @@ def torn(snapshot: Snapshot) -> Problem:
     # What was kept before the tear is older than it, or more than can have been counted since.
     kept = durable.profile or durable.edits or counted > snapshot.now - torn_at
     lost = not kept and (durable.full_at is None or durable.full_at >= torn_at)
-    return wording.LOST if lost else wording.TORN
+    return wording.problems.LOST if lost else wording.problems.TORN
 
 
 def _present(snapshot: Snapshot) -> Iterator[tuple[Problem, Severity]]:
     if snapshot.relay_fault:
-        yield wording.relay_failed(snapshot.relay_fault), "attention"
+        yield wording.problems.relay_failed(snapshot.relay_fault), "attention"
     if not snapshot.can_read_back:
-        yield wording.NO_READ_BACK, "ok"
+        yield wording.problems.NO_READ_BACK, "ok"
     if snapshot.page_fault:
         # One request that fails is followed by another one within seconds.
         silent = _silent(snapshot, snapshot.state.page_at)
-        yield wording.page_unreadable(snapshot.page_fault), "attention" if silent else "ok"
+        yield wording.problems.page_unreadable(snapshot.page_fault), "attention" if silent else "ok"
     mirrored = snapshot.mirror_fault == ""
     if snapshot.journal_fault:
-        problem = wording.journal_unwritable(snapshot.journal_fault, mirrored=mirrored)
+        problem = wording.problems.journal_unwritable(snapshot.journal_fault, mirrored=mirrored)
         yield problem, "attention" if mirrored else "act_now"
     if snapshot.mirror_fault:
-        yield wording.mirror_unwritable(snapshot.mirror_fault), "attention"
+        yield wording.problems.mirror_unwritable(snapshot.mirror_fault), "attention"
 
 
 def _kept(snapshot: Snapshot) -> Iterator[tuple[Problem, Severity]]:
@@ -55,42 +55,42 @@ def _kept(snapshot: Snapshot) -> Iterator[tuple[Problem, Severity]]:
     if state.durable.torn:
         yield torn(snapshot), "attention"
     if state.durable.dropped:
-        yield wording.settings_dropped(state.durable.dropped), "attention"
+        yield wording.problems.settings_dropped(state.durable.dropped), "attention"
     anchor = state.durable.anchor
     if anchor is not None and anchor.held is not None:
-        yield wording.HELD_UNKNOWN, "attention"
+        yield wording.problems.HELD_UNKNOWN, "attention"
     if state.alerts.beliefs.stop_stuck:
-        yield wording.stop_alert_stuck(config.alerts.stop, config.start_soc, config.stop_soc), "attention"
+        yield wording.problems.stop_alert_stuck(config.alerts.stop, config.start_soc, config.stop_soc), "attention"
     due = service_due(state.durable, config)
     if due is not None and due <= 0:
-        yield wording.SERVICE_DUE, "attention"
+        yield wording.problems.SERVICE_DUE, "attention"
     charge = state.charge
     if charge.missing and charge.missing_since is not None:
-        yield wording.no_charge(snapshot.now - charge.missing_since), "act_now"
+        yield wording.problems.no_charge(snapshot.now - charge.missing_since), "act_now"
 
 
 def _absent(snapshot: Snapshot) -> Iterator[tuple[Problem, Severity]]:
     """Yield a problem for each value that has been absent for so long that it is one."""
     state, config = snapshot.state, snapshot.config
     if not config.evidence.configured:
-        yield wording.NO_PROOF, "ok"
+        yield wording.problems.NO_PROOF, "ok"
     elif _silent(snapshot, state.engine.evidence_at):
-        yield wording.no_evidence(config), "attention"
+        yield wording.problems.no_evidence(config), "attention"
     if config.evidence.ags and _silent(snapshot, state.ags.status.changed_at):
-        yield wording.NO_AGS, "attention"
+        yield wording.problems.NO_AGS, "attention"
     battery = state.battery
     volts_at = None if battery.volts_threshold is None else battery.volts.changed_at
     if config.emergency_volts != "none" and _silent(snapshot, volts_at):
-        yield wording.NO_VOLTS, "attention"
+        yield wording.problems.NO_VOLTS, "attention"
     # A machine that has just booted may need minutes; that concerns only a site whose settings depend on the clock.
     needs_clock = config.quiet_hours is not None or config.exercise is not None
     if not snapshot.wall_sane and (needs_clock or state.wall_clock.reported):
-        yield wording.CLOCK, "attention"
+        yield wording.problems.CLOCK, "attention"
     if config.full_charge is not None and _silent(snapshot, battery.is_full.at):
-        yield wording.NO_FULL, "attention"
+        yield wording.problems.NO_FULL, "attention"
     allowed = state.ags.longest_run
     if allowed < config.limits.max_run:
-        yield wording.ags_cap(state.ags.cap.verdict or 0.0, allowed), "attention"
+        yield wording.problems.ags_cap(state.ags.cap.verdict or 0.0, allowed), "attention"
 
 
 def _silent(snapshot: Snapshot, fresh_at: float | None) -> bool:

@@ -53,7 +53,7 @@ def why_not(snapshot: Snapshot) -> tuple[WhyNot, ...]:
         reasons.append(
             WhyNot(
                 reason=reason,
-                text=wording.reason(reason, durable, config, code, now),
+                text=wording.blocking.reason(reason, durable, config, code, now),
                 until=None if until is None or until <= now else snapshot.wall_of(until),
             )
         )

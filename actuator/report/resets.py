@@ -52,19 +52,19 @@ def _resets(snapshot: Snapshot) -> Iterator[Reset]:
         return None if moment is None else snapshot.wall_of(moment)
 
     if durable.attempts or not LOCKOUT.isdisjoint(state.inhibitors):
-        yield Reset(what="lockout", text=wording.reset_lockout(durable), since=wall(durable.locked_out_at))
+        yield Reset(what="lockout", text=wording.resets.reset_lockout(durable), since=wall(durable.locked_out_at))
     if durable.torn:
         yield Reset(what="journal", text=torn(snapshot).line, since=wall(durable.torn_at))
     due = service_due(durable, config)
     if due is not None and due <= 0:
-        yield Reset(what="service", text=wording.reset_service(-due))
+        yield Reset(what="service", text=wording.resets.reset_service(-due))
     for fingerprint, inhibit in durable.inhibits.items():
         free_from = alerts.reset_from(fingerprint, config.alerts.lease, started_at=state.started_at)
         yield Reset(
             what="inhibit",
             name=inhibit.name,
             fingerprint=fingerprint,
-            text=wording.reset_inhibit(fingerprint, inhibit),
+            text=wording.resets.reset_inhibit(fingerprint, inhibit),
             since=inhibit.starts_at or None,
             received=wall(alerts.received.get(fingerprint)),
             free_from=wall(free_from) if free_from > snapshot.now else None,

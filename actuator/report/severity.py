@@ -26,7 +26,7 @@ from actuator.core.state import Reason, State
 from actuator.report import wording
 from actuator.report.problems import SEVERITIES, Severity, problems
 from actuator.report.snapshot import Snapshot
-from actuator.report.wording import Problem, Words
+from actuator.report.wording.terms import Problem, Words
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,12 +67,12 @@ def assess(snapshot: Snapshot) -> Assessment:
             severity, words = worse, words._replace(reason=reason, remedy=concern.remedy)
     headline = f"{words.headline} {site.battery}"
     parts = {"headline": headline, "reason": words.reason, "next": words.next, "remedy": words.remedy}
-    return Assessment(severity=severity, **{name: wording.no_break(text) for name, text in parts.items()})
+    return Assessment(severity=severity, **{name: wording.terms.no_break(text) for name, text in parts.items()})
 
 
 def _with_inhibit(site: _Site, words: Words) -> Words:
     """Return words that name the alert that blocks the engine, and what to do about it first; it may be a gas."""
-    blocked = wording.blocked("inhibit_alert", site.durable, site.config, site.code, site.now)
+    blocked = wording.blocking.blocked("inhibit_alert", site.durable, site.config, site.code, site.now)
     if words.headline == blocked.headline:
         return words
     named = blocked.headline in words.reason
@@ -89,7 +89,7 @@ class _Site:
         self.state: State = snapshot.state
         self.config, self.now, self.durable = snapshot.config, snapshot.now, snapshot.state.durable
         self.soc = self.state.battery.fresh_soc(self.now)
-        self.battery = wording.battery(self.soc, refused=self.state.battery.soc_refused)
+        self.battery = wording.phases.battery(self.soc, refused=self.state.battery.soc_refused)
         self.runs = self.state.engine.proof.verdict
         self.code = self.state.ags.code(self.now)
         self.empty = "emergency" in self.state.causes or (
@@ -112,26 +112,26 @@ class _Site:
         return clock if then[:3] == today[:3] else f"{time.strftime('%a', then)} {clock}"
 
     def at(self, moment: float) -> str:
-        return wording.at(self._clock(moment), moment - self.now)
+        return wording.times.at(self._clock(moment), moment - self.now)
 
     def by(self, moment: float) -> str:
-        return wording.by(self._clock(moment), moment - self.now)
+        return wording.times.by(self._clock(moment), moment - self.now)
 
     def ago(self, moment: float) -> str:
-        return wording.ago(self._clock(moment), self.now - moment)
+        return wording.times.ago(self._clock(moment), self.now - moment)
 
     def since(self, moment: float) -> str:
-        return wording.since(self._clock(moment), self.now - moment)
+        return wording.times.since(self._clock(moment), self.now - moment)
 
 
 def _by_phase(site: _Site) -> _Judged:
     state, durable = site.state, site.durable
     if state.board.fault:
-        return "act_now", wording.relay_unknown(site.snapshot.read_back, site.runs)
+        return "act_now", wording.phases.relay_unknown(site.snapshot.read_back, site.runs)
     if durable.run is not None:
         return _run(site)
     if durable.candidate is not None:
-        return "attention", wording.resuming(durable.candidate.number)
+        return "attention", wording.phases.resuming(durable.candidate.number)
     match state.phase:
         case "stopping":
             return _stopping(site)
@@ -152,16 +152,16 @@ def _run(site: _Site) -> _Judged:
     ends = _end(site)
     if state.phase == "running":
         if state.charge.missing and state.charge.missing_since is not None:
-            words = wording.running_without_charge(site.now - state.charge.missing_since)
+            words = wording.phases.running_without_charge(site.now - state.charge.missing_since)
             return "act_now", words._replace(next=ends)
         cause = first(state.causes) if state.causes else None
         since = site.since(run.closed_at if run.proven_at is None else run.proven_at)
-        return "running", wording.running(cause, since, by_ac=config.evidence.ac_input)._replace(next=ends)
+        return "running", wording.phases.running(cause, since, by_ac=config.evidence.ac_input)._replace(next=ends)
     if state.phase != "starting":
-        words = wording.running_unknown(config)._replace(next=ends)
+        words = wording.phases.running_unknown(config)._replace(next=ends)
         return ("act_now" if config.evidence.configured else "attention"), words
     attempt = site.durable.attempts + 1
-    words = wording.starting(
+    words = wording.phases.starting(
         state.causes or (run.cause,),
         site.by(confirm_by(run, state, config, site.now)),
         attempt=attempt,
@@ -180,7 +180,7 @@ def _end(site: _Site) -> str:
     charged = config.stop_soc if by_charge(run) and state.alerts.path != "blind" else None
     until_full = set(run.causes) == {"full_charge"}
     at = site.at(site.now if ends_at is None else ends_at)
-    return wording.run_end(at, config, stop_soc=charged, until_full=until_full, requested=bool(state.causes))
+    return wording.phases.run_end(at, config, stop_soc=charged, until_full=until_full, requested=bool(state.causes))
 
 
 # --- our stop
@@ -191,16 +191,18 @@ def _stopping(site: _Site) -> _Judged:
     if released_at is None:
         released_at = site.now
     if site.state.engine.stop_reports:
-        return "act_now", wording.stop_failed(site.ago(released_at), site.runs)
+        return "act_now", wording.phases.stop_failed(site.ago(released_at), site.runs)
     by = site.by(released_at + site.config.limits.stop_confirm)
-    why = next((wording.ended_by(it, site.durable, site.config, site.code, site.now) for it in _blocking(site)), "")
-    return "running", wording.stopping(why, by, site.runs, cools_down=site.code == ags.COOL_DOWN)
+    why = next(
+        (wording.blocking.ended_by(it, site.durable, site.config, site.code, site.now) for it in _blocking(site)), ""
+    )
+    return "running", wording.phases.stopping(why, by, site.runs, cools_down=site.code == ags.COOL_DOWN)
 
 
 def _stop_unknown(site: _Site, released_at: float) -> _Judged:
     if site.state.engine.stop_reports:
-        return "act_now", wording.stop_failed(site.ago(released_at), site.runs)
-    return "act_now", wording.stop_unknown(site.ago(released_at))
+        return "act_now", wording.phases.stop_failed(site.ago(released_at), site.runs)
+    return "act_now", wording.phases.stop_unknown(site.ago(released_at))
 
 
 # --- no run
@@ -212,22 +214,22 @@ def _open(site: _Site) -> _Judged:
     if reasons:
         severity, words = max(
             (
-                (SEVERITY[it](site), wording.blocked(it, site.durable, site.config, site.code, site.now))
+                (SEVERITY[it](site), wording.blocking.blocked(it, site.durable, site.config, site.code, site.now))
                 for it in reasons
             ),
             key=lambda judged: SEVERITIES.index(judged[0]),
         )
         words = words._replace(next=_next(site, reasons))
         if site.runs and {"foreign_run", "ac_live"}.isdisjoint(reasons):
-            words = words._replace(reason=f"{words.reason} {wording.RUNS_BY_OTHERS}".strip())
+            words = words._replace(reason=f"{words.reason} {wording.blocking.RUNS_BY_OTHERS}".strip())
         if severity in ("ok", "running"):
             words = words._replace(remedy="")
     elif site.state.causes:
-        severity, words = "ok", wording.about_to_start(site.state.causes)
+        severity, words = "ok", wording.phases.about_to_start(site.state.causes)
     else:
-        severity, words = "ok", Words(wording.idle(site.runs, begins=site.just_started), next=_outlook(site))
+        severity, words = "ok", Words(wording.phases.idle(site.runs, begins=site.just_started), next=_outlook(site))
     for note in site.state.notes:
-        worse, delay = NOTE_SEVERITY[note.kind], wording.delayed(note)
+        worse, delay = NOTE_SEVERITY[note.kind], wording.notes.delayed(note)
         if SEVERITIES.index(worse) >= SEVERITIES.index(severity) and not reasons:
             severity = worse
             words = Words(*(new or old for new, old in zip(delay, words, strict=True)))
@@ -268,7 +270,7 @@ def _blocking(site: _Site) -> Iterator[Reason]:
         return
     no_time = _NEEDS_A_PERSON.isdisjoint(held)
     for reason in ORDER:
-        matters = no_time or reason in wording.CLEARED_BY_HAND
+        matters = no_time or reason in wording.blocking.CLEARED_BY_HAND
         exempt = bool(causes) and INHIBITORS[reason].exempt.issuperset(causes)
         if reason in held and matters and not exempt:
             yield reason
@@ -276,15 +278,15 @@ def _blocking(site: _Site) -> Iterator[Reason]:
 
 def _next(site: _Site, reasons: tuple[Reason, ...]) -> str:
     """Return what happens next while these reasons block a start."""
-    by_hand = [reason for reason in reasons if reason in wording.CLEARED_BY_HAND]
+    by_hand = [reason for reason in reasons if reason in wording.blocking.CLEARED_BY_HAND]
     emergency_soc = site.config.emergency_soc if _emergency_starts(site, reasons) else None
     if by_hand:
         if {"foreign_run", "ac_live"}.issuperset(by_hand):
-            return wording.LEFT_ALONE
-        return wording.nothing_before(by_hand[:3], emergency_soc)
+            return wording.blocking.LEFT_ALONE
+        return wording.blocking.nothing_before(by_hand[:3], emergency_soc)
     moments = [moment for moment in (_until(site, reason) for reason in reasons) if moment is not None]
     at = site.at(max(moments)) if moments else None
-    return wording.not_before(at, emergency_soc, requested=bool(site.state.causes))
+    return wording.blocking.not_before(at, emergency_soc, requested=bool(site.state.causes))
 
 
 def _emergency_starts(site: _Site, reasons: Iterable[Reason]) -> bool:
@@ -311,12 +313,12 @@ def _outlook(site: _Site) -> str:
     match state.alerts.path:
         case "waiting":
             left = state.started_at + config.alerts.heartbeat_timeout - site.now
-            return wording.connecting(left)
+            return wording.phases.connecting(left)
         case "blind":
             turn = (config.blind.run, config.blind.every) if config.on_blind == "start" else None
-            return wording.without_data(turn)
+            return wording.phases.without_data(turn)
         case "alerts" | "fallback":
-            return wording.starts_at(config.start_soc, config.debounce.start, low=site.low)
+            return wording.phases.starts_at(config.start_soc, config.debounce.start, low=site.low)
 
 
 def _needed(site: _Site) -> Severity:
@@ -382,17 +384,17 @@ def _concerns(site: _Site) -> Iterator[tuple[Problem, Severity]]:
     if state.phase == "stopping":
         for reason in _blocking(site):
             # What it is blocked by is already the reason for the stop.
-            words = wording.blocked(reason, site.durable, site.config, site.code, site.now)
+            words = wording.blocking.blocked(reason, site.durable, site.config, site.code, site.now)
             if reason in _NEEDS_A_PERSON:
                 yield Problem("", words.remedy), SEVERITY[reason](site)
     elif site.durable.locked_out:
-        words = wording.blocked("locked_out", site.durable, site.config, site.code, site.now)
+        words = wording.blocking.blocked("locked_out", site.durable, site.config, site.code, site.now)
         yield Problem(words.headline, words.remedy), "act_now"
     if state.alerts.path == "blind":
-        yield wording.BLIND, "attention" if site.config.on_blind == "start" else "act_now"
+        yield wording.problems.BLIND, "attention" if site.config.on_blind == "start" else "act_now"
     elif state.alerts.path == "fallback":
         beat = state.alerts.last_beat
-        yield wording.no_alerts(None if beat is None else site.since(beat)), "attention"
+        yield wording.problems.no_alerts(None if beat is None else site.since(beat)), "attention"
     elif site.soc is None and not site.just_started:
-        yield wording.SOC_REFUSED if state.battery.soc_refused else wording.NO_SOC, "attention"
+        yield wording.problems.SOC_REFUSED if state.battery.soc_refused else wording.problems.NO_SOC, "attention"
     yield from problems(site.snapshot)

@@ -95,7 +95,7 @@ def site(snapshot: Snapshot) -> Site:
                 soc=source.soc,
                 lead=source.lead,
                 trusted=source.trusted,
-                text=wording.soc_source(trusted=source.trusted, lead=source.lead, refused=source.refused),
+                text=wording.problems.soc_source(trusted=source.trusted, lead=source.lead, refused=source.refused),
             )
             for source in values.sources
         ),

@@ -164,7 +164,7 @@ def status(snapshot: Snapshot, *, engine_today: float | None = None) -> Status:
         soc=state.battery.fresh_soc(snapshot.now),
         start_soc=float(config.start_soc),
         stop_soc=float(config.stop_soc),
-        ags=None if code is None else _PERMITTING.get(code) or wording.ags_code(code),
+        ags=None if code is None else _PERMITTING.get(code) or wording.terms.ags_code(code),
         site=site(snapshot),
         alerts=firing(snapshot),
         engine=engine(snapshot, engine_today),
@@ -197,11 +197,11 @@ def document(answer: Status) -> bytes:
 
 def _notes(snapshot: Snapshot) -> list[str]:
     state, config, now = snapshot.state, snapshot.config, snapshot.now
-    notes = [wording.note(note) for note in state.notes]
+    notes = [wording.notes.note(note) for note in state.notes]
     if state.durable.run is not None and budget_left(state.durable, config, now) <= 0:
-        notes.append(wording.on_reserve(reserve_left(state.durable, config, now)))
+        notes.append(wording.notes.on_reserve(reserve_left(state.durable, config, now)))
     full_at = state.durable.full_at
     since = 0.0 if full_at is None else now - full_at
     if config.full_charge is None and since >= NEVER_FULL:
-        notes.append(wording.never_full(since))
+        notes.append(wording.notes.never_full(since))
     return notes

@@ -301,7 +301,9 @@ class _Routes:
             asked = "".join(f"{key} {json.dumps(body[key])}" for key in given)
             matching = {fingerprint: inhibits[fingerprint] for fingerprint in chosen}
             raise web.HTTPConflict(
-                text=wording.inhibits_match(asked, matching) if chosen else wording.no_inhibit_matches(asked, inhibits)
+                text=wording.resets.inhibits_match(asked, matching)
+                if chosen
+                else wording.resets.no_inhibit_matches(asked, inhibits)
             )
         (fingerprint,) = chosen
         command = Command(action="reset_inhibit", fingerprint=fingerprint)
@@ -310,7 +312,7 @@ class _Routes:
         if (kept := snapshot.state.durable.inhibits.get(fingerprint)) is not None:
             lease, started_at = snapshot.config.alerts.lease, snapshot.state.started_at
             left = snapshot.state.alerts.reset_from(fingerprint, lease, started_at=started_at) - snapshot.now
-            raise web.HTTPConflict(text=wording.inhibit_kept(kept.summary, lease, left))
+            raise web.HTTPConflict(text=wording.resets.inhibit_kept(kept.summary, lease, left))
         _refuse_unwritten(outcome, "The inhibit is reset", forbids=False)
         return self._status()
 

@@ -339,11 +339,11 @@ class World:
 
     def texts(self, kind: str) -> list[str]:
         """Return the sentences of every event of a kind so far."""
-        return [wording.event(event) for event in self.events if event.kind == kind]
+        return [wording.events.event(event) for event in self.events if event.kind == kind]
 
     def notes(self) -> list[str]:
         """Return the sentences of what else there is to report now."""
-        return [wording.note(note) for note in self.state.notes]
+        return [wording.notes.note(note) for note in self.state.notes]
 
     # What is asked after each move is asked by a call: it has changed since it was last looked at.
 

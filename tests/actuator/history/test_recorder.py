@@ -35,7 +35,7 @@ class Watched:
                 sane=True,
                 kind=event.kind,
                 level=str(event.level),
-                text=wording.event(event),
+                text=wording.events.event(event),
                 fields={name: value for name, value in event.fields.items()},  # noqa: C416 - its values' type is narrower
             )
             for number, event in enumerate(events)

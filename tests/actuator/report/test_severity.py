@@ -203,31 +203,31 @@ def test_the_page_of_sentences_shows_what_the_code_returns(monkeypatch: pytest.M
 def test_the_tables_know_every_reason_and_note() -> None:
     assert set(severity.SEVERITY) == set(severity.ORDER) == set(get_args(Reason))
     assert set(severity.NOTE_SEVERITY) == set(get_args(NoteKind))
-    assert set(wording.RUNNING) == set(wording.REQUESTED) == set(get_args(Cause))
+    assert set(wording.phases.RUNNING) == set(wording.terms.REQUESTED) == set(get_args(Cause))
     by_time = {
         reason for reason, rule in INHIBITORS.items() if rule.until(situation().state, SETTINGS, NOW) is not None
     }
-    assert not by_time & set(wording.CLEARED_BY_HAND)
+    assert not by_time & set(wording.blocking.CLEARED_BY_HAND)
 
 
 @pytest.mark.parametrize(
     "problem",
     [
-        *(value for value in vars(wording).values() if isinstance(value, wording.Problem)),
-        wording.ags_cap(7200, 3600),
-        wording.stop_alert_stuck("BatterySocRecovered", 0.25, 0.6),
-        wording.relay_failed("[Errno 19] No such device"),
-        wording.page_unreadable("http://127.0.0.1:10048/metrics: refused"),
-        wording.journal_unwritable("disk is full", mirrored=True),
-        wording.journal_unwritable("disk is full", mirrored=False),
-        wording.mirror_unwritable("disk is full"),
-        wording.no_charge(3600),
-        wording.no_evidence(SETTINGS),
-        wording.no_alerts(None),
+        *(value for value in vars(wording.problems).values() if isinstance(value, wording.terms.Problem)),
+        wording.problems.ags_cap(7200, 3600),
+        wording.problems.stop_alert_stuck("BatterySocRecovered", 0.25, 0.6),
+        wording.problems.relay_failed("[Errno 19] No such device"),
+        wording.problems.page_unreadable("http://127.0.0.1:10048/metrics: refused"),
+        wording.problems.journal_unwritable("disk is full", mirrored=True),
+        wording.problems.journal_unwritable("disk is full", mirrored=False),
+        wording.problems.mirror_unwritable("disk is full"),
+        wording.problems.no_charge(3600),
+        wording.problems.no_evidence(SETTINGS),
+        wording.problems.no_alerts(None),
     ],
 )
-def test_every_problem(problem: wording.Problem) -> None:
-    text, remedy = wording.no_break(problem.text), wording.no_break(problem.remedy)
+def test_every_problem(problem: wording.terms.Problem) -> None:
+    text, remedy = wording.terms.no_break(problem.text), wording.terms.no_break(problem.remedy)
     shown = Assessment(severity="attention", headline=text, reason="", next=text, remedy=remedy)
     assert not wrong_words(shown)
 
@@ -270,9 +270,9 @@ def test_our_own_cool_down_is_ours_and_has_no_reasons_of_its_own() -> None:
     assert shown.reason == shown.remedy == ""
     assert why_not(snapshot) == ()
     values: dict[str, Value] = {"causes": "alert", "inhibitors": "mode_off min_off ac_live"}
-    assert wording.event(Event(kind="held_back", values=values)) == "Requested by alert, blocked by mode off."
+    assert wording.events.event(Event(kind="held_back", values=values)) == "Requested by alert, blocked by mode off."
     values["inhibitors"] = "min_off ac_live"
-    assert wording.event(Event(kind="held_back", values=values)).endswith("blocked by the run that stops now.")
+    assert wording.events.event(Event(kind="held_back", values=values)).endswith("blocked by the run that stops now.")
 
 
 def test_two_alerts_that_block_are_both_named_and_more_are_counted() -> None:
@@ -296,13 +296,16 @@ def test_a_service_that_is_due_needs_attention() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (wording.reset_service(10_800.0), "The engine's service is overdue by 3 h of running. Service it, then reset."),
         (
-            wording.ags_cap(9000.0, 7200.0).text,
+            wording.resets.reset_service(10_800.0),
+            "The engine's service is overdue by 3 h of running. Service it, then reset.",
+        ),
+        (
+            wording.problems.ags_cap(9000.0, 7200.0).text,
             "Runs end after 2 h: the generator starter (AGS) allows at most that.",
         ),
         (
-            wording.never_full(30 * 86400.0),
+            wording.notes.never_full(30 * 86400.0),
             (
                 "The battery has not been seen full for 30 days. A battery monitor that never sees a full battery "
                 "drifts. Charge the battery fully, or set full_charge."

@@ -1,0 +1,8 @@
+"""Every sentence for people, once, divided by what it is about. Pure.
+
+The decision passes kinds and values; nothing here decides.
+"""
+
+from actuator.report.wording import blocking, endings, events, notes, phases, problems, resets, terms, times
+
+__all__ = ["blocking", "endings", "events", "notes", "phases", "problems", "resets", "terms", "times"]

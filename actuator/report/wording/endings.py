@@ -1,0 +1,60 @@
+"""What has ended a run. Pure."""
+
+from __future__ import annotations
+
+from actuator.core.endings import End
+from actuator.report.wording.problems import no_charge
+from actuator.report.wording.terms import Values, ags_code, lack, number, span_of
+from toolkit.formatting import percent
+
+
+def ending(end: End, values: Values) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch an end
+    """Return what ended a run."""
+    code = ags_code(values.get("ags"))
+    match end:
+        case "mode_off":
+            return "The operator switched off."
+        case "inhibit_alert":
+            return f"An alert blocks the engine: {values['summaries']}."
+        case "relay_fault":
+            return "The relay is not where it was commanded."
+        case "locked_out":
+            return "Locked out."
+        case "deadline":
+            return f"The run has reached {_deadline(values)}."
+        case "budget":
+            return _budget_used(values)
+        case "foreign_run":
+            return f"The AGS runs the engine for another reason: {code}."
+        case "ags_fault":
+            return f"The AGS has latched a fault ({code}). Reset it at the remote: OFF, then AUTO."
+        case "ags_refuses":
+            return f"The AGS refuses: {code}."
+        case "died":
+            return "The engine has died: no AC any more."
+        case "start_failed":
+            return f"The engine has not started: no AC {span_of(values['seconds'])} after closing."
+        case "no_charge":
+            return no_charge(number(values["missing"])).line
+        case "quiet_hours":
+            return "Quiet hours: only an emergency or the operator keeps the engine running."
+        case "blind":
+            return lack("no_path" if values["lack"] == "no_path" else "no_evidence")
+        case "demand_gone":
+            soc = values["soc"]
+            return f"Nothing requests the engine any more{'' if soc is None else f', at {percent(number(soc))}'}."
+
+
+def _budget_used(values: Values) -> str:
+    budget = f"The daily budget of {span_of(values['budget'])}"
+    return f"{budget} and its emergency reserve are used up." if values["reserve"] else f"{budget} is used up."
+
+
+def _deadline(values: Values) -> str:
+    length = span_of(values["length"])
+    return {
+        "max_run": f"max_run, {length}",
+        "ags": f"{length}, all that the AGS's own cap leaves",
+        "journal": f"{length}, the limit while neither the journal nor its mirror can be written",
+        "settings": f"{length}, the lowest limit while it ran",
+    }[str(values["set_by"])]

@@ -1,0 +1,158 @@
+"""Words and forms that several kinds of sentence share. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from actuator.core.demand import Lack
+from actuator.core.events import Value
+from actuator.core.settings import Settings
+from actuator.core.state import Cause
+from toolkit.formatting import span
+
+Values = Mapping[str, Value]
+
+
+class Words(NamedTuple):
+    """What is so, in sentences for people; an empty one has nothing to add.
+
+    Attributes:
+        headline: the state.
+        reason: why.
+        next: what happens next.
+        remedy: what to do.
+    """
+
+    headline: str = ""
+    reason: str = ""
+    next: str = ""
+    remedy: str = ""
+
+
+class Problem(NamedTuple):
+    """A problem of the actuator itself, or of what it needs.
+
+    Attributes:
+        text: what is so.
+        remedy: what to do.
+        details: both, with errors and the names of settings; empty: there are none.
+    """
+
+    text: str
+    remedy: str = ""
+    details: str = ""
+
+    @property
+    def line(self) -> str:
+        """The whole problem, for the list of problems."""
+        return self.details or f"{self.text} {self.remedy}".rstrip()
+
+
+def no_break(text: str) -> str:
+    """Return a text in which no line ends between a number and its unit."""
+    return re.sub(r"(?<=\d) (?=(?:%|s|min|h|d)(?!\w))", "\u00a0", text)
+
+
+AGS_CODES: Final = {
+    0: "not connected",
+    1: "off",
+    3: "manual run",
+    4: "AC in",
+    5: "quiet time",
+    6: "start test",
+    8: "start voltage",
+    9: "fault start test",
+    10: "fault start temperature",
+    11: "fault start voltage",
+    12: "start time of day",
+    13: "start SOC",
+    14: "start exercise",
+    15: "fault start time of day",
+    16: "fault start SOC",
+    17: "fault start exercise",
+    18: "start amps",
+    19: "start top-off",
+    20: "start 100 % SOC",
+    21: "fault start amps",
+    22: "fault top-off",
+    23: "fault 100 % SOC",
+    24: "fault max run",
+    25: "generator run fault",
+    26: "warm up",
+    27: "cool down",
+}
+"""Codes of an AGS that refuses, or runs the engine for something else, in the words of the remote's display."""
+
+
+def ags_code(code: Value) -> str:
+    """Return what the remote calls a code of the AGS; None is absent."""
+    if code is None:
+        return "silent"
+    return AGS_CODES.get(int(code), f"unknown code {code}")
+
+
+REQUESTED: Final[dict[Cause, str]] = {
+    "alert": "a low battery",
+    "fallback": "a low battery, without the alerts",
+    "emergency": "a nearly empty battery",
+    "blind": "the schedule for missing data",
+    "exercise": "the regular exercise",
+    "manual": "the operator",
+    "full_charge": "a full charge that is due",
+    "quiet_ahead": "the coming quiet hours, for which the battery would not last",
+}
+"""What requests the engine."""
+
+
+def requested(causes: Iterable[Cause]) -> str:
+    """Return what requests the engine."""
+    return f"Requested by {' and '.join(REQUESTED[cause] for cause in causes)}."
+
+
+def inverter(settings: Settings) -> str:
+    """Return the name of the device that gives the evidence."""
+    return settings.evidence.device or "the Magnum inverter"
+
+
+def lack(what: Lack) -> str:
+    """Return what information is missing for an ordinary run."""
+    return {
+        "no_path": "There are neither alerts nor a state of charge to decide by.",
+        "no_evidence": "There is no evidence to confirm the engine by.",
+    }[what]
+
+
+CHECK_ENGINE: Final = (
+    "Switch the generator off at its own switch, then check fuel, oil and starter battery. Then switch it on again."
+)
+"""While it may start by itself, nobody should work on it; and its starter may start it by itself after Off too."""
+
+CHECK_CHARGER: Final = (
+    "Check the breakers at generator and inverter. If you cannot mend it, press Off: it only burns fuel."
+)
+
+CHECK_DATA: Final = "Check the inverter's data cable. Then restart the service magnum-exporter on the site's computer."
+
+STOP_BY_HAND: Final = "stop it at its remote or with its own switch"
+
+
+def spaced(name: Value) -> str:
+    """Return a name of the code as words."""
+    return str(name).replace("_", " ")
+
+
+def number(value: Value) -> float:
+    """Return a number; 0 for None."""
+    return 0.0 if value is None else float(value)
+
+
+def span_of(value: Value) -> str:
+    """Return seconds as a span."""
+    return span(number(value))
+
+
+def flag(value: Value) -> bool | None:
+    """Return whether it is so; None if unknown."""
+    return None if value is None else bool(value)
