@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
+from actuator.report import wording
 from toolkit.config import ConfigError, Duration, decode
 from toolkit.formatting import percent, span
 
 _HEADER = ("run", "began", "lasted", "requested by", "battery", "charged", "engine", "ended by")
+# A shorter form, for a column.
+_REQUESTED: Final = {cause: text.partition(",")[0] for cause, text in wording.terms.REQUESTED.items()}
 
 
 def moment(text: str | None, now: datetime) -> str:
@@ -57,16 +60,16 @@ def table(rows: Iterable[Sequence[str]]) -> list[str]:
 def _run(run: Mapping[str, Any]) -> tuple[str, ...]:
     began = datetime.fromtimestamp(run["began"]).astimezone()
     charge = run["ampere_hours"]
-    end = "in progress" if run["ended"] is None and run["end"] is None else str(run["end"]).replace("_", " ")
+    in_progress = run["ended"] is None and run["end"] is None
     return (
         str(run["number"]),
         f"{began:%Y-%m-%d %H:%M}",
         span(run["seconds"]),
-        run["cause"].replace("_", " "),
+        _REQUESTED.get(run["cause"], run["cause"]),
         f"{_soc(run['soc_before'])} to {_soc(run['soc_after'])}",
         "unknown" if charge is None else f"{round(charge)} Ah",
         "confirmed" if run["confirmed"] else "not confirmed",
-        end,
+        "in progress" if in_progress else wording.endings.ENDED_BY.get(run["end"], run["end"]),
     )
 
 

@@ -91,8 +91,8 @@ def _verdict(opening: Opening, relay: AsyncRelay, *, closed: bool | None, show: 
             return 1
         show(f"{relay.description} was commanded to close and to open. It cannot be read back: did it click twice?")
         return 0
-    position = "closed" if closed else "open"
-    show(f"Read back {position} while it was commanded closed. {_opened(opening, relay)}")
+    opened = "Opened: confirmed." if opening.confirmed else _opened(opening, relay)
+    show(f"Closed: {'confirmed' if closed else 'NOT confirmed'}. {opened}")
     return 0 if closed and opening.confirmed else 1
 
 

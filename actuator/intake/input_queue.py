@@ -29,7 +29,7 @@ sender that has gone away still counts for the seconds that its request may take
 
 
 class FullError(Exception):
-    """Too much waits for the next turn: this was not taken in, save its inhibits."""
+    """Too much waits for the next turn: this was not taken in, except its inhibits."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +100,7 @@ class InputQueue:
             future = None if lost or full else self._wait()
             self._wake()
         if future is None:
-            raise FullError("Too many notifications are waiting. Not taken in, save its inhibits: send it again.")
+            raise FullError("Too many notifications are waiting. Not taken in, except its inhibits: send it again.")
         return await future
 
     async def command(self, command: Command) -> Answer:

@@ -45,15 +45,14 @@ def inhibitors(snapshot: Snapshot) -> tuple[Reason, ...]:
 
 def why_not(snapshot: Snapshot) -> tuple[WhyNot, ...]:
     """Return each reason that blocks the engine, in words, with the time at which it ends by itself."""
-    durable, config, now = snapshot.state.durable, snapshot.config, snapshot.now
-    code = snapshot.state.ags.code(now)
+    now = snapshot.now
     reasons = []
     for reason in inhibitors(snapshot):
-        until = INHIBITORS[reason].until(snapshot.state, config, now)
+        until = INHIBITORS[reason].until(snapshot.state, snapshot.config, now)
         reasons.append(
             WhyNot(
                 reason=reason,
-                text=wording.blocking.reason(reason, durable, config, code, now),
+                text=wording.blocking.blocked(reason, snapshot).part,
                 until=None if until is None or until <= now else snapshot.wall_of(until),
             )
         )

@@ -72,7 +72,7 @@ def assess(snapshot: Snapshot) -> Assessment:
 
 def _with_inhibit(site: _Site, words: Words) -> Words:
     """Return words that name the alert that blocks the engine, and what to do about it first; it may be a gas."""
-    blocked = wording.blocking.blocked("inhibit_alert", site.durable, site.config, site.code, site.now)
+    blocked = wording.blocking.blocked("inhibit_alert", site.snapshot).words
     if words.headline == blocked.headline:
         return words
     named = blocked.headline in words.reason
@@ -193,9 +193,7 @@ def _stopping(site: _Site) -> _Judged:
     if site.state.engine.stop_reports:
         return "act_now", wording.phases.stop_failed(site.ago(released_at), site.runs)
     by = site.by(released_at + site.config.limits.stop_confirm)
-    why = next(
-        (wording.blocking.ended_by(it, site.durable, site.config, site.code, site.now) for it in _blocking(site)), ""
-    )
+    why = next((wording.blocking.blocked(it, site.snapshot).ended for it in _blocking(site)), "")
     return "running", wording.phases.stopping(why, by, site.runs, cools_down=site.code == ags.COOL_DOWN)
 
 
@@ -213,10 +211,7 @@ def _open(site: _Site) -> _Judged:
     reasons = tuple(_blocking(site))
     if reasons:
         severity, words = max(
-            (
-                (SEVERITY[it](site), wording.blocking.blocked(it, site.durable, site.config, site.code, site.now))
-                for it in reasons
-            ),
+            ((SEVERITY[it](site), wording.blocking.blocked(it, site.snapshot).words) for it in reasons),
             key=lambda judged: SEVERITIES.index(judged[0]),
         )
         words = words._replace(next=_next(site, reasons))
@@ -229,7 +224,7 @@ def _open(site: _Site) -> _Judged:
     else:
         severity, words = "ok", Words(wording.phases.idle(site.runs, begins=site.just_started), next=_outlook(site))
     for note in site.state.notes:
-        worse, delay = NOTE_SEVERITY[note.kind], wording.notes.delayed(note)
+        worse, delay = NOTE_SEVERITY[note.kind], wording.notes.note(note.kind, note.values).words
         if SEVERITIES.index(worse) >= SEVERITIES.index(severity) and not reasons:
             severity = worse
             words = Words(*(new or old for new, old in zip(delay, words, strict=True)))
@@ -384,11 +379,11 @@ def _concerns(site: _Site) -> Iterator[tuple[Problem, Severity]]:
     if state.phase == "stopping":
         for reason in _blocking(site):
             # What it is blocked by is already the reason for the stop.
-            words = wording.blocking.blocked(reason, site.durable, site.config, site.code, site.now)
+            words = wording.blocking.blocked(reason, site.snapshot).words
             if reason in _NEEDS_A_PERSON:
                 yield Problem("", words.remedy), SEVERITY[reason](site)
     elif site.durable.locked_out:
-        words = wording.blocking.blocked("locked_out", site.durable, site.config, site.code, site.now)
+        words = wording.blocking.blocked("locked_out", site.snapshot).words
         yield Problem(words.headline, words.remedy), "act_now"
     if state.alerts.path == "blind":
         yield wording.problems.BLIND, "attention" if site.config.on_blind == "start" else "act_now"

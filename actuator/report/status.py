@@ -197,7 +197,7 @@ def document(answer: Status) -> bytes:
 
 def _notes(snapshot: Snapshot) -> list[str]:
     state, config, now = snapshot.state, snapshot.config, snapshot.now
-    notes = [wording.notes.note(note) for note in state.notes]
+    notes = [wording.notes.note(note.kind, note.values).line for note in state.notes]
     if state.durable.run is not None and budget_left(state.durable, config, now) <= 0:
         notes.append(wording.notes.on_reserve(reserve_left(state.durable, config, now)))
     full_at = state.durable.full_at

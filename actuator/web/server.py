@@ -203,7 +203,7 @@ class _Routes:
         if notified.notices or notified.beats:
             outcome = await _in_time(self._runtime.input_queue.notices(notified.notices, notified.beats))
             if notified.refused:
-                raise web.HTTPBadRequest(text=f"Refused, save its inhibits: {notified.refused}")
+                raise web.HTTPBadRequest(text=f"Refused, except its inhibits: {notified.refused}")
             if not outcome.obeyed:
                 raise web.HTTPServiceUnavailable(text="Accepted, but the relay did not obey.")
             inhibits = [notice.firing for notice in notified.notices if notice.kind == "inhibit"]

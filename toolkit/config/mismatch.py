@@ -133,7 +133,7 @@ def _with_refusal(
     left: dict[Any, Any],
     struct: Any,  # noqa: ANN401
 ) -> list[ConfigError]:
-    """Return the errors with what a struct says against the rest of its document, save what depends on them."""
+    """Return the errors with what a struct says against the rest of its document, except what depends on them."""
     refusal = _refusal(left, struct) if errors else None
     if refusal is None:
         return errors

@@ -1,96 +1,193 @@
-"""All words about what blocks a start, one reason after the other. Pure."""
+"""All words about what blocks a start, reason by reason. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
 
 from actuator.core import ags, short_runs
 from actuator.core.limits import budget_left, reserve_left
-from actuator.core.settings import Settings
-from actuator.core.state import Durable, Reason
+from actuator.core.state import Cause, Reason
+from actuator.report.snapshot import Snapshot
 from actuator.report.wording.phases import relay_unknown
-from actuator.report.wording.terms import (
-    AGS_CODES,
-    CHECK_DATA,
-    CHECK_ENGINE,
-    Words,
-    ags_code,
-    inverter,
-)
+from actuator.report.wording.terms import AGS_CODES, CHECK_DATA, CHECK_ENGINE, Words, ags_code, inverter, requested
 from toolkit.formatting import percent, span
 
 SHOWN: Final = 3
 """Most alerts that one sentence names."""
 
-
-def reason(it: Reason, durable: Durable, settings: Settings, code: int | None, now: float) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a reason
-    """Return what blocks the engine, as a part of a sentence.
-
-    Args:
-        it: the reason.
-        durable: what it is judged by.
-        settings: in force.
-        code: the AGS's fresh status.
-        now: monotonic seconds.
-    """
-    limits, word = settings.limits, ags_code(code)
-    match it:
-        case "mode_off":
-            return "switched off by the operator"
-        case "locked_out":
-            failed = "a failed attempt" if durable.attempts == 1 else f"{durable.attempts} failed attempts"
-            return f"locked out after {failed}, until the lock-out is reset"
-        case "inhibit_alert":
-            shown = [inhibit.summary for inhibit in list(durable.inhibits.values())[:SHOWN]]
-            others = len(durable.inhibits) - len(shown)
-            return "blocked by an alert: " + ", ".join([*shown, f"and {others} more"] if others else shown)
-        case "no_evidence":
-            return f"no data that would show whether the engine runs (is {inverter(settings)} on its bus?)"
-        case "journal":
-            return "neither the journal nor its mirror can be written, so only an emergency starts the engine"
-        case "relay_fault":
-            return "the relay is not where it was commanded"
-        case "max_run":
-            return "the last run reached its limit"
-        case "budget":
-            few, budget = f"less than {span(limits.least_budget)}", f"the daily budget of {span(limits.daily_budget)}"
-            if budget_left(durable, settings, now, reserve=limits.emergency_reserve) < limits.least_budget:
-                return f"{few} of {budget} and its emergency reserve of {span(limits.emergency_reserve)} are left"
-            rest = span(reserve_left(durable, settings, now))
-            return f"{few} of {budget} are left, and only an emergency may use {rest} more"
-        case "short_cycle":
-            return short_cycle(durable.short_runs.in_a_row, limits.min_run)
-        case "min_off":
-            return f"at least {span(limits.min_off)} after each stop of the engine"
-        case "back_off":
-            which = f" {durable.attempts} of {limits.attempts}" if durable.attempts else ""
-            return f"a pause after failed attempt{which}"
-        case "quiet_hours":
-            hours = settings.quiet_hours
-            return "" if hours is None else f"quiet hours from {hours.from_} to {hours.to}"
-        case "ags_refuses":
-            reset = ", reset it at the remote: OFF, then AUTO" if code in ags.FAULTS else ""
-            return f"the AGS refuses ({word}{reset})"
-        case "foreign_run":
-            return f"the AGS runs the engine for another reason ({word})"
-        case "ac_live":
-            return "AC at the inverter's input already"
-
-
-def short_cycle(in_a_row: int, min_run: float) -> str:
-    """Return that short runs delay the next start; without one in a row, their number in a day does."""
-    if in_a_row == 1:
-        return f"a pause, because the last run ended before {span(min_run)}"
-    which = f"{in_a_row} runs in a row" if in_a_row else f"{short_runs.A_DAY} runs in 24 h"
-    return f"a pause, because {which} ended before {span(min_run)}"
-
-
 SHORT: Final = 60
-"""Characters of somebody else's text that a sentence has room for."""
+"""Characters of an alert's own text that a headline has room for."""
 
 
-def _shortened(text: str, room: int = SHORT) -> str:
+class Blocked(NamedTuple):
+    """What blocks a start, with its numbers.
+
+    Attributes:
+        words: headline, reason and remedy.
+        part: the same as a part of a sentence; empty: the name of the reason.
+        ended: what ended the run that stops now, if that blocks the next one; empty: it does not show that.
+    """
+
+    words: Words
+    part: str = ""
+    ended: str = ""
+
+
+def _mode_off(_: Snapshot) -> Blocked:
+    why = "The operator chose Off."
+    remedy = "If nobody is at the engine, press Automatic: it may start at once."
+    return Blocked(Words("Switched off.", why, remedy=remedy), ended=why)
+
+
+def _locked_out(it: Snapshot) -> Blocked:
+    attempts = it.state.durable.attempts
+    failed = "a failed attempt" if attempts == 1 else f"{attempts} failed attempts"
+    headline = f"Locked out: failed to start {_times(attempts)}." if attempts else "Locked out."
+    remedy = "Check the engine, then press Reset lock-out."
+    return Blocked(
+        Words(headline, "It does not try again by itself.", remedy=remedy),
+        f"locked out after {failed}, until the lock-out is reset",
+        headline,
+    )
+
+
+def _inhibit_alert(it: Snapshot) -> Blocked:
+    inhibits = it.state.durable.inhibits.values()
+    summaries = [inhibit.summary for inhibit in inhibits]
+    room = SHORT if len(summaries) == 1 else SHORT // 2
+    named = " and ".join(_shortened(summary, room) for summary in summaries[:2])
+    more = f" (and {len(summaries) - 2} more)" if len(summaries) > 2 else ""
+    ending = bool(inhibits) and all(inhibit.beats_left is not None for inhibit in inhibits)
+    headline = f"Blocked by {'an alert' if len(summaries) < 2 else 'alerts'}: {named}{more}."
+    why = "The end of the alert is being confirmed." if ending else "The alert has not ended."
+    remedy = (
+        "Wait 5 min. If it still blocks, check on site that the cause is gone, then press Reset inhibit."
+        if ending
+        else "If it may be carbon monoxide, stay out and air the place. Remove the cause. Then press Reset inhibit."
+    )
+    others = [f"and {len(summaries) - SHOWN} more"] if len(summaries) > SHOWN else []
+    part = "blocked by an alert: " + ", ".join(summaries[:SHOWN] + others)
+    return Blocked(Words(headline, why, remedy=remedy), part, headline)
+
+
+def _no_evidence(it: Snapshot) -> Blocked:
+    device = inverter(it.config)
+    why = "Nothing would show whether the generator runs."
+    return Blocked(
+        Words(f"Starts are blocked: no data from {device}.", why, remedy=CHECK_DATA),
+        f"no data that would show whether the engine runs (is {device} on its bus?)",
+    )
+
+
+def _short_cycle(it: Snapshot) -> Blocked:
+    in_a_row, least = it.state.durable.short_runs.in_a_row, span(it.config.limits.min_run)
+    which = f"{in_a_row} runs in a row" if in_a_row else f"{short_runs.A_DAY} runs in 24 h"
+    one = in_a_row == 1
+    return Blocked(
+        Words(
+            "Paused after a short run." if one else "Paused after short runs.",
+            f"{'The last run was' if one else f'{which} were'} shorter than {least}.",
+            remedy="History shows why they ended. Mend that, then press Reset lock-out.",
+        ),
+        f"a pause, because {'the last run' if one else which} ended before {least}",
+    )
+
+
+def _journal(_: Snapshot) -> Blocked:
+    why = "Without a record, only an emergency may start the generator."
+    remedy = "Free some space on its disk. If that fails, change the memory card while the generator is off."
+    return Blocked(
+        Words("The disk cannot be written.", why, remedy=remedy),
+        "neither the journal nor its mirror can be written, so only an emergency starts the engine",
+    )
+
+
+def _relay_fault(_: Snapshot) -> Blocked:
+    return Blocked(relay_unknown(None, None))
+
+
+def _max_run(it: Snapshot) -> Blocked:
+    headline, why = "Resting: the last run reached its time limit.", _rest(it)
+    remedy = "If the battery is still low, check the charger and switch off large loads."
+    return Blocked(Words(headline, why, remedy=remedy), ended="The run reached its time limit.")
+
+
+def _budget(it: Snapshot) -> Blocked:
+    durable, limits = it.state.durable, it.config.limits
+    least, whole, reserve = span(limits.least_budget), span(limits.daily_budget), span(limits.emergency_reserve)
+    headline, part = "Daily running time used up.", f"less than {least} of the daily budget of {whole}"
+    if budget_left(durable, it.config, it.now, reserve=limits.emergency_reserve) < limits.least_budget:
+        why = f"It may run for {whole} in 24 h, and {reserve} more in an emergency: both are used up."
+        remedy = "Switch off all you can. If the battery cannot wait, start the generator by hand."
+        part = f"{part} and its emergency reserve of {reserve} are left"
+    else:
+        why = f"It may run for {whole} in 24 h, and less than {least} of that is left."
+        remedy = "Switch off large loads."
+        part = f"{part} are left, and only an emergency may use {span(reserve_left(durable, it.config, it.now))} more"
+    return Blocked(Words(headline, why, remedy=remedy), part, headline)
+
+
+def _min_off(it: Snapshot) -> Blocked:
+    part = f"at least {span(it.config.limits.min_off)} after each stop of the engine"
+    return Blocked(Words("Resting after a run.", _rest(it)), part)
+
+
+def _back_off(it: Snapshot) -> Blocked:
+    attempts, allowed = it.state.durable.attempts, it.config.limits.attempts
+    headline = f"Failed to start (attempt {attempts} of {allowed})." if attempts else "Failed to start."
+    which = f" {attempts} of {allowed}" if attempts else ""
+    return Blocked(
+        Words(headline, "A pause follows each failed attempt.", remedy=CHECK_ENGINE),
+        f"a pause after failed attempt{which}",
+        headline,
+    )
+
+
+def _quiet_hours(it: Snapshot) -> Blocked:
+    hours, ended = it.config.quiet_hours, "Quiet hours have begun."
+    if hours is None:
+        return Blocked(Words("Quiet hours: no start."), ended=ended)
+    between = f"from {hours.from_} to {hours.to}"
+    return Blocked(Words("Quiet hours: no start.", f"They last {between}."), f"quiet hours {between}", ended)
+
+
+def _ags_refuses(it: Snapshot) -> Blocked:
+    code = it.state.ags.code(it.now)
+    fault = code in ags.FAULTS
+    headline = f"The generator starter (AGS) {'has a fault' if fault else 'is not ready'}."
+    shows = f'Its remote shows "{ags_code(code)}".' if code in AGS_CODES else "Its status is not known."
+    remedies = {
+        0: "Check the cable of the generator starter.",
+        1: "If nobody is at the engine, set Gen Control at the remote to AUTO.",
+        ags.AC_IN: "Switch off the other power source if the generator is needed.",
+        5: "If the generator is needed, change the quiet time at the remote.",
+    }
+    remedy = remedies.get(-1 if code is None else code, "Check the generator settings at the remote.")
+    if fault:
+        remedy = "Set Gen Control to OFF at the remote, check fuel, oil and starter battery, then set it to AUTO."
+    reset = ", reset it at the remote: OFF, then AUTO" if fault else ""
+    part = f"the AGS refuses ({ags_code(code)}{reset})"
+    return Blocked(Words(headline, shows, remedy=remedy), part, headline)
+
+
+def _foreign_run(it: Snapshot) -> Blocked:
+    code = ags_code(it.state.ags.code(it.now))
+    why = f'The generator starter (AGS) runs it by its own settings: "{code}".'
+    part = f"the AGS runs the engine for another reason ({code})"
+    return Blocked(Words("Running, but not started by this system.", why), part)
+
+
+def _ac_live(_: Snapshot) -> Blocked:
+    why = "Somebody started the generator by hand, or it is another source, such as shore power."
+    return Blocked(Words("Power at the generator input, but not from this system.", why))
+
+
+def _rest(it: Snapshot) -> str:
+    return f"The generator rests for {span(it.config.limits.min_off)} after each stop."
+
+
+def _shortened(text: str, room: int) -> str:
     text = " ".join(text.split()).rstrip(".")
     return text if len(text) <= room else text[: room - 1].rstrip() + "…"
 
@@ -99,146 +196,65 @@ def _times(number: int) -> str:
     return "once" if number == 1 else "twice" if number == 2 else f"{number} times"
 
 
-def blocked(it: Reason, durable: Durable, settings: Settings, code: int | None, now: float) -> Words:  # noqa: C901, PLR0911, PLR0912 - one branch a reason
-    """Return headline, reason and remedy for what blocks a start."""
-    limits = settings.limits
-    match it:
-        case "locked_out":
-            failed = f": failed to start {_times(durable.attempts)}" if durable.attempts else ""
-            why = "It does not try again by itself."
-            return Words(f"Locked out{failed}.", why, remedy="Check the engine, then press Reset lock-out.")
-        case "inhibit_alert":
-            return _inhibited(durable)
-        case "relay_fault":
-            return relay_unknown(None, None)
-        case "ags_refuses":
-            return _refused(code)
-        case "journal":
-            return Words(
-                "The disk cannot be written.",
-                "Without a record, only an emergency may start the generator.",
-                remedy="Free some space on its disk. If that fails, change the memory card while the generator is off.",
-            )
-        case "no_evidence":
-            return Words(
-                f"Starts are blocked: no data from {inverter(settings)}.",
-                "Nothing would show whether the generator runs.",
-                remedy=CHECK_DATA,
-            )
-        case "mode_off":
-            return Words(
-                "Switched off.",
-                "The operator chose Off.",
-                remedy="If nobody is at the engine, press Automatic: it may start at once.",
-            )
-        case "budget":
-            left, whole = span(limits.least_budget), span(limits.daily_budget)
-            why = f"It may run for {whole} in 24 h, and less than {left} of that is left."
-            remedy = "Switch off large loads."
-            if budget_left(durable, settings, now, reserve=limits.emergency_reserve) < limits.least_budget:
-                reserve = span(limits.emergency_reserve)
-                why = f"It may run for {whole} in 24 h, and {reserve} more in an emergency: both are used up."
-                remedy = "Switch off all you can. If the battery cannot wait, start the generator by hand."
-            return Words("Daily running time used up.", why, remedy=remedy)
-        case "back_off":
-            which = f" (attempt {durable.attempts} of {limits.attempts})" if durable.attempts else ""
-            return Words(
-                f"Failed to start{which}.",
-                "A pause follows each failed attempt.",
-                remedy=CHECK_ENGINE,
-            )
-        case "short_cycle":
-            many = durable.short_runs.in_a_row
-            which = f"{many} runs in a row" if many else f"{short_runs.A_DAY} runs in 24 h"
-            return Words(
-                "Paused after short runs." if many != 1 else "Paused after a short run.",
-                f"{'The last run was' if many == 1 else f'{which} were'} shorter than {span(limits.min_run)}.",
-                remedy="History shows why they ended. Mend that, then press Reset lock-out.",
-            )
-        case "max_run":
-            return Words(
-                "Resting: the last run reached its time limit.",
-                f"The generator rests for {span(limits.min_off)} after each stop.",
-                remedy="If the battery is still low, check the charger and switch off large loads.",
-            )
-        case "foreign_run":
-            return Words(
-                "Running, but not started by this system.",
-                f'The generator starter (AGS) runs it by its own settings: "{ags_code(code)}".',
-            )
-        case "ac_live":
-            return Words(
-                "Power at the generator input, but not from this system.",
-                "Somebody started the generator by hand, or it is another source, such as shore power.",
-            )
-        case "quiet_hours":
-            hours = settings.quiet_hours
-            between = "" if hours is None else f"They last from {hours.from_} to {hours.to}."
-            return Words("Quiet hours: no start.", between)
-        case "min_off":
-            return Words("Resting after a run.", f"The generator rests for {span(limits.min_off)} after each stop.")
+class Blocking(NamedTuple):
+    """The words of one reason.
+
+    Attributes:
+        name: it, as a part of a sentence without numbers.
+        words: returns the rest, with its numbers.
+        cleared: what ends it; empty: its time.
+    """
+
+    name: str
+    words: Callable[[Snapshot], Blocked]
+    cleared: str = ""
 
 
-def ended_by(it: Reason, durable: Durable, settings: Settings, code: int | None, now: float) -> str:
-    """Return what ended the run that stops now, as what blocks the next one shows; empty: that does not show it."""
-    words = blocked(it, durable, settings, code, now)
-    if it == "max_run":
-        return "The run reached its time limit."
-    if it == "mode_off":
-        return words.reason
-    if it == "quiet_hours":
-        return "Quiet hours have begun."
-    return words.headline if it in ("locked_out", "inhibit_alert", "ags_refuses", "budget", "back_off") else ""
-
-
-def _inhibited(durable: Durable) -> Words:
-    summaries = [one.summary for one in durable.inhibits.values()]
-    named = " and ".join(_shortened(summary, SHORT if len(summaries) == 1 else SHORT // 2) for summary in summaries[:2])
-    more = f" (and {len(summaries) - 2} more)" if len(summaries) > 2 else ""
-    ending = bool(durable.inhibits) and all(one.beats_left is not None for one in durable.inhibits.values())
-    return Words(
-        f"Blocked by {'an alert' if len(summaries) < 2 else 'alerts'}: {named}{more}.",
-        "The end of the alert is being confirmed." if ending else "The alert has not ended.",
-        remedy="Wait 5 min. If it still blocks, check on site that the cause is gone, then press Reset inhibit."
-        if ending
-        else "If it may be carbon monoxide, stay out and air the place. Remove the cause. Then press Reset inhibit.",
-    )
-
-
-def _refused(code: int | None) -> Words:
-    shows = f'Its remote shows "{ags_code(code)}".' if code in AGS_CODES else "Its status is not known."
-    if code in ags.FAULTS:
-        remedy = "Set Gen Control to OFF at the remote, check fuel, oil and starter battery, then set it to AUTO."
-        return Words("The generator starter (AGS) has a fault.", shows, remedy=remedy)
-    remedies = {
-        0: "Check the cable of the generator starter.",
-        1: "If nobody is at the engine, set Gen Control at the remote to AUTO.",
-        ags.AC_IN: "Switch off the other power source if the generator is needed.",
-        5: "If the generator is needed, change the quiet time at the remote.",
-    }
-    remedy = remedies.get(-1 if code is None else code, "Check the generator settings at the remote.")
-    return Words("The generator starter (AGS) is not ready.", shows, remedy=remedy)
-
-
-CLEARED_BY_HAND: Final[dict[Reason, str]] = {
-    "locked_out": "the lock-out is reset",
-    "mode_off": "Automatic or On is pressed",
-    "inhibit_alert": "the alert is over",
-    "relay_fault": "the relay works again",
-    "ags_refuses": "its starter (AGS) is ready",
-    "journal": "the disk can be written",
-    "no_evidence": "data arrives again",
-    "foreign_run": "that run has ended",
-    "ac_live": "that power is gone",
+BLOCKING: Final[dict[Reason, Blocking]] = {
+    "mode_off": Blocking("switched off by the operator", _mode_off, "Automatic or On is pressed"),
+    "locked_out": Blocking("locked out after failed attempts", _locked_out, "the lock-out is reset"),
+    "inhibit_alert": Blocking("an alert", _inhibit_alert, "the alert is over"),
+    "no_evidence": Blocking("no data that would show whether the engine runs", _no_evidence, "data arrives again"),
+    "short_cycle": Blocking("a pause after short runs", _short_cycle),
+    "journal": Blocking("the disk cannot be written", _journal, "the disk can be written"),
+    "relay_fault": Blocking("the relay is not where it was commanded", _relay_fault, "the relay works again"),
+    "max_run": Blocking("the last run reached its limit", _max_run),
+    "budget": Blocking("the daily running time is used up", _budget),
+    "min_off": Blocking("the rest after a run", _min_off),
+    "back_off": Blocking("a pause after a failed attempt", _back_off),
+    "quiet_hours": Blocking("quiet hours", _quiet_hours),
+    "ags_refuses": Blocking("the generator starter (AGS) refuses", _ags_refuses, "its starter (AGS) is ready"),
+    "foreign_run": Blocking("the AGS runs the engine for another reason", _foreign_run, "that run has ended"),
+    "ac_live": Blocking("AC at the inverter's input already", _ac_live, "that power is gone"),
 }
-"""What ends each block that does not end by its time."""
+"""The words of each reason that blocks a start."""
+
+CLEARED_BY_HAND: Final = frozenset(reason for reason, it in BLOCKING.items() if it.cleared)
+"""What does not end by its time."""
+
+
+def blocked(it: Reason, snapshot: Snapshot) -> Blocked:
+    """Return what blocks a start, with its numbers."""
+    found = BLOCKING[it].words(snapshot)
+    return found if found.part else found._replace(part=BLOCKING[it].name)
+
+
+def requested_but_blocked(causes: Iterable[Cause], reasons: Iterable[Reason]) -> str:
+    """Return what requests the engine, and what blocks its start."""
+    reasons = tuple(reasons)
+    names = [BLOCKING[reason].name for reason in reasons]
+    if {"min_off", "ac_live"}.issubset(reasons):
+        # The engine has not stopped yet, so they follow from the run before.
+        names = [BLOCKING[reason].name for reason in reasons if reason not in ("min_off", "ac_live")]
+        names = names or ["the last run has not stopped yet"]
+    return f"{requested(causes)} Blocked: {'; '.join(names)}."
 
 
 def nothing_before(reasons: Iterable[Reason], emergency_soc: float | None) -> str:
     """Return what must happen before a start; a battery at `emergency_soc` starts the engine anyway."""
     reasons = tuple(reasons)
     by_hand = "" if "journal" in reasons else "On or "
-    clauses = [CLEARED_BY_HAND[reason] for reason in reasons]
+    clauses = [BLOCKING[reason].cleared for reason in reasons]
     until = " and ".join(clauses) if len(clauses) < 3 else f"{', '.join(clauses[:2])} and {clauses[2]}"
     if emergency_soc is None:
         return f"This system does not start it until {until}."
@@ -246,7 +262,6 @@ def nothing_before(reasons: Iterable[Reason], emergency_soc: float | None) -> st
 
 
 RUNS_BY_OTHERS: Final = "The generator runs, but this system did not start it."
-
 LEFT_ALONE: Final = "This system leaves it alone until it has stopped."
 
 

@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from actuator.core.endings import End
 from actuator.report.wording.problems import no_charge
 from actuator.report.wording.terms import Values, ags_code, lack, number, span_of
 from toolkit.formatting import percent
+
+ENDED_BY: Final[dict[str, str]] = {
+    "mode_off": "the operator",
+    "inhibit_alert": "an alert",
+    "relay_fault": "a relay fault",
+    "locked_out": "the lock-out",
+    "max_run": "its time limit",
+    "budget": "the daily budget",
+    "foreign_run": "the AGS, which went on by itself",
+    "ags_fault": "a fault of the AGS",
+    "ags_refuses": "the AGS, which refused",
+    "died": "the engine, which died",
+    "start_failed": "no start of the engine",
+    "no_charge": "no charge",
+    "blind": "missing data",
+    "demand_gone": "no request any more",
+    "quiet_hours": "quiet hours",
+    "restart": "a restart",
+    "end": "the end of the actuator",
+    "unknown": "not known",
+}
+"""What ended a recorded run, for the list of runs."""
 
 
 def ending(end: End, values: Values) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch an end

@@ -8,11 +8,13 @@ from typing import Final
 
 from actuator.core.endings import End
 from actuator.core.events import Event, NoteKind, Value
+from actuator.core.state import Cause, Reason
+from actuator.report.wording.blocking import requested_but_blocked
 from actuator.report.wording.endings import ending
-from actuator.report.wording.notes import note_text
+from actuator.report.wording.notes import note
 from actuator.report.wording.problems import CLOCK, ags_cap, no_charge, stop_alert_stuck
 from actuator.report.wording.resets import inhibit_kept
-from actuator.report.wording.terms import Values, flag, number, spaced, span_of
+from actuator.report.wording.terms import REQUESTED, Values, flag, number, span_of
 from toolkit.formatting import percent
 
 READS: Final = {True: "closed", False: "open", None: "nothing that can be read"}
@@ -75,7 +77,11 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
         case "running_without_charge":
             return no_charge(number(values["seconds"])).line
         case "proof_unknown":
-            rest = "the run goes on, and no attempt is counted" if values["in_run"] else "its tail has passed"
+            rest = (
+                "the run goes on, and no attempt is counted"
+                if values["in_run"]
+                else "the time it needs to stop is over"
+            )
             return f"No evidence shows whether the engine runs: {rest}."
         case "foreign_run":
             return "The AGS goes on with a run of its own, which is not ours to stop."
@@ -118,7 +124,8 @@ def _contact_closed(values: Values) -> str:
     left = span_of(values["seconds_left"])
     if values["resumed"]:
         return f"Contact closed again: run {values['run']} is resumed, its engine still runs; hard limit {left}."
-    return f"Contact closed for {spaced(values['cause'])}; hard limit {left}."
+    cause: Cause = values["cause"]  # type: ignore[assignment] # of the run
+    return f"Contact closed, requested by {REQUESTED[cause]}; hard limit {left}."
 
 
 def _contact_opened(values: Values) -> str:
@@ -152,15 +159,6 @@ def _ended(values: Values) -> str:
         False: "could not be confirmed open",
     }[flag(values["contact_open"])]
     return f"The actuator ends ({values['why']}); the contact {contact}."
-
-
-def _blocked(values: Values) -> str:
-    causes = spaced(str(values["causes"]).replace(" ", ", "))
-    reasons = str(values["inhibitors"]).split()
-    if {"min_off", "ac_live"}.issubset(reasons):
-        # The engine has not stopped yet, so they follow from the run before.
-        reasons = [reason for reason in reasons if reason not in ("min_off", "ac_live")] or ["the run that stops now"]
-    return f"Requested by {causes}, blocked by {', '.join(reasons).replace('_', ' ')}."
 
 
 def _path_changed(values: Values) -> str:
@@ -216,7 +214,13 @@ def _edits(edits: Mapping[str, object]) -> Iterator[str]:
 
 def _note(values: Values) -> str:
     kind: NoteKind = values["note"]  # type: ignore[assignment] # what `report_notes` has put there
-    return note_text(kind, values)
+    return note(kind, values).line
+
+
+def _blocked(values: Values) -> str:
+    causes: list[Cause] = str(values["causes"]).split()  # type: ignore[assignment] # names of the core's own
+    reasons: list[Reason] = str(values["inhibitors"]).split()  # type: ignore[assignment]
+    return requested_but_blocked(causes, reasons)
 
 
 def _end(value: Value) -> End:

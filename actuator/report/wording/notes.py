@@ -1,8 +1,10 @@
-"""All words about what else delays a start, or is unusual. Pure."""
+"""All words about what else delays a start, or is unusual, kind by kind. Pure."""
 
 from __future__ import annotations
 
-from actuator.core.events import Note, NoteKind
+from typing import NamedTuple
+
+from actuator.core.events import NoteKind
 from actuator.core.settings import DAY
 from actuator.report.wording.phases import without_data
 from actuator.report.wording.problems import BLIND
@@ -10,121 +12,122 @@ from actuator.report.wording.terms import CHECK_DATA, Values, Words, lack, numbe
 from toolkit.formatting import percent, span
 
 
-def note(it: Note) -> str:
-    """Return a note as a sentence."""
-    return note_text(it.kind, it.values)
+class NoteWords(NamedTuple):
+    """The words of a note.
+
+    Attributes:
+        line: a sentence, for the list of notes, the log and the history.
+        words: what it adds to the four sentences of a site without a run.
+    """
+
+    line: str
+    words: Words = Words()
 
 
-def note_text(kind: NoteKind, values: Values) -> str:  # noqa: C901, PLR0911 - one branch a kind
-    """Return a note as a sentence, from its kind and its values."""
+def note(kind: NoteKind, values: Values) -> NoteWords:  # noqa: C901, PLR0911 - one branch a kind
+    """Return the words of a note."""
     alert = values.get("alert")
     absent = f"The state of charge is low and heartbeats arrive, but {alert} does not: "
     match kind:
         case "min_run":
-            return f"Nothing requests the engine any more: it runs for min_run, {span_of(values['min_run'])}."
+            return NoteWords(
+                f"Nothing requests the engine any more: it runs for min_run, {span_of(values['min_run'])}."
+            )
         case "first_page":
-            return (
-                f"No start before the exporter's page has been read once, or {span_of(values['seconds'])} have passed."
-            )
-        case "no_path" | "no_evidence":
-            return f"{lack(kind)} No start (on_blind: stop)."
-        case "start_alert_awaited":
-            grace = span_of(values["grace"])
-            return f"{absent}after {grace} the engine starts without it."
-        case "start_alert_absent":
-            return f"{absent}is the rule renamed, or the alert silenced?"
-        case "both_alerts":
-            return f"{values['start']} and {values['stop']} both fire: the stop wins."
-        case "alert_answered":
-            return (
-                f"{alert} fires from before the last stop: no start until it has resolved and fired again, or the "
-                f"state of charge has been at {percent(number(values['start_soc']))} or less for "
-                f"{span_of(values['debounce'])}."
-            )
-        case "alert_late":
-            return (
-                f"{alert} fires from before it last resolved, so it is a late copy: no start while the state of charge "
-                f"is over {percent(number(values['start_soc']))}."
-            )
-        case "soc_contradicts":
-            return (
-                f"{alert} fires, but the state of charge on the exporter's page is at or over the stop at "
-                f"{percent(number(values['stop_soc']))}: no start."
-            )
-        case "soc_refused":
-            return f"{alert} fires, but the exporter refuses the state of charge: no start."
-        case "volts_under_load":
-            return (
-                "The battery's volts are low, but its state of charge is not: a heavy load, and no emergency unless "
-                f"it lasts {span_of(values['seconds'])}."
-            )
-
-
-def delayed(it: Note) -> Words:  # noqa: C901, PLR0911 - one branch a kind
-    """Return reason, what happens next and remedy for a note on a site without a run."""
-    values = it.values
-    alert, rule = values.get("alert"), f"Check the rule {values.get('alert')}."
-    match it.kind:
-        case "min_run":
-            return Words()
-        case "first_page":
-            return Words(
-                next=f"Starts when the first readings have arrived, after {span_of(values['seconds'])} at the latest."
+            first = span_of(values["seconds"])
+            return NoteWords(
+                f"No start before the exporter's page has been read once, or {first} have passed.",
+                Words(next=f"Starts when the first readings have arrived, after {first} at the latest."),
             )
         case "no_path":
-            return Words(BLIND.text, "", without_data(None), BLIND.remedy)
+            return NoteWords(
+                f"{lack(kind)} No start (on_blind: stop).", Words(BLIND.text, "", without_data(None), BLIND.remedy)
+            )
         case "no_evidence":
-            return Words(
-                "Starts are blocked: nothing would show whether the generator runs.",
-                "No data arrives from the inverter.",
-                "No start by itself until data arrives again, save in an emergency.",
-                CHECK_DATA,
+            return NoteWords(
+                f"{lack(kind)} No start (on_blind: stop).",
+                Words(
+                    "Starts are blocked: nothing would show whether the generator runs.",
+                    "No data arrives from the inverter.",
+                    "No start by itself until data arrives again, except in an emergency.",
+                    CHECK_DATA,
+                ),
             )
         case "start_alert_awaited":
-            return Words(
-                reason=f"The battery is low, but the alert {alert} has not arrived.",
-                next=f"Starts without it within {span_of(values['grace'])}.",
+            grace = span_of(values["grace"])
+            return NoteWords(
+                f"{absent}after {grace} the engine starts without it.",
+                Words(
+                    reason=f"The battery is low, but the alert {alert} has not arrived.",
+                    next=f"Starts without it within {grace}.",
+                ),
             )
         case "start_alert_absent":
-            return Words(
-                reason=f"The battery has long been low, but the alert {alert} has not arrived.",
-                remedy=f"Check whether {alert} was renamed or silenced.",
+            return NoteWords(
+                f"{absent}is the rule renamed, or the alert silenced?",
+                Words(
+                    reason=f"The battery has long been low, but the alert {alert} has not arrived.",
+                    remedy=f"Check whether {alert} was renamed or silenced.",
+                ),
             )
         case "both_alerts":
-            return Words(
-                "The start alert and the stop alert contradict each other.",
-                f"{values['start']} and {values['stop']} both fire: the stop wins.",
-                f"Only On or an emergency starts it until {values['stop']} has ended.",
-                "If the battery is low, press On. Have the alert rules checked today.",
+            both = f"{values['start']} and {values['stop']} both fire: the stop wins."
+            return NoteWords(
+                both,
+                Words(
+                    "The start alert and the stop alert contradict each other.",
+                    both,
+                    f"Only On or an emergency starts it until {values['stop']} has ended.",
+                    "If the battery is low, press On. Have the alert rules checked today.",
+                ),
             )
         case "alert_answered":
             start, debounce = percent(number(values["start_soc"])), span_of(values["debounce"])
-            return Words(
-                reason=f"{alert} still fires from before the last stop.",
-                next=f"Starts when it fires anew, or when the battery has been at {start} for {debounce}.",
+            return NoteWords(
+                f"{alert} fires from before the last stop: no start until it has resolved and fired again, or the "
+                f"state of charge has been at {start} or less for {debounce}.",
+                Words(
+                    reason=f"{alert} still fires from before the last stop.",
+                    next=f"Starts when it fires anew, or when the battery has been at {start} for {debounce}.",
+                ),
             )
         case "alert_late":
             start = percent(number(values["start_soc"]))
-            return Words(reason=f"A late copy of {alert} has arrived.", next=f"Starts when the battery is at {start}.")
+            return NoteWords(
+                f"{alert} fires from before it last resolved, so it is a late copy: no start while the state of charge "
+                f"is over {start}.",
+                Words(reason=f"A late copy of {alert} has arrived.", next=f"Starts when the battery is at {start}."),
+            )
         case "soc_contradicts":
             stop = percent(number(values["stop_soc"]))
-            return Words(
-                "The start alert contradicts the battery.",
-                f"{alert} fires, but the battery is at {stop} or more.",
-                "Only On or an emergency starts it until they agree.",
-                rule,
+            return NoteWords(
+                f"{alert} fires, but the state of charge on the exporter's page is at or over the stop at {stop}: "
+                "no start.",
+                Words(
+                    "The start alert contradicts the battery.",
+                    f"{alert} fires, but the battery is at {stop} or more.",
+                    "Only On or an emergency starts it until they agree.",
+                    f"Check the rule {alert}.",
+                ),
             )
         case "soc_refused":
-            return Words(
-                "Not starting.",
-                f"{alert} fires, but magnum-exporter refuses the battery reading.",
-                "Only On or an emergency starts it until the reading is trusted again.",
-                "If the battery is low, press On. Then check the battery monitor and its cable.",
+            return NoteWords(
+                f"{alert} fires, but the exporter refuses the state of charge: no start.",
+                Words(
+                    "Not starting.",
+                    f"{alert} fires, but magnum-exporter refuses the battery reading.",
+                    "Only On or an emergency starts it until the reading is trusted again.",
+                    "If the battery is low, press On. Then check the battery monitor and its cable.",
+                ),
             )
         case "volts_under_load":
-            return Words(
-                reason="The battery's voltage is low under a heavy load.",
-                next=f"Starts if that lasts for {span_of(values['seconds'])}.",
+            lasts = span_of(values["seconds"])
+            return NoteWords(
+                "The battery's volts are low, but its state of charge is not: a heavy load, and no emergency unless "
+                f"it lasts {lasts}.",
+                Words(
+                    reason="The battery's voltage is low under a heavy load.", next=f"Starts if that lasts for {lasts}."
+                ),
             )
 
 

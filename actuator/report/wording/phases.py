@@ -9,7 +9,7 @@ from actuator.core.settings import Settings
 from actuator.core.state import Cause
 from actuator.report.wording.terms import CHECK_CHARGER, CHECK_ENGINE, STOP_BY_HAND, Words, inverter, requested
 from actuator.report.wording.times import rounded
-from toolkit.formatting import percent, span
+from toolkit.formatting import capitalized, percent, span
 
 RUNNING: Final[dict[Cause, str]] = {
     "alert": "Running to charge the battery.",
@@ -123,7 +123,7 @@ def stop_failed(ago: str, runs: bool | None) -> Words:  # noqa: FBT001 - the ver
         failed,
         f"Its stop was requested {ago}.",
         "It runs on until somebody stops it.",
-        f"{STOP_BY_HAND.capitalize()}.",
+        f"{capitalized(STOP_BY_HAND)}.",
     )
 
 
@@ -152,7 +152,7 @@ def relay_unknown(read_back: bool | None, runs: bool | None) -> Words:  # noqa: 
         None: "The relay was switched off, but it cannot be read.",
     }[read_back]
     off = "" if read_back is False else "Switch the generator off at its own switch. "
-    hand = {True: f"{STOP_BY_HAND.capitalize()}. ", False: off, None: f"If the generator runs, {STOP_BY_HAND}. "}[runs]
+    hand = {True: f"{capitalized(STOP_BY_HAND)}. ", False: off, None: f"If the generator runs, {STOP_BY_HAND}. "}[runs]
     return Words(
         state,
         reads,

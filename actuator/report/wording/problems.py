@@ -27,27 +27,28 @@ NO_READ_BACK: Final = Problem("This relay cannot be read back: its position is a
 TORN: Final = Problem(
     "The journal of past runs was damaged at the start: less running time is left for 24 h.",
     "Check that Automatic, On or Off is as you want it, then press Reset journal alarm.",
-    "The journal was found torn: the budget is short for 24 h. Check the mode, then reset the journal alarm.",
+    "The journal was found torn: at most max_run of running time in the next 24 h. Check the mode, then reset the "
+    "journal alarm.",
 )
 
 SERVICE_DUE: Final = Problem(
     "The generator's service is due.",
-    "Change its oil and filters, then press Reset service.",
+    "Change its oil and filters, then press Reset service hours.",
 )
 
 LOST: Final = Problem(
     "The journal was lost, and with it profile, settings and service hours. Less running time is left for 24 h.",
     "Choose the mode and the profile again, and see when the next service is due. Then press Reset journal alarm.",
     "The journal was found torn, and its record is lost, with profile, edited settings and the hours to the service. "
-    "The budget is short for 24 h. Choose the mode and the profile again, see when the next service is due, then reset "
-    "the journal alarm.",
+    "At most max_run of running time in the next 24 h. Choose the mode and the profile again, see when the next "
+    "service is due, then reset the journal alarm.",
 )
 
 HELD_UNKNOWN: Final = Problem(
     "The relay was closed over a power cut: until the clock is right, all running time counts as used.",
     "Check the network and the time service (timedatectl), or add a hardware clock.",
-    "At the boot the contact was found closed, and without a clock nobody knows for how long: the whole daily budget "
-    "counts as used until the clock is synchronised. Check the time source.",
+    "At the boot the contact was found closed, and without a clock it is not known for how long: the whole daily "
+    "budget counts as used until the clock is synchronised. Check the time source.",
 )
 
 NO_PROOF: Final = Problem(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from actuator.core.alert_path import MORE, MOST_INHIBITS, Inhibit
 from actuator.core.state import Durable
-from toolkit.formatting import span
+from toolkit.formatting import capitalized, span
 
 
 def reset_lockout(durable: Durable) -> str:
@@ -28,7 +28,7 @@ def reset_inhibit(fingerprint: str, inhibit: Inhibit) -> str:
     """Return that an alert blocks the engine, and what to do."""
     if fingerprint == MORE:
         return (
-            f"{inhibit.summary.capitalize()} block the engine: those beyond the first {MOST_INHIBITS} are not kept one "
+            f"{capitalized(inhibit.summary)} block the engine: those beyond the first {MOST_INHIBITS} are not kept one "
             "by one. Remove their causes and the others: they end by themselves once no other blocks."
         )
     alert = f'{inhibit.name or "An alert"} blocks the engine: "{inhibit.summary}".'

@@ -138,11 +138,6 @@ CHECK_DATA: Final = "Check the inverter's data cable. Then restart the service m
 STOP_BY_HAND: Final = "stop it at its remote or with its own switch"
 
 
-def spaced(name: Value) -> str:
-    """Return a name of the code as words."""
-    return str(name).replace("_", " ")
-
-
 def number(value: Value) -> float:
     """Return a number; 0 for None."""
     return 0.0 if value is None else float(value)

@@ -139,10 +139,12 @@ def test_what_holds_a_demand_back_is_a_row_when_it_changes_and_no_more() -> None
     world = World(soc=0.2, ags=1).on_alerts()
     world.fire("start")
     world.run(5 * MINUTE)
-    assert world.texts("held_back") == ["Requested by alert, blocked by ags refuses."]
+    assert world.texts("held_back") == ["Requested by a low battery. Blocked: the generator starter (AGS) refuses."]
     world.operator("off")
     world.run(MINUTE)
-    assert world.texts("held_back")[-1] == "Requested by alert, blocked by mode off, ags refuses."
+    assert world.texts("held_back")[-1].endswith(
+        "Blocked: switched off by the operator; the generator starter (AGS) refuses."
+    )
     for _ in range(300):
         world.ags = 3 - (world.ags or 0)
         world.run(5)

@@ -343,7 +343,7 @@ class World:
 
     def notes(self) -> list[str]:
         """Return the sentences of what else there is to report now."""
-        return [wording.notes.note(note) for note in self.state.notes]
+        return [wording.notes.note(note.kind, note.values).line for note in self.state.notes]
 
     # What is asked after each move is asked by a call: it has changed since it was last looked at.
 

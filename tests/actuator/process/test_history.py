@@ -48,11 +48,11 @@ def test_a_run_is_kept_over_a_kill(tmp_path: Path) -> None:
             assert answer(it, "/api/v1/history?range=7d")["time"]
             listed = run("runs", f"--url={it.url}")
             assert listed.returncode == 0, listed.stderr
-            assert "max run" in listed.stdout
+            assert "its time limit" in listed.stdout
             status = run("status", "--json", f"--url={it.url}")
             assert json.loads(status.stdout).keys() == it.status().keys()
             events = run("journal", f"--url={it.url}", "--since=1h")
-            assert "Contact closed for alert" in events.stdout
+            assert "Contact closed, requested by a low battery" in events.stdout
 
 
 @pytest.mark.parametrize("harm", ["damaged", "a folder", "cut", "a wrong byte", "no number", "deleted"])

@@ -97,7 +97,7 @@ def test_a_hundred_bad_alerts_are_refused_but_an_inhibit_before_them_blocks(tmp_
     with site(tmp_path) as it, it.running():
         body = {"version": "4", "alerts": [*notification("GeneratorInhibit")["alerts"], *[1] * 100_000]}
         code, text = it.request("POST", "/api/v1/alerts", body)
-        assert (code, text[:60]) == (400, "Refused, save its inhibits: 100 alerts cannot be read: Expec")
+        assert (code, text[:60]) == (400, "Refused, except its inhibits: 100 alerts cannot be read: Exp")
         assert it.status()["inhibitors"] == ["inhibit_alert"]
         assert it.metric("generator_notifications_rejected_total", reason="malformed") == 1
 

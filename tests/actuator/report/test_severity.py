@@ -13,6 +13,7 @@ import pytest
 from actuator.core import ags
 from actuator.core.alert_path import PATHS
 from actuator.core.demand import CAUSES
+from actuator.core.endings import End, recorded
 from actuator.core.events import Event, Note, NoteKind, Value
 from actuator.core.inhibitors import INHIBITORS, blocked
 from actuator.core.settings import Service
@@ -202,12 +203,15 @@ def test_the_page_of_sentences_shows_what_the_code_returns(monkeypatch: pytest.M
 
 def test_the_tables_know_every_reason_and_note() -> None:
     assert set(severity.SEVERITY) == set(severity.ORDER) == set(get_args(Reason))
+    assert set(wording.blocking.BLOCKING) == set(get_args(Reason))
+    ends = {recorded(end) for end in get_args(End)}
+    assert set(wording.endings.ENDED_BY) == ends | {"restart", "end", "unknown"}
     assert set(severity.NOTE_SEVERITY) == set(get_args(NoteKind))
     assert set(wording.phases.RUNNING) == set(wording.terms.REQUESTED) == set(get_args(Cause))
     by_time = {
         reason for reason, rule in INHIBITORS.items() if rule.until(situation().state, SETTINGS, NOW) is not None
     }
-    assert not by_time & set(wording.blocking.CLEARED_BY_HAND)
+    assert not by_time & wording.blocking.CLEARED_BY_HAND
 
 
 @pytest.mark.parametrize(
@@ -270,9 +274,12 @@ def test_our_own_cool_down_is_ours_and_has_no_reasons_of_its_own() -> None:
     assert shown.reason == shown.remedy == ""
     assert why_not(snapshot) == ()
     values: dict[str, Value] = {"causes": "alert", "inhibitors": "mode_off min_off ac_live"}
-    assert wording.events.event(Event(kind="held_back", values=values)) == "Requested by alert, blocked by mode off."
+    switched_off = "Requested by a low battery. Blocked: switched off by the operator."
+    assert wording.events.event(Event(kind="held_back", values=values)) == switched_off
     values["inhibitors"] = "min_off ac_live"
-    assert wording.events.event(Event(kind="held_back", values=values)).endswith("blocked by the run that stops now.")
+    assert wording.events.event(Event(kind="held_back", values=values)).endswith(
+        "Blocked: the last run has not stopped yet."
+    )
 
 
 def test_two_alerts_that_block_are_both_named_and_more_are_counted() -> None:
@@ -289,7 +296,10 @@ def test_a_service_that_is_due_needs_attention() -> None:
     snapshot = situation(durable=Durable(engine_seconds=400_000.0))
     config = replace(snapshot.config, service=Service(every=Duration(360_000)))
     shown = assess(replace(snapshot, config=config))
-    assert (shown.severity, shown.remedy) == ("attention", "Change its oil and filters, then press Reset service.")
+    assert (shown.severity, shown.remedy) == (
+        "attention",
+        "Change its oil and filters, then press Reset service hours.",
+    )
     assert assess(snapshot).severity == "ok"
 
 

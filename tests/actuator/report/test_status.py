@@ -351,7 +351,7 @@ def test_a_full_charge_is_announced_with_what_ends_it() -> None:
     assert text.startswith("Running until the battery is full. ")
     assert "Stops when the battery is full, at 1" in text
     assert text.endswith(" at the latest.")
-    assert of.texts("contact_closed")[-1].startswith("Contact closed for full charge;")
+    assert of.texts("contact_closed")[-1].startswith("Contact closed, requested by a full charge that is due;")
 
 
 def test_a_stuck_stop_alert_is_shown_until_it_resolves() -> None:

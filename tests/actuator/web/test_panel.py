@@ -48,7 +48,7 @@ def test_off_then_running_then_connection_lost(tmp_path: Path, page: Page, pictu
         expect(page.locator("#sentence")).to_have_class("running")
         expect(page).to_have_title("▶ Running to charge the battery. Battery 18.4\u00a0%. | Generator")
         expect(page.locator("#soc .big")).to_have_text("18.4\u00a0%")
-        expect(page.locator("#rows")).to_contain_text("Contact closed for alert")
+        expect(page.locator("#rows")).to_contain_text("Contact closed, requested by a low battery")
         process.signal(signal.SIGKILL)
         expect(page.locator("#lost")).to_be_visible(timeout=15_000)
         expect(page.locator("#lost")).to_contain_text("Connection lost. The values below are from")

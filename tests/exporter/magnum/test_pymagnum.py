@@ -1,4 +1,4 @@
-"""Differential test against pymagnum, which reads the same bus: equal everywhere, save for the named contradictions.
+"""Differential test against pymagnum, which reads the same bus: equal everywhere, except for the named contradictions.
 
 Each exception names its row in the list of contradictions between the bus's sources, and has to be met at least once.
 """
