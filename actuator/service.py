@@ -32,6 +32,7 @@ from actuator.report.metrics import Counts, GeneratorCollector
 from actuator.start.known_relays import OpenedRelay, service_folder
 from actuator.start.signals import ENDING, EarlySignals, Stopped, signal_name
 from actuator.web import guards, server
+from actuator.web.event_stream import Watchers
 from actuator.web.home_assistant import HomeAssistant
 from toolkit import exposed_files, log
 from toolkit.build import Build, installed
@@ -141,7 +142,7 @@ async def _serve(
     first_turn = Future[None]()
 
     async def outside(ready: Callable[[], None]) -> None:
-        watchers = server.Watchers()
+        watchers = Watchers()
         runtime.on_show = watchers.wake
         history = AsyncHistory(history_path(runtime.config.journal), runtime)
         app = server.build(

@@ -68,7 +68,7 @@ def _with_file(answers: Answers, config: Config) -> Answers:
     return replace(
         answers,
         config_warnings=tuple(warnings(config)),
-        exposed=(*configuration.exposed(config), *site.exposed),
+        exposed=(*configuration.exposed(config), *answers.exposed),
         heartbeat_timeout=float(alerts.heartbeat_timeout),
         alerts=(alerts.start, alerts.stop, alerts.heartbeat, *alerts.inhibits),
         heartbeat=alerts.heartbeat,

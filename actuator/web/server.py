@@ -1,15 +1,11 @@
-"""The actuator's HTTP: Alertmanager's webhook, status, commands, journal, and the live event stream."""
+"""The actuator's HTTP: Alertmanager's webhook, status, commands, journal, history and the panel."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import math
 import re
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -18,49 +14,30 @@ from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry
 
 from actuator.core.inputs import Command
-from actuator.core.overlay import DEFAULT, EDITABLE
 from actuator.history import documents
 from actuator.history.async_history import AsyncHistory, HistoryError
 from actuator.intake import alertmanager
-from actuator.intake.input_queue import Answer, FullError, Outcome
-from actuator.journal import MAX_ROWS, JournalError, as_csv, as_json, as_object
+from actuator.intake.input_queue import Outcome
+from actuator.journal import MAX_ROWS, JournalError, as_csv, as_json
 from actuator.loop.runtime import Runtime
-from actuator.report import settings, status, wording
+from actuator.report import wording
 from actuator.report.metrics import Counts
-from actuator.report.site import Powers
-from actuator.report.snapshot import Snapshot
-from actuator.report.status import Status
-from actuator.report.status_changes import changed
 from actuator.web import guards, openapi, panel_page, runbooks
+from actuator.web.event_stream import EventStream, Watchers
+from actuator.web.latest_status import LatestStatus
+from actuator.web.outcomes import in_time, refuse_disobeyed, refuse_unwritten
+from actuator.web.requests import expect_only, json_object, moment, whole
+from actuator.web.settings import SettingsRoutes
 from toolkit import log
 from toolkit.config import ConfigError, Duration, decode
 from toolkit.formatting import span
 from toolkit.web import application
-from toolkit.webconfig import USER, WebConfig
+from toolkit.webconfig import WebConfig
 from toolkit.worker_thread import DeadlineError, Worker
 
 ALERTS = "/api/v1/alerts"
-TURN_TIMEOUT = 8.0
-"""Seconds that a request waits for its turn; Alertmanager waits ten."""
-
 READ_SECONDS = 5.0
 """For reading one notification; the longest takes a twentieth of a second on a fast machine."""
-
-MOST_CHANGES = 10
-CHANGES_WITHIN = 3600.0
-"""Seconds. A program that changes thresholds without end wears the card, and makes an engine start and stop."""
-
-KEEP_ALIVE = 15.0
-"""Seconds after which a stream without a change gets a comment: a client that gets none for longer has lost it."""
-
-BETWEEN_STATUSES = 1.0
-"""Seconds between two statuses of a stream, at least."""
-
-BETWEEN_POWERS = 10.0
-"""Seconds between two events with the powers alone: they move all the time, and a day of them must stay small."""
-
-MOST_MISSED = 1_000
-"""Rows that a stream gets at once when it connects again."""
 
 _log = log.get(__name__)
 
@@ -106,7 +83,9 @@ def build(
             guards.refuse_other_sites(lambda: web_config.has_users or allow_anonymous),
         ),
     )
-    routes = _Routes(runtime, counts, watchers, history)
+    latest = LatestStatus(runtime, history)
+    routes = _Routes(runtime, counts, latest, history)
+    changes = SettingsRoutes(runtime, latest)
     app.middlewares.insert(0, guards.count_refusals(counts, ALERTS))
     app.router.add_get("/", routes.panel)
     app.router.add_get("/manifest.webmanifest", routes.manifest)
@@ -119,50 +98,18 @@ def build(
     app.router.add_post("/api/v1/reset", routes.reset)
     app.router.add_post("/api/v1/acknowledge", routes.acknowledge)
     app.router.add_get("/api/v1/journal", routes.journal)
-    app.router.add_get("/api/v1/settings", routes.settings)
-    app.router.add_post("/api/v1/settings", routes.edit)
-    app.router.add_post("/api/v1/profile", routes.profile)
+    app.router.add_get("/api/v1/settings", changes.settings)
+    app.router.add_post("/api/v1/settings", changes.edit)
+    app.router.add_post("/api/v1/profile", changes.profile)
     app.router.add_get("/api/v1/history", routes.history)
     app.router.add_get("/api/v1/runs", routes.runs)
-    app.router.add_get("/api/v1/events", routes.events, allow_head=False)
+    app.router.add_get("/api/v1/events", EventStream(runtime, latest, watchers).respond, allow_head=False)
     return app
 
 
-class Watchers:
-    """Wakes those who wait for the next snapshot. Made on their loop; the turn, on another one, waits for nobody."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._watchers: set[asyncio.Event] = set()
-        self._asked = False
-
-    def wake(self) -> None:
-        """Have every watcher woken. From any thread; one call waits at a time, also when the loop is stuck."""
-        if not self._asked:
-            self._asked = True
-            with contextlib.suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(self._wake)
-
-    def _wake(self) -> None:
-        self._asked = False  # first: a snapshot from here on wakes them once more
-        for watcher in self._watchers:
-            watcher.set()
-
-    @contextlib.contextmanager
-    def watching(self) -> Iterator[asyncio.Event]:
-        """Yield an event that is set after each turn."""
-        watcher = asyncio.Event()
-        self._watchers.add(watcher)
-        try:
-            yield watcher
-        finally:
-            self._watchers.discard(watcher)
-
-
 class _Routes:
-    def __init__(self, runtime: Runtime, counts: Counts, watchers: Watchers, history: AsyncHistory) -> None:
-        self._runtime, self._counts, self._watchers, self._history = runtime, counts, watchers, history
-        self._last: tuple[Snapshot, Status, bytes] | None = None
+    def __init__(self, runtime: Runtime, counts: Counts, latest: LatestStatus, history: AsyncHistory) -> None:
+        self._runtime, self._counts, self._latest, self._history = runtime, counts, latest, history
         self._reader, self._reading = Worker("notifications"), asyncio.Lock()
         self._changes: list[float] = []
         self._changing = asyncio.Lock()  # a change builds on the one before it
@@ -201,14 +148,14 @@ class _Routes:
                 left_out=notified.truncated,
             )
         if notified.notices or notified.beats:
-            outcome = await _in_time(self._runtime.input_queue.notices(notified.notices, notified.beats))
+            outcome = await in_time(self._runtime.input_queue.notices(notified.notices, notified.beats))
             if notified.refused:
                 raise web.HTTPBadRequest(text=f"Refused, except its inhibits: {notified.refused}")
             if not outcome.obeyed:
                 raise web.HTTPServiceUnavailable(text="Accepted, but the relay did not obey.")
             inhibits = [notice.firing for notice in notified.notices if notice.kind == "inhibit"]
             if inhibits:
-                _refuse_unwritten(outcome, "The inhibit is accepted", forbids=all(inhibits))
+                refuse_unwritten(outcome, "The inhibit is accepted", forbids=all(inhibits))
         elif notified.refused:
             raise web.HTTPBadRequest(text=f"Refused: {notified.refused}")
         return web.Response(text="Accepted.\n")
@@ -233,15 +180,15 @@ class _Routes:
         self._counts.rejected["malformed"] += notified.malformed
 
     async def status(self, _request: web.Request) -> web.Response:
-        return self._status()
+        return self._latest.response()
 
     async def mode(self, request: web.Request) -> web.Response:
-        body = await _json(request)
+        body = await json_object(request)
         mode, duration = body.get("mode"), body.get("for")
         if mode not in ("auto", "on", "off"):
             raise web.HTTPBadRequest(text=f'Got mode {json.dumps(mode)}, expected "auto", "on" or "off".')
         if mode != "off":
-            _expect_only(body, "mode", "for")
+            expect_only(body, "mode", "for")
         seconds = None
         if mode == "on":
             seconds = self._seconds(duration)
@@ -264,19 +211,19 @@ class _Routes:
         return seconds
 
     async def reset(self, request: web.Request) -> web.Response:
-        body = await _json(request)
+        body = await json_object(request)
         match body.get("what"):
             case "lockout":
-                _expect_only(body, "what")
+                expect_only(body, "what")
                 return await self._command(Command(action="reset_lockout"), "The lock-out is reset")
             case "journal":
-                _expect_only(body, "what")
+                expect_only(body, "what")
                 return await self._command(Command(action="reset_journal"), "The journal alarm is reset")
             case "service":
-                _expect_only(body, "what")
+                expect_only(body, "what")
                 return await self._command(Command(action="reset_service"), "The service is recorded")
             case "inhibit":
-                _expect_only(body, "what", "name", "fingerprint")
+                expect_only(body, "what", "name", "fingerprint")
                 return await self._reset_inhibit(body)
             case what:
                 raise web.HTTPBadRequest(
@@ -291,7 +238,7 @@ class _Routes:
         for key in given:
             if not isinstance(body[key], str):
                 raise web.HTTPBadRequest(text=f"Got {key} {json.dumps(body[key])}, expected a text.")
-        inhibits = self._snapshot().state.durable.inhibits
+        inhibits = self._latest.snapshot.state.durable.inhibits
         chosen = [
             fingerprint
             for fingerprint, inhibit in inhibits.items()
@@ -308,102 +255,29 @@ class _Routes:
         (fingerprint,) = chosen
         command = Command(action="reset_inhibit", fingerprint=fingerprint)
         outcome = await self._obeyed(command, "The reset is accepted")
-        snapshot = self._snapshot()
+        snapshot = self._latest.snapshot
         if (kept := snapshot.state.durable.inhibits.get(fingerprint)) is not None:
             lease, started_at = snapshot.config.alerts.lease, snapshot.state.started_at
             left = snapshot.state.alerts.reset_from(fingerprint, lease, started_at=started_at) - snapshot.now
             raise web.HTTPConflict(text=wording.resets.inhibit_kept(kept.summary, lease, left))
-        _refuse_unwritten(outcome, "The inhibit is reset", forbids=False)
-        return self._status()
-
-    async def settings(self, _request: web.Request) -> web.Response:
-        return self._settings()
-
-    def _settings(self) -> web.Response:
-        durable = self._snapshot().state.durable
-        return web.Response(
-            body=settings.document(
-                self._runtime.file,
-                self._runtime.config,
-                profile=durable.profile,
-                edits=durable.edits,
-                dropped=durable.dropped,
-            ),
-            content_type="application/json",
-            headers={hdrs.CACHE_CONTROL: "no-store"},
-        )
-
-    async def edit(self, request: web.Request) -> web.Response:
-        body = await _json(request)
-        _expect_only(body, "set", "clear")
-        given, cleared = body.get("set", {}), body.get("clear", [])
-        if not isinstance(given, dict) or not isinstance(cleared, list):
-            raise web.HTTPBadRequest(text='Expected {"set": {name: value, …}, "clear": [name, …]}.')
-        unknown = [json.dumps(name) for name in cleared if name not in EDITABLE]
-        if unknown:
-            raise web.HTTPBadRequest(text=f"clear: got {unknown[0]}, expected one of {', '.join(EDITABLE)}.")
-        async with self._changing:
-            durable = self._snapshot().state.durable
-            edits = {name: value for name, value in durable.edits.items() if name not in cleared} | given
-            return await self._change(request, durable.profile, edits)
-
-    async def profile(self, request: web.Request) -> web.Response:
-        body = await _json(request)
-        _expect_only(body, "name")
-        name = body.get("name")
-        if not isinstance(name, str) or not name:
-            raise web.HTTPBadRequest(text=f'Got name {json.dumps(name)}, expected a text such as "{DEFAULT}".')
-        async with self._changing:
-            edits = self._snapshot().state.durable.edits
-            return await self._change(request, "" if name == DEFAULT else name, edits)
-
-    async def _change(self, request: web.Request, profile: str, edits: Mapping[str, Any]) -> web.Response:
-        """Put a profile and edits in force, if they fit the file and there were not too many changes."""
-        try:
-            new = self._runtime.file.overlaid(profile, edits)
-        except ConfigError as error:
-            raise web.HTTPBadRequest(text=str(error)) from error
-        run = self._snapshot().state.durable.run
-        if run is not None and "exercise" in run.causes and new.exercise != self._runtime.config.exercise:
-            raise web.HTTPConflict(text="An exercise is running: its settings can be changed when it has ended.")
-        now = time.monotonic()
-        self._changes = [at for at in self._changes if now - at < CHANGES_WITHIN]
-        if len(self._changes) >= MOST_CHANGES:
-            left = CHANGES_WITHIN - (now - self._changes[0])
-            raise web.HTTPTooManyRequests(
-                text=f"At most {MOST_CHANGES} changes in {span(CHANGES_WITHIN)}: try again in {span(left)}.",
-                headers={hdrs.RETRY_AFTER: f"{left:.0f}"},
-            )
-        command = Command(action="settings", profile=profile, edits=edits, who=request.get(USER, ""))
-        outcome = await _in_time(self._runtime.input_queue.command(command))
-        if dropped := self._snapshot().state.durable.dropped:
-            raise web.HTTPConflict(text=f"The configuration file has changed meanwhile: {dropped}")
-        self._changes.append(now)  # it is in force, also when the relay or the journal fails
-        self._refuse_disobeyed(outcome, "The change is in force")
-        _refuse_unwritten(outcome, "The change is in force", forbids=False)
-        return self._settings()
+        refuse_unwritten(outcome, "The inhibit is reset", forbids=False)
+        return self._latest.response()
 
     async def acknowledge(self, request: web.Request) -> web.Response:
         if request.can_read_body:
-            await _json(request)
+            await json_object(request)
         return await self._command(Command(action="reset_lockout"), "The lock-out is reset")
 
     async def _command(self, command: Command, done: str) -> web.Response:
         outcome = await self._obeyed(command, done)
-        _refuse_unwritten(outcome, done, forbids=command.action == "off")
-        return self._status()
+        refuse_unwritten(outcome, done, forbids=command.action == "off")
+        return self._latest.response()
 
     async def _obeyed(self, command: Command, done: str) -> Outcome:
         """Return the outcome of the turn that uses the command; answer 503 if the relay fails in it."""
-        outcome = await _in_time(self._runtime.input_queue.command(command))
-        self._refuse_disobeyed(outcome, done)
+        outcome = await in_time(self._runtime.input_queue.command(command))
+        refuse_disobeyed(outcome, done, self._latest.snapshot.relay_fault)
         return outcome
-
-    def _refuse_disobeyed(self, outcome: Outcome, done: str) -> None:
-        if not outcome.obeyed:
-            raise web.HTTPServiceUnavailable(
-                text=f"{done}, but the relay did not obey: {self._snapshot().relay_fault}."
-            )
 
     async def journal(self, request: web.Request) -> web.Response:
         form = request.query.get("format", "json")
@@ -413,9 +287,9 @@ class _Routes:
         try:
             body = await self._runtime.journal.read(
                 render,
-                since=_moment(request.query.get("since")),
-                after=_whole(request, "after", 0, "the number of a row"),
-                most=_whole(request, "most", MAX_ROWS, "a number of rows"),
+                since=moment(request.query.get("since")),
+                after=whole(request, "after", 0, "the number of a row"),
+                most=whole(request, "most", MAX_ROWS, "a number of rows"),
             )
         except JournalError as error:
             raise web.HTTPServiceUnavailable(text=str(error)) from error
@@ -428,7 +302,7 @@ class _Routes:
         name = request.query.get("range", "24h")
         if name not in documents.RANGES:
             raise web.HTTPBadRequest(text=f'Got range "{name}", expected {" or ".join(documents.RANGES)}.')
-        snapshot = self._snapshot()
+        snapshot = self._latest.snapshot
         try:
             samples = await self._history.samples(since=snapshot.wall - documents.RANGES[name])
         except HistoryError as error:
@@ -448,86 +322,12 @@ class _Routes:
         except HistoryError as error:
             raise web.HTTPServiceUnavailable(text=str(error)) from error
 
-    async def events(self, request: web.Request) -> web.StreamResponse:
-        """Send the status when it changes, and the journal rows after the last one that the client has received.
-
-        Between two statuses the powers are sent by themselves. A status in which only the clock or a power moved is not
-        sent: a comment shows every 15 s that turns still end. A client that has missed many rows gets the newest of
-        them; all rows are at `/api/v1/journal`.
-        """
-        journal = self._runtime.journal
-        # A number beyond the newest row is from a journal that was lost: rows are counted from 1 again.
-        newest = journal.memory.newest
-        seen = min(newest, _number(request.headers.get("Last-Event-ID"), newest))
-        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store"})
-        await response.prepare(request)
-        with self._watchers.watching() as watcher, contextlib.suppress(ConnectionError):
-            watcher.set()
-            sent: Status | None = None
-            powers: Powers | None = None
-            loop = asyncio.get_running_loop()
-            written = loop.time()
-            while not self._runtime.ended:
-                await watcher.wait()
-                watcher.clear()
-                try:
-                    rows = await journal.rows(after=seen, most=MOST_MISSED)
-                except JournalError as error:
-                    _log.limited("events", "event stream continues without the rows it has missed", error=error)
-                    rows = journal.memory.since(seen)
-                for row in rows:
-                    await response.write(_event("journal", as_object(row), row.id))
-                    seen = row.id
-                if self._runtime.snapshot is None:
-                    continue
-                now, body = self._document(self._runtime.snapshot)
-                if sent is None or changed(sent, now):
-                    sent, powers, written = now, now.site.powers, loop.time()
-                    await response.write(_event("status", body))
-                    await asyncio.sleep(BETWEEN_STATUSES)
-                elif powers != now.site.powers and loop.time() - written >= BETWEEN_POWERS:
-                    powers, written = now.site.powers, loop.time()
-                    await response.write(_event("powers", msgspec.json.encode(powers)))
-                elif loop.time() - written >= KEEP_ALIVE:
-                    written = loop.time()
-                    await response.write(b":\n\n")
-        return response
-
-    def _document(self, snapshot: Snapshot) -> tuple[Status, bytes]:
-        """Return the status, also as JSON, made once for all who ask for it."""
-        if self._last is None or self._last[0] is not snapshot:
-            made = status.status(snapshot, engine_today=self._history.engine_today(snapshot))
-            self._last = snapshot, made, status.document(made)
-        return self._last[1:]
-
-    def _status(self) -> web.Response:
-        return web.Response(
-            body=self._document(self._snapshot())[1],
-            content_type="application/json",
-            headers={hdrs.CACHE_CONTROL: "no-store"},
-        )
-
-    def _snapshot(self) -> Snapshot:
-        if self._runtime.snapshot is None:
-            raise web.HTTPServiceUnavailable(text="The first turn has not ended yet. Try again in a second.")
-        return self._runtime.snapshot
-
 
 def _page(html: str) -> web.Response:
     headers = {"Content-Security-Policy": guards.content_security_policy(html), hdrs.CACHE_CONTROL: "no-store"}
     response = web.Response(text=html, content_type="text/html", headers=headers)
     response.enable_compression()
     return response
-
-
-def _refuse_unwritten(outcome: Outcome, done: str, *, forbids: bool) -> None:
-    """Answer 503 while something is unwritten that would be lost by a restart."""
-    # What forbids a run is safe in the sidecar alone. A sidecar that is ahead of its database makes the next start
-    # torn, and a torn start keeps the inhibits of both, and mode off of either.
-    if not outcome.durable and not (forbids and outcome.in_sidecar):
-        raise web.HTTPServiceUnavailable(
-            text=f"{done}, but it could not be written: a restart would lose it. {outcome.journal_fault}."
-        )
 
 
 def _document(answer: msgspec.Struct) -> web.Response:
@@ -540,74 +340,3 @@ def _document(answer: msgspec.Struct) -> web.Response:
 
 async def _openapi(_request: web.Request) -> web.Response:
     return web.json_response(openapi.document())
-
-
-async def _in_time(awaited: Awaitable[Answer]) -> Outcome:
-    """Return the outcome of the turn; answer 503 when no turn ends in time, or too much waits for it."""
-    try:
-        async with asyncio.timeout(TURN_TIMEOUT):
-            outcome = await awaited
-    except TimeoutError:
-        raise web.HTTPServiceUnavailable(
-            text=f"Accepted, not known to be done: no turn has ended within {TURN_TIMEOUT:g} s. "
-            "It is done with the next turn."
-        ) from None
-    except FullError as error:
-        raise web.HTTPServiceUnavailable(text=str(error), headers={hdrs.RETRY_AFTER: "1"}) from None
-    if outcome is None:
-        raise web.HTTPServiceUnavailable(text="The actuator is ending: not known to be done.")
-    return outcome
-
-
-async def _json(request: web.Request) -> dict[str, Any]:
-    if request.content_type != "application/json":
-        raise web.HTTPUnsupportedMediaType(text=f"Got {request.content_type}, expected application/json.")
-    try:
-        document = json.loads(await request.read())
-        json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair could not be sent back
-    except (ValueError, RecursionError) as error:
-        raise web.HTTPBadRequest(text=f"Got a body that is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise web.HTTPBadRequest(text="Expected a JSON object.")
-    return document
-
-
-def _expect_only(body: dict[str, Any], *keys: str) -> None:
-    unknown = sorted(body.keys() - set(keys))
-    if unknown:
-        *others, last = (f'"{key}"' for key in keys)
-        expected = f"{', '.join(others)} and {last}" if others else last
-        raise web.HTTPBadRequest(text=f"Got {json.dumps(unknown[0])}, expected only {expected}.")
-
-
-def _moment(text: str | None) -> float | None:
-    """Return the Unix time of a time in RFC 3339, without a zone at the site, or in Unix seconds."""
-    if not text:
-        return None
-    with contextlib.suppress(ValueError):
-        if math.isfinite(seconds := float(text)):
-            return seconds
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError):
-        expected = "a time such as 2026-01-31T08:00:00Z, or Unix seconds"
-        raise web.HTTPBadRequest(text=f'Got since "{text}", expected {expected}.') from None
-
-
-def _whole(request: web.Request, name: str, otherwise: int, expected: str) -> int:
-    """Return a parameter of the request that is a whole number."""
-    text = request.query.get(name)
-    if not text:
-        return otherwise
-    if not text.isascii() or not text.isdecimal() or len(text) > 15:
-        raise web.HTTPBadRequest(text=f'Got {name} "{text}", expected {expected}.')
-    return int(text)
-
-
-def _number(text: str | None, otherwise: int) -> int:
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 18 else otherwise
-
-
-def _event(kind: str, data: bytes, number: int | None = None) -> bytes:
-    head = b"" if number is None else f"id: {number}\n".encode()
-    return head + f"event: {kind}\n".encode() + b"data: " + data + b"\n\n"

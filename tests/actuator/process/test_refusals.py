@@ -87,10 +87,10 @@ def test_a_board_that_hangs_from_the_start_ends_the_program(tmp_path: Path) -> N
 
 STANDING = """
 import asyncio, pathlib, sys
-from actuator.web import server
+from actuator.web import outcomes
 from actuator.cli import main
 from actuator.loop.runtime import Runtime
-server.TURN_TIMEOUT = 0.3
+outcomes.TURN_TIMEOUT = 0.3
 whole = Runtime.turn
 async def turn(self):
     while pathlib.Path("FLAG").exists():

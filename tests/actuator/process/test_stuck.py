@@ -105,8 +105,8 @@ STUCK_TURN = """
 import pathlib, sys, time
 from actuator.core import controller
 from actuator.cli import main
-from actuator.web import server
-server.TURN_TIMEOUT = 0.3
+from actuator.web import outcomes
+outcomes.TURN_TIMEOUT = 0.3
 whole = controller.step
 def step(state, inputs, now):
     while pathlib.Path("FLAG").exists():

@@ -12,8 +12,8 @@ from aiohttp.test_utils import make_mocked_request
 from actuator.config import Config
 from actuator.core.inputs import Command
 from actuator.intake.input_queue import FullError, Outcome
-from actuator.report.metrics import Counts
-from actuator.web import server
+from actuator.web.latest_status import LatestStatus
+from actuator.web.settings import SettingsRoutes
 from tests.actuator.report.test_status import snapshot, world
 from toolkit.config import decode
 
@@ -51,7 +51,7 @@ def test_changes_that_are_refused_do_not_count() -> None:
         queue: Any = Queue()
         runtime: Any = SimpleNamespace(file=CONFIG, config=CONFIG, snapshot=snapshot(world()), input_queue=queue)
         none: Any = None
-        routes = server._Routes(runtime, Counts(), server.Watchers(), none)
+        routes = SettingsRoutes(runtime, LatestStatus(runtime, none))
         queue.full = True
         refused = await statuses(routes, 12)
         queue.full = False

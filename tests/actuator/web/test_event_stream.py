@@ -20,7 +20,7 @@ from actuator.report import status
 from actuator.report.metrics import Counts
 from actuator.report.status_changes import changed
 from actuator.site.values import SiteValues
-from actuator.web import server
+from actuator.web import event_stream, server
 from tests.actuator.report.test_status import running, snapshot
 from toolkit import web as toolkit_web
 from toolkit.replace import replace
@@ -89,7 +89,7 @@ class Site:
         self.runtime = SimpleNamespace(
             config=self.world.settings, snapshot=snapshot(self.world), ended=False, journal=journal
         )
-        self.watchers = server.Watchers()
+        self.watchers = event_stream.Watchers()
 
     def turn(self, **over: object) -> None:
         self.runtime.snapshot = replace(snapshot(self.world), **cast("Any", over))
@@ -129,8 +129,8 @@ async def test_stream_sends_a_status_for_a_change_and_else_a_comment(
     served: tuple[Site, ClientSession], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site, session = served
-    monkeypatch.setattr(server, "KEEP_ALIVE", 0.0)
-    monkeypatch.setattr(server, "BETWEEN_STATUSES", 0.0)
+    monkeypatch.setattr(event_stream, "KEEP_ALIVE", 0.0)
+    monkeypatch.setattr(event_stream, "BETWEEN_STATUSES", 0.0)
     async with session.get("/api/v1/events") as response:
         assert (await block(response.content)).startswith(b"event: status\ndata: {")
         site.world.run(5)
@@ -144,12 +144,12 @@ async def test_stream_sends_the_powers_by_themselves(
     served: tuple[Site, ClientSession], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site, session = served
-    monkeypatch.setattr(server, "BETWEEN_STATUSES", 0.0)
+    monkeypatch.setattr(event_stream, "BETWEEN_STATUSES", 0.0)
     async with session.get("/api/v1/events") as response:
         assert b'"today":60.0' in await block(response.content)
         site.turn(site=SiteValues(sun=120.0, volts=51.0))
         assert b'"powers":{"sun":120.0,"load":null' in await block(response.content)
-        monkeypatch.setattr(server, "BETWEEN_POWERS", 0.0)
+        monkeypatch.setattr(event_stream, "BETWEEN_POWERS", 0.0)
         site.turn(site=SiteValues(sun=812.4, volts=52.08))
         powers = b'{"sun":812.0,"load":null,"generator":null,"battery":null,"volts":52.1,"amperes":null}'
         assert await block(response.content) == b"event: powers\ndata: " + powers + b"\n\n"
@@ -159,8 +159,8 @@ async def test_stuck_turn_lets_the_stream_fall_silent(
     served: tuple[Site, ClientSession], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, session = served
-    monkeypatch.setattr(server, "KEEP_ALIVE", 0.0)
-    monkeypatch.setattr(server, "BETWEEN_STATUSES", 0.0)
+    monkeypatch.setattr(event_stream, "KEEP_ALIVE", 0.0)
+    monkeypatch.setattr(event_stream, "BETWEEN_STATUSES", 0.0)
     async with session.get("/api/v1/events") as response:
         await block(response.content)
         with pytest.raises(TimeoutError):
