@@ -7,17 +7,18 @@ sidecar, so a sidecar that is one behind only means that the process died betwee
 is written to the mirror, in memory: it goes on over crashes of the program when the card takes nothing any more. What
 the journal does not take goes to the mirror's spare too, in shared memory.
 
-Modules: `rows` is one event, `sidecar` the small file, `reconcile` compares it with the database, `mirror` the file in
-memory, `store` writes all three, `reader` reads rows, `async_journal` is how the loop uses it all, `checksum` finds
-damaged bytes.
+Modules: `rows` is one event, `database` the database's file, `sidecar` the small file, `reconcile` compares the two,
+`mirror` is the file in memory, `store` writes all three, `reader` reads rows, `async_journal` is how the loop uses it
+all, `checksum` finds damaged bytes.
 """
 
 from __future__ import annotations
 
 from actuator.journal.async_journal import AsyncJournal
+from actuator.journal.database import MAX_ROWS
 from actuator.journal.rows import Row, as_csv, as_json, as_object
 from actuator.journal.sidecar import last_relay
-from actuator.journal.store import MAX_ROWS, Found, Journal, JournalError
+from actuator.journal.store import Found, Journal, JournalError
 
 __all__ = [
     "MAX_ROWS",

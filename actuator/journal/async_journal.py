@@ -18,10 +18,11 @@ import msgspec
 
 from actuator.core.state import Moment, Saved
 from actuator.journal import sidecar
+from actuator.journal.database import MAX_ROWS
 from actuator.journal.reader import Reader
 from actuator.journal.reconcile import merged
 from actuator.journal.rows import Row
-from actuator.journal.store import MAX_ROWS, Found, Journal, JournalError, LostError, beyond
+from actuator.journal.store import Found, Journal, JournalError, LostError, beyond
 from actuator.relay import RelayConfig
 from toolkit import log
 from toolkit.worker_thread import DeadlineError, Worker

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from actuator.journal.database import MAX_ROWS, readable
 from actuator.journal.rows import COLUMNS, Row, undamaged
-from actuator.journal.store import MAX_ROWS, JournalError, readable
+from actuator.journal.store import JournalError
 from toolkit.worker_thread import DeadlineError, Worker
 
 T = TypeVar("T")

@@ -36,7 +36,7 @@ from actuator.journal import (
     async_journal,
     last_relay,
 )
-from actuator.journal import store as store_module
+from actuator.journal import database as database_module
 from actuator.journal.reader import stored
 from actuator.journal.rows import KINDS_OF_RUNS
 from actuator.journal.store import LostError
@@ -293,9 +293,9 @@ def test_size_is_bounded(path: Path) -> None:
 
 
 def test_flood_pushes_out_no_row_of_a_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "MAX_RUN_ROWS", 30)
-    monkeypatch.setattr(store_module, "MAX_OTHER_ROWS", 20)
-    monkeypatch.setattr(store_module, "_PRUNE_EVERY", 10)
+    monkeypatch.setattr(database_module, "MAX_RUN_ROWS", 30)
+    monkeypatch.setattr(database_module, "MAX_OTHER_ROWS", 20)
+    monkeypatch.setattr(database_module, "_PRUNE_EVERY", 10)
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
     runs = [row(number, kind) for number, kind in enumerate(sorted(KINDS_OF_RUNS), 1)]
@@ -314,8 +314,8 @@ def test_flood_pushes_out_no_row_of_a_run(path: Path, monkeypatch: pytest.Monkey
 
 
 def test_repeated_starts_leave_a_bounded_journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "MAX_OTHER_ROWS", 20)
-    monkeypatch.setattr(store_module, "_PRUNE_EVERY", 10)
+    monkeypatch.setattr(database_module, "MAX_OTHER_ROWS", 20)
+    monkeypatch.setattr(database_module, "_PRUNE_EVERY", 10)
     for number in range(1, 61):
         journal = Journal(path, SimulatedRelay())
         journal.load(HERE)
