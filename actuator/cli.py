@@ -18,7 +18,7 @@ from actuator import config as configuration
 from actuator.config_warnings import open_access, warnings
 from actuator.relay import RelayHeldError, release
 from actuator.start.known_relays import known_relays, open_known_relays
-from actuator.start.signals import EarlySignals, Stopped
+from actuator.start.unix_signals import EarlySignals, Stopped
 from toolkit import log
 from toolkit.build import installed
 from toolkit.config import ConfigError, Ratio, decode, refuse

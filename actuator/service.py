@@ -30,7 +30,7 @@ from actuator.relay.lock import Lock
 from actuator.relay.opening import Opening
 from actuator.report.metrics import Counts, GeneratorCollector
 from actuator.start.known_relays import OpenedRelay, service_folder
-from actuator.start.signals import ENDING, EarlySignals, Stopped, signal_name
+from actuator.start.unix_signals import ENDING, EarlySignals, Stopped, signal_name
 from actuator.web import guards, server
 from actuator.web.event_stream import Watchers
 from actuator.web.home_assistant import HomeAssistant

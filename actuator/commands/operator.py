@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from actuator.commands import card, client, doctor, listing, relay_test, setup
+from actuator.commands import client, doctor, listing, relay_test, setup, status_text
 from actuator.commands.commission import Commission, NotNowError
 from actuator.relay import discover
 from toolkit import findings
@@ -82,10 +82,12 @@ def _status(arguments: argparse.Namespace) -> int:
         if arguments.json:
             return json.dumps(status, indent=2, ensure_ascii=True).split("\n")
         severity = status["severity"]
-        return card.lines(status, _last_runs(arguments.url), dot=sys.stdout.isatty())
+        return status_text.lines(status, _last_runs(arguments.url), dot=sys.stdout.isatty())
 
     def painted(text: str) -> str:
-        return text.replace(card.DOT, f"{card.COLOURS.get(severity, '')}{card.DOT}{card.PLAIN}", 1)
+        return text.replace(
+            status_text.DOT, f"{status_text.COLOURS.get(severity, '')}{status_text.DOT}{status_text.PLAIN}", 1
+        )
 
     paint = painted if coloured and not arguments.json else None
     if not arguments.watch:
@@ -218,7 +220,7 @@ class Rows:
 
 
 def _request(arguments: argparse.Namespace) -> int:
-    status = _print(arguments.url, lambda: card.lines(_answer(arguments)))
+    status = _print(arguments.url, lambda: status_text.lines(_answer(arguments)))
     if status == 0 and arguments.command == "mode" and arguments.mode == "off" and arguments.duration is not None:
         sys.stderr.write(
             f"Off has no end: --for {arguments.duration} is ignored, off stays until the mode is changed.\n"

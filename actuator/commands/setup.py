@@ -14,7 +14,7 @@ from serial.tools import list_ports
 
 from actuator import config as configuration
 from actuator.commands import client
-from actuator.commands.leave_off import LeftError, RunsError, as_service_user, left_on
+from actuator.commands.set_mode_off import NotOffError, RunsError, as_service_user, left_on
 from actuator.config import Config
 from actuator.config_warnings import warnings
 from actuator.start.known_relays import DEFAULT_JOURNAL, service_folder
@@ -190,7 +190,7 @@ class _Setup:
             write_web_config(self._file.with_name("actuator-web.yml"), WEB, UNIT)
             runs = self._off(text)
             kept = write_keeping(self._file, text)
-        except LeftError as error:
+        except NotOffError as error:
             say(f"The mode could NOT be put to off: {error}")
             say(f"So {self._file} is not written, and the service not offered. Mend that, and run setup again.")
             return False
@@ -210,12 +210,12 @@ class _Setup:
             try:
                 answer = client.ask(self._url, "/api/v1/mode", {"mode": "off"})
             except client.ClientError as error:
-                raise LeftError(f"{running} failed: {error}") from error
+                raise NotOffError(f"{running} failed: {error}") from error
             if not isinstance(answer, dict) or answer.get("mode") != "off":
                 what = f"{redacted(self._url)} answers, but is not that actuator"
-                raise LeftError(f"{running}. {what}: name its address with --url") from None
+                raise NotOffError(f"{running}. {what}: name its address with --url") from None
             if fault := left_on(text):
-                raise LeftError(
+                raise NotOffError(
                     f"{running}. {redacted(self._url)} is off now, but {fault}. If the actuator there is another one, "
                     "name the address of this one with --url, and give that one its mode back"
                 ) from None

@@ -19,7 +19,7 @@ from actuator.core.inputs import Command
 from actuator.intake.input_queue import MOST_COMMANDS, FullError, InputQueue
 from toolkit import log
 from toolkit.homeassistant.discovery import Received
-from toolkit.homeassistant.metrics import Counts, Reason
+from toolkit.homeassistant.metrics import Counts, Ignored
 
 OLDEST: Final = 30.0
 """Seconds after it was sent that a command is obeyed; and before, by the clock of its sender."""
@@ -68,7 +68,7 @@ class Now:
 
 
 @dataclass
-class Judge:
+class Acceptance:
     """Decides on each message. Pure: the time comes with it.
 
     Attributes:
@@ -85,7 +85,7 @@ class Judge:
         """Return the minutes of the next run."""
         return min(MANUAL, longest) / 60 if self.minutes is None else min(self.minutes, longest / 60)
 
-    def judge(self, received: Received, topic: str, now: Now) -> Command | Reason | None:
+    def judge(self, received: Received, topic: str, now: Now) -> Command | Ignored | None:
         """Return the command that a message is, or why it is ignored; None: it has set the length of the next run."""
         sent = _read(received.payload)
         is_off = received.command == "off" or received.payload.strip() == b"off" or (sent and sent.value == "off")
@@ -101,14 +101,14 @@ class Judge:
         refused = command if isinstance(command, str) else self._too_late(received.command, sent.at, now)
         return refused or self._take(command, now)
 
-    def _take(self, command: Command | _Length | Reason, now: Now) -> Command | Reason | None:
+    def _take(self, command: Command | _Length | Ignored, now: Now) -> Command | Ignored | None:
         self._taken_at = now.monotonic
         if isinstance(command, _Length):
             self.minutes = command.minutes
             return None
         return command
 
-    def _command(self, name: str, value: str | float | None, topic: str, now: Now) -> Command | _Length | Reason:
+    def _command(self, name: str, value: str | float | None, topic: str, now: Now) -> Command | _Length | Ignored:
         seconds = 60 * self.length(now.longest)
         match name, value:
             case "mode", "automatic":
@@ -122,7 +122,7 @@ class Judge:
             case _:
                 return "malformed"
 
-    def _too_late(self, name: str, at: float | None, now: Now) -> Reason | None:
+    def _too_late(self, name: str, at: float | None, now: Now) -> Ignored | None:
         if at is None or not math.isfinite(at):
             return "no_time"
         if not now.wall_sane:
@@ -168,7 +168,7 @@ class Commands:
 
     def __init__(self, queue: InputQueue, now: Callable[[], Now], counts: Counts, base: str) -> None:
         self._queue, self._now, self._counts, self._base = queue, now, counts, base
-        self._judge = Judge(began=now().monotonic)
+        self._acceptance = Acceptance(began=now().monotonic)
         self._tasks: set[asyncio.Task[None]] = set()
         self._off_at = -math.inf
         self._waiting: _Waiting | None = None
@@ -176,12 +176,12 @@ class Commands:
     @property
     def minutes(self) -> float:
         """How long the next run lasts."""
-        return self._judge.length(self._now().longest)
+        return self._acceptance.length(self._now().longest)
 
     def receive(self, received: Received) -> None:
         """Take a message; never waits."""
         topic = f"{self._base}/{received.command}"
-        judged = self._judge.judge(received, topic, self._now())
+        judged = self._acceptance.judge(received, topic, self._now())
         if judged is None:
             self._counts.obeyed += 1
         elif isinstance(judged, str):
@@ -194,7 +194,7 @@ class Commands:
             self._off_at = -math.inf
             self._submit(judged)
 
-    def _ignore(self, reason: Reason, topic: str) -> None:
+    def _ignore(self, reason: Ignored, topic: str) -> None:
         self._counts.ignored[reason] += 1
         _log.limited(reason, "command over MQTT ignored", topic=topic[:100], reason=reason)
 

@@ -15,7 +15,7 @@ import aiohttp
 from actuator.config import Config, Exporter
 from actuator.core.inputs import Page
 from actuator.core.settings import Settings
-from actuator.intake import page, shown
+from actuator.intake import page, site_page
 from actuator.site.values import NOTHING, SiteValues
 from toolkit import log
 from toolkit.formatting import printable, redacted
@@ -59,7 +59,7 @@ class PageReader:
 
     async def _once(self, session: aiohttp.ClientSession, config: Config) -> None:
         try:
-            names = dict.fromkeys((*page.names(config), *sorted(shown.NAMES)))
+            names = dict.fromkeys((*page.names(config), *sorted(site_page.NAMES)))
             text = await fetch(session, config.exporter, names, self._worker)
             read, site = await self._worker.do(partial(parse, text, config), _timeout(config.exporter))
         except FAULTS as error:
@@ -127,7 +127,7 @@ def parse(text: str, config: Settings) -> tuple[Page, SiteValues]:
         sample = _SAMPLE.match(line)
         if sample is None:
             raise ValueError(f"line {number} of the page is not a sample: {line[:40]!r}")
-        if sample[1] in shown.NAMES and len(line) <= LONGEST_LINE:
+        if sample[1] in site_page.NAMES and len(line) <= LONGEST_LINE:
             of_people.append(line)
         if sample[1] not in wanted:
             continue
@@ -140,7 +140,7 @@ def parse(text: str, config: Settings) -> tuple[Page, SiteValues]:
 def _site(lines: Sequence[str]) -> SiteValues:
     """Return what people are shown; nothing if its lines are wrong, which must not cost the decision its page."""
     try:
-        return shown.read("\n".join([*lines, ""]))
+        return site_page.read("\n".join([*lines, ""]))
     except ValueError:
         return NOTHING
 

@@ -26,9 +26,9 @@ from __future__ import annotations
 from actuator.relay.errors import RelayError, RelayHeldError
 from actuator.relay.gpio import GpioRelay
 from actuator.relay.hid import HidRelay
-from actuator.relay.lcus import SerialRelay
 from actuator.relay.modbus import ModbusRelay
 from actuator.relay.protocol import Relay, RelayConfig
+from actuator.relay.serial import SerialRelay
 from actuator.relay.simulated import SimulatedRelay
 
 AnyRelay = (

@@ -1,4 +1,4 @@
-"""The site in one row: powers, and each source's state of charge."""
+"""What the exporter's page shows of the site, for people alone: powers, and each source's state of charge."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ from typing import Final, Literal, get_args
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-Reason = Literal["retained", "malformed", "no_time", "late", "future", "replayed", "rate", "clock", "refused"]
-REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
+Ignored = Literal["retained", "malformed", "no_time", "late", "future", "replayed", "rate", "clock", "refused"]
+REASONS: Final[tuple[Ignored, ...]] = get_args(Ignored)
 """Why a command is ignored."""
 
 

@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from actuator import config as configuration
-from actuator.commands import leave_off
-from actuator.commands.leave_off import LeftError
+from actuator.commands import set_mode_off
+from actuator.commands.set_mode_off import NotOffError
 from actuator.commands.setup import relays
 from actuator.journal import last_relay
 from actuator.loop.clock import Clock
@@ -124,8 +124,8 @@ def test_an_existing_file_is_replaced_only_after_a_yes_and_kept(tmp_path: Path) 
 def test_an_actuator_that_runs_is_switched_off(tmp_path: Path) -> None:
     with site(tmp_path) as actuator, actuator.running():
         config = configuration.load(actuator.config_file)
-        with pytest.raises(LeftError, match="an actuator runs on"):
-            leave_off.leave_off(config.journal, config.relay, Clock().moment())
+        with pytest.raises(NotOffError, match="an actuator runs on"):
+            set_mode_off.set_mode_off(config.journal, config.relay, Clock().moment())
         assert actuator.status()["mode"] == "auto"
         with setting_up(tmp_path, actuator.url) as terminal:
             terminal.answer("Number [1]:")
@@ -278,7 +278,7 @@ def test_a_journal_of_an_earlier_site_keeps_its_runs_and_its_relay(tmp_path: Pat
         other = yaml.safe_load(actuator.config_file.read_text()) | {"relay": {"type": "simulated"}}
         actuator.config_file.write_text(yaml.safe_dump(other))
         assert before["runs"] == 1
-        leave_off.as_service_user(actuator.config_file.read_text())
+        set_mode_off.as_service_user(actuator.config_file.read_text())
         after = actuator.durable()
         assert (before["mode"], after["mode"]) == ("auto", "off")
         assert (after["runs"], after["engine_seconds"]) == (1, before["engine_seconds"])
@@ -289,17 +289,17 @@ def test_a_journal_of_an_earlier_site_keeps_its_runs_and_its_relay(tmp_path: Pat
 
 
 def test_the_journal_is_written_as_the_user_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leave_off, "SERVICE_USER", pwd.getpwuid(os.geteuid()).pw_name)
+    monkeypatch.setattr(set_mode_off, "SERVICE_USER", pwd.getpwuid(os.geteuid()).pw_name)
     state = tmp_path / "state"
     page = 'exporter: {url: "http://127.0.0.1:1/metrics"}'
     text = f"{page}\nrelay: {{type: simulated}}\njournal: {state / 'journal.db'}\n"
-    leave_off.as_service_user(text)
+    set_mode_off.as_service_user(text)
     assert {path.stat().st_mode & 0o077 for path in state.iterdir()} == {0}
-    with pytest.raises(LeftError, match="simulatd"):
-        leave_off.as_service_user(text.replace("simulated", "simulatd"))
+    with pytest.raises(NotOffError, match="simulatd"):
+        set_mode_off.as_service_user(text.replace("simulated", "simulatd"))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
-    with pytest.raises(LeftError, match="no-python"):
-        leave_off.as_service_user(text)
+    with pytest.raises(NotOffError, match="no-python"):
+        set_mode_off.as_service_user(text)
 
 
 def test_without_a_terminal_nothing_is_asked(tmp_path: Path) -> None:

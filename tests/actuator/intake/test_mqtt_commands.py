@@ -15,7 +15,7 @@ from actuator.core.inputs import Command, Inputs
 from actuator.core.settings import Settings
 from actuator.intake import mqtt_commands
 from actuator.intake.input_queue import InputQueue
-from actuator.intake.mqtt_commands import Commands, Judge, Now
+from actuator.intake.mqtt_commands import Acceptance, Commands, Now
 from toolkit.homeassistant.discovery import Received
 from toolkit.homeassistant.metrics import REASONS, Counts
 
@@ -30,11 +30,11 @@ def message(
     return Received(name, json.dumps({"value": value, "at": at}).encode(), retained, is_new)
 
 
-def new_judge() -> Judge:
-    return Judge(began=NOW.monotonic - 60)
+def new_judge() -> Acceptance:
+    return Acceptance(began=NOW.monotonic - 60)
 
 
-def judged(received: Received, now: Now = NOW, judge: Judge | None = None) -> object:
+def judged(received: Received, now: Now = NOW, judge: Acceptance | None = None) -> object:
     return (judge or new_judge()).judge(received, TOPIC, now)
 
 
@@ -108,7 +108,7 @@ def test_a_replayed_command_is_ignored_and_a_second_one_waits_a_second() -> None
 
 
 def test_what_was_sent_before_the_start_is_a_replay() -> None:
-    judge = Judge(began=NOW.monotonic - 10)
+    judge = Acceptance(began=NOW.monotonic - 10)
     assert judged(message("mode", "on", WALL - 11), judge=judge) == "replayed"
     assert judged(message("mode", "on", WALL - 11), replace(NOW, wall_sane=False), judge) == "clock"
     assert isinstance(judged(message("mode", "off", WALL - 11), judge=judge), Command)

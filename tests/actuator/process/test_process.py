@@ -22,7 +22,7 @@ import bcrypt
 import pytest
 
 from actuator.commands import operator
-from actuator.start.signals import ENDING
+from actuator.start.unix_signals import ENDING
 from tests.actuator.harness.modbus_board import Board, RtuBoard, TcpBoard
 from tests.actuator.harness.page_server import PageServer
 from tests.actuator.harness.process import Actuator, kill, run, site

@@ -469,7 +469,7 @@ def test_short_runs_say_why_no_start_and_until_when(in_a_row: int, of_the_day: i
 
 def test_the_rest_of_an_alert_s_text_stays_as_it_is() -> None:
     inhibit = Inhibit(summary="CO alarm in the Old Barn and more", starts_at=NOON, name=MORE_NAME)
-    assert wording.reset_inhibit(MORE, inhibit).startswith("CO alarm in the Old Barn and more block the engine")
+    assert wording.resets.reset_inhibit(MORE, inhibit).startswith("CO alarm in the Old Barn and more block the engine")
 
 
 def test_what_only_an_emergency_may_do_is_shown() -> None:

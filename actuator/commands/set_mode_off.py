@@ -1,6 +1,6 @@
 """Put the mode to off in the journal of an actuator that does not run, before its first start too.
 
-    python -m actuator.commands.leave_off <actuator.yml
+    python -m actuator.commands.set_mode_off <actuator.yml
 
 is how `generator-actuator setup` does it as the user of the service, to whom the files then belong. It takes the text
 of a file that is not written yet.
@@ -35,15 +35,15 @@ _RUNS = 3
 """The status of an end because an actuator runs."""
 
 
-class LeftError(Exception):
+class NotOffError(Exception):
     """The mode could not be put to off; the text says why."""
 
 
-class RunsError(LeftError):
+class RunsError(NotOffError):
     """An actuator runs on the journal: it can be asked."""
 
 
-def leave_off(path: Path, relay: RelayConfig, moment: Moment, *, mirror: Path | None = None) -> None:
+def set_mode_off(path: Path, relay: RelayConfig, moment: Moment, *, mirror: Path | None = None) -> None:
     """Write mode off into a journal, also into one that is not there yet.
 
     Args:
@@ -54,11 +54,11 @@ def leave_off(path: Path, relay: RelayConfig, moment: Moment, *, mirror: Path | 
 
     Raises:
         RunsError: an actuator runs on it.
-        LeftError: its path is relative, it is damaged, or it cannot be written.
+        NotOffError: its path is relative, it is damaged, or it cannot be written.
     """
     if not path.is_absolute():
         # The service and this command have other folders of work.
-        raise LeftError(f'journal: got "{path}", expected an absolute path: write journal: {path.absolute()}')
+        raise NotOffError(f'journal: got "{path}", expected an absolute path: write journal: {path.absolute()}')
     try:
         Lock().acquire(f"journal {path.resolve()}")
     except RelayError as error:
@@ -67,7 +67,7 @@ def leave_off(path: Path, relay: RelayConfig, moment: Moment, *, mirror: Path | 
     journal = Journal(path, last_relay(path) or relay, mirror)
     found = journal.load(moment)
     if found.error or found.torn:
-        raise LeftError(found.error or f"{path} is damaged ({found.torn}): start the actuator, then mode off")
+        raise NotOffError(found.error or f"{path} is damaged ({found.torn}): start the actuator, then mode off")
     saved = found.saved or Saved(durable=Durable(), moment=moment)
     off = Event(kind="operator", fields={"action": "off"})
     row = Row(
@@ -83,7 +83,7 @@ def leave_off(path: Path, relay: RelayConfig, moment: Moment, *, mirror: Path | 
         # The moment stays that of the record: its times are on the clock of that boot.
         journal.write([row], replace(saved, durable=replace(saved.durable, mode="off", manual_until=None)))
     except JournalError as error:
-        raise LeftError(str(error)) from error
+        raise NotOffError(str(error)) from error
     finally:
         journal.close()
 
@@ -96,14 +96,14 @@ def as_service_user(text: str) -> None:
 
     Raises:
         RunsError: an actuator runs on the journal.
-        LeftError: it failed.
+        NotOffError: it failed.
     """
     user: dict[str, object] = {}
     try:
         service = pwd.getpwnam(SERVICE_USER) if os.geteuid() == 0 else None
     except KeyError:
         service = None
-    command = (sys.executable, "-P", "-m", "actuator.commands.leave_off")
+    command = (sys.executable, "-P", "-m", "actuator.commands.set_mode_off")
     try:
         if service is not None:
             user = {"user": service.pw_uid, "group": service.pw_gid, "extra_groups": []}
@@ -113,9 +113,9 @@ def as_service_user(text: str) -> None:
                 os.chown(folder, service.pw_uid, service.pw_gid)
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, umask=0o077, **user)  # type: ignore[call-overload]  # noqa: S603
     except (ConfigError, OSError) as error:
-        raise LeftError(str(error)) from error
+        raise NotOffError(str(error)) from error
     if done.returncode:
-        kind = RunsError if done.returncode == _RUNS else LeftError
+        kind = RunsError if done.returncode == _RUNS else NotOffError
         raise kind(done.stderr.strip() or f"it ended with status {done.returncode}")
 
 
@@ -139,8 +139,8 @@ def main() -> int:
     """Run for the configuration on stdin; return 0, 3 when an actuator runs, else 1; the reason goes to stderr."""
     try:
         config = _config(sys.stdin.read())
-        leave_off(config.journal, config.relay, Clock().moment(), mirror=config.mirror)
-    except (ConfigError, LeftError, OSError) as error:
+        set_mode_off(config.journal, config.relay, Clock().moment(), mirror=config.mirror)
+    except (ConfigError, NotOffError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return _RUNS if isinstance(error, RunsError) else 1
     return 0

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from actuator.commands import card
+from actuator.commands import status_text
 from actuator.report import status
 from actuator.report.snapshot import Snapshot
 from actuator.site.values import SiteValues, SocSource
@@ -44,7 +44,7 @@ def rows(lines: list[str]) -> list[tuple[str, str]]:
 
 
 def test_a_run_with_all_that_is_known() -> None:
-    shown = card.lines(document(snapshot(running(), site=FULL)), [RUN])
+    shown = status_text.lines(document(snapshot(running(), site=FULL)), [RUN])
     assert shown[0].replace("\u00a0", " ") == "[running] Running to charge the battery. Battery 20 %."
     found = rows(shown[1:])
     assert ("Battery", "20 %, 50.3 V, 58.1 A in (starts at 25 %, stops at 60 %)") in found
@@ -63,7 +63,7 @@ def test_what_is_not_known_leaves_no_empty_line() -> None:
     of = world()
     of.bus_alive = False
     of.run(30)
-    shown = card.lines(document(snapshot(of, read_back=None)))
+    shown = status_text.lines(document(snapshot(of, read_back=None)))
     assert all(line.strip() and not line.endswith(": ") for line in shown)
     found = dict(rows(shown[1:]))
     assert found["Contact"] == "commanded open; the board does not answer"
@@ -72,9 +72,9 @@ def test_what_is_not_known_leaves_no_empty_line() -> None:
 
 def test_the_budget_and_a_service_that_is_overdue() -> None:
     shown = document(snapshot(running()))
-    found = dict(rows(card.lines({**shown, "budget_remaining": 36_000.0, "reserve_remaining": 7200.0})[1:]))
+    found = dict(rows(status_text.lines({**shown, "budget_remaining": 36_000.0, "reserve_remaining": 7200.0})[1:]))
     assert found["Budget"] == "10 h left of the daily budget; emergency reserve 2 h"
-    found = dict(rows(card.lines({**shown, "service_due": -10_800.0})[1:]))
+    found = dict(rows(status_text.lines({**shown, "service_due": -10_800.0})[1:]))
     assert found["Hours"].endswith(", service overdue by 3.0 h of running")
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from actuator.config import relay_only
-from actuator.relay import RelayError, RelayHeldError, SerialRelay, lcus
+from actuator.relay import RelayError, RelayHeldError, SerialRelay
+from actuator.relay import serial as driver
 from actuator.relay.release import NOT_CONFIRMED, release
 from tests.actuator.harness.lcus_board import LcusBoard
 from tests.actuator.harness.other_controller import other_controller
@@ -132,8 +133,8 @@ class StuckPort:
 def test_unsent_bytes_fail_in_time_and_are_discarded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lcus.serial, "Serial", StuckPort)  # type: ignore[attr-defined]
-    monkeypatch.setattr(lcus, "_keep_modem_lines", lambda _: None)
+    monkeypatch.setattr(driver.serial, "Serial", StuckPort)  # type: ignore[attr-defined]
+    monkeypatch.setattr(driver, "_keep_modem_lines", lambda _: None)
     monkeypatch.setattr(StuckPort, "fileno", lambda _: -1, raising=False)
     contact = SerialRelay(port="/dev/ttyUSB3").make_relay(exclusive=False)
     began = time.monotonic()
@@ -168,8 +169,8 @@ class BufferingPort:
 
 
 def test_sent_command_survives_closing_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lcus.serial, "Serial", BufferingPort)  # type: ignore[attr-defined]
-    monkeypatch.setattr(lcus, "_keep_modem_lines", lambda _: None)
+    monkeypatch.setattr(driver.serial, "Serial", BufferingPort)  # type: ignore[attr-defined]
+    monkeypatch.setattr(driver, "_keep_modem_lines", lambda _: None)
     monkeypatch.setattr(BufferingPort, "delivered", b"")
     contact = SerialRelay(port="/dev/ttyUSB3").make_relay(exclusive=False)
     contact.open_contact()

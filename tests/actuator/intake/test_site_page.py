@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from actuator.intake import shown
+from actuator.intake import site_page
 from actuator.site.values import NOTHING, SiteValues, SocSource
 from tests.support import ROOT
 
@@ -29,16 +29,16 @@ from tests.support import ROOT
     ],
 )
 def test_the_batterys_current_is_that_of_the_source_that_leads(text: str, expected: float | None) -> None:
-    assert shown.read(text).amperes == expected
+    assert site_page.read(text).amperes == expected
 
 
 def test_every_name_is_one_of_the_exporters() -> None:
     documented = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "exporter" / "METRICS.md").read_text(), re.MULTILINE))
-    assert documented >= shown.NAMES
+    assert documented >= site_page.NAMES
 
 
 def test_powers_are_added_up_over_devices_and_what_is_not_there_is_absent() -> None:
-    assert shown.read("") == NOTHING
+    assert site_page.read("") == NOTHING
     page = """
 classic_battery_watts{device="roof"} 812
 magnum_pt100_battery_watts{device="main"} 90.5
@@ -49,7 +49,7 @@ magnum_inverter_dc_volts{device="main"} 52.4
 battery_soc_lead{source="bmk"} 1
 magnum_bmk_amperes{device="bmk"} -12.5
 """
-    assert shown.read(page) == SiteValues(sun=902.5, load=700, battery=-655, volts=52.4, amperes=-12.5, sources=())
+    assert site_page.read(page) == SiteValues(sun=902.5, load=700, battery=-655, volts=52.4, amperes=-12.5, sources=())
 
 
 def test_the_batterys_own_watts_and_volts_count_before_any_other() -> None:
@@ -60,7 +60,7 @@ battery_bank_volts{bank="house"} 51
 magnum_inverter_dc_volts{device="main"} 52.4
 battery_bank_amperes{bank="house"} 8
 """
-    read = shown.read(page)
+    read = site_page.read(page)
     assert (read.battery, read.volts, read.amperes) == (410, 51, 8)
 
 
@@ -77,7 +77,7 @@ battery_soc_refused{source="bms",reason="jump"} 1
 battery_soc_refused{source="bms",reason="frozen"} 0
 battery_soc_refused{source="main",reason="absent"} 1
 """
-    assert shown.read(page).sources == (
+    assert site_page.read(page).sources == (
         SocSource(name="classic", soc=0.61, lead=True, trusted=True),
         SocSource(name="bms", soc=0.2, refused="jump"),
         SocSource(name="main", refused="absent"),
@@ -87,6 +87,6 @@ battery_soc_refused{source="main",reason="absent"} 1
 def test_of_thousands_of_sources_the_first_by_name_and_the_lead_are_kept() -> None:
     names = [f"s{number:04}" for number in range(5500)]
     page = "".join(f'battery_soc_trusted{{source="{name}"}} 1\n' for name in reversed(names))
-    read = shown.read(page + 'battery_soc_lead{source="s5000"} 1\n')
+    read = site_page.read(page + 'battery_soc_lead{source="s5000"} 1\n')
     assert [source.name for source in read.sources] == ["s5000", *reversed(names[:63])]
     assert read.more_sources == 5500 - 64
