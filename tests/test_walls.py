@@ -61,6 +61,10 @@ def test_the_core_reads_no_clock_and_waits_for_nothing(module: str) -> None:
         ("simulator", {"actuator", "exporter"}),
         ("exporter.sources", {f"exporter.{name}" for name in ("app", "cli", "collector", "config", "site", "soc")}),
         ("exporter.nut", {f"exporter.{name}" for name in ("app", "cli", "collector", "config", "homeassistant")}),
+        (
+            "exporter.discovery",
+            {f"exporter.{name}" for name in ("app", "cli", "collector", "config", "site", "soc", "tools")},
+        ),
         ("toolkit", {"actuator", "exporter", "simulator"}),
         ("actuator.relay", UPPER | {"actuator.journal", "actuator.core", "actuator.intake", "actuator.report"}),
         ("actuator.journal", UPPER | {"actuator.intake", "actuator.report"}),
@@ -90,3 +94,14 @@ def test_the_top_of_the_actuator_is_the_programs_own() -> None:
 def test_no_module_imports_itself_in_a_circle() -> None:
     # A package's own modules may import the package only if it does not import them.
     graphlib.TopologicalSorter({module: imports(module) & MODULES.keys() for module in MODULES}).prepare()
+
+
+def test_no_folder_imports_itself_in_a_circle() -> None:
+    folders = {name for name in MODULES if MODULES[name].name == "__init__.py" and name.count(".") == 1}
+    graph: dict[str, set[str]] = {}
+    for module in MODULES:
+        of_folder = ".".join(module.split(".")[:2])
+        if of_folder in folders:
+            used = {".".join(name.split(".")[:2]) for name in imports(module)} & folders
+            graph.setdefault(of_folder, set()).update(used - {of_folder})
+    graphlib.TopologicalSorter(graph).prepare()

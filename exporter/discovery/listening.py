@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable
 
 from exporter.discovery.found import Found, Source
+from exporter.discovery.magnum_packets import Listener
 from exporter.discovery.ports import listening
 from exporter.fields import decode
 from exporter.sources.serial_port import lost_error
 from exporter.sources.vedirect import fields
 from exporter.sources.vedirect.framing import Block, Framer
-from exporter.tools.listen import Listener
 
 BAUD = 19200
 SECONDS = 10.0

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from exporter import cli
+from exporter.discovery.magnum_packets import Listener
 from exporter.sources.magnum import capture
-from exporter.tools.listen import Listener
 from tests.exporter.harness import captures, published_values
 from tests.exporter.harness.magnum_port import MagnumPort
 from tests.support import Process, command, wait_until

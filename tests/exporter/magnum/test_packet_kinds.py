@@ -6,12 +6,12 @@ import io
 
 import pytest
 
+from exporter.discovery.magnum_packets import Listener
 from exporter.fields import Confidence, Number
 from exporter.sources.magnum.bus import Bus
 from exporter.sources.magnum.framing import Framer
 from exporter.sources.magnum.packet import At
 from exporter.sources.magnum.packet_kinds import KINDS, Device, PacketKind, metrics
-from exporter.tools.listen import Listener
 from tests.exporter.harness.framing import INVERTER_48
 
 REMOTE = bytes.fromhex("0005DA8A643C200600D2FF880014011311007300A0")

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from exporter.discovery.magnum_packets import Listener
 from exporter.fields import decode
 from exporter.readings import Reading
 from exporter.sources.aims.source import AimsSource
@@ -27,7 +28,6 @@ from exporter.sources.pylontech.line import TextLine
 from exporter.sources.pylontech.source import PylontechSource
 from exporter.sources.vedirect.framing import Framer
 from exporter.sources.vedirect.source import VeDirectSource
-from exporter.tools.listen import Listener
 from tests.exporter.harness.device_captures import vector
 from tests.exporter.harness.running_sources import Watch, by_metric, options_of
 from tests.exporter.harness.scripted_port import ScriptedPort, polled
