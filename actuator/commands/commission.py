@@ -6,15 +6,28 @@ itself even if this command dies. The times are from the actuator's journal, in 
 
 from __future__ import annotations
 
+import argparse
 import math
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from actuator.commands.client import ClientError
+from actuator.commands import client, printing
+from actuator.commands.flags import add_remote_flags
 from toolkit.formatting import span
 
+DESCRIPTION = (
+    "Starts the engine while you watch, measures how long its start and its stop take to be confirmed, "
+    "and proposes start_confirm, stop_confirm and tail for the configuration file."
+)
+EXAMPLE = "generator-actuator commission --run 120"
+
 T = TypeVar("T")
+
+SHORTEST = 60.0
+"""Seconds that `commission` has the engine run at least, so that its warm-up is over before it has to stop."""
 
 POLL = 1.0
 """Seconds between two requests."""
@@ -24,6 +37,51 @@ SLOW_STOP = 300.0
 
 _MOST_ROWS = 1000
 """Rows of the journal that are searched for those of this run."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser this command's arguments."""
+    add_remote_flags(parser)
+    parser.add_argument("--yes", action="store_true", help="do not ask before the contact closes")
+    parser.add_argument(
+        "--run",
+        type=_run_seconds,
+        default=SHORTEST,
+        metavar="SECONDS",
+        help="how long it runs after its start is confirmed (default, and least: %(default)g)",
+    )
+
+
+def _run_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not SHORTEST <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(
+            f'got "{text}", expected a number of seconds of at least {SHORTEST:g}: the warm-up has to be over'
+        )
+    return seconds
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure; return 1 if that failed or was cancelled."""
+    trial = Commission(partial(client.ask, arguments.url), partial(print, flush=True), run=arguments.run)
+    try:
+        trial.check()
+        sys.stdout.write(
+            "This closes the contact: the engine starts. Stay where you can see it and stop it at its remote.\n"
+            "Make sure that nobody is working on it and that its exhaust is free.\n"
+        )
+        if not arguments.yes and input("Type yes to start: ").strip().lower() != "yes":
+            sys.stdout.write("Nothing was done.\n")
+            return 1
+        return 0 if trial.measure() else 1
+    except (client.ClientError, NotNowError) as error:
+        printing.write_error("", error)
+    except (KeyboardInterrupt, EOFError):
+        sys.stderr.write("Cancelled. The contact is open, or opens at its deadline.\n")
+    return 1
 
 
 class Ask(Protocol):
@@ -104,7 +162,7 @@ class Commission:
             if before["mode"] != "off":
                 try:
                     self._ask("/api/v1/mode", {"mode": "auto"})
-                except ClientError:
+                except client.ClientError:
                     self._report(f"The mode is off; it was {before['mode']}: generator-actuator mode auto")
                     raise
         since = [row for row in self._rows(_MOST_ROWS) if row["id"] > newest]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,15 +17,43 @@ from prometheus_client.parser import text_string_to_metric_families
 from actuator import config as configuration
 from actuator.commands import client, upsmon
 from actuator.commands.diagnosis import Answers, Samples, diagnose, receivers
+from actuator.commands.flags import add_remote_flags
 from actuator.config import Config, Role
 from actuator.config_warnings import warnings
+from toolkit import findings
 from toolkit.config import ConfigError, read_mapping
 from toolkit.findings import Finding
 from toolkit.flags import is_loopback
 from toolkit.replace import replace
 from toolkit.webconfig.file_format import exposed
 
+DESCRIPTION = (
+    "Checks the whole chain, from the devices over Prometheus and Alertmanager to a person, and says "
+    "what mends each fault. Exit status 1: a fault was found."
+)
+EXAMPLE = "generator-actuator doctor"
+
 T = TypeVar("T")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser this command's arguments."""
+    add_remote_flags(parser)
+    parser.add_argument("--prometheus", default="http://127.0.0.1:9090", metavar="URL", help="(default: %(default)s)")
+    parser.add_argument("--alertmanager", default="http://127.0.0.1:9093", metavar="URL", help="(default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print a list of findings for scripts")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check the chain; return 1 when a fault was found."""
+    found = examine(
+        arguments.config_file,
+        url=arguments.url,
+        prometheus=arguments.prometheus,
+        alertmanager=arguments.alertmanager,
+    )
+    sys.stdout.write(findings.report(found, for_scripts=arguments.json))
+    return 1 if findings.count_wrong(found) else 0
 
 
 def examine(config_file: Path, *, url: str, prometheus: str, alertmanager: str) -> tuple[Finding, ...]:

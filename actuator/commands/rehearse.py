@@ -10,19 +10,66 @@ import textwrap
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from actuator import config as configuration
 from actuator.commands import listing, recording, rehearsal, rehearsal_page
+from actuator.commands.flags import add_config_file
 from actuator.commands.rehearsal import Outcome, Record
 from actuator.core.settings import DAY, HOUR
-from toolkit.config import ConfigError, decode, read
+from toolkit.config import ConfigError, Ratio, decode, read
 from toolkit.formatting import percent, printable, redacted, span
+
+DESCRIPTION = (
+    "Plays what was recorded of the battery through the real decision, with the settings of the file "
+    "and with others, and shows side by side how often and how long the engine would have run, how low the battery "
+    "would have come, and what this takes for granted. Nothing is changed."
+)
+EXAMPLE = "generator-actuator rehearse --try start_soc=30%,quiet_hours.from=22:00,quiet_hours.to=07:00 --best"
 
 HEADER: Final = ("", "starts", "engine hours", "in quiet hours", "lowest battery", "emergencies", "at the end")
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser this command's arguments."""
+    add_config_file(parser)
+    record = parser.add_mutually_exclusive_group()
+    record.add_argument(
+        "--prometheus",
+        default="http://127.0.0.1:9090",
+        metavar="URL",
+        help="the Prometheus that has the record (default: %(default)s)",
+    )
+    record.add_argument(
+        "--csv", type=Path, metavar="FILE", help="a file with the record: columns time, soc and generator (0 or 1)"
+    )
+    parser.add_argument(
+        "--days", type=_days, default=90.0, metavar="N", help="play the last N days (default: %(default)g)"
+    )
+    parser.add_argument(
+        "--try",
+        dest="tries",
+        action="append",
+        default=[],
+        metavar="K=V,...",
+        help="settings to try, as in the file, with dots: start_soc=30%%,limits.max_run=3h; repeatable",
+    )
+    parser.add_argument(
+        "--best",
+        action="store_true",
+        help="search the start_soc and stop_soc with the fewest engine hours that stay over emergency_soc",
+    )
+    parser.add_argument(
+        "--charge",
+        type=_ratio,
+        metavar="PERCENT",
+        help="how much of the battery the engine charges in an hour (default: as in the recorded runs)",
+    )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with the curves, too")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -160,3 +207,23 @@ def _minute_of_day(at: float) -> int:
 
 def _day(at: float) -> str:
     return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d}"
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0 < days < 10_000:
+        raise argparse.ArgumentTypeError(f'got "{text}", expected a number of days such as 90')
+    return days
+
+
+def _ratio(text: str) -> Ratio:
+    try:
+        ratio = decode(text, Ratio)
+    except ConfigError:
+        ratio = Ratio(0)
+    if ratio <= 0:
+        raise argparse.ArgumentTypeError(f'got "{text}", expected more than zero, such as 15%')
+    return ratio

@@ -14,6 +14,7 @@ from serial.tools import list_ports
 
 from actuator import config as configuration
 from actuator.commands import client
+from actuator.commands.flags import add_remote_flags
 from actuator.commands.set_mode_off import NotOffError, RunsError, as_service_user, left_on
 from actuator.config import Config
 from actuator.config_warnings import warnings
@@ -27,6 +28,12 @@ from toolkit.installing import faults_of, offer_service, write_keeping, write_we
 from toolkit.modbus import real_port, serial_port
 from toolkit.usb_relay import Backend
 from toolkit.yaml_text import flow
+
+DESCRIPTION = (
+    "Asks for the relay, the thresholds and the quiet hours, writes actuator.yml, checks it and offers "
+    "the service. It leaves the mode off: nothing starts before `commission`, or before you choose `mode auto`."
+)
+EXAMPLE = "generator-actuator setup"
 
 UNIT = "generator-actuator"
 WEB = """\
@@ -49,6 +56,11 @@ The mode is off: nothing starts the engine. Go on in this order:
   generator-actuator doctor          checks the whole chain
   generator-actuator commission      starts the engine while you watch it, and measures it
   generator-actuator mode auto       from then on it starts by itself"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser this command's arguments."""
+    add_remote_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

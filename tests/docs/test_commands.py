@@ -96,7 +96,7 @@ def test_each_command_of_ours_in_a_sentence_is_one(page: str, capsys: pytest.Cap
             continue
         try:
             if program == "generator-actuator":
-                actuator.parser().parse_args(arguments)
+                actuator.parser({arguments[0]}).parse_args(arguments)
             elif program == "magnum-exporter":
                 exporter.parser({arguments[0]}).parse_args(arguments)
         except SystemExit:

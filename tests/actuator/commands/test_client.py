@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from actuator import cli
-from actuator.commands import client, operator
+from actuator.commands import client
+from actuator.commands import journal as journal_command
 from actuator.report import status
 from tests.actuator.report.test_status import running, snapshot
 from tests.support.raw_answers import server
@@ -120,7 +121,7 @@ class Journal:
         return rows[-most:]
 
 
-def numbers(rows: operator.Rows) -> list[int]:
+def numbers(rows: journal_command.Rows) -> list[int]:
     return [row["id"] for row in rows.new()]
 
 
@@ -128,7 +129,7 @@ def test_rows_are_followed_over_a_clock_that_is_set_back_and_a_journal_that_is_l
     journal = Journal()
     journal.add(1, "2026-01-31T08:00:00Z")
     journal.add(2, "2026-01-31T09:00:00Z")
-    rows = operator.Rows(journal.ask, "2026-01-31T08:30:00Z")
+    rows = journal_command.Rows(journal.ask, "2026-01-31T08:30:00Z")
     assert (numbers(rows), numbers(rows)) == ([2], [])
     journal.add(3, "2020-01-01T00:00:00Z")
     assert (numbers(rows), numbers(rows)) == ([3], [])
@@ -144,11 +145,11 @@ def test_rows_are_followed_over_a_clock_that_is_set_back_and_a_journal_that_is_l
 
 def test_rows_from_a_time_that_is_to_come_do_not_begin_with_old_ones() -> None:
     journal = Journal()
-    rows = operator.Rows(journal.ask, "2027-01-01T00:00:00Z")
+    rows = journal_command.Rows(journal.ask, "2027-01-01T00:00:00Z")
     assert numbers(rows) == []
     journal.add(1, "2026-01-31T08:00:00Z")
     assert numbers(rows) == [1]
-    rows = operator.Rows(journal.ask, "2027-01-01T00:00:00Z")
+    rows = journal_command.Rows(journal.ask, "2027-01-01T00:00:00Z")
     assert numbers(rows) == []
     journal.add(2, "2026-01-31T09:00:00Z")
     assert numbers(rows) == [2]

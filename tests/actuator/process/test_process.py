@@ -21,7 +21,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from actuator.commands import operator
+from actuator.commands import commission
 from actuator.start.unix_signals import ENDING
 from tests.actuator.harness.modbus_board import Board, RtuBoard, TcpBoard
 from tests.actuator.harness.page_server import PageServer
@@ -601,7 +601,7 @@ def test_commission_measures_start_and_stop_and_proposes_limits(
         # The command line takes no run under a minute, which this test does not wait for.
         given = argparse.Namespace(command="commission", url=it.url, yes=True, run=1.0)
         with ThreadPoolExecutor() as pool:
-            trial = pool.submit(operator.run, given)
+            trial = pool.submit(commission.run, given)
             wait_until(it.board.closed, 10, "the contact to close")
             it.page.engine(runs=True)
             wait_until(lambda: it.status()["mode"] == "off", 15, "the contact to open again")

@@ -62,7 +62,7 @@ def programs() -> Mapping[str, Parser]:
     """Return the command line of each program, its commands complete."""
     # The width decides where argparse breaks a line.
     with mock.patch.dict(os.environ, COLUMNS="1000"):
-        parsers = (exporter.parser(exporter.TOOLS), actuator.parser(), simulator.parser())
+        parsers = (exporter.parser(exporter.TOOLS), actuator.parser(actuator.COMMANDS), simulator.parser())
     return {parser.prog: parser for parser in parsers}
 
 
