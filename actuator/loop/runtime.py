@@ -15,10 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from actuator import config as configuration
 from actuator.config import Config
-from actuator.config_warnings import warnings
-from actuator.core import controller, overlay, recovery
+from actuator.core import controller, recovery
 from actuator.core.events import Event, Level
 from actuator.core.inputs import Inputs, ReadBack
 from actuator.core.settings import MINUTE
@@ -27,18 +25,17 @@ from actuator.intake.input_queue import InputQueue, Outcome, answer
 from actuator.intake.page_reader import PageReader
 from actuator.journal import AsyncJournal, Found, Row
 from actuator.loop.clock import Clock
+from actuator.loop.configuration import Configuration
 from actuator.loop.contact import Contact
 from actuator.relay.async_relay import AsyncRelay
 from actuator.relay.opening import Opening
 from actuator.report import wording
 from actuator.report.snapshot import Snapshot
 from toolkit import log
-from toolkit.config import ConfigError
 from toolkit.notify import notify
 from toolkit.replace import replace
 from toolkit.tasks import end
 from toolkit.time_zone import local_zone
-from toolkit.worker_thread import Worker
 
 TICK = 1.0
 """Seconds between two turns without an event."""
@@ -48,9 +45,6 @@ OPEN_TICK = 600.0
 
 SHORTEST_WRITE = 0.25
 """Seconds for a write that begins just before a run ends; most take less."""
-
-FILE_SECONDS = 10.0
-"""For reading the configuration file again."""
 
 RELOAD_END_SECONDS = 2.0
 """For a reload to end, before the contact is opened without it."""
@@ -65,8 +59,6 @@ class Runtime:
     """One actuator at work.
 
     Attributes:
-        config: in force: the file, the profile and the edits.
-        file: what the configuration file has.
         journal: of events and of the durable state.
         input_queue: everything that came in since the last turn.
         page_reader: reads the exporter's page; runs in another thread.
@@ -78,18 +70,16 @@ class Runtime:
     """
 
     def __init__(self, config: Config, config_file: Path, relay: AsyncRelay, journal: AsyncJournal) -> None:
-        self.config = self.file = config
+        self._configuration = Configuration(config, config_file)
         self.journal = journal
         self.input_queue = InputQueue()
         self.page_reader = PageReader(lambda: self.config, self.input_queue.page)
         self.snapshot: Snapshot | None = None
         self.ended = False
         self._ending = False
-        self._config_file = config_file
         self._contact = Contact(relay)
         self._state = State(started_at=time.monotonic())
         self._saved_at = 0.0
-        self._in_force: tuple[str, dict[str, Any]] = ("", {})
         self._clock = Clock()
         self._zone = local_zone()
         self._last_wall: float | None = None
@@ -97,10 +87,18 @@ class Runtime:
         self._turn_lock = asyncio.Lock()
         self._reloading: asyncio.Task[Any] | None = None
         self._loop = asyncio.get_running_loop()
-        # Of its own: a default executor is shared, and a name server that hangs fills it.
-        self._file_reader = Worker("configuration")
         self.on_show: Callable[[], None] = lambda: None
         self.history_fault = ""
+
+    @property
+    def config(self) -> Config:
+        """In force: the file, the profile and the edits."""
+        return self._configuration.in_force
+
+    @property
+    def file(self) -> Config:
+        """What the configuration file has."""
+        return self._configuration.file
 
     async def restore(self, *, found_closed: bool | None) -> None:
         """Read the contact back, and restore the state from the journal.
@@ -114,7 +112,7 @@ class Runtime:
         self._last_wall = found.last_wall
         await self._begin(found, moment, found_closed=found_closed, torn=found.torn)
         await self._overlay()
-        self._log_warnings()
+        self._configuration.log_warnings()
 
     async def _begin(self, found: Found, moment: Moment, *, found_closed: bool | None, torn: str) -> None:
         """Restore the state and write it down; if it cannot be, what an earlier process did may be missing too."""
@@ -177,7 +175,7 @@ class Runtime:
             await self._close(before, step, inputs, moment)
         else:
             await self._keep(before, step, moment)
-        if self._overlaid != self._in_force:
+        if not self._configuration.is_overlaid(self._state.durable):
             await self._overlay()
         self._show(moment)
         journal, written = self.journal, self._writing is None
@@ -335,22 +333,13 @@ class Runtime:
 
     # --- profile and edits, reload and end
 
-    @property
-    def _overlaid(self) -> tuple[str, dict[str, Any]]:
-        """The profile and the edits that are recorded."""
-        return self._state.durable.profile, self._state.durable.edits
-
     async def _overlay(self) -> None:
-        """Put the file with the recorded profile and edits in force; drop these as a whole if they do not fit it."""
-        try:
-            self.config = self.file.overlaid(*self._overlaid)
-        except ConfigError as error:
-            durable, event = overlay.dropped(self._state.durable, str(error))
+        """Put the recorded profile and edits in force; write it down if they were dropped."""
+        durable, dropped = self._configuration.overlay(self._state.durable)
+        if dropped is not None:
             self._state = replace(self._state, durable=durable)
-            self.config = self.file.overlaid(*self._overlaid)
             moment = self._clock.moment(not_before=self._last_wall)
-            await self._record([event], save=True, moment=moment, until=self._snapshot(moment).ends_at)
-        self._in_force = self._overlaid
+            await self._record([dropped], save=True, moment=moment, until=self._snapshot(moment).ends_at)
 
     async def reload(self, users: Collection[str]) -> None:
         """Put the file's configuration in force as a whole, or keep the old one. From any thread.
@@ -364,10 +353,8 @@ class Runtime:
             DeadlineError: the file cannot be read.
             CancelledError: the program ends.
         """
-        new = await self._file_reader.do(partial(configuration.load, self._config_file), FILE_SECONDS)
-        if new.access is not None:
-            new.access.check(users, self._config_file)
-        # Whoever asked may go away: the turn's part is never broken off half done, save by the end of the program.
+        new = await self._configuration.read(users)
+        # Whoever asked may go away: the turn's part is never broken off half done, except by the end of the program.
         await asyncio.shield(
             asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._between_turns(new), self._loop))
         )
@@ -380,28 +367,18 @@ class Runtime:
             await self._put_in_force(new)
 
     async def _put_in_force(self, new: Config) -> None:
-        file = str(self._config_file)
-        for name in ("journal", "mirror"):
-            given, present = getattr(new, name), getattr(self.config, name)
-            if given != present:
-                raise ConfigError(
-                    name, f"{given or 'none'} instead of {present or 'none'}", "a restart for that", file=file
-                )
+        contact = self._contact
+        contact_open = not contact.commanded_closed and contact.read_back is False
+        self._configuration.check_change(new, contact_open=contact_open)
         if new.relay != self.config.relay:
-            if self._contact.commanded_closed or self._contact.read_back is not False:
-                raise ConfigError("relay", "a change", "the contact of the old one to be open first", file=file)
-            await self._contact.change_relay(new.relay)
+            await contact.change_relay(new.relay)
             await self._finish_writing()
             self.journal.remember(new.relay)
-        self.file = new
+        self._configuration.file = new
         await self._overlay()
         # Shown before the caller is answered that it is in force.
         self._show(self._clock.moment(not_before=self._last_wall))
-        self._log_warnings()
-
-    def _log_warnings(self) -> None:
-        for sentence in warnings(self.config):
-            _log.warning("unusual configuration", text=sentence)
+        self._configuration.log_warnings()
 
     async def end(self, reason: str) -> bool:
         """Open the contact as the last act; return whether it is confirmed open."""
