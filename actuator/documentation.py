@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from actuator.config import Config
-from actuator.report.homeassistant import PREFIX, TEXTS, controls
+from actuator.report.homeassistant_entities import PREFIX, TEXTS, controls
 from actuator.report.metrics import DESCRIBED, ENTITIES
 from toolkit.config import reference
 from toolkit.homeassistant import documentation

@@ -33,7 +33,7 @@ from actuator.start.known_relays import OpenedRelay, service_folder
 from actuator.start.unix_signals import ENDING, EarlySignals, Stopped, signal_name
 from actuator.web import guards, server
 from actuator.web.event_stream import Watchers
-from actuator.web.home_assistant import HomeAssistant
+from actuator.web.mqtt import HomeAssistant
 from toolkit import exposed_files, log
 from toolkit.build import Build, installed
 from toolkit.config import ConfigError

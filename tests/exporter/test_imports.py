@@ -47,7 +47,7 @@ def test_a_program_without_a_broker_loads_no_mqtt(module: str) -> None:
         "toolkit.homeassistant.discovery",
         "exporter.homeassistant",
         "actuator.intake.mqtt_commands",
-        "actuator.report.homeassistant",
+        "actuator.report.homeassistant_entities",
     }
     assert loaded(module).isdisjoint(mqtt)
 

@@ -15,7 +15,7 @@ from actuator.journal import AsyncJournal
 from actuator.loop.runtime import Runtime
 from actuator.relay.async_relay import AsyncRelay
 from actuator.report.metrics import Counts
-from actuator.web.home_assistant import HomeAssistant
+from actuator.web.mqtt import HomeAssistant
 from tests.actuator.harness.modbus_board import TcpBoard
 from tests.support import wait_until
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actuator.report import homeassistant
+from actuator.report import homeassistant_entities
 from actuator.report.metrics import DESCRIBED, ENTITIES, Counts, whole_name
 from actuator.report.severity import assess
 from actuator.report.snapshot import Snapshot
@@ -24,7 +24,7 @@ def shown(
     of: Snapshot | None, *, counts: Counts | None = None, minutes: float | None = None, late: float = 0.0
 ) -> tuple[Device, dict[str, Any]]:
     now = late + (0.0 if of is None else of.now)
-    device = homeassistant.generator(of, now, TOPICS, counts=counts or Counts(), minutes=minutes)
+    device = homeassistant_entities.generator(of, now, TOPICS, counts=counts or Counts(), minutes=minutes)
     values: dict[str, Any] = json.loads(state(device.shown))
     return device, values
 
@@ -33,14 +33,14 @@ def documented(device: Device) -> dict[str, Any]:
     components = {
         one.key: component(one, TOPICS.id(device.id), 30.0) for one in device.shown if one.key not in device.controls
     }
-    about = homeassistant.program("1.2.3", "https://cabin:10049/")
+    about = homeassistant_entities.program("1.2.3", "https://cabin:10049/")
     whole: dict[str, Any] = json.loads(document(device, {**components, **device.controls}, TOPICS, about, removed={}))
     return whole
 
 
 @pytest.mark.parametrize("name", [whole_name(family) for family in DESCRIBED])
 def test_every_metric_has_an_entity_or_a_reason_for_none(name: str) -> None:
-    assert bool(list(entities(ENTITIES[name], homeassistant.PREFIX))) != bool(ENTITIES[name].options.not_shown)
+    assert bool(list(entities(ENTITIES[name], homeassistant_entities.PREFIX))) != bool(ENTITIES[name].options.not_shown)
 
 
 def test_every_metric_that_has_an_entity_is_shown_on_a_day_with_everything() -> None:
@@ -96,11 +96,13 @@ def test_a_history_that_cannot_be_written_is_shown(fault: str, expected: str) ->
 )
 def test_the_name_of_the_site(base_topic: str, name: str) -> None:
     topics = Topics(Mqtt(url="mqtt://broker", base_topic=base_topic), "actuator")
-    assert homeassistant.generator(None, 0.0, topics, counts=Counts(), minutes=None).name == f"{name} generator"
+    assert (
+        homeassistant_entities.generator(None, 0.0, topics, counts=Counts(), minutes=None).name == f"{name} generator"
+    )
 
 
 def test_a_page_that_nobody_else_reaches_is_left_out() -> None:
-    program = homeassistant.program("1.2.3", "")
+    program = homeassistant_entities.program("1.2.3", "")
     whole = json.loads(document(shown(None)[0], {}, TOPICS, program, removed={}))
     assert "configuration_url" not in whole["dev"]
     assert "support_url" not in whole["o"]

@@ -62,12 +62,12 @@ class HomeAssistant:
         """Keep the broker up to date until cancelled, and take its commands if the configuration says so."""
         # Only where there is a broker: they load the MQTT client.
         from actuator.intake.mqtt_commands import Commands  # noqa: PLC0415
-        from actuator.report import homeassistant  # noqa: PLC0415
+        from actuator.report import homeassistant_entities  # noqa: PLC0415
         from toolkit.homeassistant.client import Client  # noqa: PLC0415
         from toolkit.homeassistant.discovery import Topics  # noqa: PLC0415
 
         runtime = self._runtime
-        program = homeassistant.program(self._version, self._page)
+        program = homeassistant_entities.program(self._version, self._page)
         topics = Topics(options, program.name)
         commands = None
         if isinstance(options, Broker) and options.commands:
@@ -76,10 +76,12 @@ class HomeAssistant:
         def devices() -> tuple[Device, ...]:
             minutes = None if commands is None else commands.minutes
             now, counts = time.monotonic(), self._notified
-            return (homeassistant.generator(runtime.snapshot, now, topics, counts=counts, minutes=minutes),)
+            return (homeassistant_entities.generator(runtime.snapshot, now, topics, counts=counts, minutes=minutes),)
 
         receive = None if commands is None else commands.receive
-        client = Client(options, program, devices, owns=homeassistant.owns, counts=self._counts, receive=receive)
+        client = Client(
+            options, program, devices, owns=homeassistant_entities.owns, counts=self._counts, receive=receive
+        )
         await client.run()
 
     def _now(self) -> Now:
