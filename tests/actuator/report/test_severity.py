@@ -206,7 +206,7 @@ def test_the_tables_know_every_reason_and_note() -> None:
     assert set(wording.blocking.BLOCKING) == set(get_args(Reason))
     ends = {recorded(end) for end in get_args(End)}
     assert set(wording.endings.ENDED_BY) == ends | {"restart", "end", "unknown"}
-    assert set(severity.NOTE_SEVERITY) == set(get_args(NoteKind))
+    assert set(severity.NOTE_SEVERITY) == set(wording.notes.NOTES) == set(get_args(NoteKind))
     assert set(wording.phases.RUNNING) == set(wording.terms.REQUESTED) == set(get_args(Cause))
     by_time = {
         reason for reason, rule in INHIBITORS.items() if rule.until(situation().state, SETTINGS, NOW) is not None
