@@ -9,6 +9,7 @@ import msgspec
 
 from exporter.sources.base import Publish
 from exporter.sources.config import SourceConfig
+from exporter.sources.modbus.register_config import RegisterConfig
 from toolkit.config import ConfigError, Duration
 from toolkit.modbus import SerialAddress, TcpAddress, parse
 
@@ -28,42 +29,7 @@ ProfileName = Literal[
     "daly-p81",
     "pylontech-rt",
 ]
-Number16 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
 UnitId = Annotated[int, msgspec.Meta(ge=0, le=255)]
-
-
-class RegisterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One number in a device's registers, and the metric that it becomes: (raw - zero) x scale.
-
-    Attributes:
-        address: of the first register, as sent on the wire.
-        metric: its name: begins with modbus_ and ends with the unit; a shared name has its help already.
-        function: 3 (holding registers) or 4 (input registers).
-        type: the number of registers, and how they make a number.
-        word_order: which of several words comes first: big (the most significant) or little.
-        scale: the value of one count in the metric's unit.
-        zero: the raw number of the value 0.
-        unknown: raw numbers that mean unknown; by default 0 for modbus_soc_ratio, and none for other metrics.
-        help: what the number means.
-        labels: labels besides `device`, where several registers share a metric.
-    """
-
-    address: Number16
-    metric: str
-    function: Literal[3, 4] = 3
-    type: Literal["u16", "s16", "u32", "s32", "u64", "s64", "f32"] = "u16"
-    word_order: Literal["big", "little"] = "big"
-    scale: float = 1
-    zero: float = 0
-    unknown: tuple[int, ...] | None = None
-    help: str = ""
-    labels: dict[str, str] = {}
-
-    def __post_init__(self) -> None:
-        """Refuse a name that is no metric of this family, a scale of 0, an address out of range, and wrong labels."""
-        from exporter.sources.modbus import register_list  # noqa: PLC0415 - see the package
-
-        register_list.check(self)
 
 
 class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="modbus"):
@@ -108,7 +74,7 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
         if self.registers:
             from exporter.sources.modbus import register_list  # noqa: PLC0415 - see the package
 
-            register_list.check_together(self.registers)
+            register_list.check(self.registers)
 
     def address(self) -> TcpAddress | SerialAddress:
         """Return the device's address."""
