@@ -15,7 +15,7 @@ from actuator.commands.flags import add_remote_flags
 
 DESCRIPTION = (
     "Prints what has happened, the oldest first: every start and stop with its cause, every command "
-    "with its user, and every problem."
+    "with its user or its MQTT topic, and every problem."
 )
 EXAMPLE = "generator-actuator journal --since 2h --follow"
 

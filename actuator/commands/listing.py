@@ -35,11 +35,13 @@ def moment(text: str | None, now: datetime) -> str:
 
 
 def journal_line(row: Mapping[str, Any]) -> str:
-    """Return one row: its time at the site, its level unless that is info, and its sentence."""
+    """Return one row: its time at the site, its level unless that is info, its sentence, and the user of a command."""
     when = datetime.fromisoformat(row["time"]).astimezone()
     level = "" if row["level"] == "info" else f"{row['level']}: "
     doubt = "" if row["sane"] else " (clock not known to be right)"
-    return f"{when:%Y-%m-%d %H:%M:%S}{doubt}  {level}{row['text']}"
+    who = row["fields"].get("who")
+    by = f" ({who})" if who and not row["text"].startswith(who) else ""
+    return f"{when:%Y-%m-%d %H:%M:%S}{doubt}  {level}{row['text']}{by}"
 
 
 def run_lines(runs: Iterable[Mapping[str, Any]]) -> list[str]:

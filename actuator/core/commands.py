@@ -49,9 +49,7 @@ def obey(
 
 
 def _obey(durable: Durable, command: Command, settings: Settings, now: float) -> tuple[Durable, Event]:
-    fields: dict[str, Value] = {"action": command.action}
-    if command.topic:
-        fields["topic"] = command.topic
+    fields = _fields(command)
     match command.action:
         case "reset_lockout":
             durable = _without_lockout(durable)
@@ -77,6 +75,12 @@ def _obey(durable: Durable, command: Command, settings: Settings, now: float) ->
     return durable, Event(kind="operator", fields=fields)
 
 
+def _fields(command: Command) -> dict[str, Value]:
+    """Return what the journal records of any command: its action, and its user or MQTT topic where there is one."""
+    named = {"topic": command.topic, "who": command.who}
+    return {"action": command.action} | {name: text for name, text in named.items() if text}
+
+
 def _without_lockout(durable: Durable) -> Durable:
     """Return the durable state without what failed runs have left: lock-out, attempts, back-off, short runs."""
     return replace(
@@ -88,7 +92,7 @@ def _reset_inhibit(
     durable: Durable, command: Command, settings: Settings, now: float, free_from: float
 ) -> tuple[Durable, Event]:
     inhibit = durable.inhibits.get(command.fingerprint)
-    fields: dict[str, Value] = {"action": command.action, "fingerprint": command.fingerprint}
+    fields = _fields(command) | {"fingerprint": command.fingerprint}
     values: dict[str, Value] = {"summary": command.fingerprint if inhibit is None else inhibit.summary}
     if inhibit is not None and now < free_from:
         values |= {"lease": settings.alerts.lease, "left": free_from - now}

@@ -79,7 +79,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         fingerprint: of the inhibit to reset.
         profile: with `settings`: the profile to put in force; empty: none.
         edits: with `settings`: all edits from now on, validated.
-        who: with `settings`: the user; empty: nobody had to log in.
+        who: the user; empty: nobody had to log in, or it came with MQTT, which names no sender.
         topic: of the MQTT message that it came with; empty: it came with HTTP.
     """
 

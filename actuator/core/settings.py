@@ -104,8 +104,9 @@ class Debounce(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long a value must have been past its threshold; at least three times `exporter.interval`.
 
     Attributes:
-        start: of the start threshold.
-        stop: of the stop threshold.
+        start: of the start threshold, for a start without a start alert. The alert has a time of its own, 2 minutes in
+            the sample rules.
+        stop: of the stop threshold. A stop alert, after 2 minutes in the sample rules, ends a run earlier.
         emergency: of the emergency thresholds.
     """
 

@@ -31,8 +31,9 @@ from actuator.web.settings import SettingsRoutes
 from toolkit import log
 from toolkit.config import ConfigError, Duration, decode
 from toolkit.formatting import span
+from toolkit.replace import replace
 from toolkit.web import application
-from toolkit.webconfig import WebConfig
+from toolkit.webconfig import USER, WebConfig
 from toolkit.worker_thread import DeadlineError, Worker
 
 ALERTS = "/api/v1/alerts"
@@ -194,7 +195,7 @@ class _Routes:
             seconds = self._seconds(duration)
         elif mode == "auto" and duration is not None:
             raise web.HTTPBadRequest(text='"for" is allowed only with mode "on".')
-        return await self._command(Command(action=mode, seconds=seconds), f"Mode {mode} is in force")
+        return await self._command(request, Command(action=mode, seconds=seconds), f"Mode {mode} is in force")
 
     def _seconds(self, duration: object) -> float | None:
         if duration is None:
@@ -215,22 +216,22 @@ class _Routes:
         match body.get("what"):
             case "lockout":
                 expect_only(body, "what")
-                return await self._command(Command(action="reset_lockout"), "The lock-out is reset")
+                return await self._command(request, Command(action="reset_lockout"), "The lock-out is reset")
             case "journal":
                 expect_only(body, "what")
-                return await self._command(Command(action="reset_journal"), "The journal alarm is reset")
+                return await self._command(request, Command(action="reset_journal"), "The journal alarm is reset")
             case "service":
                 expect_only(body, "what")
-                return await self._command(Command(action="reset_service"), "The service is recorded")
+                return await self._command(request, Command(action="reset_service"), "The service is recorded")
             case "inhibit":
                 expect_only(body, "what", "name", "fingerprint")
-                return await self._reset_inhibit(body)
+                return await self._reset_inhibit(request, body)
             case what:
                 raise web.HTTPBadRequest(
                     text=f'Got what {json.dumps(what)}, expected "lockout", "journal", "service" or "inhibit".'
                 )
 
-    async def _reset_inhibit(self, body: dict[str, Any]) -> web.Response:
+    async def _reset_inhibit(self, request: web.Request, body: dict[str, Any]) -> web.Response:
         """Reset the one inhibit that the body names; without name and fingerprint: the only one there is."""
         given = sorted(body.keys() & {"name", "fingerprint"})
         if len(given) > 1:
@@ -254,7 +255,7 @@ class _Routes:
             )
         (fingerprint,) = chosen
         command = Command(action="reset_inhibit", fingerprint=fingerprint)
-        outcome = await self._obeyed(command, "The reset is accepted")
+        outcome = await self._obeyed(request, command, "The reset is accepted")
         snapshot = self._latest.snapshot
         if (kept := snapshot.state.durable.inhibits.get(fingerprint)) is not None:
             lease, started_at = snapshot.config.alerts.lease, snapshot.state.started_at
@@ -266,15 +267,16 @@ class _Routes:
     async def acknowledge(self, request: web.Request) -> web.Response:
         if request.can_read_body:
             await json_object(request)
-        return await self._command(Command(action="reset_lockout"), "The lock-out is reset")
+        return await self._command(request, Command(action="reset_lockout"), "The lock-out is reset")
 
-    async def _command(self, command: Command, done: str) -> web.Response:
-        outcome = await self._obeyed(command, done)
+    async def _command(self, request: web.Request, command: Command, done: str) -> web.Response:
+        outcome = await self._obeyed(request, command, done)
         refuse_unwritten(outcome, done, forbids=command.action == "off")
         return self._latest.response()
 
-    async def _obeyed(self, command: Command, done: str) -> Outcome:
+    async def _obeyed(self, request: web.Request, command: Command, done: str) -> Outcome:
         """Return the outcome of the turn that uses the command; answer 503 if the relay fails in it."""
+        command = replace(command, who=request.get(USER, ""))
         outcome = await in_time(self._runtime.input_queue.command(command))
         refuse_disobeyed(outcome, done, self._latest.snapshot.relay_fault)
         return outcome

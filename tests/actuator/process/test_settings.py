@@ -10,6 +10,7 @@ from typing import Any
 import bcrypt
 import pytest
 
+from actuator.commands.listing import journal_line
 from tests.actuator.harness.process import Actuator, kill, run, site
 from tests.support import wait_until
 from tests.support.http import request
@@ -136,7 +137,7 @@ def _is_dropped(it: Actuator) -> None:
     assert it.metric("generator_settings_dropped") == 0
 
 
-def test_an_edit_needs_the_role_and_is_recorded_with_who(tmp_path: Path) -> None:
+def test_a_command_needs_the_role_and_is_recorded_with_who(tmp_path: Path) -> None:
     with site(tmp_path, {"access": {"read": ["reader"], "notify": [], "command": ["owner"]}}) as it:
         hashed = bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()
         web = tmp_path / "web.yml"
@@ -150,11 +151,20 @@ def test_an_edit_needs_the_role_and_is_recorded_with_who(tmp_path: Path) -> None
             assert as_user("reader", body={"set": {"start_soc": "30%"}})[0] == 403
             assert as_user("reader", "GET")[0] == 200
             assert as_user("owner", body={"set": {"start_soc": "30%"}})[0] == 200
+            for path, body in (("mode", {"mode": "off"}), ("mode", {"mode": "auto"}), ("reset", {"what": "lockout"})):
+                assert request("POST", f"{it.url}/api/v1/{path}", body, basic("owner"))[0] == 200
             page = samples(request("GET", f"{it.url}/metrics", None, basic("reader"))[1])
             assert value(page, "generator_commands_rejected_total", reason="forbidden") == 1
             code, text = request("GET", f"{it.url}/api/v1/journal", None, basic("reader"))
             assert code == 200
-            assert [row["fields"]["who"] for row in json.loads(text) if row["kind"] == "operator"] == ["owner"]
+            rows = [row for row in json.loads(text) if row["kind"] == "operator"]
+            assert [(row["fields"]["action"], row["fields"]["who"]) for row in rows] == [
+                ("settings", "owner"),
+                ("off", "owner"),
+                ("auto", "owner"),
+                ("reset_lockout", "owner"),
+            ]
+            assert all("owner" in journal_line(row) for row in rows)
 
 
 def test_an_edit_moves_no_running_deadline(tmp_path: Path) -> None:
