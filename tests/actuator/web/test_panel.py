@@ -166,6 +166,18 @@ def test_what_forbids_and_what_is_out_of_order_is_said(tmp_path: Path, page: Pag
         expect(page.locator("#answer")).to_contain_text("Stop NOT confirmed: use the remote", timeout=20_000)
 
 
+def test_what_blocks_nothing_is_a_note(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
+    with site(tmp_path, {"limits": {"max_run": "4h"}}) as it, it.running():
+        fresh(it)
+        it.beat_twice()
+        it.notify("BatterySocRecovered")
+        it.notify("BatterySocLow")
+        page.goto(it.url)
+        expect(page.locator("#notes")).to_contain_text("the stop wins")
+        expect(page.locator("#why")).to_be_hidden()
+        picture("note")
+
+
 def test_each_reset_is_shown_while_there_is_something_to_reset(tmp_path: Path, page: Page) -> None:
     limits = {"max_run": "4h", "attempts": 1, "start_confirm": "2s"}
     with site(tmp_path, {"limits": limits, "alerts": {"lease": "6s"}}) as it:
