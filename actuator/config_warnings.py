@@ -14,6 +14,8 @@ from toolkit.formatting import percent, span
 
 _BEAT = MINUTE
 """Seconds between two heartbeats as the sample Alertmanager configuration sends them (group_interval)."""
+_RULE = 2 * MINUTE
+"""Seconds that a value must have been past its threshold in the sample rules (`alerts/rules.yml`)."""
 _RESTING_VOLTS = (9.0, 13.0)
 """Volts per 12 V nominal of an empty and of a full resting battery."""
 _NOMINAL = (12, 24, 36, 48)
@@ -24,6 +26,7 @@ def warnings(config: Config) -> tuple[str, ...]:
     found = (
         *_thresholds(config),
         *_alerts(config),
+        *_debounce(config),
         *_limits(config),
         *_evidence(config),
         *_calendar(config),
@@ -87,6 +90,22 @@ def _alerts(config: Config) -> Iterator[str]:
         )
     if not alerts.inhibits:
         yield "alerts.inhibit: got no name: no alert can block a run"
+
+
+def _debounce(config: Config) -> Iterator[str]:
+    start, stop = config.debounce.start, config.debounce.stop
+    if config.limits.max_run < REAL_RUN:
+        return
+    if start != _RULE:
+        yield (
+            f"debounce.start: got {span(start)}: it counts only for a start without a start alert; the sample rules send "
+            f"that alert after {span(_RULE)}"
+        )
+    if stop > _RULE:
+        yield (
+            f"debounce.stop: got {span(stop)}: the sample rules send the stop alert after {span(_RULE)}, which ends a "
+            "run earlier"
+        )
 
 
 def _limits(config: Config) -> Iterator[str]:

@@ -36,6 +36,8 @@ UNUSUAL: dict[str, dict[str, Any]] = {
     "alerts.heartbeat_timeout: got 90 s: ": {"alerts": {"heartbeat_timeout": "90s"}},
     "alerts.lease: got 4 min with heartbeat_timeout 5 min: ": {"alerts": {"lease": "4m"}},
     "alerts.inhibit: got no name: ": {"alerts": {"inhibit": []}},
+    "debounce.start: got 10 min: ": {"debounce": {"start": "10m"}},
+    "debounce.stop: got 5 min: ": {"debounce": {"stop": "5m"}},
     "limits.min_run: got 4 h with max_run 4 h: ": {"limits": {"min_run": "4h"}},
     "limits.start_confirm: got 5 h with max_run 4 h: ": {"limits": {"start_confirm": "5h"}},
     "limits.charge_confirm: got 4 h with max_run 4 h: ": {"limits": {"charge_confirm": "4h"}},
