@@ -32,8 +32,9 @@ _HEAD = """\
 
 Generated from the declarations of the fields by `python -m exporter.documentation`; make changes there.
 
-Every series except those of the battery has the label `device`, the source's name in the configuration. A series is
-present only while its value is known and fresh. The last column shows how well the meaning is known: *proven* by
+Every series of a device has the label `device`, the source's name in the configuration. Those of a battery bank have
+the label `bank`. A measured value is present only while it is known and fresh. Counters, `…_up` and
+`…_last_success_timestamp_seconds` stay. The last column shows how well the meaning is known: *proven* by
 captures or the maker's own documents; *likely*, by two sources, or by one and inference; **unverified**, by one source
 without a capture.
 """
