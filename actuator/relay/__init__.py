@@ -15,10 +15,11 @@ To add a kind of relay:
 4. Hold the relay before the first byte is sent: `self._lock.acquire(name)` where the device is opened, with a name that
    is the same in every process. So every method that asks the board holds it, `read_back` too. `release` works without
    the lock.
-5. Below, import the struct, and add it to `AnyRelay`.
+5. Below, import the struct, and add it to `AnyRelay`. `HINTS` has the words that a person may write as its `type`
+   instead.
 
-Configuration, `release`, start-up, the loop and the journal's sidecar then know it. `discover` lists what can be
-found on a machine without asking the boards; add a paragraph there if the new one can be found.
+Configuration, `release`, start-up, the loop and the journal's sidecar then know it. What else must know it is in
+CONTRIBUTING.md, *Add a relay driver*: `setup`, `relays`, the pages and the access rights.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ To add a family:
    returns the source, and add it to `AnySource` below and to `FAMILIES` in `families`. `open` imports the source, so
    that a site without such a device does not load it.
 
-The collector, the state of charge, the documentation and the configuration need no change.
+The code of the collector, of the state of charge, of the documentation and of the configuration needs no change. The
+rules, the tests and the pages that must know the family are in CONTRIBUTING.md, *Add a device family*.
 """
 
 from __future__ import annotations

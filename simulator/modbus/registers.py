@@ -1,4 +1,4 @@
-"""Registers that a client reads by function 3 or 4, and the wrong repfaults that such devices give."""
+"""Registers that a client reads by function 3 or 4, and the faults that such devices give."""
 
 from __future__ import annotations
 

@@ -78,7 +78,15 @@ def _names(names: Iterable[str]) -> str:
 def causes() -> Iterator[str]:
     """Yield the table of what requests the engine."""
     return _table(
-        ("cause", "on paths", "rank", "lasting", "own clock", "needs information", "fruitless run counts"),
+        (
+            "cause",
+            "on paths",
+            "rank",
+            "lasting",
+            "own clock",
+            "needs information",
+            "counts as failed without the engine",
+        ),
         (
             (
                 f"`{cause}`",
