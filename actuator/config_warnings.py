@@ -98,8 +98,8 @@ def _debounce(config: Config) -> Iterator[str]:
         return
     if start != _RULE:
         yield (
-            f"debounce.start: got {span(start)}: it counts only for a start without a start alert; the sample rules send "
-            f"that alert after {span(_RULE)}"
+            f"debounce.start: got {span(start)}: it counts only for a start without a start alert; the sample rules "
+            f"send that alert after {span(_RULE)}"
         )
     if stop > _RULE:
         yield (

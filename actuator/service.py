@@ -54,7 +54,7 @@ _LOOP_SECONDS = 3.0
 """For the loop to end, before the contact is opened without it."""
 
 _STUCK_SECONDS = 60
-"""Without an answer from the thread that serves. Then the service ends as it does by a failure of its own, with the
+"""Without an answer from the HTTP thread. Then the service ends as it does by a failure of its own, with the
 contact open, and the service manager starts it again: a thread cannot be ended, and its port cannot be used again."""
 
 _SWITCH_SECONDS = 0.0005
@@ -188,7 +188,7 @@ async def _serve(
                 thread.ended.result()
             _log_end_of(thread, stuck)
         failed = not stopped.done()
-        reason = f"by {signal_name(stopped.result())}" if stopped.done() else "by its own failure"
+        reason = f"by {signal_name(stopped.result())}" if stopped.done() else "by an internal error"
     except (OSError, ExhaustedError) as error:
         reason = refused = str(error)
     finally:
@@ -224,9 +224,9 @@ async def _stuck(thread: LoopThread) -> None:
 
 def _log_end_of(thread: LoopThread, stuck: asyncio.Task[None]) -> None:
     if stuck.done():
-        _log.error("the thread that serves does not answer", seconds=_STUCK_SECONDS)
+        _log.error("HTTP thread does not answer", seconds=_STUCK_SECONDS)
     elif thread.ended.done():
-        _log.error("the thread that serves has ended", error=thread.ended.exception())
+        _log.error("HTTP thread has ended", error=thread.ended.exception())
 
 
 def _stop_signal(early: EarlySignals) -> asyncio.Future[int]:

@@ -219,7 +219,7 @@ class States(Field[Record]):
         """The 0/1 family and the family of the raw code."""
         shown = replace(self.entity, form=Form.STATE, states=self.every)
         return (
-            self._metric(self.metric, f"1 for the present one. {self.described}", self.label, entity=shown),
+            self._metric(self.metric, f"{self.described[:-1]}; 1 for the present state.", self.label, entity=shown),
             self._metric(
                 f"{self.metric}_code", f"The raw code of {self.metric}. {self.described}", entity=raw_code(self.metric)
             ),
@@ -256,7 +256,7 @@ class Flags(Field[Record]):
     def metrics(self) -> tuple[Metric, ...]:
         """The 0/1 family."""
         shown = replace(self.entity, form=Form.FLAGS, states=tuple(self.bits.values()))
-        return (self._metric(self.metric, f"1 for each that is set. {self.described}", self.label, entity=shown),)
+        return (self._metric(self.metric, f"{self.described[:-1]}; 1 for each that is set.", self.label, entity=shown),)
 
     def samples(self, record: Record) -> Iterator[Sample]:
         """Yield 0 or 1 for every named mask."""

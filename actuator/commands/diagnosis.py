@@ -386,7 +386,7 @@ def _alertmanager(answers: Answers) -> Iterator[Finding]:
         yield Finding(
             check="people",
             state="wrong",
-            text="Nobody is told: no receiver for people sends anything.",
+            text="No one gets messages: no receiver for people sends anything.",
             remedy="Fill in the receiver `people` in alertmanager.yml, then: systemctl reload prometheus-alertmanager",
         )
     if isinstance(answers.route, dict):

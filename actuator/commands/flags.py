@@ -18,7 +18,7 @@ def add_config_file(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         default=argparse.SUPPRESS,
-        help=f"configuration file that names the relay (default: actuator.yml here, else {FOLDER / 'actuator.yml'})",
+        help=f"the actuator's configuration file (default: actuator.yml here, else {FOLDER / 'actuator.yml'})",
     )
 
 

@@ -139,7 +139,7 @@ class AsyncHistory:
         try:
             return self._observe()
         except Exception as error:  # noqa: BLE001 - logged; no fault in here may end the program
-            _log.limited("observe", "a turn is missing in the history", error=error)
+            _log.limited("observe", "one sample was not recorded in the history", error=error)
             return False
 
     def _observe(self) -> bool:

@@ -312,7 +312,7 @@ class AsyncJournal:
             if now - self._failing_since >= LASTING:
                 self.lasting_fault = fault
             _log.limited(
-                "journal", "journal cannot be written, control goes on with memory", level="error", error=fault
+                "journal", "journal cannot be written, continuing with the copy in memory", level="error", error=fault
             )
         else:
             self._failing_since = None

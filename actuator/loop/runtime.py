@@ -1,7 +1,7 @@
 """The turn: each second, and at each event, inputs → decide → write down → act → show.
 
-Only the turn moves the contact, except the first opening at start-up and the last one at the end. It has the event loop
-of the main thread, and nothing from outside runs there: HTTP and the reader of the exporter's page are in another
+Only the turn moves the contact, except for the first opening at start-up and the last one at the end. It has the event
+loop of the main thread, and nothing from outside runs there: HTTP and the reader of the exporter's page are in another
 thread. They add to `input_queue`, read `snapshot`, and call what is marked *from any thread*.
 """
 

@@ -111,7 +111,7 @@ class _Connection(asyncio.Protocol):
     """One connection: upsd's, or of a person who looks.
 
     Attributes:
-        heard: when it last sent anything, monotonic.
+        received_at: when it last sent anything, monotonic.
     """
 
     def __init__(self, connections: set[_Connection], data: Callable[[], Data]) -> None:
@@ -120,14 +120,14 @@ class _Connection(asyncio.Protocol):
         self._broadcast = True
         self._received = b""
         self._transport: asyncio.Transport | None = None
-        self.heard = time.monotonic()
+        self.received_at = time.monotonic()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._connections.add(self)
         if len(self._connections) > MOST_CONNECTIONS:
             # upsd connects anew when the others are there already, and asks every few seconds.
-            min(self._connections, key=lambda one: one.heard).drop(f"more than {MOST_CONNECTIONS} connections")
+            min(self._connections, key=lambda one: one.received_at).drop(f"more than {MOST_CONNECTIONS} connections")
         _log.debug("connected", connections=len(self._connections))
 
     def connection_lost(self, _error: Exception | None) -> None:
@@ -135,7 +135,7 @@ class _Connection(asyncio.Protocol):
         self._connections.discard(self)
 
     def data_received(self, data: bytes) -> None:
-        self.heard = time.monotonic()
+        self.received_at = time.monotonic()
         *lines, self._received = (self._received + data).split(b"\n")
         for line in lines:
             if self._transport is None:

@@ -154,7 +154,7 @@ class Source(ABC, Generic[Connection]):
     def recovered(self) -> None:
         """Log that the device answers again, if it was logged that it did not."""
         for cause in self._causes:
-            _log.recovered(f"{self.name} {cause}", "source is back", device=self.name, from_being=cause)
+            _log.recovered(f"{self.name} {cause}", "source is back", device=self.name, cause=cause)
         self._causes.clear()
 
     def restore(self, counters: Mapping[str, float]) -> None:

@@ -13,7 +13,7 @@ from exporter.sources.magnum import capture, port
 
 DESCRIPTION = (
     "Writes the bytes of a Magnum network to a text file, with their times, until Ctrl-C or for some seconds. The "
-    "commands listen and replay read it. It is what a report about a device that is read wrong needs most."
+    "commands listen and replay read it. Attach it when you report a device whose values are read wrongly."
 )
 EXAMPLE = "magnum-exporter record /dev/ttyUSB0 bus.txt --seconds=60"
 

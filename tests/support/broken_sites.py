@@ -180,7 +180,7 @@ def rows() -> Iterator[Row]:
     elsewhere = ['alertname=~"BatterySocLow|BatterySocRecovered"']
     yield "the heartbeat goes elsewhere", site(route=routed(matchers=elsewhere)), "route"
     yield "heartbeats are too rare", site(route=routed(repeat_interval="4h")), "route"
-    yield "nobody is told", site(receivers={**RECEIVERS, "people": ()}), "people"
+    yield "no one gets messages", site(receivers={**RECEIVERS, "people": ()}), "people"
     yield "a wrong password of Alertmanager", status(last_beat=100.0), "heartbeat"
 
 

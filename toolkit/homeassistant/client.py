@@ -292,7 +292,7 @@ class Client:
             try:
                 await self._publish(client, topic, "", retain=True)
             except ValueError as error:
-                _log.warning("a topic that the broker has kept cannot be emptied", topic=topic[:100], error=error)
+                _log.warning("retained topic cannot be cleared", topic=topic[:100], error=error)
         self._former.keep(devices)
         ids = {device.id for device in devices}
         self._entities = {device: entities for device, entities in self._entities.items() if device in ids}

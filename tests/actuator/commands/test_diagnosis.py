@@ -83,7 +83,7 @@ def test_a_healthy_site() -> None:
         (site(alertmanagers={}), "Alertmanager", "no Alertmanager", "alerting:"),
         (site(receivers="Connection refused"), "Alertmanager", "does not answer", "prometheus-alertmanager"),
         (site(receivers={"people": ("email_configs",)}), "Alertmanager", "No receiver leads", "alertmanager.yml"),
-        (site(receivers={**RECEIVERS, "people": ()}), "people", "Nobody is told", "`people`"),
+        (site(receivers={**RECEIVERS, "people": ()}), "people", "No one gets messages", "`people`"),
         (status(last_beat=None), "heartbeat", "None has come since the start", "amtool"),
         (status(last_beat=100.0), "heartbeat", "None has come for 15 min", "amtool"),
     ],

@@ -61,7 +61,7 @@ def test_an_http_side_that_does_not_answer_ends_the_program_with_the_contact_ope
             it.request_within(0.2, "/api/v1/status")
         assert process.wait(15) == 1
         assert not it.board.closed()
-        assert "the thread that serves does not answer" in process.output
+        assert "HTTP thread does not answer" in process.output
 
 
 STUCK_DISK = """
