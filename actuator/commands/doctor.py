@@ -28,8 +28,8 @@ from toolkit.replace import replace
 from toolkit.webconfig.file_format import exposed
 
 DESCRIPTION = (
-    "Checks the whole chain, from the devices over Prometheus and Alertmanager to a person, and says "
-    "what mends each fault. Exit status 1: a fault was found."
+    "Checks the whole chain, from the devices over Prometheus and Alertmanager to a person, and names "
+    "what corrects each fault. Exit status 1: a fault was found."
 )
 EXAMPLE = "generator-actuator doctor"
 

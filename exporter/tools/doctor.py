@@ -28,7 +28,7 @@ from toolkit.webconfig.file_format import exposed
 
 DESCRIPTION = (
     "Checks the configuration, the port or address of each device, the page of the running exporter and its state of "
-    "charge, and says what mends each fault."
+    "charge, and names what corrects each fault."
 )
 EXAMPLE = "magnum-exporter doctor"
 

@@ -232,7 +232,7 @@ def _exporters(port: str, closed: int) -> Iterator[tuple[str, str, Page | str, A
 
 def table(program: str) -> Iterator[str]:
     """Yield the lines of a program's table."""
-    yield "| what is broken | check | what doctor says | what mends it |"
+    yield "| what is broken | check | what doctor reports | remedy |"
     yield "|---|---|---|---|"
     found = (
         [(broken, worst(answers)[0]) for broken, answers, _ in rows()]
