@@ -135,7 +135,7 @@ def add_flags(parser: argparse.ArgumentParser, *, config_file: str, listen_addre
         type=Path,
         metavar="FILE",
         default=default_config_file(config_file),
-        help=f"configuration file (default: {config_file} here if it is yours, else {FOLDER / config_file})",
+        help=f"configuration file (default: {config_file} here if you own it, else {FOLDER / config_file})",
     )
     config.add_argument(
         "--config.check",

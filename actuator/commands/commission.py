@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_run_seconds,
         default=SHORTEST,
         metavar="SECONDS",
-        help="how long it runs after its start is confirmed (default, and least: %(default)g)",
+        help="how long it runs after its start is confirmed (default and minimum: %(default)g)",
     )
 
 

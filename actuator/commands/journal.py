@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--since", metavar="TIME", help="only from then on: 2026-01-31, 2026-01-31T08:00, or a span back such as 2h"
     )
-    parser.add_argument("--follow", action="store_true", help="go on with what happens, until Ctrl-C")
+    parser.add_argument("--follow", action="store_true", help="then print what happens, until Ctrl-C")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from actuator.commands.flags import add_remote_flags
 
 DESCRIPTION = (
     "Switches to automatic operation, off, or on for a limited time. Off is always accepted, and stays "
-    "until the mode is changed. On ends by itself, and never outlives limits.max_run."
+    "until the mode is changed. On ends by itself, after limits.max_run at the latest."
 )
 EXAMPLE = "generator-actuator mode on --for 90m"
 

@@ -9,8 +9,8 @@ from actuator.commands.flags import add_remote_flags
 from toolkit.formatting import percent
 
 DESCRIPTION = (
-    "Puts a profile of the configuration file in force, until another one is named; it survives a "
-    "restart. The profile default is the file without any."
+    "Puts a profile of the configuration file in force, until another one is named, over restarts "
+    "too. With the name default no profile is in force."
 )
 EXAMPLE = "generator-actuator profile away"
 

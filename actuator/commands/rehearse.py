@@ -26,7 +26,7 @@ from toolkit.formatting import percent, printable, redacted, span
 DESCRIPTION = (
     "Plays what was recorded of the battery through the real decision, with the settings of the file "
     "and with others, and shows side by side how often and how long the engine would have run, how low the battery "
-    "would have come, and what this takes for granted. Nothing is changed."
+    "would have become, and what the result assumes. Nothing is changed."
 )
 EXAMPLE = "generator-actuator rehearse --try start_soc=30%,quiet_hours.from=22:00,quiet_hours.to=07:00 --best"
 
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prometheus",
         default="http://127.0.0.1:9090",
         metavar="URL",
-        help="the Prometheus that has the record (default: %(default)s)",
+        help="the Prometheus that has the recorded values (default: %(default)s)",
     )
     record.add_argument(
         "--csv", type=Path, metavar="FILE", help="a file with the record: columns time, soc and generator (0 or 1)"
@@ -148,7 +148,7 @@ def notes(record: Record) -> list[str]:
     if record.full_seconds:
         lacks.append(f"The recorded battery was full for {span(record.full_seconds)} in all.")
     sentences = (rehearsal.charge_sentence(record.charge), *rehearsal.ASSUMPTIONS, *lacks)
-    return ["This takes for granted:", *(f"- {sentence}" for sentence in sentences)]
+    return ["This assumes:", *(f"- {sentence}" for sentence in sentences)]
 
 
 def _tried(arguments: argparse.Namespace, text: str) -> configuration.Config:

@@ -11,7 +11,7 @@ from actuator.relay import discover
 
 DESCRIPTION = (
     "Lists the relay boards, serial ports and GPIO chips found on this machine, each with the line for "
-    "the configuration file. With --test it clicks the configured one."
+    "the configuration file. With --test it closes and opens the contact of the configured one."
 )
 EXAMPLE = "generator-actuator relays --test"
 

@@ -14,7 +14,7 @@ from actuator.start.known_relays import known_relays
 from toolkit.config import ConfigError
 
 DESCRIPTION = (
-    "Opens the contact straight through the driver, with no server running; the service manager runs "
+    "Opens the contact directly through the driver, with no server running; the service manager runs "
     "it after the actuator has ended. Exit status 0: read back open; 3: sent, but the board cannot be read back; "
     "1: failed."
 )

@@ -9,7 +9,7 @@ from actuator.commands.flags import add_remote_flags
 
 DESCRIPTION = (
     "Resets one thing, after its cause is removed: the lock-out after failed starts, the alarm about a "
-    "damaged journal, the hours to the engine's service, or an inhibit whose alert nobody repeats any more."
+    "damaged journal, the hours to the engine's service, or an inhibit whose alert does not arrive any more."
 )
 EXAMPLE = "generator-actuator reset lockout"
 

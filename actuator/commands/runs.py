@@ -9,7 +9,7 @@ from actuator.commands.flags import add_remote_flags
 
 DESCRIPTION = (
     "Prints the last runs of the engine, the newest first: begin, length, cause, the battery before "
-    "and after, what was charged, whether the engine was confirmed, and what ended it."
+    "and after, the charge, whether the engine was confirmed, and what ended it."
 )
 EXAMPLE = "generator-actuator runs --limit 5"
 

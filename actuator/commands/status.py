@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_remote_flags(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print the whole document of GET /api/v1/status")
-    form.add_argument("--watch", action="store_true", help="show it anew every second, until Ctrl-C")
+    form.add_argument("--watch", action="store_true", help="show it again every second, until Ctrl-C")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -50,7 +50,9 @@ Type yes to probe {port}: """
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser this tool's arguments."""
-    parser.add_argument("ports", metavar="PORT", nargs="*", help="look at these ports (default: all of this machine)")
+    parser.add_argument(
+        "ports", metavar="PORT", nargs="*", help="search these ports only (default: all of this machine)"
+    )
     add_search_arguments(parser)
     parser.add_argument(
         "--config.file",
@@ -79,7 +81,7 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
         help="ask this serial port if it is silent, with read requests, after a question in the terminal; repeatable",
     )
     parser.add_argument(
-        "--seconds", type=duration, default=listening.SECONDS, help="listen for so long (default: %(default)g)"
+        "--seconds", type=duration, default=listening.SECONDS, help="how long to listen (default: %(default)g)"
     )
 
 

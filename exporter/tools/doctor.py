@@ -63,7 +63,13 @@ class Refused(str):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser this tool's arguments."""
-    parser.add_argument("--config.file", dest="config_file", type=Path, default=default_config_file("exporter.yml"))
+    parser.add_argument(
+        "--config.file",
+        dest="config_file",
+        type=Path,
+        default=default_config_file("exporter.yml"),
+        help="the exporter's configuration file (default: exporter.yml here, else the installed one)",
+    )
     parser.add_argument("--url", default="http://127.0.0.1:10048/metrics", help="the page (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print a list of findings for scripts")
 

@@ -23,7 +23,7 @@ from toolkit.replace import replace
 
 DESCRIPTION = (
     "Finds the devices as discover does, asks what only you know, such as the battery's capacity, writes exporter.yml, "
-    "checks it and offers the service. A file that is there is replaced after a question only, and a copy is kept."
+    "checks it and offers the service. It asks before it replaces a file, and keeps a copy."
 )
 EXAMPLE = "magnum-exporter setup --host=192.168.1.20"
 
@@ -38,7 +38,9 @@ _TRUST = ("vedirect", "modbus", "pylontech", "classic", "magnum")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser this tool's arguments."""
-    parser.add_argument("ports", metavar="PORT", nargs="*", help="look at these ports (default: all of this machine)")
+    parser.add_argument(
+        "ports", metavar="PORT", nargs="*", help="search these ports only (default: all of this machine)"
+    )
     add_search_arguments(parser)
     parser.add_argument(
         "--config.file",
