@@ -23,7 +23,7 @@ EventKind = Literal[
     "foreign_run",
     "found_closed",
     "full_charge_failed",
-    "held_back",
+    "start_blocked",
     "inhibit_cleared",
     "inhibited",
     "journal_torn",

@@ -24,7 +24,7 @@ def report_notes(state: State, known: Iterable[Note], now: float) -> tuple[Repor
         if note in known or _recently(reported, note, now):
             continue
         reported = _with(reported, note, now)
-        kind: EventKind = "note" if state.causes or state.durable.run else "held_back"
+        kind: EventKind = "note" if state.causes or state.durable.run else "start_blocked"
         events.append(Event(kind=kind, level=Level.WARNING, values={"note": note.kind, **note.values}))
     return reported, events
 
@@ -40,7 +40,7 @@ def report_blocked(state: State, now: float) -> tuple[Reported, list[Event]]:
         return replace(reported, blocked=None), []
     if _recently(reported, None, now):
         return reported, []
-    return replace(_with(reported, None, now), blocked=now_blocked), [Event(kind="held_back")]
+    return replace(_with(reported, None, now), blocked=now_blocked), [Event(kind="start_blocked")]
 
 
 def _recently(reported: Reported, what: Note | None, now: float) -> bool:

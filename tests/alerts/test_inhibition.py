@@ -28,12 +28,12 @@ FACTOR = 0.02
 
 FAULTS = {
     "the engine fails until it is locked out, and nobody comes": [
-        *("GeneratorStartFailed", "GeneratorLockedOut", "GeneratorDied", "GeneratorHeldBack ags_refuses"),
+        *("GeneratorStartFailed", "GeneratorLockedOut", "GeneratorDied", "GeneratorStartBlocked ags_refuses"),
         *("BatteryLowUnanswered", "BatteryEmptySoon", "GeneratorShortCycling", "BatteryEmergency"),
     ],
     "the exporter dies during a run": [
-        *("MagnumExporterDown", "GeneratorExporterUnreachable", "GeneratorFallback", "GeneratorRunUnproven"),
-        *("GeneratorBlind", "GeneratorHeldBack no_evidence"),
+        *("MagnumExporterDown", "GeneratorExporterUnreachable", "GeneratorFallback", "GeneratorRunUnconfirmed"),
+        *("GeneratorBlind", "GeneratorStartBlocked no_evidence"),
     ],
     "the actuator dies while it is locked out": [
         *("GeneratorLockedOut", "GeneratorStartFailed", "GeneratorActuatorDown", "-GeneratorLockedOut"),
@@ -42,10 +42,10 @@ FAULTS = {
     "the battery monitor's cable is pulled": [
         *("DeviceSilent", "BatterySocSourceRefused stale", "BatterySocAbsent", "GeneratorFallback", "GeneratorBlind"),
     ],
-    "Alertmanager cannot reach the actuator": ["GeneratorAlertsUnheard", "GeneratorFallback"],
+    "Alertmanager cannot reach the actuator": ["GeneratorAlertsNotReceived", "GeneratorFallback"],
     "the generator dies in a run": ["GeneratorDied", "GeneratorStopped"],
-    "the AGS holds a fault": ["MagnumAgsFault", "GeneratorHeldBack ags_refuses", "BatteryLowUnanswered"],
-    "the memory card fails": ["GeneratorJournalFailing", "GeneratorMirrorFailing", "GeneratorHeldBack journal"],
+    "the AGS holds a fault": ["MagnumAgsFault", "GeneratorStartBlocked ags_refuses", "BatteryLowUnanswered"],
+    "the memory card fails": ["GeneratorJournalFailing", "GeneratorMirrorFailing", "GeneratorStartBlocked journal"],
 }
 SENT = {
     "the engine fails until it is locked out, and nobody comes": [
@@ -54,7 +54,7 @@ SENT = {
     "the exporter dies during a run": ["MagnumExporterDown"],
     "the actuator dies while it is locked out": ["GeneratorLockedOut", "GeneratorActuatorDown"],
     "the battery monitor's cable is pulled": ["DeviceSilent", "BatterySocAbsent"],
-    "Alertmanager cannot reach the actuator": ["GeneratorAlertsUnheard"],
+    "Alertmanager cannot reach the actuator": ["GeneratorAlertsNotReceived"],
     "the generator dies in a run": ["GeneratorDied"],
     "the AGS holds a fault": ["MagnumAgsFault"],
     "the memory card fails": ["GeneratorJournalFailing"],
@@ -129,7 +129,7 @@ def test_inhibition_keeps_to_its_site(tmp_path: Path) -> None:
             "127.0.0.1:8080", f"127.0.0.1:{people.port}"
         )
         with alertmanager(tmp_path, text) as url:
-            for name, site in (("GeneratorAlertsUnheard", "barn"), ("GeneratorFallback", "cabin")):
+            for name, site in (("GeneratorAlertsNotReceived", "barn"), ("GeneratorFallback", "cabin")):
                 one = alert(name)
                 one["labels"]["site"] = site
                 send(url, one)

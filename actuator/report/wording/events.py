@@ -89,7 +89,7 @@ def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
             return ags_cap(number(values["cap"]), number(values["allowed"])).line
         case "note":
             return _note(values)
-        case "held_back":
+        case "start_blocked":
             return _note(values) if "note" in values else _blocked(values)
         case "path_changed":
             return _path_changed(values)

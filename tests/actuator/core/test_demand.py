@@ -88,15 +88,15 @@ def test_a_start_alert_does_nothing_before_the_path_is_trusted() -> None:
 
 
 @pytest.mark.parametrize(("soc", "starts"), [(0.59, True), (0.60, False), (0.95, False)])
-def test_a_start_alert_is_held_back_by_a_page_that_is_at_stop(soc: float, *, starts: bool) -> None:
+def test_a_start_alert_is_start_blocked_by_a_page_that_is_at_stop(soc: float, *, starts: bool) -> None:
     world = World(soc=soc).on_alerts()
     world.fire("start")
     assert world.closed() is starts
-    assert ("held_back" in world.kinds()) is not starts
+    assert ("start_blocked" in world.kinds()) is not starts
     assert bool(world.state.notes) is not starts
 
 
-def test_a_start_alert_is_held_back_by_the_first_sight_of_a_page_that_is_at_stop() -> None:
+def test_a_start_alert_is_start_blocked_by_the_first_sight_of_a_page_that_is_at_stop() -> None:
     world = World(soc=0.9, page_reachable=False).on_alerts()
     world.page_reachable = True
     assert world.run(10, until=lambda it: it.state.page_at is not None)
@@ -118,7 +118,7 @@ def test_a_low_battery_without_its_alert_is_said_before_the_grace_is_over() -> N
     world = World(soc=0.2).on_alerts()
     assert world.run(5 * MINUTE, until=lambda it: bool(it.state.notes))
     assert "after 10 min the engine starts without it" in world.notes()[0]
-    assert world.kinds().count("held_back") == 1
+    assert world.kinds().count("start_blocked") == 1
     assert world.run(11 * MINUTE, until=World.closed)
 
 
@@ -139,16 +139,16 @@ def test_what_holds_a_demand_back_is_a_row_when_it_changes_and_no_more() -> None
     world = World(soc=0.2, ags=1).on_alerts()
     world.fire("start")
     world.run(5 * MINUTE)
-    assert world.texts("held_back") == ["Requested by a low battery. Blocked: the generator starter (AGS) refuses."]
+    assert world.texts("start_blocked") == ["Requested by a low battery. Blocked: the generator starter (AGS) refuses."]
     world.operator("off")
     world.run(MINUTE)
-    assert world.texts("held_back")[-1].endswith(
+    assert world.texts("start_blocked")[-1].endswith(
         "Blocked: switched off by the operator; the generator starter (AGS) refuses."
     )
     for _ in range(300):
         world.ags = 3 - (world.ags or 0)
         world.run(5)
-    assert world.kinds().count("held_back") < 2 + 25, "a reason that flickers is told once a minute at most"
+    assert world.kinds().count("start_blocked") < 2 + 25, "a reason that flickers is told once a minute at most"
 
 
 def test_a_note_that_flickers_is_a_row_once_a_minute_at_most() -> None:
@@ -158,7 +158,7 @@ def test_a_note_that_flickers_is_a_row_once_a_minute_at_most() -> None:
         world.fire("start")
         world.soc = 0.9 if world.soc == 0.5 else 0.5
         world.run(5)
-    assert 2 <= len([text for text in world.texts("held_back") if "no start" in text]) <= 11
+    assert 2 <= len([text for text in world.texts("start_blocked") if "no start" in text]) <= 11
 
 
 def test_a_restart_does_not_call_the_engine_unheard_of_before_it_could_be_heard() -> None:
@@ -188,7 +188,7 @@ def test_a_note_that_begins_with_the_end_of_a_run_is_a_row_too() -> None:
     world.run(20 * MINUTE, until=lambda it: not it.closed())
     world.run(5)
     assert "the stop wins" in world.notes()[0]
-    assert world.texts("held_back")[-1] == world.notes()[0]
+    assert world.texts("start_blocked")[-1] == world.notes()[0]
 
 
 def test_an_exercise_too_short_to_be_judged_counts_when_its_engine_is_dead() -> None:
@@ -240,7 +240,7 @@ def test_a_run_for_blind_that_fails_has_its_turn_again_after_its_back_off() -> N
     assert closed_within(world, 20 * MINUTE) == pytest.approx(15 * MINUTE, abs=2)
 
 
-def test_a_start_alert_is_held_back_while_the_page_refuses_its_state_of_charge() -> None:
+def test_a_start_alert_is_start_blocked_while_the_page_refuses_its_state_of_charge() -> None:
     world = World(soc=None, soc_refused=True).on_alerts()
     world.fire("start")
     world.run(60)
@@ -535,7 +535,7 @@ def test_on_path_alerts_a_low_state_of_charge_starts_after_the_grace_and_says_so
     assert world.run(15 * MINUTE, until=World.closed)
     assert world.now - began >= 12 * MINUTE
     assert world.causes() == ("fallback",)
-    assert "renamed" in " ".join(world.texts("held_back") + world.texts("note"))
+    assert "renamed" in " ".join(world.texts("start_blocked") + world.texts("note"))
 
 
 def test_on_path_alerts_a_low_state_of_charge_with_a_start_alert_is_no_fallback() -> None:

@@ -178,7 +178,7 @@ def test_a_blocked_start_is_reported_once() -> None:
     world = World(soc=0.8).on_alerts()
     world.fire("start")
     world.run(10 * MINUTE)
-    assert world.kinds().count("held_back") == 1
+    assert world.kinds().count("start_blocked") == 1
 
 
 def test_every_transition_has_its_facts() -> None:

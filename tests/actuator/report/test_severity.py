@@ -275,9 +275,9 @@ def test_our_own_cool_down_is_ours_and_has_no_reasons_of_its_own() -> None:
     assert why_not(snapshot) == ()
     values: dict[str, Value] = {"causes": "alert", "inhibitors": "mode_off min_off ac_live"}
     switched_off = "Requested by a low battery. Blocked: switched off by the operator."
-    assert wording.events.event(Event(kind="held_back", values=values)) == switched_off
+    assert wording.events.event(Event(kind="start_blocked", values=values)) == switched_off
     values["inhibitors"] = "min_off ac_live"
-    assert wording.events.event(Event(kind="held_back", values=values)).endswith(
+    assert wording.events.event(Event(kind="start_blocked", values=values)).endswith(
         "Blocked: the last run has not stopped yet."
     )
 
