@@ -218,7 +218,7 @@ class Evidence(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ac_input: AC volts at the inverter's input, or the inverter charging.
         ags: the status of the generator starter.
         device: the inverter by its name in exporter.yml; None: the first one on the page.
-        min_volts: AC volts from which the generator's power counts as there.
+        min_volts: AC volts from which generator power counts as present.
     """
 
     ac_input: bool = True
@@ -358,7 +358,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         full_charge: regular charges until the battery is full.
         service: the engine's service by hours of running.
         on_no_charge: what a run that does not charge leads to: an alarm, or also its end.
-        on_blind: what happens while nothing is known about the battery: a run is finished, or stopped, or others start.
+        on_blind: while nothing is known about the battery, `finish` lets a run go on to its end, `stop` ends it, and
+            `start` also begins runs (`blind`).
         blind: the runs of `on_blind: start`.
     """
 
