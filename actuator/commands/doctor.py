@@ -25,7 +25,6 @@ from toolkit.config import ConfigError, read_mapping
 from toolkit.findings import Finding
 from toolkit.flags import is_loopback
 from toolkit.replace import replace
-from toolkit.webconfig.file_format import exposed
 
 DESCRIPTION = (
     "Checks the whole chain, from the devices over Prometheus and Alertmanager to a person, and names "
@@ -65,6 +64,8 @@ def examine(config_file: Path, *, url: str, prometheus: str, alertmanager: str) 
         prometheus: its URL.
         alertmanager: its URL.
     """
+    from toolkit.webconfig.file_format import exposed  # noqa: PLC0415 - it loads what other commands do without
+
     config, errors = _config(config_file)
     web_config = config_file.with_name("actuator-web.yml")
     web = read_mapping(web_config).get("basic_auth_users")
