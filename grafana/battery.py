@@ -12,6 +12,8 @@ SOURCES = pick("battery_soc_source_ratio")
 REFUSED = f"{SOURCES} * on (source, job, instance, site) group_right () ({pick('battery_soc_refused')} == 1)"
 SPREAD = f"max without (source) ({SOURCES}) - min without (source) ({SOURCES})"
 
+SOC_OF_DAY = f"{pick('battery_soc_ratio')}[1d] offset -1d"
+
 
 def _from_mean(cells: str) -> str:
     """Return how far each cell's volts are from the mean of its pack, in mV."""
@@ -52,13 +54,28 @@ def build() -> dashboard.Dashboard:
                     Query(pick("battery_soc_lead"), "{{source}} {{site}}"),
                     width=12,
                 ),
-                parts.timeline(
+                parts.occurred(
                     "Refused, by reason",
                     "Why a source is refused; one row for each reason that occurred.",
-                    {1: ("refused", BAD)},
-                    Query(f"{pick('battery_soc_refused')} == 1", "{{source}}: {{reason}} {{site}}"),
+                    "battery_soc_refused",
+                    "reason",
+                    "{{source}}: {{reason}} {{site}}",
+                    colour=BAD,
+                    none=("no", parts.FAINT),
                     width=12,
-                    height=6,
+                    height=8,
+                ),
+                parts.graph(
+                    "Lowest and highest by day",
+                    "Of each of the last 31 days; today's so far. A battery that is never full ages, and so does one "
+                    "that is often empty.",
+                    "percentunit",
+                    Query(f"min_over_time({SOC_OF_DAY})", "lowest {{site}}", colour=BAD),
+                    Query(f"max_over_time({SOC_OF_DAY})", "highest {{site}}", colour=GOOD),
+                    lowest=0,
+                    highest=1,
+                    since="31d",
+                    each="1d",
                 ),
                 parts.graph(
                     "Spread",
@@ -66,7 +83,6 @@ def build() -> dashboard.Dashboard:
                     "percentunit",
                     Query(SPREAD, "{{site}}"),
                     lowest=0,
-                    width=6,
                     height=6,
                 ),
                 parts.graph(
@@ -75,7 +91,6 @@ def build() -> dashboard.Dashboard:
                     "s",
                     Query(f"time() - {pick('battery_soc_last_update_timestamp_seconds')}", "{{site}}"),
                     lowest=0,
-                    width=6,
                     height=6,
                 ),
             ],
@@ -236,10 +251,10 @@ def build() -> dashboard.Dashboard:
                 parts.graph(
                     "Time to empty",
                     "From the leading state of charge, current and capacity. No line while the battery charges.",
-                    "s",
-                    Query(pick("battery_time_to_empty_seconds"), "{{site}}"),
+                    parts.HOURS,
+                    Query(f"{pick('battery_time_to_empty_seconds')} / 3600", "{{site}}"),
                     lowest=0,
-                    highest=3 * 86400,
+                    highest=72,
                 ),
                 parts.number(
                     "Full",

@@ -89,8 +89,8 @@ def build() -> dashboard.Dashboard:
                 parts.bars(
                     "Generator by day",
                     "How long the engine ran on each day, whoever started it.",
-                    "s",
-                    Query(by_day("generator_engine_seconds"), "engine", colour=GENERATOR),
+                    parts.HOURS,
+                    Query(parts.engine_hours_by_day(), "engine", colour=GENERATOR),
                     each="1d",
                     since="31d",
                 ),
@@ -118,8 +118,8 @@ def build() -> dashboard.Dashboard:
                 parts.months(
                     "Generator hours by month",
                     "How long the engine ran, whoever started it.",
-                    "s",
-                    Query(by_day("generator_engine_seconds"), "engine", colour=GENERATOR),
+                    parts.HOURS,
+                    Query(parts.engine_hours_by_day(), "engine", colour=GENERATOR),
                 ),
                 parts.months(
                     "Generator runs by month",

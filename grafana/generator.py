@@ -7,6 +7,9 @@ from grafana_foundation_sdk.models import dashboard
 from grafana import parts, shared
 from grafana.parts import TROUBLE, Query, Row, in_range, pick
 
+FOR_PEOPLE = "locked_out|inhibit_alert|journal|relay_fault|no_evidence|ags_refuses"
+"""What blocks a run until somebody sees to it; the rest ends by itself, or is a command of the owner."""
+
 
 def build() -> dashboard.Dashboard:
     """Return the dashboard."""
@@ -36,6 +39,14 @@ def build() -> dashboard.Dashboard:
                     absent="not counted, or no data",
                 ),
                 parts.number(
+                    "Hour meter",
+                    "For how long the engine has run in all, whoever started it, since the actuator counts.",
+                    parts.HOURS,
+                    Query(f"{pick('generator_engine_seconds_total')} / 3600", "{{site}}"),
+                    decimals=1,
+                    width=3,
+                ),
+                parts.number(
                     "Starts",
                     "Starts in the time range shown.",
                     "none",
@@ -44,19 +55,11 @@ def build() -> dashboard.Dashboard:
                     width=3,
                 ),
                 parts.number(
-                    "Failed starts",
-                    "Failed starts in the time range shown.",
+                    "Failed",
+                    "Failed starts and failed stops in the time range shown.",
                     "none",
-                    Query(f"sum({in_range('generator_start_failures_total')})", "failed"),
-                    decimals=0,
-                    steps=[(None, parts.GOOD), (1, parts.BAD)],
-                    width=3,
-                ),
-                parts.number(
-                    "Failed stops",
-                    "Failed stops in the time range shown.",
-                    "none",
-                    Query(f"sum({in_range('generator_stop_failures_total')})", "failed"),
+                    Query(f"sum({in_range('generator_start_failures_total')})", "starts"),
+                    Query(f"sum({in_range('generator_stop_failures_total')})", "stops"),
                     decimals=0,
                     steps=[(None, parts.GOOD), (1, parts.BAD)],
                     width=3,
@@ -91,21 +94,24 @@ def build() -> dashboard.Dashboard:
             "Decision",
             [
                 shared.state_of_charge(width=24),
-                parts.timeline(
+                parts.occurred(
                     "Requested by",
                     "What requested a run: one row for each cause that occurred.",
-                    {1: ("yes", parts.BLUE)},
-                    Query(f"{pick('generator_demand')} == 1", "{{cause}} {{site}}"),
+                    "generator_demand",
+                    "cause",
+                    "{{cause}} {{site}}",
+                    none=("no", parts.FAINT),
                     width=12,
-                    height=6,
                 ),
-                parts.timeline(
+                parts.occurred(
                     "Blocked by",
-                    "What blocked or ended a run: one row for each reason that occurred.",
-                    {1: ("yes", parts.BAD)},
-                    Query(f"{pick('generator_inhibited')} == 1", "{{reason}} {{site}}"),
+                    "What blocked or ended a run: one row for each reason that occurred; red: see to it.",
+                    "generator_inhibited",
+                    "reason",
+                    "{{reason}} {{site}}",
+                    bad=FOR_PEOPLE,
+                    none=("no", parts.FAINT),
                     width=12,
-                    height=6,
                 ),
                 shared.contact_and_engine(),
                 shared.phase(),
@@ -120,18 +126,18 @@ def build() -> dashboard.Dashboard:
                 parts.graph(
                     "Time to the run's deadline",
                     "The contact opens at this deadline at the latest. No line: no run.",
-                    "s",
-                    Query(f"{pick('generator_run_deadline_timestamp_seconds')} - time()", "{{site}}"),
+                    parts.HOURS,
+                    Query(f"({pick('generator_run_deadline_timestamp_seconds')} - time()) / 3600", "{{site}}"),
                     lowest=0,
                 ),
                 parts.graph(
                     "Run time in 24 hours",
                     "How long the contact was closed and the engine ran, whoever started it, in the last 24 hours, and "
                     "what remains of the budget.",
-                    "s",
-                    Query(f"increase({pick('generator_engine_seconds_total')}[1d])", "engine {{site}}"),
-                    Query(f"increase({pick('generator_run_seconds_total')}[1d])", "closed {{site}}"),
-                    Query(pick("generator_budget_remaining_seconds"), "left {{site}}"),
+                    parts.HOURS,
+                    Query(f"increase({pick('generator_engine_seconds_total')}[1d]) / 3600", "engine {{site}}"),
+                    Query(f"increase({pick('generator_run_seconds_total')}[1d]) / 3600", "closed {{site}}"),
+                    Query(f"{pick('generator_budget_remaining_seconds')} / 3600", "left {{site}}"),
                     lowest=0,
                 ),
                 parts.graph(
@@ -167,8 +173,8 @@ def build() -> dashboard.Dashboard:
                 parts.bars(
                     "Hours by day",
                     "How long the engine ran on each whole day, whoever started it.",
-                    "s",
-                    Query(parts.by_day("generator_engine_seconds"), "engine", colour=parts.GENERATOR),
+                    parts.HOURS,
+                    Query(parts.engine_hours_by_day(), "engine", colour=parts.GENERATOR),
                     each="1d",
                     since="31d",
                     width=8,

@@ -73,7 +73,7 @@ def _scaled(value: float, unit: str, decimals: int | None) -> str:
 def _time_span(value: float, decimals: int | None) -> str:
     for seconds, name in ((86400, "days"), (3600, "hours"), (60, "mins")):
         if abs(value) >= seconds:
-            return f"{_plain(value / seconds, 1 if decimals is None or decimals == 0 else decimals)} {name}"
+            return f"{_plain(value / seconds, 1 if decimals is None else decimals)} {name}"
     return f"{_plain(value, decimals)} s"
 
 
@@ -86,6 +86,7 @@ UNITS: dict[str, Callable[[float, int | None], str]] = {
     ),
     "mvolt": lambda value, decimals: f"{_plain(value, decimals)} mV",
     "amp": lambda value, decimals: _scaled(value, "A", decimals),
+    "suffix:h": lambda value, decimals: f"{_plain(value, decimals)} h",
     "watt": lambda value, decimals: _scaled(value, "W", decimals),
     "watth": lambda value, decimals: _scaled(value, "Wh", decimals),
     "amph": lambda value, decimals: _scaled(value, "Ah", decimals),

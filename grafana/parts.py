@@ -57,6 +57,8 @@ ALERTS = (
 )
 
 SUMMED = ("1h", "1d")
+HOURS = "suffix:h"
+"""The unit of hours on an axis: that of Grafana for seconds has marks such as 1.39 hours, and days from 24 h on."""
 """The intervals of bars."""
 
 Meanings = Mapping[int, tuple[str, str]]
@@ -160,6 +162,11 @@ def energy_by_day(flow: str) -> str:
     return f"{by_day(f'{flow}_joules')} / 3600"
 
 
+def engine_hours_by_day() -> str:
+    """Return for how many hours the engine ran in the day that begins at each point."""
+    return f"{by_day('generator_engine_seconds')} / 3600"
+
+
 def numbered(metric: str, label: str, meanings: Meanings) -> str:
     """Return one series for a set of 0/1 state series: the number that `meanings` gives to the state that is 1."""
     states = (f"({pick(metric, **{label: name})} == 1) * {number}" for number, (name, _) in meanings.items())
@@ -242,9 +249,13 @@ def graph(
     lowest: float | None = None,
     highest: float | None = None,
     since: str | None = None,
+    each: str | None = None,
     stacked: bool = False,
 ) -> timeseries.Panel:
-    """Return a panel of curves over time; without a value there is no line. `since`: a time range of its own."""
+    """Return a panel of curves over time; without a value there is no line.
+
+    `since`: a time range of its own; `each`: the least time between two points.
+    """
     panel = _panel(timeseries.Panel(), title, description, queries).span(width).height(height).unit(unit)
     panel = panel.span_nulls(span_nulls=False).line_width(1).fill_opacity(60 if stacked else 8)
     panel = panel.show_points(common.VisibilityMode.NEVER if stacked else common.VisibilityMode.AUTO)
@@ -258,6 +269,8 @@ def graph(
         panel = panel.max(highest)
     if since:
         panel = panel.time_from(since)
+    if each:
+        panel = panel.interval(each)
     return panel
 
 
@@ -265,9 +278,9 @@ def bars(
     title: str, description: str, unit: str, *queries: Query, each: str, since: str, width: int = 12, height: int = 8
 ) -> timeseries.Panel:
     """Return a panel of stacked bars, one for `each` hour or day of the range `since`."""
-    panel = graph(title, description, unit, *queries, width=width, height=height, since=since, stacked=True)
+    panel = graph(title, description, unit, *queries, width=width, height=height, since=since, each=each, stacked=True)
     panel = panel.draw_style(common.GraphDrawStyle.BARS).bar_alignment(common.BarAlignment.AFTER)
-    return panel.bar_width_factor(0.8).fill_opacity(85).interval(each)
+    return panel.bar_width_factor(0.8).fill_opacity(85)
 
 
 def months(title: str, description: str, unit: str, *queries: Query, width: int = 12) -> barchart.Panel:
@@ -327,6 +340,48 @@ def timeline(
     if since:
         panel = panel.time_from(since)
     return panel.legend(commons.VizLegendOptions().show_legend(show_legend=False))
+
+
+def occurred(
+    title: str,
+    description: str,
+    metric: str,
+    label: str,
+    legend: str,
+    *,
+    colour: str = BLUE,
+    only: str = "=~.*",
+    bad: str = "",
+    none: tuple[str, str] | None = None,
+    width: int = 24,
+    height: int = 6,
+) -> statetimeline.Panel:
+    """Return a timeline of a set of 0/1 series with a row for each value of a label that occurred.
+
+    Args:
+        title: the panel's.
+        description: the panel's.
+        metric: the set of series.
+        label: the label that differs within the set.
+        legend: the legend of a row, with the label in it.
+        colour: that of what occurred.
+        only: the values that are shown, with their operator.
+        bad: a regular expression of the values that are bad, whatever the colour of the others.
+        none: the words and colour of a first row for when nothing occurred; without it the panel may be empty.
+        width: the panel's, of 24 columns.
+        height: the panel's, in rows.
+    """
+    selected = pick(metric, **{label: only})
+    one = f"{selected} == 1"
+    if bad:
+        one = f"({pick(metric, **{label: f'=~{bad}'})} == 1) + 1 or {one}"
+    meanings = {1: ("yes", colour), 2: ("yes", BAD)}
+    queries = [Query(one, legend)]
+    if none:
+        meanings[0] = none
+        any_of = legend.replace("{{" + label + "}}", "any")
+        queries.insert(0, Query(f"max without ({label}) ({selected})", any_of))
+    return timeline(title, description, meanings, *queries, width=width, height=height)
 
 
 def number(

@@ -36,7 +36,7 @@ SEVERITY_WORDS = parts.states(
 ENGINE = parts.states(("stopped", FAINT), ("running", GENERATOR))
 STAGES = parts.states(
     ("resting", FAINT),
-    ("bulk", ATTENTION),
+    ("bulk", BLUE),
     ("absorb", YELLOW),
     ("float", GOOD),
     ("float_mppt", GOOD),
@@ -82,6 +82,25 @@ def power(width: int = 12, since: str | None = None) -> timeseries.Panel:
         since=since,
         stacked=True,
     )
+
+
+def power_now() -> list[Query]:
+    """Return the present power of each flow."""
+    battery = pick("instance:battery_watts")
+    return [
+        Query(f"sum({pick('instance:solar_watts')})", "sun", colour=SUN),
+        Query(f"sum({pick('instance:generator_watts')})", "generator", colour=GENERATOR),
+        Query(f"sum({pick('instance:grid_watts')})", "grid", colour=GRID),
+        Query(f"sum({pick('instance:load_watts')})", "load", colour=LOAD),
+        Query(f"sum(clamp_min({battery}, 0))", "into the battery", colour=CHARGE),
+        Query(f"-sum(clamp_max({battery}, 0))", "from the battery", colour=DISCHARGE),
+    ]
+
+
+def battery_volts() -> str:
+    """Return the battery's volts at each site, by what measures them most exactly."""
+    metrics = ("battery_bank_volts", "vedirect_battery_volts", "magnum_bmk_volts", "magnum_inverter_dc_volts")
+    return " or ".join(f"avg by (site) ({pick(metric)})" for metric in metrics)
 
 
 def energy(window: str) -> list[Query]:
@@ -162,23 +181,24 @@ def path() -> statetimeline.Panel:
 
 def inverter_state() -> statetimeline.Panel:
     """Return the panel of the inverter's states, one row per state that occurred."""
-    return parts.timeline(
+    return parts.occurred(
         "Inverter",
         "The state that each inverter reports, one row per state that occurred.",
-        {1: ("yes", BLUE)},
-        Query(f"{pick('magnum_inverter_state')} == 1", "{{device}} {{state}}"),
-        height=6,
+        "magnum_inverter_state",
+        "state",
+        "{{device}} {{state}}",
     )
 
 
 def ags_state() -> statetimeline.Panel:
     """Return the panel of the AGS's states, one row per state that occurred."""
-    return parts.timeline(
+    return parts.occurred(
         "Generator starter (AGS)",
-        "The state that each AGS reports, one row per state that occurred.",
-        {1: ("yes", PURPLE)},
-        Query(f"{pick('magnum_ags_state')} == 1", "{{device}} {{state}}"),
-        height=6,
+        "The state that each AGS reports, one row per state that occurred; its faults in red.",
+        "magnum_ags_state",
+        "state",
+        "{{device}} {{state}}",
+        bad="fault.+|run_fault",
     )
 
 

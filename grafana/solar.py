@@ -18,6 +18,9 @@ POWER = (
     f"{pick('vedirect_monitor_mode', mode='solar_charger')} == 1"
 )
 
+BEST = f"max_over_time({pick('instance:solar_watts')}[$__range])"
+LIFETIME = first_of("classic_energy_joules_total", "vedirect_source_joules_total")
+
 
 def build() -> dashboard.Dashboard:
     """Return the dashboard."""
@@ -35,6 +38,7 @@ def build() -> dashboard.Dashboard:
                     "watt",
                     Query(POWER, "{{device}}"),
                     decimals=1,
+                    width=3,
                 ),
                 parts.number(
                     "Today",
@@ -42,10 +46,33 @@ def build() -> dashboard.Dashboard:
                     "watth",
                     Query(parts.so_far("instance:solar_watts"), "sun"),
                     decimals=1,
+                    width=3,
                     since="now/d",
                 ),
                 parts.number(
-                    "Array", "Volts of the array.", "volt", Query(_charger("pv_volts"), "{{device}}"), decimals=0
+                    "Best of today",
+                    "The highest power since midnight.",
+                    "watt",
+                    Query(f"max({parts.while_up(BEST)})", "sun"),
+                    decimals=1,
+                    width=3,
+                    since="now/d",
+                ),
+                parts.number(
+                    "Lifetime",
+                    "By the counter of each charger.",
+                    "watth",
+                    Query(f"({LIFETIME}) / 3600", "{{device}}"),
+                    decimals=1,
+                    width=3,
+                ),
+                parts.number(
+                    "Array",
+                    "Volts of the array.",
+                    "volt",
+                    Query(_charger("pv_volts"), "{{device}}"),
+                    decimals=0,
+                    width=3,
                 ),
                 parts.number(
                     "Battery",
@@ -53,6 +80,7 @@ def build() -> dashboard.Dashboard:
                     "volt",
                     Query(_charger("battery_volts"), "{{device}}"),
                     decimals=1,
+                    width=3,
                 ),
                 parts.number(
                     "Stage",
@@ -60,6 +88,7 @@ def build() -> dashboard.Dashboard:
                     "none",
                     Query(parts.numbered("classic_charge_stage", "stage", shared.STAGES), "{{device}}"),
                     meanings=shared.STAGES,
+                    width=3,
                 ),
                 parts.number(
                     "Charger",
@@ -68,6 +97,7 @@ def build() -> dashboard.Dashboard:
                     Query(_charger("fet_celsius"), "{{device}}"),
                     steps=[(None, parts.GOOD), (70, parts.ATTENTION), (90, parts.BAD)],
                     decimals=0,
+                    width=3,
                 ),
             ],
         ),
@@ -113,11 +143,12 @@ def build() -> dashboard.Dashboard:
                     Query(pick("classic_pcb_celsius"), "board {{device}}"),
                     Query(_charger("battery_celsius"), "battery {{device}}"),
                 ),
-                parts.timeline(
+                parts.occurred(
                     "Why it last rested",
                     "The reason that a Classic gives; it stays while the charger runs again. One row for each reason.",
-                    {1: ("yes", BLUE)},
-                    Query(f"{pick('classic_resting_reason')} == 1", "{{device}} {{reason}}"),
+                    "classic_resting_reason",
+                    "reason",
+                    "{{device}} {{reason}}",
                     height=5,
                 ),
             ],

@@ -31,7 +31,7 @@ LONG = 300.0
 """Seconds for anything to happen on an emulated processor."""
 
 
-def step(hours: int) -> float:
+def step(hours: float) -> float:
     """Set the wall clock as a person would, call it synchronised as a time service would, return by how much it moved.
 
     adjtimex(2): ADJ_MAXERROR, ADJ_ESTERROR and ADJ_STATUS, all to zero.
