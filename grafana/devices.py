@@ -131,10 +131,11 @@ def build() -> dashboard.Dashboard:
                 ),
                 parts.occurred(
                     "Status",
-                    "What it reports, one row for each flag that occurred; red: it fails or soon will.",
+                    "What it reports, but its type; one row for each flag that occurred; red: it fails or soon will.",
                     "aims_status",
                     "flag",
                     "{{device}} {{flag}}",
+                    only="!=standby_type",
                     bad="failed|battery_low|shutdown_active",
                     none=("no flag", parts.FAINT),
                     width=8,

@@ -1,4 +1,5 @@
-"""In the guest: a real Prometheus records energy with alerts/energy.yml, while the wall clock is set back and forward.
+"""In the guest: a real Prometheus records energy with alerts/energy.yml, while the wall clock is set back, forward and
+back again.
 
 Two sites have even powers: one has an engine, which charges the battery, one has shore power and a battery that is
 discharged. What they count goes by the monotonic clock, as in the exporter. Prometheus begins with a day of them.
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sys
 import tempfile
 import threading
@@ -226,19 +228,28 @@ def main() -> None:
         story = Story(Path(folder))
         story.write_history()
         measured: dict[str, Any] = {}
-        with story.pages() as target, story.prometheus(target) as process:
-            wait_until(lambda: time.monotonic() - story.started > SETTING_UP, LONG, "samples are taken")
-            measured["steady"] = story.found()
-            highest, refused = time.time(), story.refused()
-            story.set_clock(BACK)
-            wait_until(lambda: story.refused() > refused, LONG, "samples are refused")
-            measured["age"] = story.age()
-            wait_until(lambda: time.time() > highest, LONG, "the clock shows again what it has shown")
-            measured["refused"] = story.refused() - refused
-            measured["back"] = story.found()
-            story.set_clock(FORWARD)
-            measured["forward"] = story.found()
-            measured["log"] = [line for line in process.output.splitlines() if "level=warn" in line][-10:]
+        with story.pages() as target:
+            with story.prometheus(target) as process:
+                wait_until(lambda: time.monotonic() - story.started > SETTING_UP, LONG, "samples are taken")
+                measured["steady"] = story.found()
+                highest, refused = time.time(), story.refused()
+                story.set_clock(BACK)
+                wait_until(lambda: story.refused() > refused, LONG, "samples are refused")
+                measured["age"] = story.age()
+                wait_until(lambda: time.time() > highest, LONG, "the clock shows again what it has shown")
+                measured["refused"] = story.refused() - refused
+                measured["back"] = story.found()
+                story.set_clock(FORWARD)
+                measured["forward"] = story.found()
+                story.set_clock(-FORWARD)
+                measured["log"] = [line for line in process.output.splitlines() if "level=warn" in line][-10:]
+            # What docs/dashboards.md advises after a large step back.
+            for name in ("wal", "chunks_head"):
+                shutil.rmtree(story.folder / "data" / name)
+            began = time.monotonic()
+            with story.prometheus(target):
+                wait_until(lambda: story.ask("present_over_time(up[30s])"), LONG, "samples are taken again")
+                measured["taken_again"] = time.monotonic() - began
         sys.stdout.write(json.dumps(measured) + "\n")
 
 
