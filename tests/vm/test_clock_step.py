@@ -73,6 +73,7 @@ def test_recorded_energy_over_steps_of_the_wall_clock(machine: Machine) -> None:
             assert missing - few <= error <= missing + few + parts, (after, one)
     assert measured["refused"] > 0
     assert -energy.BACK - 1 <= measured["age"] <= -energy.BACK + energy.SCRAPE + SLOW
+    assert measured["told"], "the alert for people has its reason"
     assert measured["taken_again"] < energy.FORWARD / 2, "long before the clock shows again what it has shown"
     print(f"{measured['refused']:.0f} samples refused; shown as present: {measured['age']:.0f} s old")
     print("\n".join(measured["log"]))

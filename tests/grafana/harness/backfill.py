@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,12 +11,10 @@ from typing import Any
 import yaml
 
 from tests.grafana.harness import fortnight
-from tests.support import Process, free_port, prometheus_tool, wait_until
 from tests.support.alert_rules import ALERTS, RECORDING_FILE
-from tests.support.loop import fetch
+from tests.support.prometheus_data import WHOLE, promtool, serving
 
 EVENING = 18.5 * 3600
-BLOCKS = "--max-block-duration=336h"  # else promtool makes a block for each rule and two hours: thousands
 
 
 def last_evening(now: float) -> float:
@@ -36,19 +33,19 @@ def prometheus(folder: Path, end: float) -> Iterator[str]:
     openmetrics = folder / "openmetrics"
     openmetrics.mkdir()
     for file in fortnight.write(end, openmetrics):
-        _promtool("tsdb", "create-blocks-from", BLOCKS, "openmetrics", str(file), str(data))
+        promtool("tsdb", "create-blocks-from", WHOLE, "openmetrics", file, data)
         file.unlink()
     begin = end - fortnight.DAYS * fortnight.DAY
     for number, groups in enumerate(_levels()):
         rules = folder / f"level{number}.yml"
         rules.write_text(yaml.safe_dump({"groups": groups}))
         recorded = folder / f"recorded{number}"  # in Prometheus' own folder, blocks would be merged meanwhile
-        with _running(folder, data) as url:
+        with serving(folder, data) as url:
             times = (f"--start={begin:.0f}", f"--end={end:.0f}", f"--output-dir={recorded}", f"--url={url}")
-            _promtool("tsdb", "create-blocks-from", BLOCKS, "rules", *times, str(rules))
+            promtool("tsdb", "create-blocks-from", WHOLE, "rules", *times, rules)
         for block in recorded.iterdir():
             block.rename(data / block.name)
-    with _running(folder, data) as url:
+    with serving(folder, data) as url:
         yield url
 
 
@@ -71,27 +68,3 @@ def _levels() -> list[list[dict[str, Any]]]:
 
 def _seconds(text: str) -> int:
     return int(text[:-1]) * {"s": 1, "m": 60}[text[-1]]
-
-
-@contextmanager
-def _running(folder: Path, data: Path) -> Iterator[str]:
-    config = folder / "prometheus.yml"
-    config.write_text("global: {scrape_interval: 1h}\n")
-    url = f"http://127.0.0.1:{(port := free_port())}"
-    options = (
-        f"--config.file={config}",
-        f"--storage.tsdb.path={data}",
-        "--storage.tsdb.retention.time=10y",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--log.level=error",
-    )
-    with Process([prometheus_tool("prometheus"), *options]):
-        wait_until(lambda: fetch(f"{url}/-/ready")[0] == 200, 60, "Prometheus is ready")
-        yield url
-
-
-def _promtool(*arguments: str) -> None:
-    done = subprocess.run(
-        [prometheus_tool("promtool"), *arguments], capture_output=True, text=True, check=False, timeout=1500
-    )
-    assert done.returncode == 0, f"promtool {' '.join(arguments)}: {done.stdout}{done.stderr}"

@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 
 from tests.support import Process, free_port, prometheus_tool, wait_until
-from tests.support.alert_rules import ALERTS, RECORDING_FILE
+from tests.support.alert_rules import ALERTS, RECORDING_FILE, alerts
 from tests.support.http import request
 from tests.support.metrics_page import samples_by_series
 from tests.vm.guest.clock_steps import LONG, step
@@ -190,7 +190,7 @@ class Story:
         query = urllib.parse.urlencode({"query": expression})
         status, text = request("GET", f"{self.url}/api/v1/query?{query}", deadline_seconds=LONG)
         assert status == 200, text
-        return {one["metric"]["site"]: float(one["value"][1]) for one in json.loads(text)["data"]["result"]}
+        return {one["metric"].get("site", ""): float(one["value"][1]) for one in json.loads(text)["data"]["result"]}
 
     def refused(self) -> float:
         """Return how many samples Prometheus has refused for their time."""
@@ -242,6 +242,7 @@ def main() -> None:
                 story.set_clock(FORWARD)
                 measured["forward"] = story.found()
                 story.set_clock(-FORWARD)
+                measured["told"] = story.ask(alerts("people.yml")["PrometheusClockSetBack"]["expr"])
                 measured["log"] = [line for line in process.output.splitlines() if "level=warn" in line][-10:]
             # What docs/dashboards.md advises after a large step back.
             for name in ("wal", "chunks_head"):
