@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -23,7 +23,7 @@ RULES[FOR_PEOPLE] = alerts("people.yml")[FOR_PEOPLE]["expr"]
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus, str]]:
     """A Prometheus with an hour of a battery that is low or charged, and the alert that fires then."""
     folder = tmp_path_factory.mktemp("site")
-    series = {
+    series: dict[str, Callable[[int], float]] = {
         "up": lambda _: 1.0,
         "battery_soc_ratio": lambda _: request.param,
         "battery_soc_last_update_timestamp_seconds": float,
