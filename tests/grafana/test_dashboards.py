@@ -98,6 +98,18 @@ def test_dashboard_imports_and_provisions(board: Json) -> None:
     assert len(identifiers) == len(set(identifiers))
 
 
+def test_what_occurred_is_red_where_it_is_bad_and_said_where_there_is_none() -> None:
+    legend = "{{device}} {{flag}}"
+    panel = parts.occurred("Flags", "Flags.", "aims_status", "flag", legend, bad="failed", none=("no", "x"))
+    built = json.loads(json.dumps(panel.build(), cls=JSONEncoder))
+    calm, found = built["targets"]
+    assert (calm["legendFormat"], found["legendFormat"]) == ("{{device}} any", legend)
+    assert calm["expr"].startswith("max without (flag) (aims_status{")
+    assert re.match(r'\(aims_status{flag=~"failed".* == 1\) \+ 1 or aims_status{.* == 1$', found["expr"])
+    shown = built["fieldConfig"]["defaults"]["mappings"][0]["options"]
+    assert {number: one["color"] for number, one in shown.items()} == {"0": "x", "1": parts.BLUE, "2": parts.BAD}
+
+
 def test_uids_never_change() -> None:
     uids = {
         "offgrid-site",
