@@ -1,19 +1,23 @@
-"""The panel's page, with the one table of the core that its script needs."""
+"""The panel's page, with the tables of the core and the words that its script shares with the commands."""
 
 from __future__ import annotations
 
 import json
-from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Final
 
 from actuator.report.reasons import PASSED_BY_OPERATOR
+from actuator.report.wording.endings import ENDED_BY
+from toolkit.formatting import capitalized
 
-FOLDER: Final[Traversable] = resources.files("actuator.web") / "panel"
-_EMPTY: Final = "const ON_PASSES = [];"
+FOLDER: Final = Path(__file__).with_name("panel")
 
 
 def html() -> str:
     """Return the page as it is served."""
     page = (FOLDER / "index.html").read_text(encoding="utf-8")
-    return page.replace(_EMPTY, f"const ON_PASSES = {json.dumps(PASSED_BY_OPERATOR)};")
+    ends = {end: capitalized(words) for end, words in ENDED_BY.items()}
+    for empty, filled in (("ON_PASSES = []", PASSED_BY_OPERATOR), ("ENDS = {}", ends)):
+        name = empty.partition(" ")[0]
+        page = page.replace(f"const {empty};", f"const {name} = {json.dumps(filled)};")
+    return page
