@@ -64,7 +64,7 @@ def test_recorded_energy_over_steps_of_the_wall_clock(machine: Machine) -> None:
                 assert one["value"] == pytest.approx(0.0, abs=1e-6), one
                 continue
             error = (one["value"] - one["real"]) / rate
-            print(f"{after:8}{one['name']:44}{one['site']:8}{error:+8.1f} s {one['value'] / one['real'] - 1:+8.2%}")
+            print(f"{after:8}{one['name']:48}{one['site']:8}{error:+8.1f} s {one['value'] / one['real'] - 1:+8.2%}")
             summed = flow.startswith("battery_") or (flow, window) == ("solar_joules", "1h")
             few = 1000.0 if flow == "generator_starts" else 20.0 if window == "1h" else 86.0
             missing = energy.BACK if summed and after != "steady" else 0.0
