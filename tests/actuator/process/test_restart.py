@@ -61,7 +61,7 @@ def test_killed_and_restarted_after_the_deadline_it_stays_open(tmp_path: Path) -
 
 
 def test_after_a_kill_the_used_budget_counts(tmp_path: Path) -> None:
-    budget = 9.0
+    budget = 15.0
     with site(tmp_path, {"limits": {"daily_budget": f"{budget:g}s", "start_confirm": "5s"}}) as it:
         with it.running() as process:
             it.close_for_an_alert()
@@ -74,7 +74,7 @@ def test_after_a_kill_the_used_budget_counts(tmp_path: Path) -> None:
             assert left <= budget * 2 / 3
             print(f"of {budget:g} s {used:.2f} s used and {left:.2f} s left")
             wait_until(it.board.closed, 10, "the run to be taken up again")
-            wait_until(lambda: not it.board.closed(), 15, "the end of the budget")
+            wait_until(lambda: not it.board.closed(), 20, "the end of the budget")
             late = openings(it)[-1] - closed_at - budget
             assert 0 <= late <= LATE
             print(f"opened {late:.2f} s after the budget was used up")
