@@ -33,11 +33,11 @@ run: .venv/base.stamp
 # Most tests wait for a program, so two cores can run six tests at a time. All tests of a file run in one worker.
 test:
 	@$(MAKE) --no-print-directory --jobs=2 lint prometheus
-	$(pytest) -n 6 --dist loadfile -p no:benchmark
+	$(pytest) -n 6 --dist loadfile --no-loadscope-reorder -p no:benchmark
 
 # The same tests with the lowest versions that pyproject.toml allows.
 test-lowest: .local/lowest/stamp tools
-	.local/lowest/bin/python -m pytest $(PYTEST) -n 6 --dist loadfile -p no:benchmark
+	.local/lowest/bin/python -m pytest $(PYTEST) -n 6 --dist loadfile --no-loadscope-reorder -p no:benchmark
 
 lint: .venv/dev.stamp
 	$(python) -m ruff check --quiet .
