@@ -219,7 +219,7 @@ class States(Field[Record]):
         """The 0/1 family and the family of the raw code."""
         shown = replace(self.entity, form=Form.STATE, states=self.every)
         return (
-            self._metric(self.metric, f"{self.described[:-1]}; 1 for the present state.", self.label, entity=shown),
+            self._metric(self.metric, f"{self.described[:-1]}; 1 for the present value.", self.label, entity=shown),
             self._metric(
                 f"{self.metric}_code", f"The raw code of {self.metric}. {self.described}", entity=raw_code(self.metric)
             ),

@@ -57,9 +57,9 @@ ALERTS = (
 )
 
 SUMMED = ("1h", "1d")
+"""The intervals of bars."""
 HOURS = "suffix:h"
 """The unit of hours on an axis: that of Grafana for seconds has marks such as 1.39 hours, and days from 24 h on."""
-"""The intervals of bars."""
 
 Meanings = Mapping[int, tuple[str, str]]
 Steps = Sequence[tuple[float | None, str]]

@@ -10,7 +10,7 @@ from actuator.report import wording
 from toolkit.config import ConfigError, Duration, decode
 from toolkit.formatting import percent, span
 
-_HEADER = ("run", "began", "lasted", "requested by", "battery", "charged", "engine", "ended by")
+_HEADER = ("run", "began", "lasted", "requested by", "battery", "charged", "engine", "end")
 # A shorter form, for a column.
 _REQUESTED: Final = {cause: text.partition(",")[0] for cause, text in wording.terms.REQUESTED.items()}
 
@@ -71,7 +71,7 @@ def _run(run: Mapping[str, Any]) -> tuple[str, ...]:
         f"{_soc(run['soc_before'])} to {_soc(run['soc_after'])}",
         "unknown" if charge is None else f"{round(charge)} Ah",
         "confirmed" if run["confirmed"] else "not confirmed",
-        "in progress" if in_progress else wording.endings.ENDED_BY.get(run["end"], run["end"]),
+        "in progress" if in_progress else wording.endings.ENDED.get(run["end"], run["end"]),
     )
 
 

@@ -100,7 +100,9 @@ class InputQueue:
             future = None if lost or full else self._wait()
             self._wake()
         if future is None:
-            raise FullError("Too many notifications are waiting. Only its inhibits were taken in: send it again.")
+            raise FullError(
+                "Too many notifications are waiting. Of this one only the inhibits were taken in: send it again."
+            )
         return await future
 
     async def command(self, command: Command) -> Answer:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from actuator.report.reasons import PASSED_BY_OPERATOR
-from actuator.report.wording.endings import ENDED_BY
+from actuator.report.wording.endings import ENDED
 from toolkit.formatting import capitalized
 
 FOLDER: Final = Path(__file__).with_name("panel")
@@ -16,7 +16,7 @@ FOLDER: Final = Path(__file__).with_name("panel")
 def html() -> str:
     """Return the page as it is served."""
     page = (FOLDER / "index.html").read_text(encoding="utf-8")
-    ends = {end: capitalized(words) for end, words in ENDED_BY.items()}
+    ends = {end: capitalized(words) for end, words in ENDED.items()}
     for empty, filled in (("ON_PASSES = []", PASSED_BY_OPERATOR), ("ENDS = {}", ends)):
         name = empty.partition(" ")[0]
         page = page.replace(f"const {empty};", f"const {name} = {json.dumps(filled)};")

@@ -112,8 +112,6 @@ class _Routes:
     def __init__(self, runtime: Runtime, counts: Counts, latest: LatestStatus, history: AsyncHistory) -> None:
         self._runtime, self._counts, self._latest, self._history = runtime, counts, latest, history
         self._reader, self._reading = Worker("notifications"), asyncio.Lock()
-        self._changes: list[float] = []
-        self._changing = asyncio.Lock()  # a change builds on the one before it
         self._panel = panel_page.html()
         self._manifest, self._icon = (
             (panel_page.FOLDER / name).read_text(encoding="utf-8") for name in ("manifest.webmanifest", "icon.svg")

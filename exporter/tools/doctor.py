@@ -118,8 +118,11 @@ def examine(file: Path, page: Page | str) -> Iterator[Finding]:
 
 
 def _secrets(file: Path, options: config.Config) -> Iterator[Finding]:
-    for sentence in (*exposed(file.with_name("exporter-web.yml")), *config.exposed(options)):
+    open_files = (*exposed(file.with_name("exporter-web.yml")), *config.exposed(options))
+    for sentence in open_files:
         yield Finding(check="secrets", state="wrong", text=sentence, remedy="chmod o= the file that is named.")
+    if not open_files:
+        yield Finding(check="secrets", state="well", text="No file with a secret is open to every user.")
 
 
 def _silent(name: str, source: SourceConfig, *, running: bool) -> Finding:

@@ -16,15 +16,25 @@ END = 1_800_000_000
 SAMPLES = range(END - 3600, END + 1, 10)
 RULES = {name: rule["expr"] for name, rule in alerts("rules.yml").items()}
 FOR_PEOPLE = "PrometheusClockSetBack"
-RULES[FOR_PEOPLE] = alerts("people.yml")[FOR_PEOPLE]["expr"]
+RULES |= {
+    name: alerts("people.yml")[name]["expr"]
+    for name in (FOR_PEOPLE, "GeneratorStarted", "GeneratorStopped", "SiteBackInOrder")
+}
+STARTED = END - 130
+"""The generator."""
+MENDED = END - 600
+"""What was critical."""
 
 
 @pytest.fixture(scope="module", params=[0.1, 0.9], ids=["low", "recovered"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus, str]]:
     """A Prometheus with an hour of a battery that is low or charged, and the alert that fires then."""
     folder = tmp_path_factory.mktemp("site")
-    series: dict[str, Callable[[int], float]] = {
+    series: dict[str, Callable[[int], float | None]] = {
         "up": lambda _: 1.0,
+        "generator_running": lambda at: float(at >= STARTED),
+        'generator_severity{severity="act_now"}': lambda _: 0.0,
+        'ALERTS{alertstate="firing",severity="critical"}': lambda at: 1.0 if at < MENDED else None,
         "battery_soc_ratio": lambda _: request.param,
         "battery_soc_last_update_timestamp_seconds": float,
         "generator_start_soc_ratio": lambda _: 0.25,
@@ -33,7 +43,10 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     lines = [
         line
         for name, value in series.items()
-        for line in (f"# TYPE {name} gauge", *(f"{name} {value(at)} {at}" for at in SAMPLES))
+        for line in (
+            f"# TYPE {name.partition('{')[0]} gauge",
+            *(f"{name} {value(at)} {at}" for at in SAMPLES if value(at) is not None),
+        )
     ]
     file = folder / "site.om"
     file.write_text("\n".join([*lines, "# EOF\n"]))
@@ -48,8 +61,9 @@ def firing(prometheus: Prometheus, at: float) -> set[str]:
 
 def test_rules_fire_on_the_newest_samples(site: tuple[Prometheus, str]) -> None:
     prometheus, alert = site
-    assert firing(prometheus, END) == {"GeneratorHeartbeat", alert}
-    assert firing(prometheus, END - 55) == {"GeneratorHeartbeat", alert}, "a clock that was set back by seconds"
+    assert firing(prometheus, END) == {"GeneratorHeartbeat", alert, "SiteBackInOrder"}
+    seconds_ago = {"GeneratorHeartbeat", alert, "SiteBackInOrder", "GeneratorStarted"}
+    assert firing(prometheus, END - 55) == seconds_ago, "a clock that was set back by seconds"
 
 
 @pytest.mark.parametrize("back", [70, 1800])
@@ -57,6 +71,8 @@ def test_only_people_are_told_while_the_clock_is_behind_the_samples(site: tuple[
     assert firing(site[0], END - back) == {FOR_PEOPLE}
 
 
-def test_no_rule_fires_days_behind_the_samples(site: tuple[Prometheus, str]) -> None:
-    """There are no samples of that time either, as after a wrong year."""
-    assert firing(site[0], END - 3 * 86400) == set()
+@pytest.mark.parametrize("days", [3, 300])
+def test_people_are_told_while_there_are_no_samples_of_that_time_either(
+    site: tuple[Prometheus, str], days: int
+) -> None:
+    assert firing(site[0], END - days * 86400) == {FOR_PEOPLE}

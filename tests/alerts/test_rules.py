@@ -84,6 +84,7 @@ def test_runbook_sections_and_links(page: Path) -> None:
         headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
         assert headings == ["What it means", "What to check", "What to do", "How to make it safe"]
     for file, anchor in re.findall(r"\]\(([^)#]+)(?:#([^)]+))?\)", text):
+        assert "/" not in file, f"{file}: the actuator serves the runbooks alone"
         target = (page.parent / file).read_text()
         anchors = {title.lower().replace(" ", "-") for title in re.findall(r"^#+ (.+)$", target, re.MULTILINE)}
         assert not anchor or anchor in anchors, f"{page.name}: {file}#{anchor}"

@@ -9,24 +9,24 @@ from actuator.report.wording.problems import no_charge
 from actuator.report.wording.terms import Values, ags_code, lack, number, span_of
 from toolkit.formatting import percent
 
-ENDED_BY: Final[dict[str, str]] = {
-    "mode_off": "the operator",
-    "inhibit_alert": "an alert",
-    "relay_fault": "a relay fault",
-    "locked_out": "the lock-out",
-    "max_run": "its time limit",
-    "budget": "the daily budget",
-    "foreign_run": "the AGS, which went on by itself",
-    "ags_fault": "a fault of the AGS",
-    "ags_refuses": "the AGS, which refused",
-    "died": "the engine, which died",
-    "start_failed": "no start of the engine",
-    "no_charge": "no charge",
-    "blind": "missing data",
-    "demand_gone": "no request any more",
+ENDED: Final[dict[str, str]] = {
+    "mode_off": "switched off",
+    "inhibit_alert": "blocked by an alert",
+    "relay_fault": "relay fault",
+    "locked_out": "locked out",
+    "max_run": "time limit",
+    "budget": "daily budget used up",
+    "foreign_run": "the AGS went on by itself",
+    "ags_fault": "fault of the AGS",
+    "ags_refuses": "the AGS refused",
+    "died": "the engine died",
+    "start_failed": "the engine did not start",
+    "no_charge": "no charge arrived",
+    "blind": "without data",
+    "demand_gone": "no longer needed",
     "quiet_hours": "quiet hours",
-    "restart": "a restart",
-    "end": "the end of the actuator",
+    "restart": "interrupted by a restart",
+    "end": "the actuator ended",
     "unknown": "not known",
 }
 """What ended a recorded run, for the list of runs."""

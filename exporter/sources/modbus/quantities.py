@@ -44,7 +44,7 @@ CELL_VOLTS = _metric("modbus_cell_volts", "Volts of each cell.", labels=("cell",
 CELSIUS = _metric("modbus_celsius", "Temperature at each sensor.", labels=("sensor",))
 STATE = _metric(
     "modbus_battery_state",
-    "State of the battery; 1 for the present state.",
+    "State of the battery; 1 for the present value.",
     labels=("state",),
     entity=EntityOptions(form=Form.LISTED),
 )

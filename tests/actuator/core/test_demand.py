@@ -88,7 +88,7 @@ def test_a_start_alert_does_nothing_before_the_path_is_trusted() -> None:
 
 
 @pytest.mark.parametrize(("soc", "starts"), [(0.59, True), (0.60, False), (0.95, False)])
-def test_a_start_alert_is_start_blocked_by_a_page_that_is_at_stop(soc: float, *, starts: bool) -> None:
+def test_a_start_alert_is_blocked_by_a_page_that_is_at_stop(soc: float, *, starts: bool) -> None:
     world = World(soc=soc).on_alerts()
     world.fire("start")
     assert world.closed() is starts
@@ -96,7 +96,7 @@ def test_a_start_alert_is_start_blocked_by_a_page_that_is_at_stop(soc: float, *,
     assert bool(world.state.notes) is not starts
 
 
-def test_a_start_alert_is_start_blocked_by_the_first_sight_of_a_page_that_is_at_stop() -> None:
+def test_a_start_alert_is_blocked_by_the_first_sight_of_a_page_that_is_at_stop() -> None:
     world = World(soc=0.9, page_reachable=False).on_alerts()
     world.page_reachable = True
     assert world.run(10, until=lambda it: it.state.page_at is not None)
@@ -240,7 +240,7 @@ def test_a_run_for_blind_that_fails_has_its_turn_again_after_its_back_off() -> N
     assert closed_within(world, 20 * MINUTE) == pytest.approx(15 * MINUTE, abs=2)
 
 
-def test_a_start_alert_is_start_blocked_while_the_page_refuses_its_state_of_charge() -> None:
+def test_a_start_alert_is_blocked_while_the_page_refuses_its_state_of_charge() -> None:
     world = World(soc=None, soc_refused=True).on_alerts()
     world.fire("start")
     world.run(60)

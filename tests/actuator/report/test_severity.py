@@ -205,7 +205,7 @@ def test_the_tables_know_every_reason_and_note() -> None:
     assert set(severity.SEVERITY) == set(severity.ORDER) == set(get_args(Reason))
     assert set(wording.blocking.BLOCKING) == set(get_args(Reason))
     ends = {recorded(end) for end in get_args(End)}
-    assert set(wording.endings.ENDED_BY) == ends | {"restart", "end", "unknown"}
+    assert set(wording.endings.ENDED) == ends | {"restart", "end", "unknown"}
     assert set(severity.NOTE_SEVERITY) == set(wording.notes.NOTES) == set(get_args(NoteKind))
     assert set(wording.phases.RUNNING) == set(wording.terms.REQUESTED) == set(get_args(Cause))
     by_time = {

@@ -129,8 +129,8 @@ def test_runs_are_a_table_in_plain_words(tmp_path: Path, page: Page) -> None:
         expect(rows).to_have_count(3)
         words = ["2 h", "To charge the battery", "24\u00a0%\u00a0→\u00a060\u00a0%", "122\u00a0Ah"]
         time = re.compile(r"\d+:\d\d [AP]M")
-        expect(rows.nth(0).locator("td")).to_have_text([time, *words, "No request any more"])
-        expect(rows.nth(1)).to_contain_text("No start of the engine")
+        expect(rows.nth(0).locator("td")).to_have_text([time, *words, "No longer needed"])
+        expect(rows.nth(1)).to_contain_text("The engine did not start")
         expect(rows.nth(2)).to_contain_text("?")
 
 

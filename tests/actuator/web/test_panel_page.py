@@ -24,7 +24,7 @@ def test_panel_has_words_for_each_cause_and_each_end() -> None:
     assert set(get_args(Cause)) <= set(re.findall(r"(\w+): \"", causes))
     ends = re.search(r"const ENDS = (\{.*\});", PANEL)
     assert ends
-    assert json.loads(ends[1])["max_run"] == "Its time limit"
+    assert json.loads(ends[1])["max_run"] == "Time limit"
 
 
 def test_panel_with_its_manifest_and_icon_weighs_less_than_60_kilobytes() -> None:
