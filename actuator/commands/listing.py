@@ -40,7 +40,7 @@ def journal_line(row: Mapping[str, Any]) -> str:
     level = "" if row["level"] == "info" else f"{row['level']}: "
     doubt = "" if row["sane"] else " (clock not known to be right)"
     who = row["fields"].get("who")
-    by = f" User: {who}." if who and not row["text"].startswith(who) else ""
+    by = f" User: {who}." if who and row["fields"].get("action") != "settings" else ""  # those name their user
     return f"{when:%Y-%m-%d %H:%M:%S}{doubt}  {level}{row['text']}{by}"
 
 
