@@ -12,7 +12,7 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import InvalidURLError
@@ -186,12 +186,19 @@ class _Protocol(web.RequestHandler):
             _log.limited("client certificate", "client certificate has no allowed name, connection closed")
             cast("asyncio.Transport", transport).abort()
 
+    def log_exception(self, *args: object, **options: object) -> None:
+        """Log a failure, unless the rest of a body that nobody has read cannot be decoded."""
+        if not isinstance(options.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*args, **options)
+
     def handle_error(
         self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """Return the answer to a request that no handler has seen, or whose handler has failed."""
         if isinstance(exc, ConnectionError):
             raise exc  # the client is gone, in the middle of its request: nobody would get the answer
+        if not request.headers.get(hdrs.EXPECT, "").isascii():
+            status, exc, message = 417, None, "Expect is not ASCII"  # aiohttp fails when it quotes it
         level, reason = ("error", exc or message) if status >= 500 else ("warning", _unparsed(exc, message))
         _log.limited(f"error {status}", "request refused", level=level, remote=request.remote, error=reason)
         if request.writer.output_size:

@@ -376,6 +376,24 @@ async def test_client_that_goes_away_with_its_request_is_no_error(
     assert [line for line in capsys.readouterr().err.splitlines() if "msg=listening" not in line] == []
 
 
+async def test_an_expectation_that_is_not_ascii_is_the_client_s_fault(
+    program: Program, caplog: pytest.LogCaptureFixture
+) -> None:
+    request_ = b"CONNECT / HTTP/1.1\r\nHost: x\r\nExpect: \xb70-continue\r\nConnection: close\r\n\r\n"
+    head, _, body = (await answer(program, request_, whole=True)).partition(b"\r\n\r\n")
+    assert b" 417 " in head.splitlines()[0]
+    assert body == b"This is not a valid HTTP request.\n"
+    assert [record.levelname for record in caplog.records if record.getMessage() == "request refused"] == ["WARNING"]
+
+
+async def test_a_body_that_nobody_reads_and_that_cannot_be_decoded_is_no_error(
+    program: Program, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = b"GET /none HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert b" 404 " in await answer(program, headers + b"4\r\nnone\r\n4\r\nnone\r\n0\r\n\r\n", whole=True)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 @pytest.mark.parametrize(
     "request_",
     [
