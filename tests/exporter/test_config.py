@@ -102,6 +102,17 @@ def test_seven_faults_are_seven_lines_of_one_run(tmp_path: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize(
+    "fault",
+    ["interval: 0s, profile: daly", "registers: [{address: 1, metric: modbus_x, scale: 0}]"],
+)
+def test_a_fault_of_the_only_source_is_not_told_as_no_source_too(tmp_path: Path, fault: str) -> None:
+    file = written(tmp_path, f"sources:\n  bms: {{type: modbus, url: tcp://10.0.0.5, {fault}}}\n")
+    with pytest.raises(ConfigError) as refused:
+        config.load(file)
+    assert [one.where.split(".")[:2] for one in refused.value.each()] == [["sources", "bms"]]
+
+
+@pytest.mark.parametrize(
     ("host", "expected"),
     [
         ("classic.lan:503", "host: classic.lan, and port: 503 next to it"),

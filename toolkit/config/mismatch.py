@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-from toolkit.config.error import ConfigError, together
+from toolkit.config.error import ConfigError, joined, together
 from toolkit.config.near_miss import near, near_key, near_tag
 from toolkit.config.units import parse
 from toolkit.config.yaml_reader import Mapping, Sequence, described, locate
@@ -139,7 +139,21 @@ def _with_refusal(
         return errors
     missing = {str(key) for key in document if key not in left} | {one.where for one in errors} | set(_names(left))
     wrong = re.compile(rf"\b({'|'.join(map(re.escape, sorted(missing)))})\b")
-    return errors + [one for one in refusal.each() if not wrong.search(f"{one.where} {one.got} {one.expected}")]
+    emptied = set(_emptied(left))
+    return errors + [
+        one
+        for one in refusal.each()
+        if one.where not in emptied and not wrong.search(f"{one.where} {one.got} {one.expected}")
+    ]
+
+
+def _emptied(left: object, where: str = "") -> Iterator[str]:
+    """Yield the place of each mapping whose entries are all left out, at every depth: it was not empty."""
+    if isinstance(left, _Left):
+        if left.names and not left:
+            yield where
+        for key, part in left.items():
+            yield from _emptied(part, joined(where, key))
 
 
 def _names(left: object) -> Iterator[str]:
