@@ -221,7 +221,7 @@ def load(path: Path) -> Config:
     Raises:
         ConfigError: it is wrong, or a source has the port of the relay of an `actuator.yml` next to it.
     """
-    found = [*config_checks.relay_port(path)]
+    found = [*config_checks.relay_port(path), *config_checks.own_metrics(path)]
     try:
         options = config.load(path, Config)
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""Check what `exporter.yml` names outside of itself."""
+"""Check what `exporter.yml` names outside of itself, and what its own lists of registers name."""
 
 from __future__ import annotations
 
@@ -35,6 +35,30 @@ def relay_port(path: Path) -> Iterator[ConfigError]:
         if serial_port(source) == relay:
             got = f"{relay}, the port of the relay in {path.with_name(ACTUATOR)}"
             yield locate(ConfigError(f"sources.{name}", got, "a port of its own"), document)
+
+
+def own_metrics(path: Path) -> Iterator[ConfigError]:
+    """Yield an error for each register in an own list of a `modbus` source that does not agree with the others.
+
+    Args:
+        path: of the file; it may have other faults.
+    """
+    document = read_mapping(path)
+    sources = document.get("sources")
+    lists = {
+        name: source["registers"]
+        for name, source in (sources.items() if isinstance(sources, dict) else ())
+        if isinstance(source, dict) and source.get("type") == "modbus" and isinstance(source.get("registers"), list)
+    }
+    if not lists:
+        return
+    # Nothing that a file without an own list needs.
+    from exporter.collector import of_family  # noqa: PLC0415
+    from exporter.sources.modbus import register_list  # noqa: PLC0415
+    from exporter.sources.modbus.source import FAMILY  # noqa: PLC0415
+
+    for error in register_list.check(lists, of_family(FAMILY)):
+        yield locate(error, document)
 
 
 def _reads_this_machine(exporter: object) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter import cli, config
+from exporter import cli, config, config_checks
 from exporter.soc import Lead
 from exporter.sources.magnum.config import MagnumConfig
 from tests.support import ROOT
@@ -110,6 +110,79 @@ def test_a_fault_of_the_only_source_is_not_told_as_no_source_too(tmp_path: Path,
     with pytest.raises(ConfigError) as refused:
         config.load(file)
     assert [one.where.split(".")[:2] for one in refused.value.each()] == [["sources", "bms"]]
+
+
+OWN_LIST = """\
+sources:
+  one:
+    type: modbus
+    url: tcp://10.0.0.5
+    interval: 0s
+    registers:
+      - {address: 0, metric: modbus_up}
+      - {address: 1, metric: modbus_battery_state}
+      - {address: 2, metric: modbus_cell_volts}
+      - {address: 3, metric: modbus_tank_volts, scale: 0}
+      - {address: 65535, type: u32, metric: modbus_tank_volts}
+      - {address: x, metric: modbus_reads_total, labels: 7}
+      - {address: 6, metric: tank_volts, scale: 0}
+battery: {soc: {lead: best}}
+"""
+
+
+def test_every_fault_of_an_own_list_is_told_in_one_run_beside_others(tmp_path: Path) -> None:
+    file = written(tmp_path, OWN_LIST)
+    with pytest.raises(ConfigError) as refused:
+        config.load(file)
+    places = [line.removeprefix(f"{file}:").split(": got")[0] for line in str(refused.value).splitlines()]
+    registers = "sources.one.registers"
+    assert places == [
+        "5: sources.one.interval",
+        f"7: {registers}[0].metric",
+        f"8: {registers}[1].metric",
+        f"9: {registers}[2].labels",
+        f"10: {registers}[3].scale",
+        f"11: {registers}[4].address",
+        f"11: {registers}[4].metric",
+        f"12: {registers}[5].address",
+        f"12: {registers}[5].labels",
+        f"12: {registers}[5].metric",
+        f"13: {registers}[6].metric",
+        f"13: {registers}[6].scale",
+        "14: battery.soc.lead",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("registers", "message"),
+    [
+        ("{address: 1, metric: modbus_up}", '[0].metric: got "modbus_up", expected a name that is not already in use'),
+        ("{address: 1, metric: modbus_celsius}", "[0].labels: got none, expected sensor for modbus_celsius"),
+        (
+            "{address: 1, metric: modbus_x}, {address: 2, metric: modbus_x}",
+            "[1].metric: got modbus_x twice, expected different labels for each",
+        ),
+        (
+            "{address: 1, metric: modbus_x, help: X.}, {address: 2, metric: modbus_x, help: Y., labels: {at: b}}",
+            (
+                '[1]: got the help "Y." and the labels at for modbus_x, '
+                'expected the help "X." and the labels none, as sources.bms.registers[0] has'
+            ),
+        ),
+    ],
+)
+def test_an_own_list_is_refused_with_its_place(tmp_path: Path, registers: str, message: str) -> None:
+    source = f"{{type: modbus, url: tcp://10.0.0.5, registers: [{registers}]}}"
+    file = written(tmp_path, f"sources:\n  bms: {source}\n")
+    with pytest.raises(ConfigError) as refused:
+        config.load(file)
+    assert str(refused.value) == f"{file}:2: sources.bms.registers{message}"
+
+
+def test_the_faults_of_own_lists_are_looked_for_in_any_document(tmp_path: Path) -> None:
+    parts = ("7", "{x: 7}", "{x: {type: modbus, registers: 7}}", "{x: {type: modbus, registers: [7, {metric: 7}]}}")
+    for sources in parts:
+        assert list(config_checks.own_metrics(written(tmp_path, f"sources: {sources}\n"))) == []
 
 
 @pytest.mark.parametrize(

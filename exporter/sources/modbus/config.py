@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
@@ -10,7 +11,7 @@ import msgspec
 from exporter.sources.base import Publish
 from exporter.sources.config import SourceConfig
 from exporter.sources.modbus.register_config import RegisterConfig
-from toolkit.config import ConfigError, Duration
+from toolkit.config import ConfigError, Duration, refuse
 from toolkit.modbus import SerialAddress, TcpAddress, parse
 
 if TYPE_CHECKING:
@@ -61,20 +62,22 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
 
     def __post_init__(self) -> None:
         """Refuse a wrong URL, an interval of 0, and a device without exactly one of `profile` and `registers`."""
-        self.address()
+        refuse(self._wrong())
+
+    def _wrong(self) -> Iterator[ConfigError]:
+        try:
+            self.address()
+        except ConfigError as error:
+            yield error
         if self.interval <= 0:
-            raise ConfigError("interval", "0s", "a duration above 0s, such as 5s")
+            yield ConfigError("interval", "0s", "a duration above 0s, such as 5s")
         if (self.profile is None) == (not self.registers):
             got = "neither profile nor registers" if self.profile is None else "both profile and registers"
-            raise ConfigError("", got, "one of them")
+            yield ConfigError("", got, "one of them")
         if self.current_scale is not None and (self.profile is None or self.current_scale == 0):
-            raise ConfigError("current_scale", f"{self.current_scale:g}", "amperes of one count, with a profile")
+            yield ConfigError("current_scale", f"{self.current_scale:g}", "amperes of one count, with a profile")
         if self.soc == "amphours" and (self.profile is None or not self._known(self.profile).counts_amphours):
-            raise ConfigError("soc", '"amphours"', "a profile with remaining and full ampere-hours")
-        if self.registers:
-            from exporter.sources.modbus import register_list  # noqa: PLC0415 - see the package
-
-            register_list.check(self.registers)
+            yield ConfigError("soc", '"amphours"', "a profile with remaining and full ampere-hours")
 
     def address(self) -> TcpAddress | SerialAddress:
         """Return the device's address."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
 
-from toolkit.config import ConfigError
+from toolkit.config import ConfigError, refuse
 
 Number16 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
 
@@ -44,13 +45,16 @@ class RegisterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     def __post_init__(self) -> None:
         """Refuse a name that is no metric of this family, a scale of 0, an address out of range, and wrong labels."""
+        refuse(self._wrong())
+
+    def _wrong(self) -> Iterator[ConfigError]:
         if not _METRIC.fullmatch(self.metric):
-            raise ConfigError("metric", f'"{self.metric}"', "modbus_ and small letters, such as modbus_tank_volts")
+            yield ConfigError("metric", f'"{self.metric}"', "modbus_ and small letters, such as modbus_tank_volts")
         if self.scale == 0:
-            raise ConfigError("scale", "0", "the value of one count, such as 0.1")
+            yield ConfigError("scale", "0", "the value of one count, such as 0.1")
         words = int(self.type[1:]) // 16  # its name has the number of bits
         if self.address + words - 1 > 0xFFFF:
-            raise ConfigError("address", str(self.address), "an address whose registers are all below 65536")
+            yield ConfigError("address", str(self.address), "an address whose registers are all below 65536")
         wrong = next((label for label in self.labels if not _LABEL.fullmatch(label) or label == "device"), None)
         if wrong is not None:
-            raise ConfigError("labels", f'"{wrong}"', "small letters, and not device")
+            yield ConfigError("labels", f'"{wrong}"', "small letters, and not device")

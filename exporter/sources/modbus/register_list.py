@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from exporter.fields import Confidence, Field, Kind, Metric
@@ -11,7 +11,7 @@ from exporter.sources.modbus.profiles.profile import Profile
 from exporter.sources.modbus.register_config import RegisterConfig
 from exporter.sources.modbus.registers import At, Registers, Type
 from exporter.sources.plausibility import HEALTH, POWER, REMAINING, SOC
-from toolkit.config import ConfigError
+from toolkit.config import ConfigError, decode
 
 _TYPES: Mapping[str, Type] = {
     "u16": registers.U16,
@@ -25,32 +25,65 @@ _TYPES: Mapping[str, Type] = {
 CHECKS = (SOC, REMAINING, HEALTH, POWER)
 """What the values of an own list must agree with; not the sum of the cells, because it may have only some of them."""
 
-_RESERVED = frozenset(
-    {
-        *(f"modbus_{name}" for name in ("up", "last_success_timestamp_seconds", "reads_total", "read_failures_total")),
-        quantities.STATE.name,
-        quantities.STATE_CODE.name,
-    }
-)
+_ALONE = (quantities.STATE, quantities.STATE_CODE)
+"""Metrics of the profiles that no register of an own list can have: it names no states."""
 
 
-def check(listed: Sequence[RegisterConfig]) -> None:
-    """Refuse a name that is in use, labels that a shared metric does not have, and two meanings or places of one."""
-    meanings: dict[str, Metric] = {}
-    places: set[tuple[str, tuple[str, ...]]] = set()
-    for index, register in enumerate(listed):
-        if register.metric in _RESERVED:
-            raise ConfigError(f"registers[{index}].metric", f'"{register.metric}"', "a name that is not already in use")
-        meaning = _meaning(register)
-        if set(meaning.labels) != set(register.labels):
-            expected = f"{', '.join(meaning.labels) or 'none'} for {register.metric}"
-            raise ConfigError(f"registers[{index}].labels", str(register.labels), expected)
-        if meanings.setdefault(meaning.name, meaning) != meaning:
-            raise ConfigError(f"registers[{index}]", f"another help or labels for {meaning.name}", "the same")
-        place = (meaning.name, tuple(register.labels[label] for label in meaning.labels))
-        if place in places:
-            raise ConfigError(f"registers[{index}].metric", f"{meaning.name} twice", "different labels for each")
-        places.add(place)
+def check(lists: Mapping[str, Sequence[object]], of_exporter: Iterable[Metric]) -> Iterator[ConfigError]:
+    """Yield what is wrong between the registers of a file; what is wrong inside of one, `RegisterConfig` refuses.
+
+    A metric has a name that is not in use, the labels and the help that it has elsewhere, and each place once.
+
+    Args:
+        lists: the own lists by source, as the file has them: a register with another fault is looked at too.
+        of_exporter: the metrics that the exporter itself adds to those of a device.
+    """
+    taken = {metric.name for metric in (*of_exporter, *_ALONE)}
+    meanings: dict[str, tuple[Metric, str]] = {}
+    for source, listed in lists.items():
+        places: set[tuple[str, tuple[str, ...]]] = set()
+        for index, item in enumerate(listed):
+            where = f"sources.{source}.registers[{index}]"
+            name = _partly(item, "metric")
+            if name is not None and name.metric in taken:
+                yield ConfigError(f"{where}.metric", f'"{name.metric}"', "a name that is not already in use")
+                continue
+            register = _partly(item, "metric", "help", "labels")
+            if register is None:
+                continue
+            meaning = _meaning(register)
+            if set(meaning.labels) != set(register.labels):
+                expected = f"{_named(meaning.labels)} for {meaning.name}"
+                yield ConfigError(f"{where}.labels", _named(register.labels), expected)
+                continue
+            first, there = meanings.setdefault(meaning.name, (meaning, where))
+            if first != meaning:
+                yield ConfigError(
+                    where, f"{_described(meaning)} for {meaning.name}", f"{_described(first)}, as {there} has"
+                )
+                continue
+            place = (meaning.name, tuple(register.labels[label] for label in meaning.labels))
+            if place in places:
+                yield ConfigError(f"{where}.metric", f"{meaning.name} twice", "different labels for each")
+            places.add(place)
+
+
+def _partly(item: object, *keys: str) -> RegisterConfig | None:
+    """Return a register with only these of its keys, or None where one of them is wrong."""
+    if not isinstance(item, dict):
+        return None
+    try:
+        return decode({"address": 0, **{key: item[key] for key in keys if key in item}}, RegisterConfig)
+    except ConfigError:
+        return None
+
+
+def _named(labels: Iterable[str]) -> str:
+    return ", ".join(labels) or "none"
+
+
+def _described(metric: Metric) -> str:
+    return f'the help "{metric.help}" and the labels {_named(metric.labels)}'
 
 
 def profile(listed: Sequence[RegisterConfig]) -> Profile:

@@ -396,24 +396,10 @@ def test_tcp_passes_over_a_reply_that_is_late() -> None:
         ({"url": "tcp://x", "current_scale": 0.1, **OWN}, "current_scale", "with a profile"),
         ({"url": "tcp://x", "profile": "daly", "unit_id": 256}, "unit_id", "255"),
         ({"url": "tcp://x", "registers": [{"address": 1, "metric": "volts"}]}, "registers[0].metric", "modbus_"),
-        ({"url": "tcp://x", "registers": [{"address": 1, "metric": "modbus_up"}]}, "registers[0].metric", "in use"),
-        (
-            {"url": "tcp://x", "registers": [{"address": 1, "metric": "modbus_celsius"}]},
-            "registers[0].labels",
-            "sensor for modbus_celsius",
-        ),
         (
             {"url": "tcp://x", "registers": [{"address": 65535, "type": "u32", "metric": "modbus_x"}]},
             "registers[0].address",
             "below 65536",
-        ),
-        (
-            {
-                "url": "tcp://x",
-                "registers": [{"address": 1, "metric": "modbus_x"}, {"address": 2, "metric": "modbus_x"}],
-            },
-            "registers[1].metric",
-            "twice",
         ),
     ],
 )
