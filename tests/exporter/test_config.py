@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.openmetrics.exposition import generate_latest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 from exporter import cli, config, config_checks
+from exporter.collector import of_family
 from exporter.soc import Lead
 from exporter.sources.magnum.config import MagnumConfig
+from exporter.sources.modbus.source import FAMILY
 from tests.support import ROOT
 from toolkit.config import ConfigError
 
@@ -153,10 +161,13 @@ def test_every_fault_of_an_own_list_is_told_in_one_run_beside_others(tmp_path: P
     ]
 
 
+FREE = "a name that is not already in use, also without its _total or _created"
+
+
 @pytest.mark.parametrize(
     ("registers", "message"),
     [
-        ("{address: 1, metric: modbus_up}", '[0].metric: got "modbus_up", expected a name that is not already in use'),
+        ("{address: 1, metric: modbus_up}", '[0].metric: got "modbus_up", expected ' + FREE),
         ("{address: 1, metric: modbus_celsius}", "[0].labels: got none, expected sensor for modbus_celsius"),
         (
             "{address: 1, metric: modbus_x}, {address: 2, metric: modbus_x}",
@@ -177,6 +188,74 @@ def test_an_own_list_is_refused_with_its_place(tmp_path: Path, registers: str, m
     with pytest.raises(ConfigError) as refused:
         config.load(file)
     assert str(refused.value) == f"{file}:2: sources.bms.registers{message}"
+
+
+OF_MODBUS = {metric.name for metric in (*of_family(FAMILY), *FAMILY.metrics)}
+
+
+class Page(Collector):
+    """One series of each metric."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def collect(self) -> Iterator[Metric]:
+        for name in self.names:
+            yield (CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily)(name, "Text.", 1)
+
+    def is_right(self) -> bool:
+        """Return whether a reader of the OpenMetrics format accepts it."""
+        registry = CollectorRegistry()
+        registry.register(self)
+        try:
+            list(text_string_to_metric_families(generate_latest(registry).decode()))  # type: ignore[no-untyped-call]
+        except ValueError:
+            return False
+        return True
+
+
+@pytest.mark.parametrize("metric", sorted(OF_MODBUS))
+def test_an_own_metric_has_no_name_that_clashes_on_the_page(tmp_path: Path, metric: str) -> None:
+    counted = metric.removesuffix("_total")
+    names = sorted({f"{metric}_total", f"{metric}_created", counted, f"{counted}_created"} - OF_MODBUS)
+    registers = ", ".join(f"{{address: 1, metric: {name}}}" for name in names)
+    file = written(tmp_path, f"sources: {{bms: {{type: modbus, url: tcp://10.0.0.5, registers: [{registers}]}}}}\n")
+    with pytest.raises(ConfigError) as refused:
+        config.load(file)
+    told = {(one.where, one.got, one.expected) for one in refused.value.each()}
+    assert told == {
+        (f"sources.bms.registers[{index}].metric", f'"{name}", beside {metric}', FREE)
+        for index, name in enumerate(names)
+        if not Page(metric, name).is_right()
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "fault"),
+    [
+        ("modbus_x", "modbus_x", None),
+        ("modbus_x, help: X.", "modbus_x, help: Y.", 'bms.registers[0]: got the help "Y." and the labels none'),
+        ("modbus_x, labels: {at: a}", "modbus_x", "bms.registers[0]: got the help"),
+        (
+            "modbus_x",
+            "modbus_x_total",
+            'bms.registers[0].metric: got "modbus_x_total", beside modbus_x of sources.tank.',
+        ),
+    ],
+)
+def test_two_sources_give_an_own_metric_one_meaning(tmp_path: Path, one: str, two: str, fault: str | None) -> None:
+    sources = (
+        f"  {name}: {{type: modbus, url: tcp://10.0.0.5, registers: [{{address: 1, metric: {metric}}}]}}\n"
+        for name, metric in (("tank", one), ("bms", two))
+    )
+    file = written(tmp_path, "sources:\n" + "".join(sources))
+    if fault is None:
+        assert len(config.load(file).sources) == 2
+        return
+    with pytest.raises(ConfigError) as refused:
+        config.load(file)
+    assert str(refused.value).startswith(f"{file}:3: sources.{fault}")
+    assert "tank.registers[0]" in str(refused.value)
 
 
 def test_the_faults_of_own_lists_are_looked_for_in_any_document(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from exporter.fields import Confidence, Field, Kind, Metric
@@ -28,6 +28,8 @@ CHECKS = (SOC, REMAINING, HEALTH, POWER)
 _ALONE = (quantities.STATE, quantities.STATE_CODE)
 """Metrics of the profiles that no register of an own list can have: it names no states."""
 
+_FREE = "a name that is not already in use, also without its _total or _created"
+
 
 def check(lists: Mapping[str, Sequence[object]], of_exporter: Iterable[Metric]) -> Iterator[ConfigError]:
     """Yield what is wrong between the registers of a file; what is wrong inside of one, `RegisterConfig` refuses.
@@ -38,15 +40,16 @@ def check(lists: Mapping[str, Sequence[object]], of_exporter: Iterable[Metric]) 
         lists: the own lists by source, as the file has them: a register with another fault is looked at too.
         of_exporter: the metrics that the exporter itself adds to those of a device.
     """
-    taken = {metric.name for metric in (*of_exporter, *_ALONE)}
-    meanings: dict[str, tuple[Metric, str]] = {}
+    unusable = {metric.name for metric in (*of_exporter, *_ALONE)}
+    known = {name: (metric, "") for metric in (*quantities.METRICS, *of_exporter) for name in _page_names(metric)}
     for source, listed in lists.items():
         places: set[tuple[str, tuple[str, ...]]] = set()
         for index, item in enumerate(listed):
             where = f"sources.{source}.registers[{index}]"
-            name = _partly(item, "metric")
-            if name is not None and name.metric in taken:
-                yield ConfigError(f"{where}.metric", f'"{name.metric}"', "a name that is not already in use")
+            named = _partly(item, "metric")
+            clash = None if named is None else _clash(_meaning(named), known, unusable)
+            if clash is not None:
+                yield ConfigError(f"{where}.metric", clash, _FREE)
                 continue
             register = _partly(item, "metric", "help", "labels")
             if register is None:
@@ -56,7 +59,9 @@ def check(lists: Mapping[str, Sequence[object]], of_exporter: Iterable[Metric]) 
                 expected = f"{_named(meaning.labels)} for {meaning.name}"
                 yield ConfigError(f"{where}.labels", _named(register.labels), expected)
                 continue
-            first, there = meanings.setdefault(meaning.name, (meaning, where))
+            for name in _page_names(meaning):
+                known.setdefault(name, (meaning, where))
+            first, there = known[meaning.name]
             if first != meaning:
                 yield ConfigError(
                     where, f"{_described(meaning)} for {meaning.name}", f"{_described(first)}, as {there} has"
@@ -66,6 +71,24 @@ def check(lists: Mapping[str, Sequence[object]], of_exporter: Iterable[Metric]) 
             if place in places:
                 yield ConfigError(f"{where}.metric", f"{meaning.name} twice", "different labels for each")
             places.add(place)
+
+
+def _page_names(metric: Metric) -> tuple[str, ...]:
+    """Return the names that a metric takes on a page in the OpenMetrics format, where a counter has three."""
+    if metric.kind is not Kind.COUNTER:
+        return (metric.name,)
+    counted = metric.name.removesuffix("_total")
+    return (metric.name, counted, f"{counted}_created")
+
+
+def _clash(meaning: Metric, known: Mapping[str, tuple[Metric, str]], unusable: Collection[str]) -> str | None:
+    """Return what is wrong with a name beside the known ones; None if it is free, or the same metric's."""
+    for name in _page_names(meaning):
+        other, there = known.get(name, (meaning, ""))
+        if other.name in unusable or other.name != meaning.name:
+            beside = "" if other.name == meaning.name else f", beside {other.name}{there and f' of {there}'}"
+            return f'"{meaning.name}"{beside}'
+    return None
 
 
 def _partly(item: object, *keys: str) -> RegisterConfig | None:
