@@ -10,7 +10,7 @@ import msgspec
 
 from exporter.sources.base import Publish
 from exporter.sources.config import SourceConfig
-from exporter.sources.modbus.register_config import RegisterConfig
+from exporter.sources.modbus.register_config import SMALLEST_SCALE, RegisterConfig, Scale
 from toolkit.config import ConfigError, Duration, refuse
 from toolkit.modbus import SerialAddress, TcpAddress, parse
 
@@ -58,7 +58,7 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
     unit_id: UnitId | None = None
     interval: Duration = Duration(5)
     soc: Literal["register", "amphours"] = "register"
-    current_scale: float | None = None
+    current_scale: Scale | None = None
 
     def __post_init__(self) -> None:
         """Refuse a wrong URL, an interval of 0, and a device without exactly one of `profile` and `registers`."""
@@ -74,7 +74,7 @@ class ModbusConfig(SourceConfig, frozen=True, kw_only=True, forbid_unknown_field
         if (self.profile is None) == (not self.registers):
             got = "neither profile nor registers" if self.profile is None else "both profile and registers"
             yield ConfigError("", got, "one of them")
-        if self.current_scale is not None and (self.profile is None or self.current_scale == 0):
+        if self.current_scale is not None and (self.profile is None or abs(self.current_scale) < SMALLEST_SCALE):
             yield ConfigError("current_scale", f"{self.current_scale:g}", "amperes of one count, with a profile")
         if self.soc == "amphours" and (self.profile is None or not self._known(self.profile).counts_amphours):
             yield ConfigError("soc", '"amphours"', "a profile with remaining and full ampere-hours")

@@ -12,6 +12,13 @@ from toolkit.config import ConfigError, refuse
 
 Number16 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
 
+Scale = Annotated[float, msgspec.Meta(ge=-(10**9), le=10**9)]
+"""The value of one count: with it and `Zero`, every value of 64 bits is a finite number."""
+
+SMALLEST_SCALE = 1e-9
+
+Zero = Annotated[float, msgspec.Meta(ge=-(10**20), le=10**20)]
+
 _METRIC = re.compile(r"modbus_[a-z][a-z0-9_]*")
 _LABEL = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -37,8 +44,8 @@ class RegisterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     function: Literal[3, 4] = 3
     type: Literal["u16", "s16", "u32", "s32", "u64", "s64", "f32"] = "u16"
     word_order: Literal["big", "little"] = "big"
-    scale: float = 1
-    zero: float = 0
+    scale: Scale = 1
+    zero: Zero = 0
     unknown: tuple[int, ...] | None = None
     help: str = ""
     labels: dict[str, str] = {}
@@ -50,8 +57,8 @@ class RegisterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def _wrong(self) -> Iterator[ConfigError]:
         if not _METRIC.fullmatch(self.metric):
             yield ConfigError("metric", f'"{self.metric}"', "modbus_ and small letters, such as modbus_tank_volts")
-        if self.scale == 0:
-            yield ConfigError("scale", "0", "the value of one count, such as 0.1")
+        if abs(self.scale) < SMALLEST_SCALE:
+            yield ConfigError("scale", f"{self.scale:g}", "the value of one count, such as 0.1")
         words = int(self.type[1:]) // 16  # its name has the number of bits
         if self.address + words - 1 > 0xFFFF:
             yield ConfigError("address", str(self.address), "an address whose registers are all below 65536")

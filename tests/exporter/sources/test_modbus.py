@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import struct
 import threading
 import time
@@ -10,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from exporter.fields import decode
 from exporter.sources.base import SourceError
 from exporter.sources.modbus import rtu
+from exporter.sources.modbus.config import ModbusConfig
 from exporter.sources.modbus.protocol import RefusedError, Request
+from exporter.sources.modbus.registers import Registers
 from exporter.sources.modbus.rtu import SerialLine
 from exporter.sources.modbus.tcp import connected
 from tests.exporter.harness.device_captures import vector
@@ -42,6 +46,7 @@ OWN = {
         {"address": 200, "metric": "modbus_fuel_ratio", "scale": 0.01},
     ]
 }
+LEVEL = {"address": 1, "metric": "modbus_level_ratio"}
 BOTH = {100: 111, 200: 22}
 
 
@@ -394,6 +399,19 @@ def test_tcp_passes_over_a_reply_that_is_late() -> None:
         ({"url": "tcp://x", "profile": "daly", "interval": "0s"}, "interval", "a duration above 0s"),
         ({"url": "tcp://x", "profile": "daly", "soc": "amphours"}, "soc", "a profile with remaining and full"),
         ({"url": "tcp://x", "current_scale": 0.1, **OWN}, "current_scale", "with a profile"),
+        (
+            {"url": "tcp://x", "profile": "daly", "current_scale": 1e308},
+            "current_scale",
+            "from -1000000000 to 1000000000",
+        ),
+        ({"url": "tcp://x", "profile": "daly", "current_scale": -1e-320}, "current_scale", "amperes of one count"),
+        ({"url": "tcp://x", "registers": [{**LEVEL, "scale": 1e308}]}, "registers[0].scale", "to 1000000000"),
+        (
+            {"url": "tcp://x", "registers": [{**LEVEL, "scale": -1e-320}]},
+            "registers[0].scale",
+            "the value of one count",
+        ),
+        ({"url": "tcp://x", "registers": [{**LEVEL, "zero": 1e308}]}, "registers[0].zero", "a number from -1"),
         ({"url": "tcp://x", "profile": "daly", "unit_id": 256}, "unit_id", "255"),
         ({"url": "tcp://x", "registers": [{"address": 1, "metric": "volts"}]}, "registers[0].metric", "modbus_"),
         (
@@ -410,3 +428,16 @@ def test_wrong_options_are_refused(options: dict[str, object], place: str, text:
         config.decode({"type": "modbus", **options}, AnySource)  # type: ignore[arg-type]
     assert refused.value.where == place
     assert text in str(refused.value)
+
+
+@pytest.mark.parametrize("type_", ["u64", "s64", "f32"])
+@pytest.mark.parametrize("scale", [1e9, -1e9, 1e-9, 0.1])
+@pytest.mark.parametrize("zero", [0, 1e20, -1e20])
+def test_every_value_of_an_own_list_is_a_number(type_: str, scale: float, zero: float) -> None:
+    options = config.decode(
+        {"type": "modbus", "url": "tcp://x", "registers": [{**LEVEL, "type": type_, "scale": scale, "zero": zero}]},
+        ModbusConfig,
+    )
+    for word in (0, 0x7F7F, 0x7FFF, 0x8000, 0xFF7F, 0xFFFF):
+        record = Registers({(3, address): word for address in range(1, 5)})
+        assert all(math.isfinite(sample.value) for sample in decode(options.device().fields, record))
