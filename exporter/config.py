@@ -100,18 +100,20 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def __post_init__(self) -> None:
         """Refuse a file without sources, two sources on one port, and names of sources that are none."""
-        if not self.sources:
-            raise ConfigError(
-                "sources", "no source", "at least one, such as `main: {type: magnum, port: /dev/ttyUSB0}`"
-            )
         refuse(
             (
+                *self._no_source(),
                 *_wrong_ports(self.sources),
                 *_wrong_banks(self.sources, self.banks),
                 *self._wrong_names(),
                 *self._wrong_utility(),
             )
         )
+
+    def _no_source(self) -> Iterator[ConfigError]:
+        if not self.sources:
+            expected = "at least one, such as `main: {type: magnum, port: /dev/ttyUSB0}`"
+            yield ConfigError("sources", "no source", expected)
 
     def _wrong_names(self) -> Iterator[ConfigError]:
         """Refuse a name in `battery.soc.sources` that is no source, or one that is a pack of a bank."""
@@ -150,7 +152,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 def _one_of(name: str, sources: Iterable[str]) -> str:
     names = tuple(sources)
-    return f"one of the sources: {', '.join(names)}{near(name, names)}"
+    return f"one of the sources: {', '.join(names)}{near(name, names)}" if names else "one of the sources"
 
 
 def _wrong_ports(sources: Mapping[str, AnySource]) -> Iterator[ConfigError]:

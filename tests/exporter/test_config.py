@@ -120,6 +120,21 @@ def test_a_fault_of_the_only_source_is_not_told_as_no_source_too(tmp_path: Path,
     assert [one.where.split(".")[:2] for one in refused.value.each()] == [["sources", "bms"]]
 
 
+@pytest.mark.parametrize("sources", ["{}", "{bms: {type: modbus, url: tcp://10.0.0.5, interval: 0s, profile: daly}}"])
+def test_the_other_faults_are_told_where_no_source_is_right(tmp_path: Path, sources: str) -> None:
+    text = f"sources: {sources}\nbattery:\n  soc: {{sources: [bms, typo]}}\n  banks:\n    house: [west]\n"
+    file = written(tmp_path, text)
+    with pytest.raises(ConfigError) as refused:
+        config.load(file)
+    told = str(refused.value)
+    assert f'{file}:3: battery.soc.sources[1]: got "typo", expected one of the sources: house' in told
+    assert f'{file}:5: battery.banks.house: got "west", expected one of the sources' in told.splitlines()
+    assert ("got no source" in told, "interval: got 0s" in told) == (
+        (True, False) if sources == "{}" else (False, True)
+    )
+    assert ("soc.sources[0]" in told) is (sources == "{}")
+
+
 OWN_LIST = """\
 sources:
   one:
