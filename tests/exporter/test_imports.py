@@ -38,6 +38,18 @@ def test_a_family_is_loaded_with_the_first_source_of_it() -> None:
     assert "exporter.sources.magnum.source" in opened
 
 
+def test_the_check_of_own_lists_is_loaded_only_with_one(tmp_path: Path) -> None:
+    file = tmp_path / "exporter.yml"
+    module = f"pathlib, exporter.config; exporter.config.load(pathlib.Path({str(file)!r}))"
+    check = "exporter.sources.modbus.register_list"
+    file.write_text("sources: {bms: {type: modbus, url: tcp://10.0.0.5, profile: daly}}\n")
+    assert loaded(module).isdisjoint({check, "exporter.collector", "toolkit.config.mismatch"})
+    file.write_text(
+        "sources: {bms: {type: modbus, url: tcp://10.0.0.5, registers: [{address: 1, metric: modbus_x}]}}\n"
+    )
+    assert check in loaded(module)
+
+
 @pytest.mark.parametrize("module", ["exporter.app", "actuator.service"])
 def test_a_program_without_a_broker_loads_no_mqtt(module: str) -> None:
     mqtt = {
