@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from actuator import config as configuration
 from actuator.journal import last_relay
@@ -24,10 +25,14 @@ from toolkit.worker_thread import DeadlineError, ExhaustedError, Worker
 
 DEFAULT_JOURNAL = Path("/var/lib/generator-actuator/journal.db")
 
+_CONFIG_SECONDS = 10.0
+"""For reading the configuration, before the contact is opened without it; a busy machine needs some of them."""
 _SIDECAR_SECONDS = 3.0
-"""For reading the sidecar, before the contact is opened without it."""
+"""The same for the sidecar."""
 
 _log = log.get(__name__)
+
+T = TypeVar("T")
 
 
 class OpenedRelay(NamedTuple):
@@ -64,23 +69,39 @@ async def known_relays(config_file: Path) -> tuple[RelayConfig, ...]:
     """Return the relay that the file names, and after it the one that was last in force, if that is another one."""
     # A change of the relay is refused while its contact is closed: a process that dies then leaves the old one closed.
     # The one last in force is kept in the sidecar, also for a file that cannot be read.
-    named, kept = configuration.relay_only(config_file), None
-    try:
-        kept = await Worker("sidecar").do(partial(last_relay, _journal(config_file)), _SIDECAR_SECONDS)
-    except DeadlineError as error:
-        # A disk that hangs keeps no contact closed.
-        _log.error("the relay that was last in force cannot be read", error=error)
+    read = await _read("configuration", partial(_named, config_file), _CONFIG_SECONDS)
+    named, journal = read or (None, None)
+    kept = await _read(
+        "relay that was last in force", partial(last_relay, journal or _default_journal()), _SIDECAR_SECONDS
+    )
     if named is not None and kept is not None and named.contact() == kept.contact():
         kept = None
     return tuple(relay for relay in (named, kept) if relay is not None)
 
 
-def _journal(config_file: Path) -> Path:
-    """Return the path of the journal: from the file, also from a broken one; else the service manager's folder."""
+async def _read(what: str, call: Callable[[], T], seconds: float) -> T | None:
+    """Return what the call returns; None, which is logged, if it takes longer."""
+    try:
+        return await Worker(what).do(call, seconds)
+    except DeadlineError as error:
+        # A disk that hangs keeps no contact closed.
+        _log.error(f"the {what} cannot be read", error=error)
+        return None
+
+
+def _named(config_file: Path) -> tuple[RelayConfig | None, Path | None]:
+    """Return the relay and the path of the journal from the file, also from a broken one; None: it names none."""
+    relay = configuration.relay_only(config_file)
     with contextlib.suppress(OSError):
-        found = re.search(r"(?m)^journal\s*:\s*[\"']?([^\s\"'#]+)", config_file.read_text(errors="replace"))
-        if found:
-            return Path(found[1])
+        # Never from a named pipe, whose opening waits for a writer.
+        if config_file.is_file():
+            found = re.search(r"(?m)^journal\s*:\s*[\"']?([^\s\"'#]+)", config_file.read_text(errors="replace"))
+            return relay, Path(found[1]) if found else None
+    return relay, None
+
+
+def _default_journal() -> Path:
+    """Return the path of a journal that no file names: in the service manager's folder."""
     folder = service_folder("STATE_DIRECTORY")
     return folder / DEFAULT_JOURNAL.name if folder else DEFAULT_JOURNAL
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from actuator.core.state import Durable
 from actuator.journal import sidecar
 from actuator.relay import GpioRelay
+from actuator.start import known_relays as _known_relays
 from actuator.start.known_relays import known_relays
 from tests.actuator.harness.modbus_board import TcpBoard
 from tests.actuator.harness.process import Actuator, kill, run, site
@@ -145,3 +147,32 @@ def test_a_disk_that_hangs_keeps_no_contact_closed(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert not it.board.closed()
         assert "last in force cannot be read" in done.stderr
+
+
+def test_a_configuration_in_a_named_pipe_keeps_no_contact_closed(tmp_path: Path) -> None:
+    with edited_while_closed(tmp_path) as (it, _):
+        it.config_file.unlink()
+        os.mkfifo(it.config_file)
+        state = {"STATE_DIRECTORY": str(tmp_path)}
+        refused = run(f"--config.file={it.config_file}", env=state)
+        assert (refused.returncode, "got a named pipe" in refused.stderr) == (2, True), refused.stderr
+        assert not it.board.closed()
+        it.board.set(0, closed=True)
+        done = run("release", f"--config.file={it.config_file}", env=state)
+        assert (done.returncode, done.stdout.count("confirmed open")) == (0, 1), done.stderr
+        assert not it.board.closed()
+
+
+def test_a_configuration_on_a_disk_that_hangs_leaves_the_relay_of_the_sidecar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = GpioRelay(chip="/dev/gpiochip0", line=17)
+    sidecar.write(tmp_path / "journal.db", sidecar.sidecar(1, Durable(), kept))
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(_known_relays, "_CONFIG_SECONDS", 0.1)
+    woken = threading.Event()
+    monkeypatch.setattr(Path, "is_fifo", lambda _: woken.wait(30))
+    try:
+        assert asyncio.run(known_relays(tmp_path / "actuator.yml")) == (kept,)
+    finally:
+        woken.set()
