@@ -22,6 +22,7 @@ from actuator.start.unix_signals import EarlySignals, Stopped
 from toolkit import log
 from toolkit.build import installed
 from toolkit.config import ConfigError, refuse
+from toolkit.exit_status import exit_status
 from toolkit.flags import Flags, Parser, add_flags, add_web_exposure_flag, read_flags
 from toolkit.web_import import loading_aiohttp
 from toolkit.worker_thread import ExhaustedError
@@ -48,9 +49,9 @@ COMMANDS = {
 """Modules of `actuator.commands`; the service loads none of them."""
 
 
+@exit_status
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    log.keep_stderr()
     early = EarlySignals()
     serves = False
     given = sys.argv[1:] if argv is None else argv

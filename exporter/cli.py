@@ -14,6 +14,7 @@ from exporter import DESCRIPTION, NAME, config, config_checks
 from toolkit import flags, log
 from toolkit.build import installed
 from toolkit.config import ConfigError, locate, read, refuse
+from toolkit.exit_status import exit_status
 from toolkit.homeassistant.config import wrong_files
 from toolkit.web_import import loading_aiohttp
 
@@ -33,9 +34,9 @@ TOOLS = {
 """Modules of `exporter.tools`; the service loads none of them."""
 
 
+@exit_status
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return 0 after a normal end, 1 when something cannot be opened, 2 for a wrong config."""
-    log.keep_stderr()
     arguments = sys.argv[1:] if argv is None else argv
     given = parser(TOOLS.keys() & set(arguments)).parse_args(arguments)
     return _serve(flags.read_flags(given)) if given.tool is None else _use(given)

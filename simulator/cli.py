@@ -14,10 +14,12 @@ from simulator import settings
 from simulator.pseudo_terminal import LinkError
 from simulator.service import Service
 from toolkit import config, flags, log
+from toolkit.exit_status import exit_status
 
 DEFAULT_FILE = Path("simulator.yml")
 
 
+@exit_status
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return 0 after a signal to end, 1 when something cannot be opened, 2 for a wrong config."""
     arguments = parser().parse_args(argv)

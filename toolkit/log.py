@@ -22,7 +22,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
@@ -100,12 +99,6 @@ def setup(level: str, form: str) -> None:
 def flush(seconds: float = 0.5) -> bool:
     """Wait until every line is written, for at most so many seconds; return whether they are."""
     return _writer.flush(seconds)
-
-
-def keep_stderr() -> None:
-    """Give a program that was started with standard error closed one that goes nowhere."""
-    if sys.stderr is None:
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as the program runs
 
 
 def to_stderr(text: str) -> None:

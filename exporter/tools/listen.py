@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import time
@@ -62,10 +61,6 @@ def run(arguments: argparse.Namespace, out: TextIO | None = None) -> int:
             listener.receive(data, at)
     except KeyboardInterrupt:
         pass
-    except BrokenPipeError:
-        # The reader of our output has ended. What is left must not fail again when Python flushes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (SourceError, capture.CaptureError) as error:
         sys.stderr.write(f"{error}\n")
         listener.end()
