@@ -39,3 +39,8 @@ def printable(text: str) -> str:
     """Return a text with what is no visible character escaped: in a terminal, foreign text must not move the cursor."""
     # The no-break space between a number and its unit counts as unprintable, and is wanted.
     return "".join(one if one.isprintable() or one == "\u00a0" else ascii(one)[1:-1] for one in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return a text of several lines with each of them printable."""
+    return "\n".join(map(printable, text.split("\n")))

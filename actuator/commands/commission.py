@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from actuator.commands import client, printing
 from actuator.commands.flags import add_remote_flags
-from toolkit.formatting import span
+from toolkit.formatting import printable_lines, span
 
 DESCRIPTION = (
     "Starts the engine while you watch, measures how long its start and its stop take to be confirmed, "
@@ -66,9 +66,10 @@ def _run_seconds(text: str) -> float:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure; return 1 if that failed or was cancelled."""
-    trial = Commission(partial(client.ask, arguments.url), partial(print, flush=True), run=arguments.run)
+    trial = Commission(partial(client.ask, arguments.url), _report, run=arguments.run)
     try:
-        trial.check()
+        with printing.answered(arguments.url):
+            trial.check()
         sys.stdout.write(
             "This closes the contact: the engine starts. Stay where you can see it and stop it at its remote.\n"
             "Make sure that nobody is working on it and that its exhaust is free.\n"
@@ -76,12 +77,17 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.yes and input("Type yes to start: ").strip().lower() != "yes":
             sys.stdout.write("Nothing was done.\n")
             return 1
-        return 0 if trial.measure() else 1
+        with printing.answered(arguments.url):
+            return 0 if trial.measure() else 1
     except (client.ClientError, NotNowError) as error:
         printing.write_error("", error)
     except (KeyboardInterrupt, EOFError):
         sys.stderr.write("Cancelled. The contact is open, or opens at its deadline.\n")
     return 1
+
+
+def _report(text: str) -> None:
+    printing.write(f"{printable_lines(text)}\n")
 
 
 class Ask(Protocol):

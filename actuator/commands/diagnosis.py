@@ -79,7 +79,7 @@ def _guarded(check: Callable[[Answers], Iterator[Finding]], answers: Answers) ->
     """Yield what a check finds; an answer of another version must not hide what the other checks find."""
     try:
         yield from check(answers)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         yield Finding(
             check=check.__name__.removeprefix("_"),
             state="wrong",

@@ -165,7 +165,7 @@ def _or_reason(ask: Callable[[], T]) -> T | str:
         return ask()
     except client.ClientError as error:
         return str(error)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, yaml.YAMLError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError, yaml.YAMLError) as error:
         return f"its answer is not understood ({type(error).__name__}: {error})"
 
 

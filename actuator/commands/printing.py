@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from actuator.commands import client
-from toolkit.formatting import printable
+from toolkit.formatting import printable, printable_lines
 
 
 def print_lines(url: str, lines: Callable[[], Iterable[str]], paint: Callable[[str], str] | None = None) -> int:
@@ -27,9 +29,19 @@ def text(url: str, lines: Callable[[], Iterable[str]]) -> str:
     Raises:
         ClientError: the actuator gives no answer, or not as this version does.
     """
-    try:
+    with answered(url):
         return "".join(f"{printable(line)}\n" for line in lines())
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+
+
+@contextlib.contextmanager
+def answered(url: str) -> Iterator[None]:
+    """Raise `client.UnansweredError` for what is missing or wrong in an answer that is read within the context."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError, OSError) as error:
+        # A time too large for the C library; every other OSError is of what is written.
+        if isinstance(error, OSError) and error.errno != errno.EOVERFLOW:
+            raise
         raise client.UnansweredError(
             f"{url} answers, but not as this version of the actuator does. If it was updated, restart it: "
             "systemctl restart generator-actuator"
@@ -72,8 +84,6 @@ def write(text: str) -> None:
 
 def write_error(before: str, error: Exception) -> None:
     """Write why there is no answer to stderr, after `before` to stdout."""
-    # A refusal of several lines stays so.
-    lines = "\n".join(map(printable, str(error).split("\n")))
     write(before)
-    sys.stderr.write(f"{lines}\n")
+    sys.stderr.write(f"{printable_lines(str(error))}\n")
     sys.stderr.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.parse
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -37,7 +38,7 @@ def answer(body: str, status: str = "200 OK") -> bytes:
         (answer("null"), "not as this version"),
     ],
 )
-@pytest.mark.parametrize("command", [["status"], ["reset", "inhibit", "CO"]])
+@pytest.mark.parametrize("command", [["status"], ["reset", "inhibit", "CO"], ["commission", "--yes"], ["runs"]])
 def test_a_wrong_answer_is_one_line_and_exit_1(
     reply: bytes, expected: str, command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -46,6 +47,30 @@ def test_a_wrong_answer_is_one_line_and_exit_1(
     shown = capsys.readouterr()
     assert expected in shown.err
     assert (shown.err.count("\n"), shown.out) == (1, "")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"began": 1e300}, {"began": 1e17}, {"ampere_hours": float("inf")}, {"seconds": float("inf")}]
+)
+def test_a_number_that_cannot_be_is_one_line_and_exit_1(
+    wrong: dict[str, float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = {"number": 1, "began": 1e9, "seconds": 60.0, "cause": "manual", "soc_before": None, "soc_after": None}
+    run |= {"ampere_hours": None, "confirmed": True, "ended": None, "end": None}
+    for one, code in ((run, 0), (run | wrong, 1)):
+        # JSON has no infinity; a number that is too large is read as one.
+        body = json.dumps({"runs": [one]}).replace("Infinity", "1e999")
+        with server(answer(body)) as (url, _):
+            assert cli.main(["runs", "--url", url]) == code
+    shown = capsys.readouterr().err
+    assert ("not as this version" in shown, shown.count("\n")) == (True, 1)
+
+
+def test_a_doctor_survives_an_answer_of_brackets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with server(answer("[" * 100_000)) as (url, _):
+        flags = [f"--config.file={tmp_path / 'actuator.yml'}", "--url", url]
+        assert cli.main(["doctor", *flags, "--prometheus", url, "--alertmanager", url]) == 1
+    assert "its answer is not understood (RecursionError: " in capsys.readouterr().out
 
 
 def test_an_address_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
