@@ -24,6 +24,7 @@ from toolkit.build import installed
 from toolkit.config import ConfigError, refuse
 from toolkit.exit_status import exit_status
 from toolkit.flags import Flags, Parser, add_flags, add_web_exposure_flag, read_flags
+from toolkit.formatting import printable
 from toolkit.web_import import loading_aiohttp
 from toolkit.worker_thread import ExhaustedError
 
@@ -110,10 +111,10 @@ def _check(flags: Flags) -> int:
         return 2
     exposed = (*web_config.exposed(), *configuration.exposed(config))
     if exposed:
-        log.to_stderr("\n".join(exposed) + "\n")
+        log.to_stderr("".join(f"{printable(sentence)}\n" for sentence in exposed))
         return 2
     for sentence in (*warnings(config), *open_access(config, web_config.users)):
-        log.to_stderr(f"{flags.config_file}: {sentence}\n")
+        log.to_stderr(f"{flags.config_file}: {printable(sentence)}\n")
     for warning in outside.warnings:
         log.to_stderr(f"{warning}\n")
     sys.stdout.write("config ok\n")

@@ -15,6 +15,7 @@ from toolkit import flags, log
 from toolkit.build import installed
 from toolkit.config import ConfigError, locate, read, refuse
 from toolkit.exit_status import exit_status
+from toolkit.formatting import printable
 from toolkit.homeassistant.config import wrong_files
 from toolkit.web_import import loading_aiohttp
 
@@ -100,10 +101,10 @@ def _serve(given: flags.Flags) -> int:
     if given.config_check:
         exposed = (*web_config.exposed(), *config.exposed(options))
         if exposed:
-            sys.stderr.write("\n".join(exposed) + "\n")
+            log.to_stderr("".join(f"{printable(sentence)}\n" for sentence in exposed))
             return 2
         for sentence in config.warnings(options, given.config_file):
-            sys.stderr.write(f"{given.config_file}: {sentence}\n")
+            log.to_stderr(f"{given.config_file}: {printable(sentence)}\n")
         sys.stdout.write("config ok\n")
         return 0
     log.setup(given.log_level, given.log_format)

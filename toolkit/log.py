@@ -27,6 +27,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger
 
+from toolkit.formatting import printable_lines
 from toolkit.limiter import Limiter
 
 CAPACITY = 4096  # lines that wait to be written; further ones are dropped
@@ -102,9 +103,9 @@ def flush(seconds: float = 0.5) -> bool:
 
 
 def to_stderr(text: str) -> None:
-    """Write a text for people to standard error; nothing if nobody reads it any more."""
+    """Write lines for people to standard error, printable; nothing if nobody reads them any more."""
     with contextlib.suppress(OSError, ValueError):
-        _write(sys.stderr, text)
+        _write(sys.stderr, printable_lines(text))
 
 
 def limit(_logger: object, level: str, event: EventDict) -> EventDict:

@@ -12,6 +12,7 @@ from typing import Any
 
 from actuator.commands import client, listing, printing
 from actuator.commands.flags import add_remote_flags
+from toolkit.formatting import printable
 
 DESCRIPTION = (
     "Prints what has happened, the oldest first: every start and stop with its cause, every command "
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         since = listing.moment(arguments.since, datetime.now().astimezone())
     except ValueError as error:
-        sys.stderr.write(f"--since: {error}\n")
+        sys.stderr.write(printable(f"--since: {error}") + "\n")
         return 2
     if not arguments.follow:
         query = urllib.parse.urlencode({"since": since})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import bcrypt
 import pytest
 
 from actuator import cli
@@ -194,3 +195,23 @@ def test_seven_faults_are_seven_lines_of_one_run(tmp_path: Path, capsys: pytest.
         strict=True,
     ):
         assert what_to_do in end
+
+
+EVIL = r"evil\n\e[2J\u202e"
+"""As YAML reads it between quotes: a line end, a terminal's command, a change of direction."""
+ESCAPED = r"evil\n\x1b[2J\u202e"
+
+
+def test_names_cannot_move_the_cursor_of_a_terminal(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    status, lines = site.checked(f'profiles: {{"{EVIL}": {{nothing: 1}}}}\n')
+    assert (status, ESCAPED in lines[0], "".join(lines).isascii()) == (2, True, True), lines
+    users = site.file.with_name("actuator-web.yml")
+    users.touch(mode=0o600)
+    users.write_text(f'basic_auth_users: {{"{EVIL}": "{bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()}"}}\n')
+    site.file.write_text(f"exporter: {{url: {site.url}}}\nrelay: {{type: hid}}\njournal: {site.file.parent}/j.db\n")
+    capsys.readouterr()
+    assert cli.main([f"--config.file={site.file}", "--config.check"]) == 0
+    who = f"each user of --web.config.file ({ESCAPED})"
+    assert capsys.readouterr().err == f"{site.file}: access: got none: {who} may read, notify and command\n"
+    assert cli.main(["journal", "--since", "evil\n\x1b[2J\u202e"]) == 2
+    assert capsys.readouterr().err.startswith(f'--since: got "{ESCAPED}", expected a day ')

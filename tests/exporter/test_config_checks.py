@@ -162,3 +162,11 @@ def test_a_shutdown_before_the_actuators_emergency_start_is_a_warning(
 
 def test_the_emergency_threshold_without_a_setting_is_the_actuators_own() -> None:
     assert Settings().emergency_soc == config_checks.EMERGENCY_SOC
+
+
+def test_names_cannot_move_the_cursor_of_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "exporter.yml"
+    file.write_text(r'sources: {"evil\n\e[2J\u202e": {type: magnum, nothing: 1}}' + "\n")
+    assert cli.main([f"--config.file={file}", "--config.check"]) == 2
+    shown = capsys.readouterr().err
+    assert (r"evil\n\x1b[2J\u202e" in shown, shown.isascii()) == (True, True), shown

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import Self
 
+from toolkit.formatting import printable
+
 
 class ConfigError(Exception):
     """An invalid configuration; `str()` of it is a whole message, with its place, and a line for each of the others.
@@ -37,7 +39,8 @@ class ConfigError(Exception):
         self.others = tuple(others)
         place = ":".join(str(part) for part in (file, line) if part is not None)
         what = f"got {got}, expected {expected}" if expected else got
-        own = ": ".join(part for part in (place, where, what) if part)
+        # Names and values of the file are in it, which may hold line ends and what moves a terminal's cursor.
+        own = printable(": ".join(part for part in (place, where, what) if part))
         super().__init__("\n".join((own, *map(str, self.others))))
 
     def under(self, where: str, *, file: str | None, line: int | None) -> ConfigError:
