@@ -20,7 +20,7 @@ INTERRUPTED = 130
 UNREAD = 141
 """128 and the number of SIGPIPE: the reader of the output has ended."""
 
-_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def exit_status(main: Callable[P, int]) -> Callable[P, int]:
