@@ -1,8 +1,9 @@
 """Requests that nobody should send, at a running actuator.
 
 `python -m tests.actuator.harness.http_fuzz --requests 1000000` sends a million to an actuator of its own on loopback.
-It prints how often each status was the answer, and the memory before and after. A request may only do what its user
-may: here, no user may notify or command.
+It prints how often each status was the answer, and the memory at the begin, half way and at the end: what a program
+keeps of requests would grow in the second half too. A request may only do what its user may: here, no user may notify
+or command.
 """
 
 from __future__ import annotations
@@ -217,7 +218,7 @@ def check_unchanged(it: Actuator) -> None:
     assert not it.board.closed()
 
 
-async def storm(port: int, seed: int, requests: int, clients: int = 16) -> Counter[int]:
+async def storm(port: int, seed: int | str, requests: int, clients: int = 16) -> Counter[int]:
     """Send requests with so many clients at a time; return how often each status was the answer."""
     total: Counter[int] = Counter()
     numbers = iter(range(requests))
@@ -245,13 +246,17 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, actuator(Path(folder)) as (it, process):
         asyncio.run(storm(it.port, given.seed - 1, min(2000, given.requests)))
-        before, began = _memory(process), time.monotonic()
-        total = asyncio.run(storm(it.port, given.seed, given.requests))
+        memory, began = [_memory(process)], time.monotonic()
+        total: Counter[int] = Counter()
+        for half in ("first", "second"):
+            total += asyncio.run(storm(it.port, f"{given.seed} {half}", given.requests // 2))
+            memory.append(_memory(process))
         check_unchanged(it)
         counts = ", ".join(f"{status}: {count}" for status, count in sorted(total.items()))
         sys.stdout.write(
-            f"{given.requests} requests in {time.monotonic() - began:.0f} s: {counts}\n"
-            f"memory: {before} KiB after the first {min(2000, given.requests)}, {_memory(process)} KiB at the end\n"
+            f"{sum(total.values())} answers in {time.monotonic() - began:.0f} s: {counts}\n"
+            f"memory: {memory[0]} KiB after the first {min(2000, given.requests)} requests, {memory[1]} KiB half way, "
+            f"{memory[2]} KiB at the end\n"
         )
 
 
