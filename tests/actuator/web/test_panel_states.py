@@ -104,7 +104,7 @@ def test_a_day_without_a_fault(tmp_path: Path, page: Page, picture: Callable[[st
         powers(it, sun=0, load=710, generator=3920, amperes=58.1)
         shows(page, "running", "Running to charge the battery.")
         expect(page.locator("#powers")).to_contain_text("3920", timeout=20_000)
-        expect(page.locator("#runs tbody")).not_to_contain_text("−0")
+        expect(page.locator("#runs tbody")).not_to_contain_text("\u22120")
         picture("running")
         it.page.soc = 0.412
         expect(page.locator("#soc .big")).to_have_text("41.2\u00a0%", timeout=10_000)
