@@ -36,7 +36,7 @@ class Site(Loop):
         code, text = fetch(self.deployment.url("simulator", f"/faults/{name}"), True)
         assert code == 200, text
 
-    def start_blocked(self) -> set[str]:
+    def inhibited(self) -> set[str]:
         """Return the alerts that fire and are not sent, because their cause is."""
         code, text = fetch(self.deployment.url("alertmanager", "/api/v2/alerts"))
         assert code == 200, text
@@ -72,7 +72,7 @@ def test_the_exporter_is_killed_in_a_run(tmp_path: Path) -> None:
         before = loop.messages()
         loop.kill("exporter")
         consequences = {"GeneratorExporterUnreachable", "GeneratorRunUnconfirmed"}
-        loop.wait(lambda: loop.start_blocked() & consequences, 90, "what follows from it is held back")
+        loop.wait(lambda: loop.inhibited() & consequences, 90, "what follows from it is inhibited")
         loop.wait(lambda: len(loop.messages()) > len(before), 30, "people are told")
         assert loop.messages()[len(before) :] == ["MagnumExporterDown"]
 
@@ -87,9 +87,9 @@ def test_the_actuator_is_killed_while_it_is_locked_out(tmp_path: Path) -> None:
         before = loop.messages()
         loop.kill("actuator")
         loop.wait(
-            lambda: loop.start_blocked() >= {"AlertmanagerNotificationsFailing", "GeneratorStartFailed"},
+            lambda: loop.inhibited() >= {"AlertmanagerNotificationsFailing", "GeneratorStartFailed"},
             90,
-            "what follows from it is held back",
+            "what follows from it is inhibited",
         )
         loop.wait(lambda: len(loop.messages()) > len(before), 30, "people are told")
         assert loop.messages()[len(before) :] == ["GeneratorActuatorDown"]
@@ -99,6 +99,6 @@ def test_the_cable_of_the_only_device_is_pulled(tmp_path: Path) -> None:
     with site(tmp_path) as loop:
         loop.fault("adapter_unplugged")
         consequences = {"GeneratorFallback", "GeneratorBlind", "BatterySocSourceRefused"}
-        loop.wait(lambda: loop.start_blocked() & consequences, 90, "what follows from it is held back")
+        loop.wait(lambda: loop.inhibited() & consequences, 90, "what follows from it is inhibited")
         loop.wait(lambda: len(loop.messages()) >= 2, 30, "people are told")
         assert sorted(loop.messages()) == ["BatterySocAbsent", "DeviceSilent"]
