@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -25,6 +25,14 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["well", "note", "wrong"]
     text: str
     remedy: str = ""
+
+
+def secrets(exposed: Sequence[str]) -> Iterator[Finding]:
+    """Yield whether the files with secrets are closed to others; each sentence of `exposed` names one that is not."""
+    for sentence in exposed:
+        yield Finding(check="secrets", state="wrong", text=sentence, remedy="chmod o= the file that is named.")
+    if not exposed:
+        yield Finding(check="secrets", state="well", text="No file with a secret is open to every user.")
 
 
 def report(findings: Sequence[Finding], *, for_scripts: bool) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from actuator.commands import upsmon
 from actuator.commands.routing import deliveries
 from actuator.config import Access, Role
-from toolkit.findings import Finding
+from toolkit.findings import Finding, secrets
 from toolkit.formatting import percent, span
 
 ACTING: Final = ("BatterySocLow", "BatterySocRecovered", "GeneratorHeartbeat")
@@ -100,10 +100,7 @@ def _configuration(answers: Answers) -> Iterator[Finding]:
 
 
 def _secrets(answers: Answers) -> Iterator[Finding]:
-    for sentence in answers.exposed:
-        yield Finding(check="secrets", state="wrong", text=sentence, remedy="chmod o= the file that is named.")
-    if not answers.exposed:
-        yield Finding(check="secrets", state="well", text="No file with a secret is open to every user.")
+    return secrets(answers.exposed)
 
 
 def _roles(answers: Answers) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from exporter import config
 from exporter.sources.config import SourceConfig
 from toolkit.config import ConfigError
 from toolkit.fetch import OPENER
-from toolkit.findings import Finding, count_wrong, report
+from toolkit.findings import Finding, count_wrong, report, secrets
 from toolkit.flags import default_config_file
 from toolkit.formatting import percent
 from toolkit.modbus import TcpAddress, parse
@@ -91,7 +91,7 @@ def examine(file: Path, page: Page | str) -> Iterator[Finding]:
             yield Finding(check="configuration", state="wrong", text=line, remedy=remedy)
         return
     yield Finding(check="configuration", state="well", text=f"{file} is valid.")
-    yield from _secrets(file, options)
+    yield from secrets((*exposed(file.with_name("exporter-web.yml")), *config.exposed(options)))
     if isinstance(page, Refused):
         text = f"Its page answers {page}: whether its devices answer is not known here."
         yield Finding(check="exporter", state="note", text=text, remedy="See generator-actuator doctor, or the panel.")
@@ -115,14 +115,6 @@ def examine(file: Path, page: Page | str) -> Iterator[Finding]:
         yield _charge(page)
     if options.nut is not None:
         yield _shutdown(options.nut.socket)
-
-
-def _secrets(file: Path, options: config.Config) -> Iterator[Finding]:
-    open_files = (*exposed(file.with_name("exporter-web.yml")), *config.exposed(options))
-    for sentence in open_files:
-        yield Finding(check="secrets", state="wrong", text=sentence, remedy="chmod o= the file that is named.")
-    if not open_files:
-        yield Finding(check="secrets", state="well", text="No file with a secret is open to every user.")
 
 
 def _silent(name: str, source: SourceConfig, *, running: bool) -> Finding:
