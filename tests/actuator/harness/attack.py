@@ -36,6 +36,7 @@ class Result:
 
     Attributes:
         late: seconds between the deadline and the opening; negative: it opened before.
+        sent: how much the attacker sent in a second.
         waited: seconds that the program's threads were ready to run, and others had the processors.
         before: mebibytes of memory before the attack.
         peak: the most during it.
@@ -43,6 +44,7 @@ class Result:
     """
 
     late: float
+    sent: str
     waited: float
     before: float
     peak: float
@@ -74,16 +76,24 @@ def measure(name: str, folder: Path, *, program: Path | None = None, after: floa
         begin = closings(it)[0] + MAX_RUN - BEFORE_THE_DEADLINE
         time.sleep(max(0.0, begin - time.monotonic()))
         (folder / "begin").touch()
-        assert sender.stdin is not None
-        sender.stdin.write("now\n")
-        sender.stdin.flush()
+        _give_line(sender)
         wait_until(lambda: openings(it), GIVEN_UP, "the contact to open")
         waited = waited_for_processor(process.popen.pid, threads=True) - waited
         time.sleep(after)
+        _give_line(sender)
+        assert sender.stdout is not None
+        sent = sender.stdout.readline().strip()
         sender.kill()
         late, peak = openings(it)[0] - closings(it)[0] - MAX_RUN, _memory(process, "VmHWM")
         time.sleep(after)
-        return Result(late=late, waited=waited, before=before, peak=peak, after=_memory(process, "VmRSS"))
+        left = _memory(process, "VmRSS")
+        return Result(late=late, sent=sent, waited=waited, before=before, peak=peak, after=left)
+
+
+def _give_line(sender: subprocess.Popen[str]) -> None:
+    assert sender.stdin is not None
+    sender.stdin.write("\n")
+    sender.stdin.flush()
 
 
 def _starter(name: str) -> str:
@@ -122,8 +132,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--program", type=Path, metavar="FOLDER", help="the source of another version")
     given = parser.parse_args(arguments)
     print(f"max_run {MAX_RUN:g} s, each attack from {BEFORE_THE_DEADLINE:g} s before the deadline on; memory in MiB\n")
-    print("| attack | opened after the deadline | waited for a processor | memory before | peak | after |")
-    print("|---|---|---|---|---|---|")
+    columns = ("opened after the deadline", "sent a second", "waited for a processor", "memory before", "peak", "after")
+    print(f"| attack | {' | '.join(columns)} |\n|---{'|---' * len(columns)}|")
     worst = 0.0
     for name in ATTACKERS:
         if given.only not in name:
@@ -131,8 +141,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as folder:
             result = measure(name, Path(folder), program=given.program)
         worst = max(worst, result.late)
-        figures = f"{result.late:+.2f} s | {result.waited:.1f} s | {result.before:.0f} | {result.peak:.0f}"
-        print(f"| {name} | {figures} | {result.after:.0f} |", flush=True)
+        figures = (
+            f"{result.late:+.2f} s | {result.sent} | {result.waited:.1f} s | {result.before:.0f} | {result.peak:.0f}"
+        )
+        print(f"| {name} | {figures} | {result.peak:.0f} | {result.after:.0f} |", flush=True)
     return 0 if worst <= ALLOWED else 1
 
 

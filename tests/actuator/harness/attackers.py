@@ -2,7 +2,8 @@
 
     python -m tests.actuator.harness.attackers NAME PORT
 
-They run in a process of their own, so that they do not slow down whoever measures, until they are ended.
+They run in a process of their own, so that they do not slow down whoever measures. A line on standard input begins the
+attack, a second one ends it; then the connections begun in a second are written.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ import asyncio
 import contextlib
 import json
 import random
+import resource
 import ssl
 import sys
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 _HOST: Final = "127.0.0.1"
 _MEBIBYTE: Final = 1024 * 1024
 _CHANCE: Final = random.Random(11)  # noqa: S311 - no secret
+_COUNTS: Final[Counter[str]] = Counter()
 
 
 def _post(path: str, body: bytes) -> bytes:
@@ -77,13 +82,20 @@ def _mangled() -> Iterator[bytes]:
 # --- how they send
 
 
+async def _connect(
+    port: int, *, limit: int = 2**16, context: ssl.SSLContext | None = None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    _COUNTS["connections"] += 1
+    return await asyncio.open_connection(_HOST, port, limit=limit, ssl=context)
+
+
 async def _repeat(port: int, make: Callable[[], bytes], *, connections: int, once: bool = False) -> None:
     """Send over so many connections at a time, each again when it was answered, or once."""
 
     async def one() -> None:
         while True:
             with contextlib.suppress(OSError):
-                reader, writer = await asyncio.open_connection(_HOST, port)
+                reader, writer = await _connect(port)
                 try:
                     writer.write(make())
                     await writer.drain()
@@ -102,7 +114,7 @@ async def _hold(port: int, head: bytes, more: bytes, *, connections: int, read: 
     async def one() -> None:
         while True:
             with contextlib.suppress(OSError):
-                reader, writer = await asyncio.open_connection(_HOST, port, limit=1024)
+                reader, writer = await _connect(port, limit=1024)
                 try:
                     writer.write(head)
                     while not reader.at_eof():
@@ -118,17 +130,56 @@ async def _hold(port: int, head: bytes, more: bytes, *, connections: int, read: 
     await asyncio.gather(*(one() for _ in range(connections)), return_exceptions=True)
 
 
-async def _handshakes(port: int) -> None:
+def _trusting() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+async def _handshakes(port: int) -> None:
+    """Finish handshakes, 50 at a time."""
+    context = _trusting()
 
     async def one() -> None:
         while True:
             with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection(_HOST, port, ssl=context)
+                _, writer = await _connect(port, context=context)
                 writer.close()
 
     await asyncio.gather(*(one() for _ in range(50)), return_exceptions=True)
+
+
+def _client_hello() -> bytes:
+    answers, hello = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        _trusting().wrap_bio(answers, hello).do_handshake()
+    return hello.read()
+
+
+async def _handshakes_at_a_rate(port: int, a_second: int) -> None:
+    """Begin so many handshakes a second, however slow the answers; the server computes its half, this client none."""
+    hello = _client_hello()
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+    async def one() -> None:
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(10):
+                reader, writer = await _connect(port)
+                try:
+                    writer.write(hello)
+                    if await reader.read(1):
+                        _COUNTS["handshakes answered"] += 1
+                finally:
+                    writer.transport.abort()
+
+    began, number = time.monotonic(), 0
+    async with asyncio.TaskGroup() as tasks:
+        while True:
+            while number < (time.monotonic() - began) * a_second:
+                tasks.create_task(one())
+                number += 1
+            await asyncio.sleep(0.002)
 
 
 async def _fuzz(port: int) -> None:
@@ -178,24 +229,31 @@ ATTACKERS: Final[dict[str, Callable[[], Callable[[int], Awaitable[None]]]]] = {
         lambda port: _hold(port, b"", _get("/api/v1/status") * 50, connections=50, read=False)
     ),
     "TLS handshakes, 50 at a time": lambda: _handshakes,
+    "TLS handshakes, 1,000 a second": lambda: lambda port: _handshakes_at_a_rate(port, 1000),
     "8 threads that use the processor, in the same process": lambda: _nothing,
 }
 """By name: a function that makes what is sent, and returns what sends it to a port."""
 
 
 def main() -> None:
-    """Send, until this process is ended; the line `sends` says that everything is made."""
+    """Send between the first and the second line of standard input; `sends` says that everything is made."""
     name, port = sys.argv[1:]
     send = ATTACKERS[name]()
     sys.stdout.write("sends\n")
     sys.stdout.flush()
-    sys.stdin.readline()  # when to begin
+    sys.stdin.readline()
+    began = time.monotonic()
 
     async def attack() -> None:
-        await send(int(port))
-        await asyncio.Event().wait()
+        sending = asyncio.ensure_future(send(int(port)))
+        await asyncio.to_thread(sys.stdin.readline)
+        seconds = time.monotonic() - began
+        sys.stdout.write(", ".join(f"{count / seconds:,.0f} {what}" for what, count in _COUNTS.items()) + "\n")
+        sys.stdout.flush()
+        sending.cancel()
 
-    asyncio.run(attack())
+    with contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(attack())
 
 
 if __name__ == "__main__":
