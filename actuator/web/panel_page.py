@@ -8,6 +8,7 @@ from typing import Final
 
 from actuator.report.reasons import PASSED_BY_OPERATOR
 from actuator.report.wording.endings import ENDED
+from actuator.report.wording.terms import REQUESTED
 from toolkit.formatting import capitalized
 
 FOLDER: Final = Path(__file__).with_name("panel")
@@ -16,8 +17,8 @@ FOLDER: Final = Path(__file__).with_name("panel")
 def html() -> str:
     """Return the page as it is served."""
     page = (FOLDER / "index.html").read_text(encoding="utf-8")
-    ends = {end: capitalized(words) for end, words in ENDED.items()}
-    for empty, filled in (("ON_PASSES = []", PASSED_BY_OPERATOR), ("ENDS = {}", ends)):
+    causes, ends = ({name: capitalized(words) for name, words in table.items()} for table in (REQUESTED, ENDED))
+    for empty, filled in (("ON_PASSES = []", PASSED_BY_OPERATOR), ("CAUSES = {}", causes), ("ENDS = {}", ends)):
         name = empty.partition(" ")[0]
         page = page.replace(f"const {empty};", f"const {name} = {json.dumps(filled)};")
     return page

@@ -91,7 +91,7 @@ def test_curve_has_the_gap_the_thresholds_and_the_runs(
         # Of seven midnights, one that is close to an edge has no name.
         expect(page.locator("#plot text", has_text=re.compile("Mon|Tue|Wed|Thu|Fri|Sat|Sun")).nth(5)).to_be_visible()
         expect(page.locator("#plot .manual")).to_have_count(2)
-        expect(page.locator("#legend")).to_contain_text("by hand")
+        expect(page.locator("#legend")).to_contain_text("by the operator")
         picture("curve-7d")
 
 
@@ -105,7 +105,7 @@ def test_hover_touch_and_keys_read_a_point(tmp_path: Path, page: Page, picture: 
         # Six hours ago, in the last run.
         across, down = box["x"] + 44 + (box["width"] - 54) * 18 / 24, box["y"] + 50
         read = re.compile(
-            r"\d+:\d\d [AP]M: [\d.]+\u00a0%, 52\.4\u00a0V, 61\u00a0A in, generator requested, to charge the battery\."
+            r"\d+:\d\d [AP]M: [\d.]+\u00a0%, 52\.4\u00a0V, 61\u00a0A in, generator requested by a low battery\."
         )
         page.mouse.move(across, down)
         expect(page.locator("#reading")).to_have_text(read)
@@ -128,7 +128,7 @@ def test_runs_are_a_table_in_plain_words(tmp_path: Path, page: Page) -> None:
         page.goto(it.url)
         rows = page.locator("#runs tbody tr")
         expect(rows).to_have_count(3)
-        words = ["2 h", "To charge the battery", "24\u00a0%\u00a0→\u00a060\u00a0%", "122\u00a0Ah"]
+        words = ["2 h", "A low battery", "24\u00a0%\u00a0→\u00a060\u00a0%", "122\u00a0Ah"]
         time = re.compile(r"\d+:\d\d [AP]M")
         expect(rows.nth(0).locator("td")).to_have_text([time, *words, "No longer needed"])
         expect(rows.nth(1)).to_contain_text("The engine did not start")

@@ -20,11 +20,12 @@ def test_panel_knows_what_does_not_block_a_manual_start() -> None:
 
 
 def test_panel_has_words_for_each_cause_and_each_end() -> None:
-    causes = PANEL.partition("const CAUSES = {")[2].partition("};")[0]
-    assert set(get_args(Cause)) <= set(re.findall(r"(\w+): \"", causes))
-    ends = re.search(r"const ENDS = (\{.*\});", PANEL)
-    assert ends
-    assert json.loads(ends[1])["max_run"] == "Time limit"
+    for name, known in (("CAUSES", get_args(Cause)), ("ENDS", ("max_run", "no_charge"))):
+        found = re.search(rf"const {name} = (\{{.*\}});", PANEL)
+        assert found
+        words = json.loads(found[1])
+        assert set(known) <= set(words)
+        assert all(text[0].isupper() for text in words.values())
 
 
 def test_panel_with_its_manifest_and_icon_weighs_less_than_60_kilobytes() -> None:
