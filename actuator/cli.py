@@ -95,7 +95,7 @@ def parser(loaded: Collection[str]) -> Parser:
 
 
 def _check(flags: Flags) -> int:
-    from actuator import config_checks  # noqa: PLC0415 - see _run
+    from actuator.commands import config_checks  # noqa: PLC0415 - see _run
 
     if flags.web_config_file is None:
         # The unit of the service names it, and `access` is checked against its users.

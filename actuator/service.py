@@ -17,7 +17,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from actuator import config as configuration
-from actuator import config_checks
+from actuator.commands import config_checks
 from actuator.config import Config
 from actuator.history.async_history import AsyncHistory
 from actuator.history.store import path_of as history_path

@@ -88,7 +88,7 @@ def test_a_room_imports_only_what_is_below_it(room: str, never: set[str]) -> Non
 
 def test_the_top_of_the_actuator_is_the_programs_own() -> None:
     top = {path.stem for path in (ROOT / "actuator").glob("*.py")}
-    assert top == {"__init__", "cli", "config", "config_checks", "config_warnings", "documentation", "service"}
+    assert top == {"__init__", "cli", "config", "config_warnings", "service"}
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:

@@ -1,1 +1,1 @@
-"""The command line's own work: asking a running actuator, and measuring a site."""
+"""The commands: what asks a running actuator, measures a site, and checks its files."""

@@ -151,7 +151,7 @@ def _each(document: object, key: str) -> list[dict[str, Any]]:
 
 
 def _config(file: Path) -> tuple[Config | None, tuple[str, ...]]:
-    from actuator import config_checks  # noqa: PLC0415 - it loads an HTTP client that other commands do without
+    from actuator.commands import config_checks  # noqa: PLC0415 - it loads an HTTP client that other commands do without
 
     try:
         return configuration.load(file), tuple(map(str, config_checks.outside(file).errors))

@@ -300,7 +300,7 @@ def render(document: Mapping[str, Any]) -> str:
 
 def check(file: Path, text: str) -> str:
     """Return what is wrong with a text as the file at a path, as `--config.check` would; empty: nothing."""
-    from actuator import config_checks  # noqa: PLC0415 - it loads an HTTP client that other commands do without
+    from actuator.commands import config_checks  # noqa: PLC0415 - it loads an HTTP client that other commands do without
 
     def faults(trial: Path) -> str:
         try:
@@ -313,7 +313,7 @@ def check(file: Path, text: str) -> str:
 
 
 def _sources(file: Path) -> dict[Any, Any]:
-    from actuator import config_checks  # noqa: PLC0415 - as above
+    from actuator.commands import config_checks  # noqa: PLC0415 - as above
 
     sources = read_mapping(file.with_name(config_checks.EXPORTER)).get("sources")
     return sources if isinstance(sources, dict) else {}

@@ -1,6 +1,6 @@
 """Writes docs/reference-actuator.md, docs/metrics-actuator.md and the generator's part of homeassistant-entities.md.
 
-    python -m actuator.documentation
+    python -m actuator.report.documentation
 
 All come from the declarations; a test compares them.
 """
@@ -17,13 +17,13 @@ from toolkit.homeassistant import documentation
 from toolkit.homeassistant.config import Mqtt
 from toolkit.homeassistant.discovery import Topics
 
-_DOCS = Path(__file__).parent.parent / "docs"
+_DOCS = Path(__file__).parents[2] / "docs"
 SETTINGS, METRICS = _DOCS / "reference-actuator.md", _DOCS / "metrics-actuator.md"
 ENTITIES_FILE = _DOCS / "homeassistant-entities.md"
 _SETTINGS_HEAD = """\
 # Settings of actuator.yml
 
-<!-- Generated from the declarations of the settings by python -m actuator.documentation: make changes there. -->
+<!-- Generated from the declarations of the settings by python -m actuator.report.documentation: make changes there. -->
 
 The file is `/etc/magnum-exporter/actuator.yml`. [The shipped one](../deploy/actuator.yml) shows the settings with their
 defaults. `generator-actuator --config.check` checks it: it names the line of each mistake, what it got, and what it
@@ -32,7 +32,7 @@ expected. [Control rules](control.md) explains how the settings work together.
 _METRICS_HEAD = """\
 # Metrics of the actuator
 
-<!-- Generated from the declarations of the metrics by python -m actuator.documentation: make changes there. -->
+<!-- Generated from the declarations of the metrics by python -m actuator.report.documentation: make changes there. -->
 
 The page is <http://127.0.0.1:10049/metrics>. A metric with a label has a series for each known value, 1 or 0.
 """
