@@ -25,7 +25,6 @@ class Battery:
     amperes: float = 0.0
     volts: float = field(init=False)
     joules: float = 0.0
-    gassed_ampere_hours: float = 0.0
 
     def __post_init__(self) -> None:
         """Set the resistance and the volts at rest."""
@@ -67,7 +66,5 @@ class Battery:
         hours = site_seconds / 3600
         moved = self.amperes * hours * (self.settings.charge_efficiency if watts > 0 else 1.0)
         before = self.soc
-        unclamped = before + moved / self.settings.capacity_ampere_hours
-        self.soc = min(1.0, max(0.0, unclamped))
-        self.gassed_ampere_hours += max(0.0, unclamped - self.soc) * self.settings.capacity_ampere_hours
+        self.soc = min(1.0, max(0.0, before + moved / self.settings.capacity_ampere_hours))
         return self.soc - before

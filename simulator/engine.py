@@ -21,7 +21,6 @@ class Engine:
     fuel_litres: float = field(init=False)
     starts: int = 0
     failed_starts: int = 0
-    joules: float = 0.0
     _chance: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +67,5 @@ class Engine:
         if not self.running:
             return
         self.running_seconds += seconds
-        self.joules += watts * site_seconds
         share = 0.5 + 0.5 * min(1.0, watts / self.settings.watts)
         self.fuel_litres = max(0.0, self.fuel_litres - self.settings.litres_per_hour * share * site_seconds / 3600)

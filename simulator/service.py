@@ -175,7 +175,7 @@ class Service:
                 "sent": self.bus.counters.sent,
                 "damaged": self.bus.counters.damaged,
                 "sent_bytes": self.port.sent_bytes,
-                "heard_bytes": self.port.received_bytes,
+                "received_bytes": self.port.received_bytes,
             },
             "devices": self.devices.state(),
             "faults": faults.active(site.faults),

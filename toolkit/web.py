@@ -228,7 +228,7 @@ def _decorate(response: web.StreamResponse, name: str, web_config: WebConfig) ->
 def _metrics(registry: CollectorRegistry) -> Handler:
     async def metrics(request: web.Request) -> web.Response:
         accept = ",".join(request.headers.getall(hdrs.ACCEPT, ()))
-        # prometheus-client fails on a version that is none.
+        # prometheus-client raises on an invalid version.
         if any(not _VERSION.fullmatch(version.strip()) for version in re.findall(r"version=([^,;]*)", accept)):
             accept = ""
         encode, content_type = choose_encoder(accept)

@@ -10,7 +10,7 @@ class _Dumper(yaml.SafeDumper):
     """Writes the mappings and lists of a file that was read, which know their lines, too; never with anchors."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
-        """Return that a value that is there twice is written twice."""
+        """Return True: a value that occurs twice is written twice, without an anchor."""
         return True
 
 

@@ -29,7 +29,7 @@ def candidates(*, serial: bool) -> Iterator[Profile]:
 
 
 def read(profile: Profile, ask: Ask) -> Facts | None:
-    """Return what a device says of itself; None: its registers are not those of this profile.
+    """Return what a battery reports; None: its registers are not those of this profile.
 
     Raises:
         SourceError, OSError, ModbusError: what `ask` raises.
@@ -39,7 +39,7 @@ def read(profile: Profile, ask: Ask) -> Facts | None:
 
 
 def identified(profile: Profile, record: Registers) -> Facts | None:
-    """Return what registers say of a battery; None: they are not those of this profile."""
+    """Return what a battery's registers report; None: they are not those of this profile."""
     judged = judge(profile.checks, facts_of(decode(profile.fields, record), "modbus"))
     facts = judged.facts
     low, high = _VOLTS
@@ -50,7 +50,7 @@ def identified(profile: Profile, record: Registers) -> Facts | None:
 
 
 def state(facts: Facts) -> str:
-    """Return what a battery says of itself, for a person who compares it with its display."""
+    """Return what a battery reports, for a person who compares it with its display."""
     parts = [f"{facts.volts:.1f} V"] if facts.volts is not None else []
     parts += [percent(round(facts.soc, 2))] if facts.soc is not None else []
     parts += [f"{len(facts.cells)} cells"] if facts.cells else []

@@ -15,7 +15,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         name: proposed for the configuration; made unique there.
         options: as they are written in the configuration.
         about: what it is, for a comment.
-        amphours: that the batteries have when full, as they say; 0: they do not say it, or it is none.
+        amphours: capacity when full, as the batteries report it; 0: not reported, or not a battery.
     """
 
     name: str

@@ -24,7 +24,7 @@ _STEP = 0.05
 
 
 class Recogniser:
-    """Takes what a port receives, and says what sends it. Pure.
+    """Takes what a port receives, and recognises what sends it. Pure.
 
     Attributes:
         received: how many bytes.

@@ -108,7 +108,7 @@ def _decisive(data: Data) -> frozenset[str]:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection: upsd's, or of a person who looks.
+    """One connection: upsd's, or a person's with a terminal.
 
     Attributes:
         received_at: when it last sent anything, monotonic.

@@ -16,7 +16,7 @@ class SourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The options of one source; `type` names the family.
 
     Attributes:
-        HINTS: what to say to a `type` that is none, by the word.
+        HINTS: hint for the error message, by the wrong word written as `type`.
     """
 
     HINTS: ClassVar[Mapping[str, str]] = {"mqtt": "devices are not read over MQTT: configure the device itself"}

@@ -1,7 +1,7 @@
 """What a battery's answer must agree with, and what is refused when it does not. Pure.
 
-An answer whose checksum is right may still be wrong: of another dialect, or changed on the way. A battery says many
-things twice: its voltage, and its cells'; its state of charge, and its ampere-hours. A `Check` compares two of them.
+An answer whose checksum is right may still be wrong: of another dialect, or changed on the way. A battery reports
+much twice: its voltage, and its cells'; its state of charge, and its ampere-hours. A `Check` compares two of them.
 Each profile declares its own beside its fields.
 """
 
@@ -27,7 +27,7 @@ LEFT_OVER = "left_over"
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What one battery says of itself; None where it does not.
+    """What one battery reports; None: not reported.
 
     Attributes:
         volts: of the whole battery.
@@ -63,7 +63,7 @@ _CELL_VOLTS = "cell_volts"
 
 
 def facts_of(samples: Iterable[Sample], family: str) -> Facts:
-    """Return what the samples of one battery of a family say, by the names of their metrics."""
+    """Return the facts in the samples of one battery of a family, by the names of their metrics."""
     values: dict[str, Any] = {}
     cells: list[float] = []
     for metric, value, _labels in samples:

@@ -180,7 +180,7 @@ class _Setup:
     def _battery(self, chosen: Sequence[Source]) -> dict[str, Any]:
         """Return the battery as only its owner knows it."""
         battery = _mapping(self._before.get("battery"))
-        # What the packs say is offered: a battery may have others that are not read.
+        # The reported capacity is only offered: there may be packs that are not read.
         known = _number(battery.get("capacity_ampere_hours")) or sum(source.amphours for source in chosen) or None
         answer = self._dialogue.ask(
             "\nCapacity of the whole battery in Ah, all packs together; none: not known",

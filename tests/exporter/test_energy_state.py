@@ -18,6 +18,7 @@ from exporter.site import Site
 from exporter.soc import Judge
 from exporter.sources.magnum import energy
 from exporter.sources.magnum.bus import DURABLE, Bus
+from exporter.sources.magnum.devices import generator_starter
 from exporter.sources.magnum.packet import Packet
 from exporter.sources.magnum.run_time import RUN_SECONDS, RunTime
 from tests.exporter.harness import captures
@@ -113,11 +114,11 @@ async def test_a_folder_that_is_not_there_stops_nothing(tmp_path: Path) -> None:
 
 def test_run_time_is_what_the_starter_proves() -> None:
     """Ready, then a manual run of three packets, a gap, then ready."""
-    ready, running = (Packet(bytes([0xA1, state, 0x34, 0x3A, 0, 0x7A])) for state in (2, 3))
     clock = RunTime()
     assert clock.counter() == ()
-    for at, packet in ((0, ready), (1, running), (2, running), (4, running), (40, running), (41, ready), (42, ready)):
-        clock.add(packet, at)
+    for at, state in ((0, 2), (1, 3), (2, 3), (4, 3), (40, 3), (41, 2), (42, 2)):
+        packet = Packet(bytes([0xA1, state, 0x34, 0x3A, 0, 0x7A]))
+        clock.add(generator_starter.RUNNING_FIELD.value(packet), at)
     (sample,) = clock.counter()
     assert (sample.metric, sample.value) == ("magnum_ags_run_seconds_total", 3.0)
 

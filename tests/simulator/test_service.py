@@ -111,7 +111,7 @@ def test_adapter_is_unplugged_and_comes_back(site: Simulator) -> None:
     wait_until(site.link.exists, 5, "the link is back")
     with serial.Serial(str(site.link), 19200, timeout=3) as port:
         assert port.read(1)
-    assert site.state()["bus"]["heard_bytes"] == 0
+    assert site.state()["bus"]["received_bytes"] == 0
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def near_key(word: object, known: Collection[str]) -> str:
 
 
 def near_tag(word: object, structs: Mapping[str, type]) -> str:
-    """Return the same for the tag of a union's structs, where the words in their HINTS, with what to say, count too."""
+    """Return the same for the tag of a union's structs, where the words in their HINTS count too, with the hint."""
     hints = {
         name: hint
         for struct in structs.values()

@@ -185,10 +185,10 @@ class Client:
             sending = asyncio.create_task(self._serve(client))
             try:
                 await asyncio.wait({lost, sending}, return_when=asyncio.FIRST_COMPLETED)
-                # What was lost explains why nothing could be sent.
+                # A lost connection is why sending failed: raise that one.
                 (lost if lost.done() else sending).result()
             except asyncio.CancelledError:
-                # First, or it might send `online` after the last message; soon, or whoever ends us cancels this too.
+                # End the sender first, or it may send `online` after `offline`. Soon: the caller may cancel this too.
                 await end(sending, again=LOST_SECONDS)
                 with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
                     async with asyncio.timeout(GOODBYE_SECONDS):

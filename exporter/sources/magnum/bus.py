@@ -11,7 +11,7 @@ from functools import lru_cache
 from exporter.fields import UNKNOWN, Kind, Metric, Sample, decode
 from exporter.readings import Reading
 from exporter.sources.magnum import energy
-from exporter.sources.magnum.devices import inverter, inverter_models, remote, solar_controller
+from exporter.sources.magnum.devices import inverter, inverter_models, remote
 from exporter.sources.magnum.devices.inverter import Identity
 from exporter.sources.magnum.framing import Frame, Framer
 from exporter.sources.magnum.packet import Packet
@@ -205,8 +205,8 @@ class Bus:
         voted = self._voters[kind.name].vote(payload, at, clean=at - self._damage_at > CLEAN_AFTER)
         if voted is None:
             return []
-        if kind.name == "pt100_c2":
-            self._solar_nominal_volts = solar_controller.nominal_volts(voted)
+        if kind.solar_nominal_volts is not None:
+            self._solar_nominal_volts = kind.solar_nominal_volts(voted)
         return [self._reading(kind, self.scaled(kind, voted), at, at + wall_offset)]
 
     def _reading(self, kind: PacketKind, packet: Packet, at: float, wall: float) -> Reading:
@@ -214,8 +214,8 @@ class Bus:
         if kind.device is INVERTER:
             self._meter.add(packet, at)
             samples += self._meter.peak()
-        elif kind.name == "ags_a1":
-            self._run_time.add(packet, at)
+        elif kind.generator_runs is not None:
+            self._run_time.add(kind.generator_runs(packet), at)
         samples += tuple(self._recent.add(kind.name, packet, at))
         charge, full = kind.charge(packet), kind.full(packet)
         return Reading(kind.name, at, wall, kind.stale_after, samples, charge=charge, full=full)

@@ -77,7 +77,9 @@ class PacketKind:
         stale_after: seconds after which its values are no longer shown.
         blinking: indexes of bytes that change all the time without news.
         unit: returns the address of the device, when several of one kind may be on the bus; only the first is read.
-        scaled_by_solar: whether its numbers are scaled by the nominal volts of the solar controller, not the inverter.
+        solar_nominal_volts: returns the solar controller's nominal volts, when the packet has them.
+        scaled_by_solar: whether its numbers are scaled by those volts, not by the inverter's.
+        generator_runs: returns 1 while the generator starter runs the generator; only its packet has it.
         charge: returns the battery's state of charge, when the packet has it.
         full: returns whether the charger considers the battery full, when the packet has it.
     """
@@ -94,7 +96,9 @@ class PacketKind:
     stale_after: float = STALE_AFTER
     blinking: Container[int] = frozenset()
     unit: Callable[[bytes], int] | None = None
+    solar_nominal_volts: Callable[[Packet], int | None] | None = None
     scaled_by_solar: bool = False
+    generator_runs: Callable[[Packet], float | None] | None = None
     charge: Callable[[Packet], Charge | None] = _nothing
     full: Callable[[Packet], bool | None] = _nothing
 
@@ -163,6 +167,7 @@ _TABLE = (
         constant=generator_starter.REVISION,
         allowed={generator_starter.STATE: generator_starter.STATES},
         voting=Rule(),
+        generator_runs=generator_starter.RUNNING_FIELD.value,
     ),
     PacketKind(
         name="ags_a2",
@@ -197,6 +202,7 @@ _TABLE = (
         lengths=(13,),
         fields=solar_controller.C2,
         unit=solar_controller.unit,
+        solar_nominal_volts=solar_controller.nominal_volts,
         scaled_by_solar=True,
     ),
     PacketKind(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from exporter.fields import Kind, Metric, Sample
-from exporter.sources.magnum.devices import generator_starter
-from exporter.sources.magnum.packet import Packet
 from toolkit.homeassistant.options import EntityOptions
 
 LONGEST_INTERVAL = 30.0
@@ -32,9 +30,8 @@ class RunTime:
         """Go on from what was counted before the program was started."""
         self._seconds = seconds
 
-    def add(self, packet: Packet, at: float) -> None:
-        """Take the starter's packet received at monotonic `at`."""
-        running = generator_starter.RUNNING_FIELD.value(packet)
+    def add(self, running: float | None, at: float) -> None:
+        """Take what the starter's packet received at monotonic `at` reports: 1 running, 0 not, None unknown."""
         if running is None:
             self._running_at = None
             return
