@@ -123,7 +123,7 @@ def test_silent_device(site: Simulator, fault: str, silenced: str) -> None:
 
     def count(kind: str) -> int:
         state = site.state()
-        return int(state["seconds"] * 1000 if kind == "bytes" else state["bus"]["sent"][kind])
+        return int(state["seconds"] * 1000 if kind == "bytes" else state["bus"]["sent"].get(kind, 0))
 
     wait_until(lambda: count(witness) > 0, 5, "the bus is active")
     start = count(silenced)
