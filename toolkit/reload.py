@@ -19,6 +19,8 @@ _log = log.get(__name__)
 class Reloader:
     """Reloads the configuration, one attempt at a time; created once a valid one is in use.
 
+    While one attempt runs, at most one waits, for all who ask: what it will read is as new as each of them expects.
+
     Args:
         apply: reads and applies the configuration, or raises and changes nothing.
         prefix: the prefix of the program's metric names.
@@ -38,6 +40,7 @@ class Reloader:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: asyncio.Task[None] | None = None
         self._closed = False
         self._successful = Gauge(
             f"{prefix}_config_last_reload_successful",
@@ -59,7 +62,8 @@ class Reloader:
         """
         if self._closed:
             raise asyncio.CancelledError
-        await self._start()
+        # A caller that is cancelled does not end the attempt of the others.
+        await asyncio.shield(self._start())
 
     def on_signal(self) -> None:
         """Start a reload; for `loop.add_signal_handler(signal.SIGHUP, ...)`."""
@@ -72,13 +76,15 @@ class Reloader:
         await end(*self._tasks, seconds=_END_SECONDS)
 
     def _start(self) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(self._reload())
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
+        if self._waiting is None:
+            self._waiting = asyncio.get_running_loop().create_task(self._reload())
+            self._tasks.add(self._waiting)
+            self._waiting.add_done_callback(self._ended)
+        return self._waiting
 
     async def _reload(self) -> None:
         async with self._lock:
+            self._waiting = None
             try:
                 await self._apply()
             except Exception as error:

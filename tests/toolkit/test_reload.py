@@ -58,7 +58,23 @@ async def test_one_reload_at_a_time() -> None:
     assert program.entered == 1
     program.gate.set()
     await asyncio.gather(*attempts)
-    assert program.applied == 3
+    assert program.applied == 1
+
+
+async def test_one_reload_answers_all_who_asked_while_another_ran() -> None:
+    program = Program()
+    program.gate.clear()
+    first = asyncio.create_task(program.reloader.reload())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert program.entered == 1
+    others = [asyncio.create_task(program.reloader.reload()) for _ in range(100)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    others.pop().cancel()
+    program.gate.set()
+    await asyncio.gather(first, *others)
+    assert program.applied == 2
 
 
 async def test_reload_by_signal(caplog: pytest.LogCaptureFixture) -> None:

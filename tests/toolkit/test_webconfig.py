@@ -511,6 +511,39 @@ async def test_rejected_edit_is_a_metric_until_the_file_is_valid_again() -> None
     assert values == [1, 0, 0, 1, 0, 1]
 
 
+async def test_file_that_could_not_be_read_is_read_again_though_it_has_not_changed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 0.0
+    registry = CollectorRegistry()
+    write(users(anne=hashed("right")))
+    web_config = WebConfig(Path("web.yml"), clock=lambda: now)
+    web_config.register(registry, prefix="x")
+
+    def unreadable(*_arguments: object) -> None:
+        raise ConfigError("", "too many open files", "", file="web.yml")
+
+    change(users(bob=hashed("b")))
+    with monkeypatch.context() as patched:
+        patched.setattr(file_format.File, "read", unreadable)
+        assert web_config.users == ("anne",)
+        now = 30.0
+        assert web_config.users == ("anne",)
+    assert [record.getMessage() for record in caplog.records] == ["invalid web configuration, the old one stays"]
+    assert web_config.users == ("anne",)
+    now = 41.0
+    assert web_config.users == ("bob",)
+    assert registry.get_sample_value("x_web_config_last_reload_successful") == 1
+
+
+def test_change_of_the_mode_is_a_change() -> None:
+    web_config = write(users(anne=hashed("right")))
+    before = dict(web_config._stamps)
+    Path("web.yml").chmod(0o640)
+    assert web_config.users == ("anne",)
+    assert web_config._stamps != before
+
+
 async def test_users_added_to_an_open_server() -> None:
     web_config = write("")
     async with served(web_config) as session:

@@ -1,7 +1,8 @@
 """Prometheus' `web.config.file`: TLS, users and response headers.
 
 The file, the certificate, the key and the client CA are read again when they change, at the next request or handshake.
-An invalid edit is logged once and changes nothing. Switching TLS on or off and removing the last user need a restart,
+An invalid edit is logged once and changes nothing; it is tried again every 10 s, because what prevented reading may be
+over although no file has changed. Switching TLS on or off and removing the last user need a restart,
 so that a half-written file never removes protection.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -28,18 +30,21 @@ USER = web.RequestKey("user", str)
 """Where a request has its user's name, once the password was checked."""
 
 _log = log.get(__name__)
-_Stamp = tuple[int, int, int] | None
+_Stamp = tuple[int, ...] | None
+_RETRY_SECONDS = 10.0
 
 
 class WebConfig:
     """The current content of a web configuration file."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
+        self._clock = clock
         self._stamps: dict[Path, _Stamp] = {}
         self._settings = Settings() if path is None else self._read(path)
         self._passwords = Passwords()
-        self._rejected = False
+        self._rejected: str | None = None
+        self._rejected_at = 0.0
 
     @classmethod
     def load(cls, path: Path | None) -> Self:
@@ -70,7 +75,7 @@ class WebConfig:
 
     def _last_reload_successful(self) -> float:
         self._current()
-        return float(not self._rejected)
+        return float(self._rejected is None)
 
     def exposed(self) -> Iterator[str]:
         """Yield a sentence for each of the files that every user of the machine may read or write and should not."""
@@ -137,16 +142,19 @@ class WebConfig:
         self._passwords.end()
 
     def _current(self) -> Settings:
-        if self._path is None or all(_stamp(path) == stamp for path, stamp in self._stamps.items()):
+        now = self._clock()
+        unchanged = all(_stamp(path) == stamp for path, stamp in self._stamps.items())
+        if self._path is None or (unchanged and (self._rejected is None or now - self._rejected_at < _RETRY_SECONDS)):
             return self._settings
         try:
             fresh = self._read(self._path)
             self._check_protection(fresh)
         except ConfigError as error:
-            self._rejected = True
-            _log.error("invalid web configuration, the old one stays", error=error)
+            if not unchanged or str(error) != self._rejected:
+                _log.error("invalid web configuration, the old one stays", error=error)
+            self._rejected, self._rejected_at = str(error), now
         else:
-            self._settings, self._rejected = fresh, False
+            self._settings, self._rejected = fresh, None
             _log.info("web configuration reloaded", file=self._path)
         return self._settings
 
@@ -207,4 +215,4 @@ def _stamp(path: Path) -> _Stamp:
         status = path.stat()
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino

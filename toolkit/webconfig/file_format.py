@@ -20,7 +20,7 @@ from toolkit.config import ConfigError
 from toolkit.exposed_files import exposed_secret, exposed_settings
 from toolkit.webconfig.passwords import cost
 
-_BCRYPT = re.compile(r"\$2[abxy]?\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
+_BCRYPT = re.compile(r"\$2[abxy]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
 HIGHEST_COST = 16
 """Of a hash: a check takes four seconds on a good computer."""
 
