@@ -1,9 +1,9 @@
 """Requests that nobody should send, at a running actuator.
 
 `python -m tests.actuator.harness.http_fuzz --requests 1000000` sends a million to an actuator of its own on loopback.
-It prints how often each status was the answer, and the memory at the begin, half way and at the end: what a program
-keeps of requests would grow in the second half too. A request may only do what its user may: here, no user may notify
-or command.
+It prints how often each status was the answer, and the memory after a warm-up, half way and at the end; the exit status
+is 1 if it has grown by more than a tenth. A request may only do what its user may: here, nobody may command, and
+Alertmanager's user, who may notify, sends everything but notifications.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ PASSWORD = "right"
 ACCESS = {"read": ["prometheus"], "notify": ["alertmanager"], "command": ["owner"]}
 USERS = ("prometheus", "alertmanager", "owner", "nobody")
 OWNER = {"Authorization": "Basic " + base64.b64encode(f"owner:{PASSWORD}".encode()).decode()}
+
+WARM_UP = 10_000
+"""Requests after which every cache of a fixed size is full."""
+
+MOST_GROWTH = 1.1
 
 _STATUS = re.compile(rb"^HTTP/1\.[01] ([0-9]{3})", re.MULTILINE)
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "get", "G\x00T", "X" * 300)
@@ -128,9 +133,8 @@ def make(source: random.Random) -> bytes:
     body = source.choice(_BODIES) if source.random() < 0.9 else source.randbytes(source.randrange(2000))
     if source.random() < 0.2:
         body = gzip.compress(body, 1)[: source.choice((None, 5, 15))]
-    lines = [
-        f"{source.choice(_METHODS[:4] if source.random() < 0.9 else _METHODS)} {_target(source)} {_version(source)}"
-    ]
+    method, target = source.choice(_METHODS[:4] if source.random() < 0.9 else _METHODS), _target(source)
+    lines = [f"{method} {target} {_version(source)}"]
     names = source.sample(list(_HEADERS), source.randrange(4))
     if source.random() < 0.9:
         lines.append(f"Host: {'127.0.0.1' if source.random() < 0.9 else source.choice(_HEADERS['Host'])}")
@@ -138,7 +142,7 @@ def make(source: random.Random) -> bytes:
         lines.append(f"Content-Length: {len(body)}")
     lines += [f"{name}: {source.choice(_HEADERS[name])}" for name in names]
     if source.random() < 0.7:
-        lines.append(f"Authorization: {_credentials(source)}")
+        lines.append(f"Authorization: {_credentials(source, notifies='alerts' in target)}")
     if source.random() < 0.02:
         lines += [f"X-{number}: {'y' * source.randrange(200)}" for number in range(source.randrange(300))]
     if "Connection" not in names:
@@ -160,9 +164,11 @@ def _version(source: random.Random) -> str:
     return "HTTP/1.1" if source.random() < 0.95 else source.choice(("HTTP/1.0", "HTTP/2.0", "HTTP/9", "", "http/1.1"))
 
 
-def _credentials(source: random.Random) -> str:
-    user = source.choice(("prometheus", "prometheus", "prometheus", "nobody", "owner", "x" * 999, "\xff"))
-    password = "wrong" if user == "owner" else PASSWORD
+def _credentials(source: random.Random, *, notifies: bool) -> str:
+    user = source.choice(
+        ("prometheus", "prometheus", "prometheus", "alertmanager", "nobody", "owner", "x" * 999, "\xff")
+    )
+    password = "wrong" if user == "owner" or (user == "alertmanager" and notifies) else PASSWORD
     encoded = base64.b64encode(f"{user}:{password}".encode()).decode()
     return (
         f"Basic {encoded}"
@@ -239,13 +245,15 @@ def _memory(process: Process) -> int:
     return int(status.partition("VmRSS:")[2].split()[0])
 
 
-def main() -> None:
+def main() -> int:
+    """Send, and print what came; return 1 if the memory has grown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
+    warm_up = min(WARM_UP, given.requests)
     with tempfile.TemporaryDirectory() as folder, actuator(Path(folder)) as (it, process):
-        asyncio.run(storm(it.port, given.seed - 1, min(2000, given.requests)))
+        asyncio.run(storm(it.port, given.seed - 1, warm_up))
         memory, began = [_memory(process)], time.monotonic()
         total: Counter[int] = Counter()
         for half in ("first", "second"):
@@ -255,10 +263,11 @@ def main() -> None:
         counts = ", ".join(f"{status}: {count}" for status, count in sorted(total.items()))
         sys.stdout.write(
             f"{sum(total.values())} answers in {time.monotonic() - began:.0f} s: {counts}\n"
-            f"memory: {memory[0]} KiB after the first {min(2000, given.requests)} requests, {memory[1]} KiB half way, "
+            f"memory: {memory[0]} KiB after the first {warm_up} requests, {memory[1]} KiB half way, "
             f"{memory[2]} KiB at the end\n"
         )
+    return 0 if memory[2] <= MOST_GROWTH * memory[0] else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
