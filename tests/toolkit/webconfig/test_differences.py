@@ -16,7 +16,7 @@ from toolkit.webconfig import WebConfig
 
 BLOCKS = [
     (text, verdict.strip())
-    for block in (Path(__file__).parent / "web_config_differences.txt").read_text().split("\n\n")
+    for block in (Path(__file__).parent / "differences.txt").read_text().split("\n\n")
     for text, _, verdict in [block.rpartition("=> ")]
 ]
 PROMTOOL = shutil.which("promtool", path=f"{ROOT / '.local/prometheus/usr/bin'}{os.pathsep}{os.environ['PATH']}")

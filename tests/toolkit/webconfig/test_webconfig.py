@@ -25,7 +25,7 @@ from toolkit.webconfig import WebConfig, file_format, passwords
 
 ERRORS = [
     (text, message.rstrip("\n"))
-    for block in (Path(__file__).parent / "web_config_errors.txt").read_text().split("\n\n")
+    for block in (Path(__file__).parent / "errors.txt").read_text().split("\n\n")
     for text, _, message in [block.rpartition("=> ")]
 ]
 PROMTOOL = shutil.which("promtool", path=f"{ROOT / '.local/prometheus/usr/bin'}{os.pathsep}{os.environ['PATH']}")

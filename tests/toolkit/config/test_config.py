@@ -156,7 +156,7 @@ numbers: {1: one, 0x10: sixteen}
 
 ERRORS = [
     (text, message.rstrip("\n"))
-    for block in (Path(__file__).parent / "config_errors.txt").read_text().split("\n\n")
+    for block in (Path(__file__).parent / "errors.txt").read_text().split("\n\n")
     for text, _, message in [block.rpartition("=> ")]
 ]
 
