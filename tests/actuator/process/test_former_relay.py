@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from actuator.core.state import Durable
 from actuator.journal import sidecar
-from actuator.relay import GpioRelay
-from actuator.start import known_relays as _known_relays
-from actuator.start.known_relays import known_relays
 from tests.actuator.harness.modbus_board import TcpBoard
 from tests.actuator.harness.process import Actuator, kill, run, site
 from tests.support import wait_until
@@ -115,18 +109,6 @@ def test_the_same_coil_with_a_lease_is_no_other_relay(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout.count("\n")) == (0, 1)
 
 
-def test_another_polarity_of_the_same_pin_is_no_other_relay(tmp_path: Path) -> None:
-    """What opens it by the one closes it by the other, and the file is right."""
-    file, journal = tmp_path / "actuator.yml", tmp_path / "journal.db"
-    kept = GpioRelay(chip="/dev/gpiochip0", line=17)
-    sidecar.write(journal, sidecar.sidecar(1, Durable(), kept))
-    for line, relays in ((17, 1), (18, 2)):
-        named = f"{{type: gpio, chip: /dev/gpiochip0, line: {line}, active_low: true}}"
-        file.write_text(f"relay: {named}\njournal: {journal}\n")
-        assert len(asyncio.run(known_relays(file))) == relays
-    assert asyncio.run(known_relays(file))[1] == kept
-
-
 def test_a_former_relay_of_another_controller_is_left_alone(tmp_path: Path) -> None:
     with site(tmp_path) as it, TcpBoard() as other, it.running():
         it.close_for_an_alert()
@@ -161,18 +143,3 @@ def test_a_configuration_in_a_named_pipe_keeps_no_contact_closed(tmp_path: Path)
         done = run("release", f"--config.file={it.config_file}", env=state)
         assert (done.returncode, done.stdout.count("confirmed open")) == (0, 1), done.stderr
         assert not it.board.closed()
-
-
-def test_a_configuration_on_a_disk_that_hangs_leaves_the_relay_of_the_sidecar(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = GpioRelay(chip="/dev/gpiochip0", line=17)
-    sidecar.write(tmp_path / "journal.db", sidecar.sidecar(1, Durable(), kept))
-    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
-    monkeypatch.setattr(_known_relays, "_CONFIG_SECONDS", 0.1)
-    woken = threading.Event()
-    monkeypatch.setattr(Path, "is_fifo", lambda _: woken.wait(30))
-    try:
-        assert asyncio.run(known_relays(tmp_path / "actuator.yml")) == (kept,)
-    finally:
-        woken.set()
