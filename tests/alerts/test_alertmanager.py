@@ -62,7 +62,7 @@ def matched(matchers: list[str]) -> set[str]:
     return set(names.split('"')[1].split("|"))
 
 
-def test_inhibition_names_alerts_of_ours_and_lets_no_warning_mute_a_critical_one() -> None:
+def test_inhibition_names_our_alerts_and_no_warning_mutes_a_critical_one() -> None:
     for rule in yaml.safe_load(CONFIG.read_text())["inhibit_rules"]:
         sources, targets = matched(rule["source_matchers"]), matched(rule["target_matchers"])
         assert sources | targets <= EVERY.keys()

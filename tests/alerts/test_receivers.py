@@ -227,7 +227,7 @@ def test_a_message_about_many_devices_names_five_and_counts_them_all(tmp_path: P
 
 
 @slow
-def test_the_dead_mans_switch_is_pinged_by_the_heartbeat_and_the_actuator_too(tmp_path: Path) -> None:
+def test_the_heartbeat_reaches_the_dead_mans_switch_and_the_actuator(tmp_path: Path) -> None:
     with stand_in() as outside, stand_in() as actuator:
         text = uncomment(SHIPPED.read_text(), "The dead-man's switch", "An address outside")
         text = with_service(text, "https://hc-ping.com", outside)

@@ -262,7 +262,7 @@ def test_an_aims_has_the_values_of_its_seed(cabin: Cabin) -> None:
     assert names == AIMS
 
 
-def test_the_devices_hang_on_the_site_and_lead_to_no_page_that_only_this_machine_reaches(cabin: Cabin) -> None:
+def test_devices_belong_to_the_site_and_link_no_page_of_loopback(cabin: Cabin) -> None:
     devices = {one["name"]: one for one in cabin.home.ask("config/device_registry/list") if _of_mqtt(one)}
     assert set(devices) == {"Cabin", "Cabin main", "Cabin classic", "Cabin aims", "Cabin generator"}
     for name in ("Cabin main", "Cabin classic", "Cabin aims"):

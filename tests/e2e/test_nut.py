@@ -78,7 +78,7 @@ def magnum(site: Simulator) -> dict[str, Any]:
 
 @pytest.mark.longest
 @pytest.mark.timeout(240)
-def test_every_machine_but_one_with_power_value_0_shuts_down_when_the_battery_is_low(tmp_path: Path) -> None:
+def test_a_low_battery_shuts_down_each_machine_but_one_of_power_value_0(tmp_path: Path) -> None:
     with discharging(tmp_path, 0.17) as site, exporting(tmp_path, magnum(site)), Upsd(tmp_path / "nut") as upsd:
         becomes(upsd, "OL DISCHRG")
         with (

@@ -148,7 +148,7 @@ def test_every_metric_has_an_entity_or_a_reason_for_none(metric: Metric) -> None
         assert any(other.name == name and not other.entity.not_shown for other in EVERY), name
 
 
-def test_a_unit_gives_its_class_and_a_counter_of_energy_is_for_the_energy_dashboard() -> None:
+def test_a_unit_gives_its_class_and_energy_suits_the_energy_dashboard() -> None:
     for metric in EVERY:
         for entity in entities(described(metric, "device"), ""):
             if metric.name.endswith("_joules_total"):

@@ -20,7 +20,7 @@ def loaded(module: str) -> set[str]:
     return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
 
 
-def test_a_tool_loads_no_web_framework_and_a_right_configuration_no_search_for_mistakes() -> None:
+def test_a_tool_loads_no_web_framework_and_no_search_for_mistakes() -> None:
     assert loaded("exporter.cli").isdisjoint({"aiohttp", "difflib", "toolkit.config.mismatch"})
 
 
@@ -69,7 +69,7 @@ def test_a_program_loads_no_reader_of_archives(module: str) -> None:
     assert loaded(module).isdisjoint({"importlib.metadata", "importlib.resources", "zipfile"})
 
 
-def test_the_service_loads_aiohttp_without_an_extension_that_is_not_worth_its_library(tmp_path: Path) -> None:
+def test_the_service_loads_aiohttps_parser_but_not_frozenlist(tmp_path: Path) -> None:
     file = tmp_path / "exporter.yml"
     file.write_text("sources: {bus: {type: magnum, port: /dev/absent}}\n")
     with Exporter(file) as exporter:
@@ -79,7 +79,7 @@ def test_the_service_loads_aiohttp_without_an_extension_that_is_not_worth_its_li
     assert "_frozenlist" not in mapped
 
 
-def test_the_driver_for_network_ups_tools_is_loaded_only_where_it_is_configured() -> None:
+def test_the_driver_for_network_ups_tools_is_loaded_if_configured() -> None:
     assert loaded("exporter.app").isdisjoint(
         f"exporter.nut.{name}" for name in ("driver", "protocol", "status", "variables")
     )

@@ -33,9 +33,7 @@ def test_defaults() -> None:
     )
 
 
-def test_the_installations_file_is_read_where_there_is_none_of_the_callers_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_installations_file_is_read_if_the_caller_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed, here = tmp_path / "etc", tmp_path / "here"
     monkeypatch.setattr(flags, "FOLDER", installed)
     installed.mkdir()

@@ -30,7 +30,7 @@ assert mimetypes.knownfiles == [*tables, sys.argv[1]]
         "'frozenlist._frozenlist' in sys.modules",
     ],
 )
-def test_what_nothing_uses_is_not_loaded_and_the_environment_is_left_as_it_was(unused: str, tmp_path: Path) -> None:
+def test_unused_modules_are_not_loaded_and_the_environment_is_unchanged(unused: str, tmp_path: Path) -> None:
     table = tmp_path / "mime.types"
     table.write_text("text/x-of-this-machine of-this-machine\n")
     done = subprocess.run(

@@ -150,7 +150,7 @@ def numbers(rows: journal_command.Rows) -> list[int]:
     return [row["id"] for row in rows.new()]
 
 
-def test_rows_are_followed_over_a_clock_that_is_set_back_and_a_journal_that_is_lost() -> None:
+def test_rows_are_followed_over_a_clock_set_back_and_a_lost_journal() -> None:
     journal = Journal()
     journal.add(1, "2026-01-31T08:00:00Z")
     journal.add(2, "2026-01-31T09:00:00Z")

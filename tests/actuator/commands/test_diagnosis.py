@@ -112,7 +112,7 @@ def test_what_the_owner_should_know_is_a_note(odd: Answers, check: str, text: st
     assert text in found.text
 
 
-def test_a_webhook_that_alertmanager_does_not_show_is_known_by_its_receiver() -> None:
+def test_a_webhook_that_alertmanager_masks_is_known_by_its_receiver() -> None:
     masked = site(receivers={"generator": ("<secret>",), "people": ("email_configs",)})
     assert [one for one in diagnose(masked) if one.state != "well"] == []
     silent = site(receivers={"generator": ("<secret>",), "people": ()})

@@ -131,7 +131,7 @@ def test_a_gap_is_bridged_and_said() -> None:
     assert len(rehearsal.play(it, settings(), minute_of_day).runs) == 3
 
 
-def test_the_best_pair_has_no_more_hours_and_stays_over_the_emergency_threshold() -> None:
+def test_the_best_pair_has_no_more_hours_and_never_an_emergency() -> None:
     sunny = [
         rehearsal.Sample(BEGIN + minute * 60, min(1.0, 0.5 + 0.4 * ((minute % 1440) / 720)), 600 < minute % 5760 < 640)
         for minute in range(4 * 1440)
@@ -143,7 +143,7 @@ def test_the_best_pair_has_no_more_hours_and_stays_over_the_emergency_threshold(
     assert found.outcome.engine_seconds <= rehearsal.play(it, settings(), minute_of_day).engine_seconds
 
 
-def test_there_is_no_best_pair_where_the_load_is_more_than_the_engine_gives() -> None:
+def test_no_pair_is_best_where_the_load_exceeds_the_engine() -> None:
     falling = [
         rehearsal.Sample(BEGIN + minute * 60, max(0.0, 0.5 - minute / 1440), runs=False) for minute in range(1440)
     ]

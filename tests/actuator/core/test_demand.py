@@ -26,7 +26,7 @@ def fallback(**parts: object) -> World:
     return world
 
 
-def test_a_low_state_of_charge_that_comes_on_every_second_page_starts_after_twice_the_debounce() -> None:
+def test_a_low_soc_on_every_second_page_starts_after_twice_the_debounce() -> None:
     world = fallback()
     low = False
 
@@ -48,9 +48,7 @@ def test_a_low_state_of_charge_that_comes_on_every_second_page_starts_after_twic
 @pytest.mark.parametrize(
     ("parts", "reason"), [({"ags": 1}, "ags_refuses"), ({"ags": 3}, "foreign_run"), ({"ac": True}, "ac_live")]
 )
-def test_in_its_first_seconds_it_closes_onto_nothing_that_it_would_not_later(
-    parts: dict[str, Any], reason: str
-) -> None:
+def test_ags_and_ac_block_a_start_from_the_first_second(parts: dict[str, Any], reason: str) -> None:
     world = World(soc=0.3, **parts)
     world.operator("on", HOUR)
     assert not world.closed()
@@ -59,7 +57,7 @@ def test_in_its_first_seconds_it_closes_onto_nothing_that_it_would_not_later(
     assert not world.closed()
 
 
-def test_before_the_first_page_nothing_starts_but_a_page_that_cannot_be_had_is_not_waited_for_long() -> None:
+def test_a_start_waits_for_the_first_page_but_not_for_long() -> None:
     world = World(page_reachable=False)
     world.operator("on", HOUR)
     assert world.closed(), "it has been asked for, and refused"
@@ -96,7 +94,7 @@ def test_a_start_alert_is_blocked_by_a_page_that_is_at_stop(soc: float, *, start
     assert bool(world.state.notes) is not starts
 
 
-def test_a_start_alert_is_blocked_by_the_first_sight_of_a_page_that_is_at_stop() -> None:
+def test_a_start_alert_is_blocked_by_a_first_page_at_stop() -> None:
     world = World(soc=0.9, page_reachable=False).on_alerts()
     world.page_reachable = True
     assert world.run(10, until=lambda it: it.state.page_at is not None)
@@ -161,7 +159,7 @@ def test_a_note_that_flickers_is_a_row_once_a_minute_at_most() -> None:
     assert 2 <= len([text for text in world.texts("start_blocked") if "no start" in text]) <= 11
 
 
-def test_a_restart_does_not_call_the_engine_unheard_of_before_it_could_be_heard() -> None:
+def test_a_restart_does_not_report_the_engine_unknown_at_once() -> None:
     world = World(page_reachable=False)
     world.run(20)
     assert "proof_unknown" not in world.kinds()
@@ -240,7 +238,7 @@ def test_a_run_for_blind_that_fails_has_its_turn_again_after_its_back_off() -> N
     assert closed_within(world, 20 * MINUTE) == pytest.approx(15 * MINUTE, abs=2)
 
 
-def test_a_start_alert_is_blocked_while_the_page_refuses_its_state_of_charge() -> None:
+def test_a_start_alert_is_blocked_while_the_page_refuses_its_soc() -> None:
     world = World(soc=None, soc_refused=True).on_alerts()
     world.fire("start")
     world.run(60)
@@ -296,7 +294,7 @@ def test_a_run_for_an_alert_ends_by_the_stop_alert_after_min_run() -> None:
     assert world.now - began == pytest.approx(15 * MINUTE, abs=1.2)
 
 
-def test_a_run_for_an_alert_ends_by_a_state_of_charge_at_stop_for_its_debounce() -> None:
+def test_a_run_for_an_alert_ends_by_a_soc_at_stop_for_its_debounce() -> None:
     world = World(soc=0.3).on_alerts()
     world.fire("start")
     world.run(20 * MINUTE)
@@ -341,7 +339,7 @@ def test_after_a_stop_a_start_still_believed_waits_until_it_has_fired_anew() -> 
     assert world.closed()
 
 
-def test_after_a_stop_a_start_still_believed_counts_again_by_a_low_state_of_charge() -> None:
+def test_after_a_stop_a_start_alert_counts_again_by_a_low_soc() -> None:
     world = stopped_while_the_start_alert_fires()
     world.soc = 0.25
     waited = closed_within(world, 200)
@@ -373,7 +371,7 @@ def ended_at_its_deadline(**parts: object) -> World:
     return world
 
 
-def test_a_late_copy_of_a_resolved_start_alert_starts_nothing_and_is_counted() -> None:
+def test_a_late_copy_of_a_resolved_start_alert_is_only_counted() -> None:
     world = ended_at_its_deadline()
     world.fire("start")
     world.run(5 * MINUTE)
@@ -442,7 +440,7 @@ def stuck_stop(soc: float = 0.2) -> World:
     return world
 
 
-def test_a_stop_alert_that_a_low_state_of_charge_disproves_for_the_grace_starves_no_start() -> None:
+def test_a_stop_alert_against_a_low_soc_blocks_only_for_the_grace() -> None:
     world = World(soc=0.5).on_alerts()
     world.soc = 0.2
     began = world.now
@@ -529,7 +527,7 @@ def test_fallback_starts_at_start_for_its_debounce(soc: float, *, starts: bool) 
         assert world.causes() == ("fallback",)
 
 
-def test_on_path_alerts_a_low_state_of_charge_starts_after_the_grace_and_says_so() -> None:
+def test_on_path_alerts_a_low_soc_starts_after_the_grace_with_a_note() -> None:
     world = World(soc=0.2).on_alerts()
     began = world.now - 200
     assert world.run(15 * MINUTE, until=World.closed)
@@ -538,7 +536,7 @@ def test_on_path_alerts_a_low_state_of_charge_starts_after_the_grace_and_says_so
     assert "renamed" in " ".join(world.texts("start_blocked") + world.texts("note"))
 
 
-def test_on_path_alerts_a_low_state_of_charge_with_a_start_alert_is_no_fallback() -> None:
+def test_on_path_alerts_a_low_soc_with_a_start_alert_is_no_fallback() -> None:
     world = World(soc=0.2).on_alerts()
     world.fire("start")
     world.run(5)
@@ -556,7 +554,7 @@ def test_a_run_for_fallback_ends_at_stop_and_goes_on_in_between() -> None:
     assert world.run(70, until=lambda it: not it.closed())
 
 
-def test_a_stop_alert_from_before_a_fallback_does_not_end_it_but_one_heard_in_it_does() -> None:
+def test_only_a_stop_alert_received_during_a_fallback_ends_it() -> None:
     world = World(soc=0.5).on_alerts()
     world.fire("stop")
     world.beating = False
@@ -602,7 +600,7 @@ def test_an_emergency_starts_on_any_path(path: str) -> None:
     assert world.path() == path
 
 
-def test_an_emergency_by_volts_starts_on_path_blind_and_ends_after_its_hour() -> None:
+def test_an_emergency_by_volts_starts_on_path_blind_for_an_hour() -> None:
     world = World(soc=None, volts=46.0, volts_threshold=46.0)
     assert world.run(100, until=World.closed)
     began = world.now
@@ -620,7 +618,7 @@ def test_an_emergency_by_volts_alone_looks_again_after_its_hour() -> None:
     assert world.run(HOUR, until=World.closed), "and begins anew once it has looked at rest"
 
 
-def test_sagging_volts_beside_an_ample_state_of_charge_are_an_emergency_only_after_ten_minutes() -> None:
+def test_low_volts_with_an_ample_soc_are_an_emergency_after_10_minutes() -> None:
     world = World(soc=0.45, volts=46.0, volts_threshold=46.0)
     world.run(9 * MINUTE)
     assert not world.moves
@@ -633,12 +631,12 @@ def test_sagging_volts_beside_an_ample_state_of_charge_are_an_emergency_only_aft
 
 
 @pytest.mark.parametrize("soc", [0.44, None])
-def test_low_volts_are_an_emergency_at_once_beside_a_lower_state_of_charge_or_none(soc: float | None) -> None:
+def test_low_volts_with_a_lower_soc_or_none_are_an_emergency_at_once(soc: float | None) -> None:
     world = World(soc=soc, volts=46.0, volts_threshold=46.0)
     assert world.run(80, until=World.closed)
 
 
-def test_an_ample_state_of_charge_that_is_lost_no_longer_explains_low_volts() -> None:
+def test_an_ample_soc_that_is_lost_no_longer_explains_low_volts() -> None:
     world = World(soc=0.7, volts=46.0, volts_threshold=46.0)
     world.run(3 * MINUTE)
     world.soc = None
@@ -647,7 +645,7 @@ def test_an_ample_state_of_charge_that_is_lost_no_longer_explains_low_volts() ->
     assert world.run(20, until=World.closed)
 
 
-def test_one_wrong_state_of_charge_makes_no_emergency_of_a_sag_and_no_sag_of_an_emergency() -> None:
+def test_one_wrong_soc_neither_makes_an_emergency_nor_prevents_one() -> None:
     world = World(soc=0.7, volts=46.0, volts_threshold=46.0)
     world.run(3 * MINUTE)
     world.soc = 0.3
@@ -707,7 +705,7 @@ def test_an_emergency_by_state_of_charge_outlasts_the_hour_of_the_volts() -> Non
     assert world.closed()
 
 
-def test_volts_that_are_low_still_after_their_hour_outlast_an_emergency_by_state_of_charge() -> None:
+def test_volts_still_low_after_an_hour_outlast_an_emergency_by_soc() -> None:
     world = World(soc=0.1, volts=46.0, volts_threshold=46.0)
     assert world.run(100, until=World.closed)
     world.run(90 * MINUTE)
@@ -778,7 +776,7 @@ def test_on_blind_stop_leaves_the_operator_and_a_present_emergency_alone() -> No
     assert manual.closed()
 
 
-def test_on_blind_stop_ends_an_emergency_of_old_when_nothing_is_known_any_more() -> None:
+def test_on_blind_stop_ends_an_earlier_emergency_on_path_blind() -> None:
     world = World(settings=settings(on_blind="stop"), soc=0.1)
     assert world.run(200, until=World.closed)
     world.soc = None
@@ -786,7 +784,7 @@ def test_on_blind_stop_ends_an_emergency_of_old_when_nothing_is_known_any_more()
     assert world.path() == "blind"
 
 
-def test_on_blind_stop_neither_begins_nor_goes_on_without_anything_to_prove_the_engine_by() -> None:
+def test_on_blind_stop_allows_no_run_without_evidence() -> None:
     world = World(settings=settings(on_blind="stop"), soc=0.3).on_alerts()
     world.fire("start")
     world.bus_alive = False
@@ -999,7 +997,7 @@ def test_a_clock_that_is_never_synchronised_is_reported_once_after_an_hour() -> 
     assert world.kinds().count("clock_unsynchronised") == 1
 
 
-def test_an_exercise_date_in_the_future_is_dropped_when_the_clock_comes_back() -> None:
+def test_a_future_exercise_date_is_dropped_once_the_clock_is_right() -> None:
     world = World(settings=settings(exercise={"every": "2d", "at": "12:00"}), soc=0.9, wall_sane=True).on_alerts()
     world.wall += 900 * DAY
     world.state = replace(world.state, durable=replace(world.state.durable, exercised_wall=world.wall))

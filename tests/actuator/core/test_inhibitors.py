@@ -210,7 +210,7 @@ def test_attempts_come_at_0_25_and_65_minutes_and_lock_out_at_75() -> None:
     assert world.kinds().count("attempt_failed") == 3
 
 
-def test_fewer_attempts_by_an_edit_lock_out_but_leave_a_run_in_progress_to_be_judged() -> None:
+def test_an_edit_to_fewer_attempts_locks_out_but_ends_no_run() -> None:
     world = World(soc=0.3, obeys=False).on_alerts()
     world.fire("start")
     assert world.run(HOUR, until=lambda world: world.state.durable.attempts == 1)
@@ -361,7 +361,7 @@ def test_an_inhibit_has_no_lease_and_a_resolve_from_before_it_is_ignored() -> No
     assert not world.moves
 
 
-def test_an_inhibit_from_a_wrong_clock_resolves_by_the_beginning_that_was_heard_last() -> None:
+def test_an_inhibit_of_a_wrong_clock_resolves_by_its_last_start_time() -> None:
     world = World(soc=0.3).on_alerts()
     world.beating = False
     world.fire("inhibit", starts_at=1e12)
@@ -425,7 +425,7 @@ def test_a_reset_of_an_inhibit_ends_that_one_alone() -> None:
     assert world.texts("operator") == ["The operator reset an alert, which blocks no more: inhibit"]
 
 
-def test_a_reset_of_an_inhibit_is_refused_while_it_was_received_within_the_lease() -> None:
+def test_a_reset_is_refused_if_its_inhibit_came_within_the_lease() -> None:
     world = two_inhibits()
     received = world.now
     world.run(LEASE - 1, until=lambda it: it.now >= received + LEASE - 1)
@@ -519,7 +519,7 @@ def test_the_rest_stays_while_the_path_is_not_alerts() -> None:
     assert not world.state.durable.inhibits
 
 
-def test_an_alert_of_the_rest_takes_a_place_that_is_free_and_then_counts_for_itself() -> None:
+def test_an_alert_of_the_rest_gets_an_entry_of_its_own_when_one_is_free() -> None:
     world = crowded()
     resolve_the_64(world)
     world.run(LEASE - MINUTE)
@@ -877,7 +877,7 @@ def test_min_off_counts_from_the_tail_without_evidence() -> None:
     assert world.now - released == pytest.approx(18 * MINUTE, abs=1.1)
 
 
-def test_min_off_counts_from_the_tail_when_the_evidence_comes_back_after_it() -> None:
+def test_min_off_counts_from_the_tail_if_evidence_comes_back_later() -> None:
     world = World(settings=settings(limits={"max_run": "20m"}), soc=0.3, bus_alive=False, obeys=False).on_alerts()
     begin(world, "emergency")
     assert world.closed()
@@ -942,7 +942,7 @@ def test_min_off_counts_from_the_stop_of_anybodys_run() -> None:
     assert world.now - stopped == pytest.approx(15 * MINUTE, abs=2)
 
 
-def test_min_off_after_anybodys_run_outlives_the_program_and_a_stop_while_it_was_dead() -> None:
+def test_min_off_after_anothers_run_survives_restarts_and_a_missed_stop() -> None:
     world = anothers_run()
     world.die(dead_for=5)
     stopped = stopped_by_hand(world)
@@ -1046,7 +1046,7 @@ def short_runs(world: World, seconds: float, *, code: int = 1) -> list[float]:
     return [then - opened for opened, then in zip(openings, closings[1:], strict=False)]
 
 
-def test_each_short_run_in_a_row_makes_the_pause_longer_though_no_attempt_counts() -> None:
+def test_each_short_run_in_a_row_makes_the_pause_longer() -> None:
     world = flapping()
     pauses = short_runs(world, 17 * HOUR)
     assert [round(pause / MINUTE) for pause in pauses] == [15, 30, 60, 120, 240, 480]
@@ -1056,7 +1056,7 @@ def test_each_short_run_in_a_row_makes_the_pause_longer_though_no_attempt_counts
     assert world.closed(), "the operator is exempt"
 
 
-def test_runs_that_the_ags_takes_over_for_another_reason_are_short_ones_too() -> None:
+def test_runs_that_the_ags_takes_over_are_short_ones_too() -> None:
     world = flapping()
     pauses = short_runs(world, 2 * HOUR, code=3)
     assert [round(pause / MINUTE) for pause in pauses] == [15, 30, 60]
@@ -1064,7 +1064,7 @@ def test_runs_that_the_ags_takes_over_for_another_reason_are_short_ones_too() ->
     assert world.state.durable.attempts == 0
 
 
-def test_never_a_ninth_short_run_in_24_hours_and_an_emergency_adds_one_an_hour() -> None:
+def test_at_most_8_short_runs_in_24_hours_and_one_an_hour_in_an_emergency() -> None:
     world = flapping({"short_cycle": ["1m"]})
     pauses = short_runs(world, 30 * HOUR)
     openings = [time for time, closed in world.moves if not closed]
@@ -1082,7 +1082,7 @@ def test_an_emergency_waits_for_an_hour_at_most() -> None:
     assert [round(pause / MINUTE) for pause in pauses[:5]] == [15, 30, 60, 60, 60]
 
 
-def test_a_run_of_min_run_that_ends_well_clears_the_pause_and_a_failure_does_not() -> None:
+def test_a_run_of_min_run_clears_the_pause_unless_it_fails() -> None:
     for dies in (False, True):
         world = flapping()
         short_runs(world, HOUR)
@@ -1223,7 +1223,7 @@ def test_an_emergency_and_the_operator_are_exempt_from_quiet_hours(cause: str) -
     assert world.closed()
 
 
-def test_quiet_hours_end_an_ordinary_run_when_they_begin_and_it_comes_back_after_them() -> None:
+def test_quiet_hours_end_an_ordinary_run_which_starts_again_after_them() -> None:
     world = World(settings=settings(quiet_hours=QUIET), soc=0.3, wall_sane=True, minute_of_day=1200).on_alerts()
     world.fire("start")
     world.run(60)
@@ -1355,7 +1355,8 @@ def test_an_unannounced_tail_of_an_engine_that_will_not_stop_is_ours() -> None:
     assert world.kinds().count("stop_failed") == 2
 
 
-def test_one_or_two_refusing_samples_end_no_run_and_one_ready_sample_begins_none() -> None:
+def test_two_refusing_samples_end_no_run_and_one_ready_sample_starts_none() -> None:
+    """Three samples decide."""
     world = running()
     world.ags = 1
     world.run(10)
@@ -1386,7 +1387,7 @@ def test_one_refusing_sample_holds_a_start() -> None:
     assert world.run(20, until=World.closed)
 
 
-def test_an_ags_that_falls_silent_permits_after_its_freshness_and_not_at_the_first_gap() -> None:
+def test_a_silent_ags_permits_a_start_after_its_freshness_only() -> None:
     world = World(soc=0.3, ags=1).on_alerts()
     world.fire("start")
     world.ags = None
@@ -1444,7 +1445,7 @@ def test_ac_live_is_forgotten_once_its_evidence_is_lost() -> None:
     assert world.closed()
 
 
-def test_a_count_of_packets_that_has_moved_shows_the_ags_silent_though_the_inverter_is_not() -> None:
+def test_a_packet_count_shows_the_ags_silent_while_the_inverter_is_not() -> None:
     world = World(soc=0.3, ags=1, ags_frames=100.0, interval=5.0).on_alerts()
     world.ags_frames = 101.0
     world.run(10)
@@ -1455,7 +1456,7 @@ def test_a_count_of_packets_that_has_moved_shows_the_ags_silent_though_the_inver
     assert "ags_refuses" not in world.inhibitors()
 
 
-def test_without_its_count_of_packets_the_ags_is_judged_by_the_timestamp_again() -> None:
+def test_without_its_packet_count_the_ags_is_fresh_by_the_timestamp() -> None:
     world = World(soc=0.3, ags=1, ags_frames=100.0).on_alerts()
     world.ags_frames = 101.0
     world.run(10)
@@ -1464,7 +1465,7 @@ def test_without_its_count_of_packets_the_ags_is_judged_by_the_timestamp_again()
     assert world.state.ags.code(world.now) == 1
 
 
-def test_a_count_of_packets_that_stands_still_leaves_the_timestamp_to_judge_by() -> None:
+def test_with_a_constant_packet_count_the_ags_is_fresh_by_the_timestamp() -> None:
     world = World(soc=0.2).on_alerts()
     world.ags, world.ags_frames = 1, 100.0
     world.run(30)

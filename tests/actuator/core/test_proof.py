@@ -31,7 +31,7 @@ def test_running_needs_three_fresh_samples() -> None:
     assert world.proof() is True
 
 
-def test_engine_seconds_count_while_running_is_confirmed_whoever_started_it() -> None:
+def test_engine_seconds_count_each_confirmed_run_whoever_started_it() -> None:
     world = World(soc=0.6).on_alerts()
     world.ac, world.ags = True, 3  # somebody else's run
     assert world.run(30, until=lambda it: it.proof() is True)
@@ -47,7 +47,7 @@ def test_engine_seconds_count_while_running_is_confirmed_whoever_started_it() ->
     assert world.state.durable.engine_seconds == before
 
 
-def test_a_service_is_due_after_so_many_hours_of_running_and_counts_anew_when_it_is_reset() -> None:
+def test_a_service_is_due_after_its_engine_hours_and_a_reset_begins_anew() -> None:
     world = World(settings=settings(service={"every": "1h"}))
     world.ac = True
     world.run(1810)

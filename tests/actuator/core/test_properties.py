@@ -309,7 +309,7 @@ def test_property_17_running_and_stopped_need_fresh_evidence() -> None:
     assert world.phase() == "off"
 
 
-def test_property_17_a_run_that_a_death_breaks_off_while_the_page_is_lost_claims_nothing() -> None:
+def test_property_17_a_kill_in_a_run_without_a_page_leaves_no_proof() -> None:
     life = ControllerMachine()
     life.begin(soc=0.05, config=CONFIGS[0], engine=False, mirror=False)
     life.dead_start()

@@ -46,7 +46,7 @@ class Evening:
 
 
 @pytest.mark.parametrize("alerts", [True, False])
-def test_it_begins_max_run_before_quiet_hours_that_the_battery_would_not_last(*, alerts: bool) -> None:
+def test_it_begins_max_run_before_quiet_hours_if_the_battery_needs_it(*, alerts: bool) -> None:
     evening = Evening(alerts=alerts)
     assert evening.until(21, closed=True)
     assert evening.clock == pytest.approx(17, abs=0.05)
@@ -95,7 +95,7 @@ def test_it_does_not_begin_while_a_stop_alert_is_believed() -> None:
     assert evening.until(17.3, closed=True), "the lease of the stop alert has ended"
 
 
-def test_it_does_not_begin_with_a_clock_that_may_be_wrong_or_without_a_path() -> None:
+def test_it_does_not_begin_without_a_right_clock_or_a_path() -> None:
     evening = Evening()
     evening.world.wall_sane = False
     assert not evening.until(20, closed=True)

@@ -218,7 +218,7 @@ def test_time_dead_counts_as_closed_and_a_restart_refills_nothing() -> None:
     assert left == pytest.approx(20 * MINUTE, abs=2)
 
 
-def test_restarted_after_10_minutes_of_a_30_minute_budget_it_has_20_left_and_uses_no_more() -> None:
+def test_a_restart_10_minutes_into_a_budget_of_30_leaves_20() -> None:
     world = World(settings=settings(limits={"daily_budget": "30m"}), soc=0.3).on_alerts()
     world.fire("start")
     began = world.moves[0][0]
@@ -329,7 +329,7 @@ def test_a_torn_journal_never_refills_what_it_still_knows() -> None:
     assert budget_left(world.state.durable, world.settings, world.now) == pytest.approx(1 * HOUR)
 
 
-def test_after_a_torn_journal_no_older_closure_gives_budget_back_within_a_day() -> None:
+def test_after_a_torn_journal_older_closures_free_no_budget_for_a_day() -> None:
     long_ago = Closure(start=HERE.now - 23 * HOUR, end=HERE.now - 13 * HOUR)
     world = torn(Durable(closures=(long_ago,)))
     for hours, left in ((0, 0.0), (8, 1 * HOUR), (12, 4 * HOUR), (17.9, 4 * HOUR), (24, 10 * HOUR)):
@@ -385,7 +385,7 @@ def test_time_powered_off_counts_as_soon_as_the_clock_is_known_right() -> None:
     assert durable.anchor is None
 
 
-def test_a_run_between_two_boots_that_knew_no_hour_is_no_older_than_it_seems() -> None:
+def test_a_run_between_two_boots_without_a_clock_gets_no_older() -> None:
     world = World(soc=0.3, wall_sane=True, settings=settings(limits={"daily_budget": "30m"})).on_alerts()
     world.wall_sane, world.tick = False, 5.0
     world.die(dead_for=10 * HOUR, reboot=True)
@@ -402,7 +402,7 @@ def test_a_run_between_two_boots_that_knew_no_hour_is_no_older_than_it_seems() -
     assert world.run(24 * HOUR, until=World.closed)
 
 
-def test_what_has_happened_since_the_boot_does_not_move_when_the_clock_comes_right() -> None:
+def test_times_since_the_boot_stay_when_the_clock_becomes_right() -> None:
     world = proven()
     world.wall_sane = True
     world.step()
@@ -423,7 +423,7 @@ def test_what_has_happened_since_the_boot_does_not_move_when_the_clock_comes_rig
 
 
 @pytest.mark.parametrize("orderly", [True, False])
-def test_an_engine_that_runs_after_the_tail_is_somebody_elses_where_the_contact_was_open(*, orderly: bool) -> None:
+def test_an_engine_after_the_tail_is_anothers_if_the_contact_was_open(*, orderly: bool) -> None:
     world = proven()
     run = world.state.durable.run
     assert run is not None
@@ -439,7 +439,7 @@ def test_an_engine_that_runs_after_the_tail_is_somebody_elses_where_the_contact_
     assert world.proof()
 
 
-def test_a_run_taken_up_after_an_orderly_end_is_closed_again_for_the_budget() -> None:
+def test_a_run_resumed_after_an_orderly_end_counts_for_the_budget() -> None:
     world = proven()
     run = world.state.durable.run
     assert run is not None
@@ -455,13 +455,13 @@ def test_a_run_taken_up_after_an_orderly_end_is_closed_again_for_the_budget() ->
     assert used >= world.now - run.closed_at - 2
 
 
-def test_a_contact_that_was_held_for_long_after_a_death_has_held_the_engine() -> None:
+def test_a_run_resumes_though_its_contact_was_held_long_after_a_kill() -> None:
     world = proven()
     world.die(dead_for=20 * MINUTE)
     assert world.run(40, until=World.closed)
 
 
-def test_a_contact_that_somebody_closed_after_an_orderly_end_holds_no_run_of_ours() -> None:
+def test_a_contact_closed_by_another_after_an_orderly_end_is_no_run() -> None:
     world = proven()
     run = world.state.durable.run
     assert run is not None
@@ -471,7 +471,7 @@ def test_a_contact_that_somebody_closed_after_an_orderly_end_holds_no_run_of_our
     assert world.state.durable.candidate is None
 
 
-def test_a_run_that_was_proven_is_no_failed_attempt_whatever_was_said_before() -> None:
+def test_a_confirmed_run_is_no_failed_attempt_even_if_denied_before() -> None:
     world = proven()
     run = world.state.durable.run
     assert run is not None
@@ -504,7 +504,7 @@ def test_only_what_lies_before_the_boot_moves_and_only_back(passed: float, credi
     assert (after.back_off_until, after.released_at) == (900.0 - credit, -300.0 - credit)
 
 
-def test_a_clock_that_was_not_right_then_tells_nothing_of_the_time_that_passed() -> None:
+def test_a_clock_that_was_wrong_before_gives_no_elapsed_time() -> None:
     then = Moment(boot="one", now=1000.0, wall=0.0, wall_sane=False)
     here = Moment(boot="two", now=50.0, wall=1e9, wall_sane=True)
     durable = Durable(closures=(Closure(start=100.0, end=700.0),))
@@ -512,7 +512,7 @@ def test_a_clock_that_was_not_right_then_tells_nothing_of_the_time_that_passed()
     assert state.durable.closures == (Closure(start=-850.0, end=-250.0),)
 
 
-def test_an_engine_that_is_heard_of_late_but_within_the_tail_is_taken_up_again() -> None:
+def test_a_run_resumes_if_its_engine_is_received_late_within_the_tail() -> None:
     world = proven()
     world.bus_alive = False
     world.die(dead_for=20)
@@ -522,7 +522,7 @@ def test_an_engine_that_is_heard_of_late_but_within_the_tail_is_taken_up_again()
     assert world.run(30, until=World.closed)
 
 
-def test_a_deadline_that_passes_while_the_engine_is_looked_for_ends_the_run() -> None:
+def test_a_deadline_that_passes_before_the_resume_ends_the_run() -> None:
     world = proven(limits={"max_run": "3m", "start_confirm": "2m"})
     run = world.state.durable.run
     assert run is not None
@@ -556,7 +556,7 @@ def test_a_contact_that_was_found_closed_is_a_row_of_its_own() -> None:
     assert "run_broken_off" in world.kinds()
 
 
-def test_an_alert_that_a_stop_has_answered_is_still_answered_after_a_restart() -> None:
+def test_a_start_alert_answered_by_a_stop_stays_so_over_a_restart() -> None:
     world = proven()
     world.run(12 * MINUTE)
     world.fire("start")
@@ -606,7 +606,7 @@ def test_a_reboot_in_a_run_counts_what_the_journal_may_have_missed(
 
 
 @pytest.mark.parametrize("sane", [True, False])
-def test_a_board_that_holds_its_contact_over_a_reboot_has_it_opened_only_by_the_start(*, sane: bool) -> None:
+def test_a_board_that_holds_its_contact_over_a_reboot_counts_as_closed(*, sane: bool) -> None:
     world = World(settings=settings(), soc=0.3, wall_sane=True).on_alerts()
     world.fire("start")
     world.run(2 * MINUTE)
@@ -639,7 +639,7 @@ def found_closed(*, passed: float, sane: bool) -> World:
     return world
 
 
-def test_a_board_found_closed_without_a_clock_has_used_the_whole_budget_until_the_clock_is_known() -> None:
+def test_found_closed_the_whole_budget_is_used_until_the_clock_is_right() -> None:
     world = found_closed(passed=8 * HOUR, sane=False)
     assert budget_left(world.state.durable, world.settings, world.now) <= 0
     world.run(5 * MINUTE)
@@ -661,9 +661,7 @@ def test_a_board_found_closed_with_a_clock_has_used_exactly_that_time() -> None:
 
 
 @pytest.mark.parametrize(("reboot", "sane"), [(False, False), (True, True), (True, False)])
-def test_a_board_found_closed_without_a_record_of_its_run_counts_since_the_last_record(
-    *, reboot: bool, sane: bool
-) -> None:
+def test_found_closed_without_its_run_it_counts_since_the_last_record(*, reboot: bool, sane: bool) -> None:
     world = World(soc=0.5, wall_sane=True)
     world.law = Law()
     world.run(MINUTE)
@@ -690,7 +688,7 @@ def test_a_board_found_closed_without_a_record_of_its_run_counts_since_the_last_
     assert left == pytest.approx(10 * HOUR - (opened - recorded), abs=1)
 
 
-def test_a_board_found_closed_a_second_time_without_a_clock_is_not_corrected() -> None:
+def test_a_board_found_closed_twice_without_a_clock_is_not_corrected() -> None:
     world = found_closed(passed=8 * HOUR, sane=False)
     world.settings = settings(limits={"daily_budget": "20h"})
     world.soc = 0.05
@@ -703,7 +701,8 @@ def test_a_board_found_closed_a_second_time_without_a_clock_is_not_corrected() -
     assert "budget" in world.inhibitors()
 
 
-def test_the_back_off_of_a_death_in_an_attempt_does_not_shrink_by_the_time_powered_off_before_it() -> None:
+def test_time_powered_off_shortens_no_back_off_of_a_killed_attempt() -> None:
+    """The clock becomes right only after the boot that found the attempt."""
     world = World(soc=0.05, obeys=False, wall_sane=True)
     assert world.run(HOUR, until=World.closed)
     world.wall_sane = False
@@ -752,7 +751,7 @@ def test_an_orderly_end_is_closed_no_longer_than_until_it_opened() -> None:
     assert state.durable.short_runs.last_at == opened_at
 
 
-def test_a_stop_before_the_boot_moves_back_with_everything_else_once_the_clock_is_right() -> None:
+def test_a_stop_before_the_boot_moves_back_once_the_clock_is_right() -> None:
     durable = Durable(released_at=-300.0, stopped_at=-250.0, anchor=Anchor(wall=1e9, now=50.0))
     after = recovery.credited(durable, wall=1e9 + 5000.0, now=150.0)
     assert (after.released_at, after.stopped_at) == (-5200.0, -5150.0)
@@ -774,7 +773,7 @@ def test_min_off_that_passed_powered_off_counts_once_the_clock_is_right() -> Non
     assert "min_off" not in world.inhibitors()
 
 
-def test_a_resumed_run_is_no_longer_to_be_resumed_and_is_recorded_with_what_is_left() -> None:
+def test_a_resumed_run_is_recorded_with_its_seconds_left() -> None:
     world = proven()
     world.die(dead_for=10.0625)
     assert world.run(MINUTE, until=World.closed)
@@ -815,7 +814,7 @@ def test_every_time_of_a_run_moves_to_the_clock_of_the_next_boot() -> None:
 @pytest.mark.parametrize(
     "name", [field.name for field in msgspec.structs.fields(Durable) if field.name.endswith("_at")]
 )
-def test_every_time_moves_to_the_clock_of_the_next_boot_and_back_once_the_clock_is_right(name: str) -> None:
+def test_every_time_moves_to_the_next_boot_and_back_with_a_right_clock(name: str) -> None:
     def at(time: float, anchor: Anchor | None = None) -> Durable:
         changes: dict[str, Any] = {name: time, "anchor": anchor}
         return replace(Durable(), **changes)
@@ -828,7 +827,7 @@ def test_every_time_moves_to_the_clock_of_the_next_boot_and_back_once_the_clock_
 
 
 @pytest.mark.parametrize("orderly", [False, True])
-def test_a_run_that_is_given_up_has_ended_when_the_contact_opened_and_not_now(*, orderly: bool) -> None:
+def test_a_run_that_is_not_resumed_ended_when_its_contact_opened(*, orderly: bool) -> None:
     world = proven()
     run = world.state.durable.run
     assert run is not None
@@ -849,7 +848,7 @@ def test_a_run_that_is_given_up_has_ended_when_the_contact_opened_and_not_now(*,
     assert durable.short_runs.last_at == ended, "so does the pause after a short run"
 
 
-def test_a_contact_found_closed_without_a_record_of_its_run_has_its_min_off() -> None:
+def test_a_contact_found_closed_without_its_run_has_min_off() -> None:
     world = World(soc=0.05, obeys=False, journal_ok=False)
     assert world.run(400, until=World.closed)
     world.run(2)
@@ -874,7 +873,7 @@ def test_property_37_somebodys_stop_during_a_reboot_begins_min_off(dead_for: flo
 
 
 @pytest.mark.parametrize("then", ["given up", "dead twice", "orderly end", "resumed"])
-def test_property_38_neither_a_restart_nor_a_given_up_resume_resets_the_attempts(then: str) -> None:
+def test_property_38_no_restart_or_abandoned_resume_resets_the_attempts(then: str) -> None:
     world = proven()
     world.state = replace(world.state, durable=replace(world.state.durable, attempts=2))
     world.run(30 * MINUTE)

@@ -100,7 +100,7 @@ def test_one_bad_alert_spoils_only_itself(bad: object) -> None:
         read(bad)
 
 
-def test_a_hundred_bad_alerts_end_the_reading_and_only_the_inhibits_before_them_count() -> None:
+def test_100_bad_alerts_end_the_parsing_and_inhibits_before_them_count() -> None:
     most = alertmanager.MOST_MALFORMED
     before = [alert(), alert("GeneratorHeartbeat"), alert("GeneratorInhibit"), alert("CarbonMonoxide", "resolved")]
     found = read(*before, *[1] * most, alert("GeneratorInhibit", fingerprint="after"), *["x"] * 100_000)

@@ -170,7 +170,7 @@ async def test_a_flood_of_offs_while_it_is_off_is_two_of_them(monkeypatch: pytes
     assert await turns.take() == []
 
 
-async def test_every_off_is_sent_at_once_while_it_is_not_off_and_a_flood_is_bounded() -> None:
+async def test_while_not_off_each_off_is_sent_at_once_and_a_flood_bounded() -> None:
     turns = Turns()
     for _ in range(3):
         turns.send("off")

@@ -247,9 +247,10 @@ def spares(path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("has_mirror", [False, True])
-async def test_property_35_what_neither_journal_nor_mirror_took_is_found_once_the_card_takes_writes_again(
+async def test_property_35_what_journal_and_mirror_refused_is_found_later(
     path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch, *, has_mirror: bool
 ) -> None:
+    """As soon as the card takes writes again."""
     folder = memory if has_mirror else None
     journal = AsyncJournal(path, SimulatedRelay(), folder)
     await journal.load(HERE)
@@ -296,9 +297,7 @@ def test_a_spare_that_a_kill_cut_off_leaves_the_one_before(path: Path) -> None:
 
 
 @pytest.mark.parametrize("whose", ["everybody's", "a link"])
-def test_spare_in_a_folder_that_others_may_write_is_neither_written_nor_read(
-    path: Path, tmp_path: Path, whose: str
-) -> None:
+def test_spare_in_a_folder_that_others_may_write_is_not_used(path: Path, tmp_path: Path, whose: str) -> None:
     journal = Journal(path, SimulatedRelay())
     journal.load(HERE)
     assert journal.write_spare(saved(1)) == ""

@@ -81,7 +81,7 @@ def test_a_reload_refuses_another_journal_or_mirror(tmp_path: Path, name: str, b
             assert f"{before}, expected a restart for that" in text
 
 
-def test_access_for_a_user_that_does_not_exist_is_refused_at_the_start_and_by_a_reload(tmp_path: Path) -> None:
+def test_access_for_an_unknown_user_is_refused_by_start_and_reload(tmp_path: Path) -> None:
     refusal = 'access.command[0]: got "ownr", expected a user in basic_auth_users of --web.config.file (owner)'
     owner = {"Authorization": "Basic " + base64.b64encode(b"owner:right").decode()}
     users = tmp_path / "web.yml"
@@ -97,7 +97,7 @@ def test_access_for_a_user_that_does_not_exist_is_refused_at_the_start_and_by_a_
         assert (refused.returncode, refusal in refused.stderr) == (2, True), refused.stderr
 
 
-def test_exposed_files_are_refused_by_a_check_and_reported_by_a_running_service(tmp_path: Path) -> None:
+def test_exposed_files_are_refused_by_a_check_and_reported_in_service(tmp_path: Path) -> None:
     password, users = tmp_path / "password", tmp_path / "web.yml"
     password.write_text("secret")
     password.chmod(0o644)

@@ -97,7 +97,7 @@ def test_a_magnum_adapter_pulled_in_a_run_is_no_failure(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_seconds_of_anybodys_engine_outlive_a_restart_without_a_write_each_second(tmp_path: Path) -> None:
+def test_engine_seconds_of_any_run_survive_a_restart_with_few_writes(tmp_path: Path) -> None:
     def seconds() -> float:
         return it.metric("generator_engine_seconds_total") or 0.0
 

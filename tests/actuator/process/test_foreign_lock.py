@@ -9,7 +9,7 @@ from tests.actuator.harness.foreign_lock import USER, held_by_a_stranger
 from tests.actuator.harness.process import host_of, kill, site
 
 
-def test_stranger_that_holds_every_lock_keeps_no_contact_closed_and_no_start_out() -> None:
+def test_locks_of_another_user_prevent_neither_a_start_nor_an_opening() -> None:
     # A short path: a long name of a lock is hashed, and the stranger here does not know how.
     with TemporaryDirectory() as folder, site(Path(folder)) as it:
         with it.running() as process:

@@ -216,9 +216,8 @@ def test_property_35_read_only_without_a_mirror(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["in the run", "after the run"])
-def test_property_35_an_emergency_without_a_record_leaves_min_off_once_the_card_takes_writes_again(
-    tmp_path: Path, when: str
-) -> None:
+def test_property_35_an_emergency_without_a_record_leaves_min_off(tmp_path: Path, when: str) -> None:
+    """As soon as the card takes writes again."""
     with site(tmp_path, {"limits": {"max_run": "4s"}}) as it:
         unproven(it)
         with it.running() as process:

@@ -34,7 +34,7 @@ def test_a_command_does_without_the_web_framework(command: str, tmp_path: Path) 
     assert (first, last) == ("[]", "[]"), done.stdout
 
 
-def test_the_service_loads_aiohttp_without_an_extension_that_is_not_worth_its_library(tmp_path: Path) -> None:
+def test_the_service_loads_aiohttps_parser_but_not_frozenlist(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running() as process:
         mapped = Path(f"/proc/{process.popen.pid}/maps").read_text()
     assert "_http_parser" in mapped

@@ -135,9 +135,7 @@ def test_without_a_right_clock_only_off_is_obeyed(tmp_path: Path, broker: Mosqui
         assert not closings(it)
 
 
-def test_a_broker_that_dies_leaves_the_controller_alone_and_a_killed_actuator_is_offline(
-    tmp_path: Path, broker: Mosquitto
-) -> None:
+def test_control_needs_no_broker_and_a_killed_actuator_is_offline(tmp_path: Path, broker: Mosquitto) -> None:
     with site(tmp_path, settings(broker, tmp_path)) as it, it.running(RIGHT_CLOCK) as process:
         wait_until(lambda: connected(it), 10, "the broker")
         broker.kill()

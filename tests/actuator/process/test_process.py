@@ -30,7 +30,7 @@ from tests.support import Process, command, free_port, wait_until
 from tests.support.alertmanager import notification
 
 
-def test_a_start_alert_closes_a_resolved_one_does_not_open_a_stop_alert_does(tmp_path: Path) -> None:
+def test_a_start_alert_closes_and_only_a_stop_alert_opens(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running():
         it.page.soc = 0.22
         wait_until(lambda: it.status()["soc"] == pytest.approx(0.22), 5, "a fresh state of charge")
@@ -93,7 +93,7 @@ def test_what_is_refused_changes_nothing_and_is_counted(tmp_path: Path) -> None:
         assert not it.board.writes or all(value == 0 for _, _, value in it.board.writes)
 
 
-def test_a_hundred_bad_alerts_are_refused_but_an_inhibit_before_them_blocks(tmp_path: Path) -> None:
+def test_100_bad_alerts_are_refused_but_an_inhibit_before_them_blocks(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running():
         body = {"version": "4", "alerts": [*notification("GeneratorInhibit")["alerts"], *[1] * 100_000]}
         code, text = it.request("POST", "/api/v1/alerts", body)
@@ -166,7 +166,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_property_13_an_exception_inside_the_loop_ends_with_the_contact_open(tmp_path: Path) -> None:
+def test_property_13_an_exception_in_the_loop_ends_with_the_contact_open(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running(BROKEN) as process:
         it.close_for_an_alert()
         assert it.request("POST", "/api/v1/acknowledge", {})[0] == 503
@@ -198,7 +198,7 @@ def test_a_last_row_that_cannot_be_written_does_not_spoil_the_end(tmp_path: Path
         assert "the last row could not be written" in process.output
 
 
-def test_property_13_a_board_that_cannot_be_opened_at_the_end_makes_the_exit_say_so(tmp_path: Path) -> None:
+def test_property_13_the_exit_status_shows_a_board_that_was_not_opened(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running() as process:
         it.close_for_an_alert()
         it.board.deaf_to_writes = True
@@ -221,7 +221,7 @@ def test_killed_with_an_engine_that_has_stopped_it_stays_open(tmp_path: Path) ->
             assert all(value == 0 for _, _, value in it.board.writes[moves:])
 
 
-def test_max_run_bounds_a_firing_that_is_repeated_for_ever_and_min_off_stands_between(tmp_path: Path) -> None:
+def test_max_run_and_min_off_bound_the_runs_of_an_endless_firing(tmp_path: Path) -> None:
     limits = {"max_run": "4s", "min_run": "1s", "min_off": "3s", "tail": "1s"}
     with site(tmp_path, {"limits": limits}) as it, it.running():
         it.page.soc = 0.2
@@ -242,7 +242,7 @@ def test_max_run_bounds_a_firing_that_is_repeated_for_ever_and_min_off_stands_be
         assert all(length >= 3.0 for length, was in spans[1:] if not was), spans
 
 
-def test_a_relay_that_does_not_obey_is_503_and_opening_is_tried_until_it_does(tmp_path: Path) -> None:
+def test_a_relay_that_does_not_obey_is_503_and_opening_is_repeated(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running():
         it.page.soc = 0.2
         it.beat_twice()
@@ -316,7 +316,7 @@ def test_property_26_a_second_controller_is_refused_and_moves_nothing(tmp_path: 
             assert not it.board.closed(), "the lock has died with its holder"
 
 
-def test_property_11_nothing_closes_before_the_whole_configuration_is_valid(tmp_path: Path) -> None:
+def test_property_11_nothing_closes_before_the_configuration_is_valid(tmp_path: Path) -> None:
     with site(tmp_path) as it:
         with it.running() as process:
             it.close_for_an_alert()
@@ -451,7 +451,7 @@ def _relay_is(it: Actuator, named: str) -> bool:
     return named in it.status()["contact"]["relay"]
 
 
-def test_a_relay_that_is_refused_changes_nothing_and_one_line_may_have_both(tmp_path: Path) -> None:
+def test_a_refused_relay_changes_nothing_and_two_may_share_a_line(tmp_path: Path) -> None:
     with site(tmp_path) as it, RtuBoard() as other:
         it.flags = ["--web.enable-lifecycle"]
         with it.running():
@@ -541,7 +541,7 @@ def test_a_since_without_a_zone_is_the_time_at_the_site(tmp_path: Path) -> None:
             assert bool(json.loads(it.get(f"/api/v1/journal?since={since}")[1])) == found, since
 
 
-def test_a_journal_that_cannot_be_written_is_said_and_control_goes_on_with_its_mirror(tmp_path: Path) -> None:
+def test_an_unwritable_journal_is_reported_and_the_mirror_used(tmp_path: Path) -> None:
     with site(tmp_path) as it:
         (tmp_path / "blocked").write_text("a file where a folder should be")
         it.journal = tmp_path / "blocked" / "journal.db"
@@ -648,7 +648,7 @@ def test_one_journal_belongs_to_one_controller(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
-def test_stopped_at_any_moment_it_ends_open_and_killed_at_any_moment_it_starts_open(tmp_path: Path, seed: int) -> None:
+def test_stopped_or_killed_at_any_moment_it_ends_or_starts_open(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - no secret
     with site(tmp_path) as it:
         it.page.soc = 0.2

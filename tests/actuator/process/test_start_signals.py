@@ -46,9 +46,7 @@ def test_a_command_is_ended_by_a_signal_as_ever(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("program", ["generator-actuator", "magnum-exporter"])
 @pytest.mark.parametrize("how", ["closed", "not read"])
-def test_a_wrong_configuration_exits_with_2_also_where_nobody_reads_standard_error(
-    tmp_path: Path, program: str, how: str
-) -> None:
+def test_a_wrong_configuration_exits_with_2_without_standard_error(tmp_path: Path, program: str, how: str) -> None:
     file = tmp_path / "wrong.yml"
     file.write_text("nonsense: 1\n")
     arguments = [str(command(program)), f"--config.file={file}"]

@@ -49,7 +49,7 @@ def test_a_stuck_http_side_keeps_no_contact_closed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_http_side_that_does_not_answer_ends_the_program_with_the_contact_open(tmp_path: Path) -> None:
+def test_a_stuck_http_side_ends_the_program_with_the_contact_open(tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     program = STUCK_HTTP.replace("FLAG", str(flag)).replace("LIMIT", "1")
     with site(tmp_path) as it, it.running(program) as process:

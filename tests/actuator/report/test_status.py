@@ -541,7 +541,7 @@ def test_a_budget_that_a_closed_board_may_have_used_is_a_fault() -> None:
     assert not any("found closed" in fault for fault in status.status(snapshot(of)).faults)
 
 
-def test_a_lost_journal_takes_profile_and_service_hours_with_it_and_a_torn_one_does_not() -> None:
+def test_only_a_lost_journal_loses_profile_and_service_hours() -> None:
     of = running()
 
     def told(**durable: object) -> str:

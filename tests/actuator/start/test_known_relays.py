@@ -27,7 +27,7 @@ def test_another_polarity_of_the_same_pin_is_no_other_relay(tmp_path: Path) -> N
     assert asyncio.run(known_relays(file))[1] == kept
 
 
-def test_a_configuration_on_a_disk_that_hangs_leaves_the_relay_of_the_sidecar(
+def test_a_configuration_that_hangs_leaves_the_relay_of_the_sidecar(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = GpioRelay(chip="/dev/gpiochip0", line=17)

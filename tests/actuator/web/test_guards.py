@@ -120,7 +120,7 @@ def test_access_without_any_name_is_refused() -> None:
         decode(BASE | {"access": {"read": []}}, Config)
 
 
-def test_name_that_the_web_configuration_does_not_have_is_refused_with_its_line(tmp_path: Path) -> None:
+def test_name_that_is_not_in_the_web_configuration_is_refused_by_line(tmp_path: Path) -> None:
     file = tmp_path / "actuator.yml"
     file.write_text("access:\n  read: [prometheus]\n  command:\n    - owner\n    - ownr\n")
     access = Access(read=("prometheus",), command=("owner", "ownr"))

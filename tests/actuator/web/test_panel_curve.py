@@ -147,7 +147,7 @@ def test_without_a_past_the_page_says_so(tmp_path: Path, page: Page) -> None:
         )
 
 
-def test_first_card_has_the_battery_with_its_trend_and_the_time_to_the_start(tmp_path: Path, page: Page) -> None:
+def test_first_card_has_the_batterys_trend_and_the_time_to_the_start(tmp_path: Path, page: Page) -> None:
     now = time.time()
     sinking = [
         Sample(wall=now - ago, soc=0.5 + ago / 3600 * 0.05, volts=50.2, amperes=-22.4, running=False, closed=False)

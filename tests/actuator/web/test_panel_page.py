@@ -32,7 +32,7 @@ def test_panel_with_its_manifest_and_icon_weighs_less_than_60_kilobytes() -> Non
     assert sum(len(file.read_bytes()) for file in FOLDER.iterdir()) < 60_000
 
 
-def test_policy_lets_the_panel_load_its_own_manifest_and_icon_and_a_runbook_no_manifest() -> None:
+def test_policy_allows_manifest_and_icon_for_the_panel_alone() -> None:
     policy = content_security_policy(PANEL).split("; ")
     assert "manifest-src 'self'" in policy
     assert "img-src 'self' data:" in policy

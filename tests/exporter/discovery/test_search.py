@@ -123,7 +123,7 @@ def test_a_silent_port_is_left_alone_unless_it_is_named_and_confirmed(file: Path
         assert device.writes == []
 
 
-def test_a_configured_port_and_one_that_another_program_holds_are_not_opened(file: Path) -> None:
+def test_a_configured_port_and_one_that_is_held_are_not_opened(file: Path) -> None:
     with discovered_site.held() as held, SerialDevice() as configured, SerialDevice() as relay:
         file.write_text(f"sources: {{bms: {{type: pylontech, port: {configured.path}}}}}\n")
         file.with_name("actuator.yml").write_text(f"relay: {{type: serial, port: {relay.path}}}\n")

@@ -75,7 +75,7 @@ def test_upsd_knows_after_each_change_what_a_new_dump_would_contain(first: Data,
         assert (upsd.variables, upsd.stale) == (now.variables, now.stale)
 
 
-def test_stale_data_is_withdrawn_before_and_good_data_is_sent_before_it_counts() -> None:
+def test_stale_is_sent_before_its_changes_and_good_after_them() -> None:
     good, stale = Data({"ups.status": "OL"}, stale=False), Data({}, stale=True)
     assert changes(good, stale) == "DATASTALE\nDELINFO ups.status\n"
     assert changes(stale, good) == 'SETINFO ups.status "OL"\nDATAOK\n'

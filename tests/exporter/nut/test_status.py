@@ -75,13 +75,13 @@ def becomes_low(between: dict[int, Battery | None], low: Battery = EMPTY) -> int
         (dict.fromkeys(range(20, 79)), 79),
     ],
 )
-def test_the_60_seconds_begin_again_after_a_better_reading_10_s_of_charge_or_a_long_gap(
+def test_the_60_seconds_begin_again_after_recovery_charge_or_a_long_gap(
     between: dict[int, Battery | None], expected: int
 ) -> None:
     assert becomes_low(between) == expected
 
 
-def test_a_source_that_is_stale_for_2_seconds_in_each_59_does_not_prevent_it() -> None:
+def test_a_source_that_is_stale_for_2_s_in_each_59_does_not_prevent_it() -> None:
     assert becomes_low({second: None for second in range(300) if second % 59 in (57, 58)}) == 60
 
 
@@ -114,7 +114,7 @@ def test_a_short_runtime_does_not_flap_when_the_load_falls_a_little() -> None:
     assert given_status.update(Battery(0.6, 1200, -140), 62, MAX_AGE) == "OL DISCHRG"
 
 
-def test_what_is_unknown_is_stale_and_a_low_battery_is_still_low_afterwards() -> None:
+def test_an_unknown_battery_is_stale_and_a_low_one_still_low_afterwards() -> None:
     given_status = low_now()
     assert given_status.update(None, 70, MAX_AGE) is None
     assert given_status.update(Battery(0.16, None, -5), 80, MAX_AGE) == "OB LB DISCHRG"
@@ -129,7 +129,7 @@ READING = st.none() | st.builds(
 
 
 @given(st.lists(st.tuples(READING, st.floats(0.1, 80)), max_size=60))
-def test_ob_and_lb_come_only_together_and_only_after_60_seconds_of_a_low_battery(
+def test_ob_and_lb_come_only_together_after_60_s_of_a_low_battery(
     steps: list[tuple[Battery | None, float]],
 ) -> None:
     given_status = status()

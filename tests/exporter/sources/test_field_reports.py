@@ -451,7 +451,7 @@ class Unplugged(Flapping):
         raise SourceError("it is gone", cause=GONE)
 
 
-def test_adapter_that_is_unplugged_five_times_is_two_lines_and_the_rest_is_counted(
+def test_adapter_that_is_unplugged_five_times_is_two_lines_and_a_count(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")

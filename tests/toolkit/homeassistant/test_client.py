@@ -286,7 +286,7 @@ async def test_a_kept_document_that_turns_out_not_to_be_sendable_is_forgotten(
         "lodge/old/availability",
     ],
 )
-async def test_an_availability_that_is_not_of_a_device_that_is_gone_is_left_alone(
+async def test_only_the_availability_of_a_removed_device_is_emptied(
     broker: Mosquitto, watcher: Watcher, topic: str
 ) -> None:
     old = {"cmps": {}, "availability": [{"topic": topic}]}
@@ -299,7 +299,7 @@ async def test_an_availability_that_is_not_of_a_device_that_is_gone_is_left_alon
     assert emptied == {"homeassistant/device/cabin-source-old/config"}
 
 
-async def test_an_entity_of_an_unknown_metric_is_removed_once_and_one_that_is_silent_stays(
+async def test_an_entity_of_an_unknown_metric_is_removed_and_a_silent_one_stays(
     broker: Mosquitto, watcher: Watcher
 ) -> None:
     silent = {"p": "sensor", "name": "Silent"}

@@ -59,7 +59,7 @@ def test_a_wrong_address_is_refused(url: str, found: str, expected: str) -> None
     assert refused.value.expected.startswith(expected)
 
 
-def test_a_serial_adapter_on_the_network_is_refused_where_it_cannot_be_used() -> None:
+def test_a_serial_adapter_on_the_network_is_refused_where_unusable() -> None:
     with pytest.raises(ConfigError) as refused:
         parse("rtu://10.0.0.5:4001", network_serial=False)
     assert refused.value.expected == "tcp://HOST:502 or rtu:///dev/ttyUSB0?baudrate=9600"

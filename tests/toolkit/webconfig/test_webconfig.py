@@ -311,7 +311,7 @@ async def test_wrong_passwords_of_a_known_user_do_not_keep_the_right_one_out(
     assert await crowd.end() == {"anne", None, 503}
 
 
-async def test_one_wrong_client_at_each_of_many_addresses_does_not_keep_the_right_one_out(
+async def test_one_wrong_client_at_each_of_many_addresses_blocks_no_right_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     crowd = Crowd(monkeypatch)
