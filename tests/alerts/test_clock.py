@@ -67,12 +67,12 @@ def test_rules_fire_on_the_newest_samples(site: tuple[Prometheus, str]) -> None:
 
 
 @pytest.mark.parametrize("back", [70, 1800])
-def test_only_people_are_told_while_the_clock_is_behind_the_samples(site: tuple[Prometheus, str], back: float) -> None:
+def test_only_people_are_notified_while_the_clock_is_behind_the_samples(
+    site: tuple[Prometheus, str], back: float
+) -> None:
     assert firing(site[0], END - back) == {FOR_PEOPLE}
 
 
 @pytest.mark.parametrize("days", [3, 300])
-def test_people_are_told_while_there_are_no_samples_of_that_time_either(
-    site: tuple[Prometheus, str], days: int
-) -> None:
+def test_people_are_notified_while_there_are_no_samples_of_that_time(site: tuple[Prometheus, str], days: int) -> None:
     assert firing(site[0], END - days * 86400) == {FOR_PEOPLE}

@@ -63,7 +63,7 @@ def _life() -> Iterator[Block]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_each_block_of_commands_is_run_or_says_why_not(page: str) -> None:
+def test_each_block_of_commands_is_run_or_has_a_reason_why_not(page: str) -> None:
     for block in blocks(page):
         assert page in LIFE or block.reason, f"{page}:{block.line} is run by no test, and has no <!-- not run: … -->"
 

@@ -113,7 +113,7 @@ def test_seven_faults_are_seven_lines_of_one_run(tmp_path: Path, capsys: pytest.
     "fault",
     ["interval: 0s, profile: daly", "registers: [{address: 1, metric: modbus_x, scale: 0}]"],
 )
-def test_a_fault_of_the_only_source_is_not_told_as_no_source_too(tmp_path: Path, fault: str) -> None:
+def test_a_fault_of_the_only_source_is_not_reported_as_no_source_too(tmp_path: Path, fault: str) -> None:
     file = written(tmp_path, f"sources:\n  bms: {{type: modbus, url: tcp://10.0.0.5, {fault}}}\n")
     with pytest.raises(ConfigError) as refused:
         config.load(file)
@@ -121,7 +121,7 @@ def test_a_fault_of_the_only_source_is_not_told_as_no_source_too(tmp_path: Path,
 
 
 @pytest.mark.parametrize("sources", ["{}", "{bms: {type: modbus, url: tcp://10.0.0.5, interval: 0s, profile: daly}}"])
-def test_the_other_faults_are_told_where_no_source_is_right(tmp_path: Path, sources: str) -> None:
+def test_the_other_faults_are_reported_where_no_source_is_right(tmp_path: Path, sources: str) -> None:
     text = f"sources: {sources}\nbattery:\n  soc: {{sources: [bms, typo]}}\n  banks:\n    house: [west]\n"
     file = written(tmp_path, text)
     with pytest.raises(ConfigError) as refused:
@@ -153,7 +153,7 @@ battery: {soc: {lead: best}}
 """
 
 
-def test_every_fault_of_an_own_list_is_told_in_one_run_beside_others(tmp_path: Path) -> None:
+def test_every_fault_of_an_own_list_is_reported_in_one_run_with_others(tmp_path: Path) -> None:
     file = written(tmp_path, OWN_LIST)
     with pytest.raises(ConfigError) as refused:
         config.load(file)
@@ -273,7 +273,7 @@ def test_two_sources_give_an_own_metric_one_meaning(tmp_path: Path, one: str, tw
     assert "tank.registers[0]" in str(refused.value)
 
 
-def test_the_faults_of_own_lists_are_looked_for_in_any_document(tmp_path: Path) -> None:
+def test_the_faults_of_own_lists_are_searched_for_in_any_document(tmp_path: Path) -> None:
     parts = ("7", "{x: 7}", "{x: {type: modbus, registers: 7}}", "{x: {type: modbus, registers: [7, {metric: 7}]}}")
     for sources in parts:
         assert list(config_checks.own_metrics(written(tmp_path, f"sources: {sources}\n"))) == []

@@ -112,7 +112,7 @@ async def test_a_folder_that_is_not_there_stops_nothing(tmp_path: Path) -> None:
     await state.write(SITE)
 
 
-def test_run_time_is_what_the_starter_proves() -> None:
+def test_run_time_is_what_the_starter_confirms() -> None:
     """Ready, then a manual run of three packets, a gap, then ready."""
     clock = RunTime()
     assert clock.counter() == ()

@@ -98,7 +98,7 @@ def test_dashboard_imports_and_provisions(board: Json) -> None:
     assert len(identifiers) == len(set(identifiers))
 
 
-def test_what_occurred_is_red_where_it_is_bad_and_said_where_there_is_none() -> None:
+def test_what_occurred_is_red_where_it_is_bad_and_shown_where_none_did() -> None:
     legend = "{{device}} {{flag}}"
     panel = parts.occurred("Flags", "Flags.", "aims_status", "flag", legend, bad="failed", none=("no", "x"))
     built = json.loads(json.dumps(panel.build(), cls=JSONEncoder))

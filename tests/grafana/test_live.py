@@ -122,7 +122,7 @@ def test_only_the_generators_alerts_fire(site: Site) -> None:
     assert firing <= expected
 
 
-def test_the_doctor_finds_nothing_wrong_but_that_nobody_is_told(site: Site) -> None:
+def test_the_doctor_finds_only_that_nobody_is_notified(site: Site) -> None:
     deployment = site.loop.deployment
     urls = (f"--{name}={deployment.url(name, '').rstrip('/')}" for name in ("prometheus", "alertmanager"))
     actuator = deployment.url("actuator", "").rstrip("/")

@@ -13,7 +13,7 @@ import pytest
 from toolkit import durable_file
 
 
-def test_a_link_that_a_stranger_made_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_that_another_user_made_is_not_followed(tmp_path: Path) -> None:
     file, theirs = tmp_path / "state.json", tmp_path / "theirs"
     theirs.write_text("theirs")
     (tmp_path / "state.json.new").symlink_to(theirs)

@@ -426,12 +426,12 @@ async def test_body_that_cannot_be_decoded_is_400(program: Program, encoding: st
     assert not program.bodies
 
 
-ODD_VERSIONS = ["a.b.c", "", "1.0.0, text/plain;version=x", "1_0", "9" * 5000, "1.0.0-rc", "\u0663.0.0"]
+INVALID_VERSIONS = ["a.b.c", "", "1.0.0, text/plain;version=x", "1_0", "9" * 5000, "1.0.0-rc", "\u0663.0.0"]
 
 
-@pytest.mark.parametrize("version", ODD_VERSIONS, ids=range(len(ODD_VERSIONS)))
+@pytest.mark.parametrize("version", INVALID_VERSIONS, ids=range(len(INVALID_VERSIONS)))
 @pytest.mark.parametrize("kind", ["application/openmetrics-text", "text/plain"])
-async def test_odd_version_gets_the_text_format(program: Program, kind: str, version: str) -> None:
+async def test_invalid_version_gets_the_text_format(program: Program, kind: str, version: str) -> None:
     accept = {"Accept": f"{kind};version={version}"}
     async with program.client() as client, client.get("/metrics", headers=accept) as page:
         assert (page.status, page.headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")

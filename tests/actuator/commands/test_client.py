@@ -113,7 +113,7 @@ SPEAK_TO_THE_SERVER = (
         ("owner", "Wrong user name or password (got user owner): correct GENERATOR_ACTUATOR_USERNAME and "),
     ],
 )
-def test_a_wrong_password_and_none_are_told_apart(
+def test_a_wrong_password_and_none_have_different_errors(
     command: tuple[str, ...],
     user: str,
     expected: str,

@@ -48,7 +48,7 @@ def site(tmp_path: Path, served: PageServer, capsys: pytest.CaptureFixture[str])
     return Site(tmp_path, served.url, capsys)
 
 
-def test_a_right_site_has_nothing_to_say_and_leaves_nothing(site: Site, served: PageServer) -> None:
+def test_a_right_site_has_no_findings_and_leaves_no_file(site: Site, served: PageServer) -> None:
     assert site.checked("evidence: {device: main}\n") == (0, [])
     assert list(site.file.parent.iterdir()) == [site.file]
     assert served.names == ["name%5B%5D=magnum_up", "name%5B%5D=magnum_last_success_timestamp_seconds"]
@@ -71,7 +71,7 @@ def test_a_page_that_cannot_be_read_is_a_warning(site: Site, served: PageServer)
     )
 
 
-def test_without_a_page_the_exporters_file_says_which_devices_there_are(site: Site) -> None:
+def test_without_a_page_the_exporters_file_names_the_devices(site: Site) -> None:
     (site.file.parent / "exporter.yml").write_text("sources: {main: {type: magnum}, bms: {type: modbus}, x: 7}\n")
     site.url = f"http://127.0.0.1:{free_port()}/metrics"
     status, (line,) = site.checked("evidence: {device: bms}\n")
@@ -146,7 +146,7 @@ def denied_in_closed(dir: Path) -> object:  # noqa: A002 - the library's name
     return open("/dev/null", "wb")  # noqa: PTH123 - the caller closes it
 
 
-def test_roles_are_checked_against_the_users_of_the_file_beside(site: Site) -> None:
+def test_roles_are_checked_against_the_users_in_the_same_folder(site: Site) -> None:
     """As the service's unit names it: an owner who checks the file gives no flag."""
     site.file.with_name("actuator-web.yml").write_text("basic_auth_users: {owner: $2y$10$" + 53 * "a" + "}\n")
     assert site.checked("access: {command: [owner]}\n") == (0, [])

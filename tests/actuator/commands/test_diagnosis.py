@@ -170,7 +170,7 @@ receivers: [{name: people}, {name: cabin}, {name: critical}, {name: barn}]
 @pytest.mark.parametrize(
     "text", [(ROOT / "alerts" / "alertmanager.yml").read_text(), NESTED], ids=["shipped", "nested"]
 )
-def test_routes_lead_where_amtool_says(text: str, tmp_path: Path) -> None:
+def test_routes_lead_to_the_receivers_of_amtool(text: str, tmp_path: Path) -> None:
     file = tmp_path / "alertmanager.yml"
     file.write_text(text)
     route = yaml.safe_load(text)["route"]

@@ -67,7 +67,7 @@ def test_an_engine_that_is_expected_soon_starts_and_stops_soon(start_confirm: st
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("start", "stop"), [(0.40, 0.60), (0.25, 0.45), (0.40, 0.80)])
-def test_a_simulated_site_does_about_what_the_rehearsal_says(start: float, stop: float) -> None:
+def test_a_simulated_site_runs_about_as_the_rehearsal_predicts(start: float, stop: float) -> None:
     """Sun, load, engine and charger are the simulator's, which knows nothing of the rehearsal's model."""
     there = settings(start_soc=start, stop_soc=stop)
     did = rehearsal.recorded(rehearsal.record(site(start, stop)), there, minute_of_day)
@@ -124,7 +124,7 @@ def test_a_full_charge_and_an_exercise_are_played() -> None:
     assert {minute_of_day(run.begin) for run in exercised.runs} & set(range(600, 610))
 
 
-def test_a_gap_is_bridged_and_said() -> None:
+def test_a_gap_is_bridged_and_reported() -> None:
     samples = [one for one in fortnight(days=3) if not BEGIN + 3600 * 5 < one.at < BEGIN + 3600 * 9]
     it = rehearsal.record(samples)
     assert it.gaps == pytest.approx(4 * 3600, abs=120)

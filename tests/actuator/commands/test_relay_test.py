@@ -103,7 +103,7 @@ def test_more_signals_do_not_end_the_opening(tmp_path: Path, board: TcpBoard) ->
     assert process.returncode == 1
 
 
-def test_a_board_that_is_gone_after_the_closing_is_not_said_to_be_open(
+def test_a_board_that_is_gone_after_the_closing_is_not_reported_open(
     tmp_path: Path, board: TcpBoard, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)

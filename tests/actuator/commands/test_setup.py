@@ -189,7 +189,7 @@ def test_another_server_is_no_proof_that_the_mode_is_off(tmp_path: Path) -> None
     assert mode(tmp_path / DEFAULT_JOURNAL.name) == "off"
 
 
-def test_a_running_actuator_that_does_not_say_off_leaves_the_file_as_it_is(tmp_path: Path) -> None:
+def test_a_running_actuator_not_in_mode_off_leaves_the_file_unchanged(tmp_path: Path) -> None:
     journal = tmp_path / "own.db"
     file = existing(tmp_path, str(journal))
     before = file.read_text()
@@ -202,7 +202,7 @@ def test_a_running_actuator_that_does_not_say_off_leaves_the_file_as_it_is(tmp_p
     assert file.read_text() == before
 
 
-def test_another_actuator_that_says_off_leaves_the_file_as_it_is(tmp_path: Path) -> None:
+def test_another_actuator_in_mode_off_leaves_the_file_unchanged(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     with site(tmp_path) as actuator, site(tmp_path / "other") as other, actuator.running(), other.running():
         before = actuator.config_file.read_text()

@@ -81,7 +81,7 @@ def test_a_rising_soc_is_a_charge_without_current() -> None:
     assert reports(world) == 0
 
 
-def test_a_state_of_charge_that_rose_once_is_no_charge_for_ever() -> None:
+def test_one_rise_of_the_state_of_charge_only_delays_the_report() -> None:
     world = fruitless()
     world.run(20 * MINUTE)
     world.soc = 0.31

@@ -104,7 +104,7 @@ def test_a_start_alert_is_blocked_by_a_first_page_at_stop() -> None:
     assert world.run(2 * MINUTE, until=World.closed), "a page whose word never moves is no word"
 
 
-def test_both_alerts_believed_is_said() -> None:
+def test_both_alerts_believed_gives_a_note() -> None:
     world = World().on_alerts()
     world.fire("stop")
     world.fire("start")
@@ -112,7 +112,7 @@ def test_both_alerts_believed_is_said() -> None:
     assert "the stop wins" in world.notes()[0]
 
 
-def test_a_low_battery_without_its_alert_is_said_before_the_grace_is_over() -> None:
+def test_a_low_battery_without_its_alert_is_noted_during_the_grace() -> None:
     world = World(soc=0.2).on_alerts()
     assert world.run(5 * MINUTE, until=lambda it: bool(it.state.notes))
     assert "after 10 min the engine starts without it" in world.notes()[0]
@@ -120,7 +120,7 @@ def test_a_low_battery_without_its_alert_is_said_before_the_grace_is_over() -> N
     assert world.run(11 * MINUTE, until=World.closed)
 
 
-def test_a_run_that_nothing_wants_any_more_says_that_it_runs_its_shortest() -> None:
+def test_a_run_that_nothing_requests_any_more_notes_min_run() -> None:
     world = World(soc=0.2).on_alerts()
     world.fire("start")
     world.run(MINUTE)
@@ -165,7 +165,7 @@ def test_a_restart_does_not_report_the_engine_unknown_at_once() -> None:
     assert "proof_unknown" not in world.kinds()
 
 
-def test_a_run_for_blind_whose_engine_dies_has_had_its_turn() -> None:
+def test_a_blind_run_whose_engine_dies_counts_for_its_interval() -> None:
     world = World(settings=settings(on_blind="start"), soc=None, tick=5.0)
     assert world.run(10 * MINUTE, until=World.closed)
     world.run(HOUR)
@@ -199,7 +199,7 @@ def test_an_exercise_too_short_to_be_judged_counts_when_its_engine_is_dead() -> 
     assert "attempt_failed" in world.kinds()
 
 
-def test_what_somebody_ends_early_is_no_failed_attempt() -> None:
+def test_a_run_that_the_operator_ends_early_is_no_failed_attempt() -> None:
     world = World(soc=0.9, obeys=False)
     world.operator("on", HOUR)
     world.run(MINUTE)
@@ -231,7 +231,7 @@ def test_a_run_that_the_ags_cuts_short_counts_when_its_engine_is_dead(cap: float
     assert world.state.durable.attempts == attempts
 
 
-def test_a_run_for_blind_that_fails_has_its_turn_again_after_its_back_off() -> None:
+def test_a_blind_run_that_fails_starts_again_after_its_back_off() -> None:
     world = World(settings=settings(on_blind="start"), soc=None, obeys=False)
     assert world.run(10 * MINUTE, until=World.closed)
     assert world.run(11 * MINUTE, until=lambda it: not it.closed())
@@ -460,7 +460,7 @@ def test_a_stop_alert_without_a_believed_start_alert_is_never_stuck() -> None:
     assert "stop_alert_stuck" not in world.kinds()
 
 
-def test_without_a_low_state_of_charge_stop_wins_for_ever() -> None:
+def test_without_a_low_state_of_charge_stop_always_wins() -> None:
     world = World(soc=0.26).on_alerts()
     assert not keep_firing(world, "stop", "start", minutes=40, until=True)
 
@@ -610,7 +610,7 @@ def test_an_emergency_by_volts_starts_on_path_blind_for_an_hour() -> None:
     assert world.now - began == pytest.approx(HOUR, abs=1.1)
 
 
-def test_an_emergency_by_volts_alone_looks_again_after_its_hour() -> None:
+def test_an_emergency_by_volts_alone_pauses_after_its_hour() -> None:
     world = World(soc=0.4, volts=46.0, volts_threshold=46.0)
     assert world.run(100, until=World.closed)
     assert world.run(2 * HOUR, until=lambda it: not it.closed()), "it ends although the volts are low still"
@@ -795,7 +795,7 @@ def test_on_blind_stop_allows_no_run_without_evidence() -> None:
     assert "confirm" in " ".join(world.notes()) or not world.state.alerts.beliefs.start
 
 
-def test_on_blind_stop_asks_for_no_proof_where_none_is_configured() -> None:
+def test_on_blind_stop_requires_no_evidence_where_none_is_configured() -> None:
     evidence = {"ac_input": False, "ags": False}
     world = World(settings=settings(on_blind="stop", evidence=evidence), soc=0.3).on_alerts()
     world.run(10 * MINUTE)
@@ -848,7 +848,7 @@ def test_exercise_is_not_due_without_a_sane_clock_or_out_of_its_hour() -> None:
     assert not world.moves, "the minute of the day has stayed at nine"
 
 
-def test_anybodys_run_satisfies_the_exercise() -> None:
+def test_a_foreign_run_satisfies_the_exercise() -> None:
     world = exercising()
     hours(world, 40)
     world.ags, world.ac = 3, True
@@ -877,7 +877,7 @@ def test_a_clock_that_is_not_sane_dates_no_exercise() -> None:
     assert world.state.durable.exercised_wall == dated
 
 
-def test_an_exercise_that_cannot_be_proven_is_tried_once_a_day() -> None:
+def test_an_exercise_that_cannot_be_confirmed_is_tried_once_a_day() -> None:
     world = exercising(bus_alive=False, soc=None)  # beside a state of charge, `no_evidence` would hold it
     hours(world, 4 * 24)
     assert 1 <= len([move for move in world.moves if move[1]]) <= 3

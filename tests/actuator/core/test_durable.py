@@ -104,7 +104,7 @@ def test_what_was_written_reads_back_as_it_was() -> None:
     assert msgspec.json.decode(WRITTEN, type=Saved) == SAVED
 
 
-def test_it_is_written_as_ever() -> None:
+def test_its_written_form_does_not_change() -> None:
     assert msgspec.json.encode(SAVED).decode() == WRITTEN
 
 

@@ -74,7 +74,7 @@ def test_it_holds_every_start(reason: str, cause: str) -> None:
     ("reason", "seconds"),
     [("mode_off", 0), ("inhibit_alert", 0), ("relay_fault", 3), ("ags_refuses", 15), ("foreign_run", 15)],
 )
-def test_it_ends_a_run_now_whatever_min_run_says(reason: str, seconds: float, cause: str) -> None:
+def test_it_ends_a_run_even_within_min_run(reason: str, seconds: float, cause: str) -> None:
     world = running(cause)
     HOLDERS[reason](world)
     world.run(seconds)
@@ -177,7 +177,7 @@ def test_no_evidence_exempts_an_emergency_and_the_operator(cause: str) -> None:
     assert world.closed()
 
 
-def test_no_evidence_holds_only_beside_a_fresh_state_of_charge() -> None:
+def test_no_evidence_holds_only_with_a_fresh_state_of_charge() -> None:
     world = World(settings=settings(on_blind="start"), soc=None, bus_alive=False)
     assert world.run(HOUR, until=World.closed), "blind"
     world = unseen()
@@ -230,7 +230,7 @@ def test_an_edit_to_fewer_attempts_locks_out_but_ends_no_run() -> None:
     assert world.closed()
 
 
-def test_after_an_acknowledged_lock_out_only_min_off_is_waited_for() -> None:
+def test_after_a_reset_lock_out_only_min_off_holds() -> None:
     world = World(soc=0.1, obeys=False, volts=None)
     assert world.run(3 * HOUR, until=lambda it: it.state.durable.locked_out)
     locked_out = world.now
@@ -239,7 +239,7 @@ def test_after_an_acknowledged_lock_out_only_min_off_is_waited_for() -> None:
     assert world.now - locked_out == pytest.approx(15 * MINUTE, abs=10)
 
 
-def test_a_lock_out_holds_even_the_operator_until_acknowledged() -> None:
+def test_a_lock_out_holds_even_the_operator_until_it_is_reset() -> None:
     world = World(soc=0.3, obeys=False).on_alerts()
     world.fire("start")
     for _ in range(16):
@@ -372,7 +372,7 @@ def test_an_inhibit_of_a_wrong_clock_resolves_by_its_last_start_time() -> None:
     assert not world.state.durable.inhibits
 
 
-def test_a_resolve_told_twice_does_not_begin_the_count_anew() -> None:
+def test_a_resolve_received_twice_does_not_restart_the_count() -> None:
     world = World(soc=0.3).on_alerts()
     world.beating = False
     world.fire("inhibit")
@@ -482,7 +482,7 @@ def resolve_the_64(world: World) -> None:
     world.step(beats=1)
 
 
-def test_beyond_64_inhibits_one_stands_for_the_rest() -> None:
+def test_beyond_64_inhibits_one_represents_the_rest() -> None:
     world = crowded()
     assert len(world.state.durable.inhibits) == 65
     assert world.state.durable.inhibits[MORE].name == "more"
@@ -643,7 +643,7 @@ def test_a_read_back_of_open_while_closed_ends_the_run() -> None:
     assert not world.relay_fault(), "open was wanted, and open is read"
 
 
-def test_a_contact_that_reads_closed_while_open_is_wanted_is_a_fault() -> None:
+def test_a_contact_that_reads_closed_when_commanded_open_is_a_fault() -> None:
     world = World(soc=0.3).on_alerts()
     world.read_back = lambda _closed: True
     world.run(4)
@@ -678,7 +678,7 @@ def test_max_run_ends_every_run_and_clears_with_min_off() -> None:
     assert closed - opened >= 15 * MINUTE
 
 
-def test_the_cap_seen_on_the_bus_shortens_the_deadline_and_raises_an_alarm() -> None:
+def test_the_cap_on_the_bus_shortens_the_deadline_and_raises_an_alarm() -> None:
     world = running()
     world.ags_max_run = 3 * HOUR
     world.run(20)
@@ -691,7 +691,7 @@ def test_the_cap_seen_on_the_bus_shortens_the_deadline_and_raises_an_alarm() -> 
     assert world.state.durable.run.deadline - world.state.durable.run.closed_at == pytest.approx(2.5 * HOUR)
 
 
-def test_a_run_that_the_caps_deadline_ends_says_so() -> None:
+def test_a_run_that_the_caps_deadline_ends_reports_the_cap() -> None:
     world = running()
     world.ags_max_run = 3 * HOUR
     assert world.run(3 * HOUR, until=lambda it: not it.closed())
@@ -710,7 +710,7 @@ def test_the_cap_leaves_half_an_hour_where_it_can(cap: float | None, longest: fl
     assert world.state.durable.run.deadline - world.now == pytest.approx(longest * HOUR)
 
 
-def test_one_odd_cap_changes_nothing() -> None:
+def test_one_deviating_cap_changes_nothing() -> None:
     world = running()
     world.ags_max_run = 600.0
     world.run(5)
@@ -853,7 +853,7 @@ def test_one_state_of_charge_ends_no_run_in_the_reserve() -> None:
 # --- min off and back-off
 
 
-def test_min_off_counts_from_the_proven_stop() -> None:
+def test_min_off_counts_from_the_confirmed_stop() -> None:
     world = running(limits={"max_run": "20m"})
     assert world.run(HOUR, until=lambda it: not it.closed())
     world.run(30 * MINUTE, until=lambda it: it.phase() == "off")
@@ -905,7 +905,7 @@ def test_min_off_counts_from_the_tail_after_a_relay_fault_without_evidence() -> 
     assert world.now - recovered == pytest.approx(18 * MINUTE, abs=1.1)
 
 
-def test_min_off_goes_on_when_an_engine_is_heard_of_again() -> None:
+def test_min_off_goes_on_when_the_engine_is_received_again() -> None:
     world = running()
     world.operator("off")
     world.bus_alive = False
@@ -933,7 +933,7 @@ def stopped_by_hand(world: World) -> float:
     return world.now
 
 
-def test_min_off_counts_from_the_stop_of_anybodys_run() -> None:
+def test_min_off_counts_from_the_stop_of_a_foreign_run() -> None:
     world = anothers_run()
     stopped = stopped_by_hand(world)
     world.run(MINUTE)
@@ -959,7 +959,7 @@ def test_min_off_after_anothers_run_survives_restarts_and_a_missed_stop() -> Non
     assert world.now - began >= 15 * MINUTE
 
 
-def test_min_off_after_a_failed_stop_counts_from_the_hand_that_ends_it() -> None:
+def test_min_off_after_a_failed_stop_counts_from_the_stop_by_hand() -> None:
     world = running()
     world.tail = 1e9
     world.operator("off")
@@ -987,7 +987,7 @@ def test_min_off_holds_no_resume() -> None:
     assert world.state.durable.runs == 1
 
 
-def test_min_off_does_not_pass_while_the_engine_is_proven_to_run_on() -> None:
+def test_min_off_does_not_pass_while_the_engine_is_confirmed_running() -> None:
     world = running()
     world.tail = 5 * HOUR
     world.operator("off")
@@ -1244,7 +1244,7 @@ def test_quiet_hours_end_an_ordinary_run_which_starts_again_after_them() -> None
     assert world.closed()
 
 
-def test_quiet_hours_end_a_run_that_nothing_wants_any_more() -> None:
+def test_quiet_hours_end_a_run_that_nothing_requests_any_more() -> None:
     world = World(settings=settings(quiet_hours=QUIET), soc=0.3, wall_sane=True, minute_of_day=1200).on_alerts()
     world.fire("start")
     world.soc = 0.9
@@ -1404,7 +1404,7 @@ def test_ac_in_while_our_contact_is_closed_is_no_refusal() -> None:
 
 
 @pytest.mark.parametrize("code", sorted(ags.FAULTS))
-def test_an_ags_fault_ends_the_attempt_counts_and_says_reset(code: int) -> None:
+def test_an_ags_fault_ends_the_attempt_counts_and_names_the_reset(code: int) -> None:
     world = World(soc=0.3).on_alerts()
     world.fire("start")
     world.run(20)
@@ -1435,7 +1435,7 @@ def test_ac_live_clears_when_ac_has_been_gone_for_three_samples() -> None:
     assert world.inhibitors() == ("min_off",)
 
 
-def test_ac_live_is_forgotten_once_its_evidence_is_lost() -> None:
+def test_ac_live_clears_once_its_evidence_is_lost() -> None:
     world = World(soc=0.3, ac=True).on_alerts()
     world.bus_alive = False
     world.run(4 * MINUTE)

@@ -87,7 +87,7 @@ def test_engine_seconds_outlive_a_restart_and_a_reboot() -> None:
 
 
 @pytest.mark.parametrize(("volts", "runs"), [(79.9, False), (80.0, True)])
-def test_ac_input_volts_prove_from_min_volts_on(volts: float, *, runs: bool) -> None:
+def test_ac_input_volts_confirm_from_min_volts_on(volts: float, *, runs: bool) -> None:
     world = started(ac_volts=volts, charging=False)
     world.ac = True
     world.run(60)
@@ -286,7 +286,7 @@ def started_at_the_second_attempt() -> World:
 
 
 @pytest.mark.parametrize("end", ["off", "inhibit", "ags_refuses"])
-def test_a_run_proven_for_min_run_resets_the_attempts_at_its_end(end: str) -> None:
+def test_a_run_confirmed_for_min_run_resets_the_attempts_at_its_end(end: str) -> None:
     world = started_at_the_second_attempt()
     world.run(16 * MINUTE)
     assert world.state.durable.attempts == 1
@@ -301,7 +301,7 @@ def test_a_run_proven_for_min_run_resets_the_attempts_at_its_end(end: str) -> No
     assert world.state.durable.attempts == 0
 
 
-def test_a_run_not_proven_for_min_run_resets_nothing_at_its_end() -> None:
+def test_a_run_not_confirmed_for_min_run_resets_nothing_at_its_end() -> None:
     world = started_at_the_second_attempt()
     world.run(14 * MINUTE)
     world.operator("off")
@@ -400,7 +400,7 @@ def test_an_engine_that_starts_after_a_short_run_has_not_stopped() -> None:
     assert "stop_failed" in world.kinds()
 
 
-def test_ac_long_after_a_stop_is_somebody_elses() -> None:
+def test_ac_long_after_a_stop_is_no_failed_stop() -> None:
     world = started()
     world.run(20 * MINUTE)
     world.operator("off")

@@ -378,7 +378,7 @@ def test_property_20_what_makes_no_sense_is_refused(parts: dict[str, object]) ->
         settings(**parts)
 
 
-def test_property_21_what_is_permitted_and_wanted_starts_in_time() -> None:
+def test_property_21_what_is_permitted_and_requested_starts_in_time() -> None:
     fallback = watched(soc=0.5)
     fallback.run(10 * MINUTE)
     fallback.soc, began = 0.25, fallback.now
@@ -715,7 +715,7 @@ def test_each_has_a_test_of_its_number() -> None:
 # --- all of it at once
 
 
-def test_the_whole_alphabet_under_the_law() -> None:
+def test_sequences_of_all_events_keep_the_properties() -> None:
     met = explore(60, 40, anew=False)
     assert met["starts"] > 50
     assert met["deaths"] > 50
@@ -724,7 +724,7 @@ def test_the_whole_alphabet_under_the_law() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_the_whole_alphabet_under_the_law_for_long() -> None:
+def test_long_sequences_of_all_events_keep_the_properties() -> None:
     met = explore(300, 80, anew=False)
     for what in ("lock-outs", "resumes", "ends by died", "ends by budget", "ends by quiet_hours", "ends by blind"):
         assert met[what] > 0, what
@@ -760,7 +760,7 @@ def test_property_34_at_most_8_short_runs_in_any_24_hours(flaps: str, short_cycl
 
 
 @pytest.mark.parametrize("whose", ["ours", "anothers", "nobodys"])
-def test_property_37_min_off_after_any_proven_stop(whose: str) -> None:
+def test_property_37_min_off_after_any_confirmed_stop(whose: str) -> None:
     world = low() if whose == "ours" else watched(soc=0.1, ags={"anothers": 3}.get(whose, 2), ac=True)
     world.run(10 * MINUTE)
     world.ags, world.ac = 2, False

@@ -30,7 +30,7 @@ def closings(world: World) -> list[float]:
     return [time for time, closed in world.moves if closed]
 
 
-def test_a_proven_run_resumes_once_with_its_old_deadline() -> None:
+def test_a_confirmed_run_resumes_once_with_its_old_deadline() -> None:
     world = proven()
     assert world.state.durable.run is not None
     deadline, number = world.state.durable.run.deadline, world.state.durable.run.number
@@ -66,7 +66,7 @@ def test_any_further_death_in_that_run_waits_min_off(*, taken_up: bool) -> None:
     assert world.state.durable.runs == 2
 
 
-def test_a_run_that_was_not_proven_is_an_ordinary_start_after_min_off() -> None:
+def test_a_run_that_was_not_confirmed_is_an_ordinary_start_after_min_off() -> None:
     world = World(soc=0.3, warm_up=300.0).on_alerts()
     world.fire("start")
     world.run(60)
@@ -79,7 +79,7 @@ def test_a_run_that_was_not_proven_is_an_ordinary_start_after_min_off() -> None:
     assert world.state.durable.runs == 2
 
 
-def test_an_engine_whose_cranking_kills_us_is_locked_out() -> None:
+def test_an_engine_whose_cranking_kills_the_program_is_locked_out() -> None:
     world = World(soc=0.3, warm_up=300.0).on_alerts()
     world.soc = 0.1
     for _ in range(3):
@@ -147,7 +147,7 @@ def test_a_run_is_not_resumed_when_its_engine_has_stopped() -> None:
 @pytest.mark.parametrize(
     ("code", "resumes"), [(7, True), (26, True), (27, True), (2, False), (None, False), (8, False)]
 )
-def test_without_ac_the_ags_may_say_that_the_engine_is_ours(code: int | None, *, resumes: bool) -> None:
+def test_without_ac_the_ags_may_confirm_that_the_run_is_ours(code: int | None, *, resumes: bool) -> None:
     world = proven()
     world.ac_volts = world.charging = None
     world.ags = code
@@ -157,7 +157,7 @@ def test_without_ac_the_ags_may_say_that_the_engine_is_ours(code: int | None, *,
     assert ("resume_given_up" in world.kinds()) is not resumes
 
 
-def test_an_ags_of_ours_against_a_dead_input_does_not() -> None:
+def test_an_ags_code_of_ours_without_ac_resumes_nothing() -> None:
     world = proven()
     world.ac, world.ags = False, 7
     world.die(dead_for=20)
@@ -255,7 +255,7 @@ def test_over_a_reboot_time_counts_only_by_a_sane_clock(*, sane: bool) -> None:
     assert waited < 2 * MINUTE if sane else waited == pytest.approx(14 * MINUTE, abs=MINUTE)
 
 
-def test_another_boot_resumes_nothing_and_forgets_an_order_for_a_while() -> None:
+def test_another_boot_resumes_nothing_and_ends_mode_on() -> None:
     world = World(soc=0.5)
     world.operator("on", HOUR)
     world.run(2 * MINUTE)
@@ -301,7 +301,7 @@ def torn(durable: Durable | None, **limits: object) -> World:
     return world
 
 
-def test_a_torn_journal_starts_open_with_at_most_one_max_run_and_says_so() -> None:
+def test_a_torn_journal_is_reported_and_leaves_at_most_one_max_run() -> None:
     world = torn(Durable(run=RUN))
     durable = world.state.durable
     assert durable.run is durable.candidate is None
@@ -324,7 +324,7 @@ def test_after_a_torn_journal_min_off_counts_from_its_start() -> None:
     assert (durable.released_at, durable.stopped_at) == (HERE.now, None)
 
 
-def test_a_torn_journal_never_refills_what_it_still_knows() -> None:
+def test_a_torn_journal_never_refills_what_it_still_has() -> None:
     world = torn(Durable(closures=(Closure(start=2000 - 9 * HOUR, end=2000.0),)))
     assert budget_left(world.state.durable, world.settings, world.now) == pytest.approx(1 * HOUR)
 
@@ -347,7 +347,7 @@ def test_with_nothing_to_be_read_and_a_budget_of_one_run_all_of_it_is_left() -> 
     assert budget_left(world.state.durable, world.settings, world.now) == 2 * HOUR
 
 
-def test_a_fresh_start_knows_nothing_and_is_not_torn() -> None:
+def test_a_fresh_start_has_no_state_and_is_not_torn() -> None:
     state, events = recovery.restore(None, HERE, settings())
     assert state.durable == Durable()
     assert not events
@@ -481,7 +481,7 @@ def test_a_confirmed_run_is_no_failed_attempt_even_if_denied_before() -> None:
 
 
 @pytest.mark.parametrize(("passed", "credit"), [(5000.0, 4900.0), (-5000.0, 0.0)])
-def test_only_what_lies_before_the_boot_moves_and_only_back(passed: float, credit: float) -> None:
+def test_only_times_before_the_boot_move_and_only_back(passed: float, credit: float) -> None:
     before, since = Closure(start=-900.0, end=-300.0), Closure(start=60.0, end=120.0)
     durable = Durable(
         closures=(before, since),
@@ -714,7 +714,7 @@ def test_time_powered_off_shortens_no_back_off_of_a_killed_attempt() -> None:
     assert world.state.durable.back_off_until == until
 
 
-def test_what_a_torn_journal_takes_away_does_not_come_back_with_the_hour() -> None:
+def test_budget_lost_to_a_torn_journal_does_not_come_back_with_the_clock() -> None:
     then = Moment(boot="one", now=90_000.0, wall=1e9, wall_sane=True)
     here = Moment(boot="two", now=50.0, wall=0.0, wall_sane=False)
     world = World(soc=0.5)
@@ -731,7 +731,7 @@ def test_inhibits_and_lock_out_outlive_a_reboot() -> None:
     assert state.durable == durable
 
 
-def test_a_short_tail_leaves_time_to_see_that_the_engine_runs() -> None:
+def test_a_short_tail_leaves_time_to_confirm_the_engine() -> None:
     world = proven(limits={"tail": "1s"})
     world.ags = None
     world.die(dead_for=10)

@@ -265,7 +265,7 @@ def test_the_relay_alone_is_read_whatever_else_is_wrong(tmp_path: Path) -> None:
     assert config.relay_only(tmp_path / "missing.yml") is None
 
 
-def test_settings_compare_so_that_an_edit_can_be_seen() -> None:
+def test_settings_compare_so_that_an_edit_can_be_detected() -> None:
     assert settings(start_soc="20%") == settings(start_soc=0.2) != settings()
 
 

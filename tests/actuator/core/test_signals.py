@@ -12,7 +12,7 @@ from actuator.core.signals import SAMPLES, ConfirmedValue, Debounced, Watch
 # --- Watch
 
 
-def test_a_first_sight_is_not_fresh_until_its_timestamp_moves() -> None:
+def test_a_first_reading_is_not_fresh_until_its_timestamp_moves() -> None:
     watch = Watch().observe(0.5, 100.0, now=10)
     assert watch.fresh(10, 60) is None
     watch = watch.observe(0.5, 101.0, now=15)
@@ -164,7 +164,7 @@ def test_a_verdict_is_certain_by_the_newest_three_samples() -> None:
     assert sure == [None, None, False, None, None, None, None, False]
 
 
-def test_absence_forgets_at_once_or_after_the_memory() -> None:
+def test_absence_clears_the_value_at_once_or_after_the_memory() -> None:
     fact: ConfirmedValue[str] = ConfirmedValue()
     for now in (1, 2, 3):
         fact = fact.update("x", sampled=True, now=now)

@@ -15,7 +15,7 @@ from actuator.history.async_history import AsyncHistory, HistoryError, Source
 from actuator.history.recorder import PastRun
 
 
-async def test_while_another_program_locks_the_file_it_says_when_to_ask_again(
+async def test_while_another_program_locks_the_file_it_answers_when_to_retry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(async_history, "READ_SECONDS", 0.2)

@@ -31,7 +31,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert store.runs(path, limit=9)[-1] == past(1, confirmed=True, ended=150.0)
 
 
-def test_it_is_bounded_by_number_whatever_the_clock_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_bounded_by_number_whatever_the_clock_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "MOST_SAMPLES", 3)
     monkeypatch.setattr(store, "MOST_RUNS", 2)
     path = store.path_of(tmp_path / "journal.db")

@@ -50,7 +50,7 @@ def test_a_wrong_line_that_is_only_shown_costs_no_decision() -> None:
         ('battery_soc_ratio{a="' + '\\"' * 100_000 + '"} 1\n', "line 1 of the page is longer than 4096 characters"),
     ],
 )
-def test_what_is_no_page_is_said_at_once(text: str, said: str) -> None:
+def test_what_is_no_page_is_refused_at_once(text: str, said: str) -> None:
     began = time.monotonic()
     with pytest.raises(ValueError, match=said):
         page_reader.parse(text, SETTINGS)

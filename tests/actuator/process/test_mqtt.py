@@ -90,7 +90,7 @@ def test_commands_are_obeyed_and_journalled_with_their_topic(
 
 
 @pytest.mark.slow
-def test_what_nobody_may_start_with_leaves_the_contact_open(tmp_path: Path, broker: Mosquitto) -> None:
+def test_commands_that_may_start_nothing_leave_the_contact_open(tmp_path: Path, broker: Mosquitto) -> None:
     """A retained one, a replayed one, one without the right, one without a time, and a flood of 10,000."""
     with (
         site(tmp_path, settings(broker, tmp_path, protocol="3.1.1")) as it,

@@ -102,7 +102,7 @@ def test_100_bad_alerts_are_refused_but_an_inhibit_before_them_blocks(tmp_path: 
         assert it.metric("generator_notifications_rejected_total", reason="malformed") == 1
 
 
-def test_users_are_asked_for(tmp_path: Path) -> None:
+def test_user_and_password_are_required(tmp_path: Path) -> None:
     web = tmp_path / "web.yml"
     web.write_text(f"basic_auth_users: {{am: '{bcrypt.hashpw(b'secret', bcrypt.gensalt(4)).decode()}'}}\n")
     with site(tmp_path) as it:
@@ -260,7 +260,7 @@ def test_a_relay_that_does_not_obey_is_503_and_opening_is_repeated(tmp_path: Pat
         assert it.notify("GeneratorHeartbeat") == 200
 
 
-def test_release_opens_beside_a_running_server_which_ends_its_run(tmp_path: Path) -> None:
+def test_release_opens_while_the_service_runs_which_ends_its_run(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running():
         it.close_for_an_alert()
         released = run("release", f"--config.file={it.config_file}")
@@ -270,7 +270,7 @@ def test_release_opens_beside_a_running_server_which_ends_its_run(tmp_path: Path
         assert not it.board.closed()
 
 
-def test_release_says_what_it_could_prove(tmp_path: Path) -> None:
+def test_release_reports_what_it_could_confirm(tmp_path: Path) -> None:
     with site(tmp_path) as it:
         it.board.set(0, closed=True)
         released = run("release", f"--config.file={it.config_file}")
@@ -346,7 +346,7 @@ def test_a_broken_file_opens_the_last_good_relay(tmp_path: Path) -> None:
         assert not it.board.closed()
 
 
-def test_another_address_needs_users_or_a_word(tmp_path: Path) -> None:
+def test_another_address_needs_users_or_a_flag(tmp_path: Path) -> None:
     with site(tmp_path) as it:
         refused = run(f"--config.file={it.config_file}", "--web.listen-address=0.0.0.0:0", "--config.check")
         assert refused.returncode == 2
@@ -355,7 +355,7 @@ def test_another_address_needs_users_or_a_word(tmp_path: Path) -> None:
         assert run(f"--config.file={it.config_file}", *word).returncode == 0
 
 
-def test_a_port_that_is_taken_is_said_and_the_contact_stays_open(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_reported_and_the_contact_opened(tmp_path: Path) -> None:
     with site(tmp_path) as it, socket.create_server(("127.0.0.1", 0)) as taken:
         it.board.set(0, closed=True)
         address = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -395,7 +395,7 @@ def test_mode_off_survives_a_kill(tmp_path: Path) -> None:
             assert it.status()["mode"] == "off"
 
 
-def test_a_torn_journal_starts_open_with_one_max_run_and_says_so(tmp_path: Path) -> None:
+def test_a_torn_journal_starts_open_with_one_max_run_and_reports_it(tmp_path: Path) -> None:
     with site(tmp_path, {"limits": {"daily_budget": "10m"}}) as it:
         with it.running() as process:
             it.close_for_an_alert()
@@ -431,7 +431,7 @@ def test_a_reload_is_whole_or_nothing(tmp_path: Path) -> None:
             assert it.metric("generator_actuator_config_last_reload_successful") == 0
 
 
-def test_another_relay_is_taken_up_only_while_the_old_one_is_open(tmp_path: Path) -> None:
+def test_a_reload_changes_the_relay_only_while_the_old_one_is_open(tmp_path: Path) -> None:
     with site(tmp_path) as it, TcpBoard() as other:
         it.flags = ["--web.enable-lifecycle"]
         with it.running():
@@ -555,7 +555,7 @@ def test_an_unwritable_journal_is_reported_and_the_mirror_used(tmp_path: Path) -
             assert not it.board.closed()
 
 
-def test_the_exporter_gone_is_an_input_and_said_once(tmp_path: Path) -> None:
+def test_an_unreachable_exporter_is_an_input_and_logged_once(tmp_path: Path) -> None:
     with site(tmp_path) as it, it.running() as process:
         it.page.status = 500
         wait_until(lambda: it.metric("generator_exporter_reachable") == 0, 5, "the page to be missed")
@@ -619,7 +619,7 @@ def test_commission_measures_start_and_stop_and_proposes_limits(
         assert (blocked.returncode, "A start is blocked" in blocked.stderr) == (1, True)
 
 
-def test_the_service_manager_is_told(tmp_path: Path) -> None:
+def test_the_service_manager_is_notified(tmp_path: Path) -> None:
     with site(tmp_path) as it, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(10)

@@ -26,7 +26,7 @@ def test_a_late_copy_of_a_resolved_start_alert_starts_nothing(tmp_path: Path) ->
             assert it.metric("generator_notifications_rejected_total", reason="late") == 1
 
 
-def test_a_stuck_stop_alert_starves_no_start(tmp_path: Path) -> None:
+def test_a_stuck_stop_alert_blocks_no_start(tmp_path: Path) -> None:
     with site(tmp_path, {"alerts": {"alert_grace": "2s"}}) as it, it.running():
         it.beat_twice()
         assert it.notify("BatterySocRecovered") == 200

@@ -38,7 +38,7 @@ def test_a_stop_in_the_first_moments_of_a_start_ends_with_the_contact_open(tmp_p
         assert "msg=ended" in ended.stderr
 
 
-def test_a_command_is_ended_by_a_signal_as_ever(tmp_path: Path) -> None:
+def test_a_signal_ends_a_command_at_once(tmp_path: Path) -> None:
     program = SIGNALLED.replace("NUMBERS", f"({signal.SIGTERM:d},)")
     ended = run("release", f"--config.file={tmp_path / 'none.yml'}", program=program)
     assert ended.returncode == -signal.SIGTERM, ended.stderr

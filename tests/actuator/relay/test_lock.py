@@ -79,7 +79,7 @@ def test_long_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("listen", [True, False])
-def test_hold_of_a_stranger_prevents_nothing_and_is_named(
+def test_lock_of_another_user_prevents_nothing_and_is_named(
     name: str, caplog: pytest.LogCaptureFixture, *, listen: bool
 ) -> None:
     lock = Lock()

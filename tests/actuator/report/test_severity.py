@@ -323,5 +323,5 @@ def test_a_service_that_is_due_needs_attention() -> None:
         ),
     ],
 )
-def test_sentences_that_say_what_follows(text: str, expected: str) -> None:
+def test_sentences_that_name_what_follows(text: str, expected: str) -> None:
     assert text.replace("\u00a0", " ") == expected

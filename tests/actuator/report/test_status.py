@@ -266,7 +266,7 @@ def test_the_ends_of_an_emergency_by_volts_and_of_an_exercise() -> None:
     assert status.status(snapshot(of)).deadline == pytest.approx(of.wall + run.proven_at + 1200 - of.now, abs=2)
 
 
-def test_an_engine_of_somebody_elses_is_not_called_off() -> None:
+def test_a_foreign_engine_is_not_shown_as_off() -> None:
     of = world().on_alerts()
     of.ac = True
     of.run(30)
@@ -331,7 +331,7 @@ def test_no_full_battery_for_30_days_is_a_note() -> None:
     assert not status.status(snapshot(of, config=config(full_charge={}))).notes
 
 
-def test_a_full_charge_that_could_not_see_its_end_is_a_problem() -> None:
+def test_a_full_charge_that_cannot_detect_its_end_is_a_problem() -> None:
     of = world(full_charge={})
     of.volts, of.volts_threshold = 50.0, 46.0
     of.on_alerts()
@@ -418,7 +418,7 @@ def test_the_ags_in_its_own_words(code: int, text: str) -> None:
     assert text in sentence(snapshot(of))
 
 
-def test_a_relay_that_lies_is_unknown_never_stopped() -> None:
+def test_a_relay_that_reads_wrong_is_unknown_never_stopped() -> None:
     of = world().on_alerts()
     of.read_back = lambda _: True
     of.run(10)
@@ -454,7 +454,7 @@ def test_a_used_up_budget_has_the_time_at_which_some_is_back() -> None:
     ("in_a_row", "of_the_day", "which", "hours"),
     [(1, 1, "the last run", 0.25), (3, 3, "3 runs in a row", 1), (0, 8, "8 runs in 24 h", 23)],
 )
-def test_short_runs_say_why_no_start_and_until_when(in_a_row: int, of_the_day: int, which: str, hours: float) -> None:
+def test_short_runs_show_why_no_start_and_until_when(in_a_row: int, of_the_day: int, which: str, hours: float) -> None:
     of = world()
     ends = (of.now - HOUR, *[of.now] * 7)[:of_the_day]
     short = ShortRuns(in_a_row=in_a_row, last_at=of.now, ends=ends)

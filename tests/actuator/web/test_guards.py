@@ -103,7 +103,7 @@ async def test_without_access_each_user_may_do_all(tmp_path: Path) -> None:
             assert not await refused(session, "nobody", *each)
 
 
-async def test_refusal_says_which_role_is_missing_and_is_counted_at_the_webhook(tmp_path: Path) -> None:
+async def test_refusal_names_the_missing_role_and_is_counted_at_the_webhook(tmp_path: Path) -> None:
     served = Served(tmp_path, users=USERS, access=ACCESS)
     async with served.session() as session:
         async with session.post("/api/v1/mode", json={"mode": "on"}, headers=basic("prometheus")) as response:
@@ -135,7 +135,7 @@ def test_name_that_is_not_in_the_web_configuration_is_refused_by_line(tmp_path: 
         access.check((), file)
 
 
-def test_configuration_without_access_is_said_to_let_everybody_do_all() -> None:
+def test_configuration_without_access_is_reported_as_open_to_all() -> None:
     absent, given = decode(BASE, Config), decode(BASE | {"access": ACCESS}, Config)
     assert list(open_access(absent, ())) == [
         "access: got none: whoever reaches the listen address may read, notify and command"

@@ -66,7 +66,7 @@ def test_off_then_running_then_connection_lost(tmp_path: Path, page: Page, pictu
         expect(page.locator("#lost")).to_be_in_viewport()
 
 
-def test_answer_to_on_while_locked_out_tells_the_truth_and_goes_away(tmp_path: Path, page: Page) -> None:
+def test_answer_to_on_while_locked_out_is_a_refusal_and_disappears(tmp_path: Path, page: Page) -> None:
     limits = {"max_run": "4h", "attempts": 1, "start_confirm": "2s"}
     with site(tmp_path, {"limits": limits}) as it, it.running():
         fresh(it)
@@ -91,7 +91,7 @@ def test_answer_to_on_while_locked_out_tells_the_truth_and_goes_away(tmp_path: P
         (200, "text/html", "The answer of the site cannot be read. Stop NOT confirmed: "),
     ],
 )
-def test_failed_command_says_what_to_use_instead_and_nothing_raw(
+def test_failed_command_names_what_to_use_instead_without_raw_text(
     tmp_path: Path, page: Page, status: int, kind: str, words: str
 ) -> None:
     with site(tmp_path) as it, it.running():
@@ -142,7 +142,7 @@ def test_the_operator_switches(tmp_path: Path, page: Page, picture: Callable[[st
         expect(page.locator("#auto")).to_have_attribute("aria-pressed", "true")
 
 
-def test_what_forbids_and_what_is_out_of_order_is_said(tmp_path: Path, page: Page) -> None:
+def test_what_blocks_and_what_is_faulty_is_shown(tmp_path: Path, page: Page) -> None:
     with site(tmp_path, {"limits": {"max_run": "4h"}}) as it, it.running():
         fresh(it)
         it.page.soc = 0.11
@@ -298,7 +298,7 @@ def test_silent_stream_is_a_lost_connection(tmp_path: Path, page: Page) -> None:
         expect(page.locator("#link")).to_have_text("live")
 
 
-def test_wrong_password_is_told_from_a_lost_connection(
+def test_wrong_password_is_not_shown_as_a_lost_connection(
     tmp_path: Path, page: Page, picture: Callable[[str], None]
 ) -> None:
     with site(tmp_path) as it, it.running():

@@ -135,7 +135,7 @@ def test_runs_are_a_table_in_plain_words(tmp_path: Path, page: Page) -> None:
         expect(rows.nth(2)).to_contain_text("?")
 
 
-def test_without_a_past_the_page_says_so(tmp_path: Path, page: Page) -> None:
+def test_a_page_without_history_shows_that_there_is_none(tmp_path: Path, page: Page) -> None:
     with site(tmp_path) as it, it.running(in_time()):
         store.path_of(tmp_path / "journal.db").unlink(missing_ok=True)
         page.goto(it.url)

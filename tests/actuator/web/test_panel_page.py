@@ -13,7 +13,7 @@ from actuator.web.panel_page import FOLDER, html
 PANEL = html()
 
 
-def test_panel_knows_what_does_not_block_a_manual_start() -> None:
+def test_panel_has_what_does_not_block_a_manual_start() -> None:
     found = re.search(r"const ON_PASSES = (\[.*\]);", PANEL)
     assert found
     assert set(json.loads(found[1])) == {"mode_off", "no_evidence", "short_cycle", "back_off", "quiet_hours"}

@@ -112,7 +112,7 @@ async def test_a_dump_and_every_change_after_it(cabin: Cabin) -> None:
         writer.close()
 
 
-async def test_a_connection_that_wants_no_changes_gets_none(cabin: Cabin) -> None:
+async def test_a_connection_that_declines_changes_gets_none(cabin: Cabin) -> None:
     async with cabin.driven():
         quiet, to_quiet = await cabin.connect()
         other, to_other = await cabin.connect()

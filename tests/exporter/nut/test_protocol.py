@@ -67,7 +67,7 @@ def test_words_of_a_line(line: str, expected: list[str]) -> None:
 
 
 @given(DATA, st.lists(DATA, max_size=4))
-def test_upsd_knows_after_each_change_what_a_new_dump_would_contain(first: Data, later: list[Data]) -> None:
+def test_upsd_has_after_each_change_what_a_new_dump_contains(first: Data, later: list[Data]) -> None:
     upsd = Upsd()
     upsd.receive(dump(first))
     for before, now in zip([first, *later], later, strict=False):
@@ -103,10 +103,10 @@ def test_no_command_is_obeyed_and_a_tracked_one_is_unknown(line: str, reply: str
 
 
 @pytest.mark.parametrize("line", ["BROADCAST", "BROADCAST 1"])
-def test_a_connection_that_wants_changes(line: str) -> None:
+def test_a_connection_that_requests_changes(line: str) -> None:
     assert answer(line, Data({}, stale=True), 7).broadcast is True
 
 
 @pytest.mark.parametrize("line", ["NOBROADCAST", "BROADCAST 0", "BROADCAST -1"])
-def test_a_connection_that_wants_no_changes(line: str) -> None:
+def test_a_connection_that_declines_changes(line: str) -> None:
     assert answer(line, Data({}, stale=True), 7).broadcast is False

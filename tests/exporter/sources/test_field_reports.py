@@ -261,7 +261,7 @@ def test_eg4_lifepower4(monkeypatch: pytest.MonkeyPatch) -> None:
     assert values["pylontech_remaining_amphours{1}"] == 86.17
 
 
-def test_another_model_is_told_with_the_dialect_that_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_model_is_reported_with_the_dialect_that_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
     name = b"~01014FC1202C554C313035385F323030313678325F303532320002FEF45A\r"
     answers = {b"~01014642E00201FD36\r": POWERFLO, b"~010146C10000FDA0\r": name}
     answers[Frame(0x20, 1, 0x42, b"\x01").encode()] = POWERFLO
@@ -275,7 +275,7 @@ def test_another_model_is_told_with_the_dialect_that_reads_it(monkeypatch: pytes
         rack.readings()
 
 
-def test_listen_tells_what_answers_on_the_wrong_line() -> None:
+def test_listen_reports_what_answers_on_the_wrong_line() -> None:
     listener = Listener(io.StringIO(), as_json=False, every=False, coloured=False)
     listener.receive(b"~01014642E00201FD36\r" + POWERFLO[:90], 0.1)
     listener.receive(POWERFLO[90:], 0.2)

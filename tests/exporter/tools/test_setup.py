@@ -154,7 +154,7 @@ def test_without_a_terminal_nothing_is_asked(tmp_path: Path) -> None:
     assert (done.returncode, [*tmp_path.iterdir()]) == (2, [])
 
 
-def test_a_text_is_checked_as_the_file_beside_its_neighbour(tmp_path: Path) -> None:
+def test_a_text_is_checked_together_with_the_actuators_file(tmp_path: Path) -> None:
     file = tmp_path / "exporter.yml"
     file.with_name("actuator.yml").write_text(
         'exporter: {url: "http://127.0.0.1:10048/metrics"}\nrelay: {type: serial, port: /dev/ttyUSB3}\n'

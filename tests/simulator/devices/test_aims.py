@@ -20,7 +20,7 @@ def fields(reply: bytes) -> list[str]:
     return reply[1:-1].decode().split(" ")
 
 
-async def test_replies_look_like_captured_ones(site: Site) -> None:
+async def test_replies_have_the_form_of_captured_ones(site: Site) -> None:
     aims = Aims(site, site.faults.aims)
     reply = await aims.receive(b"Q1\r")
     assert len(reply) == 47

@@ -341,7 +341,7 @@ async def test_commands_come_with_whether_the_broker_had_kept_them(
 # Paho leaves the socket of a handshake that failed to the collector.
 @pytest.mark.filterwarnings("ignore:.*unclosed <ssl.SSLSocket:ResourceWarning")
 @pytest.mark.filterwarnings("ignore:.*unclosed <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
-async def test_a_broker_with_tls_that_wants_a_certificate(tmp_path: Path, certificates: Path) -> None:
+async def test_a_broker_with_tls_that_requires_a_certificate(tmp_path: Path, certificates: Path) -> None:
     own, key, client = (certificates / name for name in ("a.crt", "a.key", "client.crt"))
     options = f"cafile {certificates / 'ca.crt'}\ncertfile {own}\nkeyfile {key}\nrequire_certificate true"
     ours = {"cert_file": client, "key_file": client.with_suffix(".key")}

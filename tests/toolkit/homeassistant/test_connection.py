@@ -68,7 +68,7 @@ async def test_a_reload_begins_a_connection_that_has_failed_again() -> None:
     await runs.connection.stop()
 
 
-async def test_beside_a_connection_that_does_not_end_none_is_begun(
+async def test_while_a_connection_does_not_end_none_is_begun(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "_END_SECONDS", 0.05)

@@ -102,7 +102,7 @@ def test_search_is_spread_over_readings() -> None:
     st.integers(0, 40),
     st.sampled_from([1, 2]),
 )
-def test_everything_wanted_is_whole_in_a_request(wanted: list[tuple[int, Type, int]], gap: int, step: int) -> None:
+def test_each_value_is_whole_in_a_request(wanted: list[tuple[int, Type, int]], gap: int, step: int) -> None:
     places = [At(address * step, kind, function) for address, kind, function in wanted]
     found = blocks(places, step=step, gap=gap)
     assert max(block.count(step) for block in found) <= 125
