@@ -137,7 +137,7 @@ class Ups:
         self.bits: str | None = ON_UTILITY
         self._received = b""
 
-    def hear(self, data: bytes) -> bytes:
+    def respond(self, data: bytes) -> bytes:
         *commands, self._received = (self._received + data).split(b"\r")
         return b"".join(map(self._answer, commands)) if self.bits is not None else b""
 
@@ -151,7 +151,7 @@ class Ups:
 @contextmanager
 def aims(folder: Path) -> Iterator[tuple[Ups, Exporter, Upsd, Upsmon]]:
     ups = Ups()
-    with ByteServer(ups.hear) as line:
+    with ByteServer(ups.respond) as line:
         device = {"type": "aims", "port": line.url, "interval": "1s"}
         with exporting(folder, device, source="main") as exporter, Upsd(folder / "nut") as upsd:
             becomes(upsd, "OL")

@@ -323,7 +323,7 @@ def test_property_17_a_kill_in_a_run_without_a_page_leaves_no_proof() -> None:
 
 
 def test_property_18_absent_evidence_is_no_failure() -> None:
-    dead, deaf, unheard = watched(soc=0.1, obeys=False), low(), watched(soc=0.1, bus_alive=False)
+    dead, deaf, silent = watched(soc=0.1, obeys=False), low(), watched(soc=0.1, bus_alive=False)
     dead.run(15 * MINUTE)
     assert reasons(dead) == ["start_failed"]
     warm = watched(soc=0.1, obeys=False)
@@ -337,11 +337,11 @@ def test_property_18_absent_evidence_is_no_failure() -> None:
     deaf.operator("off")
     deaf.run(6 * MINUTE)
     assert "stop_failed" in deaf.kinds()
-    unheard.run(30 * MINUTE)
-    assert unheard.closed()
-    unheard.operator("off")
-    unheard.run(30 * MINUTE)
-    assert {"attempt_failed", "stop_failed"}.isdisjoint(unheard.kinds())
+    silent.run(30 * MINUTE)
+    assert silent.closed()
+    silent.operator("off")
+    silent.run(30 * MINUTE)
+    assert {"attempt_failed", "stop_failed"}.isdisjoint(silent.kinds())
 
 
 def test_property_19_a_foreign_run_satisfies_the_exercise() -> None:
@@ -616,11 +616,11 @@ def test_property_32_a_torn_journal_starts_open(*, known: bool) -> None:
 def test_property_32_a_torn_journal_withholds_no_second_twice() -> None:
     torn_at, world = 2 * DAY, World()
     law = Law(account=Account(closures=deque([[torn_at - 4 * HOUR, torn_at - HOUR]])))
-    law.reborn(world.state, law.account, world.settings, reboot=False, torn=True, true=torn_at)
+    law.restarted(world.state, law.account, world.settings, reboot=False, torn=True, true=torn_at)
     limits, again = world.settings.limits, torn_at + DAY - 2 * HOUR
     assert law.account.used(torn_at) == limits.daily_budget - limits.max_run == 6 * HOUR
     assert law.account.used(again) == 2 * HOUR, "the contact cannot have been closed for longer in the last two hours"
-    law.reborn(world.state, law.account, world.settings, reboot=False, torn=True, true=again)
+    law.restarted(world.state, law.account, world.settings, reboot=False, torn=True, true=again)
     assert law.account.used(again) == 6 * HOUR
     assert law.account.used(again + HOUR) == 5 * HOUR
 

@@ -27,7 +27,7 @@ sys.stdin.read()
 
 
 @contextmanager
-def held_by_a_stranger(*names: str, listen: bool = True) -> Iterator[int]:
+def held_by_another_user(*names: str, listen: bool = True) -> Iterator[int]:
     """Let a process of another user hold the names; yield its number."""
     if os.geteuid() != 0:
         pytest.skip("only root can start a process of another user")

@@ -20,7 +20,7 @@ _CLOSE = 0xFF00
 
 
 def closings(it: Actuator, since: int = 0) -> list[float]:
-    """Return when the board was told to close, on the monotonic clock, from its order number `since` on."""
+    """Return when the board was commanded to close, on the monotonic clock, from its order number `since` on."""
     return [at for at, _, value in it.board.writes[since:] if value == _CLOSE]
 
 

@@ -30,7 +30,7 @@ class PageServer:
         self.asked = 0
         self.names: list[str] = []
         self.authorization: str | None = None
-        self._stamp = self._heard = time.time()
+        self._stamp = self._received_at = time.time()
         page = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -59,9 +59,9 @@ class PageServer:
         if self.fresh:
             self._stamp = time.time()
         if self.adapter:
-            self._heard = self._stamp
+            self._received_at = self._stamp
         lines = [f'magnum_up{{device="main"}} {int(self.adapter)}']
-        lines.append(f'magnum_last_success_timestamp_seconds{{device="main"}} {self._heard}')
+        lines.append(f'magnum_last_success_timestamp_seconds{{device="main"}} {self._received_at}')
         if self.soc is not None:
             lines += [f"battery_soc_ratio {self.soc}", f"battery_soc_last_update_timestamp_seconds {self._stamp}"]
         if self.full is not None:

@@ -1,9 +1,9 @@
-"""The law: what is allowed, by an account of its own of what went in and what came out. It calls nothing under test.
+"""An independent model of what is allowed, from its own record of all inputs and outputs.
 
-It keeps true time, over deaths and boots. Of the state it reads only what the controller shows to others: the record
-of the run, its causes, path, phase and proof. Each of them is a claim that it checks; none decides what is allowed.
-What must outlive a death is in an `Account`. Whoever writes a record of the controller keeps a copy of the account
-beside it: the controller may forget no more than was lost with the record.
+It calls nothing under test. It keeps true time, over deaths and boots. Of the state it reads only what the controller
+shows to others: the record of the run, its causes, path, phase and proof. It checks each of them; none decides what is
+allowed. What must survive a death is in an `Account`. A harness that writes a record of the controller keeps a copy of
+the account with it: the controller may lose no more than was lost with the record.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ def _reading(inputs: Inputs) -> bool | None:
 
 @dataclass
 class History:
-    """Samples of one value: a new one whenever the timestamp beside it has changed; None is absent."""
+    """Samples of one value: a new one whenever its timestamp has changed; None is absent."""
 
     limit: float
     samples: deque[tuple[float, float | None]] = field(default_factory=deque)
     stamp: float | None = None
 
     def note(self, value: float | None, stamp: float | None, true: float) -> None:
-        """Take in what a page says."""
+        """Add what a page shows."""
         if stamp is None or value is None:
             if not self.samples or self.samples[-1][1] is not None:
                 self.samples.append((true, None))
@@ -90,7 +90,7 @@ class History:
     ) -> bool:
         """Return whether three samples and so many seconds of presence agree up to now, none before `since`.
 
-        No sample stands for more than its share of the time, a third unless told.
+        No sample counts for more than its share of the time, a third by default.
         """
         if self.fresh(true) is None:
             return False
@@ -125,8 +125,8 @@ class History:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A firing alert: its beginning by the sender's clock, and until when it is believed, true time."""
+class ReceivedAlert:
+    """An alert received firing: its start by the sender's clock, and until when it is believed, in true time."""
 
     starts_at: float
     until: float
@@ -277,14 +277,14 @@ class Law:
     ags: History = field(default_factory=lambda: History(BUS_FRESH))
     full: History = field(default_factory=lambda: History(SOC_FRESH))
     charge: History = field(default_factory=lambda: History(BUS_FRESH))
-    """1: the battery gets a direct current or needs none, 0: it gets none; only beside evidence of the engine."""
+    """1: the battery gets a direct current or needs none, 0: it gets none; only with evidence of the engine."""
     page: Page | None = None
     negative_since: float | None = None
     """Samples have denied the engine without a break since then."""
-    starts: dict[str, Heard] = field(default_factory=dict)
+    starts: dict[str, ReceivedAlert] = field(default_factory=dict)
     """Start alerts that are believed, by fingerprint."""
-    stops: dict[str, Heard] = field(default_factory=dict)
-    inhibit_heard: dict[str, float] = field(default_factory=dict)
+    stops: dict[str, ReceivedAlert] = field(default_factory=dict)
+    inhibit_received_at: dict[str, float] = field(default_factory=dict)
     """By fingerprint: when it was last received firing; absent: before the last start."""
     beat_at: float = -math.inf
     beats: tuple[int, int] = (0, 0)
@@ -297,7 +297,7 @@ class Law:
     good_reads: int = 0
     read_at: float | None = None
     relay_bad_at: float = -math.inf
-    born: float = 0.0
+    started_at: float = 0.0
     may_resume: bool = False
     """The process began with the record of a run that it may resume."""
     dropped_at: float | None = None
@@ -312,7 +312,7 @@ class Law:
 
     # --- what happens
 
-    def reborn(
+    def restarted(
         self,
         state: State,
         account: Account | None,
@@ -328,13 +328,13 @@ class Law:
 
         Args:
             state: its first.
-            account: as it was beside the record that the process has read; None: it could read none.
+            account: as it was with the record that the process has read; None: it could read none.
             settings: in force.
             reboot: the machine has started too.
             torn: the process knows that its record may be an old one.
             true: now.
             found: the process has found the contact closed, and opened it; None: it could not read it.
-            clock_known: the time since the record was written can be told.
+            clock_known: the time since the record was written is known.
         """
         self.count("deaths")
         self.require(state.durable.run is None, 14, "a start takes the contact to be open")
@@ -374,10 +374,10 @@ class Law:
         for name in ("soc", "volts", "evidence", "ags", "full", "charge"):
             setattr(self, name, History(getattr(self, name).limit))
         self.page = self.negative_since = self.dropped_at = None
-        self.starts, self.stops, self.inhibit_heard = {}, {}, {}
+        self.starts, self.stops, self.inhibit_received_at = {}, {}, {}
         self.beat_at, self.beats, self.path, self.soc_fresh_at = -math.inf, (0, 0), "waiting", -math.inf
         self.fault, self.bad_reads, self.good_reads, self.read_at = False, 0, 0, None
-        self.wanted, self.born = False, true
+        self.wanted, self.started_at = False, true
         account.inhibits = {
             key: (began, None if left is None else 2) for key, (began, left) in account.inhibits.items()
         }
@@ -406,13 +406,13 @@ class Law:
         """The contact is about to close; its run is written in the journal or in its mirror, or in neither."""
         self.require(written or "emergency" in causes, 35, "closed without a record")
 
-    def see(self, inputs: Inputs, step: Step, *, now: float, true: float) -> None:
-        """Judge one step."""
+    def check(self, inputs: Inputs, step: Step, *, now: float, true: float) -> None:
+        """Check one step."""
         account, settings = self.account, inputs.settings
         was = account.closed
         if settings is not self.settings:
             self.settings, self.edited_at, self.edited_since_answer = settings, true, True
-        self._learn(inputs, step, true)
+        self._observe(inputs, step, true)
         if self.evidence.fresh(true) is None:
             self.negative_since = None
         if not was and account.failures >= settings.limits.attempts:
@@ -439,7 +439,7 @@ class Law:
         if not holds:
             raise Broken(f"property {number}: {text}")
 
-    def _learn(self, inputs: Inputs, step: Step, true: float) -> None:
+    def _observe(self, inputs: Inputs, step: Step, true: float) -> None:
         account, settings, path = self.account, inputs.settings, step.state.alerts.path
         if inputs.page is not None:
             self._read(inputs.page, settings, true)
@@ -462,7 +462,7 @@ class Law:
                 self._believe(notice, settings, true)
             elif notice.kind == "inhibit" and notice.firing:
                 account.inhibits[notice.fingerprint] = (notice.starts_at, None)
-                self.inhibit_heard[notice.fingerprint] = true
+                self.inhibit_received_at[notice.fingerprint] = true
             elif notice.kind == "inhibit" and known and known[1] is None and notice.starts_at >= known[0]:
                 account.inhibits[notice.fingerprint] = (known[0], 2)
         if (account.answered or self.edited_since_answer) and self._low(
@@ -476,12 +476,12 @@ class Law:
         ):
             account.stuck = {}
         for command in inputs.commands:
-            self._order(command, settings, true)
+            self._command(command, settings, true)
         for key in account.inhibits:
             self.require(key in step.state.durable.inhibits, 36, f"the inhibit {key} is gone without its own reset")
         if -math.inf < account.manual_until <= true - NEAR:
             account.mode_off, account.manual_until = account.off_before_manual, -math.inf
-        self._look_at_the_board(inputs, true)
+        self._read_board(inputs, true)
 
     def _paths(self, inputs: Inputs, true: float) -> set[str]:
         """Return the path that decides: one, or two where a clock is at the very limit."""
@@ -496,7 +496,7 @@ class Law:
         allowed = {"alerts"} if perhaps and lenient == 2 else set()
         if surely and strict == 2:
             return allowed
-        alive, lost = true - self.born, true - max(self.born, self.soc_fresh_at)
+        alive, lost = true - self.started_at, true - max(self.started_at, self.soc_fresh_at)
         if self.path == "waiting" and alive < timeout + NEAR:
             allowed.add("waiting")
         if self.path != "waiting" or alive >= timeout - NEAR:
@@ -507,24 +507,24 @@ class Law:
 
     def _believe(self, notice: Notice, settings: Settings, true: float) -> None:
         account, key = self.account, notice.fingerprint
-        heard = self.starts if notice.kind == "start" else self.stops
-        known = heard.get(key)
+        received = self.starts if notice.kind == "start" else self.stops
+        known = received.get(key)
         if known is not None and true >= known.until:
             known = None
         if notice.firing:
             starts_at = notice.starts_at if known is None else max(notice.starts_at, known.starts_at)
-            heard[key] = Heard(starts_at, true + settings.alerts.lease)
+            received[key] = ReceivedAlert(starts_at, true + settings.alerts.lease)
             return
         account.resolved[key] = max(notice.starts_at, account.resolved.get(key, notice.starts_at))
         begun = account.answered.get(key, account.stuck.get(key, math.inf)) if known is None else known.starts_at
         if notice.starts_at >= begun:
-            heard.pop(key, None)
+            received.pop(key, None)
             account.answered.pop(key, None)
             account.stuck.pop(key, None)
 
-    def _believed(self, heard: dict[str, Heard], true: float, slack: float) -> dict[str, Heard]:
+    def _believed(self, received: dict[str, ReceivedAlert], true: float, slack: float) -> dict[str, ReceivedAlert]:
         """Return the alerts whose lease has not ended, give or take."""
-        return {key: alert for key, alert in heard.items() if true < alert.until + slack}
+        return {key: alert for key, alert in received.items() if true < alert.until + slack}
 
     def _counting(self, true: float, slack: float) -> dict[str, float]:
         """Return the beginnings of the start alerts that are believed, and that no stop has answered."""
@@ -538,7 +538,7 @@ class Law:
         """Return whether one of these start alerts is no late copy of one that has resolved."""
         return any(began > self.account.resolved.get(key, -math.inf) for key, began in alerts.items())
 
-    def _order(self, command: Command, settings: Settings, true: float) -> None:
+    def _command(self, command: Command, settings: Settings, true: float) -> None:
         account, longest, action = self.account, settings.limits.max_run, command.action
         if action in ("off", "auto"):
             account.mode_off, account.manual_until = action == "off", -math.inf
@@ -548,8 +548,8 @@ class Law:
             account.short.clear()
             account.interrupted = None  # it may have been given up, and counted, before the reset
         elif action == "reset_inhibit":
-            heard = self.inhibit_heard.get(command.fingerprint, self.born)
-            if true - heard >= settings.alerts.lease:
+            received = self.inhibit_received_at.get(command.fingerprint, self.started_at)
+            if true - received >= settings.alerts.lease:
                 account.inhibits.pop(command.fingerprint, None)
         elif action == "on":
             wanted = min(7200.0, longest) if command.seconds is None else command.seconds
@@ -558,7 +558,7 @@ class Law:
                     account.off_before_manual = account.mode_off
                 account.mode_off, account.manual_until = False, true + wanted
 
-    def _look_at_the_board(self, inputs: Inputs, true: float) -> None:
+    def _read_board(self, inputs: Inputs, true: float) -> None:
         read_at = None if inputs.read_back is None else inputs.read_back.at
         if not inputs.relay_error and read_at == self.read_at:
             return  # the same reading given twice is one reading
@@ -845,8 +845,8 @@ class Law:
     def _live(self, inputs: Inputs, true: float) -> None:
         """What must start, once everything that may forbid it does not, with room to spare."""
         soc, settings = self.soc.fresh(true), inputs.settings
-        told = self.path == "alerts" and self._in_time(self._counting(true, -self.tick))
-        if (soc is None or soc > settings.start_soc) and not told:
+        alerted = self.path == "alerts" and self._in_time(self._counting(true, -self.tick))
+        if (soc is None or soc > settings.start_soc) and not alerted:
             return
         if not self._permitted(inputs, true):
             return
@@ -869,11 +869,11 @@ class Law:
         contradicted = (shown is not None and shown >= settings.stop_soc) or (
             self.page is not None and self.page.soc_refused
         )
-        self.require(not told or stopped or contradicted, 21, "a believed start alert without a start")
+        self.require(not alerted or stopped or contradicted, 21, "a believed start alert without a start")
 
     def _permitted(self, inputs: Inputs, true: float) -> bool:
         account, limits = self.account, inputs.settings.limits
-        open_for, alive = true - account.opened_at, true - self.born
+        open_for, alive = true - account.opened_at, true - self.started_at
         rest = limits.tail + limits.min_off + 3 * self.tick + 1
         silent = not self.evidence.samples or true - self.evidence.samples[-1][0] >= 400
         quiet_bus = self.negative_since is not None and true - self.negative_since >= rest
@@ -916,14 +916,14 @@ class Law:
         self.require(len(set(state.inhibitors)) == len(state.inhibitors), 31, "each reason once")
         if not step.close and state.causes and not state.inhibitors:
             held = _reading(inputs) is not False or inputs.relay_error or self.relay_bad_at == true
-            no_page = self.page is None and not inputs.page_fault and true - self.born < BUS_FRESH + NEAR
+            no_page = self.page is None and not inputs.page_fault and true - self.started_at < BUS_FRESH + NEAR
             waits = no_page or self._waits_to_resume(inputs.settings.limits, true)
             self.require(held or step.events != () or waits, 31, "wanted, not forbidden, and open")
 
     # --- accounts
 
     def _waits_to_resume(self, limits: Limits, true: float) -> bool:
-        return self.may_resume and true - self.born <= max(limits.tail, RESUMED_WITHIN) + self.tick
+        return self.may_resume and true - self.started_at <= max(limits.tail, RESUMED_WITHIN) + self.tick
 
     def _count_short(self, ended: float) -> None:
         self.count("short runs")
@@ -976,8 +976,8 @@ class Law:
         """Return for how long nothing has shown whether the engine runs, where something should; 0: nothing should."""
         if not (settings.evidence.ac_input or settings.evidence.ags):
             return 0.0
-        seen = max((at for at, value in self.evidence.samples if value is not None), default=self.born)
-        return true - max(self.born, seen)
+        seen = max((at for at, value in self.evidence.samples if value is not None), default=self.started_at)
+        return true - max(self.started_at, seen)
 
     def _denied(self, true: float) -> bool:
         return self.evidence.last(3, true) == [0.0] * 3

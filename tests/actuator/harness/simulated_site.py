@@ -113,10 +113,10 @@ class World:
     @saved.setter
     def saved(self, saved: Saved) -> None:
         self._saved = saved
-        self._look_after_the_disk()
+        self._update_the_disk()
         self.journal.write(saved, Account() if self.law is None else self.law.account.record(self.true))
 
-    def _look_after_the_disk(self) -> None:
+    def _update_the_disk(self) -> None:
         self.journal.disk = "writable" if self.journal_ok else self.broken_disk
 
     @property
@@ -155,7 +155,7 @@ class World:
         self.now += seconds
         self.wall += seconds
         self.true += seconds
-        self._look_after_the_disk()
+        self._update_the_disk()
         on_interval = int(self.now / self.interval) != int((self.now - seconds) / self.interval) or self.first
         self.first = False
         if self.beating and int(self.now / 60) != int((self.now - seconds) / 60):
@@ -187,7 +187,7 @@ class World:
         self.events += result.events
         self.durables.append(result.state.durable)
         if self.law is not None:
-            self.law.see(inputs, result, now=self.now, true=self.true)
+            self.law.check(inputs, result, now=self.now, true=self.true)
         for act in (self._write, self._obey) if result.close else (self._obey, self._write):
             act(result)
             if killed == "half done":
@@ -258,7 +258,7 @@ class World:
         contact = self.contact
         if contact:
             self.move(closed=False)
-        self._look_after_the_disk()
+        self._update_the_disk()
         if self.law is not None:
             self.law.count(f"deaths with a {self.journal.kind}")
         here = self.moment()
@@ -266,7 +266,7 @@ class World:
         self.state, events = recovery.restore(found.saved, here, self.settings, torn=found.torn, found=contact)
         self.events += events
         if self.law is not None:
-            self.law.reborn(
+            self.law.restarted(
                 self.state,
                 found.account,
                 self.settings,
@@ -291,7 +291,7 @@ class World:
         self.die(dead_for=dead_for)
 
     def fail_a_write(self) -> None:
-        """Let the next step hear that a write failed."""
+        """Report a failed write to the next step."""
         self._error = True
 
     def lose_power(self) -> None:

@@ -117,7 +117,7 @@ def situation(
     )  # fmt: skip
     verdict = {"running": True, "stopping": True, "starting": False, "off": False, "unknown": None}[phase]
     shown = verdict if isinstance(runs, str) else runs
-    heard_at = NOW - 400 if silent else NOW
+    received_at = NOW - 400 if silent else NOW
     state = replace(
         state,
         durable=kept,
@@ -132,12 +132,12 @@ def situation(
         ),
         engine=Engine(
             proof=ConfirmedValue(verdict=shown, since=NOW - 500, last=shown, count=3, at=NOW),
-            evidence_at=heard_at,
+            evidence_at=received_at,
             stop_reports=stop_reports,
         ),
         charge=charge or Charge(),
         ags=replace(
-            state.ags, status=Watch(value=None if code is None else float(code), stamp=1.0, changed_at=heard_at)
+            state.ags, status=Watch(value=None if code is None else float(code), stamp=1.0, changed_at=received_at)
         ),
         alerts=replace(state.alerts, path=path, last_beat=NOW - 400 if path in ("fallback", "blind") else NOW - 20),  # type: ignore[arg-type]
         board=Board(has_reading=True, fault="relay_fault" in reasons),

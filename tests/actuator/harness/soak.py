@@ -222,17 +222,17 @@ class Life:
             since = self.true - self.told_at[kind]
             if fires and since >= 240:
                 starts_at = self.true if since > 600 else self.told_at[kind]
-                self._tell(kind, firing=True, starts_at=starts_at)
+                self._notify(kind, firing=True, starts_at=starts_at)
                 self.told_at[kind] = self.true
             elif not fires and 300 <= since < 1e8:
-                self._tell(kind, firing=False, starts_at=self.true)
+                self._notify(kind, firing=False, starts_at=self.true)
                 self.told_at[kind] = -1e9
         if soc is not None and self.true - self.beat_at >= 60:
             self.beat_at = self.true
             return 1
         return 0
 
-    def _tell(self, kind: Any, *, firing: bool, starts_at: float, name: str = "") -> None:  # noqa: ANN401
+    def _notify(self, kind: Any, *, firing: bool, starts_at: float, name: str = "") -> None:  # noqa: ANN401
         self.notices.append(
             Notice(kind=kind, firing=firing, fingerprint=name or kind, starts_at=starts_at, summary=kind)
         )
@@ -291,7 +291,7 @@ class Life:
             return
         self.state = result.state
         self.law.tick = max(seconds, FINE)
-        self.law.see(inputs, result, now=self.now, true=self.true)
+        self.law.check(inputs, result, now=self.now, true=self.true)
         if result.events:
             self.fine_until = self.true + 60
         self.counts["ticks"] += 1
@@ -399,7 +399,7 @@ class Life:
         here = self._moment()
         record = self.journal.read(here, unreadable=torn and self.chance.random() < 0.5, damaged=torn)
         self.state, _ = recovery.restore(record.saved, here, self.settings, torn=record.torn, found=found)
-        self.law.reborn(
+        self.law.restarted(
             self.state,
             record.account,
             self.settings,
@@ -429,9 +429,9 @@ class Life:
         self.prometheus = False
         if self.chance.random() < 0.5:
             for kind in ("start", "stop"):
-                self._tell(kind, firing=False, starts_at=self.true)
+                self._notify(kind, firing=False, starts_at=self.true)
             for name in ("inhibit 0", "inhibit 1"):
-                self._tell("inhibit", firing=False, starts_at=self.true, name=name)
+                self._notify("inhibit", firing=False, starts_at=self.true, name=name)
         self._plan(self._between(60, 20 * HOUR), lambda: setattr(self, "prometheus", True))
 
     def _lie(self) -> None:
@@ -440,12 +440,12 @@ class Life:
     def _inhibit(self) -> None:
         name = f"inhibit {self.chance.randrange(2)}"
         began = self.true
-        self._tell("inhibit", firing=True, starts_at=began, name=name)
+        self._notify("inhibit", firing=True, starts_at=began, name=name)
         self._plan(
-            self._between(60, 10 * HOUR), lambda: self._tell("inhibit", firing=False, starts_at=began, name=name)
+            self._between(60, 10 * HOUR), lambda: self._notify("inhibit", firing=False, starts_at=began, name=name)
         )
 
-    def _order(self) -> None:
+    def _command(self) -> None:
         action: Any = self.chance.choice(["on", "on", "off", "auto"])
         self.commands.append(
             Command(action=action, seconds=self.chance.choice([None, 600.0, 3600.0]) if action == "on" else None)

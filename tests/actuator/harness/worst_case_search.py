@@ -107,8 +107,8 @@ class Score:
     recorded_at: float = 0.0
     """When the card was last writable; a boot loses what came after it, for the mirror is in memory."""
 
-    def look(self, world: World, setting: Setting) -> None:
-        """Take in the world after a step."""
+    def observe(self, world: World, setting: Setting) -> None:
+        """Observe the world after a step."""
         true = world.true
         if world.journal_ok:
             self.recorded_at = true
@@ -211,30 +211,30 @@ def play(plan: Plan, setting: Setting, law: Law | None = None) -> Score:
     world.law = law
     score = Score()
 
-    def look(_world: World) -> bool:
-        score.look(world, setting)
+    def observe(_world: World) -> bool:
+        score.observe(world, setting)
         return False
 
-    world.run(400 * setting.scale, until=look)
+    world.run(400 * setting.scale, until=observe)
     while world.true < setting.lasts:
         began = world.true
         for name, value, span in plan:
             _happen(world, name, value)
-            score.look(world, setting)
+            score.observe(world, setting)
             if name == "reboot":
                 score.boot()
             if isinstance(span, str):
                 wanted = span == "closed"
                 world.run(
                     LONGEST_WAIT * setting.scale,
-                    until=lambda world, wanted=wanted: look(world) or world.contact is wanted,  # type: ignore[misc]
+                    until=lambda world, wanted=wanted: observe(world) or world.contact is wanted,  # type: ignore[misc]
                 )
             else:
-                world.run(max(1.0, span * setting.scale), until=look)
+                world.run(max(1.0, span * setting.scale), until=observe)
             if world.true >= setting.lasts:
                 break
         if world.true == began:
-            world.run(setting.tick, until=look)
+            world.run(setting.tick, until=observe)
         del world.durables[:], world.events[:-50]
     score.settle()
     return score

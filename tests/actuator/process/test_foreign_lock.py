@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.actuator.harness.foreign_lock import USER, held_by_a_stranger
+from tests.actuator.harness.foreign_lock import USER, held_by_another_user
 from tests.actuator.harness.process import host_of, kill, site
 
 
@@ -22,7 +22,7 @@ def test_locks_of_another_user_prevent_neither_a_start_nor_an_opening() -> None:
             f"journal {it.journal.resolve()}",
         )
         moves = len(it.board.writes)
-        with held_by_a_stranger(*names) as stranger, it.running() as process:
+        with held_by_another_user(*names) as stranger, it.running() as process:
             assert [value for _, _, value in it.board.writes[moves:]][:1] == [0], "the first command opens"
             assert it.request("POST", "/api/v1/mode", {"mode": "off"})[0] == 200
             assert f"process={stranger} user={USER} program=python" in process.output

@@ -34,7 +34,7 @@ def end_by_hand(it: Actuator) -> None:
 def test_an_inhibit_outlives_its_dead_alert_path_and_a_kill(tmp_path: Path, ended: Callable[[Actuator], None]) -> None:
     with site(tmp_path, {"alerts": {"heartbeat_timeout": "2s", "lease": "3s"}}) as it:
 
-        def wanted_and_held() -> None:
+        def requested_and_held() -> None:
             wait_until(lambda: it.status()["path"] == "fallback", 10, "the alert path to be given up")
             wait_until(lambda: it.status()["causes"] == ["fallback", "emergency"], 10, "the battery to want it")
             pages(it, 5)
@@ -48,10 +48,10 @@ def test_an_inhibit_outlives_its_dead_alert_path_and_a_kill(tmp_path: Path, ende
             assert it.notify("GeneratorInhibit") == 200
             it.page.soc = 0.1
             assert it.notify("GeneratorInhibit", "resolved") == 200
-            wanted_and_held()
+            requested_and_held()
             kill(process)
         with it.running():
-            wanted_and_held()
+            requested_and_held()
             ended(it)
             wait_until(it.board.closed, 10, "the emergency to be answered")
             assert it.status()["inhibitors"] == []

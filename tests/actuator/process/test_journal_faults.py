@@ -146,7 +146,7 @@ def test_one_write_that_fails_shortens_no_run(tmp_path: Path) -> None:
 # --- a card that has gone read-only: every write fails
 
 
-def unproven(it: Actuator) -> None:
+def unconfirmed(it: Actuator) -> None:
     """Let the battery request an emergency, without evidence of the engine: so no attempt is counted."""
     it.page.soc, it.page.adapter = 0.05, False
 
@@ -155,7 +155,7 @@ def test_property_35_read_only_with_a_mirror(tmp_path: Path) -> None:
     min_off = 3.0
     limits = {"daily_budget": "2m", "max_run": "2m", "min_off": f"{min_off:g}s", "tail": "1s"}
     with site(tmp_path, {"limits": limits, "mirror": str(tmp_path / "memory")}) as it:
-        unproven(it)
+        unconfirmed(it)
         with it.running() as process:
             kill(process)
         left, closed = [], []
@@ -195,7 +195,7 @@ def test_property_35_read_only_without_a_mirror(tmp_path: Path) -> None:
     min_off, max_run = 4.0, 6.0
     limits = {"max_run": f"{max_run:g}s", "min_off": f"{min_off:g}s", "daily_budget": "60s"}
     with site(tmp_path, {"limits": limits}) as it:
-        unproven(it)
+        unconfirmed(it)
         with it.running() as process:
             kill(process)
         for _ in range(2):
@@ -219,7 +219,7 @@ def test_property_35_read_only_without_a_mirror(tmp_path: Path) -> None:
 def test_property_35_an_emergency_without_a_record_leaves_min_off(tmp_path: Path, when: str) -> None:
     """As soon as the card takes writes again."""
     with site(tmp_path, {"limits": {"max_run": "4s"}}) as it:
-        unproven(it)
+        unconfirmed(it)
         with it.running() as process:
             kill(process)
         with it.running(READ_ONLY) as process:

@@ -14,7 +14,7 @@ import pytest
 from actuator.relay import lock as lock_module
 from actuator.relay.errors import RelayHeldError
 from actuator.relay.lock import Lock
-from tests.actuator.harness.foreign_lock import held_by_a_stranger
+from tests.actuator.harness.foreign_lock import held_by_another_user
 
 TRY = """
 import sys
@@ -83,7 +83,7 @@ def test_lock_of_another_user_prevents_nothing_and_is_named(
     name: str, caplog: pytest.LogCaptureFixture, *, listen: bool
 ) -> None:
     lock = Lock()
-    with held_by_a_stranger(name, listen=listen) as stranger:
+    with held_by_another_user(name, listen=listen) as stranger:
         lock.acquire(name)
         (record,) = caplog.records
         fields = record.__dict__["fields"]

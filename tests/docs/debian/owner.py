@@ -116,9 +116,9 @@ def connect() -> None:
         os.close(socket)
         os.set_blocking(plug, False)
         while True:
-            heard = os.read(bus, 4096)
+            received = os.read(bus, 4096)
             try:
-                os.write(plug, heard)
+                os.write(plug, received)
             except BlockingIOError:  # nobody reads
                 continue
     while not ADAPTER.exists():

@@ -66,14 +66,14 @@ def start(name: str, unit: dict[str, list[str]]) -> None:
         return
     notices = Path(f"/run/{name}.notify")
     notices.unlink(missing_ok=True)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard, Path(f"/var/log/{name}.log").open("a") as log:
-        heard.bind(str(notices))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified, Path(f"/var/log/{name}.log").open("a") as log:
+        notified.bind(str(notices))
         notices.chmod(0o777)
-        heard.settimeout(SECONDS)
+        notified.settimeout(SECONDS)
         process = run(name, unit, unit["ExecStart"][0], log.fileno())
         Path(f"/run/{name}.pid").write_text(str(process.pid))
         if unit["Type"] == ["notify"]:
-            while b"READY=1" not in heard.recv(4096):
+            while b"READY=1" not in notified.recv(4096):
                 pass
         else:
             wait_for(READY[name])

@@ -149,7 +149,7 @@ def test_a_port_that_is_locked_and_one_that_is_no_port(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hear", "text", "options"),
+    ("respond", "text", "options"),
     [
         (
             megatec,
@@ -170,9 +170,9 @@ def test_a_port_that_is_locked_and_one_that_is_no_port(file: Path) -> None:
     ids=["aims", "pace", "pylontech"],
 )
 def test_a_silent_port_that_is_probed(
-    file: Path, hear: Callable[[bytes], bytes], text: str, options: dict[str, object]
+    file: Path, respond: Callable[[bytes], bytes], text: str, options: dict[str, object]
 ) -> None:
-    with SerialDevice(hear) as device:
+    with SerialDevice(respond) as device:
         searched = Searched(file, device.path, probe=(device.path,))
         assert text in searched.only.text
         (source,) = searched.only.sources
@@ -231,14 +231,14 @@ def test_a_device_that_begins_to_send_during_the_probe_is_asked_no_more(
     """As a Magnum network that is switched on then: 10 packets in a second."""
     begun, over = threading.Event(), threading.Event()
 
-    def hear(_received: bytes) -> bytes:
+    def respond(_received: bytes) -> bytes:
         begun.set()
         return b""
 
     if family == "modbus":
         for other in ("megatec", "text_batteries"):
             monkeypatch.setattr(probing._Prober, other, lambda _self: None)
-    with SerialDevice(hear) as device:
+    with SerialDevice(respond) as device:
 
         def talk() -> None:
             begun.wait(20)

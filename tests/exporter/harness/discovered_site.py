@@ -25,7 +25,7 @@ from exporter.tools import discover
 from tests.exporter.harness import captures
 from tests.exporter.harness.device_captures import vector
 from tests.exporter.harness.modbus_servers import Answer, TcpDevice, from_registers
-from tests.exporter.harness.serial_devices import Hear, SerialDevice
+from tests.exporter.harness.serial_devices import Respond, SerialDevice
 from tests.exporter.sources.test_classic import readme_2025
 from tests.exporter.sources.test_vedirect import HISTORY, LIVE
 from tests.support import ROOT
@@ -91,21 +91,21 @@ def held() -> Iterator[SerialDevice]:
                 process.kill()
 
 
-def in_text(*packs: tuple[str, Frame]) -> Hear:
+def in_text(*packs: tuple[str, Frame]) -> Respond:
     """Answer as batteries with these captured replies do, each at its address and in its dialect."""
     known: dict[bytes, Frame] = {}
     for name, frame in packs:
         answer = parse(vector(name)["response_ascii"].removesuffix("\\r").encode())
         known[Frame(answer.version, frame.address, answer.command, answer.info, answer.kind).encode()] = frame
 
-    def hear(request: bytes) -> bytes:
+    def respond(request: bytes) -> bytes:
         try:
             asked = parse(request.rstrip(b"\r"))
         except FrameError:
             return b""
         return next((reply for reply, frame in known.items() if frame == asked), b"")
 
-    return hear
+    return respond
 
 
 def question(dialect: str, address: int, data: bytes) -> Frame:
@@ -114,7 +114,7 @@ def question(dialect: str, address: int, data: bytes) -> Frame:
     return Frame(known.version, address, ANALOG_VALUES, data, known.kind)
 
 
-def pace(*numbers: int) -> Hear:
+def pace(*numbers: int) -> Respond:
     """Answer as Pace packs with these numbers do."""
     return in_text(*(("pace_ascii_analog", question("pace", number, bytes((number,)))) for number in numbers))
 
@@ -125,16 +125,16 @@ def megatec(request: bytes) -> bytes:
     return {b"Q1\r": state, b"F\r": b"#120.0 033 24.00 60.0\r"}.get(request, b"")
 
 
-def rtu(answer: Answer) -> Hear:
+def rtu(answer: Answer) -> Respond:
     """Answer Modbus RTU, and nothing to bytes that are no request, as a device does."""
 
-    def hear(request: bytes) -> bytes:
+    def respond(request: bytes) -> bytes:
         if len(request) != 8 or crc(request[:6]) != request[6:]:
             return b""
         reply = answer(request[0], request[1:6])
         return b"" if reply is None else request[:1] + reply + crc(request[:1] + reply)
 
-    return hear
+    return respond
 
 
 def coils(unit: int, request: bytes) -> bytes | None:

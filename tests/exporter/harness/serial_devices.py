@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-Hear = Callable[[bytes], bytes]
+Respond = Callable[[bytes], bytes]
 """Returns the answer to what has been received since the last call; it may block."""
 
 
@@ -24,8 +24,8 @@ class SerialDevice:
     With `lossy`, bytes that nobody reads are lost, as on a wire; else the sender waits.
     """
 
-    def __init__(self, hear: Hear = lambda _received: b"", *, lossy: bool = False) -> None:
-        self.hear = hear
+    def __init__(self, respond: Respond = lambda _received: b"", *, lossy: bool = False) -> None:
+        self.respond = respond
         self.writes: list[bytes] = []
         self._master, self._slave = pty.openpty()
         tty.setraw(self._slave)
@@ -65,14 +65,14 @@ class SerialDevice:
         while self._woken not in select.select([self._master, self._woken], [], [])[0]:
             received = os.read(self._master, 256)
             self.writes.append(received)
-            self.send(self.hear(received))
+            self.send(self.respond(received))
 
 
 class ByteServer:
     """A serial adapter on the network: it passes bytes on as they are, to one client at a time."""
 
-    def __init__(self, hear: Hear) -> None:
-        self._hear = hear
+    def __init__(self, respond: Respond) -> None:
+        self._respond = respond
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self.url = f"socket://127.0.0.1:{self.port}"
@@ -94,4 +94,4 @@ class ByteServer:
                 client, _ = self._socket.accept()
                 with client:
                     while received := client.recv(256):
-                        client.sendall(self._hear(received))
+                        client.sendall(self._respond(received))

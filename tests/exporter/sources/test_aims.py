@@ -15,7 +15,7 @@ from exporter.sources.aims.fields import RATINGS, STATE, STATUS, cells
 from exporter.sources.aims.reply import Reply, ratings, refuses, state
 from tests.exporter.harness.device_captures import every, vector
 from tests.exporter.harness.running_sources import running
-from tests.exporter.harness.serial_devices import ByteServer, Hear, SerialDevice
+from tests.exporter.harness.serial_devices import ByteServer, Respond, SerialDevice
 from tests.support import wait_until
 
 METRIC = {
@@ -48,7 +48,7 @@ def line(name: str) -> bytes:
     return whole if carriage_return else b""
 
 
-def told(reply: Reply) -> Mapping[str, float]:
+def values_of(reply: Reply) -> Mapping[str, float]:
     return {
         sample.metric + (f"{{{sample.labels[0]}}}" if sample.labels else ""): sample.value
         for sample in decode(STATE, reply)
@@ -61,7 +61,7 @@ def test_captured_replies(name: str) -> None:
     expect = vector(name)["expect"]
     reply = state(line(name))
     assert reply is not None
-    values = told(reply)
+    values = values_of(reply)
     for field, (metric, factor) in METRIC.items():
         wanted = expect.get(field)
         assert values.get(metric) == (None if wanted is None else pytest.approx(wanted * factor)), field
@@ -89,7 +89,7 @@ def test_dashes_leave_out_a_field() -> None:
     """v:q1_edge_dashes."""
     reply = state(line("q1_edge_dashes"))
     assert reply is not None
-    values = told(reply)
+    values = values_of(reply)
     assert "aims_input_volts" not in values
     assert "aims_frequency_hertz" not in values
     assert values["aims_output_volts"] == 230.3
@@ -131,7 +131,7 @@ def test_any_line_is_safe(data: bytes, begins: bool) -> None:  # noqa: FBT001
 def test_any_words_are_safe(words: list[str], status: int) -> None:
     reply = state(f"({' '.join(words)} {status:08b}".encode())
     assert reply is not None
-    values = told(reply)
+    values = values_of(reply)
     for mask, name in STATUS.items():
         assert values[f"aims_status{{{name}}}"] == bool(status & mask)
 
@@ -140,10 +140,10 @@ STATE_REPLY = b"(111.0 111.0 112.0 010 60.0 2.05 35.0 00001001\r"
 RATING_REPLY = b"#120.0 017 24.00 60.0\r"
 
 
-def device_that(answers: Mapping[bytes, bytes]) -> Hear:
+def device_that(answers: Mapping[bytes, bytes]) -> Respond:
     waiting = bytearray()
 
-    def hear(data: bytes) -> bytes:
+    def respond(data: bytes) -> bytes:
         waiting.extend(data)
         said = b""
         while b"\r" in waiting:
@@ -152,7 +152,7 @@ def device_that(answers: Mapping[bytes, bytes]) -> Hear:
             said += answers.get(command, b"NAK\r")
         return said
 
-    return hear
+    return respond
 
 
 def options(device: SerialDevice, **more: object) -> dict[str, object]:
@@ -216,10 +216,10 @@ def test_reply_forms() -> None:
 
 
 def test_only_three_requests_are_sent() -> None:
-    silent: Hear = lambda _heard: b""  # noqa: E731 - a device that only listens
+    silent: Respond = lambda _received: b""  # noqa: E731 - a device that only listens
     with SerialDevice(silent) as device, running({"aims": options(device)}) as watch:
         watch.until("aims_read_failures_total", "aims", lambda value: (value or 0) >= 1, 15)
-        device.hear = device_that({b"Q1": STATE_REPLY, b"F": RATING_REPLY})
+        device.respond = device_that({b"Q1": STATE_REPLY, b"F": RATING_REPLY})
         watch.until("aims_up", "aims", up)
         assert set(device.writes) == {b"Q1\r", b"QS\r", b"F\r"}
 
@@ -232,14 +232,14 @@ def test_bad_device_is_logged_once(said: bytes, caplog: pytest.LogCaptureFixture
         running({"bad": options(device), "good": options(other)}) as watch,
     ):
         watch.until("aims_up", "bad", up)
-        device.hear = device_that({b"Q1": said, b"QS": said})
+        device.respond = device_that({b"Q1": said, b"QS": said})
         watch.until("aims_up", "bad", lambda value: value == 0, 3)
         assert watch.value("aims_input_volts", "bad") is None
         watch.until("aims_read_failures_total", "bad", lambda value: (value or 0) >= 2)
         watch.until("aims_up", "good", lambda value: value == 1)
         assert watch.value("aims_read_failures_total", "good") == 0
         assert len([line for line in caplog.messages if "source is lost" in line]) == 1
-        device.hear = device_that({b"Q1": STATE_REPLY})
+        device.respond = device_that({b"Q1": STATE_REPLY})
         watch.until("aims_up", "bad", up)
 
 
@@ -255,16 +255,16 @@ def test_late_reply_is_not_taken() -> None:
             stopped.set()
             return b""
 
-        device.hear = stop
+        device.respond = stop
         assert stopped.wait(5)
-        device.hear = lambda _data: b""
+        device.respond = lambda _data: b""
         watch.until("aims_up", "aims", lambda value: value == 0, 5)
 
         def late(data: bytes) -> bytes:
-            device.hear = answer
+            device.respond = answer
             return old + answer(data)
 
-        device.hear = late
+        device.respond = late
         watch.until("aims_up", "aims", up)
         told_volts = {
             sample.value

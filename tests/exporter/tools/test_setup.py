@@ -20,7 +20,7 @@ from tests.exporter.harness import captures
 from tests.exporter.harness.discovered_site import megatec
 from tests.exporter.harness.magnum_port import MagnumPort
 from tests.exporter.harness.modbus_servers import TcpDevice, from_registers
-from tests.exporter.harness.serial_devices import Hear
+from tests.exporter.harness.serial_devices import Respond
 from tests.exporter.sources.test_classic import readme_2025
 from tests.support import command, run_command
 from tests.support.terminal import Terminal
@@ -99,7 +99,7 @@ def test_what_was_configured_is_kept_and_a_device_can_be_left_out(tmp_path: Path
 
 
 @contextmanager
-def answering(hear: Hear) -> Iterator[Path]:
+def answering(respond: Respond) -> Iterator[Path]:
     """A port on which a device answers, and that no other program has open."""
     ours, theirs = os.openpty()
     tty.setraw(theirs)
@@ -110,7 +110,7 @@ def answering(hear: Hear) -> Iterator[Path]:
         while not over.wait(0.02):
             with contextlib.suppress(OSError):  # nobody has the port open
                 if select.select([ours], [], [], 0.05)[0]:
-                    os.write(ours, hear(os.read(ours, 256)))
+                    os.write(ours, respond(os.read(ours, 256)))
 
     thread = threading.Thread(target=serve)
     thread.start()
