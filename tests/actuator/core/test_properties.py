@@ -1,7 +1,7 @@
 """What must never happen, and what must: the properties of docs/control.md, as far as the pure core can show them.
 
-The machine at the end plays the whole alphabet under an independent law. Properties 11, 13 and 26 belong to the process
-alone and are shown in test_process; of 14, 15, 30, 31 and 32 the core's part is here.
+The reference model checks the machine at the end, which plays all events. Properties 11, 13 and 26 belong to the
+process alone and are shown in test_process; of 14, 15, 30, 31 and 32 the core's part is here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from actuator.core.settings import AlertSettings
 from actuator.core.state import Closure, Durable, Moment, Run, Saved, State
 from actuator.intake import alertmanager
 from tests.actuator.harness.explore import explore
-from tests.actuator.harness.property_checks import Account, Law
+from tests.actuator.harness.property_checks import Account, ReferenceModel
 from tests.actuator.harness.simulated_site import World, settings
 from tests.actuator.harness.stateful_machine import CONFIGS, LIMITS, QUICK, ControllerMachine
 from toolkit.config import ConfigError
@@ -35,9 +35,9 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 
 def watched(*, alerts: bool = False, **parts: object) -> World:
-    """A world under the law, with its alert path trusted when asked."""
+    """A world that the reference model checks, with its alert path trusted when asked."""
     world = World(**parts)  # type: ignore[arg-type]
-    world.law = Law(tick=world.tick)
+    world.reference = ReferenceModel(tick=world.tick)
     return world.on_alerts() if alerts else world
 
 
@@ -615,14 +615,16 @@ def test_property_32_a_torn_journal_starts_open(*, known: bool) -> None:
 
 def test_property_32_a_torn_journal_withholds_no_second_twice() -> None:
     torn_at, world = 2 * DAY, World()
-    law = Law(account=Account(closures=deque([[torn_at - 4 * HOUR, torn_at - HOUR]])))
-    law.restarted(world.state, law.account, world.settings, reboot=False, torn=True, true=torn_at)
+    reference = ReferenceModel(account=Account(closures=deque([[torn_at - 4 * HOUR, torn_at - HOUR]])))
+    reference.restarted(world.state, reference.account, world.settings, reboot=False, torn=True, true=torn_at)
     limits, again = world.settings.limits, torn_at + DAY - 2 * HOUR
-    assert law.account.used(torn_at) == limits.daily_budget - limits.max_run == 6 * HOUR
-    assert law.account.used(again) == 2 * HOUR, "the contact cannot have been closed for longer in the last two hours"
-    law.restarted(world.state, law.account, world.settings, reboot=False, torn=True, true=again)
-    assert law.account.used(again) == 6 * HOUR
-    assert law.account.used(again + HOUR) == 5 * HOUR
+    assert reference.account.used(torn_at) == limits.daily_budget - limits.max_run == 6 * HOUR
+    assert reference.account.used(again) == 2 * HOUR, (
+        "the contact cannot have been closed for longer in the last two hours"
+    )
+    reference.restarted(world.state, reference.account, world.settings, reboot=False, torn=True, true=again)
+    assert reference.account.used(again) == 6 * HOUR
+    assert reference.account.used(again + HOUR) == 5 * HOUR
 
 
 @given(
@@ -639,7 +641,7 @@ def test_property_33_transitions_in_an_hour_are_bounded(levels: list[float | Non
         if number % 7 == 0:
             world.die(dead_for=1)
         world.run(60)
-    assert str(LIMITS["min_off"]) == "40s", "the law has counted them against this"
+    assert str(LIMITS["min_off"]) == "40s", "the reference model has counted them against this"
 
 
 RESETS = ("reset_lockout", "reset_journal", "reset_inhibit")

@@ -11,7 +11,7 @@ from actuator.core import recovery, runs
 from actuator.core.alert_path import Inhibit
 from actuator.core.limits import budget_left
 from actuator.core.state import Anchor, Closure, Durable, Moment, Run, Saved
-from tests.actuator.harness.property_checks import Law
+from tests.actuator.harness.property_checks import ReferenceModel
 from tests.actuator.harness.simulated_site import World, settings
 from toolkit.replace import replace
 
@@ -663,7 +663,7 @@ def test_a_board_found_closed_with_a_clock_has_used_exactly_that_time() -> None:
 @pytest.mark.parametrize(("reboot", "sane"), [(False, False), (True, True), (True, False)])
 def test_found_closed_without_its_run_it_counts_since_the_last_record(*, reboot: bool, sane: bool) -> None:
     world = World(soc=0.5, wall_sane=True)
-    world.law = Law()
+    world.reference = ReferenceModel()
     world.run(MINUTE)
     world.saved = Saved(durable=world.state.durable, moment=world.moment())
     recorded, world.journal_ok, world.soc = world.true, False, 0.05

@@ -1,4 +1,4 @@
-"""Simulated time under the law: a few days always, more where there is time; see soak.py."""
+"""Simulated time: a few days always, more where there is time; see soak.py."""
 
 from __future__ import annotations
 

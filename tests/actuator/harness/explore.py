@@ -1,4 +1,4 @@
-"""Sequences of everything that can happen, played by hypothesis under the law: see stateful_machine.py.
+"""Sequences of everything that can happen, played by hypothesis: see stateful_machine.py.
 
     python -m tests.actuator.harness.explore --examples 2000
 
@@ -26,7 +26,7 @@ def explore(examples: int, steps: int, *, anew: bool) -> Counter[str]:
     """Play so many sequences, the same ones each time or new ones; return what they met.
 
     Raises:
-        Broken: the law is.
+        Broken: a property is.
     """
     ControllerMachine.met.clear()
     run_state_machine_as_test(

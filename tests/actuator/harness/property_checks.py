@@ -41,7 +41,7 @@ NEAR: Final = 1e-6
 """Seconds by which sums of floats on two clocks may differ."""
 
 
-class Broken(AssertionError):  # noqa: N818 - a law is broken
+class Broken(AssertionError):  # noqa: N818 - a property is broken
     """A property does not hold."""
 
 
@@ -265,7 +265,7 @@ class Account:
 
 
 @dataclass
-class Law:
+class ReferenceModel:
     """Raises `Broken` at the first step that is not allowed."""
 
     tick: float = 1.0

@@ -2,7 +2,7 @@
 
 The spare in shared memory takes what the disk does not; it alone is only ever lost by a boot.
 
-Beside each record lies a copy of the law's account of the same moment, so that the law forgets what the files forget.
+Each record has a copy of the reference model's account of the same moment, so that the model loses what the files lose.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MIRRORS: Final = ("mirror", "mirror lost", "no mirror")
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One state as it was written, and the law's account of that moment."""
+    """One state as it was written, and the reference model's account of that moment."""
 
     sequence: int
     saved: Saved

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from actuator.core.state import Durable, Step
-    from tests.actuator.harness.property_checks import Law
+    from tests.actuator.harness.property_checks import ReferenceModel
 
 
 MOMENT: Final = 0.125
@@ -89,7 +89,7 @@ class World:
     boot: str = "one"
     true: float = 0.0
     """Seconds that have passed in the world, over deaths and boots."""
-    law: Law | None = None
+    reference: ReferenceModel | None = None
     """Watches every step."""
     killed_at_a_move: Literal["decided", "half done", "done"] | None = None
     """Kills the program in the next step that moves the contact: before it does anything, between its writing and the
@@ -114,7 +114,7 @@ class World:
     def saved(self, saved: Saved) -> None:
         self._saved = saved
         self._update_the_disk()
-        self.journal.write(saved, Account() if self.law is None else self.law.account.record(self.true))
+        self.journal.write(saved, Account() if self.reference is None else self.reference.account.record(self.true))
 
     def _update_the_disk(self) -> None:
         self.journal.disk = "writable" if self.journal_ok else self.broken_disk
@@ -186,8 +186,8 @@ class World:
         self.state = result.state
         self.events += result.events
         self.durables.append(result.state.durable)
-        if self.law is not None:
-            self.law.check(inputs, result, now=self.now, true=self.true)
+        if self.reference is not None:
+            self.reference.check(inputs, result, now=self.now, true=self.true)
         for act in (self._write, self._obey) if result.close else (self._obey, self._write):
             act(result)
             if killed == "half done":
@@ -207,8 +207,8 @@ class World:
                 self._error = True
             else:
                 run = step.state.durable.run
-                if run is not None and self.law is not None:
-                    self.law.recorded(written=self.journal.has_run(run.number), causes=run.causes)
+                if run is not None and self.reference is not None:
+                    self.reference.recorded(written=self.journal.has_run(run.number), causes=run.causes)
                 self.move(closed=step.close)
 
     def move(self, *, closed: bool) -> None:
@@ -259,14 +259,14 @@ class World:
         if contact:
             self.move(closed=False)
         self._update_the_disk()
-        if self.law is not None:
-            self.law.count(f"deaths with a {self.journal.kind}")
+        if self.reference is not None:
+            self.reference.count(f"deaths with a {self.journal.kind}")
         here = self.moment()
         found = self.journal.read(here, unreadable=unreadable, damaged=torn)
         self.state, events = recovery.restore(found.saved, here, self.settings, torn=found.torn, found=contact)
         self.events += events
-        if self.law is not None:
-            self.law.restarted(
+        if self.reference is not None:
+            self.reference.restarted(
                 self.state,
                 found.account,
                 self.settings,
@@ -283,8 +283,8 @@ class World:
         run = self.state.durable.run
         if self.contact:
             self.move(closed=False)
-        if self.law is not None:
-            self.law.ended(self.true)
+        if self.reference is not None:
+            self.reference.ended(self.true)
         if run is not None:
             ended = replace(self.state.durable, run=replace(run, opened_at=self.now))
             self.saved = Saved(durable=ended, moment=self.moment())
@@ -295,11 +295,11 @@ class World:
         self._error = True
 
     def lose_power(self) -> None:
-        """Let the contact drop, and the law know."""
+        """Let the contact drop, and report it to the reference model."""
         if self.contact:
             self.move(closed=False)
-        if self.law is not None:
-            self.law.dropped(self.true)
+        if self.reference is not None:
+            self.reference.dropped(self.true)
 
     def notice(
         self, kind: str, *, firing: bool = True, starts_at: float = 1.0, fingerprint: str | None = None

@@ -1,4 +1,6 @@
-"""Simulated years of a site under the law: sun, load, lies, deaths, reboots and clock steps, on the simulator's model.
+"""Simulated years of a site: sun, load, wrong readings, deaths, reboots and clock steps, on the simulator's model.
+
+The reference model of property_checks.py checks each step.
 
     python -m tests.actuator.harness.soak --days 10000 --seed 1
 
@@ -24,7 +26,7 @@ from actuator.core.state import Moment, Saved, State
 from actuator.loop.runtime import OPEN_TICK
 from simulator import settings as simulated
 from simulator.site import Site, advance, clear, inject
-from tests.actuator.harness.property_checks import Broken, Law
+from tests.actuator.harness.property_checks import Broken, ReferenceModel
 from tests.actuator.harness.simulated_journal import DISKS, MIRRORS, SimulatedJournal
 from tests.actuator.harness.simulated_site import settings
 from toolkit.config import Duration, Ratio
@@ -105,7 +107,7 @@ class Life:
             )
         )
         self.settings = chance.choice(CONFIGS)
-        self.law = Law()
+        self.reference = ReferenceModel()
         self.true, self.now, self.boot, self.offset = 0.0, 1000.0, 0, 0.0
         self.sane = chance.random() < 0.7
         self.state = State(started_at=self.now)
@@ -134,7 +136,7 @@ class Life:
         """Let so many days pass.
 
         Raises:
-            Broken: the law is.
+            Broken: a property is.
         """
         end = days * DAY
         while self.true < end:
@@ -290,8 +292,8 @@ class Life:
             self._kill()
             return
         self.state = result.state
-        self.law.tick = max(seconds, FINE)
-        self.law.check(inputs, result, now=self.now, true=self.true)
+        self.reference.tick = max(seconds, FINE)
+        self.reference.check(inputs, result, now=self.now, true=self.true)
         if result.events:
             self.fine_until = self.true + 60
         self.counts["ticks"] += 1
@@ -311,7 +313,7 @@ class Life:
         if closing:
             run = result.state.durable.run
             assert run is not None
-            self.law.recorded(written=self.journal.has_run(run.number), causes=run.causes)
+            self.reference.recorded(written=self.journal.has_run(run.number), causes=run.causes)
             self._write(closed=True)
         if killed:
             self._kill()
@@ -364,7 +366,7 @@ class Life:
             if not self.site.faults.relay_welded:
                 self.site.contact = False
             self.said = False
-            self.law.dropped(self.true)
+            self.reference.dropped(self.true)
         self.journal.lose_memory()
         self._pass(self._between(10, 6 * HOUR))
         self.boot += 1
@@ -392,14 +394,14 @@ class Life:
         self._begin(torn=True)
 
     def _begin(self, *, reboot: bool = False, torn: bool = False) -> None:
-        self.law.count(f"{DEATHS}{self.journal.kind}")
+        self.reference.count(f"{DEATHS}{self.journal.kind}")
         found = self._read_back()
         self._write(closed=False)
         self.error = False
         here = self._moment()
         record = self.journal.read(here, unreadable=torn and self.chance.random() < 0.5, damaged=torn)
         self.state, _ = recovery.restore(record.saved, here, self.settings, torn=record.torn, found=found)
-        self.law.restarted(
+        self.reference.restarted(
             self.state,
             record.account,
             self.settings,
@@ -414,7 +416,7 @@ class Life:
     def _save(self, moment: Moment | None = None) -> None:
         moment = moment or self._moment()
         self.saved_at = moment.now
-        self.journal.write(Saved(durable=self.state.durable, moment=moment), self.law.account.record(self.true))
+        self.journal.write(Saved(durable=self.state.durable, moment=moment), self.reference.account.record(self.true))
 
     def _clock(self) -> None:
         self.offset = self.chance.choice([0.0, 6 * HOUR, -6 * HOUR, 90.0, -1e8])
@@ -470,14 +472,14 @@ class Life:
 
 
 def play(number: int, seed: int, days: float) -> tuple[Counter[str], str]:
-    """Play one life; return what it met, and how it broke the law, empty if it did not."""
+    """Play one life; return what it met, and which property it broke, empty if none."""
     life = Life(seed * 1_000_003 + number)
     try:
         life.play(days)
     except Broken as broken:
         when = f"day {life.true / DAY:.2f}, monotonic {life.now:.0f}"
-        return life.counts + Counter(life.law.counts), f"--seed {seed} --life {number}: {when}: {broken}"
-    return life.counts + Counter(life.law.counts), ""
+        return life.counts + Counter(life.reference.counts), f"--seed {seed} --life {number}: {when}: {broken}"
+    return life.counts + Counter(life.reference.counts), ""
 
 
 def _played(job: tuple[int, int, float]) -> tuple[Counter[str], str]:
@@ -521,7 +523,7 @@ MUST_BE_SEEN: Final = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run and say what was seen; 1 when the law was broken or something was never seen."""
+    """Run and print what was seen; 1 when a property was broken or something was never seen."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--days", type=float, default=1000)
     parser.add_argument("--seed", type=int, default=1)
@@ -540,7 +542,7 @@ def main(arguments: list[str] | None = None) -> int:
     unseen = [what for what in MUST_BE_SEEN if not met[what]] if given.life is None else []
     if unseen:
         print(f"never seen: {', '.join(unseen)}")
-    print(f"{len(broken)} breaches of the law")
+    print(f"{len(broken)} breaches of a property")
     return 1 if broken or unseen else 0
 
 

@@ -1,4 +1,4 @@
-"""The stateful machine over all that can happen (docs/control.md, section 4), under the law of the properties.
+"""The stateful machine over all that can happen (docs/control.md, section 4), checked by the reference model.
 
 Spans are seconds instead of minutes, so that a whole life of runs, failures and lock-outs fits into one sequence.
 """
@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from actuator.core.inputs import Notice
 from actuator.core.settings import Settings
-from tests.actuator.harness.property_checks import Law
+from tests.actuator.harness.property_checks import ReferenceModel
 from tests.actuator.harness.simulated_journal import DISKS, Disk
 from tests.actuator.harness.simulated_site import MOMENT, World, settings
 
@@ -79,7 +79,7 @@ BOARDS: tuple[Callable[[bool], bool | None], ...] = (
 
 
 class ControllerMachine(RuleBasedStateMachine):
-    """One life of a controller; the law looks at every step."""
+    """One life of a controller; the reference model checks each step."""
 
     world: World
     offset: float = 0.0
@@ -88,15 +88,15 @@ class ControllerMachine(RuleBasedStateMachine):
     """What all sequences together have seen, so that a machine that sees nothing is noticed."""
 
     def teardown(self) -> None:
-        if hasattr(self, "world") and self.world.law is not None:
-            self.met.update(self.world.law.counts)
+        if hasattr(self, "world") and self.world.reference is not None:
+            self.met.update(self.world.reference.counts)
 
     @initialize(soc=LEVELS, config=st.sampled_from(CONFIGS[:4]), engine=st.booleans(), mirror=st.booleans())
     def begin(self, soc: float, config: Settings, *, engine: bool, mirror: bool) -> None:
         self.world = World(
             settings=config, soc=soc, obeys=engine, warm_up=8.0, tail=15.0, volts_threshold=46.0, mirror=mirror
         )
-        self.world.law = Law()
+        self.world.reference = ReferenceModel()
 
     # --- time
 
@@ -336,14 +336,14 @@ class ControllerMachine(RuleBasedStateMachine):
         world.operator("auto")
         world.operator("reset_lockout")
         world.minute_of_day, world.settings, world.beating = 720, CONFIGS[1], True
-        assert world.law is not None
-        world.tick = world.law.tick = 5.0
+        assert world.reference is not None
+        world.tick = world.reference.tick = 5.0
         world.run(180)
         world.page_reachable = False
         world.run(200)
         world.step(world.notice("start", starts_at=4.0, fingerprint="sa"), seconds=MOMENT)
         world.run(150)
-        world.tick = world.law.tick = 1.0
+        world.tick = world.reference.tick = 1.0
 
     @precondition(lambda self: self.world.state.durable.run is not None)
     @rule()

@@ -4,7 +4,7 @@
 
 A plan is a short list of things that happen, over and over: a level of the battery, an engine that dies, an AGS that
 refuses, an inhibit that flaps, a kill; each lasts for a span, or until the contact moves. Nobody is at the controls: no
-plan gives a command. For each aim the best plans so far are varied. The champions are played again under the law.
+plan gives a command. For each aim the best plans so far are varied. The reference model checks the champions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from tests.actuator.harness.property_checks import DAY, HOUR, Law
+from tests.actuator.harness.property_checks import DAY, HOUR, ReferenceModel
 from tests.actuator.harness.simulated_site import World, settings
 from tests.actuator.harness.stateful_machine import QUICK
 
@@ -191,11 +191,11 @@ READINGS: Final[dict[object, Callable[[bool], bool | None]]] = {
 }
 
 
-def play(plan: Plan, setting: Setting, law: Law | None = None) -> Score:
+def play(plan: Plan, setting: Setting, reference: ReferenceModel | None = None) -> Score:
     """Return what a plan, repeated over and over, makes of the controller.
 
     Raises:
-        Broken: the law is, if there is one.
+        Broken: a property is, if there is a reference model.
     """
     world = World(
         settings=setting.settings,
@@ -208,7 +208,7 @@ def play(plan: Plan, setting: Setting, law: Law | None = None) -> Score:
         tail=120.0 * setting.scale,
         mirror=True,
     )
-    world.law = law
+    world.reference = reference
     score = Score()
 
     def observe(_world: World) -> bool:
@@ -309,7 +309,7 @@ def search(setting: Setting, tries: int, seed: int) -> dict[str, Champion]:
     """Return the worst plan found for each aim; the same one for the same arguments.
 
     Raises:
-        Broken: a champion breaks the law.
+        Broken: a champion breaks a property.
     """
     chance = random.Random(f"{setting.name} {seed}")  # noqa: S311 - bad luck
     found: dict[str, list[Champion]] = {aim: [] for aim in AIMS}
@@ -329,7 +329,7 @@ def search(setting: Setting, tries: int, seed: int) -> dict[str, Champion]:
     champions = {aim: best[0] for aim, best in found.items()}
     for champion in champions.values():
         try:
-            play(champion.plan, setting, Law(tick=setting.tick))
+            play(champion.plan, setting, ReferenceModel(tick=setting.tick))
         except AssertionError as error:
             error.add_note(f"{setting.name}: {champion.plan}")
             raise
