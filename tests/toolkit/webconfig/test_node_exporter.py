@@ -14,9 +14,9 @@ from pathlib import Path
 import bcrypt
 import pytest
 from aiohttp import ClientError, ClientSession
-from prometheus_client import CollectorRegistry
 
 from tests.support import ROOT, free_port
+from tests.support.plain_application import plain_application
 from toolkit import web
 from toolkit.webconfig import WebConfig
 
@@ -89,17 +89,7 @@ async def there(program: str) -> AsyncIterator[int]:
 @contextlib.asynccontextmanager
 async def here() -> AsyncIterator[int]:
     web_config = WebConfig.load(Path("web.yml"))
-    app = web.application(
-        name="x",
-        description="x",
-        version="1",
-        links=[],
-        registry=CollectorRegistry(),
-        ready=lambda: True,
-        reload=None,
-        web_config=web_config,
-    )
-    async with web.serve(app, ["127.0.0.1:0"], web_config) as [(_, port)]:
+    async with web.serve(plain_application(web_config), ["127.0.0.1:0"], web_config) as [(_, port)]:
         yield port
 
 

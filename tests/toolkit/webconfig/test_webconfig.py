@@ -19,6 +19,7 @@ from aiohttp import ClientConnectorCertificateError, ClientError, ClientSession,
 from prometheus_client import CollectorRegistry
 
 from tests.support import ROOT
+from tests.support.plain_application import plain_application
 from toolkit import web as toolkit_web
 from toolkit.config import ConfigError
 from toolkit.webconfig import WebConfig, file_format, passwords
@@ -70,16 +71,7 @@ def users(**passwords_by_user: str) -> str:
 
 @contextlib.asynccontextmanager
 async def served(web_config: WebConfig) -> AsyncIterator[ClientSession]:
-    app = toolkit_web.application(
-        name="x",
-        description="x",
-        version="1",
-        links=[],
-        registry=CollectorRegistry(),
-        ready=lambda: True,
-        reload=None,
-        web_config=web_config,
-    )
+    app = plain_application(web_config)
 
     async def take(request: web.Request) -> web.Response:
         return web.Response(text=str(len(await request.read())))
