@@ -1,4 +1,4 @@
-"""A synthetic world for the controller alone: one fake clock, a page that can be shaped, a relay that obeys or lies."""
+"""A synthetic world for the controller alone: one fake clock, a page that can be shaped, a relay that obeys or not."""
 
 from __future__ import annotations
 

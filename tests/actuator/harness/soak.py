@@ -122,7 +122,7 @@ class Life:
         """Where the board believes its contact to be."""
         self.page_reachable = self.prometheus = True
         self.frozen_soc: float | None = None
-        self.refuses_lies = chance.random() < 0.8
+        self.refuses_wrong_soc = chance.random() < 0.8
         self.killed_at_a_move = ""
         self.notices: list[Notice] = []
         self.commands: list[Command] = []
@@ -181,13 +181,13 @@ class Life:
         alive = not (faults.adapter_unplugged or faults.inverter_silent)
         monitor = alive and not (faults.bmk_silent or faults.bmk_thinking)
         soc = round(site.monitor.soc, 2) if self.frozen_soc is None else self.frozen_soc
-        lies = abs(soc - site.battery.soc) > 0.1 and self.refuses_lies
-        leads = monitor and not lies
+        wrong = abs(soc - site.battery.soc) > 0.1 and self.refuses_wrong_soc
+        leads = monitor and not wrong
         inverter = site.inverter
         return Page(
             soc=soc if leads else None,
             soc_stamp=self.stamp if leads else None,
-            soc_refused=monitor and lies,
+            soc_refused=monitor and wrong,
             device_stamp=self.stamp if alive else None,
             ac_input_volts=site.ac_input_volts if alive else None,
             charging=int(inverter.status) in CHARGING and inverter.dc_watts > 0 if alive else None,
@@ -437,7 +437,7 @@ class Life:
         self._plan(self._between(60, 20 * HOUR), lambda: setattr(self, "prometheus", True))
 
     def _lie(self) -> None:
-        self.refuses_lies = self.chance.random() < 0.7
+        self.refuses_wrong_soc = self.chance.random() < 0.7
 
     def _inhibit(self) -> None:
         name = f"inhibit {self.chance.randrange(2)}"
