@@ -24,7 +24,7 @@ MORE: Final = ""
 """The key of the one inhibit that represents all beyond `MOST_INHIBITS`; no alert has an empty fingerprint."""
 
 MORE_NAME: Final = "more"
-MORE_SUMMARY: Final = f"more than {MOST_INHIBITS} alerts"
+"""Its name; it has no text of its own."""
 
 Path = Literal["waiting", "alerts", "fallback", "blind"]
 PATHS: Final[tuple[Path, ...]] = get_args(Path)
@@ -34,7 +34,7 @@ class Inhibit(msgspec.Struct, frozen=True, kw_only=True):
     """An alert that blocks every run until it has resolved and two beats have followed, or an operator clears it.
 
     Attributes:
-        summary: its text for people.
+        summary: its text for people; empty: it is `MORE`. Journals of earlier versions have a text for that one too.
         starts_at: Unix time of its beginning by the sender's clock.
         beats_left: beats still needed after it has resolved; None: it fires.
         name: the alert's name; empty in journals of earlier versions.
@@ -186,7 +186,7 @@ def _update_inhibits(
             # The last received beginning, not the latest one: a beginning from a wrong clock would never resolve.
             inhibit = Inhibit(summary=notice.summary, starts_at=notice.starts_at, name=notice.name)
             if before is None and len(inhibits) - (MORE in inhibits) >= MOST_INHIBITS:
-                key, rest = MORE, replace(inhibit, summary=MORE_SUMMARY, name=MORE_NAME)
+                key, rest = MORE, replace(inhibit, summary="", name=MORE_NAME)
                 inhibit = inhibits.get(MORE, rest)
             if key not in inhibits:
                 events.append(Event(kind="inhibited", level=Level.WARNING, values={"summary": inhibit.summary}))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from actuator.core import ags
+from actuator.core.alert_path import MORE
 from actuator.core.demand import CAUSES, lack
 from actuator.core.events import Level, Value
 from actuator.core.inhibitors import INHIBITORS
@@ -163,6 +164,14 @@ def _blind(case: Case) -> bool:
     return lack(state, case.inputs, case.now) is not None
 
 
+def _inhibit_values(case: Case) -> dict[str, Value]:
+    inhibits = case.state.durable.inhibits
+    return {
+        "summaries": "; ".join(filter(None, (inhibit.summary for inhibit in inhibits.values()))),
+        "more": MORE in inhibits,
+    }
+
+
 def _demand_gone(case: Case) -> bool:
     if case.state.causes:
         return False
@@ -179,9 +188,7 @@ ENDS: Final[dict[End, Ending]] = {
     "inhibit_alert": Ending(
         applies=_inhibited("inhibit_alert"),
         level=Level.WARNING,
-        values=lambda case: {
-            "summaries": "; ".join(inhibit.summary for inhibit in case.state.durable.inhibits.values())
-        },
+        values=_inhibit_values,
     ),
     "relay_fault": Ending(applies=_inhibited("relay_fault"), level=Level.ERROR),
     "locked_out": Ending(applies=_inhibited("locked_out"), level=Level.WARNING),

@@ -70,6 +70,9 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
 
 
+Action = Literal["auto", "on", "off", "reset_lockout", "reset_journal", "reset_service", "reset_inhibit", "settings"]
+
+
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """A command of an authorised operator.
 
@@ -83,7 +86,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         topic: of the MQTT message that it came with; empty: it came with HTTP.
     """
 
-    action: Literal["auto", "on", "off", "reset_lockout", "reset_journal", "reset_service", "reset_inhibit", "settings"]
+    action: Action
     seconds: float | None = None
     fingerprint: str = ""
     profile: str = ""

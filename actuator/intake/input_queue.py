@@ -9,11 +9,11 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
-from actuator.core.alert_path import MORE, MORE_NAME, MORE_SUMMARY
+from actuator.core.alert_path import MORE, MORE_NAME
 from actuator.core.inputs import Command, Inputs, Notice, Page
 from toolkit.replace import replace
 
@@ -29,7 +29,15 @@ sender that has gone away still counts for the seconds that its request may take
 
 
 class FullError(Exception):
-    """Too much waits for the next turn: this was not taken in, except its inhibits."""
+    """Too much waits for the next turn: this was not taken in, except its inhibits.
+
+    Attributes:
+        waiting: what waits.
+    """
+
+    def __init__(self, waiting: Literal["notifications", "commands"]) -> None:
+        super().__init__(f"too many {waiting} wait for the next turn")
+        self.waiting = waiting
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,9 +108,7 @@ class InputQueue:
             future = None if lost or full else self._wait()
             self._wake()
         if future is None:
-            raise FullError(
-                "Too many notifications are waiting. Of this one only the inhibits were taken in: send it again."
-            )
+            raise FullError("notifications")
         return await future
 
     async def command(self, command: Command) -> Answer:
@@ -114,7 +120,7 @@ class InputQueue:
         with self._lock:
             full = len(self._commands) >= MOST_COMMANDS
             if full and command.action != "off":
-                raise FullError(f"{MOST_COMMANDS} commands are waiting: try again in a second.")
+                raise FullError("commands")
             if not full or self._commands[-1] != command:
                 # Beyond the bound there is room for this one `off`: nothing comes between it and the next.
                 self._commands.append(command)
@@ -184,7 +190,7 @@ class InputQueue:
 
 def _more(wall: float) -> Notice:
     """Return the one inhibit for all that were too many."""
-    return Notice(kind="inhibit", firing=True, fingerprint=MORE, starts_at=wall, summary=MORE_SUMMARY, name=MORE_NAME)
+    return Notice(kind="inhibit", firing=True, fingerprint=MORE, starts_at=wall, name=MORE_NAME)
 
 
 def answer(waiting: Iterable[asyncio.Future[Answer]], outcome: Answer) -> None:

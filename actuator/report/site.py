@@ -9,6 +9,7 @@ import msgspec
 
 from actuator.report import wording
 from actuator.report.snapshot import Snapshot
+from actuator.report.wording.terms import alert_text
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +116,7 @@ def firing(snapshot: Snapshot) -> tuple[FiringAlert, ...]:
 def _firing(snapshot: Snapshot) -> Iterator[FiringAlert]:
     state, names = snapshot.state, snapshot.config.alerts
     for inhibit in state.durable.inhibits.values():
-        yield FiringAlert(name=inhibit.name or "alert", effect="inhibit", text=inhibit.summary)
+        yield FiringAlert(name=inhibit.name or "alert", effect="inhibit", text=alert_text(inhibit.summary))
     beliefs = state.alerts.beliefs
     if beliefs.start:
         yield FiringAlert(name=names.start, effect="start" if beliefs.start_counts else "none", text="")

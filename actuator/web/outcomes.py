@@ -7,7 +7,8 @@ from collections.abc import Awaitable
 
 from aiohttp import hdrs, web
 
-from actuator.intake.input_queue import Answer, FullError, Outcome
+from actuator.intake.input_queue import MOST_COMMANDS, Answer, FullError, Outcome
+from actuator.report.wording import answers
 
 TURN_TIMEOUT = 8.0
 """Seconds that a request waits for its turn; Alertmanager waits ten."""
@@ -19,21 +20,19 @@ async def in_time(awaited: Awaitable[Answer]) -> Outcome:
         async with asyncio.timeout(TURN_TIMEOUT):
             outcome = await awaited
     except TimeoutError:
-        raise web.HTTPServiceUnavailable(
-            text=f"Accepted, not known to be done: no turn has ended within {TURN_TIMEOUT:g} s. "
-            "It is done with the next turn."
-        ) from None
+        raise web.HTTPServiceUnavailable(text=answers.no_turn(TURN_TIMEOUT)) from None
     except FullError as error:
-        raise web.HTTPServiceUnavailable(text=str(error), headers={hdrs.RETRY_AFTER: "1"}) from None
+        text = answers.commands_wait(MOST_COMMANDS) if error.waiting == "commands" else answers.NOTIFICATIONS_WAIT
+        raise web.HTTPServiceUnavailable(text=text, headers={hdrs.RETRY_AFTER: "1"}) from None
     if outcome is None:
-        raise web.HTTPServiceUnavailable(text="The actuator is ending: not known to be done.")
+        raise web.HTTPServiceUnavailable(text=answers.ENDING)
     return outcome
 
 
 def refuse_disobeyed(outcome: Outcome, done: str, relay_fault: str) -> None:
     """Answer 503 if the relay failed in the turn."""
     if not outcome.obeyed:
-        raise web.HTTPServiceUnavailable(text=f"{done}, but the relay did not obey: {relay_fault}.")
+        raise web.HTTPServiceUnavailable(text=answers.not_obeyed(done, relay_fault))
 
 
 def refuse_unwritten(outcome: Outcome, done: str, *, forbids: bool) -> None:
@@ -41,6 +40,4 @@ def refuse_unwritten(outcome: Outcome, done: str, *, forbids: bool) -> None:
     # What forbids a run is safe in the sidecar alone. A sidecar that is ahead of its database makes the next start
     # torn, and a torn start keeps the inhibits of both, and mode off of either.
     if not outcome.durable and not (forbids and outcome.in_sidecar):
-        raise web.HTTPServiceUnavailable(
-            text=f"{done}, but it could not be written: a restart would lose it. {outcome.journal_fault}."
-        )
+        raise web.HTTPServiceUnavailable(text=answers.unwritten(done, outcome.journal_fault))

@@ -20,8 +20,8 @@ from actuator.intake import alertmanager
 from actuator.intake.input_queue import Outcome
 from actuator.journal import MAX_ROWS, JournalError, as_csv, as_json
 from actuator.loop.runtime import Runtime
-from actuator.report import wording
 from actuator.report.metrics import Counts
+from actuator.report.wording import answers, resets
 from actuator.web import guards, openapi, panel_page, runbooks
 from actuator.web.event_stream import EventStream, Watchers
 from actuator.web.latest_status import LatestStatus
@@ -149,15 +149,15 @@ class _Routes:
         if notified.notices or notified.beats:
             outcome = await in_time(self._runtime.input_queue.notices(notified.notices, notified.beats))
             if notified.refused:
-                raise web.HTTPBadRequest(text=f"Refused, except its inhibits: {notified.refused}")
+                raise web.HTTPBadRequest(text=answers.refused_except_inhibits(notified.refused))
             if not outcome.obeyed:
-                raise web.HTTPServiceUnavailable(text="Accepted, but the relay did not obey.")
+                raise web.HTTPServiceUnavailable(text=answers.ACCEPTED_NOT_OBEYED)
             inhibits = [notice.firing for notice in notified.notices if notice.kind == "inhibit"]
             if inhibits:
-                refuse_unwritten(outcome, "The inhibit is accepted", forbids=all(inhibits))
+                refuse_unwritten(outcome, answers.INHIBIT, forbids=all(inhibits))
         elif notified.refused:
-            raise web.HTTPBadRequest(text=f"Refused: {notified.refused}")
-        return web.Response(text="Accepted.\n")
+            raise web.HTTPBadRequest(text=answers.refused(notified.refused))
+        return web.Response(text=f"{answers.ACCEPTED}\n")
 
     async def _read(self, body: bytes) -> alertmanager.Notification:
         """Return what a notification means; one at a time, in a thread, so that other requests are served meanwhile."""
@@ -169,7 +169,7 @@ class _Routes:
             except ValueError as error:
                 return alertmanager.Notification(refused=str(error))
             except DeadlineError as error:
-                raise web.HTTPServiceUnavailable(text=f"The notification could not be read: {error}.") from error
+                raise web.HTTPServiceUnavailable(text=answers.unread(error)) from error
 
     def _count(self, notified: alertmanager.Notification) -> None:
         self._counts.notifications["firing"] += notified.firing
@@ -193,7 +193,7 @@ class _Routes:
             seconds = self._seconds(duration)
         elif mode == "auto" and duration is not None:
             raise web.HTTPBadRequest(text='"for" is allowed only with mode "on".')
-        return await self._command(request, Command(action=mode, seconds=seconds), f"Mode {mode} is in force")
+        return await self._command(request, Command(action=mode, seconds=seconds))
 
     def _seconds(self, duration: object) -> float | None:
         if duration is None:
@@ -214,13 +214,13 @@ class _Routes:
         match body.get("what"):
             case "lockout":
                 expect_only(body, "what")
-                return await self._command(request, Command(action="reset_lockout"), "The lock-out is reset")
+                return await self._command(request, Command(action="reset_lockout"))
             case "journal":
                 expect_only(body, "what")
-                return await self._command(request, Command(action="reset_journal"), "The journal alarm is reset")
+                return await self._command(request, Command(action="reset_journal"))
             case "service":
                 expect_only(body, "what")
-                return await self._command(request, Command(action="reset_service"), "The service is recorded")
+                return await self._command(request, Command(action="reset_service"))
             case "inhibit":
                 expect_only(body, "what", "name", "fingerprint")
                 return await self._reset_inhibit(request, body)
@@ -247,27 +247,26 @@ class _Routes:
             asked = "".join(f"{key} {json.dumps(body[key])}" for key in given)
             matching = {fingerprint: inhibits[fingerprint] for fingerprint in chosen}
             raise web.HTTPConflict(
-                text=wording.resets.inhibits_match(asked, matching)
-                if chosen
-                else wording.resets.no_inhibit_matches(asked, inhibits)
+                text=resets.inhibits_match(asked, matching) if chosen else resets.no_inhibit_matches(asked, inhibits)
             )
         (fingerprint,) = chosen
         command = Command(action="reset_inhibit", fingerprint=fingerprint)
-        outcome = await self._obeyed(request, command, "The reset is accepted")
+        outcome = await self._obeyed(request, command, answers.RESET_ACCEPTED)
         snapshot = self._latest.snapshot
         if (kept := snapshot.state.durable.inhibits.get(fingerprint)) is not None:
             lease, started_at = snapshot.config.alerts.lease, snapshot.state.started_at
             left = snapshot.state.alerts.reset_from(fingerprint, lease, started_at=started_at) - snapshot.now
-            raise web.HTTPConflict(text=wording.resets.inhibit_kept(kept.summary, lease, left))
-        refuse_unwritten(outcome, "The inhibit is reset", forbids=False)
+            raise web.HTTPConflict(text=resets.inhibit_kept(kept.summary, lease, left))
+        refuse_unwritten(outcome, answers.DONE[command.action], forbids=False)
         return self._latest.response()
 
     async def acknowledge(self, request: web.Request) -> web.Response:
         if request.can_read_body:
             await json_object(request)
-        return await self._command(request, Command(action="reset_lockout"), "The lock-out is reset")
+        return await self._command(request, Command(action="reset_lockout"))
 
-    async def _command(self, request: web.Request, command: Command, done: str) -> web.Response:
+    async def _command(self, request: web.Request, command: Command) -> web.Response:
+        done = answers.DONE[command.action]
         outcome = await self._obeyed(request, command, done)
         refuse_unwritten(outcome, done, forbids=command.action == "off")
         return self._latest.response()

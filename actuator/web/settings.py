@@ -14,11 +14,11 @@ from actuator.core.inputs import Command
 from actuator.core.overlay import DEFAULT, EDITABLE
 from actuator.loop.runtime import Runtime
 from actuator.report import settings
+from actuator.report.wording import answers
 from actuator.web.latest_status import LatestStatus
 from actuator.web.outcomes import in_time, refuse_disobeyed, refuse_unwritten
 from actuator.web.requests import expect_only, json_object
 from toolkit.config import ConfigError
-from toolkit.formatting import span
 from toolkit.webconfig import USER
 
 MOST_CHANGES = 10
@@ -86,20 +86,20 @@ class SettingsRoutes:
             raise web.HTTPBadRequest(text=str(error)) from error
         run = self._latest.snapshot.state.durable.run
         if run is not None and "exercise" in run.causes and new.exercise != self._runtime.config.exercise:
-            raise web.HTTPConflict(text="An exercise is running: its settings can be changed when it has ended.")
+            raise web.HTTPConflict(text=answers.EXERCISE_RUNS)
         now = time.monotonic()
         self._changes = [at for at in self._changes if now - at < CHANGES_WITHIN]
         if len(self._changes) >= MOST_CHANGES:
             left = CHANGES_WITHIN - (now - self._changes[0])
             raise web.HTTPTooManyRequests(
-                text=f"At most {MOST_CHANGES} changes in {span(CHANGES_WITHIN)}: try again in {span(left)}.",
+                text=answers.too_many_changes(MOST_CHANGES, CHANGES_WITHIN, left),
                 headers={hdrs.RETRY_AFTER: f"{left:.0f}"},
             )
         command = Command(action="settings", profile=profile, edits=edits, who=request.get(USER, ""))
         outcome = await in_time(self._runtime.input_queue.command(command))
         if dropped := self._latest.snapshot.state.durable.dropped:
-            raise web.HTTPConflict(text=f"The configuration file has changed meanwhile: {dropped}")
+            raise web.HTTPConflict(text=answers.file_changed(dropped))
         self._changes.append(now)  # it is in force, also when the relay or the journal fails
-        refuse_disobeyed(outcome, "The change is in force", self._latest.snapshot.relay_fault)
-        refuse_unwritten(outcome, "The change is in force", forbids=False)
+        refuse_disobeyed(outcome, answers.DONE[command.action], self._latest.snapshot.relay_fault)
+        refuse_unwritten(outcome, answers.DONE[command.action], forbids=False)
         return self._answer()

@@ -3,6 +3,6 @@
 The decision passes kinds and values; nothing here decides.
 """
 
-from actuator.report.wording import blocking, endings, events, notes, phases, problems, resets, terms, times
+from actuator.report.wording import answers, blocking, endings, events, notes, phases, problems, resets, terms, times
 
-__all__ = ["blocking", "endings", "events", "notes", "phases", "problems", "resets", "terms", "times"]
+__all__ = ["answers", "blocking", "endings", "events", "notes", "phases", "problems", "resets", "terms", "times"]

@@ -10,7 +10,16 @@ from actuator.core.limits import budget_left, reserve_left
 from actuator.core.state import Cause, Reason
 from actuator.report.snapshot import Snapshot
 from actuator.report.wording.phases import relay_unknown
-from actuator.report.wording.terms import AGS_CODES, CHECK_DATA, CHECK_ENGINE, Words, ags_code, inverter, requested
+from actuator.report.wording.terms import (
+    AGS_CODES,
+    CHECK_DATA,
+    CHECK_ENGINE,
+    Words,
+    ags_code,
+    alert_text,
+    inverter,
+    requested,
+)
 from toolkit.formatting import percent, span
 
 SHOWN: Final = 3
@@ -54,7 +63,7 @@ def _locked_out(it: Snapshot) -> Blocked:
 
 def _inhibit_alert(it: Snapshot) -> Blocked:
     inhibits = it.state.durable.inhibits.values()
-    summaries = [inhibit.summary for inhibit in inhibits]
+    summaries = [alert_text(inhibit.summary) for inhibit in inhibits]
     room = SHORT if len(summaries) == 1 else SHORT // 2
     named = " and ".join(_shortened(summary, room) for summary in summaries[:2])
     more = f" (and {len(summaries) - 2} more)" if len(summaries) > 2 else ""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from actuator.core.alert_path import MORE, MOST_INHIBITS, Inhibit
 from actuator.core.state import Durable
+from actuator.report.wording.terms import alert_text
 from toolkit.formatting import capitalized, span
 
 
@@ -28,8 +29,8 @@ def reset_inhibit(fingerprint: str, inhibit: Inhibit) -> str:
     """Return that an alert blocks the engine, and what to do."""
     if fingerprint == MORE:
         return (
-            f"{capitalized(inhibit.summary)} block the engine: those beyond the first {MOST_INHIBITS} are not kept one "
-            "by one. Remove their causes and the others: they end by themselves once no other blocks."
+            f"{capitalized(alert_text(inhibit.summary))} block the engine: those beyond the first {MOST_INHIBITS} are "
+            "not kept one by one. Remove their causes and the others: they end by themselves once no other blocks."
         )
     alert = f'{inhibit.name or "An alert"} blocks the engine: "{inhibit.summary}".'
     if inhibit.beats_left is None:
@@ -49,8 +50,9 @@ def inhibit_kept(summary: str, lease: float, left: float) -> str:
         left: seconds of them that are left.
     """
     return (
-        f'The alert "{summary}" is not reset: it was received, or the actuator started, less than {span(lease)} ago '
-        f"(alerts.lease). Remove its cause. If it is not received again, it can be reset in {span(max(1, left))}."
+        f'The alert "{alert_text(summary)}" is not reset: it was received, or the actuator started, less than '
+        f"{span(lease)} ago (alerts.lease). Remove its cause. If it is not received again, it can be reset in "
+        f"{span(max(1, left))}."
     )
 
 
@@ -69,5 +71,6 @@ def no_inhibit_matches(asked: str, inhibits: Mapping[str, Inhibit]) -> str:
 
 def _listed(inhibits: Mapping[str, Inhibit]) -> str:
     return "\n".join(
-        f"  {fingerprint}  {inhibit.name or 'alert'}: {inhibit.summary}" for fingerprint, inhibit in inhibits.items()
+        f"  {fingerprint}  {inhibit.name or 'alert'}: {alert_text(inhibit.summary)}"
+        for fingerprint, inhibit in inhibits.items()
     )

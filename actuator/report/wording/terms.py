@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+from actuator.core.alert_path import MOST_INHIBITS
 from actuator.core.demand import Lack
 from actuator.core.events import Value
 from actuator.core.settings import Settings
@@ -53,6 +54,11 @@ class Problem(NamedTuple):
 def no_break(text: str) -> str:
     """Return a text in which no line ends between a number and its unit."""
     return re.sub(r"(?<=\d) (?=(?:%|s|min|h|d)(?!\w))", "\u00a0", text)
+
+
+def alert_text(summary: Value) -> str:
+    """Return the text of an alert that blocks the engine; the one for all that are too many has none of its own."""
+    return str(summary) if summary else f"more than {MOST_INHIBITS} alerts"
 
 
 AGS_CODES: Final = {

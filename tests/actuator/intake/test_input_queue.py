@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from actuator.core.alert_path import MORE, MOST_INHIBITS
+from actuator.core.alert_path import MORE, MORE_NAME
 from actuator.core.inputs import Command, Inputs, Notice, Page
 from actuator.core.settings import Settings
 from actuator.intake.input_queue import (
@@ -74,7 +74,7 @@ async def test_one_turn_takes_everything_inhibits_first() -> None:
 async def test_off_is_never_refused_and_keeps_its_place() -> None:
     queue = InputQueue()
     tasks = [await command(queue, AUTO) for _ in range(MOST_COMMANDS)]
-    with pytest.raises(FullError, match="32 commands are waiting"):
+    with pytest.raises(FullError, match="commands"):
         await queue.command(AUTO)
     tasks += [await command(queue, OFF) for _ in range(500)]
     with pytest.raises(FullError):
@@ -89,7 +89,7 @@ async def test_off_is_never_refused_and_keeps_its_place() -> None:
 async def test_beyond_its_bound_the_queue_refuses_notices_but_no_inhibit() -> None:
     queue = InputQueue()
     accepted = await send(queue, *map(start, range(MOST_NOTICES)))
-    with pytest.raises(FullError, match="send it again"):
+    with pytest.raises(FullError, match="notifications"):
         await queue.notices([start(-1), inhibit(1)], 1)
     inputs = turn(queue)
     assert fingerprints(inputs.notices) == ["inhibit 1", *(f"start {number}" for number in range(MOST_NOTICES))]
@@ -102,8 +102,7 @@ async def test_inhibits_beyond_the_bound_become_one_that_blocks() -> None:
     tasks = [await send(queue, *map(inhibit, range(body * 11_500, (body + 1) * 11_500))) for body in range(8)]
     inputs = turn(queue)
     assert len(inputs.notices) == MOST_NOTICES + 1
-    assert inputs.notices[-1].fingerprint == MORE
-    assert str(MOST_INHIBITS) in inputs.notices[-1].summary
+    assert (inputs.notices[-1].fingerprint, inputs.notices[-1].name) == (MORE, MORE_NAME)
     assert await asyncio.gather(*tasks) == [OBEYED] * 8
     with pytest.raises(FullError):
         await asyncio.gather(

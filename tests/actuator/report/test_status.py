@@ -16,6 +16,7 @@ from prometheus_client.registry import CollectorRegistry
 from actuator.config import Config, load
 from actuator.core.alert_path import MORE, MORE_NAME, PATHS, Inhibit
 from actuator.core.demand import CAUSES
+from actuator.core.events import Value
 from actuator.core.inhibitors import INHIBITORS
 from actuator.core.short_runs import ShortRuns
 from actuator.core.state import MODES, PHASES, Closure
@@ -467,9 +468,21 @@ def test_short_runs_show_why_no_start_and_until_when(in_a_row: int, of_the_day: 
     assert status.status(snapshot(of)).resets[0].text.startswith("A pause after a failed or short run.")
 
 
-def test_the_rest_of_an_alert_s_text_stays_as_it_is() -> None:
-    inhibit = Inhibit(summary="CO alarm in the Old Barn and more", starts_at=NOON, name=MORE_NAME)
-    assert wording.resets.reset_inhibit(MORE, inhibit).startswith("CO alarm in the Old Barn and more block the engine")
+def test_the_rest_of_the_inhibits_has_its_words_and_keeps_those_of_an_earlier_version() -> None:
+    of = world()
+    for summary, text in (("", "more than 64 alerts"), ("CO alarm and more", "CO alarm and more")):
+        inhibits = {MORE: Inhibit(summary=summary, starts_at=NOON, name=MORE_NAME)}
+        of.state = replace(
+            of.state, durable=replace(of.state.durable, inhibits=inhibits), inhibitors=("inhibit_alert",)
+        )
+        shown = status.status(snapshot(of))
+        assert shown.resets[0].text.startswith(f"{text[0].upper()}{text[1:]} block the engine")
+        assert shown.alerts[0].text == text
+        assert shown.why_not[0].text == f"blocked by an alert: {text}"
+    values: dict[str, Value] = {"summaries": "CO alarm; fuel low", "more": True}
+    assert wording.endings.ending("inhibit_alert", values) == (
+        "An alert blocks the engine: CO alarm; fuel low; more than 64 alerts."
+    )
 
 
 def test_what_only_an_emergency_may_do_is_shown() -> None:

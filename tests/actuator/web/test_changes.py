@@ -30,7 +30,7 @@ class Queue:
 
     async def command(self, _command: Command) -> Outcome:
         if self.full:
-            raise FullError("full")
+            raise FullError("commands")
         return Outcome(obeyed=True, durable=True, in_sidecar=True, journal_fault="")
 
 
