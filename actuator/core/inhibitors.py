@@ -19,18 +19,22 @@ if TYPE_CHECKING:
 Clearing = Literal[
     "ac_gone",
     "ags_ready",
-    "budget",
+    "budget_free",
     "evidence_back",
+    "good_run",
     "journal_written",
-    "min_off",
+    "min_off_over",
     "mode",
+    "pause_over",
+    "quiet_hours_over",
     "read_backs",
+    "reset_inhibit",
     "reset_lockout",
-    "resolve_or_reset",
-    "quiet_hours_end",
-    "time_or_good_run_or_reset_lockout",
-    "time_or_reset_lockout",
+    "resolved",
 ]
+
+BY_TIME: Final[frozenset[Clearing]] = frozenset({"budget_free", "min_off_over", "pause_over", "quiet_hours_over"})
+"""What comes by itself as time passes."""
 
 
 def _never(_state: State) -> bool:
@@ -50,7 +54,7 @@ class Inhibitor(msgspec.Struct, frozen=True, kw_only=True):
         blocks_resume: whether it also blocks the resumption of an interrupted run.
         ends_run: whether it ends a run: never, as soon as it holds, or once `confirmed`.
         confirmed: returns whether three samples agree; a start is blocked by one, a run is ended by three.
-        clears: what ends it.
+        clears: what ends it, each alone.
         until: returns when it ends by itself, monotonic; None: not by time, or not known.
     """
 
@@ -59,7 +63,7 @@ class Inhibitor(msgspec.Struct, frozen=True, kw_only=True):
     blocks_resume: bool = True
     ends_run: Literal["never", "at once", "once confirmed"]
     confirmed: Callable[[State], bool] = _never
-    clears: Clearing
+    clears: frozenset[Clearing]
     until: Callable[[State, Settings, float], float | None] = _no_time
 
     def ends(self, state: State, inputs: Inputs, now: float) -> bool:
@@ -125,29 +129,31 @@ def _response(response: str) -> Callable[[State, Inputs, float], bool]:
 
 INHIBITORS: Final[dict[Reason, Inhibitor]] = {
     "mode_off": Inhibitor(
-        holds=lambda state, _inputs, _now: state.durable.mode == "off", ends_run="at once", clears="mode"
+        holds=lambda state, _inputs, _now: state.durable.mode == "off", ends_run="at once", clears=frozenset({"mode"})
     ),
     "locked_out": Inhibitor(
-        holds=lambda state, _inputs, _now: state.durable.locked_out, ends_run="at once", clears="reset_lockout"
+        holds=lambda state, _inputs, _now: state.durable.locked_out,
+        ends_run="at once",
+        clears=frozenset({"reset_lockout"}),
     ),
     "inhibit_alert": Inhibitor(
         holds=lambda state, _inputs, _now: bool(state.durable.inhibits),
         ends_run="at once",
-        clears="resolve_or_reset",
+        clears=frozenset({"resolved", "reset_inhibit"}),
     ),
     "no_evidence": Inhibitor(
         holds=_no_evidence,
         exempt=frozenset({"emergency", "manual", "blind"}),
         blocks_resume=False,
         ends_run="never",
-        clears="evidence_back",
+        clears=frozenset({"evidence_back"}),
     ),
     "short_cycle": Inhibitor(
         holds=_short_cycle,
         exempt=frozenset({"manual"}),
         blocks_resume=False,
         ends_run="never",
-        clears="time_or_good_run_or_reset_lockout",
+        clears=frozenset({"pause_over", "good_run", "reset_lockout"}),
         until=_short_cycle_until,
     ),
     "journal": Inhibitor(
@@ -155,28 +161,28 @@ INHIBITORS: Final[dict[Reason, Inhibitor]] = {
         exempt=frozenset({"emergency"}),
         blocks_resume=False,  # its record was written when it began
         ends_run="never",
-        clears="journal_written",
+        clears=frozenset({"journal_written"}),
     ),
     "relay_fault": Inhibitor(
-        holds=lambda state, _inputs, _now: state.board.fault, ends_run="at once", clears="read_backs"
+        holds=lambda state, _inputs, _now: state.board.fault, ends_run="at once", clears=frozenset({"read_backs"})
     ),
     "max_run": Inhibitor(
         holds=lambda state, _inputs, _now: state.durable.max_run_reached,
         ends_run="never",  # it holds because a run has ended
-        clears="min_off",
+        clears=frozenset({"min_off_over"}),
         until=lambda state, settings, _now: rest_until(state.durable, settings),
     ),
     "budget": Inhibitor(
         holds=_budget,
         ends_run="at once",
-        clears="budget",
+        clears=frozenset({"budget_free"}),
         until=lambda state, settings, now: budget_until(state.durable, settings, now, reserve=state.reserve),
     ),
     "min_off": Inhibitor(
         holds=_min_off,
         blocks_resume=False,
         ends_run="never",
-        clears="min_off",
+        clears=frozenset({"min_off_over"}),
         until=lambda state, settings, _now: rest_until(state.durable, settings),
     ),
     "back_off": Inhibitor(
@@ -184,32 +190,39 @@ INHIBITORS: Final[dict[Reason, Inhibitor]] = {
         exempt=frozenset({"manual"}),
         blocks_resume=False,
         ends_run="never",
-        clears="time_or_reset_lockout",
+        clears=frozenset({"pause_over", "reset_lockout"}),
         until=lambda state, _settings, _now: state.durable.back_off_until,
     ),
     "quiet_hours": Inhibitor(
-        holds=_quiet_hours, exempt=frozenset({"emergency", "manual"}), ends_run="at once", clears="quiet_hours_end"
+        holds=_quiet_hours,
+        exempt=frozenset({"emergency", "manual"}),
+        ends_run="at once",
+        clears=frozenset({"quiet_hours_over"}),
     ),
     "ags_refuses": Inhibitor(
         holds=_response("refuses"),
         ends_run="once confirmed",
         confirmed=lambda state: state.ags.response.verdict == "refuses",
-        clears="ags_ready",
+        clears=frozenset({"ags_ready"}),
     ),
     "foreign_run": Inhibitor(
         holds=_response("foreign"),
         ends_run="once confirmed",
         confirmed=lambda state: state.ags.response.verdict == "foreign",
-        clears="ags_ready",
+        clears=frozenset({"ags_ready"}),
     ),
     "ac_live": Inhibitor(
         holds=lambda state, _inputs, _now: state.engine.ac_live,
         blocks_resume=False,  # AC at the input is the resumed engine's own
         ends_run="never",
-        clears="ac_gone",
+        clears=frozenset({"ac_gone"}),
     ),
 }
 """In the order in which they are shown."""
+
+NOT_CLEARED_BY_TIME: Final[frozenset[Reason]] = frozenset(
+    reason for reason, rule in INHIBITORS.items() if rule.clears.isdisjoint(BY_TIME)
+)
 
 
 def active_reasons(state: State, inputs: Inputs, now: float) -> tuple[Reason, ...]:

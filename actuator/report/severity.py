@@ -17,7 +17,7 @@ from actuator.core.battery import SOC_FRESH
 from actuator.core.demand import first
 from actuator.core.events import NoteKind
 from actuator.core.forecast import by_charge
-from actuator.core.inhibitors import INHIBITORS
+from actuator.core.inhibitors import INHIBITORS, NOT_CLEARED_BY_TIME
 from actuator.core.inhibitors import blocked as all_blocked
 from actuator.core.limits import budget_left
 from actuator.core.proof import confirm_by
@@ -265,7 +265,7 @@ def _blocking(site: _Site) -> Iterator[Reason]:
         return
     no_time = _NEEDS_A_PERSON.isdisjoint(held)
     for reason in ORDER:
-        matters = no_time or reason in wording.blocking.CLEARED_BY_HAND
+        matters = no_time or reason in NOT_CLEARED_BY_TIME
         exempt = bool(causes) and INHIBITORS[reason].exempt.issuperset(causes)
         if reason in held and matters and not exempt:
             yield reason
@@ -273,12 +273,12 @@ def _blocking(site: _Site) -> Iterator[Reason]:
 
 def _next(site: _Site, reasons: tuple[Reason, ...]) -> str:
     """Return what happens next while these reasons block a start."""
-    by_hand = [reason for reason in reasons if reason in wording.blocking.CLEARED_BY_HAND]
+    untimed = [reason for reason in reasons if reason in NOT_CLEARED_BY_TIME]
     emergency_soc = site.config.emergency_soc if _emergency_starts(site, reasons) else None
-    if by_hand:
-        if {"foreign_run", "ac_live"}.issuperset(by_hand):
+    if untimed:
+        if {"foreign_run", "ac_live"}.issuperset(untimed):
             return wording.blocking.LEFT_ALONE
-        return wording.blocking.nothing_before(by_hand[:3], emergency_soc)
+        return wording.blocking.nothing_before(untimed[:3], emergency_soc)
     moments = [moment for moment in (_until(site, reason) for reason in reasons) if moment is not None]
     at = site.at(max(moments)) if moments else None
     return wording.blocking.not_before(at, emergency_soc, requested=bool(site.state.causes))

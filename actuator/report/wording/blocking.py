@@ -211,7 +211,7 @@ class Blocking(NamedTuple):
     Attributes:
         name: it, as a part of a sentence without numbers.
         words: returns the rest, with its numbers.
-        cleared: what ends it; empty: its time.
+        cleared: what ends it, as a part of a sentence; empty: its time.
     """
 
     name: str
@@ -237,9 +237,6 @@ BLOCKING: Final[dict[Reason, Blocking]] = {
     "ac_live": Blocking("AC at the inverter's input already", _ac_live, "that power is gone"),
 }
 """The words of each reason that blocks a start."""
-
-CLEARED_BY_HAND: Final = frozenset(reason for reason, it in BLOCKING.items() if it.cleared)
-"""What does not end by its time."""
 
 
 def blocked(it: Reason, snapshot: Snapshot) -> Blocked:

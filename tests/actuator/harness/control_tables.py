@@ -28,18 +28,20 @@ PAGE: Final = Path(__file__).parents[3] / "docs" / "control.md"
 CLEARS: Final[dict[Clearing, str]] = {
     "ac_gone": "no AC in 3 samples, or no evidence for 5 min",
     "ags_ready": "the AGS ready in 3 samples, or silent for 30 s",
-    "budget": "the sliding 24 h",
+    "budget_free": "the sliding 24 h",
     "evidence_back": "evidence in one sample, or no fresh SOC",
     "journal_written": "the journal or its mirror can be written",
-    "min_off": "min off has passed",
+    "min_off_over": "min off has passed",
     "mode": "the operator; survives restarts",
+    "quiet_hours_over": "the hour; a clock that is not known to be right",
     "read_backs": "3 readings *open*, then min off",
+    "pause_over": "its time",
+    "good_run": "a run of `min_run` that ends well",
+    "resolved": "`resolved` and then 2 beats",
+    "reset_inhibit": "its own reset",
     "reset_lockout": "reset of the lock-out",
-    "resolve_or_reset": "`resolved` and then 2 beats, or its own reset",
-    "quiet_hours_end": "the hour; a clock that is not known to be right",
-    "time_or_good_run_or_reset_lockout": "its time, a run of `min_run` that ends well, or reset of the lock-out",
-    "time_or_reset_lockout": "its time, or reset of the lock-out",
 }
+"""In the order in which a row names them."""
 
 WHEN_SET: Final[dict[str, msgspec.Struct]] = {
     "quiet_hours": QuietHours(),
@@ -113,11 +115,16 @@ def inhibitors() -> Iterator[str]:
                 {"never": "no", "at once": "at once", "once confirmed": "after 3 samples"}[rule.ends_run],
                 _failed(ENDS[reason].failed) if reason in ENDS else "no",
                 _names(rule.exempt),
-                CLEARS[rule.clears],
+                _clears(rule.clears),
             )
             for reason, rule in INHIBITORS.items()
         ),
     )
+
+
+def _clears(clears: frozenset[Clearing]) -> str:
+    *others, last = (text for clearing, text in CLEARS.items() if clearing in clears)
+    return ", ".join([*others, f"or {last}" if others else last])
 
 
 def ends() -> Iterator[str]:

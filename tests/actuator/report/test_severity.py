@@ -15,7 +15,7 @@ from actuator.core.alert_path import PATHS
 from actuator.core.demand import CAUSES
 from actuator.core.endings import End, recorded
 from actuator.core.events import Event, Note, NoteKind, Value
-from actuator.core.inhibitors import INHIBITORS, blocked
+from actuator.core.inhibitors import INHIBITORS, NOT_CLEARED_BY_TIME, blocked
 from actuator.core.settings import Service
 from actuator.core.state import MODES, PHASES, Cause, Durable, Reason
 from actuator.report import severity, wording
@@ -211,7 +211,8 @@ def test_the_tables_know_every_reason_and_note() -> None:
     by_time = {
         reason for reason, rule in INHIBITORS.items() if rule.until(situation().state, SETTINGS, NOW) is not None
     }
-    assert not by_time & wording.blocking.CLEARED_BY_HAND
+    assert not by_time & NOT_CLEARED_BY_TIME
+    assert {reason for reason, words in wording.blocking.BLOCKING.items() if words.cleared} == NOT_CLEARED_BY_TIME
 
 
 @pytest.mark.parametrize(
