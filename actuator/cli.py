@@ -95,7 +95,7 @@ def parser(loaded: Collection[str]) -> Parser:
 
 
 def _check(flags: Flags) -> int:
-    from actuator.commands import config_checks  # noqa: PLC0415 - see _run
+    from actuator.commands import config_checks  # noqa: PLC0415 - loads aiohttp; see the comment in `_run`
 
     if flags.web_config_file is None:
         # The unit of the service names it, and `access` is checked against its users.
@@ -123,7 +123,7 @@ def _check(flags: Flags) -> int:
 
 def _checked(flags: Flags, found: tuple[ConfigError, ...]) -> tuple[configuration.Config, WebConfig]:
     """Return what the flags name, unless it or what was found already is wrong; raises ConfigError with all of it."""
-    from actuator import service  # noqa: PLC0415 - see _run
+    from actuator import service  # noqa: PLC0415 - loads aiohttp; see the comment in `_run`
 
     try:
         checked = service.check(flags)

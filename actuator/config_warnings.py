@@ -38,7 +38,7 @@ def warnings(config: Config) -> tuple[str, ...]:
 
 
 def open_access(config: Config, users: Collection[str]) -> Iterator[str]:
-    """Yield who may do what, if `access` does not say it.
+    """Yield who may do what, if there is no `access` that limits it.
 
     Args:
         config: the configuration.

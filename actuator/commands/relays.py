@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from actuator.commands import relay_test
+from actuator.commands import relay_trial
 from actuator.commands.flags import add_config_file
 from actuator.relay import discover
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """List the boards, or test the configured one."""
     if arguments.test:
-        return relay_test.run(arguments.config_file)
+        return relay_trial.run(arguments.config_file)
     found = [*discover.usb_boards(), *discover.serial_ports(), *discover.gpio_chips()]
     nothing = "No USB relay board (16c0:05df), no serial port and no GPIO chip found on this machine."
     sys.stdout.write("\n".join(found or [nothing]) + "\n")

@@ -116,8 +116,8 @@ def _closed_without_a_run(
 def _torn(durable: Durable, settings: Settings, here: Moment) -> Durable:
     """Return the record of a torn journal: min off begins, and at most one max run of the budget is left."""
     limits = settings.limits
-    # As if everything but one max run had been used just now. It stands for the oldest closures that are known: were
-    # they kept, their time would come back before a day has passed, and nobody knows that they were the last.
+    # As if everything but one max run had been used just now. This replaces the oldest known closures. If they were
+    # kept too, they would leave the 24 h window early and give budget back.
     unknown = max(0.0, limits.daily_budget - limits.max_run)
     known = _without_oldest(durable.closures, unknown, here.now)
     return replace(
@@ -157,7 +157,7 @@ def _ended(durable: Durable, past: Closure) -> Durable:
 def _held_unknown(durable: Durable, held: Closure, settings: Settings) -> Durable:
     """Return the record with its last closure, held for an unknown time, taken to be as long as the budget."""
     longest = Closure(start=min(held.start, held.end - settings.limits.daily_budget), end=held.end)
-    # Of two such closures it would never be known which one lasted how long: then both stay as long as they are.
+    # With two unknown closures the lengths cannot be told apart, so neither is corrected later.
     anchor = durable.anchor
     anchor = None if anchor is None or anchor.held is not None else replace(anchor, held=held)
     return replace(durable, closures=(*durable.closures[:-1], longest), anchor=anchor)

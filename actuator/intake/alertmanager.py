@@ -139,7 +139,7 @@ def read(body: bytes, alerts: AlertSettings) -> Notification:
 
 
 def _refused(notices: list[Notice], reason: str) -> Notification:
-    # An inhibit is worth more than the form of its notification.
+    # Use the inhibits of a notification that is otherwise refused.
     inhibits = tuple(notice for notice in notices if notice.kind == "inhibit")
     firing = sum(notice.firing for notice in inhibits)
     return Notification(notices=inhibits, firing=firing, resolved=len(inhibits) - firing, refused=reason)

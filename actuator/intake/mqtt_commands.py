@@ -1,7 +1,8 @@
-"""Commands over MQTT: which are obeyed. They go the way of those over HTTP, through the same queue.
+"""Commands over MQTT: which are obeyed. They use the same queue as those over HTTP.
 
-No broker says how old a message is, so the sender says when it was sent. An *off* needs no time: it is always obeyed,
-unless the broker had kept it. With MQTT 5 none that it had kept comes, and so one with the retain flag is obeyed too.
+No broker reports the age of a message, so each command carries the time at which it was sent. An *off* needs no time:
+it is always obeyed, unless the broker sends a stored one. With MQTT 5 the broker sends no stored message, so an *off*
+with the retain flag is obeyed too.
 """
 
 from __future__ import annotations

@@ -354,7 +354,7 @@ class Runtime:
             CancelledError: the program ends.
         """
         new = await self._configuration.read(users)
-        # Whoever asked may go away: the turn's part is never broken off half done, except by the end of the program.
+        # The caller may disconnect: shield this part, so that only the end of the program cancels it.
         await asyncio.shield(
             asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._between_turns(new), self._loop))
         )

@@ -25,7 +25,7 @@ from toolkit import log
 _PREFIX = "generator-actuator/"
 _MAX_LENGTH = 107
 _SERVICE_USER = "generator-actuator"
-"""Of deploy/sysusers; the service is told from a stranger by it when root runs a second controller."""
+"""Of deploy/sysusers. If root runs a second controller, a holder with this user is the service, and no stranger."""
 
 _log = log.get(__name__)
 
@@ -124,7 +124,7 @@ def _address(name: str) -> bytes:
 
 
 def _holder(name: str) -> tuple[int, int | None]:
-    """Return the holder's process and user; 0 and None when the kernel does not tell."""
+    """Return the holder's process and user; 0 and None when the kernel does not report them."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
         probe.settimeout(0.0)
         try:

@@ -63,7 +63,7 @@ class RelayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The `relay:` part of the configuration; `type` names the kind.
 
     Attributes:
-        HINTS: what to say to a `type` that is none, by the word.
+        HINTS: hint for the error message, by the wrong word written as `type`.
     """
 
     HINTS: ClassVar[Mapping[str, str]] = {"mqtt": "no relay is switched over MQTT"}

@@ -26,7 +26,7 @@ def torn(snapshot: Snapshot) -> Problem:
     durable = snapshot.state.durable
     torn_at = snapshot.state.started_at if durable.torn_at is None else durable.torn_at
     counted = max(durable.run_seconds, durable.engine_seconds)
-    # What was kept before the tear is older than it, or more than can have been counted since.
+    # A value from before the tear shows by its age, or by being larger than the time since could count.
     kept = durable.profile or durable.edits or counted > snapshot.now - torn_at
     lost = not kept and (durable.full_at is None or durable.full_at >= torn_at)
     return wording.problems.LOST if lost else wording.problems.TORN

@@ -84,7 +84,7 @@ async def _read(what: str, call: Callable[[], T], seconds: float) -> T | None:
     try:
         return await Worker(what).do(call, seconds)
     except DeadlineError as error:
-        # A disk that hangs keeps no contact closed.
+        # Go on without the file: a hanging disk must not delay the opening.
         _log.error(f"the {what} cannot be read", error=error)
         return None
 

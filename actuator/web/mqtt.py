@@ -59,7 +59,7 @@ class HomeAssistant:
             await self._connection.stop()
 
     async def _serve(self, options: Mqtt) -> None:
-        """Keep the broker up to date until cancelled, and take its commands if the configuration says so."""
+        """Keep the broker up to date until cancelled, and obey its commands if the configuration allows them."""
         # Only where there is a broker: they load the MQTT client.
         from actuator.intake.mqtt_commands import Commands  # noqa: PLC0415
         from actuator.report import homeassistant_entities  # noqa: PLC0415

@@ -116,9 +116,9 @@ _PROFILE_NAME: _Json = {
 }
 
 _REASONS = {
-    400: "The request is wrong, as the sentence says.",
+    400: "The request is wrong; the text gives the reason.",
     401: "A user name and a password are needed.",
-    403: "It is not allowed, as the sentence says: the user may not do it, or a page of another site sent it.",
+    403: "It is not allowed; the text gives the reason: the user may not do it, or a page of another site sent it.",
     404: "There is nothing of this name.",
     408: "The body did not arrive in time.",
     409: "The present state does not allow it.",
@@ -126,7 +126,7 @@ _REASONS = {
     415: "The body is not application/json.",
     429: "There were too many changes.",
     500: "The configuration has an error, and the one before stays in force.",
-    503: "It is not done, not known to be done, or not written, as the sentence says. Try again.",
+    503: "It is not done, not known to be done, or not written; the text gives the reason. Try again.",
 }
 _ALWAYS = (400, 401, 403)
 _WITH_BODY = (408, 413)

@@ -6,24 +6,24 @@ from toolkit.formatting import span
 
 
 def at(clock: str | None, seconds: float) -> str:
-    """Return when something happens that happens in so many seconds."""
+    """Return a future moment: "at 12:05", or "in 5 min" without a clock."""
     if clock is None:
         return f"in {rounded(seconds)}"
     return f"on {clock.replace(' ', ' at ')}" if " " in clock else f"at {clock}"
 
 
 def by(clock: str | None, seconds: float) -> str:
-    """Return until when something must happen that has so many seconds left."""
+    """Return the latest moment of something: "by 12:05", or "within 5 min" without a clock."""
     return f"within {rounded(seconds)}" if clock is None else f"by {clock}"
 
 
 def since(clock: str | None, seconds: float) -> str:
-    """Return since when something has lasted that began so many seconds ago."""
+    """Return the beginning of what still lasts: "since 12:05", or "for 5 min" without a clock."""
     return f"for {rounded(seconds)}" if clock is None else f"since {clock}"
 
 
 def ago(clock: str | None, seconds: float) -> str:
-    """Return when something happened that happened so many seconds ago."""
+    """Return a past moment: "at 12:05", or "5 min ago" without a clock."""
     return f"{rounded(seconds)} ago" if clock is None else at(clock, seconds)
 
 

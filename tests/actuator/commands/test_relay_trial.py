@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from actuator.commands import relay_test
+from actuator.commands import relay_trial
 from tests.actuator.harness.modbus_board import Board, TcpBoard
 from tests.actuator.harness.process import site
 from tests.support import command, wait_until
@@ -69,9 +69,9 @@ def test_without_a_terminal_or_a_relay_it_refuses(
     tmp_path: Path, board: TcpBoard, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
-    assert relay_test.run(written(tmp_path, board)) == 2
+    assert relay_trial.run(written(tmp_path, board)) == 2
     assert "terminal" in capsys.readouterr().out
-    assert relay_test.run(tmp_path / "nowhere.yml") == 2
+    assert relay_trial.run(tmp_path / "nowhere.yml") == 2
     assert board.board.writes == []
 
 
@@ -115,7 +115,7 @@ def test_a_board_that_is_gone_after_the_closing_is_not_reported_open(
 
     with ThreadPoolExecutor() as pool:
         going = pool.submit(gone)
-        assert relay_test.run(written(tmp_path, board), ask=lambda _: "disconnected") == 1
+        assert relay_trial.run(written(tmp_path, board), ask=lambda _: "disconnected") == 1
         going.result(30)
     assert "is NOT confirmed open" in capsys.readouterr().out
 
@@ -127,7 +127,7 @@ def test_ctrl_c_at_the_question_does_nothing(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    assert relay_test.run(written(tmp_path, board), ask=ctrl_c) == 1
+    assert relay_trial.run(written(tmp_path, board), ask=ctrl_c) == 1
     assert "Nothing was done." in capsys.readouterr().out
     assert board.board.writes == []
 
