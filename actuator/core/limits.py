@@ -26,13 +26,6 @@ def reserve_left(durable: Durable, settings: Settings, now: float) -> float:
     return min(reserve, max(0.0, budget_left(durable, settings, now, reserve=reserve)))
 
 
-def service_due(durable: Durable, settings: Settings) -> float | None:
-    """Return the seconds of running to the next service, negative when it is over; None: none is configured."""
-    if settings.service is None:
-        return None
-    return settings.service.every - (durable.engine_seconds - durable.serviced_seconds)
-
-
 def budget_until(durable: Durable, settings: Settings, now: float, *, reserve: float) -> float | None:
     """Return when past closures have left the sliding window so far that a useful run has budget again."""
     excess = settings.limits.least_budget - budget_left(durable, settings, now, reserve=reserve)

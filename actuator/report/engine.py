@@ -8,7 +8,8 @@ import msgspec
 
 from actuator.core import full_charge
 from actuator.core.demand import EXERCISE_WINDOW
-from actuator.core.settings import DAY, MINUTE
+from actuator.core.settings import DAY, MINUTE, Settings
+from actuator.core.state import Durable
 from actuator.report.snapshot import Snapshot
 
 
@@ -33,13 +34,22 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     quiet: bool
 
 
+def service_due(durable: Durable, settings: Settings) -> float | None:
+    """Return the seconds of running to the next service, negative when it is over; None: none is configured."""
+    return None if settings.service is None else settings.service.every - _since_service(durable)
+
+
+def _since_service(durable: Durable) -> float:
+    return durable.engine_seconds - durable.serviced_seconds
+
+
 def engine(snapshot: Snapshot, today: float | None) -> Engine:
     """Return the engine's hours and plans; `today` is from the history."""
     durable, config = snapshot.state.durable, snapshot.config
     hours, due = config.quiet_hours, full_charge.due_at(durable, config)
     return Engine(
         today=today,
-        since_service=float(durable.engine_seconds - durable.serviced_seconds),
+        since_service=float(_since_service(durable)),
         next_exercise=_next_exercise(snapshot),
         next_full_charge=None if due is None else snapshot.wall_of(due),
         quiet_hours=None if hours is None else f"{hours.from_} to {hours.to}",

@@ -10,9 +10,10 @@ from prometheus_client.registry import Collector
 from actuator.core.alert_path import PATHS
 from actuator.core.demand import CAUSES
 from actuator.core.inhibitors import INHIBITORS
-from actuator.core.limits import budget_left, reserve_left, service_due
+from actuator.core.limits import budget_left, reserve_left
 from actuator.core.overlay import DEFAULT
 from actuator.core.state import MODES, PHASES
+from actuator.report.engine import service_due
 from actuator.report.problems import SEVERITIES
 from actuator.report.reasons import inhibitors
 from actuator.report.severity import assess

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final, Literal, get_args
 
 from actuator.core.battery import SOC_FRESH
-from actuator.core.limits import service_due
 from actuator.report import wording
+from actuator.report.engine import service_due
 from actuator.report.snapshot import Snapshot
 from actuator.report.wording.terms import Problem
 

@@ -8,8 +8,8 @@ from typing import Final, Literal
 import msgspec
 
 from actuator.core.inhibitors import INHIBITORS
-from actuator.core.limits import service_due
 from actuator.report import wording
+from actuator.report.engine import service_due
 from actuator.report.problems import torn
 from actuator.report.snapshot import Snapshot
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from actuator.core import ags
-from actuator.core.limits import budget_left, reserve_left, service_due
+from actuator.core.limits import budget_left, reserve_left
 from actuator.core.overlay import DEFAULT
 from actuator.core.settings import DAY
 from actuator.report import wording
-from actuator.report.engine import Engine, engine
+from actuator.report.engine import Engine, engine, service_due
 from actuator.report.problems import Severity, problems
 from actuator.report.reasons import WhyNot, inhibitors, why_not
 from actuator.report.resets import Reset, resets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actuator.core.limits import service_due
+from actuator.report.engine import service_due
 from tests.actuator.harness.simulated_site import World, settings
 
 MINUTE, HOUR = 60.0, 3600.0
