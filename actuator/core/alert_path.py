@@ -13,6 +13,7 @@ from toolkit.replace import replace
 if TYPE_CHECKING:
     from actuator.core.battery import Battery
     from actuator.core.inputs import Inputs
+    from actuator.core.settings import Settings
 
 BEATS_TO_TRUST: Final = 2
 """Heartbeats before the alert path is trusted, and before a resolved inhibit ends."""
@@ -110,23 +111,13 @@ def update(
         more_since = now if alerts.more_since is None else alerts.more_since
         if now - more_since >= settings.alerts.lease:
             # Each alert that still fires has been repeated by now, and would have taken a place of its own.
-            cleared: dict[str, Value] = {"summary": inhibits[MORE].summary, "lease": settings.alerts.lease}
-            reported.append(Event(kind="inhibit_cleared", values=cleared))
+            values: dict[str, Value] = {"summary": inhibits[MORE].summary, "lease": settings.alerts.lease}
+            reported.append(Event(kind="inhibit_cleared", values=values))
             inhibits = {}
     beliefs, late = _update_beliefs(alerts.beliefs, inputs, now, over_start=battery.over_start(now))
-    if battery.low.holds(settings.debounce.start):
-        beliefs = beliefs.count_again()
-    if battery.high.holds(settings.debounce.stop):
-        beliefs = beliefs.release()
-    if beliefs.start and battery.low.holds(settings.alerts.alert_grace):
-        beliefs = beliefs.stick()
+    beliefs = _judged(beliefs, battery, settings)
     if beliefs.stop_stuck and not alerts.beliefs.stop_stuck:
-        values: dict[str, Value] = {
-            "alert": settings.alerts.stop,
-            "start_soc": settings.start_soc,
-            "stop_soc": settings.stop_soc,
-        }
-        events.append(Event(kind="stop_alert_stuck", level=Level.WARNING, values=values))
+        events.append(_stop_stuck(settings))
     last_beat = now if inputs.beats else alerts.last_beat
     after = AlertPath(
         beliefs=beliefs,
@@ -166,6 +157,26 @@ def _update_beliefs(beliefs: Beliefs, inputs: Inputs, now: float, *, over_start:
             case "start" | "stop", False:
                 beliefs = beliefs.resolve(notice.fingerprint, notice.starts_at)
     return beliefs.lapse(now), late
+
+
+def _judged(beliefs: Beliefs, battery: Battery, settings: Settings) -> Beliefs:
+    """Return the beliefs after what the state of charge shows: which alerts count again, and which are stuck."""
+    if battery.low.holds(settings.debounce.start):
+        beliefs = beliefs.count_again()
+    if battery.high.holds(settings.debounce.stop):
+        beliefs = beliefs.release()
+    if beliefs.start and battery.low.holds(settings.alerts.alert_grace):
+        beliefs = beliefs.stick()
+    return beliefs
+
+
+def _stop_stuck(settings: Settings) -> Event:
+    values: dict[str, Value] = {
+        "alert": settings.alerts.stop,
+        "start_soc": settings.start_soc,
+        "stop_soc": settings.stop_soc,
+    }
+    return Event(kind="stop_alert_stuck", level=Level.WARNING, values=values)
 
 
 def _update_inhibits(
