@@ -13,6 +13,8 @@ from actuator.core.state import Anchor, Closure, Durable, State
 from toolkit.replace import replace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actuator.core.settings import Settings
     from actuator.core.state import Moment, Run, Saved
 
@@ -228,18 +230,30 @@ def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
         )
     manual_over = durable.mode == "on"
     return replace(
-        durable,
+        _moved(durable, lambda time: time + shift),
         run=run,
         candidate=None,
         closures=tuple(Closure(start=closure.start + shift, end=closure.end + shift) for closure in durable.closures),
         back_off_until=moved(durable.back_off_until),
-        released_at=moved(durable.released_at),
-        stopped_at=moved(durable.stopped_at),
-        engine_stopped_at=moved(durable.engine_stopped_at),
-        short_runs=durable.short_runs.moved(lambda time: time + shift),
         # Mode `on` ends with the boot: the operator may not remember it.
         mode=durable.mode_before if manual_over else durable.mode,
         manual_until=None if manual_over else durable.manual_until,
+        anchor=anchor,
+    )
+
+
+def _moved(durable: Durable, move: Callable[[float], float]) -> Durable:
+    """Return the durable state with its moments moved, except those of runs, closures and the back-off."""
+
+    def moved(time: float | None) -> float | None:
+        return None if time is None else move(time)
+
+    return replace(
+        durable,
+        released_at=moved(durable.released_at),
+        stopped_at=moved(durable.stopped_at),
+        engine_stopped_at=moved(durable.engine_stopped_at),
+        short_runs=durable.short_runs.moved(move),
         blind_at=moved(durable.blind_at),
         exercise_at=moved(durable.exercise_at),
         locked_out_at=moved(durable.locked_out_at),
@@ -247,7 +261,6 @@ def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
         full_at=moved(durable.full_at),
         full_retry_at=moved(durable.full_retry_at),
         quiet_ahead_at=moved(durable.quiet_ahead_at),
-        anchor=anchor,
     )
 
 
@@ -268,9 +281,6 @@ def credited(durable: Durable, *, wall: float, now: float) -> Durable:
     def earlier(time: float) -> float:
         return time - passed if is_past(time) else time
 
-    def moved(time: float | None) -> float | None:
-        return None if time is None else earlier(time)
-
     closures = tuple(
         Closure(start=closure.start - passed, end=closure.end - passed)
         if is_past(closure.end)
@@ -284,20 +294,9 @@ def credited(durable: Durable, *, wall: float, now: float) -> Durable:
     )
     until = durable.back_off_until
     return replace(
-        durable,
+        _moved(durable, earlier),
         closures=closures,
         back_off_until=until if until is None or run_since else until - passed,
-        released_at=moved(durable.released_at),
-        stopped_at=moved(durable.stopped_at),
-        engine_stopped_at=moved(durable.engine_stopped_at),
-        short_runs=durable.short_runs.moved(earlier),
-        blind_at=moved(durable.blind_at),
-        exercise_at=moved(durable.exercise_at),
         run_seconds=durable.run_seconds + (0.0 if held is None else passed),
-        locked_out_at=moved(durable.locked_out_at),
-        torn_at=moved(durable.torn_at),
-        full_at=moved(durable.full_at),
-        full_retry_at=moved(durable.full_retry_at),
-        quiet_ahead_at=moved(durable.quiet_ahead_at),
         anchor=None,
     )

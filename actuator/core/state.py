@@ -57,7 +57,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         cause: the first one, for the record.
         causes: all that hold the run now.
         closed_at: when the contact first closed.
-        closed_wall: the same, Unix time.
+        closed_wall: the same, Unix time. Kept for older versions, which read it from the journal.
         deadline: the contact opens then at the latest; it may move earlier, never later.
         proven_at: when evidence first confirmed the engine; None: not yet.
         denied: at its start or since then, evidence has shown that the engine did not run.
