@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def parser(loaded: Collection[str]) -> Parser:
-    """Return the command line; of the commands only `loaded` ones know their arguments, the others are not imported."""
+    """Return the command line; only the `loaded` commands have their arguments, the others are not imported."""
     whole = Parser(
         prog="generator-actuator",
         description="Starts and stops the generator on alerts, and decides by itself when no alerts arrive. "
@@ -121,16 +121,16 @@ def _check(flags: Flags) -> int:
     return 0
 
 
-def _checked(flags: Flags, found: tuple[ConfigError, ...]) -> tuple[configuration.Config, WebConfig]:
-    """Return what the flags name, unless it or what was found already is wrong; raises ConfigError with all of it."""
+def _checked(flags: Flags, known: tuple[ConfigError, ...]) -> tuple[configuration.Config, WebConfig]:
+    """Return what the flags name; raises ConfigError with its errors and with those known before."""
     from actuator import service  # noqa: PLC0415 - loads aiohttp; see the comment in `_run`
 
     try:
         checked = service.check(flags)
     except ConfigError as error:
-        refuse([error, *found])
+        refuse([error, *known])
         raise
-    refuse(found)
+    refuse(known)
     return checked
 
 

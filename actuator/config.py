@@ -61,7 +61,7 @@ class Exporter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 LONGEST_NAME: Final = 64
-"""Characters of a profile's name: a button has it, and a metric's label."""
+"""Characters of a profile's name, which a button and a metric's label show."""
 
 Role = Literal["read", "notify", "command"]
 
@@ -118,7 +118,7 @@ class Broker(Mqtt, frozen=True, kw_only=True, forbid_unknown_fields=True):
     commands: bool = False
 
     def _wrong(self) -> Iterator[ConfigError]:
-        """Refuse commands by a broker that whoever is on the network could give them to."""
+        """Refuse commands over a broker to which anybody on the network could send them."""
         yield from super()._wrong()
         if self.commands and not (self.on_loopback or (self.is_encrypted and self.authenticates)):
             yield ConfigError(
@@ -181,7 +181,7 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 yield error.under(f"profiles.{name}", file=None, line=None)
 
     def _wrong(self) -> Iterator[ConfigError]:
-        """Refuse a debounce that is too short for the page's interval, and every duration of zero, too."""
+        """Refuse a debounce that is too short for the page's interval, and every duration of zero."""
         yield from super()._wrong()
         shortest = SAMPLES * self.exporter.interval
         for name in ("start", "stop", "emergency"):

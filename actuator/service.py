@@ -51,17 +51,17 @@ _log = log.get(__name__)
 
 
 _LOOP_SECONDS = 3.0
-"""For the loop to end, before the contact is opened without it."""
+"""For the loop to end; after that the contact is opened without it."""
 
 _STUCK_SECONDS = 60
-"""Without an answer from the HTTP thread. Then the service ends as it does by a failure of its own, with the
+"""Without an answer from the HTTP thread. After that the service ends as it does by a failure of its own, with the
 contact open, and the service manager starts it again: a thread cannot be ended, and its port cannot be used again."""
 
 _SWITCH_SECONDS = 0.0005
-"""For which a thread may keep the interpreter while others wait for it. A turn asks for it some twenty times, with the
-relay's thread. Beside eight threads that compute without end, a turn took 0.3 to 2.6 s at Python's own 5 ms, so that a
-board's answer came too late, and at this mostly under 0.14 s, on a busy machine once 1.2 s. A lower priority for the
-thread that serves would not help: a thread that waits for a processor keeps the interpreter too."""
+"""For which a thread may keep the interpreter while others wait. A turn, with the relay's thread, needs it some twenty
+times. With eight threads that compute without end, a turn took 0.3 to 2.6 s at Python's default of 5 ms, too long for a
+board's answer; at this value mostly under 0.14 s, once 1.2 s on a busy machine. A lower priority for the thread that
+serves would not help: a thread that waits for a processor keeps the interpreter too."""
 
 _LAST_ANSWERS_SECONDS = 0.5
 """For requests that wait to be answered that the program ends. The contact is open by then."""
@@ -248,7 +248,7 @@ def _stop_signal(early: EarlySignals) -> asyncio.Future[int]:
 
 
 async def _end_loop(loop: asyncio.Task[None] | None) -> None:
-    """End the loop, whatever state it is in, and log its error; one that does not end is left behind."""
+    """End the loop, whatever state it is in, and log its error; one that does not end is abandoned."""
     if loop is None:
         return
     loop.cancel()

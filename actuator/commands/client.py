@@ -127,7 +127,7 @@ def credentials(url: str) -> str:
     except FileNotFoundError:
         return ""
     except ValueError:
-        return ""  # no host in the URL: the request says what is wrong
+        return ""  # no host in the URL: the request reports what is wrong
     except (netrc.NetrcParseError, OSError) as error:
         raise ClientError(f"the netrc file cannot be read: {error}") from error
     return f"{found[0]}:{found[2]}" if found else ""

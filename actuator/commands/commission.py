@@ -33,7 +33,7 @@ POLL = 1.0
 """Seconds between two requests."""
 
 SLOW_STOP = 300.0
-"""Seconds from which a stop is slow: the AGS looks at its input rarely."""
+"""Seconds from which a stop is slow: the AGS reads its input rarely."""
 
 _MOST_ROWS = 1000
 """Rows of the journal that are searched for those of this run."""

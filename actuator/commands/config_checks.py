@@ -76,7 +76,7 @@ def _exporter(document: dict[Any, Any]) -> Exporter | None:
 
 
 def _neighbours_sources(path: Path, exporter: Exporter | None) -> dict[Any, Any]:
-    """Return the sources of the exporter's file, if the page is this machine's; its ports are another one's else."""
+    """Return the sources of the exporter's file; none if its page, and so its ports, are another machine's."""
     try:
         here = exporter is not None and is_loopback(urllib.parse.urlsplit(exporter.url).hostname or "")
     except ValueError:

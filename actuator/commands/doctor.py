@@ -94,7 +94,7 @@ def examine(config_file: Path, *, url: str, prometheus: str, alertmanager: str) 
 
 
 def _with_file(answers: Answers, config: Config) -> Answers:
-    """Return the answers with what the actuator's file says of it."""
+    """Return the answers with what the actuator's file has."""
     alerts = config.alerts
     return replace(
         answers,

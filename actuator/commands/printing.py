@@ -49,7 +49,7 @@ def answered(url: str) -> Iterator[None]:
 
 
 def repeat(show: Callable[[], None], fail: Callable[[client.ClientError], None], seconds: float) -> int:
-    """Show over and over until Ctrl-C; an actuator that is away for a while comes back.
+    """Show over and over until Ctrl-C; an actuator that does not answer for a while may answer again.
 
     Args:
         show: asks, and prints.

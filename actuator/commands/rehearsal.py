@@ -372,7 +372,7 @@ def best(it: Record, settings: Settings, minute_of_day: Callable[[float], int]) 
 
 @dataclass
 class _Search:
-    """Tries pairs of thresholds, in percent; `tried` has what came of each."""
+    """Tries pairs of thresholds, in percent; `tried` has the result of each."""
 
     record: Record
     settings: Settings

@@ -60,7 +60,7 @@ async def _test(config: RelayConfig, show: Callable[[str], None]) -> int:
     closed: bool | None = None
     try:
         await opening.attempt()  # takes the lock: an actuator that runs keeps it
-        opening = Opening(relay)  # that it was open before says nothing of what follows
+        opening = Opening(relay)  # that it was open before does not confirm what follows
         try:
             if not interrupted.is_set():
                 await relay.close_contact()

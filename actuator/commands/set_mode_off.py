@@ -36,7 +36,7 @@ _RUNS = 3
 
 
 class NotOffError(Exception):
-    """The mode could not be put to off; the text says why."""
+    """The mode could not be put to off; the text gives the reason."""
 
 
 class RunsError(NotOffError):

@@ -1,4 +1,4 @@
-"""Whether Network UPS Tools' upsmon may shut down the machine of the actuator, which then starts the engine no more."""
+"""Whether Network UPS Tools' upsmon may shut down the actuator's machine, which could then not start the engine."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SOC_FRESH: Final = 60.0
 """Seconds without a changed timestamp after which the state of charge is absent."""
 CHARGEABLE: Final = 0.90
-"""A battery at or under this takes a charge that is worth a run."""
+"""A battery at or under this takes enough charge to justify a run."""
 
 
 class Battery(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Which start and stop alerts are believed firing, by fingerprint. Pure.
 
 `firing` makes a belief, which holds for a lease. `resolved` only clears the belief in that alert: Alertmanager also
-sends it when Prometheus, the exporter or the rule goes away.
+sends it when Prometheus, the exporter or the rule disappears.
 """
 
 from __future__ import annotations

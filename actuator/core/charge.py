@@ -23,7 +23,7 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         amperes: direct current of the inverter, positive into the battery.
         enough: whether the battery is charged, or needs no charge, as three samples confirm it.
-        missing_since: since when it has got no charge that it needs; None: it gets some, or that is not known.
+        missing_since: since when it gets no charge although it needs one; None: it gets some, or that is not known.
         soc: the state of charge then, or when the lack was last reported; a higher one is a charge.
         reports: for how many whole `charge_confirm` the charge has been missing; each is reported.
     """

@@ -1,6 +1,6 @@
 """The decision: (state, inputs, now) to (state, contact, events). Pure: no clock, no I/O.
 
-Read it from `step` down. `perception` takes the inputs into the state. Three modules have a table each: `demand` of
+Read it from `step` down. `perception` updates the state from the inputs. Three modules have a table each: `demand` of
 what requests the engine, `inhibitors` of what blocks it, `endings` of what ends a run. `proof` follows the evidence,
 and `runs` keeps the record.
 """

@@ -32,7 +32,7 @@ EXERCISE_WINDOW: Final = 60
 EVENING: Final = 12 * HOUR
 """Seconds in which there is one run for the quiet hours to come."""
 QUIET_AHEAD_MARGIN: Final = 0.05
-"""Below stop by more than this, a battery takes a charge that is worth a run for the quiet hours to come."""
+"""Below stop by more than this, a battery takes enough charge to justify a run for the quiet hours to come."""
 
 Lack = Literal["no_path", "no_evidence"]
 """What information is missing: everything to decide by, or everything to confirm the engine by."""

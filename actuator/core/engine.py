@@ -87,7 +87,7 @@ def update(
         ac_live=ac_live,
         stop_reports=engine.stop_reports,
         running_at=now if proof.verdict else None,
-        # Over a longer gap, of a process that was stopped, nothing is known of the engine.
+        # After a longer gap, of a process that was stopped, nothing is known of the engine.
         ran=passed if passed < BUS_FRESH else 0.0,
     )
 

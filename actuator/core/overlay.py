@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from actuator.core.state import Durable
 
 DEFAULT: Final = "default"
-"""The name of no profile."""
+"""The name in force when there is no profile."""
 
 AnySettings = TypeVar("AnySettings", bound="Settings")
 

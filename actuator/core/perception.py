@@ -1,4 +1,4 @@
-"""Takes the inputs into the state: page, alerts, commands and board, each into its part. Pure.
+"""Updates the state from the inputs: page, alerts, commands and board, each in its part. Pure.
 
 Time alone changes the state too: a value that is no longer fresh becomes absent.
 """

@@ -100,7 +100,7 @@ def _closed_without_a_run(
 ) -> tuple[Durable, list[Event]]:
     """Return the record with the time since it was written counted as closed, and the event to report.
 
-    The run that closed the contact was never written down, or somebody else closed it: its engine may still turn.
+    The run that closed the contact was never written down, or somebody else closed it: the engine may still run.
     """
     durable = replace(durable, released_at=here.now, stopped_at=None)
     if saved is None:

@@ -178,7 +178,7 @@ class Limits(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def useful_run(self) -> float:
-        """Seconds that a run must be able to last to be worth a start: to be confirmed, and then to run for min run."""
+        """Seconds that a run must be able to last to justify a start: to be confirmed, and then to run for min run."""
         return self.start_confirm + self.min_run
 
     @property

@@ -130,7 +130,7 @@ class Durable(msgspec.Struct, frozen=True, kw_only=True):
         spent: the same as `Beliefs.answered`; journals of earlier versions have this name.
         stuck_stops: the same as `Beliefs.stuck`.
         resolved: the same as `Beliefs.resolved`.
-        full_at: when the battery was last full, or this was first asked; within an hour.
+        full_at: when the battery was last full, or this was first checked; within an hour.
         full_runs: numbers of the runs that a full charge has held since it was due.
         full_retry_at: a full charge that was given up is not due before then; None: none was.
         engine_ran: evidence has confirmed the engine, whoever ran it, and not its stop since then; over a reboot too.

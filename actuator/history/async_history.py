@@ -71,7 +71,7 @@ class AsyncHistory:
         self._day: tuple[float, float | None] = (math.nan, None)
 
     async def run(self, watching: Callable[[], AbstractContextManager[asyncio.Event]]) -> None:
-        """Observe each turn until cancelled, and write then what is left.
+        """Observe each turn until cancelled, then write what is left.
 
         Args:
             watching: yields an event that is set after each turn.
@@ -182,7 +182,7 @@ class AsyncHistory:
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise HistoryError(f"The history cannot be read: {error}.") from error
-            return []  # damaged: the next write makes it anew
+            return []  # damaged: the next write creates it again
         except (TimeoutError, DeadlineError) as error:  # before OSError, which a TimeoutError is too
             raise HistoryError("The history cannot be read now. Try again later.") from error
         except OSError as error:

@@ -1,4 +1,4 @@
-"""The file of the history: an SQLite database beside the journal, bounded, and made anew when it is damaged."""
+"""The file of the history: an SQLite database next to the journal, bounded, and created again when it is damaged."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def write(path: Path, samples: Iterable[Sample], runs: Iterable[PastRun]) -> Non
 
 
 def remove(path: Path) -> None:
-    """Remove a damaged file, with what SQLite keeps beside it."""
+    """Remove a damaged file, with what SQLite keeps next to it."""
     for ending in ("", "-journal", "-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 MOST_MALFORMED: Final = 100
-"""Alerts that cannot be read, after which the rest is not looked at."""
+"""Alerts that cannot be read, after which the rest is not read."""
 
 LONGEST_KEY: Final = 128
 """Characters of a fingerprint."""

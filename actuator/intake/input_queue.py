@@ -25,7 +25,7 @@ MOST_NOTICES: Final = 1_024
 
 MOST_SENDERS: Final = 1_024
 """Senders that wait for an answer; beyond that, notifications are refused. The number of connections is smaller, but a
-sender that has gone away still counts for the seconds that its request may take."""
+sender that has disconnected still counts for the seconds that its request may take."""
 
 
 class FullError(Exception):
@@ -41,7 +41,7 @@ class FullError(Exception):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a turn has made of an input.
+    """What has become of an input in its turn.
 
     Attributes:
         obeyed: no relay command failed, and the contact is in the commanded position.
@@ -194,7 +194,7 @@ def _more(wall: float) -> Notice:
 
 
 def answer(waiting: Iterable[asyncio.Future[Answer]], outcome: Answer) -> None:
-    """Give senders their outcome, each on its own loop; one that has gone away costs nothing."""
+    """Give senders their outcome, each on its own loop; one that has disconnected is skipped."""
     for future in waiting:
         with contextlib.suppress(RuntimeError):  # its loop is closed
             future.get_loop().call_soon_threadsafe(_settle, future, outcome)

@@ -23,7 +23,7 @@ from toolkit.homeassistant.discovery import Received
 from toolkit.homeassistant.metrics import Counts, Ignored
 
 OLDEST: Final = 30.0
-"""Seconds after it was sent that a command is obeyed; and before, by the clock of its sender."""
+"""Seconds by which the time of a command may be before ours, or after it."""
 
 PAUSE: Final = 1.0
 """Seconds between two commands that are taken."""

@@ -138,7 +138,7 @@ def parse(text: str, config: Settings) -> tuple[Page, SiteValues]:
 
 
 def _site(lines: Sequence[str]) -> SiteValues:
-    """Return what people are shown; nothing if its lines are wrong, which must not cost the decision its page."""
+    """Return what people are shown; nothing if its lines are wrong, so that the decision keeps its values."""
     try:
         return site_page.read("\n".join([*lines, ""]))
     except ValueError:

@@ -27,7 +27,7 @@ BATTERY_AMPERES: Final = (
 """Of a whole battery, by the device that measures it."""
 
 MOST_SOURCES: Final = 64
-"""That are shown: the status is sent again and again, and a page can name thousands."""
+"""Most sources that are shown: the status is sent again and again, and a page can name thousands."""
 
 NAMES: Final = frozenset(
     (

@@ -4,8 +4,8 @@ SQLite in WAL mode with `synchronous=FULL`: a row that has been written is on th
 sidecar, a small file next to it that is replaced as a whole, has the same sequence number, the mode and the inhibits:
 each shows when the other was cut, emptied, lost or restored from an older copy. The database is written first, then the
 sidecar, so a sidecar that is one behind only means that the process died between the two. Before both, the whole state
-is written to the mirror, in memory: it goes on over crashes of the program when the card takes nothing any more. What
-the journal does not take goes to the mirror's spare too, in shared memory.
+is written to the mirror, in memory: it outlives a crash of the program when the card cannot be written any more. What
+cannot be written to the journal is also written to the mirror's spare, in shared memory.
 
 Modules: `rows` is one event, `database` the database's file, `sidecar` the small file, `reconcile` compares the two,
 `mirror` is the file in memory, `store` writes all three, `reader` reads rows, `async_journal` is how the loop uses it

@@ -1,7 +1,7 @@
 """The journal as the turn uses it: awaited, never blocking. A disk that is full, read-only or hangs is not fatal.
 
 Control goes on with the state in memory; rows that could not be written wait and are tried again. Readers, in another
-thread, share nothing with the turn but an immutable copy of what is in memory.
+thread, share only an immutable copy of what is in memory with the turn.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class AsyncJournal:
     """Writes and reads the journal in threads of their own.
 
     Attributes:
-        memory: what readers see of the rows in memory. Replaced as a whole with each write, so that no reader in
-            another thread meets a list that changes.
+        memory: the rows in memory, for readers. Replaced as a whole with each write, so that no reader in another
+            thread gets a list that changes.
         ok: the last write succeeded.
         fault: why it did not; empty when it did.
         lasting_fault: why writes have failed for LASTING or since the start; empty when the last one succeeded.
@@ -79,7 +79,7 @@ class AsyncJournal:
     def __init__(self, path: Path, relay: RelayConfig, mirror: Path | None = None) -> None:
         self._path, self._relay = path, relay
         self._worker = Worker("journal")
-        # Of its own: a card that hangs for good takes every thread that it is given.
+        # A thread of its own: a card that hangs for good blocks every thread that uses it.
         self._mirror_worker = Worker("journal-mirror")
         self._reader = Reader(path)
         self._journal = Journal(path, relay, mirror)
@@ -197,7 +197,7 @@ class AsyncJournal:
             _log.recovered("mirror", "the journal's mirror is written again")
 
     async def _write_spare(self) -> None:
-        """Leave a record in shared memory, for the case that the journal takes nothing and the mirror neither."""
+        """Write a record to shared memory, for the case that neither the journal nor the mirror can be written."""
         if self._unsaved is None:
             return
         try:
@@ -212,10 +212,10 @@ class AsyncJournal:
         try:
             await self._mirror_worker.do(self._journal.drop_spare, DEADLINE)
         except DeadlineError:
-            self._renew()  # it is older than the journal, and counts for nothing
+            self._renew()  # it is older than the journal, and is ignored
 
     def _rewrite(self, error: LostError) -> None:
-        """Have everything in memory written again, with a row about why older rows are missing."""
+        """Write everything in memory again with the next write, with a row about why older rows are missing."""
         _log.error("journal was lost while in use and is written again", error=error)
         self.row(
             wall=time.time(),
@@ -301,7 +301,7 @@ class AsyncJournal:
         self._reader.stop()
 
     def _renew(self) -> None:
-        """Leave the connection to the thread that hangs with it."""
+        """Abandon the connection with the thread that hangs in it."""
         self._journal = self._journal.successor(self._relay)
 
     def _settle(self, fault: str) -> None:

@@ -74,7 +74,7 @@ class _StateRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 def suffixed(path: Path, ending: str) -> Path:
-    """Return the path of a file beside the database, such as its WAL."""
+    """Return the path of a file next to the database, such as its WAL."""
     return path.with_name(path.name + ending)
 
 

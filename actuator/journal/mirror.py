@@ -1,10 +1,10 @@
 """The journal's mirror: the whole durable state in the service's runtime directory, which is in memory.
 
-It outlives the process, not the boot. A card that has gone read-only is the commonest death of a Raspberry Pi: then
-the mirror alone keeps min off, budget and attempts over a crash of the program.
+It outlives the process, not the boot. A card that becomes read-only is the commonest failure of a Raspberry Pi:
+then the mirror alone keeps min off, budget and attempts over a crash of the program.
 
-While the journal takes nothing, there is also a spare of the mirror, in the machine's shared memory: an emergency that
-starts without journal and mirror leaves its record there. It is not a promise to anybody: nothing else starts on it.
+While the journal cannot be written, there is also a spare of the mirror, in the machine's shared memory: an emergency
+that starts without journal and mirror leaves its record there. It allows no other start.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from actuator.journal.rows import encode
 from toolkit import log
 
 FILLER: Final = b"\n"
-"""What the rest of a file holds; no record ends with it."""
+"""Fills the rest of a file; no record ends with it."""
 ROOM: Final = 64 * 1024
 """Bytes by which a file grows; a record of a few runs needs 3,000, one of 64 inhibits 40,000."""
 
@@ -53,7 +53,7 @@ def paths_of(folder: Path, journal: Path) -> tuple[Path, Path]:
 
 
 def spare_folder() -> Path:
-    """Return the folder of the spare; Linux has it, and whoever starts this program may write there."""
+    """Return the folder of the spare; Linux has it, and every user may write there."""
     return SHARED_MEMORY / f"generator-actuator.{os.geteuid()}"
 
 
@@ -92,7 +92,7 @@ def write(folder: Path, journal: Path, sequence: int, saved: Saved) -> None:
     """Write the mirror of a journal; not synced: nothing in memory outlives a power cut.
 
     Even and odd sequences have a file each, so a kill during a write leaves the previous one. Both files are created at
-    once with their full size and written in place, so that they have their memory also when it fills up later.
+    once with their full size and written in place, so that they keep their memory if it fills up later.
 
     Raises:
         OSError: it could not be written; the previous one is still there.

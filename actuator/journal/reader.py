@@ -20,7 +20,7 @@ DEADLINE = 20.0
 """Seconds for one read; all rows take 0.25 s on a fast machine, and several seconds on the slowest."""
 
 PATIENCE = 5.0
-"""Seconds to wait for the readers before."""
+"""Seconds to wait for other readers."""
 
 
 class Reader:

@@ -48,7 +48,7 @@ class Clock:
     """The machine's clocks. When the time source is lost, the wall time is counted on by the seconds since the boot."""
 
     # A satellite link may be switched off at night: after some hours the kernel reports its clock unsynchronised, while
-    # it is still right to the second. A step by hand in that time is not believed.
+    # it is still right to the second. A step by hand in that time is ignored.
 
     def __init__(self, synchronised: Callable[[], bool] = synchronised) -> None:
         self._synchronised = synchronised

@@ -229,20 +229,20 @@ class Runtime:
             await self._contact.keep_lease(moment.now)
         else:
             await self._contact.keep_open(moment.now)
-        save, until = self._worth_saving(before, step, moment.now), self._snapshot(moment).ends_at
+        save, until = self._must_save(before, step, moment.now), self._snapshot(moment).ends_at
         if save or step.events:
             await self._record(step.events, save=save, moment=moment, until=until)
         else:
             await self._write(self.journal.retry(), until)
 
-    def _worth_saving(self, before: State, step: Step, now: float) -> bool:
+    def _must_save(self, before: State, step: Step, now: float) -> bool:
         """Return whether the durable state is written in this turn."""
         durable, known = step.state.durable, before.durable
         if replace(durable, relay_errors=known.relay_errors, engine_seconds=known.engine_seconds) != known:
             return True
-        # A count of errors waits for its tenth second, and the engine's seconds for a minute. With the contact open the
-        # moment alone is written now and then: over a reboot without a clock that is right, the time up to there counts
-        # as passed, and no more.
+        # A count of errors is written every 10 s, and the engine's seconds every minute. With the contact open, the
+        # moment alone is written now and then: after a reboot without a right clock, only the time up to it counts as
+        # passed.
         since = now - self._saved_at
         counted = step.close or durable.relay_errors != known.relay_errors
         runs = durable.engine_seconds != known.engine_seconds

@@ -68,7 +68,7 @@ class AsyncRelay:
         await self._do(self._relay.disconnect)
 
     async def dispose(self) -> None:
-        """Let another controller have the relay, and end the thread; a failure is logged and no more."""
+        """Let another controller have the relay, and end the thread; a failure is only logged."""
         try:
             await self._do(self._relay.dispose)
         except (RelayError, ExhaustedError) as error:

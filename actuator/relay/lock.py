@@ -3,8 +3,8 @@
 Compared with a lock file it needs no folder that every user and every sandbox can write, leaves nothing behind, and
 works on a read-only disk. Every process of the machine's network namespace sees it, whatever its user.
 
-So every user can take a name too. Only a controller's hold counts: a process of our own user, of root, or of the
-service's user. A hold of any other process, or a kernel that gives no lock, is logged and prevents nothing: a contact
+So every user can take a name too. Only the lock of a controller counts: a process of our own user, of root, or of the
+service's user. A lock of any other process, or a kernel that gives no lock, is logged and prevents nothing: a contact
 that was left closed has to open.
 """
 
@@ -81,7 +81,7 @@ def _acquire(name: str) -> None:
             _held[name] = _bound(name)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
-                _log.limited("lock", "no lock, going on without it", level="error", name=name, error=error)
+                _log.limited("lock", "no lock, continuing without it", level="error", name=name, error=error)
                 return
             process, user = _holder(name)
             if user is not None and _is_controller(user):
@@ -89,7 +89,7 @@ def _acquire(name: str) -> None:
                 raise RelayHeldError(f"{name} is held by another controller{who}: stop that one first") from None
             _log.limited(
                 "foreign lock",
-                "the lock is held by a process that is no controller, going on without it",
+                "the lock is held by a process that is no controller, continuing without it",
                 level="error",
                 name=name,
                 process=process or "unknown",

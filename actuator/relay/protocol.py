@@ -1,4 +1,4 @@
-"""What a relay driver and its part of the configuration look like to the rest of the program."""
+"""The interface of a relay driver, and of its part of the configuration."""
 
 from __future__ import annotations
 

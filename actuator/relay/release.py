@@ -16,10 +16,10 @@ CONFIRMED, FAILED, NOT_CONFIRMED = 0, 1, 3
 """Exit statuses: read back open; not sent, or still closed; sent, but not confirmed."""
 
 COMMANDS = 3
-"""Sent to a board that cannot be read back."""
+"""How many are sent to a board that cannot be read back."""
 
 SEVERITY = (CONFIRMED, NOT_CONFIRMED, FAILED).index
-"""Orders the exit statuses."""
+"""Returns how serious an exit status is, for the worst of several."""
 
 
 async def release(config: RelayConfig) -> tuple[int, str]:

@@ -19,7 +19,7 @@ GENERATOR: Final = "generator"
 PREFIX: Final = "generator_"
 
 STALE_SECONDS: Final = 15.0
-"""After a turn, after which what it has shown is shown no more: turns end once a second."""
+"""Age of a turn at which its values are no longer shown: turns end once a second."""
 
 HEADLINE, REMEDY, MODE, MINUTES = "headline", "remedy", "mode", "minutes"
 MODES: Final[Mapping[str, str]] = {"automatic": "auto", "on": "on", "off": "off"}
@@ -93,7 +93,7 @@ def _text(key: str) -> Component:
 def controls(topics: Topics, longest: float) -> dict[str, Component]:
     """Return the entities that take commands, for runs of at most so many seconds.
 
-    Each sends its time, since no broker says how old a message is.
+    Each sends its time, since no broker reports the age of a message.
     """
 
     def control(key: str, platform: str, name: str, value: str = "value") -> Component:

@@ -255,11 +255,11 @@ others follow by how lasting they are."""
 _NEEDS_A_PERSON: Final[frozenset[Reason]] = frozenset(
     {"relay_fault", "locked_out", "mode_off", "inhibit_alert", "ags_refuses"}
 )
-"""Beside these, what ends by its time is of no consequence."""
+"""While one of these blocks, what ends by its time does not matter."""
 
 
 def _blocking(site: _Site) -> Iterator[Reason]:
-    """Yield what blocks a start, the most lasting first, without what is of no consequence beside the rest."""
+    """Yield what blocks a start, the most lasting first, without what does not matter."""
     held, causes = site.state.inhibitors, site.state.causes
     if causes and not all_blocked(held, causes):
         return

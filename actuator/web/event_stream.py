@@ -41,7 +41,7 @@ class Watchers:
         self._asked = False
 
     def wake(self) -> None:
-        """Have every watcher woken. From any thread; one call waits at a time, also when the loop is stuck."""
+        """Wake every watcher. From any thread; one call waits at a time, also when the loop is stuck."""
         if not self._asked:
             self._asked = True
             with contextlib.suppress(RuntimeError):  # the loop is closed
@@ -64,7 +64,7 @@ class Watchers:
 
 
 class EventStream:
-    """Sends what happens to whoever is connected."""
+    """Sends what happens to every connected client."""
 
     def __init__(self, runtime: Runtime, latest: LatestStatus, watchers: Watchers) -> None:
         self._runtime, self._latest, self._watchers = runtime, latest, watchers

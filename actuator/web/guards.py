@@ -67,7 +67,7 @@ def count_refusals(counts: Counts, webhook: str) -> Middleware:
 
 
 def check_access(access: Callable[[], Access | None], webhook: str) -> Middleware:
-    """Refuse what `access` does not give the request's user; whoever is let in may ask for health and readiness."""
+    """Refuse what `access` does not allow the request's user; health and readiness need no role."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:

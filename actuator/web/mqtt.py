@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class HomeAssistant:
-    """The connection to the broker that the configuration names, if it does.
+    """The connection to the broker of the configuration, if there is one.
 
     Args:
         runtime: has the snapshots and the queue.
@@ -91,7 +91,7 @@ class HomeAssistant:
         snapshot, now = self._runtime.snapshot, time.monotonic()
         return Now(
             monotonic=now,
-            # By the turn's clock, which does not believe a step by hand; before the first turn nothing is believed.
+            # The turn's clock, which ignores a step by hand; before the first turn no clock counts as right.
             wall=0.0 if snapshot is None else snapshot.wall_of(now),
             wall_sane=snapshot is not None and snapshot.wall_sane,
             longest=float(self._runtime.config.limits.max_run),

@@ -1,4 +1,4 @@
-"""What a request over HTTP is answered, when more is to be said than the status after it. Pure."""
+"""Texts of answers over HTTP: what was refused, or was done only in part. Pure."""
 
 from __future__ import annotations
 
