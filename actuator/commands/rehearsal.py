@@ -231,26 +231,26 @@ def _rate_around(samples: Sequence[Sample], running: Sequence[bool], begin: int,
     return sum(change for change, _ in around) / seconds if seconds else 0.0
 
 
-def recorded(it: Record, settings: Settings, minute_of_day: Callable[[float], int]) -> Outcome:
+def recorded(record: Record, settings: Settings, minute_of_day: Callable[[float], int]) -> Outcome:
     """Return what the recorded engine did."""
-    running = [sooner.runs or later.runs for sooner, later in _pairs(it.samples)]
-    runs = tuple(Run(it.samples[begin].at, it.samples[end].at) for begin, end in _blocks(running))
-    return _outcome([(sample.at, sample.soc) for sample in it.samples], runs, settings, minute_of_day)
+    running = [sooner.runs or later.runs for sooner, later in _pairs(record.samples)]
+    runs = tuple(Run(record.samples[begin].at, record.samples[end].at) for begin, end in _blocks(running))
+    return _outcome([(sample.at, sample.soc) for sample in record.samples], runs, settings, minute_of_day)
 
 
-def play(it: Record, settings: Settings, minute_of_day: Callable[[float], int]) -> Outcome:
+def play(record: Record, settings: Settings, minute_of_day: Callable[[float], int]) -> Outcome:
     """Return what the engine would have done with these settings.
 
     Args:
-        it: the record.
+        record: what was recorded.
         settings: of the decision.
         minute_of_day: returns the local minute of the day, 0 to 1439, of a Unix time.
     """
     # The record has neither the AGS nor volts of this battery.
     settings = replace(settings, evidence=Evidence(ags=False), emergency_volts="none")
     state = State(started_at=0.0)
-    at, soc = it.begin, it.samples[0].soc
-    natural = it.natural[0]
+    at, soc = record.begin, record.samples[0].soc
+    natural = record.natural[0]
     closed_at: float | None = None
     began: float | None = None
     moved_at = -HOUR
@@ -261,18 +261,18 @@ def play(it: Record, settings: Settings, minute_of_day: Callable[[float], int]) 
     prepares = settings.quiet_hours is not None and settings.quiet_hours.prepare
     sampled = prepares or settings.exercise is not None or settings.full_charge is not None
     idle = SAMPLED_TICK if sampled else IDLE_TICK
-    while at < it.end:
+    while at < record.end:
         quick = closed_at is not None or state.causes or state.phase != "off" or soc <= settings.start_soc + NEAR
         # Three samples confirm the engine, and its stop, in good time: here it never fails.
         tick = min(FINE_TICK, min(confirm) / 8) if at - moved_at < max(confirm) else FINE_TICK if quick else idle
-        before, at = at, min(it.end, at + tick)
+        before, at = at, min(record.end, at + tick)
         power = closed_at is not None and at - closed_at > start_seconds
         began = at if power and began is None else began
-        rate = it.charge.rate(soc) if power else 0.0
-        later = it.natural_at(at)
+        rate = record.charge.rate(soc) if power else 0.0
+        later = record.natural_at(at)
         soc = min(1.0, max(0.0, soc + later - natural + rate * (at - before)))
         natural = later
-        now = at - it.begin
+        now = at - record.begin
         page = Page(
             soc=soc,
             soc_stamp=now,
@@ -300,7 +300,7 @@ def play(it: Record, settings: Settings, minute_of_day: Callable[[float], int]) 
             closed_at, began, moved_at = None, None, at
         curve.append((at, soc))
     if began is not None:
-        runs.append(Run(began, it.end))
+        runs.append(Run(began, record.end))
     return _outcome(curve, tuple(runs), settings, minute_of_day)
 
 
@@ -350,19 +350,19 @@ class Best(NamedTuple):
     outcome: Outcome
 
 
-def best(it: Record, settings: Settings, minute_of_day: Callable[[float], int]) -> Best | None:
+def best(record: Record, settings: Settings, minute_of_day: Callable[[float], int]) -> Best | None:
     """Return the start and stop with the fewest engine hours that never come under the emergency threshold.
 
     Of those with about as few hours, the one with the fewest starts. Outcomes that end with more or less in the battery
     than they began with are compared as if the engine had made up the difference. Returns None when no pair stays over
     the threshold.
     """
-    search = _Search(it, settings, minute_of_day)
+    search = _Search(record, settings, minute_of_day)
     for start in range(15, 66, 10):
         for stop in range(start + 10, 96, 20):
             search.attempt(start, stop)
     for width in (10, 5):
-        search.look_around(width)
+        search.try_around(width)
     found = search.safest()
     if found is None:
         return None
@@ -385,7 +385,7 @@ class _Search:
         if (start, stop) not in self.tried and lowest <= start <= stop - 10 and stop <= 95:
             self.tried[start, stop] = play(self.record, replaced(self.settings, start, stop), self.minute_of_day)
 
-    def look_around(self, width: int) -> None:
+    def try_around(self, width: int) -> None:
         """Play with the neighbours of the best pair so far."""
         middle = self.safest()
         if middle is not None:

@@ -84,8 +84,8 @@ def read(folder: Path, journal: Path, boot: str) -> Mirror | None:
     if faults and not found:
         _log.error("the journal's mirror cannot be read", error="; ".join(faults))
     # A folder that is not in memory keeps the files over a boot, in which everything may have happened since.
-    current = [it for it in found if it.journal == _name(journal) and it.saved.moment.boot == boot]
-    return max(current, key=lambda it: it.sequence, default=None)
+    current = [mirror for mirror in found if mirror.journal == _name(journal) and mirror.saved.moment.boot == boot]
+    return max(current, key=lambda mirror: mirror.sequence, default=None)
 
 
 def write(folder: Path, journal: Path, sequence: int, saved: Saved) -> None:

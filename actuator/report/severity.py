@@ -193,7 +193,7 @@ def _stopping(site: _Site) -> _Judged:
     if site.state.engine.stop_reports:
         return "act_now", wording.phases.stop_failed(site.ago(released_at), site.runs)
     by = site.by(released_at + site.config.limits.stop_confirm)
-    why = next((wording.blocking.blocked(it, site.snapshot).ended for it in _blocking(site)), "")
+    why = next((wording.blocking.blocked(reason, site.snapshot).ended for reason in _blocking(site)), "")
     return "running", wording.phases.stopping(why, by, site.runs, cools_down=site.code == ags.COOL_DOWN)
 
 
@@ -211,7 +211,7 @@ def _open(site: _Site) -> _Judged:
     reasons = tuple(_blocking(site))
     if reasons:
         severity, words = max(
-            ((SEVERITY[it](site), wording.blocking.blocked(it, site.snapshot).words) for it in reasons),
+            ((SEVERITY[reason](site), wording.blocking.blocked(reason, site.snapshot).words) for reason in reasons),
             key=lambda judged: SEVERITIES.index(judged[0]),
         )
         words = words._replace(next=_next(site, reasons))

@@ -49,8 +49,8 @@ def _mode_off(_: Snapshot) -> Blocked:
     return Blocked(Words("Switched off.", why, remedy=remedy), ended=why)
 
 
-def _locked_out(it: Snapshot) -> Blocked:
-    attempts = it.state.durable.attempts
+def _locked_out(snapshot: Snapshot) -> Blocked:
+    attempts = snapshot.state.durable.attempts
     failed = "a failed attempt" if attempts == 1 else f"{attempts} failed attempts"
     headline = f"Locked out: failed to start {_times(attempts)}." if attempts else "Locked out."
     remedy = "Check the engine, then press Reset lock-out."
@@ -61,8 +61,8 @@ def _locked_out(it: Snapshot) -> Blocked:
     )
 
 
-def _inhibit_alert(it: Snapshot) -> Blocked:
-    inhibits = it.state.durable.inhibits.values()
+def _inhibit_alert(snapshot: Snapshot) -> Blocked:
+    inhibits = snapshot.state.durable.inhibits.values()
     summaries = [alert_text(inhibit.summary) for inhibit in inhibits]
     room = SHORT if len(summaries) == 1 else SHORT // 2
     named = " and ".join(_shortened(summary, room) for summary in summaries[:2])
@@ -80,8 +80,8 @@ def _inhibit_alert(it: Snapshot) -> Blocked:
     return Blocked(Words(headline, why, remedy=remedy), part, headline)
 
 
-def _no_evidence(it: Snapshot) -> Blocked:
-    device = inverter(it.config)
+def _no_evidence(snapshot: Snapshot) -> Blocked:
+    device = inverter(snapshot.config)
     why = "Nothing would show whether the generator runs."
     return Blocked(
         Words(f"Starts are blocked: no data from {device}.", why, remedy=CHECK_DATA),
@@ -89,8 +89,8 @@ def _no_evidence(it: Snapshot) -> Blocked:
     )
 
 
-def _short_cycle(it: Snapshot) -> Blocked:
-    in_a_row, least = it.state.durable.short_runs.in_a_row, span(it.config.limits.min_run)
+def _short_cycle(snapshot: Snapshot) -> Blocked:
+    in_a_row, least = snapshot.state.durable.short_runs.in_a_row, span(snapshot.config.limits.min_run)
     which = f"{in_a_row} runs in a row" if in_a_row else f"{short_runs.A_DAY} runs in 24 h"
     one = in_a_row == 1
     return Blocked(
@@ -116,34 +116,35 @@ def _relay_fault(_: Snapshot) -> Blocked:
     return Blocked(relay_unknown(None, None))
 
 
-def _max_run(it: Snapshot) -> Blocked:
-    headline, why = "Resting: the last run reached its time limit.", _rest(it)
+def _max_run(snapshot: Snapshot) -> Blocked:
+    headline, why = "Resting: the last run reached its time limit.", _rest(snapshot)
     remedy = "If the battery is still low, check the charger and switch off large loads."
     return Blocked(Words(headline, why, remedy=remedy), ended="The run reached its time limit.")
 
 
-def _budget(it: Snapshot) -> Blocked:
-    durable, limits = it.state.durable, it.config.limits
+def _budget(snapshot: Snapshot) -> Blocked:
+    durable, limits = snapshot.state.durable, snapshot.config.limits
     least, whole, reserve = span(limits.least_budget), span(limits.daily_budget), span(limits.emergency_reserve)
     headline, part = "Daily running time used up.", f"less than {least} of the daily budget of {whole}"
-    if budget_left(durable, it.config, it.now, reserve=limits.emergency_reserve) < limits.least_budget:
+    if budget_left(durable, snapshot.config, snapshot.now, reserve=limits.emergency_reserve) < limits.least_budget:
         why = f"It may run for {whole} in 24 h, and {reserve} more in an emergency: both are used up."
         remedy = "Switch off all you can. If the battery cannot wait, start the generator by hand."
         part = f"{part} and its emergency reserve of {reserve} are left"
     else:
         why = f"It may run for {whole} in 24 h, and less than {least} of that is left."
         remedy = "Switch off large loads."
-        part = f"{part} are left, and only an emergency may use {span(reserve_left(durable, it.config, it.now))} more"
+        left = span(reserve_left(durable, snapshot.config, snapshot.now))
+        part = f"{part} are left, and only an emergency may use {left} more"
     return Blocked(Words(headline, why, remedy=remedy), part, headline)
 
 
-def _min_off(it: Snapshot) -> Blocked:
-    part = f"at least {span(it.config.limits.min_off)} after each stop of the engine"
-    return Blocked(Words("Resting after a run.", _rest(it)), part)
+def _min_off(snapshot: Snapshot) -> Blocked:
+    part = f"at least {span(snapshot.config.limits.min_off)} after each stop of the engine"
+    return Blocked(Words("Resting after a run.", _rest(snapshot)), part)
 
 
-def _back_off(it: Snapshot) -> Blocked:
-    attempts, allowed = it.state.durable.attempts, it.config.limits.attempts
+def _back_off(snapshot: Snapshot) -> Blocked:
+    attempts, allowed = snapshot.state.durable.attempts, snapshot.config.limits.attempts
     headline = f"Failed to start (attempt {attempts} of {allowed})." if attempts else "Failed to start."
     which = f" {attempts} of {allowed}" if attempts else ""
     return Blocked(
@@ -153,16 +154,16 @@ def _back_off(it: Snapshot) -> Blocked:
     )
 
 
-def _quiet_hours(it: Snapshot) -> Blocked:
-    hours, ended = it.config.quiet_hours, "Quiet hours have begun."
+def _quiet_hours(snapshot: Snapshot) -> Blocked:
+    hours, ended = snapshot.config.quiet_hours, "Quiet hours have begun."
     if hours is None:
         return Blocked(Words("Quiet hours: no start."), ended=ended)
     between = f"from {hours.from_} to {hours.to}"
     return Blocked(Words("Quiet hours: no start.", f"They last {between}."), f"quiet hours {between}", ended)
 
 
-def _ags_refuses(it: Snapshot) -> Blocked:
-    code = it.state.ags.code(it.now)
+def _ags_refuses(snapshot: Snapshot) -> Blocked:
+    code = snapshot.state.ags.code(snapshot.now)
     fault = code in ags.FAULTS
     headline = f"The generator starter (AGS) {'has a fault' if fault else 'is not ready'}."
     shows = f'Its remote shows "{ags_code(code)}".' if code in AGS_CODES else "Its status is not known."
@@ -180,8 +181,8 @@ def _ags_refuses(it: Snapshot) -> Blocked:
     return Blocked(Words(headline, shows, remedy=remedy), part, headline)
 
 
-def _foreign_run(it: Snapshot) -> Blocked:
-    code = ags_code(it.state.ags.code(it.now))
+def _foreign_run(snapshot: Snapshot) -> Blocked:
+    code = ags_code(snapshot.state.ags.code(snapshot.now))
     why = f'The generator starter (AGS) runs it by its own settings: "{code}".'
     part = f"the AGS runs the engine for another reason ({code})"
     return Blocked(Words("Running, but not started by this system.", why), part)
@@ -192,8 +193,8 @@ def _ac_live(_: Snapshot) -> Blocked:
     return Blocked(Words("Power at the generator input, but not from this system.", why))
 
 
-def _rest(it: Snapshot) -> str:
-    return f"The generator rests for {span(it.config.limits.min_off)} after each stop."
+def _rest(snapshot: Snapshot) -> str:
+    return f"The generator rests for {span(snapshot.config.limits.min_off)} after each stop."
 
 
 def _shortened(text: str, room: int) -> str:
@@ -209,7 +210,7 @@ class Blocking(NamedTuple):
     """The words of one reason.
 
     Attributes:
-        name: it, as a part of a sentence without numbers.
+        name: the reason, as a part of a sentence without numbers.
         words: returns the rest, with its numbers.
         cleared: what ends it, as a part of a sentence; empty: its time.
     """
@@ -239,10 +240,10 @@ BLOCKING: Final[dict[Reason, Blocking]] = {
 """The words of each reason that blocks a start."""
 
 
-def blocked(it: Reason, snapshot: Snapshot) -> Blocked:
+def blocked(reason: Reason, snapshot: Snapshot) -> Blocked:
     """Return what blocks a start, with its numbers."""
-    found = BLOCKING[it].words(snapshot)
-    return found if found.part else found._replace(part=BLOCKING[it].name)
+    found = BLOCKING[reason].words(snapshot)
+    return found if found.part else found._replace(part=BLOCKING[reason].name)
 
 
 def requested_but_blocked(causes: Iterable[Cause], reasons: Iterable[Reason]) -> str:

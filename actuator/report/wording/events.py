@@ -21,10 +21,10 @@ READS: Final = {True: "closed", False: "open", None: "nothing that can be read"}
 """What a board reads."""
 
 
-def event(it: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
+def event(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
     """Return an event in one or two sentences."""
-    values = {**it.fields, **it.values}
-    match it.kind:
+    values = {**event.fields, **event.values}
+    match event.kind:
         case "started":
             return f"The actuator has started. The contact reads {READS[flag(values['closed'])]}."
         case "ended":
