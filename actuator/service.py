@@ -175,7 +175,7 @@ async def _serve(
         if not stopped.done():  # during the start
             await runtime.turn()
             first_turn.set_result(None)
-            # Not before: the first turn would meet a reload in the middle of it.
+            # Not before: a reload would come into the middle of the first turn.
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, thread.call, reloader.on_signal)
             loop = asyncio.create_task(runtime.run(), name="loop")
             stuck = asyncio.create_task(_stuck(thread), name="stuck")

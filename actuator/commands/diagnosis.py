@@ -158,12 +158,12 @@ def _devices(answers: Answers) -> Iterator[Finding]:
         text = f"{device} (magnum): A and B are swapped."
         yield Finding(check="devices", state="wrong", text=text, remedy="Swap the two data wires at the adapter.")
     for family, device in (key for key, up in ups.items() if up != 1 and key[1] not in swapped):
-        look = "magnum-exporter listen PORT" if family in ("magnum", "pylontech") else "magnum-exporter doctor"
+        command = "magnum-exporter listen PORT" if family in ("magnum", "pylontech") else "magnum-exporter doctor"
         yield Finding(
             check="devices",
             state="wrong",
             text=f"{device} ({family}) does not answer.",
-            remedy=f"Check its power, its cable and its port in exporter.yml; look at it: {look}",
+            remedy=f"Check its power, its cable and its port in exporter.yml; look at it: {command}",
         )
     if not ups:
         yield Finding(check="devices", state="wrong", text="The exporter has no device.", remedy="Edit exporter.yml.")
@@ -232,23 +232,23 @@ def _actuator(answers: Answers) -> Iterator[Finding]:
 
 
 def _contact(contact: Mapping[str, Any]) -> Finding:
-    look = "Check the board's cable, then: generator-actuator relays; generator-actuator status"
+    remedy = "Check the board's cable, then: generator-actuator relays; generator-actuator status"
     if contact["fault"]:
-        return Finding(check="relay", state="wrong", text=f"{contact['relay']}: {contact['fault']}.", remedy=look)
+        return Finding(check="relay", state="wrong", text=f"{contact['relay']}: {contact['fault']}.", remedy=remedy)
     if not contact["can_read_back"]:
         text = f"{contact['relay']} cannot be read back: only the engine shows whether a command worked."
         return Finding(check="relay", state="note", text=text)
     if contact["read_back"] is None:
-        return Finding(check="relay", state="wrong", text=f"{contact['relay']} cannot be read.", remedy=look)
+        return Finding(check="relay", state="wrong", text=f"{contact['relay']} cannot be read.", remedy=remedy)
     if contact["read_back"] != contact["wanted"]:
         words = {True: "closed", False: "open"}
         text = f"{contact['relay']} reads {words[contact['read_back']]}, expected {words[contact['wanted']]}."
         if contact["read_back"]:
-            look = (
+            remedy = (
                 "The engine may run: stop it at its own switch. Take the board's power away; a contact that stays "
                 "closed has welded, and the board must be replaced."
             )
-        return Finding(check="relay", state="wrong", text=text, remedy=look)
+        return Finding(check="relay", state="wrong", text=text, remedy=remedy)
     where = "closed" if contact["read_back"] else "open"
     return Finding(check="relay", state="well", text=f"{contact['relay']} reads {where}, as commanded.")
 
@@ -424,9 +424,9 @@ def _routes(answers: Answers, route: object, ours: Sequence[str], people: Sequen
         )
     for severity in ("critical", "warning") if people else ():
         sent = deliveries(route, {**answers.match, "alertname": "GeneratorLockedOut", "severity": severity})
-        told = [delivery.receiver for delivery in sent if delivery.receiver in people]
-        if told:
-            text = f"Alerts of severity {severity} go to {', '.join(told)}."
+        reached = [delivery.receiver for delivery in sent if delivery.receiver in people]
+        if reached:
+            text = f"Alerts of severity {severity} go to {', '.join(reached)}."
             yield Finding(check="people", state="well", text=text)
         else:
             names = ", ".join(delivery.receiver for delivery in sent)
@@ -457,8 +457,8 @@ def _heartbeat(answers: Answers) -> Iterator[Finding]:
         check="heartbeat",
         state="wrong",
         text=f"{since}: the actuator decides by itself.",
-        remedy="amtool config routes test alertname=GeneratorHeartbeat must say generator. A 401 in Alertmanager's log "
-        "means a wrong password. See the runbook GeneratorFallback.",
+        remedy="amtool config routes test alertname=GeneratorHeartbeat must print generator. A 401 in Alertmanager's "
+        "log means a wrong password. See the runbook GeneratorFallback.",
     )
 
 

@@ -75,7 +75,7 @@ class Rows:
         self._started = False
 
     def new(self) -> list[dict[str, Any]]:
-        """Return the rows since the last call, oldest first; every row of a journal that was begun anew."""
+        """Return the rows since the last call, oldest first; every row of a journal that has begun again."""
         if not self._started:
             newest = self._read(most="1")  # first: a row that is written meanwhile comes twice rather than never
             rows = self._read(since=self._since)
@@ -86,7 +86,7 @@ class Rows:
         if last is None:
             rows = self._read()
         else:
-            # With the last row, by which a journal that was lost and begun anew is known.
+            # With the last row: if that is missing or another one, the journal was lost and has begun again.
             rows = self._read(after=str(last["id"] - 1))
             if not rows or (rows[0]["id"] == last["id"] and rows[0]["time"] != last["time"]):
                 rows = self._read()

@@ -1,7 +1,7 @@
 """Which receivers of Alertmanager get an alert, by its configuration. Pure.
 
-Source: Alertmanager, configuration, `<route>` and `<matcher>`: an alert goes down the first child that matches, and on
-to its siblings while `continue` is set; where no child matches, the route itself takes it. Expressions are anchored.
+Source: Alertmanager, configuration, `<route>` and `<matcher>`: an alert goes to the first child that matches, and to
+the next ones while `continue` is set; where no child matches, the route itself takes it. Expressions are anchored.
 """
 
 from __future__ import annotations

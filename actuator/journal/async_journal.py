@@ -181,12 +181,12 @@ class AsyncJournal:
             await self._write_mirror(self._unsaved)
         await self._worker.do(partial(self._journal.write, tuple(self._waiting), self._unsaved), DEADLINE)
 
-    async def _write_mirror(self, saved: Saved, *, anew: bool = True) -> None:
-        """Write the mirror; unless `anew`, only if it does not have the newest state."""
+    async def _write_mirror(self, saved: Saved, *, always: bool = True) -> None:
+        """Write the mirror; unless `always`, only if it does not have the newest state."""
         if self.mirror_fault is None:
             return
         try:
-            if anew or not await self._mirror_worker.do(self._journal.mirror_is_current, DEADLINE):
+            if always or not await self._mirror_worker.do(self._journal.mirror_is_current, DEADLINE):
                 self.mirror_fault = await self._mirror_worker.do(partial(self._journal.write_mirror, saved), DEADLINE)
         except DeadlineError as error:
             self._renew()
@@ -252,7 +252,7 @@ class AsyncJournal:
             self._tried_at = time.monotonic()
             try:
                 if self._last is not None:
-                    await self._write_mirror(self._last, anew=False)
+                    await self._write_mirror(self._last, always=False)
                 await self._worker.do(self._journal.check_files, DEADLINE)
             except LostError as error:
                 self._rewrite(error)

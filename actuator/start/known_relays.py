@@ -148,7 +148,7 @@ async def _position(relay: AsyncRelay) -> bool | None:
     except RelayHeldError:
         raise
     except RelayError:
-        return None  # the opening that follows meets the same error, and logs it
+        return None  # the opening that follows gets the same error, and logs it
 
 
 def _any_closed(positions: list[bool | None]) -> bool | None:

@@ -24,7 +24,7 @@ class EarlySignals:
     """
 
     def __init__(self) -> None:
-        """Install the handlers. A reload has nothing to read anew yet."""
+        """Install the handlers. A reload has nothing to read again yet."""
         self.ending: int | None = None
         self._before = {number: signal.signal(number, self._take) for number in ENDING}
         self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
