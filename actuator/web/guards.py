@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from actuator.config import Access, Role
 from actuator.report.metrics import Counts
+from actuator.report.wording import answers
 from toolkit import flags, log
 from toolkit.webconfig import USER, WebConfig
 
@@ -81,8 +82,7 @@ def check_access(access: Callable[[], Access | None], webhook: str) -> Middlewar
             role = "notify"
         if not allowed.permits(user, role):
             _log.limited("forbidden", "user may not do this", user=user, role=role, path=request.path)
-            text = f'User "{user}" may not {role}. In the configuration, access names who may.'
-            raise web.HTTPForbidden(text=text)
+            raise web.HTTPForbidden(text=answers.may_not(user, role))
         return await handler(request)
 
     return check
@@ -100,8 +100,7 @@ def refuse_other_sites(guarded: Callable[[], bool]) -> Middleware:
         hosts = request.headers.getall(hdrs.HOST, ())
         names = [_parts(f"//{host}").hostname for host in hosts]
         if not guarded() and not all(map(_is_address, names)):
-            text = "Without users in --web.config.file, only an address or localhost is accepted as the host."
-            raise web.HTTPForbidden(text=text)
+            raise web.HTTPForbidden(text=answers.FOREIGN_HOST)
         if request.method in (hdrs.METH_GET, hdrs.METH_HEAD):
             return await handler(request)
         origin, fetch_site = request.headers.get(hdrs.ORIGIN), request.headers.get("Sec-Fetch-Site")
@@ -111,7 +110,7 @@ def refuse_other_sites(guarded: Callable[[], bool]) -> Middleware:
             foreign |= [parts.netloc] != [*hosts]
             foreign |= not guarded() and not _is_address(parts.hostname)
         if foreign:
-            raise web.HTTPForbidden(text="This request is from a page of another site.")
+            raise web.HTTPForbidden(text=answers.FOREIGN_PAGE)
         return await handler(request)
 
     return check
@@ -121,7 +120,7 @@ def _parts(url: str) -> urllib.parse.SplitResult:
     try:
         return urllib.parse.urlsplit(url)
     except ValueError:
-        raise web.HTTPBadRequest(text="Origin or Host is not valid.") from None
+        raise web.HTTPBadRequest(text=answers.WRONG_ORIGIN) from None
 
 
 def _is_address(host: str | None) -> bool:

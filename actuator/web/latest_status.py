@@ -9,6 +9,7 @@ from actuator.loop.runtime import Runtime
 from actuator.report import status
 from actuator.report.snapshot import Snapshot
 from actuator.report.status import Status
+from actuator.report.wording import answers
 
 
 class LatestStatus:
@@ -22,7 +23,7 @@ class LatestStatus:
     def snapshot(self) -> Snapshot:
         """Of the last turn; answers 503 before the first one has ended."""
         if self._runtime.snapshot is None:
-            raise web.HTTPServiceUnavailable(text="The first turn has not ended yet. Try again in a second.")
+            raise web.HTTPServiceUnavailable(text=answers.FIRST_TURN)
         return self._runtime.snapshot
 
     def document(self, snapshot: Snapshot) -> tuple[Status, bytes]:

@@ -154,7 +154,7 @@ class _Routes:
                 raise web.HTTPServiceUnavailable(text=answers.ACCEPTED_NOT_OBEYED)
             inhibits = [notice.firing for notice in notified.notices if notice.kind == "inhibit"]
             if inhibits:
-                refuse_unwritten(outcome, answers.INHIBIT, forbids=all(inhibits))
+                refuse_unwritten(outcome, answers.INHIBIT_ACCEPTED, forbids=all(inhibits))
         elif notified.refused:
             raise web.HTTPBadRequest(text=answers.refused(notified.refused))
         return web.Response(text=f"{answers.ACCEPTED}\n")

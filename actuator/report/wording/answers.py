@@ -19,12 +19,16 @@ DONE: Final[dict[Action, str]] = {
 }
 """What a command has done, as the first part of a sentence."""
 
-INHIBIT: Final = "The inhibit is accepted"
+INHIBIT_ACCEPTED: Final = "The inhibit is accepted"
 """The same of a notification with inhibits."""
 
 RESET_ACCEPTED: Final = "The reset is accepted"
 """The same of the reset of an inhibit that may be refused yet."""
 
+FOREIGN_HOST: Final = "Without users in --web.config.file, only an address or localhost is accepted as the host."
+FOREIGN_PAGE: Final = "This request is from a page of another site."
+WRONG_ORIGIN: Final = "Origin or Host is not valid."
+FIRST_TURN: Final = "The first turn has not ended yet. Try again in a second."
 ACCEPTED: Final = "Accepted."
 ACCEPTED_NOT_OBEYED: Final = "Accepted, but the relay did not obey."
 ENDING: Final = "The actuator is ending: not known to be done."
@@ -32,6 +36,11 @@ EXERCISE_RUNS: Final = "An exercise is running: its settings can be changed when
 NOTIFICATIONS_WAIT: Final = (
     "Too many notifications are waiting. Of this one only the inhibits were taken in: send it again."
 )
+
+
+def may_not(user: str, role: str) -> str:
+    """Return that a user does not have a role of `access`."""
+    return f'User "{user}" may not {role}. In the configuration, access names who may.'
 
 
 def refused(reason: str) -> str:
