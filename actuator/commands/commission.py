@@ -27,7 +27,7 @@ EXAMPLE = "generator-actuator commission --run 120"
 T = TypeVar("T")
 
 SHORTEST = 60.0
-"""Seconds that `commission` has the engine run at least, so that its warm-up is over before it has to stop."""
+"""Shortest run of the engine in seconds: its warm-up has to be over before it stops."""
 
 POLL = 1.0
 """Seconds between two requests."""

@@ -23,14 +23,14 @@ from toolkit.replace import replace
 IDLE_TICK: Final = 10 * MINUTE
 """Seconds of a step while nothing can happen: the engine is off, and the battery well over start."""
 SAMPLED_TICK: Final = 50.0
-"""The same where the settings have what judges a battery over start: a state of charge is fresh for 60 s."""
+"""The same with settings that judge a battery over start, such as an exercise: a state of charge is fresh for 60 s."""
 FINE_TICK: Final = 28.0
 """Seconds of a step during a run and near start; evidence is fresh for 30."""
 NEAR: Final = 0.02
 START_SECONDS: Final = MINUTE
 """From the contact to the engine's power; less where `start_confirm` expects it sooner."""
 NEIGHBOURS: Final = 2 * HOUR
-"""What sun and load did in this time before and after a recorded run is taken for what they did during it."""
+"""Sun and load during a recorded run are taken to be what they were in this time before and after it."""
 GAP: Final = 10 * MINUTE
 """Without a state of charge for longer than this, the record has a gap."""
 BANDS: Final = 10

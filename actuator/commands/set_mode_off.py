@@ -122,7 +122,7 @@ def as_service_user(text: str) -> None:
 def left_on(text: str) -> str:
     """Return why the journal that a text names does not show that the mode is off; empty: it is off.
 
-    For one on which an actuator runs that was put to off over HTTP: if another one has answered, this is unchanged.
+    Checks, after a mode off over HTTP, that the actuator that answered is the one of this journal.
     """
     path = _config(text).journal
     side, fault = sidecar.read(path)

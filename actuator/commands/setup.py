@@ -215,7 +215,7 @@ class _Setup:
         return True
 
     def _off(self, text: str) -> bool:
-        """Put the mode to off in the journal that a text names; return whether an actuator runs on it, which did it."""
+        """Put the mode to off in the journal that a text names; return whether a running actuator did it."""
         try:
             as_service_user(text)
         except RunsError as running:

@@ -119,7 +119,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection | None]:
     if not path.exists():
         yield None
         return
-    # Not read-only: only so is a commit rolled back that a kill has interrupted.
+    # Not read-only: only a writable connection rolls back a commit that a kill has interrupted.
     uri = f"{path.absolute().as_uri()}?mode=rw"
     with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as database:
         database.text_factory = partial(str, encoding="utf-8", errors="replace")

@@ -50,7 +50,7 @@ _REMEDIES = {
     errno.EPERM: "give the journal's folder and files to the user of the service",
     errno.ENOMEM: "free memory",
 }
-"""Errors that show nothing about a file but that it is there, and what to do."""
+"""Errors that show only that a file is there, not that it is damaged; and what to do."""
 _WITHHELD = {
     *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM),
     *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED),

@@ -46,7 +46,7 @@ def _differing(content: Content, side: Sidecar) -> list[str]:
 
 
 def merged(content: Content | None, side: Sidecar | None, moment: Moment) -> Saved:
-    """Return the state of two halves that disagree; where they differ, the value that keeps the engine off."""
+    """Return the state if database and sidecar disagree; where they differ, the value that keeps the engine off."""
     saved = content.saved if content else None
     durable = saved.durable if saved else Durable()
     modes = {lasting_mode(durable)} if saved else set[Mode]()

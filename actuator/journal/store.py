@@ -57,8 +57,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """The journal at the start.
 
     Attributes:
-        saved: the durable state; None on a fresh start. When torn: what is left of it, with the mode of whichever half
-            can be read (off if they differ or neither can), and the inhibits and attempts of both.
+        saved: the durable state; None on a fresh start. When torn: what is left of it, with the mode of whichever of
+            the two can be read (off if they differ or neither can), and the inhibits and attempts of both.
         torn: why database and sidecar do not agree; empty when they do, when both are missing, or when the mirror is
             as new as they are.
         last_id: number of the newest row, 0 without any.
@@ -231,8 +231,8 @@ class Journal:
             fault = str(error)
             if not self._abandoned and getattr(error, "sqlite_errorcode", 0) & 0xFF in PERMANENT:
                 fault = self._replace_database(fault)
-        # Also when the database could not be written, and then a number ahead of it: what blocks a run survives a
-        # restart if either of the two can be written.
+        # The sidecar is written even if the database could not be, with a number ahead of it: what blocks a run
+        # survives a restart if either of the two can be written.
         in_sidecar = saved is not None and not self._abandoned
         if saved is not None and in_sidecar:
             try:

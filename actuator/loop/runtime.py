@@ -115,7 +115,7 @@ class Runtime:
         self._configuration.log_warnings()
 
     async def _begin(self, found: Found, moment: Moment, *, found_closed: bool | None, torn: str) -> None:
-        """Restore the state and write it down; if it cannot be, what an earlier process did may be missing too."""
+        """Restore the state and write it; if that fails, the record of an earlier process may be incomplete too."""
         self._state, events = recovery.restore(found.saved, moment, self.config, torn=bool(torn), found=found_closed)
         started = Event(
             kind="started",
@@ -202,7 +202,7 @@ class Runtime:
     # --- write down and act
 
     async def _close(self, before: State, step: Step, inputs: Inputs, moment: Moment) -> None:
-        """Close the contact after its run is written down; if it cannot be, decide again with that known."""
+        """Write the run down, then close the contact; if the run cannot be written, decide again with that known."""
         await self._finish_writing()
         rows = self._rows(step.events, moment)
         durable = await self.journal.write(rows, self._saved(step.state, moment))
