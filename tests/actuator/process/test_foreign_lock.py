@@ -1,17 +1,18 @@
-"""Another user's process that holds the names of our locks."""
+"""Another user's process that takes the ports of our locks."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from tests.actuator.harness.foreign_lock import USER, held_by_another_user
+import pytest
+
+from tests.actuator.harness.foreign_lock import PORTS, USER, address_of, taken_by_a_stranger
 from tests.actuator.harness.process import host_of, kill, site
 
 
-def test_locks_of_another_user_prevent_neither_a_start_nor_an_opening() -> None:
-    # A short path: a long name of a lock is hashed, and the stranger here does not know how.
-    with TemporaryDirectory() as folder, site(Path(folder)) as it:
+@pytest.mark.parametrize("ports", [1, len(PORTS)])
+def test_stranger_that_takes_every_lock_keeps_no_contact_closed_and_no_start_out(tmp_path: Path, ports: int) -> None:
+    with site(tmp_path) as it:
         with it.running() as process:
             it.close_for_an_alert()
             kill(process)
@@ -22,7 +23,7 @@ def test_locks_of_another_user_prevent_neither_a_start_nor_an_opening() -> None:
             f"journal {it.journal.resolve()}",
         )
         moves = len(it.board.writes)
-        with held_by_another_user(*names) as stranger, it.running() as process:
+        with taken_by_a_stranger(*map(address_of, names), ports=ports) as stranger, it.running() as process:
             assert [value for _, _, value in it.board.writes[moves:]][:1] == [0], "the first command opens"
             assert it.request("POST", "/api/v1/mode", {"mode": "off"})[0] == 200
             assert f"process={stranger} user={USER} program=python" in process.output
