@@ -121,8 +121,8 @@ class InputQueue:
             full = len(self._commands) >= MOST_COMMANDS
             if full and command.action != "off":
                 raise FullError("commands")
-            if not full or self._commands[-1] != command:
-                # Beyond the bound there is room for this one `off`: nothing comes between it and the next.
+            if not full or self._commands[-1].action != "off":
+                # Beyond the bound there is room for one `off`, whoever sends it: nothing comes between it and the next.
                 self._commands.append(command)
             future = self._wait()
             self._wake()

@@ -76,10 +76,13 @@ async def test_off_is_never_refused_and_keeps_its_place() -> None:
     tasks = [await command(queue, AUTO) for _ in range(MOST_COMMANDS)]
     with pytest.raises(FullError, match="commands"):
         await queue.command(AUTO)
-    tasks += [await command(queue, OFF) for _ in range(500)]
+    offs = (OFF, Command(action="off", who="owner"), Command(action="off", topic="site/command"))
+    tasks += [await command(queue, off) for _ in range(500) for off in offs]
     with pytest.raises(FullError):
         await queue.command(AUTO)
-    assert turn(queue).commands == (*[AUTO] * MOST_COMMANDS, OFF), "five hundred times off is off, and in force"
+    assert turn(queue).commands == (*[AUTO] * MOST_COMMANDS, OFF), (
+        "off, however often and from whom, is off, and in force"
+    )
     assert set(await asyncio.gather(*tasks)) == {OBEYED}
     tasks = [await command(queue, OFF), await command(queue, AUTO)]
     assert turn(queue).commands == (OFF, AUTO), "what was commanded last is in force"
