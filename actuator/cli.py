@@ -109,7 +109,7 @@ def _check(flags: Flags) -> int:
     except ConfigError as error:
         log.to_stderr(f"{error}\n")
         return 2
-    exposed = (*web_config.exposed(), *configuration.exposed(config))
+    exposed = (*web_config.exposed(), *configuration.exposed(config, flags.config_file))
     if exposed:
         log.to_stderr("".join(f"{printable(sentence)}\n" for sentence in exposed))
         return 2

@@ -14,7 +14,7 @@ from actuator.core.signals import BUS_FRESH, SAMPLES
 from actuator.relay import AnyRelay, RelayConfig
 from toolkit.config import ConfigError, Duration, decode, locate, near, read, refuse
 from toolkit.config import load as load_struct
-from toolkit.exposed_files import exposed_secret
+from toolkit.exposed_files import exposed_secret, exposed_settings
 from toolkit.formatting import redacted, span
 from toolkit.homeassistant import config as mqtt
 from toolkit.homeassistant.config import Mqtt
@@ -206,8 +206,14 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
         yield from _zeros(self, "")
 
 
-def exposed(config: Config) -> Iterator[str]:
-    """Yield a sentence for each file that the configuration names and that every user of the machine may read."""
+def exposed(config: Config, path: Path) -> Iterator[str]:
+    """Yield a sentence for each file that every user of the machine may read or write and should not.
+
+    Args:
+        config: the configuration; the files that it names are looked at too.
+        path: of its own file.
+    """
+    yield from exposed_settings("--config.file", path)
     if config.exporter.password_file is not None:
         yield from exposed_secret("exporter.password_file", config.exporter.password_file)
     yield from mqtt.exposed(config.mqtt)

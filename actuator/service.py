@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -134,7 +135,7 @@ async def _serve(
     runtime: Runtime, flags: Flags, web_config: WebConfig, stopped: asyncio.Future[int], *, found_closed: bool | None
 ) -> int:
     counts, build = Counts(), installed("magnum-exporter")
-    registry = _registry(runtime, web_config, counts, build)
+    registry = _registry(runtime, flags.config_file, web_config, counts, build)
     home_assistant = HomeAssistant(
         runtime, registry, counts, build.version, page_url(flags.listen_addresses, encrypted=web_config.has_tls)
     )
@@ -203,12 +204,16 @@ async def _serve(
     return 1
 
 
-def _registry(runtime: Runtime, web_config: WebConfig, counts: Counts, build: Build) -> CollectorRegistry:
+def _registry(
+    runtime: Runtime, config_file: Path, web_config: WebConfig, counts: Counts, build: Build
+) -> CollectorRegistry:
     registry = new_registry("generator-actuator", "generator_actuator", build)
     registry.register(GeneratorCollector(lambda: runtime.snapshot, counts))
     web_config.register(registry, prefix="generator_actuator")
     exposed_files.report(
-        lambda: (*web_config.exposed(), *configuration.exposed(runtime.config)), registry, prefix="generator_actuator"
+        lambda: (*web_config.exposed(), *configuration.exposed(runtime.config, config_file)),
+        registry,
+        prefix="generator_actuator",
     )
     return registry
 

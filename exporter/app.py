@@ -205,7 +205,7 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
 
     def exposed() -> Iterator[str]:
         yield from web_config.exposed()
-        yield from config.exposed(in_force)
+        yield from config.exposed(in_force, flags.config_file)
 
     exposed_files.report(exposed, registry, prefix=PREFIX)
 

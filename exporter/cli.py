@@ -99,7 +99,7 @@ def _serve(given: flags.Flags) -> int:
         log.to_stderr(f"{error}\n")
         return 2
     if given.config_check:
-        exposed = (*web_config.exposed(), *config.exposed(options))
+        exposed = (*web_config.exposed(), *config.exposed(options, given.config_file))
         if exposed:
             log.to_stderr("".join(f"{printable(sentence)}\n" for sentence in exposed))
             return 2

@@ -14,6 +14,7 @@ from exporter.soc import Lead
 from exporter.sources import AnySource
 from toolkit import config
 from toolkit.config import ConfigError, Duration, near, refuse
+from toolkit.exposed_files import exposed_settings
 from toolkit.homeassistant import config as mqtt
 from toolkit.homeassistant.config import Mqtt
 from toolkit.modbus import real_port
@@ -212,8 +213,14 @@ def _left_out(options: Config) -> Iterator[str]:
             yield f"battery.soc.sources: got {', '.join(named)} without {name}: {whose} is not used"
 
 
-def exposed(options: Config) -> Iterator[str]:
-    """Yield a sentence for each file that the configuration names and that every user of the machine may read."""
+def exposed(options: Config, path: Path) -> Iterator[str]:
+    """Yield a sentence for each file that every user of the machine may read or write and should not.
+
+    Args:
+        options: the configuration; the files that it names are looked at too.
+        path: of its own file.
+    """
+    yield from exposed_settings("--config.file", path)
     yield from mqtt.exposed(options.mqtt)
 
 

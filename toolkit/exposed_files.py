@@ -20,22 +20,23 @@ def exposed_secret(place: str, path: Path) -> Iterator[str]:
         place: where it is named, such as "exporter.password_file".
         path: the file; one that cannot be looked at is not exposed.
     """
-    yield from _exposed(place, path, stat.S_IROTH | stat.S_IWOTH)
+    yield from _exposed(place, path, stat.S_IROTH | stat.S_IWOTH, "0640: chmod 0640")
 
 
 def exposed_settings(place: str, path: Path) -> Iterator[str]:
     """Yield what is wrong and what to do, if every user of the machine may write the file; see `exposed_secret`."""
-    yield from _exposed(place, path, stat.S_IWOTH)
+    # Its group may not be the program's, which has to read it.
+    yield from _exposed(place, path, stat.S_IWOTH, "0644 at most: chmod o-w")
 
 
-def _exposed(place: str, path: Path, forbidden: int) -> Iterator[str]:
+def _exposed(place: str, path: Path, forbidden: int, expected: str) -> Iterator[str]:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError:
         return
     if mode & forbidden:
         what = "write" if mode & stat.S_IWOTH else "read"
-        yield f"{place}: got {path} with mode {mode:04o}, which everybody may {what}, expected 0640: chmod 0640 {path}"
+        yield f"{place}: got {path} with mode {mode:04o}, which everybody may {what}, expected {expected} {path}"
 
 
 def report(find: Callable[[], Iterable[str]], registry: CollectorRegistry, *, prefix: str) -> None:

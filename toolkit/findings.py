@@ -28,11 +28,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def secrets(exposed: Sequence[str]) -> Iterator[Finding]:
-    """Yield whether the files with secrets are closed to others; each sentence of `exposed` names one that is not."""
+    """Yield whether the files are closed to others; each sentence of `exposed` names one that is not, and its chmod."""
     for sentence in exposed:
-        yield Finding(check="secrets", state="wrong", text=sentence, remedy="chmod o= the file that is named.")
+        yield Finding(check="secrets", state="wrong", text=sentence, remedy="Run that chmod, as root.")
     if not exposed:
-        yield Finding(check="secrets", state="well", text="No file with a secret is open to every user.")
+        yield Finding(check="secrets", state="well", text="No other user can read a secret or change a setting.")
 
 
 def report(findings: Sequence[Finding], *, for_scripts: bool) -> str:

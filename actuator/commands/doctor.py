@@ -90,16 +90,16 @@ def examine(config_file: Path, *, url: str, prometheus: str, alertmanager: str) 
         exposed=tuple(exposed(web_config)),
         upsmon=upsmon.running() if is_loopback(urlsplit(url).hostname or "") else None,
     )
-    return diagnose(answers if config is None else _with_file(answers, config))
+    return diagnose(answers if config is None else _with_file(answers, config, config_file))
 
 
-def _with_file(answers: Answers, config: Config) -> Answers:
+def _with_file(answers: Answers, config: Config, path: Path) -> Answers:
     """Return the answers with what the actuator's file has."""
     alerts = config.alerts
     return replace(
         answers,
         config_warnings=tuple(warnings(config)),
-        exposed=(*configuration.exposed(config), *answers.exposed),
+        exposed=(*configuration.exposed(config, path), *answers.exposed),
         heartbeat_timeout=float(alerts.heartbeat_timeout),
         alerts=(alerts.start, alerts.stop, alerts.heartbeat, *alerts.inhibits),
         heartbeat=alerts.heartbeat,

@@ -91,7 +91,7 @@ def examine(file: Path, page: Page | str) -> Iterator[Finding]:
             yield Finding(check="configuration", state="wrong", text=line, remedy=remedy)
         return
     yield Finding(check="configuration", state="well", text=f"{file} is valid.")
-    yield from secrets((*exposed(file.with_name("exporter-web.yml")), *config.exposed(options)))
+    yield from secrets((*exposed(file.with_name("exporter-web.yml")), *config.exposed(options, file)))
     if isinstance(page, Refused):
         text = f"Its page answers {page}: whether its devices answer is not known here."
         yield Finding(check="exporter", state="note", text=text, remedy="See generator-actuator doctor, or the panel.")

@@ -370,13 +370,16 @@ def test_config_check_only_checks(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == "config ok\n"
 
 
-def test_config_check_refuses_a_web_configuration_that_everybody_may_write(
+def test_config_check_refuses_configurations_that_everybody_may_write(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file, web_config = tmp_path / "exporter.yml", tmp_path / "web.yml"
     file.write_text("sources: {main: {type: magnum, port: /dev/null}}\n")
     web_config.touch()
     web_config.chmod(0o666)
+    file.chmod(0o646)
     arguments = ["--config.file", str(file), "--web.config.file", str(web_config), "--config.check"]
     assert cli.main(arguments) == 2
-    assert capsys.readouterr().err.startswith(f"--web.config.file: got {web_config} with mode 0666")
+    of_web, of_file = capsys.readouterr().err.splitlines()
+    assert of_web.startswith(f"--web.config.file: got {web_config} with mode 0666")
+    assert of_file.startswith(f"--config.file: got {file} with mode 0646, which everybody may write")

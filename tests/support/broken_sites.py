@@ -139,6 +139,7 @@ def rows() -> Iterator[Row]:
     key = "actuator.yml:9: start_sco: got an unknown key, did you mean start_soc?"
     yield "a mistyped setting", site(config_errors=(key,)), "configuration"
     exposed = "exporter.password_file: got exporter.password with mode 0644, which everybody may read, expected 0640"
+    exposed += ": chmod 0640 exporter.password"
     yield "wrong rights of a password file", site(exposed=(exposed,)), "secrets"
     yield "Alertmanager's user lacks its role", site(access=Access(read=("prometheus",), command=("owner",))), "roles"
     yield "NUT shuts the machine down", site(upsmon=Upsmon({"cabin@localhost": 1})), "upsmon"

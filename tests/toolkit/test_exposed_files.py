@@ -17,8 +17,11 @@ def test_what_everybody_may_read_or_write_is_exposed(tmp_path: Path, mode: int, 
     file = tmp_path / "file"
     file.touch()
     file.chmod(mode)
-    for found, what in ((exposed_secret("x.y", file), secret), (exposed_settings("x.y", file), settings)):
-        got = f"x.y: got {file} with mode {mode:04o}, which everybody may {what}, expected 0640: chmod 0640 {file}"
+    for found, what, expected in (
+        (exposed_secret("x.y", file), secret, "0640: chmod 0640"),
+        (exposed_settings("x.y", file), settings, "0644 at most: chmod o-w"),
+    ):
+        got = f"x.y: got {file} with mode {mode:04o}, which everybody may {what}, expected {expected} {file}"
         assert list(found) == ([got] if what else [])
 
 

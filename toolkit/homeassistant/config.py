@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from toolkit.config import ConfigError, Duration, refuse
-from toolkit.exposed_files import exposed_secret
+from toolkit.exposed_files import exposed_secret, exposed_settings
 from toolkit.flags import is_loopback
 from toolkit.formatting import redacted, span
 
@@ -129,11 +129,16 @@ def missing_package() -> str:
 
 
 def exposed(mqtt: Mqtt | None) -> Iterator[str]:
-    """Yield a sentence for each file with a secret that every user of the machine may read."""
-    for name in ("password_file", "key_file"):
+    """Yield a sentence for each of its files that every user of the machine may read or write and should not."""
+    for name, check in (
+        ("password_file", exposed_secret),
+        ("ca_file", exposed_settings),
+        ("cert_file", exposed_settings),
+        ("key_file", exposed_secret),
+    ):
         path = None if mqtt is None else getattr(mqtt, name)
         if path is not None:
-            yield from exposed_secret(f"mqtt.{name}", path)
+            yield from check(f"mqtt.{name}", path)
 
 
 def wrong_files(mqtt: Mqtt | None) -> Iterator[ConfigError]:

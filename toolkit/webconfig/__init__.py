@@ -22,7 +22,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from toolkit import log
 from toolkit.config import ConfigError
-from toolkit.exposed_files import exposed_secret, exposed_settings
+from toolkit.exposed_files import exposed_settings
 from toolkit.webconfig.file_format import SLOW_COST, File, Settings
 from toolkit.webconfig.passwords import Passwords, cost
 
@@ -81,8 +81,7 @@ class WebConfig:
         """Yield a sentence for each of the files that every user of the machine may read or write and should not."""
         if self._path is not None:
             yield from exposed_settings("--web.config.file", self._path)
-            for place, path in self._current().secret_files:
-                yield from exposed_secret(place, path)
+            yield from self._current().exposed()
 
     @property
     def users(self) -> tuple[str, ...]:

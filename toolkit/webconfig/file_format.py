@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -158,14 +158,14 @@ class Settings:
         users: bcrypt hash of each user's password.
         headers: of every response.
         tls: None for plain HTTP.
-        secret_files: where each is named, and its path.
+        exposed: yields a sentence for each file of TLS that every user may read or write and should not.
         allowed_sans: alternative names of which a client's certificate must have one; empty: any will do.
     """
 
     users: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     tls: ssl.SSLContext | None = None
-    secret_files: tuple[tuple[str, Path], ...] = ()
+    exposed: Callable[[], Iterable[str]] = tuple
     allowed_sans: frozenset[str] = frozenset()
 
 
@@ -204,11 +204,14 @@ class File:
             return ()
         return tuple(self.path.parent / file for file in (tls.cert_file, tls.key_file, tls.client_ca_file) if file)
 
-    @property
-    def secret_files(self) -> tuple[tuple[str, Path], ...]:
-        """Where each file with a secret is named, and its path."""
-        tls = self.document.tls_server_config
-        return () if tls is None else (("tls_server_config.key_file", self.path.parent / tls.key_file),)
+    def exposed(self) -> Iterator[str]:
+        """Yield a sentence for each named file that every user of the machine may read or write and should not."""
+        tls, folder = self.document.tls_server_config, self.path.parent
+        if tls is not None:
+            yield from exposed_settings("tls_server_config.cert_file", folder / tls.cert_file)
+            yield from exposed_secret("tls_server_config.key_file", folder / tls.key_file)
+            if tls.client_ca_file is not None:
+                yield from exposed_settings("tls_server_config.client_ca_file", folder / tls.client_ca_file)
 
     def settings(self) -> Settings:
         """Return the settings for the server.
@@ -220,7 +223,7 @@ class File:
         headers, tls = self.document.http_server_config.headers, self.document.tls_server_config
         if tls is None:
             return Settings(users, headers)
-        return Settings(users, headers, self._context(tls), self.secret_files, frozenset(tls.client_allowed_sans))
+        return Settings(users, headers, self._context(tls), self.exposed, frozenset(tls.client_allowed_sans))
 
     def _context(self, tls: Tls) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -266,14 +269,13 @@ class File:
 
 
 def exposed(path: Path) -> Iterator[str]:
-    """Yield a sentence for each of a file and its key that every user of the machine may read or write and should not.
+    """Yield a sentence for each of a file and those it names that everybody may read or write and should not.
 
     For a command; a program asks its `WebConfig`. Without a file there is none, and nothing of a wrong one is read.
     """
     yield from exposed_settings("--web.config.file", path)
     with contextlib.suppress(ConfigError):
-        for place, file in File.read(path).secret_files:
-            yield from exposed_secret(place, file)
+        yield from File.read(path).exposed()
 
 
 def _refuse_unsupported(source: dict[str, object]) -> None:

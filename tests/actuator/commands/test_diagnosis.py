@@ -39,7 +39,7 @@ def test_a_healthy_site() -> None:
     ("broken", "check", "text", "remedy"),
     [
         (site(config_errors=("actuator.yml:3: bad",)), "configuration", "actuator.yml:3: bad", "--config.check"),
-        (site(exposed=("key.pem: everybody reads it",)), "secrets", "key.pem", "chmod o="),
+        (site(exposed=("key.pem: everybody reads it",)), "secrets", "key.pem", "chmod"),
         (site(page="Connection refused"), "exporter", "Connection refused", "systemctl status magnum-exporter"),
         (page(magnum_up=[({"device": "main"}, 0.0)]), "devices", "main (magnum) does not answer", "listen PORT"),
         (page(classic_up=[({"device": "sun"}, 0.0)]), "devices", "sun (classic) does not answer", "cable"),

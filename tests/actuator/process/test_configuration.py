@@ -105,15 +105,18 @@ def test_exposed_files_are_refused_by_a_check_and_reported_in_service(tmp_path: 
     users.chmod(0o666)
     with site(tmp_path) as it:
         it.configure({"exporter": {"username": "actuator", "password_file": str(password)}})
+        it.config_file.chmod(0o646)
         it.flags = [f"--web.config.file={users}"]
         refused = run(f"--config.file={it.config_file}", *it.flags, "--config.check")
         assert refused.returncode == 2
         assert refused.stderr == (
-            f"--web.config.file: got {users} with mode 0666, which everybody may write, expected 0640: "
-            f"chmod 0640 {users}\n"
+            f"--web.config.file: got {users} with mode 0666, which everybody may write, expected 0644 at most: "
+            f"chmod o-w {users}\n"
+            f"--config.file: got {it.config_file} with mode 0646, which everybody may write, expected 0644 at most: "
+            f"chmod o-w {it.config_file}\n"
             f"exporter.password_file: got {password} with mode 0644, which everybody may read, expected 0640: "
             f"chmod 0640 {password}\n"
         )
         with it.running() as process:
-            assert it.metric("generator_actuator_exposed_files") == 2
-            assert process.output.count('msg="file is exposed"') == 2
+            assert it.metric("generator_actuator_exposed_files") == 3
+            assert process.output.count('msg="file is exposed"') == 3

@@ -58,7 +58,7 @@ def test_a_web_configuration_that_everybody_may_write_is_wrong(tmp_path: Path) -
     web.touch()
     web.chmod(0o666)
     (found,) = wrong(file, HEALTHY)
-    assert (found.check, found.remedy) == ("secrets", "chmod o= the file that is named.")
+    assert (found.check, found.remedy) == ("secrets", "Run that chmod, as root.")
     assert found.text.startswith(f"--web.config.file: got {web} with mode 0666, which everybody may write")
     web.chmod(0o640)
     assert wrong(file, HEALTHY) == []

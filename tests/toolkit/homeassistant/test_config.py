@@ -94,6 +94,14 @@ def test_files_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "chmod 0640" in sentence
     password.chmod(0o640)
     assert not [*exposed(options)]
+    certificates = tmp_path / "ca.pem"
+    certificates.touch(0o644)
+    encrypted = decode({"url": "mqtts://b", "ca_file": str(certificates)}, Mqtt)
+    assert not [*exposed(encrypted)]
+    certificates.chmod(0o646)
+    (sentence,) = exposed(encrypted)
+    assert "mqtt.ca_file" in sentence
+    assert "chmod o-w" in sentence
     assert not [*exposed(None), *wrong_files(None)]
     monkeypatch.setattr(module, "find_spec", lambda _: None)
     assert "deploy/install mqtt, in /usr/local/src/magnum-exporter" in str(next(wrong_files(options)))

@@ -758,15 +758,21 @@ def test_unusable_files(certificates: Path, line: str, message: str) -> None:
 
 
 def test_files_that_everybody_may_write_or_read_are_exposed(certificates: Path) -> None:
-    web_config = write(tls(certificates, "a"))
-    Path("web.yml").chmod(0o644)
-    Path("tls/server.crt").chmod(0o644)
+    clients = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: tls/ca.crt\n"
+    source = tls(certificates, "a", clients)
+    shutil.copy(certificates / "a.crt", "tls/ca.crt")
+    web_config = write(source)
+    for file in ("web.yml", "tls/server.crt", "tls/ca.crt"):
+        Path(file).chmod(0o644)
     assert not list(web_config.exposed())
-    Path("web.yml").chmod(0o666)
+    for file in ("web.yml", "tls/server.crt", "tls/ca.crt"):
+        Path(file).chmod(0o646)
     Path("tls/server.key").chmod(0o644)
     assert [sentence.partition(": got")[0] for sentence in web_config.exposed()] == [
         "--web.config.file",
+        "tls_server_config.cert_file",
         "tls_server_config.key_file",
+        "tls_server_config.client_ca_file",
     ]
 
 
