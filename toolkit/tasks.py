@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _AGAIN_SECONDS = 0.5
 """After which a task that goes on is cancelled again."""
@@ -19,3 +23,13 @@ async def end(*tasks: asyncio.Task[None], seconds: float = math.inf, again: floa
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=again)
+
+
+async def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Return what the work returns. If this is cancelled, the work still ends first: it uses what the caller holds."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise

@@ -134,7 +134,8 @@ async def serve(
     Raises:
         OSError: cannot listen on an address; its text is the whole message.
     """
-    runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_SECONDS)
+    # A handler ends with its connection: so there are never more of them than connections.
+    runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_SECONDS, handler_cancellation=True)
     connections = _Connections(min(MOST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4))
     context = web_config.ssl_context()
     loop = asyncio.get_running_loop()
@@ -340,7 +341,9 @@ def _body_reader(max_body: int, large: Collection[str]) -> Middleware:
         length = request.content_length
         if (length or 0) > most:
             raise web.HTTPRequestEntityTooLarge(most, text=_too_large(most))
-        if most == max_body or (length is not None and length <= max_body):
+        # What is compressed may become a thousand times larger.
+        small = length is not None and length <= max_body and hdrs.CONTENT_ENCODING not in request.headers
+        if most == max_body or small:
             return await _with_body(request, handler, most)
         try:
             async with asyncio.timeout(BODY_SECONDS):

@@ -18,6 +18,7 @@ from actuator.history.recorder import PastRun, Recorder, Sample
 from actuator.journal import AsyncJournal
 from actuator.report.snapshot import Snapshot
 from toolkit import log
+from toolkit.tasks import finish
 from toolkit.worker_thread import DeadlineError, Worker
 
 WRITE_EVERY: Final = 600.0
@@ -178,7 +179,7 @@ class AsyncHistory:
     async def _read(self, read: Callable[[], Sequence[T]]) -> Sequence[T]:
         try:
             async with asyncio.timeout(READ_SECONDS), self._busy:
-                return await self._worker.do(read, READ_SECONDS)
+                return await finish(self._worker.do(read, READ_SECONDS))
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise HistoryError(f"The history cannot be read: {error}.") from error

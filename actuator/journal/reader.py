@@ -12,6 +12,7 @@ from typing import TypeVar
 from actuator.journal.database import MAX_ROWS, readable
 from actuator.journal.rows import COLUMNS, Row, undamaged
 from actuator.journal.store import JournalError
+from toolkit.tasks import finish
 from toolkit.worker_thread import DeadlineError, Worker
 
 T = TypeVar("T")
@@ -43,8 +44,8 @@ class Reader:
         except TimeoutError:
             raise JournalError(f"{self._path} is being read by others: try again later") from None
         try:
-            return await self._worker.do(
-                lambda: render(stored(self._path, since=since, after=after, most=most)), DEADLINE
+            return await finish(
+                self._worker.do(lambda: render(stored(self._path, since=since, after=after, most=most)), DEADLINE)
             )
         except DeadlineError as error:
             raise JournalError(f"{self._path} cannot be read: {error}") from error

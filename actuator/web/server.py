@@ -32,6 +32,7 @@ from toolkit import log
 from toolkit.config import ConfigError, Duration, decode
 from toolkit.formatting import span
 from toolkit.replace import replace
+from toolkit.tasks import finish
 from toolkit.web import application
 from toolkit.webconfig import USER, WebConfig
 from toolkit.worker_thread import DeadlineError, Worker
@@ -163,9 +164,8 @@ class _Routes:
         """Return what a notification means; one at a time, in a thread, so that other requests are served meanwhile."""
         async with self._reading:
             try:
-                return await self._reader.do(
-                    partial(alertmanager.read, body, self._runtime.config.alerts), READ_SECONDS
-                )
+                reading = partial(alertmanager.read, body, self._runtime.config.alerts)
+                return await finish(self._reader.do(reading, READ_SECONDS))
             except ValueError as error:
                 return alertmanager.Notification(refused=str(error))
             except DeadlineError as error:

@@ -19,6 +19,7 @@ from actuator.web.latest_status import LatestStatus
 from actuator.web.outcomes import in_time, refuse_disobeyed, refuse_unwritten
 from actuator.web.requests import expect_only, json_object
 from toolkit.config import ConfigError
+from toolkit.tasks import finish
 from toolkit.webconfig import USER
 
 MOST_CHANGES = 10
@@ -65,7 +66,7 @@ class SettingsRoutes:
         async with self._changing:
             durable = self._latest.snapshot.state.durable
             edits = {name: value for name, value in durable.edits.items() if name not in cleared} | given
-            return await self._change(request, durable.profile, edits)
+            return await finish(self._change(request, durable.profile, edits))
 
     async def profile(self, request: web.Request) -> web.Response:
         """Put a profile in force."""
@@ -76,7 +77,7 @@ class SettingsRoutes:
             raise web.HTTPBadRequest(text=f'Got name {json.dumps(name)}, expected a text such as "{DEFAULT}".')
         async with self._changing:
             edits = self._latest.snapshot.state.durable.edits
-            return await self._change(request, "" if name == DEFAULT else name, edits)
+            return await finish(self._change(request, "" if name == DEFAULT else name, edits))
 
     async def _change(self, request: web.Request, profile: str, edits: Mapping[str, Any]) -> web.Response:
         """Put a profile and edits in force, if they fit the file and there were not too many changes."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -274,6 +275,64 @@ async def test_large_bodies_take_turns_and_keep_no_small_one_waiting(
             assert small.status == 200
         free.set()
         assert [(await one).status for one in held] == [200] * toolkit_web.MOST_LARGE
+
+
+async def test_compressed_bodies_take_turns_as_large_ones_do(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolkit_web, "MOST_LARGE", 2)
+    app, held, free = program.application(), list[int](), asyncio.Event()
+
+    async def hold(request: web.Request) -> web.Response:
+        held.append(len(await request.read()))
+        await free.wait()
+        return web.Response(text="held\n")
+
+    app.router.add_post("/large", hold)
+    async with (
+        toolkit_web.serve(app, ["127.0.0.1:0"], WebConfig.load(None)) as [(host, port)],
+        ClientSession(f"http://{host}:{port}") as client,
+        asyncio.TaskGroup() as tasks,
+    ):
+        body = gzip.compress(b"x" * 500_000)
+        assert len(body) < 1000, "it would be a small one"
+        sent = [
+            tasks.create_task(client.post("/large", data=body, headers={"Content-Encoding": "gzip"})) for _ in range(20)
+        ]
+        async with asyncio.timeout(10):
+            while len(held) < 2:  # noqa: ASYNC110 - what it waits for is inside the server
+                await asyncio.sleep(0.01)
+        # Uncompressed ones are answered meanwhile: everything sent before them has been looked at.
+        assert (await client.get("/-/healthy")).status == 200
+        assert held == [500_000] * 2
+        free.set()
+        assert {(await one).status for one in sent} == {200}
+
+
+async def test_handler_ends_with_its_connection(program: Program) -> None:
+    app, waiting = program.application(), 0
+
+    async def wait(_request: web.Request) -> web.Response:
+        nonlocal waiting
+        waiting += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            waiting -= 1
+        return web.Response()
+
+    app.router.add_get("/wait", wait)
+    async with (
+        toolkit_web.serve(app, ["127.0.0.1:0"], WebConfig.load(None)) as [(host, port)],
+        asyncio.timeout(10),
+    ):
+        writers = [(await asyncio.open_connection(host, port))[1] for _ in range(50)]
+        for writer in writers:
+            writer.write(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+        while waiting < len(writers):  # noqa: ASYNC110 - what it waits for is inside the server
+            await asyncio.sleep(0.01)
+        for writer in writers:
+            writer.close()
+        while waiting:  # noqa: ASYNC110 - what it waits for is inside the server
+            await asyncio.sleep(0.01)
 
 
 async def test_compressed_body_beyond_the_limit(program: Program) -> None:
