@@ -17,6 +17,7 @@ from functools import partial
 
 from aiohttp import web
 
+from toolkit.tasks import finish
 from toolkit.worker_thread import DeadlineError, Worker
 
 REMEMBERED = 100
@@ -29,7 +30,8 @@ ADDRESSES = 1024
 """Addresses whose last failure is remembered."""
 
 SLOWDOWN = 4
-"""A failure is answered after this many times the work of all checks that wait or have failed and are not answered."""
+"""A failure is answered after this many times the work of all checks of its address that wait, or have failed and are
+not answered."""
 
 LONGEST_SLOWDOWN = 60.0
 """Seconds."""
@@ -48,14 +50,15 @@ class Passwords:
     users, so the time does not reveal which users exist.
 
     Clients that fail do not keep a right password waiting. `_Turns` lets a newcomer in soon. A failure is answered
-    late: clients that ask again after each answer use a quarter of the thread's time, however many they are.
+    late: clients of one address that ask again after each answer use a quarter of the thread's time, however many they
+    are. A client that leaves is forgotten at once, or when the check of its password that runs has ended.
     """
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._matched: dict[bytes, None] = {}
         self._turns = _Turns()
-        self._held = 0
+        self._held: Counter[str] = Counter()
         self._seconds = 0.1
         self._ended = asyncio.Event()
 
@@ -91,18 +94,23 @@ class Passwords:
             async with self._turns.turn(remote or "", connected):
                 if known and digest in self._matched:
                     return user
-                matches = await self._check(partial(_matches, password, written, cost(costliest)))
+
+                async def check() -> bool:
+                    matches = await self._check(partial(_matches, password, written, cost(costliest))) and known
+                    if matches:
+                        self._remember(digest)
+                    else:
+                        self._turns.failed(remote or "")
+                    return matches
+
+                # Also if the client leaves: the turn is passed on when the thread is free.
+                matches = await finish(check())
         except _DroppedError:
-            await self._hold(connected)
             text = "Too many passwords are being checked; try again in a second."
             raise web.HTTPServiceUnavailable(text=text, headers={"Retry-After": "1"}) from None
-        if not matches or not known:
-            self._turns.failed(remote or "")
-            await self._hold(connected)
+        if not matches:
+            await self._hold(remote or "")
             return None
-        self._matched[digest] = None
-        if len(self._matched) > REMEMBERED:
-            del self._matched[next(iter(self._matched))]
         return user
 
     def end(self) -> None:
@@ -121,18 +129,24 @@ class Passwords:
             worker.stop()
             self._seconds = time.monotonic() - began
 
-    async def _hold(self, connected: Callable[[], bool]) -> None:
-        """Wait before a failure is answered: a client that asks again and again is slowed in proportion to its load."""
-        if not connected():
-            return
-        self._held += 1
-        seconds = SLOWDOWN * self._seconds * (self._held + len(self._turns))
+    def _remember(self, digest: bytes) -> None:
+        self._matched[digest] = None
+        if len(self._matched) > REMEMBERED:
+            del self._matched[next(iter(self._matched))]
+
+    async def _hold(self, remote: str) -> None:
+        """Wait before a failure is answered: an address that fails again and again is slowed in proportion to that."""
+        address, _ = origin(remote)
+        self._held[address] += 1
+        seconds = SLOWDOWN * self._seconds * (self._held[address] + self._turns.waiting(address))
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(seconds, LONGEST_SLOWDOWN)):
                     await self._ended.wait()
         finally:
-            self._held -= 1
+            self._held[address] -= 1
+            if not self._held[address]:
+                del self._held[address]
 
 
 class _DroppedError(Exception):
@@ -161,9 +175,9 @@ class _Turns:
         self._waiting: list[_Waiter] = []
         self._failed: dict[str, int] = {}
 
-    def __len__(self) -> int:
-        """Return how many wait."""
-        return len(self._waiting)
+    def waiting(self, address: str) -> int:
+        """Return how many of an address wait."""
+        return sum(waiter.address == address for waiter in self._waiting)
 
     @contextlib.asynccontextmanager
     async def turn(self, remote: str, connected: Callable[[], bool]) -> AsyncIterator[None]:
@@ -182,7 +196,7 @@ class _Turns:
 
     def failed(self, remote: str) -> None:
         """Let the others go before this address."""
-        address, _ = _origin(remote)
+        address, _ = origin(remote)
         self._failed.pop(address, None)
         self._failed[address] = self._number
         if len(self._failed) > ADDRESSES:
@@ -194,7 +208,7 @@ class _Turns:
             self._drop(waiter)
 
     async def _wait(self, remote: str, connected: Callable[[], bool]) -> None:
-        address, own = _origin(remote)
+        address, own = origin(remote)
         waiter = _Waiter(address, own, connected, asyncio.get_running_loop().create_future())
         self._waiting.append(waiter)
         if len(self._waiting) > QUEUE:
@@ -224,14 +238,14 @@ class _Turns:
         own = [waiter for waiter in self._waiting if waiter.own]
         others = [waiter for waiter in self._waiting if not waiter.own]
         group = (own or others) if self._number % 2 else (others or own)
-        longest_ago = min(self._failed.get(waiter.address, 0) for waiter in group)
-        equal = [waiter for waiter in group if self._failed.get(waiter.address, 0) == longest_ago]
+        longest_ago = min(self._failed.get(waiter.address, -1) for waiter in group)
+        equal = [waiter for waiter in group if self._failed.get(waiter.address, -1) == longest_ago]
         chosen = equal[-1 if self._number // 2 % 2 else 0]
         self._waiting.remove(chosen)
         chosen.turn.set_result(None)
 
 
-def _origin(remote: str) -> tuple[str, bool]:
+def origin(remote: str) -> tuple[str, bool]:
     """Return what counts as one address, and whether it is this machine's; an IPv6 network has countless addresses."""
     try:
         address = ipaddress.ip_address(remote.partition("%")[0])

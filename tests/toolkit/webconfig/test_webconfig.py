@@ -319,7 +319,7 @@ async def test_address_that_has_failed_comes_after_one_that_has_not(monkeypatch:
     first = crowd.ask("anne", "wrong", "10.0.0.1")
     await happens(lambda: len(crowd.counted.calls) == 1)
     crowd.counted.gate.set()
-    await happens(lambda: crowd.checked._held == 1)
+    await happens(lambda: crowd.checked._held.total() == 1)
     crowd.counted.gate.clear()
     crowd.ask("anne", "wrong", "10.0.0.3")
     await happens(lambda: len(crowd.counted.calls) == 2)
@@ -336,7 +336,7 @@ async def test_network_counts_as_one_address(monkeypatch: pytest.MonkeyPatch) ->
     crowd.ask("anne", "wrong", "2001:db8::1")
     await happens(lambda: len(crowd.counted.calls) == 1)
     crowd.counted.gate.set()
-    await happens(lambda: crowd.checked._held == 1)
+    await happens(lambda: crowd.checked._held.total() == 1)
     assert list(crowd.checked._turns._failed) == ["2001:db8::/64"]
     await crowd.end()
 
@@ -372,13 +372,67 @@ async def test_known_and_unknown_names_are_answered_alike_under_load(monkeypatch
         crowd.tasks = []
         for number in range(40):
             crowd.ask(user, f"wrong {number}", "10.0.0.1")
-        await happens(lambda: crowd.checked._held >= 30)
+        await happens(lambda: sum(task.done() for task in crowd.tasks) == 31)
         crowd.counted.gate.set()
-        await happens(lambda: crowd.checked._held == 40)
+        await happens(lambda: crowd.checked._held.total() == 9)
         await crowd.end()
         answers[user] = {task.result() for task in crowd.tasks}
         crowd.checked = passwords.Passwords()
     assert answers["anne"] == answers["nobody"] == {None, 503}
+
+
+async def test_dropped_check_is_answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "QUEUE", 1)
+    crowd = Crowd(monkeypatch)
+    tasks = [crowd.ask("anne", "right", "10.0.0.1") for _ in range(3)]
+    await happens(lambda: sum(task.done() for task in tasks) == 1)
+    assert [task.result() for task in tasks if task.done()] == [503]
+    assert await crowd.end() == {"anne", 503}
+
+
+async def test_failure_waits_for_its_own_address_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd = Crowd(monkeypatch)
+    monkeypatch.setattr(passwords, "SLOWDOWN", 100)
+    for _ in range(50):
+        crowd.ask("anne", "wrong", "10.0.0.1")
+    crowd.counted.gate.set()
+    await happens(lambda: crowd.checked._held.total() + sum(task.done() for task in crowd.tasks) == 50)
+    assert crowd.checked._held["10.0.0.1"] == 50, "a check takes 2 ms: they are answered after 10 s"
+    async with asyncio.timeout(5):
+        assert await crowd.ask("anne", "typo", "10.0.0.2") is None
+    await crowd.end()
+    assert not crowd.checked._held
+
+
+async def test_nothing_is_kept_of_clients_that_left_after_a_wrong_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "SLOWDOWN", 1e9)
+    web_config = write(users(anne=hashed("right")))
+    held = web_config._passwords._held
+    async with served(web_config) as session:
+        asked = [asyncio.create_task(status(session, basic("anne", f"wrong {number}"))) for number in range(20)]
+        await happens(lambda: held.total() == 20)
+        for one in asked:
+            one.cancel()
+        await happens(lambda: not held)
+
+
+async def test_check_whose_client_leaves_keeps_its_turn_and_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted(monkeypatch)
+    counted.gate.clear()
+    web_config = write(users(anne=hashed("right")))
+    turns = web_config._passwords._turns
+    async with served(web_config) as session:
+        checked = asyncio.create_task(status(session, basic("anne", "wrong")))
+        await happens(lambda: len(counted.calls) == 1)
+        checked.cancel()
+        for _ in range(3):
+            waits = asyncio.create_task(status(session, basic("anne", "wrong")))
+            await happens(lambda: turns.waiting("127.0.0.1") == 1)
+            waits.cancel()
+            await happens(lambda: turns.waiting("127.0.0.1") == 0)
+        assert len(counted.calls) == 1, "one check at a time, however fast clients come and go"
+        counted.gate.set()
+        await happens(lambda: "127.0.0.1" in turns._failed)
 
 
 async def test_failures_are_answered_late_and_a_success_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
