@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import errno
 import os
 import re
 import resource
+import secrets
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
@@ -24,6 +26,7 @@ from prometheus_client.exposition import choose_encoder
 from toolkit import flags, log
 from toolkit.landing import landing_page
 from toolkit.webconfig import WebConfig
+from toolkit.webconfig.passwords import origin
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 LARGEST_BODY = 16 * 1024
@@ -38,7 +41,7 @@ IDLE_SECONDS = 75.0
 """How long a connection may be open without a complete request."""
 
 MOST_CONNECTIONS = 256
-"""Beyond this the client with the most loses its oldest one: descriptors stay free for devices and disks."""
+"""Beyond this the address with the most loses one: descriptors stay free for devices and disks."""
 
 BACKLOG = 32
 
@@ -83,7 +86,7 @@ def application(
     """
     app = web.Application(
         client_max_size=max_body,
-        middlewares=[_errors_as_text, web_config.middleware(), *guards, _body_reader(max_body, large)],
+        middlewares=[_noted, _errors_as_text, web_config.middleware(), *guards, _body_reader(max_body, large)],
     )
 
     async def decorate(_request: web.Request, response: web.StreamResponse) -> None:
@@ -142,7 +145,7 @@ async def serve(
     await runner.setup()
     servers: list[asyncio.Server] = []
     try:
-        protocol = partial(_Protocol, cast("web.Server", runner.server), app[_NAME], web_config)
+        protocol = partial(_Protocol, cast("web.Server", runner.server), app[_NAME], web_config, connections)
         for address in addresses:
             host, port = flags.split_address(address)
             try:
@@ -165,11 +168,15 @@ async def serve(
 
 
 class _Protocol(web.RequestHandler):
-    """One connection; a request that cannot be parsed gets an answer like all others, without the parser's words."""
+    """One connection; a request that cannot be parsed gets an answer like all others, without the parser's words.
 
-    __slots__ = ("_name", "_web_config")
+    Attributes:
+        request: the one that is being handled.
+    """
 
-    def __init__(self, server: web.Server, name: str, web_config: WebConfig) -> None:
+    __slots__ = ("_connections", "_name", "_web_config", "request")
+
+    def __init__(self, server: web.Server, name: str, web_config: WebConfig, connections: _Connections) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
@@ -178,11 +185,13 @@ class _Protocol(web.RequestHandler):
             keepalive_timeout=IDLE_SECONDS,
             read_bufsize=LARGEST_BODY,
         )
-        self._name, self._web_config = name, web_config
+        self._name, self._web_config, self._connections = name, web_config, connections
+        self.request: BaseRequest | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Accept the connection, unless its client's certificate has none of the allowed names."""
         super().connection_made(transport)
+        self._connections.made(self, transport.get_extra_info("socket").fileno())
         if not self._web_config.admits(transport.get_extra_info("peercert")):
             _log.limited("client certificate", "client certificate has no allowed name, connection closed")
             cast("asyncio.Transport", transport).abort()
@@ -247,20 +256,49 @@ class _Connections:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._open: list[tuple[socket.socket, str]] = []
+        self._open: dict[int, _Connection] = {}
 
-    def add(self, connection: socket.socket, remote: str) -> None:
-        """Add a connection; beyond the limit, close the oldest one of the address that has the most."""
-        self._open = [(known, whose) for known, whose in self._open if known.fileno() >= 0]
-        self._open.append((connection, remote))
+    def add(self, endpoint: socket.socket, remote: str) -> None:
+        """Add a connection; beyond the limit, close another of the address that has the most.
+
+        That is the oldest of those without a complete request that waits for its answer, or else one of all by chance.
+        """
+        self._open = {number: known for number, known in self._open.items() if known.endpoint.fileno() == number}
+        others = list(self._open.values())
+        self._open[endpoint.fileno()] = _Connection(endpoint, origin(remote)[0])
         if len(self._open) <= self._most:
             return
-        crowd = Counter(whose for _, whose in self._open).most_common(1)[0][0]
-        index = next(index for index, (_, whose) in enumerate(self._open) if whose == crowd)
-        ended, _ = self._open.pop(index)
-        with contextlib.suppress(OSError):  # it has closed by itself
-            ended.shutdown(socket.SHUT_RDWR)
-        _log.limited("connections", "too many connections, closed the oldest", remote=crowd, most=self._most)
+        crowd = Counter(other.address for other in others).most_common(1)[0][0]
+        of_crowd = [other for other in others if other.address == crowd]
+        closed = next((other for other in of_crowd if not other.waits), None) or secrets.choice(of_crowd)
+        del self._open[closed.endpoint.fileno()]
+        closed.close()
+        _log.limited("connections", "too many connections, closed one", remote=crowd, most=self._most)
+
+    def made(self, protocol: _Protocol, number: int) -> None:
+        """Add what handles the connection with this descriptor, once it is there."""
+        if number in self._open:
+            self._open[number].protocol = protocol
+
+
+@dataclasses.dataclass(eq=False)
+class _Connection:
+    endpoint: socket.socket
+    address: str
+    protocol: _Protocol | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a complete request of it waits for its answer."""
+        request = None if self.protocol is None else self.protocol.request
+        return request is not None and request.content.is_eof()
+
+    def close(self) -> None:
+        if self.protocol is not None and self.protocol.transport is not None:
+            self.protocol.transport.abort()  # also if it reads nothing at present, and would not notice
+        else:
+            with contextlib.suppress(OSError):  # it has closed by itself
+                self.endpoint.shutdown(socket.SHUT_RDWR)
 
 
 class _Listener(socket.socket):
@@ -300,6 +338,17 @@ async def _listeners(host: str, port: int, connections: _Connections) -> list[_L
             listener.close()
         raise
     return listeners
+
+
+@web.middleware
+async def _noted(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Note at the connection what it handles, for `_Connections`."""
+    protocol = cast("_Protocol", request.protocol)
+    protocol.request = request
+    try:
+        return await handler(request)
+    finally:
+        protocol.request = None
 
 
 @web.middleware

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import gzip
 import logging
@@ -561,6 +562,86 @@ async def test_idle_connections_lock_out_nobody(program: Program, monkeypatch: p
                 assert await reader.read() == b"", "the oldest are closed"
             async with session.get("/-/healthy") as response:
                 assert response.status == 200
+
+
+async def test_new_connections_do_not_end_a_request_that_waits(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toolkit_web, "MOST_CONNECTIONS", 20)
+    app, entered, free = program.application(), asyncio.Event(), asyncio.Event()
+
+    async def wait(request: web.Request) -> web.Response:
+        entered.set()
+        await free.wait()
+        return web.Response(text=await request.text())
+
+    app.router.add_post("/wait", wait)
+    async with (
+        toolkit_web.serve(app, ["127.0.0.1:0"], WebConfig.load(None)) as [(host, port)],
+        ClientSession(f"http://{host}:{port}") as client,
+        AsyncExitStack() as stack,
+        asyncio.timeout(20),
+    ):
+        waits = asyncio.create_task(client.post("/wait", data=b"off"))
+        await entered.wait()
+        readers = []
+        for _ in range(50):
+            reader, writer = await asyncio.open_connection(host, port)
+            writer.write(b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
+            stack.callback(writer.close)
+            readers.append(reader)
+        for reader in readers[:30]:
+            assert await reader.read() == b""
+        free.set()
+        assert await (await waits).text() == "off"
+
+
+async def test_newcomer_is_let_in_when_all_others_wait(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolkit_web, "MOST_CONNECTIONS", 10)
+    app, waiting, free = program.application(), 0, asyncio.Event()
+
+    async def wait(_request: web.Request) -> web.Response:
+        nonlocal waiting
+        waiting += 1
+        try:
+            await free.wait()
+        finally:
+            waiting -= 1
+        return web.Response()
+
+    app.router.add_post("/wait", wait)
+    async with (
+        toolkit_web.serve(app, ["127.0.0.1:0"], WebConfig.load(None)) as [(host, port)],
+        ClientSession(f"http://{host}:{port}") as client,
+        AsyncExitStack() as stack,
+        asyncio.timeout(20),
+    ):
+        for _ in range(10):
+            _, writer = await asyncio.open_connection(host, port)
+            # A second request stops the reading: the server does not see that such a connection is shut down.
+            writer.write(b"POST /wait HTTP/1.1\r\nHost: x\r\n\r\n" + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 40)
+            stack.callback(writer.close)
+        while waiting < 10:  # noqa: ASYNC110 - what it waits for is inside the server
+            await asyncio.sleep(0.01)
+        assert (await client.get("/-/healthy")).status == 200
+        while waiting > 9:  # noqa: ASYNC110 - what it waits for is inside the server
+            await asyncio.sleep(0.01)
+        free.set()
+
+
+def test_an_ipv6_network_is_one_crowd() -> None:
+    connections = toolkit_web._Connections(5)
+    with contextlib.ExitStack() as stack:
+        far = []
+        for remote in ("10.0.0.1", "2001:db8::1", "2001:db8::2", "10.0.0.1", "2001:db8::3", "10.0.0.2"):
+            near_end, far_end = (stack.enter_context(end) for end in socket.socketpair())
+            far_end.setblocking(False)
+            connections.add(near_end, remote)
+            far.append(far_end)
+        assert far[1].recv(1) == b"", "closed"
+        for open_end in (far[0], *far[2:]):
+            with pytest.raises(BlockingIOError):
+                open_end.recv(1)
 
 
 async def test_idle_connection_is_closed(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
