@@ -34,7 +34,13 @@ MEBIBYTE = 1024 * 1024
 MOST_LARGE = 8
 """Requests with a body over `LARGEST_BODY` that are read and handled at a time: they bound the memory for bodies."""
 
+MOST_UNSENT = 16 * MEBIBYTE
+"""Bytes of answers that are made and not sent; beyond this the oldest answer is given up, and its connection closed."""
+
 BODY_SECONDS = 10.0
+SEND_SECONDS = 60.0
+"""For an answer; a stream may take longer, and waits itself for its reader."""
+
 SHUTDOWN_SECONDS = 3.0
 LINGER_SECONDS = 2.0
 IDLE_SECONDS = 75.0
@@ -86,7 +92,7 @@ def application(
     """
     app = web.Application(
         client_max_size=max_body,
-        middlewares=[_noted, _errors_as_text, web_config.middleware(), *guards, _body_reader(max_body, large)],
+        middlewares=[_sender(), _errors_as_text, web_config.middleware(), *guards, _body_reader(max_body, large)],
     )
 
     async def decorate(_request: web.Request, response: web.StreamResponse) -> None:
@@ -340,15 +346,39 @@ async def _listeners(host: str, port: int, connections: _Connections) -> list[_L
     return listeners
 
 
-@web.middleware
-async def _noted(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Note at the connection what it handles, for `_Connections`."""
-    protocol = cast("_Protocol", request.protocol)
-    protocol.request = request
-    try:
-        return await handler(request)
-    finally:
-        protocol.request = None
+def _sender() -> Middleware:
+    """Return the middleware that sends an answer: not the server, so that all which is made and not sent is bounded."""
+    unsent: dict[asyncio.Timeout, int] = {}
+
+    @web.middleware
+    async def send(request: web.Request, handler: Handler) -> web.StreamResponse:
+        protocol = cast("_Protocol", request.protocol)
+        protocol.request = request
+        try:
+            response = await handler(request)
+            body = response.body if isinstance(response, web.Response) else None
+            async with asyncio.timeout(SEND_SECONDS) as deadline:
+                unsent[deadline] = len(body) if isinstance(body, bytes) else 0
+                while sum(unsent.values()) > MOST_UNSENT and len(unsent) > 1:
+                    oldest = next(iter(unsent))
+                    del unsent[oldest]
+                    if not oldest.expired():
+                        oldest.reschedule(0)
+                try:
+                    await response.prepare(request)
+                    await response.write_eof()
+                finally:
+                    unsent.pop(deadline, None)
+        except TimeoutError:
+            _log.limited("unsent", "answer is not read, connection closed", remote=request.remote, path=request.path)
+            if protocol.transport is not None:
+                protocol.transport.abort()
+            raise ConnectionAbortedError from None
+        finally:
+            protocol.request = None
+        return response
+
+    return send
 
 
 @web.middleware

@@ -26,8 +26,9 @@ BETWEEN_STATUSES = 1.0
 BETWEEN_POWERS = 10.0
 """Seconds between two events with the powers alone: they move all the time, and a day of them must stay small."""
 
-MOST_MISSED = 1_000
-"""Rows that a stream gets at once when it connects again."""
+MOST_MISSED = 100
+"""Rows that a stream gets at once when it connects again: each stream keeps them until its client has read them. The
+panel shows 40."""
 
 _log = log.get(__name__)
 

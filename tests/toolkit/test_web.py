@@ -644,6 +644,62 @@ def test_an_ipv6_network_is_one_crowd() -> None:
                 open_end.recv(1)
 
 
+class Unread:
+    """A server whose answers are of 8 MiB, and how much of them it keeps."""
+
+    def __init__(self, program: Program) -> None:
+        self.app = program.application()
+        self.app.router.add_get("/much", self.much)
+        self.answered: list[asyncio.Transport] = []
+
+    async def much(self, request: web.Request) -> web.Response:
+        assert request.transport is not None
+        self.answered.append(request.transport)
+        return web.Response(body=b"x" * 8 * toolkit_web.MEBIBYTE)
+
+    @property
+    def kept(self) -> int:
+        return sum(transport.get_write_buffer_size() for transport in self.answered)
+
+
+def asked(host: str, port: int) -> socket.socket:
+    """Return a connection on which an answer is asked for, and that reads nothing."""
+    connection = socket.create_connection((host, port))
+    connection.sendall(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
+    return connection
+
+
+async def test_answers_that_nobody_reads_are_bounded(program: Program) -> None:
+    server = Unread(program)
+    async with (
+        toolkit_web.serve(server.app, ["127.0.0.1:0"], WebConfig.load(None)) as [(host, port)],
+        ClientSession(f"http://{host}:{port}") as client,
+        AsyncExitStack() as stack,
+        asyncio.timeout(20),
+    ):
+        for number in range(8):
+            stack.enter_context(asked(host, port))
+            while len(server.answered) <= number:  # noqa: ASYNC110 - what it waits for is inside the server
+                await asyncio.sleep(0.01)
+        async with client.get("/much") as response:
+            assert len(await response.read()) == 8 * toolkit_web.MEBIBYTE, "who reads gets all of it"
+        assert 0 < server.kept <= toolkit_web.MOST_UNSENT
+
+
+async def test_answer_that_nobody_reads_is_given_up(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolkit_web, "SEND_SECONDS", 0.2)
+    server = Unread(program)
+    async with (
+        toolkit_web.serve(server.app, ["127.0.0.1:0"], WebConfig.load(None)) as [(host, port)],
+        asyncio.timeout(20),
+    ):
+        with asked(host, port):
+            while not server.kept:  # noqa: ASYNC110 - what it waits for is inside the server
+                await asyncio.sleep(0.01)
+            while server.kept:  # noqa: ASYNC110 - what it waits for is inside the server
+                await asyncio.sleep(0.01)
+
+
 async def test_idle_connection_is_closed(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toolkit_web, "IDLE_SECONDS", 0.2)
     async with program.client() as session:

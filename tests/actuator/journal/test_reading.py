@@ -17,6 +17,7 @@ from actuator.core.state import Durable, Moment, Saved
 from actuator.journal import AsyncJournal, Journal, JournalError, Row, async_journal
 from actuator.journal import reader as reader_module
 from actuator.relay import SimulatedRelay
+from actuator.web.event_stream import MOST_MISSED
 from tests.actuator.harness.process import Actuator, site
 
 HERE = Moment(boot="boot", now=1000.0, wall=1_700_000_000.0, wall_sane=True)
@@ -173,7 +174,7 @@ def test_client_far_behind_gets_the_newest_rows(tmp_path: Path) -> None:
             while (line := response.readline()) and b"event: status" not in line:
                 if line.startswith(b"id: "):
                     numbers.append(int(line[4:]))
-            assert numbers == list(range(numbers[-1] - 999, numbers[-1] + 1))
+            assert numbers == list(range(numbers[-1] - MOST_MISSED + 1, numbers[-1] + 1))
             assert numbers[-1] > 3000
 
 
