@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 from aiohttp import hdrs, web
@@ -65,10 +65,19 @@ class Watchers:
 
 
 class EventStream:
-    """Sends what happens to every connected client."""
+    """Sends what happens to every connected client.
 
-    def __init__(self, runtime: Runtime, latest: LatestStatus, watchers: Watchers) -> None:
-        self._runtime, self._latest, self._watchers = runtime, latest, watchers
+    Args:
+        runtime: has the snapshots and the journal.
+        latest: the status of the last turn.
+        watchers: woken after each turn.
+        rights: the users and what they may do; a stream ends when that changes, and its client has to ask again.
+    """
+
+    def __init__(
+        self, runtime: Runtime, latest: LatestStatus, watchers: Watchers, rights: Callable[[], object]
+    ) -> None:
+        self._runtime, self._latest, self._watchers, self._rights = runtime, latest, watchers, rights
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """Send the status when it changes, and the journal rows after the last one that the client has received.
@@ -77,7 +86,7 @@ class EventStream:
         sent: a comment shows every 15 s that turns still end. A client that has missed many rows gets the newest of
         them; all rows are at `/api/v1/journal`.
         """
-        journal = self._runtime.journal
+        journal, rights = self._runtime.journal, self._rights()
         # A number beyond the newest row is from a journal that was lost: rows are counted from 1 again.
         newest = journal.memory.newest
         seen = min(newest, _number(request.headers.get("Last-Event-ID"), newest))
@@ -92,6 +101,8 @@ class EventStream:
             while not self._runtime.ended:
                 await watcher.wait()
                 watcher.clear()
+                if self._rights() != rights:
+                    break
                 try:
                     rows = await journal.rows(after=seen, most=MOST_MISSED)
                 except JournalError as error:

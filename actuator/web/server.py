@@ -88,6 +88,7 @@ def build(
     latest = LatestStatus(runtime, history)
     routes = _Routes(runtime, counts, latest, history)
     changes = SettingsRoutes(runtime, latest)
+    events = EventStream(runtime, latest, watchers, lambda: (web_config.in_force, runtime.config.access))
     app.middlewares.insert(0, guards.count_refusals(counts, ALERTS))
     app.router.add_get("/", routes.panel)
     app.router.add_get("/manifest.webmanifest", routes.manifest)
@@ -105,7 +106,7 @@ def build(
     app.router.add_post("/api/v1/profile", changes.profile)
     app.router.add_get("/api/v1/history", routes.history)
     app.router.add_get("/api/v1/runs", routes.runs)
-    app.router.add_get("/api/v1/events", EventStream(runtime, latest, watchers).respond, allow_head=False)
+    app.router.add_get("/api/v1/events", events.respond, allow_head=False)
     return app
 
 

@@ -94,6 +94,11 @@ class WebConfig:
         return self._current().headers
 
     @property
+    def in_force(self) -> object:
+        """What is in force; not equal to what it was once something of it has changed."""
+        return self._current()
+
+    @property
     def has_tls(self) -> bool:
         """Whether it serves with TLS."""
         return self._settings.tls is not None

@@ -10,11 +10,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import AsyncMock, Mock
 
+import bcrypt
 import msgspec
 import pytest
 from aiohttp import ClientSession, StreamReader
 from prometheus_client import CollectorRegistry
 
+from actuator.config import Access
 from actuator.loop.runtime import Runtime
 from actuator.report import status
 from actuator.report.metrics import Counts
@@ -87,7 +89,7 @@ class Site:
         self.world = running()
         journal = SimpleNamespace(memory=SimpleNamespace(newest=0), rows=AsyncMock(return_value=[]))
         self.runtime = SimpleNamespace(
-            config=self.world.settings, snapshot=snapshot(self.world), ended=False, journal=journal
+            config=SimpleNamespace(access=None), snapshot=snapshot(self.world), ended=False, journal=journal
         )
         self.watchers = event_stream.Watchers()
 
@@ -174,3 +176,30 @@ async def test_page_is_sent_compressed(served: tuple[Site, ClientSession]) -> No
         body = await response.read()
     assert len(body) < 20_000
     assert b"<title>Generator</title>" in gzip.decompress(body)
+
+
+async def ends(site: Site, stream: StreamReader) -> bool:
+    """Return whether a stream ends with the next turn, without anything of that."""
+    site.turn(relay_fault="no answer")
+    try:
+        return await block(stream) == b""
+    except asyncio.IncompleteReadError as end:
+        return not end.partial
+
+
+async def test_stream_ends_when_the_users_or_their_rights_change(
+    served: tuple[Site, ClientSession], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, session = served
+    monkeypatch.setattr(event_stream, "BETWEEN_STATUSES", 0.0)
+    async with session.get("/api/v1/events") as response:
+        await block(response.content)
+        site.runtime.config = SimpleNamespace(access=Access(command=("owner",)))
+        assert await ends(site, response.content)
+    async with session.get("/api/v1/events") as response:
+        await block(response.content)
+        written = bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()
+        (tmp_path / "web.yml").write_text(f"basic_auth_users: {{owner: '{written}'}}\n")
+        assert await ends(site, response.content)
+    async with session.get("/api/v1/events") as response:
+        assert response.status == 401
