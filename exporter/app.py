@@ -21,10 +21,11 @@ from exporter.soc import Judge
 from exporter.sources.base import Publish, Source
 from toolkit import exposed_files, log, metrics, notify, web
 from toolkit.build import installed
-from toolkit.flags import Flags
+from toolkit.flags import Flags, is_loopback
 from toolkit.homeassistant.config import Mqtt
 from toolkit.homeassistant.connection import Connection, page_url
 from toolkit.homeassistant.metrics import Counts
+from toolkit.other_sites import refuse_other_sites
 from toolkit.reload import Reloader
 from toolkit.tasks import end
 from toolkit.webconfig import WebConfig
@@ -228,6 +229,8 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
         _log_warnings(options, flags.config_file)
 
     reloader = Reloader(load_again, prefix=PREFIX, registry=registry)
+    # On another address others are to read it, by whatever name they have for it.
+    local = all(map(is_loopback, flags.listen_addresses))
     app = web.application(
         name=NAME,
         description=DESCRIPTION,
@@ -237,6 +240,7 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
         ready=exporter.ready,
         reload=reloader.reload if flags.enable_lifecycle else None,
         web_config=web_config,
+        guards=(refuse_other_sites(lambda: web_config.has_users or not local),),
     )
     ended = asyncio.Event()
     _handle_signals(ended.set, reloader.on_signal)

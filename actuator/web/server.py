@@ -31,6 +31,7 @@ from actuator.web.settings import SettingsRoutes
 from toolkit import log
 from toolkit.config import ConfigError, Duration, decode
 from toolkit.formatting import span
+from toolkit.other_sites import refuse_other_sites
 from toolkit.replace import replace
 from toolkit.tasks import finish
 from toolkit.web import application
@@ -82,7 +83,7 @@ def build(
         large=frozenset({ALERTS}),
         guards=(
             guards.check_access(lambda: runtime.config.access, ALERTS),
-            guards.refuse_other_sites(lambda: web_config.has_users or allow_anonymous),
+            refuse_other_sites(lambda: web_config.has_users or allow_anonymous),
         ),
     )
     latest = LatestStatus(runtime, history)

@@ -14,8 +14,9 @@ import pytest
 
 from tests.exporter.harness import captures, published_values
 from tests.exporter.harness.magnum_port import MagnumPort
-from tests.support import Process, command, wait_until
+from tests.support import Process, command, free_port, wait_until
 from tests.support.exporter import Exporter
+from tests.support.http import request
 
 ASKED_BY_THE_ACTUATOR = (
     "battery_soc_ratio",
@@ -297,6 +298,25 @@ def test_reload_needs_its_flag(config: Path) -> None:
         status, page = exporter.get("/")
         assert status == 200
         assert 'href="/metrics"' in page
+
+
+def test_pages_of_other_sites_get_nothing_from_loopback(config: Path) -> None:
+    with Exporter(config, "--web.enable-lifecycle") as exporter:
+        wait_until(lambda: exporter.get("/-/healthy")[0] == 200, 15, "the exporter to serve")
+        url = f"http://127.0.0.1:{exporter.port}"
+        for path in ("/", "/metrics"):
+            assert request("GET", url + path, headers={"Host": "rebound.example"})[0] == 403
+            assert request("GET", url + path, headers={"Host": "localhost:9"})[0] == 200
+        for sent in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+            assert request("POST", f"{url}/-/reload", headers=sent)[0] == 403
+        assert request("POST", f"{url}/-/reload", headers={"Origin": url})[0] == 200
+
+
+def test_exporter_that_others_reach_is_read_by_any_name(config: Path) -> None:
+    with Exporter(config, f"--web.listen-address=:{free_port()}") as exporter:
+        wait_until(lambda: exporter.get("/-/healthy")[0] == 200, 15, "the exporter to serve")
+        page = request("GET", f"http://127.0.0.1:{exporter.port}/metrics", headers={"Host": "cabin.example:10048"})
+        assert page[0] == 200
 
 
 def test_address_in_use(config: Path) -> None:
