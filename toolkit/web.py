@@ -32,7 +32,8 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-a
 LARGEST_BODY = 16 * 1024
 MEBIBYTE = 1024 * 1024
 MOST_LARGE = 8
-"""Requests with a body over `LARGEST_BODY` that are read and handled at a time: they bound the memory for bodies."""
+"""Requests with a body over `LARGEST_BODY`, or a compressed one, that are read and handled at a time: they bound the
+memory for bodies."""
 
 MOST_UNSENT = 16 * MEBIBYTE
 """Bytes of answers that are made and not sent; beyond this the oldest answer is given up, and its connection closed."""
@@ -347,7 +348,7 @@ async def _listeners(host: str, port: int, connections: _Connections) -> list[_L
 
 
 def _sender() -> Middleware:
-    """Return the middleware that sends an answer: not the server, so that all which is made and not sent is bounded."""
+    """Return the outermost middleware: it sends each answer, and bounds what is made of them and not sent yet."""
     unsent: dict[asyncio.Timeout, int] = {}
 
     @web.middleware

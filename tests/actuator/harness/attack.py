@@ -18,6 +18,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from actuator.core.state import Durable, Moment, Saved
+from actuator.journal import MAX_ROWS, Journal, Row
+from actuator.relay import SimulatedRelay
 from tests.actuator.harness.attackers import ATTACKERS
 from tests.actuator.harness.measurements import closings, openings
 from tests.actuator.harness.process import site
@@ -65,6 +68,10 @@ def measure(name: str, folder: Path, *, program: Path | None = None, after: floa
         it.flags = ["--web.enable-lifecycle"]
         if "TLS" in name:
             it.use_tls()
+        if "passwords" in name:
+            it.use_password()
+        if "journals" in name:
+            _fill(it.journal)
         sender = stack.enter_context(_sender(name, it.port))
         process = stack.enter_context(
             it.running(_starter(name), env={**_environment(program), "HOGS_BEGIN": str(folder / "begin")}, within=120)
@@ -88,6 +95,20 @@ def measure(name: str, folder: Path, *, program: Path | None = None, after: floa
         time.sleep(after)
         left = _memory(process, "VmRSS")
         return Result(late=late, sent=sent, waited=waited, before=before, peak=peak, after=left)
+
+
+def _fill(journal: Path) -> None:
+    """Write as many rows as are kept."""
+    filled = Journal(journal, SimulatedRelay())
+    moment = Moment(boot="before", now=0.0, wall=1_700_000_000.0, wall_sane=True)
+    filled.load(moment)
+    kinds = ("contact_closed", "ac_on")
+    rows = [
+        Row(id=number, wall=moment.wall, sane=True, kind=kinds[number % 2], level="info", text="x" * 200)
+        for number in range(1, MAX_ROWS + 1)
+    ]
+    filled.write(rows, Saved(durable=Durable(), moment=moment))
+    filled.close()
 
 
 def _give_line(sender: subprocess.Popen[str]) -> None:

@@ -9,7 +9,9 @@ attack, a second one ends it; then the connections begun in a second are written
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import gzip
 import json
 import random
 import resource
@@ -26,13 +28,23 @@ _CHANCE: Final = random.Random(11)  # noqa: S311 - no secret
 _COUNTS: Final[Counter[str]] = Counter()
 
 
-def _post(path: str, body: bytes) -> bytes:
-    fields = ("Host: 127.0.0.1", "Content-Type: application/json", f"Content-Length: {len(body)}")
+def _post(path: str, body: bytes, *more: str) -> bytes:
+    fields = ("Host: 127.0.0.1", "Content-Type: application/json", f"Content-Length: {len(body)}", *more)
     return "\r\n".join([f"POST {path} HTTP/1.1", *fields, "", ""]).encode() + body
 
 
-def _get(path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: {_HOST}\r\n\r\n".encode()
+def _get(path: str, *more: str, host: str = _HOST) -> bytes:
+    return "\r\n".join([f"GET {path} HTTP/1.1", f"Host: {host}", *more, "", ""]).encode()
+
+
+def _wrong_password() -> bytes:
+    credentials = base64.b64encode(f"owner:wrong {_CHANCE.getrandbits(40)}".encode()).decode()
+    return _get("/api/v1/status", f"Authorization: Basic {credentials}")
+
+
+def _host_to_look_up() -> bytes:
+    """Return a request for a host that the server would have to ask its DNS for; the name is never the same."""
+    return _get("/api/v1/status", host=f"{_CHANCE.getrandbits(40):x}.invalid")
 
 
 def _alerts(name: str) -> bytes:
@@ -45,6 +57,9 @@ def _alerts(name: str) -> bytes:
 
 def _bad_alerts() -> bytes:
     return b'{"version":"4","alerts":[' + b"1," * ((_MEBIBYTE - 100) // 2) + b"1]}"
+
+
+_COMPRESSED: Final = _post("/api/v1/alerts", gzip.compress(_bad_alerts()), "Content-Encoding: gzip")
 
 
 def _keys() -> bytes:
@@ -130,6 +145,21 @@ async def _hold(port: int, head: bytes, more: bytes, *, connections: int, read: 
     await asyncio.gather(*(one() for _ in range(connections)), return_exceptions=True)
 
 
+async def _leave(port: int, sent: bytes, *, connections: int) -> None:
+    """Send over so many connections at a time, and close each without waiting for its answer."""
+
+    async def one() -> None:
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await _connect(port)
+                writer.write(sent)
+                await writer.drain()
+                writer.close()
+                await writer.wait_closed()
+
+    await asyncio.gather(*(one() for _ in range(connections)), return_exceptions=True)
+
+
 def _trusting() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -209,6 +239,12 @@ ATTACKERS: Final[dict[str, Callable[[], Callable[[int], Awaitable[None]]]]] = {
         lambda: _alerts("BatterySocLow"), "/api/v1/alerts", 12
     ),
     "200 bodies of 500,000 bad alerts": lambda: _once(_bad_alerts, "/api/v1/alerts", 200),
+    "1 KiB bodies that become 1 MiB, 150 at a time": lambda: (
+        lambda port: _repeat(port, lambda: _COMPRESSED, connections=150)
+    ),
+    "1 KiB bodies that become 1 MiB, whose senders leave": lambda: (
+        lambda port: _leave(port, _COMPRESSED, connections=150)
+    ),
     "mode with 90,000 keys, 50 at a time": lambda: _always(_keys, "/api/v1/mode", 50),
     "heartbeats, 50 at a time": lambda: _always(
         lambda: b'{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"GeneratorHeartbeat"}}]}',
@@ -217,6 +253,12 @@ ATTACKERS: Final[dict[str, Callable[[], Callable[[int], Awaitable[None]]]]] = {
     ),
     "reloads, 20 at a time": lambda: _always(lambda: b"", "/-/reload", 20),
     "whole journals, 20 at a time": lambda: lambda port: _repeat(port, lambda: _get("/api/v1/journal"), connections=20),
+    "whole journals that are not read, 12 at a time": lambda: (
+        lambda port: _hold(port, _get("/api/v1/journal"), b"", connections=12, read=False)
+    ),
+    "wrong passwords, 50 clients": lambda: lambda port: _repeat(port, _wrong_password, connections=50),
+    "wrong passwords, whose senders leave": lambda: lambda port: _leave(port, _wrong_password(), connections=50),
+    "hosts that need DNS, 50 at a time": lambda: lambda port: _repeat(port, _host_to_look_up, connections=50),
     "mangled requests, 20 at a time": lambda: _fuzz,
     "500 slow-loris connections": lambda: (
         lambda port: _hold(port, b"POST /api/v1/alerts HTTP/1.1\r\n", b"X: y\r\n", connections=500, read=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import resource
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import bcrypt
 import yaml
 
 from actuator.journal import mirror
@@ -52,6 +54,7 @@ class Actuator:
         self.configure(settings)
         self.flags: list[str] = []
         self.scheme = "http"
+        self.authorization: dict[str, str] = {}
 
     def configure(self, settings: Mapping[str, Any]) -> None:
         base: dict[str, Any] = {
@@ -74,6 +77,14 @@ class Actuator:
         web.write_text("tls_server_config: {cert_file: tls.crt, key_file: tls.key}\n")
         self.flags.append(f"--web.config.file={web}")
         self.scheme = "https"
+
+    def use_password(self) -> None:
+        """Serve the user "owner" alone from the next start on; every request of this site has the password."""
+        written = bcrypt.hashpw(b"right", bcrypt.gensalt(10)).decode()
+        web = self.folder / "web.yml"
+        web.write_text(f"basic_auth_users: {{owner: '{written}'}}\n")
+        self.flags.append(f"--web.config.file={web}")
+        self.authorization = {"Authorization": "Basic " + base64.b64encode(b"owner:right").decode()}
 
     @contextlib.contextmanager
     def running(
@@ -100,7 +111,9 @@ class Actuator:
     def request(
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, str]:
-        return request(method, f"{self.url}{path}", body, headers)
+        if headers is None and body is not None:
+            headers = {"Content-Type": "application/json"}
+        return request(method, f"{self.url}{path}", body, {**(headers or {}), **self.authorization})
 
     def get(self, path: str) -> tuple[int, str]:
         return self.request("GET", path)
