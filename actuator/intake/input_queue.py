@@ -24,8 +24,8 @@ MOST_NOTICES: Final = 1_024
 """Start and stop alerts; beyond that they are refused. Inhibits: all beyond that become one, which blocks as well."""
 
 MOST_SENDERS: Final = 1_024
-"""Senders that wait for an answer; beyond that, notifications are refused. The number of connections is smaller, but a
-sender that has disconnected still counts for the seconds that its request may take."""
+"""Senders that wait for an answer. Beyond that, those that have gone away are forgotten; if none has, notifications are
+refused."""
 
 
 class FullError(Exception):
@@ -101,6 +101,7 @@ class InputQueue:
         others = [notice for notice in notices if notice.kind != "inhibit"]
         with self._lock:
             lost = self._add_inhibits(inhibits)
+            self._forget_gone()
             full = len(self._notices) + len(others) > MOST_NOTICES or len(self._waiting) >= MOST_SENDERS
             if not full:
                 self._notices += others
@@ -124,6 +125,7 @@ class InputQueue:
             if not full or self._commands[-1].action != "off":
                 # Beyond the bound there is room for one `off`, whoever sends it: nothing comes between it and the next.
                 self._commands.append(command)
+            self._forget_gone()
             future = self._wait()
             self._wake()
         return await future
@@ -139,6 +141,10 @@ class InputQueue:
             else:
                 dropped = True
         return dropped
+
+    def _forget_gone(self) -> None:
+        if len(self._waiting) >= MOST_SENDERS:
+            self._waiting = [future for future in self._waiting if not future.done()]
 
     def _wait(self) -> asyncio.Future[Answer]:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()

@@ -146,6 +146,18 @@ async def test_senders_that_have_gone_away_are_bounded_too_and_cost_nothing() ->
     assert await asyncio.gather(*tasks[1:]) == [OBEYED] * (MOST_SENDERS - 1)
 
 
+async def test_no_number_of_senders_that_have_gone_away_fills_the_queue() -> None:
+    queue = InputQueue()
+    for number in range(2 * MOST_SENDERS):
+        gone = await (command(queue, OFF) if number % 2 else send(queue, beats=1))
+        gone.cancel()
+        await asyncio.wait({gone})
+        assert len(queue._waiting) <= MOST_SENDERS
+    stays = await send(queue, beats=1)
+    assert turn(queue).commands == (OFF,) * MOST_COMMANDS, "what they have sent is used"
+    assert await stays == OBEYED
+
+
 async def test_the_end_dismisses_who_waits_and_who_comes_later() -> None:
     queue = InputQueue()
     waiting = await command(queue, AUTO)
