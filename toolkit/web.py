@@ -375,6 +375,9 @@ def _sender() -> Middleware:
             if protocol.transport is not None:
                 protocol.transport.abort()
             raise ConnectionAbortedError from None
+        except asyncio.CancelledError as gone:
+            # Its traceback keeps what the request has sent, until cycles of objects are next searched for.
+            raise gone.with_traceback(None) from None
         finally:
             protocol.request = None
         return response

@@ -6,6 +6,7 @@ import gc
 import gzip
 import logging
 import socket
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from html.parser import HTMLParser
@@ -334,6 +335,37 @@ async def test_handler_ends_with_its_connection(program: Program) -> None:
             writer.close()
         while waiting:  # noqa: ASYNC110 - what it waits for is inside the server
             await asyncio.sleep(0.01)
+
+
+async def test_body_is_forgotten_when_its_sender_leaves(program: Program) -> None:
+    app, requests, ended = program.application(), list[weakref.ref[web.Request]](), asyncio.Event()
+
+    async def wait(request: web.Request) -> web.Response:
+        requests.append(weakref.ref(request))
+        assert len(await request.read()) == 5000
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return web.Response()
+
+    app.router.add_post("/large", wait)
+    async with (
+        toolkit_web.serve(app, ["127.0.0.1:0"], WebConfig.load(None)) as [(host, port)],
+        asyncio.timeout(10),
+    ):
+        _, writer = await asyncio.open_connection(host, port)
+        gc.disable()
+        try:
+            writer.write(b"POST /large HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000)
+            while not requests:  # noqa: ASYNC110 - what it waits for is inside the server
+                await asyncio.sleep(0.01)
+            writer.close()
+            await ended.wait()
+            while requests[0]() is not None:  # noqa: ASYNC110 - what it waits for is inside the server
+                await asyncio.sleep(0.01)
+        finally:
+            gc.enable()
 
 
 async def test_compressed_body_beyond_the_limit(program: Program) -> None:
