@@ -351,38 +351,42 @@ def _sender() -> Middleware:
     """Return the outermost middleware: it sends each answer, and bounds what is made of them and not sent yet."""
     unsent: dict[asyncio.Timeout, int] = {}
 
+    async def send(request: web.Request, response: web.StreamResponse) -> None:
+        body = response.body if isinstance(response, web.Response) else None
+        async with asyncio.timeout(SEND_SECONDS) as deadline:
+            unsent[deadline] = len(body) if isinstance(body, bytes) else 0
+            while sum(unsent.values()) > MOST_UNSENT and len(unsent) > 1:
+                oldest = next(iter(unsent))
+                del unsent[oldest]
+                if not oldest.expired():
+                    oldest.reschedule(0)
+            try:
+                await response.prepare(request)
+                await response.write_eof()
+            finally:
+                unsent.pop(deadline, None)
+
     @web.middleware
-    async def send(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         protocol = cast("_Protocol", request.protocol)
         protocol.request = request
         try:
             response = await handler(request)
-            body = response.body if isinstance(response, web.Response) else None
-            async with asyncio.timeout(SEND_SECONDS) as deadline:
-                unsent[deadline] = len(body) if isinstance(body, bytes) else 0
-                while sum(unsent.values()) > MOST_UNSENT and len(unsent) > 1:
-                    oldest = next(iter(unsent))
-                    del unsent[oldest]
-                    if not oldest.expired():
-                        oldest.reschedule(0)
-                try:
-                    await response.prepare(request)
-                    await response.write_eof()
-                finally:
-                    unsent.pop(deadline, None)
-        except TimeoutError:
-            _log.limited("unsent", "answer is not read, connection closed", remote=request.remote, path=request.path)
-            if protocol.transport is not None:
-                protocol.transport.abort()
-            raise ConnectionAbortedError from None
+            try:
+                await send(request, response)
+            except TimeoutError:
+                _log.limited("unsent", "answer is not read, connection closed", remote=request.remote)
+                if protocol.transport is not None:
+                    protocol.transport.abort()
         except asyncio.CancelledError as gone:
             # Its traceback keeps what the request has sent, until cycles of objects are next searched for.
             raise gone.with_traceback(None) from None
+        else:
+            return response
         finally:
             protocol.request = None
-        return response
 
-    return send
+    return answer
 
 
 @web.middleware

@@ -683,11 +683,14 @@ class Unread:
         self.app = program.application()
         self.app.router.add_get("/much", self.much)
         self.answered: list[asyncio.Transport] = []
+        self.answers: weakref.WeakSet[web.Response] = weakref.WeakSet()
 
     async def much(self, request: web.Request) -> web.Response:
         assert request.transport is not None
         self.answered.append(request.transport)
-        return web.Response(body=b"x" * 8 * toolkit_web.MEBIBYTE)
+        response = web.Response(body=b"x" * 8 * toolkit_web.MEBIBYTE)
+        self.answers.add(response)
+        return response
 
     @property
     def kept(self) -> int:
@@ -725,11 +728,15 @@ async def test_answer_that_nobody_reads_is_given_up(program: Program, monkeypatc
         toolkit_web.serve(server.app, ["127.0.0.1:0"], WebConfig.load(None)) as [(host, port)],
         asyncio.timeout(20),
     ):
-        with asked(host, port):
-            while not server.kept:  # noqa: ASYNC110 - what it waits for is inside the server
-                await asyncio.sleep(0.01)
-            while server.kept:  # noqa: ASYNC110 - what it waits for is inside the server
-                await asyncio.sleep(0.01)
+        gc.disable()
+        try:
+            with asked(host, port):
+                while not server.kept:  # noqa: ASYNC110 - what it waits for is inside the server
+                    await asyncio.sleep(0.01)
+                while server.kept or server.answers:  # noqa: ASYNC110 - what it waits for is inside the server
+                    await asyncio.sleep(0.01)
+        finally:
+            gc.enable()
 
 
 async def test_idle_connection_is_closed(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
