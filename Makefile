@@ -63,10 +63,10 @@ test-homeassistant: .venv/browser.stamp tools
 	@tests/e2e/make-homeassistant
 	$(pytest) -rP -p no:benchmark -m homeassistant tests/e2e
 
-# Two machines, each with the tests of some files; the first file waits longest.
+# Three machines, each with the tests of some files, which mostly wait.
 test-vm: tools
 	@tests/vm/fetch-kernel
-	$(pytest) -n 2 --dist loadfile --no-loadscope-reorder -p no:benchmark -m vm
+	$(pytest) -n 3 --dist loadfile --no-loadscope-reorder -p no:benchmark -m vm
 
 bench: .venv/slow.stamp tools
 	$(pytest) -m bench

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,12 @@ import pytest
 from tests.vm.harness.boards import UsbRelay
 from tests.vm.harness.installation import install
 from tests.vm.harness.machine import Machine
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files of several tests: xdist queues a second file behind a single test, which waits for minutes."""
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: item.get_closest_marker("vm") is not None and tests[item.path] == 1)
 
 
 @pytest.fixture(scope="session")
