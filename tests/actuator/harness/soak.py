@@ -329,7 +329,7 @@ class Life:
         kind = chance.choice(
             (
                 *("fault", "fault", "fault", "kill", "kill", "reboot", "torn", "clock"),
-                *("unreachable", "silence", "inhibit", "order", "edit", "lie", "disk", "mirror", "kill_at_a_move"),
+                *("unreachable", "silence", "inhibit", "command", "edit", "lie", "disk", "mirror", "kill_at_a_move"),
             )
         )
         self.counts[kind] += 1
