@@ -13,7 +13,7 @@ from tests.vm.harness.machine import Machine
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files of several tests: behind a single one, which waits for minutes, xdist queues another file."""
+    """Begin with the files of several tests: xdist queues a second file behind a single test, which may wait long."""
     tests = Counter(item.path for item in items)
     items.sort(key=lambda item: item.get_closest_marker("vm") is not None and tests[item.path] == 1)
 
