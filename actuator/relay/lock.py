@@ -119,7 +119,7 @@ def _acquire(name: str) -> None:
 
 
 def _bound(name: str, address: str, others: dict[int, _Socket]) -> socket.socket:
-    """Return a socket at the first port that no other process has; add those of the others to `others`.
+    """Return a socket at the first port that no other process has; add those that others have before it to `others`.
 
     Raises:
         RelayHeldError: another controller holds the name, or the kernel does not list who does.
@@ -133,7 +133,9 @@ def _bound(name: str, address: str, others: dict[int, _Socket]) -> socket.socket
         for port in _PORTS:
             if _bind(endpoint, name, (address, port), others, deadline):
                 # Another controller may have a later port: this one was a stranger's then.
-                others |= _others(name, address, deadline, port)
+                _others(name, address, deadline, port)
+                for later in [other for other in others if other > port]:
+                    del others[later]  # it has prevented nothing
                 stack.pop_all()
                 return endpoint
     raise OSError(errno.EADDRINUSE, "every port is taken by a process that is no controller")
