@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.actuator.harness.foreign_lock import PORTS, USER, address_of
 from tests.support import wait_until
 from tests.vm.harness.boards import HIDRAW, PYTHON, SERIAL_PORT, UsbRelay
 from tests.vm.harness.installation import ACTUATOR, SPAN, main_process, running_actuator
@@ -65,6 +66,45 @@ def test_a_board_that_drops_out_comes_back_open(machine: Machine, closed_board: 
     assert "reason=relay_fault" in machine.check(said), "the run ended for that reason"
     assert closed_board.contacts == 0
     assert main_process(machine) == before, "a board that drops out is no reason to die"
+
+
+SECOND = """
+from actuator.relay import HidRelay, RelayError
+for _ in range(5):
+    try:
+        HidRelay(channel=1).make_relay().open_contact()
+    except RelayError as error:
+        print(f"{type(error).__name__}: {error}")
+"""
+
+
+def test_a_second_controller_is_refused_beside_the_confined_one(machine: Machine, closed_board: UsbRelay) -> None:
+    refusal = (
+        f"RelayHeldError: USB relay {HIDRAW} channel 1 is held by another controller "
+        f"(process {main_process(machine)}): stop that one first"
+    )
+    assert machine.python(SECOND).splitlines() == [refusal] * 5
+    assert closed_board.contacts == 1
+
+
+def test_a_stranger_with_its_locks_port_does_not_keep_the_confined_actuator_out(
+    installed: Machine, board: UsbRelay
+) -> None:
+    board.unplug()
+    board.plug()
+    name = f"USB relay {HIDRAW} channel 1"
+    take = f"s = socket.socket(2, 2); s.bind(('{address_of(name)}', {PORTS.start}))"
+    stranger = f'{PYTHON} -c "import socket, time; {take}; time.sleep(9000)"'
+    installed.check(f"systemd-run --quiet --collect --unit=stranger setpriv --reuid {USER} {stranger}")
+    try:
+        wait_until(lambda: f":{PORTS.start:04X} " in installed.check("cat /proc/net/udp"), 60, "the stranger's port")
+        with running_actuator(installed, "{type: hid, channel: 1}"):
+            said = installed.check("journalctl --no-pager --output=cat -u generator-actuator")
+            assert "process=unknown user=unknown program=unknown" in said
+            assert f"ss -uanpe src {address_of(name)}" in said
+            assert installed.python(SECOND).count("is held by another controller") == 5
+    finally:
+        installed.run("systemctl stop stranger")
 
 
 def test_the_exporter_waits_for_its_port(installed: Machine) -> None:
