@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -269,7 +270,7 @@ class AsyncJournal:
         return await self.read(list, since=since, after=after, most=most)
 
     async def read(
-        self, render: Callable[[list[Row]], T], *, since: float | None = None, after: int = 0, most: int = MAX_ROWS
+        self, render: Callable[[Iterable[Row]], T], *, since: float | None = None, after: int = 0, most: int = MAX_ROWS
     ) -> T:
         """Return what `render` makes of rows in order, also of those that wait to be written. From any thread.
 
@@ -285,10 +286,10 @@ class AsyncJournal:
             return render(own[max(0, len(own) - most) :])
         first = memory.rows[0].id if memory.rows else memory.newest + 1
 
-        def together(stored: list[Row]) -> T:
-            return render([*(row for row in stored if row.id < first), *own][-most:])
+        def together(stored: Iterator[Row]) -> T:
+            return render(chain(stored, own))
 
-        return await self._reader.read(together, since=since, after=after, most=most)
+        return await self._reader.read(together, since=since, after=after, before=first, most=most - len(own))
 
     async def close(self) -> None:
         """Close the database and end the thread."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -97,9 +97,14 @@ def _checksum(row: Row) -> int:
     return zlib.crc32(encode(values) + encode(row.fields))
 
 
-def as_json(rows: Sequence[Row]) -> bytes:
+def as_json(rows: Iterable[Row]) -> bytes:
     """Return rows as a JSON list of objects, with their time as text too."""
-    return b"[" + b",".join(map(as_object, rows)) + b"]"
+    file, between = io.BytesIO(), b"["
+    for row in rows:
+        file.write(between + as_object(row))
+        between = b","
+    file.write(b"]" if file.tell() else b"[]")
+    return file.getvalue()
 
 
 def as_object(row: Row) -> bytes:
@@ -107,15 +112,17 @@ def as_object(row: Row) -> bytes:
     return encode({"time": row.time, **msgspec.structs.asdict(row)})
 
 
-def as_csv(rows: Sequence[Row]) -> bytes:
+def as_csv(rows: Iterable[Row]) -> bytes:
     """Return rows as CSV (RFC 4180, UTF-8): id, time, wall, sane, kind, level, text, and the fields as JSON."""
-    file = io.StringIO()
-    writer = csv.writer(file)
+    file = io.BytesIO()
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    writer = csv.writer(text)
     writer.writerow(["id", "time", "wall", "sane", "kind", "level", "text", "fields"])
     for row in rows:
         fields = encode(row.fields).decode()
         writer.writerow([row.id, row.time, row.wall, int(row.sane), row.kind, row.level, row.text, fields])
-    return file.getvalue().encode()
+    text.flush()
+    return file.getvalue()
 
 
 def encode(value: object) -> bytes:

@@ -162,10 +162,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as folder:
             result = measure(name, Path(folder), program=given.program)
         worst = max(worst, result.late)
-        figures = (
-            f"{result.late:+.2f} s | {result.sent} | {result.waited:.1f} s | {result.before:.0f} | {result.peak:.0f}"
-        )
-        print(f"| {name} | {figures} | {result.peak:.0f} | {result.after:.0f} |", flush=True)
+        memory = f"{result.before:.0f} | {result.peak:.0f} | {result.after:.0f}"
+        print(f"| {name} | {result.late:+.2f} s | {result.sent} | {result.waited:.1f} s | {memory} |", flush=True)
     return 0 if worst <= ALLOWED else 1
 
 
