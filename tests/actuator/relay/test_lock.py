@@ -185,8 +185,10 @@ def test_what_the_kernel_does_not_show_counts_as_held(name: str, monkeypatch: py
         monkeypatch.setattr("pathlib.Path.open", refuse)
         with pytest.raises(RelayHeldError, match=f"is held: UDP port {PORTS.start} of {address_of(name)} is taken"):
             Lock().acquire(name)
-    Lock().acquire(name)  # nobody has it
+    lock = Lock()
+    lock.acquire(name)  # nobody has it
     assert not free(name)
+    lock.release()
 
 
 class TestUserNamespace:
