@@ -34,6 +34,7 @@ CAPACITY = 4096  # lines that wait to be written; further ones are dropped
 HOUR = 3600.0
 SUMMARY_SECONDS = 60.0  # how often the writer looks for causes whose hour has ended with events left out
 
+_LONGEST_FOREIGN = 500  # characters of another library's event: it may quote what was received
 _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|\d+")
 
 limiter: Limiter[tuple[str, dict[str, Any]]] = Limiter()  # an event that is left out is kept with its level
@@ -265,7 +266,7 @@ class _Foreign(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            event, error = record.getMessage(), record.exc_info and record.exc_info[1]
+            event, error = record.getMessage()[:_LONGEST_FOREIGN], record.exc_info and record.exc_info[1]
             fields: dict[str, Any] = {"logger": record.name} | ({"error": error} if error else {})
             # A library may have levels of its own between these.
             level = logging.getLevelName(min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)).lower()

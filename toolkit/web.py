@@ -347,24 +347,46 @@ async def _listeners(host: str, port: int, connections: _Connections) -> list[_L
     return listeners
 
 
+class _Unsent:
+    """What is made of answers and not sent yet. Beyond a limit, answers are given up: the oldest of who has most."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._sizes: dict[asyncio.Timeout, tuple[str, int]] = {}
+
+    def add(self, deadline: asyncio.Timeout, remote: str, size: int) -> None:
+        """Add an answer of so many bytes, which its deadline gives up."""
+        self._sizes[deadline] = origin(remote)[0], size
+        while len(self._sizes) > 1:
+            kept = Counter[str]()
+            for address, length in self._sizes.values():
+                kept[address] += length
+            if kept.total() <= self._most:
+                break
+            crowd = kept.most_common(1)[0][0]
+            oldest = next(one for one, (address, _) in self._sizes.items() if address == crowd)
+            del self._sizes[oldest]
+            if not oldest.expired():
+                oldest.reschedule(0)
+
+    def remove(self, deadline: asyncio.Timeout) -> None:
+        """Remove an answer that is sent or given up."""
+        self._sizes.pop(deadline, None)
+
+
 def _sender() -> Middleware:
     """Return the outermost middleware: it sends each answer, and bounds what is made of them and not sent yet."""
-    unsent: dict[asyncio.Timeout, int] = {}
+    unsent = _Unsent(MOST_UNSENT)
 
     async def send(request: web.Request, response: web.StreamResponse) -> None:
         body = response.body if isinstance(response, web.Response) else None
         async with asyncio.timeout(SEND_SECONDS) as deadline:
-            unsent[deadline] = len(body) if isinstance(body, bytes) else 0
-            while sum(unsent.values()) > MOST_UNSENT and len(unsent) > 1:
-                oldest = next(iter(unsent))
-                del unsent[oldest]
-                if not oldest.expired():
-                    oldest.reschedule(0)
+            unsent.add(deadline, request.remote or "", len(body) if isinstance(body, bytes) else 0)
             try:
                 await response.prepare(request)
                 await response.write_eof()
             finally:
-                unsent.pop(deadline, None)
+                unsent.remove(deadline)
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -38,6 +38,9 @@ _SECONDS = 2.0
 """For finding out who has a port. While sockets come and go, one reading of the kernel's list may miss one, and with
 100,000 sockets a reading takes seconds."""
 
+_PROCESS_SECONDS = 0.5
+"""For finding out which process has a port, only to name it."""
+
 _SERVICE_USER = "generator-actuator"
 """The service's user, by deploy/sysusers: also for root, a process of that user is a controller."""
 
@@ -114,8 +117,8 @@ def _acquire(name: str) -> None:
             _held[name] = _bound(name, address, others)
         except OSError as error:
             _log.limited("lock", "no lock, going on without it", level="error", name=name, address=address, error=error)
-        if others:
-            _log_stranger(name, address, others)
+    if others:
+        _log_stranger(name, address, others)
 
 
 def _bound(name: str, address: str, others: dict[int, _Socket]) -> socket.socket:
@@ -133,7 +136,11 @@ def _bound(name: str, address: str, others: dict[int, _Socket]) -> socket.socket
         for port in _PORTS:
             if _bind(endpoint, name, (address, port), others, deadline):
                 # Another controller may have a later port: this one was a stranger's then.
-                _others(name, address, deadline, port)
+                _, whole = _others(name, address, deadline, port)
+                if not whole:
+                    # It goes on: otherwise a stranger with very many sockets could keep every start from controlling.
+                    event = "the list of sockets was not read to its end: a second controller may have the lock"
+                    _log.limited("lock", event, level="error", name=name, address=address)
                 for later in [other for other in others if other > port]:
                     del others[later]  # it has prevented nothing
                 stack.pop_all()
@@ -155,7 +162,7 @@ def _bind(endpoint: socket.socket, name: str, at: tuple[str, int], others: dict[
                     f"{name} is held: UDP port {port} of {address} is taken, and /proc/net/udp does not show by whom. "
                     f"As root: ss -uanpe src {address}"
                 ) from None
-            others |= _others(name, address, deadline)
+            others |= _others(name, address, deadline)[0]
         else:
             return True
     return False
@@ -173,8 +180,14 @@ def _address(name: str) -> str:
     return f"127.{first | 128}.{second}.{third}"
 
 
-def _others(name: str, address: str, deadline: float, own: int = 0) -> dict[int, _Socket]:
-    """Return the sockets of others at ports of the address, by port; `own` is the one that this process has.
+def _others(name: str, address: str, deadline: float, own: int = 0) -> tuple[dict[int, _Socket], bool]:
+    """Return the sockets of others at ports of the address, by port, and whether the list was read to its end.
+
+    Args:
+        name: for the error.
+        address: of the lock.
+        deadline: monotonic, after which reading stops.
+        own: the port that this process has.
 
     Raises:
         RelayHeldError: one is a controller's.
@@ -182,26 +195,32 @@ def _others(name: str, address: str, deadline: float, own: int = 0) -> dict[int,
     # As the kernel writes it: the four bytes as a number of this machine.
     written = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}"
     found: dict[int, _Socket] = {}
+    whole = True
     for table in ("udp", "udp6"):
-        # Without IPv6 there is no udp6. What cannot be read counts as held, if the port is taken.
-        with contextlib.suppress(OSError), Path(f"/proc/self/net/{table}").open() as lines:
-            next(lines)
-            for line in lines:
-                fields = line.split()
-                local, _, port = fields[1].partition(":")
-                # A socket for all addresses prevents ours too, and so does the IPv6 form of the address.
-                if (local.endswith(written) or not local.strip("0")) and int(port, 16) in _PORTS:
-                    # Not over one of the first table: an IPv6 address that only ends alike hides no controller.
-                    found.setdefault(int(port, 16), _Socket(local == written, int(fields[7]), int(fields[9])))
-                if time.monotonic() > deadline:
-                    break
+        try:
+            with Path(f"/proc/self/net/{table}").open() as lines:
+                next(lines)
+                for line in lines:
+                    fields = line.split()
+                    local, _, port = fields[1].partition(":")
+                    # A socket for all addresses prevents ours too, and so does the IPv6 form of the address.
+                    if (local.endswith(written) or not local.strip("0")) and int(port, 16) in _PORTS:
+                        # Not over one of the first table: an IPv6 address that only ends alike hides no controller.
+                        found.setdefault(int(port, 16), _Socket(local == written, int(fields[7]), int(fields[9])))
+                    if time.monotonic() > deadline:
+                        whole = False
+                        break
+        except FileNotFoundError:
+            continue  # without IPv6 there is no udp6
+        except OSError:
+            whole = False  # it counts as held, if the port is taken
     found.pop(own, None)
     for other in found.values():
         if other.exact and _is_controller(other.user):
             process = _process(other.inode)
             who = f" (process {process})" if process else ""
             raise RelayHeldError(f"{name} is held by another controller{who}: stop that one first")
-    return found
+    return found, whole
 
 
 def _is_controller(user: int) -> bool:
@@ -230,8 +249,11 @@ def _log_stranger(name: str, address: str, others: dict[int, _Socket]) -> None:
 
 
 def _process(inode: int) -> int:
-    """Return the process that has a socket; 0: none whose descriptors this one may see."""
+    """Return the process that has a socket; 0: none whose descriptors this one may see, and sees in time."""
+    deadline = time.monotonic() + _PROCESS_SECONDS
     for process in Path("/proc").glob("[0-9]*"):
+        if time.monotonic() > deadline:
+            break
         with contextlib.suppress(OSError):
             if any(str(link.readlink()) == f"socket:[{inode}]" for link in (process / "fd").iterdir()):
                 return int(process.name)

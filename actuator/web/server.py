@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry
 
 from actuator.core.inputs import Command
+from actuator.core.settings import AlertSettings
 from actuator.history import documents
 from actuator.history.async_history import AsyncHistory, HistoryError
 from actuator.intake import alertmanager
@@ -166,10 +167,8 @@ class _Routes:
         """Return what a notification means; one at a time, in a thread, so that other requests are served meanwhile."""
         async with self._reading:
             try:
-                reading = partial(alertmanager.read, body, self._runtime.config.alerts)
+                reading = partial(_notification, body, self._runtime.config.alerts)
                 return await finish(self._reader.do(reading, READ_SECONDS))
-            except ValueError as error:
-                return alertmanager.Notification(refused=str(error))
             except DeadlineError as error:
                 raise web.HTTPServiceUnavailable(text=answers.unread(error)) from error
 
@@ -322,6 +321,15 @@ class _Routes:
             return _document(documents.Runs(runs=tuple(await self._history.runs(limit=limit))))
         except HistoryError as error:
             raise web.HTTPServiceUnavailable(text=str(error)) from error
+
+
+def _notification(body: bytes, alerts: AlertSettings) -> alertmanager.Notification:
+    # Caught in the thread: the frames of an error that crossed to the loop would keep the parsed body until the next
+    # full collection.
+    try:
+        return alertmanager.read(body, alerts)
+    except ValueError as error:
+        return alertmanager.Notification(refused=str(error))
 
 
 def _page(html: str) -> web.Response:

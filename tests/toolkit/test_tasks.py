@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -28,6 +29,24 @@ async def test_work_of_a_cancelled_caller_ends_before_it_lets_go() -> None:
     with pytest.raises(asyncio.CancelledError):
         await caller
     assert (done, lock.locked()) == (["work"], False)
+
+
+async def test_failure_of_work_whose_caller_was_cancelled_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    free = asyncio.Event()
+
+    async def fail() -> None:
+        await free.wait()
+        raise ValueError("what was received")
+
+    caller = asyncio.create_task(finish(fail()))
+    await asyncio.sleep(0)
+    caller.cancel()
+    await asyncio.sleep(0)
+    free.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    gc.collect()
+    assert not caplog.records
 
 
 async def test_result_and_failure_are_the_caller_s() -> None:

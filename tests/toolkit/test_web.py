@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from html.parser import HTMLParser
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from aiohttp import ClientSession, web
@@ -719,6 +720,14 @@ async def test_answers_that_nobody_reads_are_bounded(program: Program) -> None:
         async with client.get("/much") as response:
             assert len(await response.read()) == 8 * toolkit_web.MEBIBYTE, "who reads gets all of it"
         assert 0 < server.kept <= toolkit_web.MOST_UNSENT
+
+
+def test_of_too_much_that_is_unsent_the_oldest_of_who_has_most_is_given_up() -> None:
+    unsent = toolkit_web._Unsent(16)
+    deadlines = [Mock(spec=asyncio.Timeout, **{"expired.return_value": False}) for _ in range(5)]
+    for deadline, remote, size in zip(deadlines, ("10.0.0.1", *["10.0.0.2"] * 4), (8, 3, 3, 3, 3), strict=True):
+        unsent.add(deadline, remote, size)
+    assert [deadline.reschedule.called for deadline in deadlines] == [False, True, True, False, False]
 
 
 async def test_answer_that_nobody_reads_is_given_up(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:

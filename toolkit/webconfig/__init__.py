@@ -130,6 +130,8 @@ class WebConfig:
             if users:
                 connected = partial(_is_connected, request)
                 user = await self._passwords.match(users, credentials, request.remote, connected)
+                if user is not None and self._current().users.get(user) != users[user]:
+                    user = None  # changed or removed while its password was being checked
                 if user is None:
                     if credentials is not None:
                         event = "wrong user name or password"
@@ -168,7 +170,7 @@ class WebConfig:
         for user, written in file.document.basic_auth_users.items():
             if (high := cost(written.encode())) > SLOW_COST:
                 text = "each check of this password takes seconds on a small computer; 10 to 12 is usual"
-                _log.warning("password hash has a high cost", user=user, cost=high, text=text)
+                _log.limited(f"cost {user}", "password hash has a high cost", user=user, cost=high, text=text)
         self._stamps = {path: self._stamps[path]} | {named: _stamp(named) for named in file.named}
         return file.settings()
 

@@ -55,8 +55,8 @@ def _alerts(name: str) -> bytes:
     return f'{{"version":"4","alerts":[{",".join(one % (name, first + number) for number in range(most))}]}}'.encode()
 
 
-def _bad_alerts() -> bytes:
-    return b'{"version":"4","alerts":[' + b"1," * ((_MEBIBYTE - 100) // 2) + b"1]}"
+def _bad_alerts(version: int = 4) -> bytes:
+    return b'{"version":"%d","alerts":[' % version + b"1," * ((_MEBIBYTE - 100) // 2) + b"1]}"
 
 
 _COMPRESSED: Final = _post("/api/v1/alerts", gzip.compress(_bad_alerts()), "Content-Encoding: gzip")
@@ -239,6 +239,9 @@ ATTACKERS: Final[dict[str, Callable[[], Callable[[int], Awaitable[None]]]]] = {
         lambda: _alerts("BatterySocLow"), "/api/v1/alerts", 12
     ),
     "200 bodies of 500,000 bad alerts": lambda: _once(_bad_alerts, "/api/v1/alerts", 200),
+    "bodies of 500,000 alerts of another version, 12 at a time": lambda: _always(
+        lambda: _bad_alerts(5), "/api/v1/alerts", 12
+    ),
     "1 KiB bodies that become 1 MiB, 150 at a time": lambda: (
         lambda port: _repeat(port, lambda: _COMPRESSED, connections=150)
     ),

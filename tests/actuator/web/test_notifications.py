@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import threading
+import weakref
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import cast
 from unittest.mock import Mock
@@ -22,15 +26,8 @@ from toolkit import web as toolkit_web
 from toolkit.webconfig import WebConfig
 
 
-async def test_sender_that_leaves_keeps_its_turn_until_its_body_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun, free = list[bytes](), threading.Event()
-
-    def read(body: bytes, _: AlertSettings) -> alertmanager.Notification:
-        begun.append(body)
-        assert free.wait(10)
-        return alertmanager.Notification(refused="read")
-
-    monkeypatch.setattr(alertmanager, "read", read)
+@contextlib.asynccontextmanager
+async def served() -> AsyncIterator[ClientSession]:
     web_config = WebConfig.load(None)
     config = SimpleNamespace(alerts=AlertSettings(), access=None)
     app = server.build(
@@ -48,6 +45,19 @@ async def test_sender_that_leaves_keeps_its_turn_until_its_body_is_read(monkeypa
         ClientSession(f"http://127.0.0.1:{port}") as session,
         asyncio.timeout(20),
     ):
+        yield session
+
+
+async def test_sender_that_leaves_keeps_its_turn_until_its_body_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, free = list[bytes](), threading.Event()
+
+    def read(body: bytes, _: AlertSettings) -> alertmanager.Notification:
+        begun.append(body)
+        assert free.wait(10)
+        return alertmanager.Notification(refused="read")
+
+    monkeypatch.setattr(alertmanager, "read", read)
+    async with served() as session:
 
         def send(text: str) -> asyncio.Task[int]:
             async def post() -> int:
@@ -68,3 +78,23 @@ async def test_sender_that_leaves_keeps_its_turn_until_its_body_is_read(monkeypa
         free.set()
         assert await stays == 400
         assert begun[1:] == [b'"stays"'], "those that have left are not read"
+
+
+async def test_what_was_read_of_a_refused_body_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = weakref.WeakSet[Mock]()
+
+    def read(_body: bytes, _alerts: AlertSettings) -> alertmanager.Notification:
+        parsed = Mock()
+        kept.add(parsed)
+        raise ValueError("not version 4")
+
+    monkeypatch.setattr(alertmanager, "read", read)
+    async with served() as session:
+        gc.disable()
+        try:
+            async with session.post("/api/v1/alerts", json={}) as response:
+                assert response.status == 400
+                assert "not version 4" in await response.text()
+            assert not kept
+        finally:
+            gc.enable()
