@@ -203,7 +203,8 @@ def actuator(folder: Path) -> Iterator[tuple[Actuator, Process]]:
     web_config.write_text("basic_auth_users:\n" + "".join(f"  {user}: {written}\n" for user in USERS))
     with site(folder, {"access": ACCESS}) as it:
         it.flags = ["--web.enable-lifecycle", f"--web.config.file={web_config}"]
-        with it.running(ready=401) as process:
+        # The memory as the service's unit sets it.
+        with it.running(ready=401, env={"MALLOC_ARENA_MAX": "1"}) as process:
             yield it, process
 
 
