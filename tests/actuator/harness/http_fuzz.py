@@ -37,6 +37,8 @@ WARM_UP = 10_000
 """Requests after which every cache of a fixed size is full."""
 
 MOST_GROWTH = 1.1
+CLIENTS = 128
+"""So many that the program is busy although each waits for the late answers to wrong passwords."""
 
 _STATUS = re.compile(rb"^HTTP/1\.[01] ([0-9]{3})", re.MULTILINE)
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "get", "G\x00T", "X" * 300)
@@ -254,11 +256,11 @@ def main() -> int:
     given = parser.parse_args()
     warm_up = min(WARM_UP, given.requests)
     with tempfile.TemporaryDirectory() as folder, actuator(Path(folder)) as (it, process):
-        asyncio.run(storm(it.port, given.seed - 1, warm_up))
+        asyncio.run(storm(it.port, given.seed - 1, warm_up, clients=CLIENTS))
         memory, began = [_memory(process)], time.monotonic()
         total: Counter[int] = Counter()
         for half in ("first", "second"):
-            total += asyncio.run(storm(it.port, f"{given.seed} {half}", given.requests // 2))
+            total += asyncio.run(storm(it.port, f"{given.seed} {half}", given.requests // 2, clients=CLIENTS))
             memory.append(_memory(process))
         check_unchanged(it)
         counts = ", ".join(f"{status}: {count}" for status, count in sorted(total.items()))
