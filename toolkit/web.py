@@ -11,6 +11,7 @@ import re
 import resource
 import secrets
 import socket
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from functools import partial
@@ -25,7 +26,7 @@ from prometheus_client.exposition import choose_encoder
 
 from toolkit import flags, log
 from toolkit.landing import landing_page
-from toolkit.webconfig import WebConfig
+from toolkit.webconfig import FAILED, WebConfig
 from toolkit.webconfig.passwords import origin
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -36,7 +37,10 @@ MOST_LARGE = 8
 memory for bodies."""
 
 MOST_UNSENT = 16 * MEBIBYTE
-"""Bytes of answers that are made and not sent; beyond this the oldest answer is given up, and its connection closed."""
+"""Bytes of answers that are made and not sent; beyond this an answer is given up, and its connection closed."""
+
+REQUEST_COMES_SECONDS = 1.0
+"""After a connection is open, its request may still be on its way for so long."""
 
 BODY_SECONDS = 10.0
 SEND_SECONDS = 60.0
@@ -96,8 +100,9 @@ def application(
         middlewares=[_sender(), _errors_as_text, web_config.middleware(), *guards, _body_reader(max_body, large)],
     )
 
-    async def decorate(_request: web.Request, response: web.StreamResponse) -> None:
+    async def decorate(request: web.Request, response: web.StreamResponse) -> None:
         _decorate(response, name, web_config)
+        cast("_Protocol", request.protocol).begins(response)
 
     async def healthy(_request: web.Request) -> web.Response:
         return web.Response(text=f"{name} is healthy.\n")
@@ -195,6 +200,11 @@ class _Protocol(web.RequestHandler):
         self._name, self._web_config, self._connections = name, web_config, connections
         self.request: BaseRequest | None = None
 
+    def begins(self, response: web.StreamResponse) -> None:
+        """Note that an answer begins: of a stream, nobody waits for the end."""
+        if not isinstance(response, web.Response):
+            self.request = None
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Accept the connection, unless its client's certificate has none of the allowed names."""
         super().connection_made(transport)
@@ -268,7 +278,8 @@ class _Connections:
     def add(self, endpoint: socket.socket, remote: str) -> None:
         """Add a connection; beyond the limit, close another of the address that has the most.
 
-        That is the oldest of those without a complete request that waits for its answer, or else one of all by chance.
+        That is the oldest of those without a complete request that waits for its answer. If they are all so new that
+        their requests may be on their way, it is one of them by chance; if there are none, one of all.
         """
         self._open = {number: known for number, known in self._open.items() if known.endpoint.fileno() == number}
         others = list(self._open.values())
@@ -277,7 +288,9 @@ class _Connections:
             return
         crowd = Counter(other.address for other in others).most_common(1)[0][0]
         of_crowd = [other for other in others if other.address == crowd]
-        closed = next((other for other in of_crowd if not other.waits), None) or secrets.choice(of_crowd)
+        idle = [other for other in of_crowd if not other.waits]
+        old = time.monotonic() - REQUEST_COMES_SECONDS
+        closed = next((other for other in idle if other.since < old), None) or secrets.choice(idle or of_crowd)
         del self._open[closed.endpoint.fileno()]
         closed.close()
         _log.limited("connections", "too many connections, closed one", remote=crowd, most=self._most)
@@ -293,12 +306,13 @@ class _Connection:
     endpoint: socket.socket
     address: str
     protocol: _Protocol | None = None
+    since: float = dataclasses.field(default_factory=time.monotonic)
 
     @property
     def waits(self) -> bool:
-        """Whether a complete request of it waits for its answer."""
+        """Whether a complete request waits for its answer: no stream, and not after a wrong password."""
         request = None if self.protocol is None else self.protocol.request
-        return request is not None and request.content.is_eof()
+        return request is not None and request.content.is_eof() and FAILED not in request
 
     def close(self) -> None:
         if self.protocol is not None and self.protocol.transport is not None:

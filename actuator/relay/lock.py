@@ -8,9 +8,10 @@ write, leaves nothing behind, and works on a read-only disk. Every process of th
 whatever its user.
 
 Only a controller's hold counts: a process of our own user, of root, or of the service's user. A port that any other
-process has is logged, and the next one is taken. If no port can be had, that is logged and prevents nothing: a contact
-that was left closed has to open. If a port is taken and the kernel does not list by whom, the relay counts as held: two
-controllers must not hold it, and the contact is opened by `release`, which takes no lock.
+process has is logged, and the next one is taken. If no port can be had, or there are so many sockets that the list
+cannot be read in time, that is logged and prevents nothing: a contact that was left closed has to open, and the engine
+has to start. If a port is taken and the kernel does not list by whom, the relay counts as held: two controllers must
+not hold it, and the contact is opened by `release`, which takes no lock.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ def _bound(name: str, address: str, others: dict[int, _Socket]) -> socket.socket
                 if not whole:
                     # It goes on: otherwise a stranger with very many sockets could keep every start from controlling.
                     event = "the list of sockets was not read to its end: a second controller may have the lock"
-                    _log.limited("lock", event, level="error", name=name, address=address)
+                    _log.limited("lock list", event, level="error", name=name, address=address)
                 for later in [other for other in others if other > port]:
                     del others[later]  # it has prevented nothing
                 stack.pop_all()
@@ -151,21 +152,29 @@ def _bound(name: str, address: str, others: dict[int, _Socket]) -> socket.socket
 def _bind(endpoint: socket.socket, name: str, at: tuple[str, int], others: dict[int, _Socket], deadline: float) -> bool:
     """Bind a port; return False if a stranger has it, which is in `others` then."""
     address, port = at
-    while port not in others:
+    while True:
         try:
             endpoint.bind(at)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-            if time.monotonic() > deadline:
-                raise RelayHeldError(
-                    f"{name} is held: UDP port {port} of {address} is taken, and /proc/net/udp does not show by whom. "
-                    f"As root: ss -uanpe src {address}"
-                ) from None
-            others |= _others(name, address, deadline)[0]
         else:
             return True
-    return False
+        if port in others:
+            return False
+        found, whole = _others(name, address, deadline)
+        others |= found
+        if port in others:
+            return False
+        late = time.monotonic() > deadline
+        if late and not whole:
+            # Otherwise a stranger with very many sockets could keep every start from opening a latched contact.
+            raise OSError(errno.ETIMEDOUT, f"port {port} is taken, and the list of sockets is too long to be read")
+        if late or not whole:
+            raise RelayHeldError(
+                f"{name} is held: UDP port {port} of {address} is taken, and /proc/net/udp does not show by whom. "
+                f"As root: ss -uanpe src {address}"
+            ) from None
 
 
 def _release(name: str) -> None:

@@ -13,7 +13,7 @@ from actuator.config import Access, Role
 from actuator.report.metrics import Counts
 from actuator.report.wording import answers
 from toolkit import flags, log
-from toolkit.webconfig import USER, WebConfig
+from toolkit.webconfig import FAILED, USER, WebConfig
 
 _log = log.get(__name__)
 
@@ -54,12 +54,18 @@ def count_refusals(counts: Counts, webhook: str) -> Middleware:
 
     @web.middleware
     async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
-        response = await handler(request)
-        if request.method == hdrs.METH_POST:
-            of_webhook = request.path == webhook
-            counted, reasons = (counts.rejected, _REFUSED) if of_webhook else (counts.commands, _REFUSED_COMMANDS)
-            if response.status in reasons:
-                counted[reasons[response.status]] += 1
+        status = 0
+        try:
+            response = await handler(request)
+            status = response.status
+        finally:
+            if FAILED in request:
+                status = web.HTTPUnauthorized.status_code  # also if the client has left
+            if request.method == hdrs.METH_POST:
+                of_webhook = request.path == webhook
+                counted, reasons = (counts.rejected, _REFUSED) if of_webhook else (counts.commands, _REFUSED_COMMANDS)
+                if status in reasons:
+                    counted[reasons[status]] += 1
         return response
 
     return count

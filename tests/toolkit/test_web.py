@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from html.parser import HTMLParser
 from pathlib import Path
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 from aiohttp import ClientSession, web
@@ -583,6 +583,7 @@ async def test_end_stops_listening(program: Program) -> None:
 
 async def test_idle_connections_lock_out_nobody(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toolkit_web, "MOST_CONNECTIONS", 20)
+    monkeypatch.setattr(toolkit_web, "REQUEST_COMES_SECONDS", 0.0)
     async with program.client() as session, AsyncExitStack() as stack:
         host, port = session._base_url.host, session._base_url.port  # type: ignore[union-attr]
         readers = []
@@ -601,6 +602,7 @@ async def test_new_connections_do_not_end_a_request_that_waits(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(toolkit_web, "MOST_CONNECTIONS", 20)
+    monkeypatch.setattr(toolkit_web, "REQUEST_COMES_SECONDS", 0.0)
     app, entered, free = program.application(), asyncio.Event(), asyncio.Event()
 
     async def wait(request: web.Request) -> web.Response:
@@ -662,7 +664,30 @@ async def test_newcomer_is_let_in_when_all_others_wait(program: Program, monkeyp
         free.set()
 
 
-def test_an_ipv6_network_is_one_crowd() -> None:
+def test_streams_and_late_answers_are_closed_before_a_connection_whose_request_is_on_its_way() -> None:
+    stream = Mock(request=None, transport=None)
+    late = Mock(transport=None)
+    late.request = MagicMock(content=Mock(is_eof=lambda: True))
+    late.request.__contains__.return_value = True
+    connections = toolkit_web._Connections(2)
+    with contextlib.ExitStack() as stack:
+        far = []
+        for protocol in (stream, late, None, None):
+            near_end, far_end = (stack.enter_context(end) for end in socket.socketpair())
+            far_end.setblocking(False)
+            connections.add(near_end, "127.0.0.1")
+            if protocol is not None:
+                connections.made(protocol, near_end.fileno())
+                connections._open[near_end.fileno()].since -= 10
+            far.append(far_end)
+        assert [end.recv(1) for end in far[:2]] == [b"", b""], "closed"
+        for open_end in far[2:]:
+            with pytest.raises(BlockingIOError):
+                open_end.recv(1)
+
+
+def test_an_ipv6_network_is_one_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolkit_web, "REQUEST_COMES_SECONDS", 0.0)
     connections = toolkit_web._Connections(5)
     with contextlib.ExitStack() as stack:
         far = []

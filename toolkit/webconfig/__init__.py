@@ -29,6 +29,9 @@ from toolkit.webconfig.passwords import Passwords, cost
 USER = web.RequestKey("user", str)
 """Where a request has its user's name, once the password was checked."""
 
+FAILED = web.RequestKey("failed", bool)
+"""Set in a request whose user name or password is wrong, also when its client leaves before the answer."""
+
 _log = log.get(__name__)
 _Stamp = tuple[int, ...] | None
 _RETRY_SECONDS = 10.0
@@ -128,14 +131,12 @@ class WebConfig:
             users = self._current().users
             credentials = request.headers.get(hdrs.AUTHORIZATION)
             if users:
-                connected = partial(_is_connected, request)
-                user = await self._passwords.match(users, credentials, request.remote, connected)
+                connected, failed = partial(_is_connected, request), partial(_note_failure, request)
+                user = await self._passwords.match(users, credentials, request.remote, connected, failed)
                 if user is not None and self._current().users.get(user) != users[user]:
                     user = None  # changed or removed while its password was being checked
+                    failed()
                 if user is None:
-                    if credentials is not None:
-                        event = "wrong user name or password"
-                        _log.limited("unauthorized", event, remote=request.remote, path=request.path)
                     challenge = {hdrs.WWW_AUTHENTICATE: 'Basic realm="web.config.file", charset="UTF-8"'}
                     raise web.HTTPUnauthorized(text="Wrong user name or password.", headers=challenge)
                 request[USER] = user
@@ -214,6 +215,11 @@ def _san(kind: str, name: str) -> str:
 
 def _is_connected(request: web.Request) -> bool:
     return request.transport is not None and not request.transport.is_closing()
+
+
+def _note_failure(request: web.Request) -> None:
+    request[FAILED] = True
+    _log.limited("unauthorized", "wrong user name or password", remote=request.remote, path=request.path)
 
 
 def _stamp(path: Path) -> _Stamp:

@@ -257,6 +257,8 @@ class File:
         return context
 
     def _readable(self, key: str, path: Path) -> None:
+        if path.is_fifo():  # to open it would wait for a writer
+            raise self._error(key, f"{path}, which is a named pipe", "a file")
         try:
             with path.open("rb"):
                 pass

@@ -68,6 +68,7 @@ class Passwords:
         authorization: str | None,
         remote: str | None = None,
         connected: Callable[[], bool] = lambda: True,
+        failed: Callable[[], None] = lambda: None,
     ) -> str | None:
         """Return the user whose name and password an Authorization header has; None if it has no valid ones.
 
@@ -76,12 +77,15 @@ class Passwords:
             authorization: the header's value, None when there is none.
             remote: the address that it came from.
             connected: whether somebody still waits for the answer.
+            failed: called once if the header is wrong, also when nobody waits for the answer any more.
 
         Raises:
             HTTPServiceUnavailable: too many checks are waiting, or the server ends.
         """
         credentials = _credentials(authorization or "")
         if credentials is None:
+            if authorization is not None:
+                failed()
             return None
         user, password = credentials
         costliest = max(users.values(), key=cost)
@@ -101,6 +105,7 @@ class Passwords:
                         self._remember(digest)
                     else:
                         self._turns.failed(remote or "")
+                        failed()
                     return matches
 
                 # Also if the client leaves: the turn is passed on when the thread is free.

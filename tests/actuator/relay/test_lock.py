@@ -177,6 +177,23 @@ def test_stranger_with_every_port_prevents_nothing_and_is_named(name: str, caplo
     assert (fields["process"], fields["user"], fields["ports"]) == (stranger, USER, len(PORTS))
 
 
+def test_list_that_is_too_long_to_be_read_prevents_nothing(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A stranger with very many sockets would otherwise keep every start from opening."""
+    lock = Lock()
+    with taken_by_a_stranger(address_of(name)):
+        monkeypatch.setattr(lock_module, "_SECONDS", -1.0)
+        monkeypatch.setattr(lock_module, "_others", lambda *_: ({}, False))
+        lock.acquire(name)
+        lock.release()
+    (record,) = caplog.records
+    assert record.getMessage() == "no lock, going on without it"
+    lock.acquire(name)  # nobody has the port; the list may have another controller's
+    assert "not read to its end" in caplog.records[1].getMessage()
+    lock.release()
+
+
 def test_what_the_kernel_does_not_show_counts_as_held(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> NoReturn:
         raise OSError(errno.ENFILE, "Too many open files in system")

@@ -351,6 +351,30 @@ async def test_client_that_is_gone_is_not_checked(monkeypatch: pytest.MonkeyPatc
     await crowd.end()
 
 
+async def test_wrong_password_is_noted_although_its_client_leaves_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, free, noted = threading.Event(), threading.Event(), list[str]()
+
+    def match(*_: object) -> bool:
+        begun.set()
+        return not free.wait(10)
+
+    monkeypatch.setattr(passwords, "_matches", match)
+    client = asyncio.create_task(
+        passwords.Passwords().match(
+            {"anne": hashed("right").encode()},
+            basic("anne", "guess")["Authorization"],
+            failed=lambda: noted.append("x"),
+        )
+    )
+    await asyncio.to_thread(begun.wait, 10)
+    client.cancel()
+    await asyncio.sleep(0)
+    free.set()
+    with pytest.raises(asyncio.CancelledError):
+        await client
+    assert noted == ["x"]
+
+
 async def test_full_queue_lets_the_newcomer_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "QUEUE", 20)
     crowd = Crowd(monkeypatch)
