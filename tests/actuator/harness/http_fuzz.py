@@ -26,7 +26,7 @@ from pathlib import Path
 import bcrypt
 
 from tests.actuator.harness.process import Actuator, site
-from tests.support import Process
+from tests.support import ROOT, Process
 
 PASSWORD = "right"
 ACCESS = {"read": ["prometheus"], "notify": ["alertmanager"], "command": ["owner"]}
@@ -205,9 +205,14 @@ def actuator(folder: Path) -> Iterator[tuple[Actuator, Process]]:
     web_config.write_text("basic_auth_users:\n" + "".join(f"  {user}: {written}\n" for user in USERS))
     with site(folder, {"access": ACCESS}) as it:
         it.flags = ["--web.enable-lifecycle", f"--web.config.file={web_config}"]
-        # The memory as the service's unit sets it.
-        with it.running(ready=401, env={"MALLOC_ARENA_MAX": "1"}) as process:
+        with it.running(ready=401, env=_memory_settings()) as process:
             yield it, process
+
+
+def _memory_settings() -> dict[str, str]:
+    """Return how the service's unit sets the C library's memory."""
+    unit = (ROOT / "deploy" / "systemd" / "generator-actuator.service").read_text(encoding="utf-8")
+    return dict(re.findall(r"\b(MALLOC_\w+)=(\d+)", unit))
 
 
 def check_unchanged(it: Actuator) -> None:
