@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from actuator.core import runs
@@ -215,9 +216,10 @@ def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
         held = anchor.held and Closure(start=anchor.held.start + shift, end=anchor.held.end + shift)
         anchor = replace(anchor, now=anchor.now + shift, held=held)
 
-    def moved(time: float | None) -> float | None:
-        return None if time is None else time + shift
+    def later(time: float) -> float:
+        return time + shift
 
+    moved = partial(_moved_time, later)
     run = durable.run or durable.candidate
     if run is not None:
         run = replace(
@@ -230,7 +232,7 @@ def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
         )
     manual_over = durable.mode == "on"
     return replace(
-        _moved(durable, lambda time: time + shift),
+        _moved(durable, later),
         run=run,
         candidate=None,
         closures=tuple(Closure(start=closure.start + shift, end=closure.end + shift) for closure in durable.closures),
@@ -242,12 +244,13 @@ def carried(durable: Durable, moment: Moment, here: Moment) -> Durable:
     )
 
 
+def _moved_time(move: Callable[[float], float], time: float | None) -> float | None:
+    return None if time is None else move(time)
+
+
 def _moved(durable: Durable, move: Callable[[float], float]) -> Durable:
     """Return the durable state with its moments moved, except those of runs, closures and the back-off."""
-
-    def moved(time: float | None) -> float | None:
-        return None if time is None else move(time)
-
+    moved = partial(_moved_time, move)
     return replace(
         durable,
         released_at=moved(durable.released_at),

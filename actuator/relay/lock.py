@@ -174,7 +174,7 @@ def _bind(endpoint: socket.socket, name: str, at: tuple[str, int], others: dict[
             raise RelayHeldError(
                 f"{name} is held: UDP port {port} of {address} is taken, and /proc/net/udp does not show by whom. "
                 f"As root: ss -uanpe src {address}"
-            ) from None
+            )
 
 
 def _release(name: str) -> None:

@@ -633,6 +633,14 @@ def trusting(certificates: Path, name: str, client: str | None = None) -> ssl.SS
     return context
 
 
+async def check_admission(session: ClientSession, context: ssl.SSLContext, *, accepted: bool) -> None:
+    if accepted:
+        assert (await session.get("/metrics", ssl=context)).status == 200
+    else:
+        with pytest.raises((ClientError, ConnectionError)):
+            await session.get("/metrics", ssl=context)
+
+
 def tls(certificates: Path, name: str, more: str = "") -> str:
     """Return a configuration that names copies in the same folder, by relative paths."""
     folder = Path("tls")
@@ -699,12 +707,7 @@ async def test_client_certificates(certificates: Path, policy: str, client: str 
     shutil.copy(certificates / "ca.crt", "ca.crt")
     web_config = write(tls(certificates, "a", f"  client_auth_type: {policy}\n  client_ca_file: ca.crt\n"))
     async with served(web_config) as session:
-        context = trusting(certificates, "a", client)
-        if accepted:
-            assert (await session.get("/metrics", ssl=context)).status == 200
-        else:
-            with pytest.raises((ClientError, ConnectionError)):
-                await session.get("/metrics", ssl=context)
+        await check_admission(session, trusting(certificates, "a", client), accepted=accepted)
 
 
 async def negotiates(session: ClientSession, certificates: Path, version: ssl.TLSVersion) -> bool:
@@ -776,12 +779,7 @@ async def test_client_allowed_sans(
     shutil.copy(certificates / "ca.crt", "ca.crt")
     more = f"  client_auth_type: {policy}\n  client_ca_file: ca.crt\n  client_allowed_sans: {allowed}\n"
     async with served(write(tls(certificates, "a", more))) as session:
-        context = trusting(certificates, "a", client)
-        if accepted:
-            assert (await session.get("/metrics", ssl=context)).status == 200
-        else:
-            with pytest.raises((ClientError, ConnectionError)):
-                await session.get("/metrics", ssl=context)
+        await check_admission(session, trusting(certificates, "a", client), accepted=accepted)
 
 
 def test_alternative_names_are_written_as_go_does() -> None:
