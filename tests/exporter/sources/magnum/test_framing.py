@@ -274,12 +274,15 @@ def test_fuzzer_finds_nothing(tmp_path: Path) -> None:
     seeds.mkdir()
     for name in captures.ALL:
         (seeds / name).write_bytes(captures.stream(name)[:1500])
+    limits = ["-max_total_time=60", "-max_len=2000", f"-artifact_prefix={tmp_path}/"]
     ended = subprocess.run(
-        [sys.executable, "-m", "tests.exporter.harness.fuzz_bus", "-max_total_time=60", "-max_len=2000", str(seeds)],
+        [sys.executable, "-m", "tests.exporter.harness.fuzz_bus", *limits, str(seeds)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
         timeout=500,
     )
-    assert ended.returncode == 0, ended.stderr[-2000:]
+    # Python's own report is on its standard output, libFuzzer's on the other.
+    inputs = {path.name: path.read_bytes().hex() for path in tmp_path.iterdir() if path.is_file()}
+    assert ended.returncode == 0, f"{ended.stdout[-3000:]}\n{ended.stderr[-1000:]}\n{inputs}"
