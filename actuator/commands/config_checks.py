@@ -18,6 +18,7 @@ import aiohttp
 from actuator.config import Broker, Exporter
 from actuator.intake import page, page_reader
 from toolkit.config import ConfigError, decode, locate, near, read_mapping
+from toolkit.config.named_files import unreadable
 from toolkit.durable_file import cannot_write
 from toolkit.flags import is_loopback
 from toolkit.formatting import redacted
@@ -43,13 +44,14 @@ def outside(path: Path) -> Outside:
     document = read_mapping(path)
     exporter = _exporter(document)
     devices, warnings = _neighbours_devices(path, exporter), []
-    if exporter is not None:
+    password = () if exporter is None else tuple(_password(exporter))
+    if exporter is not None and not password:
         try:
             devices = asyncio.run(_devices_of_page(exporter))
         except page_reader.FAULTS as error:
             got = f"{redacted(exporter.url)}, which cannot be read now: {page_reader.fault(error, exporter)}"
             warnings.append(locate(ConfigError("exporter.url", got, "the page of a running exporter"), document))
-    errors = (*_journal(document), *_mirror(document), *_evidence(document, devices), *_mqtt(document))
+    errors = (*password, *_journal(document), *_mirror(document), *_evidence(document, devices), *_mqtt(document))
     return Outside((*source_port(path), *(locate(error, document) for error in errors)), tuple(warnings))
 
 
@@ -73,6 +75,11 @@ def _exporter(document: dict[Any, Any]) -> Exporter | None:
     with contextlib.suppress(ConfigError):
         return decode(document.get("exporter"), Exporter)
     return None
+
+
+def _password(exporter: Exporter) -> Iterator[ConfigError]:
+    if exporter.password_file is not None:
+        yield from unreadable("exporter.password_file", exporter.password_file)
 
 
 def _neighbours_sources(path: Path, exporter: Exporter | None) -> dict[Any, Any]:

@@ -20,7 +20,7 @@ from actuator.commands.diagnosis import Answers, Samples, diagnose, receivers
 from actuator.commands.flags import add_remote_flags
 from actuator.config import Config, Role
 from actuator.config_warnings import warnings
-from toolkit import findings
+from toolkit import file_reader, findings
 from toolkit.config import ConfigError, read_mapping
 from toolkit.findings import Finding
 from toolkit.flags import is_loopback
@@ -178,9 +178,13 @@ def _samples(page: bytes) -> Samples:
 
 
 def _page(config: Config) -> Samples:
-    exporter = config.exporter
-    password = "" if exporter.password_file is None else exporter.password_file.read_text().rstrip("\r\n")
-    given = "" if exporter.username is None else f"{exporter.username}:{password}"
+    exporter, given = config.exporter, ""
+    if exporter.password_file is not None:
+        try:
+            password = file_reader.read_text(exporter.password_file).rstrip("\r\n")
+        except OSError as error:
+            raise client.ClientError(f"exporter.password_file: {error.strerror}") from error
+        given = f"{exporter.username}:{password}"
     return _samples(client.fetch(exporter.url, "", credentials=given))
 
 

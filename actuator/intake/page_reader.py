@@ -17,7 +17,7 @@ from actuator.core.inputs import Page
 from actuator.core.settings import Settings
 from actuator.intake import page, site_page
 from actuator.site.values import NOTHING, SiteValues
-from toolkit import log
+from toolkit import file_reader, log
 from toolkit.formatting import printable, redacted
 from toolkit.worker_thread import DeadlineError, Worker
 
@@ -76,7 +76,7 @@ async def fetch(session: aiohttp.ClientSession, exporter: Exporter, names: Itera
     """Return the text of the page with the metrics of these names; raises one of FAULTS."""
     auth = None
     if exporter.username is not None and exporter.password_file is not None:
-        password = await worker.do(exporter.password_file.read_text, _timeout(exporter))
+        password = await worker.do(partial(file_reader.read_text, exporter.password_file), _timeout(exporter))
         auth = aiohttp.BasicAuth(exporter.username, password.rstrip("\r\n"))
     async with session.get(
         exporter.url,

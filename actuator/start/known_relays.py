@@ -20,7 +20,7 @@ from actuator.loop.contact import log_failure
 from actuator.relay import RelayConfig, RelayError, RelayHeldError
 from actuator.relay.async_relay import AsyncRelay
 from actuator.relay.opening import Opening
-from toolkit import log
+from toolkit import file_reader, log
 from toolkit.worker_thread import DeadlineError, ExhaustedError, Worker
 
 DEFAULT_JOURNAL = Path("/var/lib/generator-actuator/journal.db")
@@ -93,10 +93,9 @@ def _named(config_file: Path) -> tuple[RelayConfig | None, Path | None]:
     """Return the relay and the path of the journal from the file, also from a broken one; None: it names none."""
     relay = configuration.relay_only(config_file)
     with contextlib.suppress(OSError):
-        # Never from a named pipe, whose opening waits for a writer.
-        if config_file.is_file():
-            found = re.search(r"(?m)^journal\s*:\s*[\"']?([^\s\"'#]+)", config_file.read_text(errors="replace"))
-            return relay, Path(found[1]) if found else None
+        text = file_reader.read_bytes(config_file).decode(errors="replace")
+        found = re.search(r"(?m)^journal\s*:\s*[\"']?([^\s\"'#]+)", text)
+        return relay, Path(found[1]) if found else None
     return relay, None
 
 

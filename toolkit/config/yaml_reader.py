@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from toolkit import file_reader
 from toolkit.config.error import ConfigError, joined
 
 MOST_VALUES = 100_000
@@ -73,9 +74,7 @@ def read(path: Path, *, text_keys: bool = False) -> object:
     """
     file = str(path)
     try:
-        if path.is_fifo():
-            raise ConfigError("", "a named pipe", "a file: it is read more than once", file=file)
-        text = path.read_text(encoding="utf-8-sig")
+        text = file_reader.read_bytes(path).decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError("", "no such file", "", file=file) from None
     except IsADirectoryError:

@@ -20,7 +20,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from toolkit import log
+from toolkit import file_reader, log
 from toolkit.formatting import redacted
 from toolkit.homeassistant.config import Mqtt
 from toolkit.homeassistant.discovery import (
@@ -160,7 +160,7 @@ class Client:
         options = self._options
         password = context = None
         if options.password_file is not None:
-            password = (await asyncio.to_thread(options.password_file.read_text)).rstrip("\r\n")
+            password = (await asyncio.to_thread(file_reader.read_text, options.password_file)).rstrip("\r\n")
         if options.is_encrypted:
             context = await asyncio.to_thread(_context, options)
         is_5 = options.protocol == 5

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from toolkit.config import ConfigError, Duration, refuse
+from toolkit.config.named_files import unreadable
 from toolkit.exposed_files import exposed_secret, exposed_settings
 from toolkit.flags import is_loopback
 from toolkit.formatting import redacted, span
@@ -149,9 +150,5 @@ def wrong_files(mqtt: Mqtt | None) -> Iterator[ConfigError]:
         yield ConfigError("mqtt", missing, "")
     for name in ("password_file", "ca_file", "cert_file", "key_file"):
         path = getattr(mqtt, name)
-        if path is None:
-            continue
-        try:
-            path.read_bytes()
-        except OSError as error:
-            yield ConfigError(f"mqtt.{name}", f"{path}: {error.strerror}", "a file that this user may read")
+        if path is not None:
+            yield from unreadable(f"mqtt.{name}", path)

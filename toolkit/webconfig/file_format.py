@@ -15,7 +15,7 @@ from typing import Literal, Self
 
 import msgspec
 
-from toolkit import config
+from toolkit import config, file_reader
 from toolkit.config import ConfigError
 from toolkit.exposed_files import exposed_secret, exposed_settings
 from toolkit.webconfig.passwords import cost
@@ -257,11 +257,8 @@ class File:
         return context
 
     def _readable(self, key: str, path: Path) -> None:
-        if path.is_fifo():  # to open it would wait for a writer
-            raise self._error(key, f"{path}, which is a named pipe", "a file")
         try:
-            with path.open("rb"):
-                pass
+            file_reader.read_bytes(path)
         except OSError as error:
             got = f"{path}, which cannot be read ({error.strerror})"
             raise self._error(key, got, "a file that this program may read") from None

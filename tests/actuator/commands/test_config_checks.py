@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,11 +34,11 @@ class Site:
         self._capsys = capsys
 
     def checked(
-        self, more: str = "", *, relay: str = "{type: hid}", journal: str | None = None
+        self, more: str = "", *, exporter: str = "", relay: str = "{type: hid}", journal: str | None = None
     ) -> tuple[int, list[str]]:
         """Return the exit status and the lines about the file, each without its path."""
         path = journal or f"{self.file.parent}/journal.db"
-        self.file.write_text(f"exporter: {{url: {self.url}}}\nrelay: {relay}\njournal: {path}\n{more}")
+        self.file.write_text(f"exporter: {{url: {self.url}{exporter}}}\nrelay: {relay}\njournal: {path}\n{more}")
         status = cli.main([f"--config.file={self.file}", "--config.check"])
         lines = self._capsys.readouterr().err.splitlines()
         return status, [line.removeprefix(f"{self.file}:") for line in lines if " access: got none" not in line]
@@ -52,6 +53,14 @@ def test_a_right_site_has_no_findings_and_leaves_no_file(site: Site, served: Pag
     assert site.checked("evidence: {device: main}\n") == (0, [])
     assert list(site.file.parent.iterdir()) == [site.file]
     assert served.names == ["name%5B%5D=magnum_up", "name%5B%5D=magnum_last_success_timestamp_seconds"]
+
+
+def test_a_password_that_cannot_be_read_is_refused_and_the_page_not_asked(site: Site, served: PageServer) -> None:
+    file = site.file.with_name("password")
+    os.mkfifo(file, 0o600)
+    status, lines = site.checked(exporter=f", username: actuator, password_file: {file}")
+    got = f"exporter.password_file: got {file}: a named pipe, not a file, expected a file that this user may read"
+    assert (status, lines, served.names) == (2, [f"1: {got}"], [])
 
 
 def test_evidence_of_a_device_that_is_not_on_the_page_is_refused(site: Site) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import msgspec
 import pytest
 
-from toolkit import config
+from toolkit import config, file_reader
 from toolkit.config import ConfigError, Duration, Ratio
 
 
@@ -226,19 +226,24 @@ def test_unreadable_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         config.load(Path(), Site)
     Path("a.yml").touch(0o000)
     if os.access("a.yml", os.R_OK):
-        monkeypatch.setattr(Path, "read_text", _denied)
+        monkeypatch.setattr(file_reader, "read_bytes", _denied)
     with pytest.raises(ConfigError, match=r"^a\.yml: cannot read the file: Permission denied$"):
         config.load(Path("a.yml"), Site)
 
 
-def _denied(path: Path, **_: object) -> str:
+def _denied(path: Path) -> bytes:
     raise PermissionError(13, "Permission denied", str(path))
 
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "site.yml")
-    with pytest.raises(ConfigError, match="got a named pipe, expected a file"):
+    with pytest.raises(ConfigError, match="cannot read the file: a named pipe, not a file"):
         config.read(tmp_path / "site.yml")
+
+
+def test_a_file_without_end_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^/dev/zero: cannot read the file: more than 16777216 bytes$"):
+        config.read(Path("/dev/zero"))
 
 
 def test_aliases_of_aliases_are_refused_before_they_fill_the_memory(load: Load) -> None:

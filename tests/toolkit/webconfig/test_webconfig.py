@@ -11,7 +11,6 @@ import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import IO, Any
 
 import bcrypt
 import pytest
@@ -20,6 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from tests.support import ROOT
 from tests.support.plain_application import plain_application
+from toolkit import file_reader
 from toolkit import web as toolkit_web
 from toolkit.config import ConfigError
 from toolkit.webconfig import WebConfig, file_format, passwords
@@ -872,12 +872,13 @@ def test_unreadable_key(certificates: Path, monkeypatch: pytest.MonkeyPatch) -> 
     change(tls(certificates, "a"))
     Path("tls/server.key").chmod(0o000)
     if os.access("tls/server.key", os.R_OK):
-        monkeypatch.setattr(Path, "open", _only_yaml)
+        read = file_reader.read_bytes
+        monkeypatch.setattr(
+            file_reader, "read_bytes", lambda path: read(path) if path.suffix == ".yml" else _denied(path)
+        )
     with pytest.raises(ConfigError, match=r"which cannot be read \(Permission denied\)"):
         WebConfig.load(Path("web.yml"))
 
 
-def _only_yaml(path: Path, mode: str = "r", *_: object, **__: object) -> IO[Any]:
-    if path.suffix != ".yml":
-        raise PermissionError(13, "Permission denied", str(path))
-    return open(path, mode)  # noqa: PTH123 - Path.open is what this stands for
+def _denied(path: Path) -> bytes:
+    raise PermissionError(13, "Permission denied", str(path))
