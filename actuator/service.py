@@ -134,40 +134,8 @@ def check(flags: Flags) -> tuple[Config, WebConfig]:
 async def _serve(
     runtime: Runtime, flags: Flags, web_config: WebConfig, stopped: asyncio.Future[int], *, found_closed: bool | None
 ) -> int:
-    counts, build = Counts(), installed("magnum-exporter")
-    registry = _registry(runtime, flags.config_file, web_config, counts, build)
-    home_assistant = HomeAssistant(
-        runtime, registry, counts, build.version, page_url(flags.listen_addresses, encrypted=web_config.has_tls)
-    )
-    reloader = Reloader(lambda: home_assistant.reload(web_config.users), prefix="generator_actuator", registry=registry)
     first_turn = Future[None]()
-
-    async def outside(ready: Callable[[], None]) -> None:
-        watchers = Watchers()
-        runtime.on_show = watchers.wake
-        history = AsyncHistory(history_path(runtime.config.journal), runtime)
-        app = server.build(
-            runtime,
-            counts,
-            registry,
-            version=build.version,
-            web_config=web_config,
-            reload=reloader.reload if flags.enable_lifecycle else None,
-            watchers=watchers,
-            history=history,
-            allow_anonymous=flags.allow_anonymous,
-        )
-        await asyncio.wrap_future(first_turn)  # so that the first visitor gets a page
-        async with serve(app, flags.listen_addresses, web_config), asyncio.TaskGroup() as group:
-            for running in (
-                runtime.page_reader.run(),
-                history.run(watchers.watching),
-                home_assistant.run(reloader.close),
-            ):
-                group.create_task(running)
-            ready()
-
-    thread = LoopThread("outside", outside)
+    thread, reloader = _outside(runtime, flags, web_config, first_turn)
     thread.start()  # it prepares to serve while the disk writes what the start records
     await runtime.restore(found_closed=found_closed)
     reason, failed, refused = "it did not start", True, ""
@@ -202,6 +170,45 @@ async def _serve(
     if not failed and confirmed:
         raise Stopped(stopped.result())
     return 1
+
+
+def _outside(
+    runtime: Runtime, flags: Flags, web_config: WebConfig, first_turn: Future[None]
+) -> tuple[LoopThread, Reloader]:
+    """Return the thread of everything from outside, not yet started, and what reloads the configuration."""
+    counts, build = Counts(), installed("magnum-exporter")
+    registry = _registry(runtime, flags.config_file, web_config, counts, build)
+    home_assistant = HomeAssistant(
+        runtime, registry, counts, build.version, page_url(flags.listen_addresses, encrypted=web_config.has_tls)
+    )
+    reloader = Reloader(lambda: home_assistant.reload(web_config.users), prefix="generator_actuator", registry=registry)
+
+    async def run(ready: Callable[[], None]) -> None:
+        watchers = Watchers()
+        runtime.on_show = watchers.wake
+        history = AsyncHistory(history_path(runtime.config.journal), runtime)
+        app = server.build(
+            runtime,
+            counts,
+            registry,
+            version=build.version,
+            web_config=web_config,
+            reload=reloader.reload if flags.enable_lifecycle else None,
+            watchers=watchers,
+            history=history,
+            allow_anonymous=flags.allow_anonymous,
+        )
+        await asyncio.wrap_future(first_turn)  # so that the first visitor gets a page
+        async with serve(app, flags.listen_addresses, web_config), asyncio.TaskGroup() as group:
+            for running in (
+                runtime.page_reader.run(),
+                history.run(watchers.watching),
+                home_assistant.run(reloader.close),
+            ):
+                group.create_task(running)
+            ready()
+
+    return LoopThread("outside", run), reloader
 
 
 def _registry(

@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from aiohttp.web import Application
+from prometheus_client import CollectorRegistry
 
 from exporter import DESCRIPTION, NAME, config
 from exporter.banks import Bank
@@ -186,6 +189,30 @@ def _handle_signals(end_now: Callable[[], None], reload: Callable[[], None]) -> 
     loop.add_signal_handler(signal.SIGHUP, reload)
 
 
+def _application(
+    flags: Flags,
+    web_config: WebConfig,
+    registry: CollectorRegistry,
+    *,
+    version: str,
+    ready: Callable[[], bool],
+    reload: Callable[[], Awaitable[None]],
+) -> Application:
+    # On another address others are to read it, by whatever name they have for it.
+    local = all(map(is_loopback, flags.listen_addresses))
+    return web.application(
+        name=NAME,
+        description=DESCRIPTION,
+        version=version,
+        links=(),
+        registry=registry,
+        ready=ready,
+        reload=reload if flags.enable_lifecycle else None,
+        web_config=web_config,
+        guards=(refuse_other_sites(lambda: web_config.has_users or not local),),
+    )
+
+
 async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> None:
     """Serve until SIGTERM or SIGINT; raises OSError when an address cannot be listened on."""
     build = installed(NAME)
@@ -229,19 +256,7 @@ async def run(flags: Flags, options: config.Config, web_config: WebConfig) -> No
         _log_warnings(options, flags.config_file)
 
     reloader = Reloader(load_again, prefix=PREFIX, registry=registry)
-    # On another address others are to read it, by whatever name they have for it.
-    local = all(map(is_loopback, flags.listen_addresses))
-    app = web.application(
-        name=NAME,
-        description=DESCRIPTION,
-        version=build.version,
-        links=(),
-        registry=registry,
-        ready=exporter.ready,
-        reload=reloader.reload if flags.enable_lifecycle else None,
-        web_config=web_config,
-        guards=(refuse_other_sites(lambda: web_config.has_users or not local),),
-    )
+    app = _application(flags, web_config, registry, version=build.version, ready=exporter.ready, reload=reloader.reload)
     ended = asyncio.Event()
     _handle_signals(ended.set, reloader.on_signal)
     async with web.serve(app, flags.listen_addresses, web_config):

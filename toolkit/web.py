@@ -13,7 +13,7 @@ import secrets
 import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -104,6 +104,27 @@ def application(
         _decorate(response, name, web_config)
         cast("_Protocol", request.protocol).begins(response)
 
+    app[_NAME] = name
+    app.on_response_prepare.append(decorate)
+    app.on_shutdown.append(web_config.end)
+    app.router.add_get("/metrics", _metrics(registry))
+    app.router.add_routes(_management(name, ready, reload))
+    if landing:
+        served = [("/metrics", "Metrics"), *links, ("/-/healthy", "Health"), ("/-/ready", "Readiness")]
+        page = landing_page(name, description, version, served)
+
+        async def land(_request: web.Request) -> web.Response:
+            return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": POLICY})
+
+        app.router.add_get("/", land)
+    return app
+
+
+def _management(
+    name: str, ready: Callable[[], bool], reload: Callable[[], Awaitable[None]] | None
+) -> Iterator[web.RouteDef]:
+    """Yield the routes below `/-/`, as Prometheus names them."""
+
     async def healthy(_request: web.Request) -> web.Response:
         return web.Response(text=f"{name} is healthy.\n")
 
@@ -121,23 +142,10 @@ def application(
             raise web.HTTPInternalServerError(text=f"The configuration was not reloaded: {error}") from error
         return web.Response(text="The configuration was reloaded.\n")
 
-    app[_NAME] = name
-    app.on_response_prepare.append(decorate)
-    app.on_shutdown.append(web_config.end)
-    app.router.add_get("/metrics", _metrics(registry))
-    app.router.add_get("/-/healthy", healthy)
-    app.router.add_get("/-/ready", readiness)
-    app.router.add_post("/-/reload", lifecycle)
-    app.router.add_put("/-/reload", lifecycle)
-    if landing:
-        served = [("/metrics", "Metrics"), *links, ("/-/healthy", "Health"), ("/-/ready", "Readiness")]
-        page = landing_page(name, description, version, served)
-
-        async def land(_request: web.Request) -> web.Response:
-            return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": POLICY})
-
-        app.router.add_get("/", land)
-    return app
+    yield web.get("/-/healthy", healthy)
+    yield web.get("/-/ready", readiness)
+    yield web.post("/-/reload", lifecycle)
+    yield web.put("/-/reload", lifecycle)
 
 
 @contextlib.asynccontextmanager
