@@ -90,7 +90,9 @@ async def main(flags: Flags, early: EarlySignals, opened: OpenedRelay) -> int:
         Lock().acquire(f"journal {config.journal.resolve()}")
         if not opened.is_open:
             # At boot a board may not be there yet: its bus is still being searched while this program starts.
-            opening = asyncio.ensure_future(Opening(relay).repeat(on_failure=partial(log_failure, "opening")))
+            opening = asyncio.ensure_future(
+                Opening(relay).repeat(on_failure=partial(log_failure, "opening the contact"))
+            )
             either: set[asyncio.Future[Any]] = {opening, stopped}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not opening.done():

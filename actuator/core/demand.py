@@ -333,6 +333,6 @@ def _begun(state: State, inputs: Inputs, now: float) -> tuple[set[Cause], tuple[
     note = _alert_cause_and_note(state, inputs, now)[1] if path == "alerts" else None
     uninformed = {cause for cause in begun if CAUSES[cause].needs_information}
     if uninformed and (lacking := lack(state, inputs, now)):
-        return begun - uninformed, (Note(kind=lacking),)
+        return begun - uninformed, (Note(kind=lacking, values={"by_ac": inputs.settings.evidence.ac_input}),)
     notes = tuple(one for one in (note, _sag(state, inputs)) if one is not None)
     return begun, notes

@@ -95,6 +95,9 @@ def _inhibited(reason: Reason) -> Judgement:
 
 # --- the run's own deadline
 
+ROUNDED: Final = 0.001
+"""Seconds. A deadline is a sum of two times, and a sum is rounded: what it leaves of them may be a little less."""
+
 
 def longest(state: State, inputs: Inputs) -> float:
     """Return how long a run may last, seconds."""
@@ -105,9 +108,9 @@ def longest(state: State, inputs: Inputs) -> float:
 
 def _deadline_values(case: Case) -> Mapping[str, Value]:
     length, most = case.run.deadline - case.run.closed_at, case.inputs.settings.limits.max_run
-    if length >= most:
+    if length >= most - ROUNDED:
         return {"set_by": "max_run", "length": most}
-    if length >= case.state.ags.longest_run:
+    if length >= case.state.ags.longest_run - ROUNDED:
         return {"set_by": "ags", "length": length}
     return {"set_by": "settings" if case.inputs.journal_ok else "journal", "length": length}
 
@@ -127,6 +130,10 @@ def _ags_fault(case: Case) -> bool:
 
 
 # --- the evidence; absent evidence ends nothing
+
+
+def _evidence_values(case: Case) -> Mapping[str, Value]:
+    return {"by_ac": case.inputs.settings.evidence.ac_input}
 
 
 def _died(case: Case) -> bool:
@@ -207,8 +214,8 @@ ENDS: Final[dict[End, Ending]] = {
     "foreign_run": Ending(applies=_inhibited("foreign_run"), level=Level.INFO),
     "ags_fault": Ending(applies=_ags_fault, failed=always, level=Level.ERROR),
     "ags_refuses": Ending(applies=_inhibited("ags_refuses"), level=Level.WARNING),
-    "died": Ending(applies=_died, failed=always, level=Level.ERROR),
-    "start_failed": Ending(applies=_start_failed, failed=always, level=Level.ERROR),
+    "died": Ending(applies=_died, failed=always, level=Level.ERROR, values=_evidence_values),
+    "start_failed": Ending(applies=_start_failed, failed=always, level=Level.ERROR, values=_evidence_values),
     "no_charge": Ending(applies=_no_charge, failed=always, level=Level.ERROR, values=_without_charge_values),
     "blind": Ending(
         applies=_blind,

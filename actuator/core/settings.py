@@ -294,6 +294,10 @@ class QuietHours(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Return the seconds until they begin, 0 during them, at a Unix time in a local minute of the day."""
         return 0.0 if self.contain(minute) else (self.from_ - minute) % 1440 * MINUTE - wall % MINUTE
 
+    def end_in(self, minute: int, wall: float) -> float:
+        """Return the seconds until they end next, at a Unix time in a local minute of the day."""
+        return ((self.to - minute) % 1440 or 1440) * MINUTE - wall % MINUTE
+
 
 class Exercise(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A run that exercises the engine when it has had no confirmed run of that length for `every`.

@@ -27,7 +27,7 @@ class Contact:
         read_back: what the board reported last, True closed; None: it could not be read. Of a board that cannot be read
             back: its last command, if the board accepted it.
         read_at: monotonic time of that reading.
-        command_failed: a command of this turn failed; the loop clears it at the beginning of each.
+        command_failed: a command of this turn failed.
         fault: the last failure, until the board answers and obeys; empty: none.
     """
 
@@ -56,6 +56,10 @@ class Contact:
         """Whether no command failed, and the contact reads as it was commanded where it can be read."""
         return not self.command_failed and (not self.can_read_back or self.read_back is self.commanded_closed)
 
+    def begin_turn(self) -> None:
+        """Forget whether a command of the turn before has failed."""
+        self.command_failed = False
+
     async def read(self) -> None:
         """Read the contact back."""
         self.read_at = time.monotonic()
@@ -83,7 +87,7 @@ class Contact:
         try:
             await self._relay.close_contact()
         except RelayError as error:
-            await self._fail("closing", error)
+            await self._fail("closing the contact", error)
             return
         self._renewed_at = time.monotonic()
         self.read_back = True
@@ -99,15 +103,15 @@ class Contact:
         try:
             done = await opening.attempt()
         except RelayError as error:
-            await self._fail("opening", error)
+            await self._fail("opening the contact", error)
             return
         self.read_at = time.monotonic()
         self._opened_at = now
         self.read_back = opening.closed if self.can_read_back else False
         self.fault = "" if done else f"{self.description} still reads closed"
         if done:
-            _log.recovered("opening", "relay obeys again")
-            _log.recovered("closing", "relay obeys again")
+            _log.recovered("opening the contact", "relay obeys again")
+            _log.recovered("closing the contact", "relay obeys again")
 
     async def keep_lease(self, now: float) -> None:
         """Renew the lease of a closed contact in time, but only while it reads closed; without a lease: nothing."""
@@ -148,11 +152,11 @@ class Contact:
         """Open the contact as the last act, with a new thread if the relay's own can do nothing any more."""
         opening = Opening(self._relay)
         try:
-            await opening.repeat(on_failure=partial(log_failure, "opening"))
+            await opening.repeat(on_failure=partial(log_failure, "opening the contact"))
         except ExhaustedError as error:
             _log.error("opening the contact is tried once more in a new thread", error=error)
             opening = Opening(self._relay.successor())
-            await opening.repeat(on_failure=partial(log_failure, "opening"))
+            await opening.repeat(on_failure=partial(log_failure, "opening the contact"))
         self.commanded_closed = False
         return opening
 
@@ -170,4 +174,4 @@ async def _open(relay: AsyncRelay) -> None:
 
 def log_failure(action: str, error: RelayError) -> None:
     """Log that opening or closing failed, once an hour for each action."""
-    _log.limited(action, f"{action} the contact failed", level="error", error=error)
+    _log.limited(action, f"{action} failed", level="error", error=error)

@@ -169,7 +169,7 @@ class Runtime:
     async def _take(self, inputs: Inputs, moment: Moment) -> Outcome:
         """Decide on the inputs, write down, act, show."""
         before = self._state
-        self._contact.command_failed = False
+        self._contact.begin_turn()
         step = controller.step(before, inputs, moment.now)
         if step.close and not self._contact.commanded_closed:
             await self._close(before, step, inputs, moment)

@@ -43,17 +43,24 @@ def inhibitors(snapshot: Snapshot) -> tuple[Reason, ...]:
     return tuple(reason for reason in state.inhibitors if reason not in OUR_OWN_STOP)
 
 
+def until(reason: Reason, snapshot: Snapshot) -> float | None:
+    """Return when a reason that holds now ends by itself, monotonic; None: not by time, or not known."""
+    hours = snapshot.config.quiet_hours
+    if reason == "quiet_hours" and hours is not None:  # by the local time, which the core's table does not have
+        return snapshot.now + hours.end_in(snapshot.minute_of_day, snapshot.wall)
+    return INHIBITORS[reason].until(snapshot.state, snapshot.config, snapshot.now)
+
+
 def why_not(snapshot: Snapshot) -> tuple[WhyNot, ...]:
     """Return each reason that blocks the engine, in words, with the time at which it ends by itself."""
-    now = snapshot.now
     reasons = []
     for reason in inhibitors(snapshot):
-        until = INHIBITORS[reason].until(snapshot.state, snapshot.config, now)
+        end = until(reason, snapshot)
         reasons.append(
             WhyNot(
                 reason=reason,
                 text=wording.blocking.blocked(reason, snapshot).part,
-                until=None if until is None or until <= now else snapshot.wall_of(until),
+                until=None if end is None or end <= snapshot.now else snapshot.wall_of(end),
             )
         )
     return tuple(reasons)

@@ -21,10 +21,10 @@ from actuator.core.inhibitors import INHIBITORS, NOT_CLEARED_BY_TIME
 from actuator.core.inhibitors import blocked as all_blocked
 from actuator.core.limits import budget_left
 from actuator.core.proof import confirm_by
-from actuator.core.settings import MINUTE
 from actuator.core.state import Reason, State
 from actuator.report import wording
 from actuator.report.problems import SEVERITIES, Severity, problems
+from actuator.report.reasons import until
 from actuator.report.snapshot import Snapshot
 from actuator.report.wording.terms import Problem, Words
 
@@ -200,7 +200,7 @@ def _stopping(site: _Site) -> _Judged:
 def _stop_unknown(site: _Site, released_at: float) -> _Judged:
     if site.state.engine.stop_reports:
         return "act_now", wording.phases.stop_failed(site.ago(released_at), site.runs)
-    return "act_now", wording.phases.stop_unknown(site.ago(released_at))
+    return "act_now", wording.phases.stop_unknown(site.ago(released_at), site.config)
 
 
 # --- no run
@@ -279,7 +279,7 @@ def _next(site: _Site, reasons: tuple[Reason, ...]) -> str:
         if {"foreign_run", "ac_live"}.issuperset(untimed):
             return wording.blocking.LEFT_ALONE
         return wording.blocking.nothing_before(untimed[:3], emergency_soc)
-    moments = [moment for moment in (_until(site, reason) for reason in reasons) if moment is not None]
+    moments = [moment for moment in (until(reason, site.snapshot) for reason in reasons) if moment is not None]
     at = site.at(max(moments)) if moments else None
     return wording.blocking.not_before(at, emergency_soc, requested=bool(site.state.causes))
 
@@ -291,15 +291,6 @@ def _emergency_starts(site: _Site, reasons: Iterable[Reason]) -> bool:
     reserve = left >= limits.least_budget
     exempt = {reason for reason, rule in INHIBITORS.items() if "emergency" in rule.exempt}
     return not site.empty and (exempt | ({"budget"} if reserve else set())).issuperset(reasons)
-
-
-def _until(site: _Site, reason: Reason) -> float | None:
-    hours = site.config.quiet_hours
-    if reason != "quiet_hours" or hours is None:
-        return INHIBITORS[reason].until(site.state, site.config, site.now)
-    local = time.localtime(site.snapshot.wall)
-    minute = local.tm_hour * 60 + local.tm_min
-    return site.now + (hours.to - minute) % 1440 * MINUTE - local.tm_sec
 
 
 def _outlook(site: _Site) -> str:

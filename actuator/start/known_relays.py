@@ -118,7 +118,7 @@ async def _open_former(config: RelayConfig) -> bool | None:
     position = None
     try:
         position = await _position(relay)
-        await opening.repeat(on_failure=partial(log_failure, "opening the former"))
+        await opening.repeat(on_failure=partial(log_failure, "opening the former contact"))
     except (RelayHeldError, ExhaustedError) as error:
         _log.error("the relay that was last in force cannot be opened", relay=relay.description, error=error)
     else:
@@ -167,7 +167,7 @@ async def _open_first(relay: AsyncRelay) -> bool:
     except RelayHeldError:
         raise
     except RelayError as error:
-        log_failure("opening", error)
+        log_failure("opening the contact", error)
         return False
     if opening.confirmed:
         _log.info("contact is open", relay=relay.description)

@@ -12,12 +12,12 @@ from actuator.report.snapshot import Snapshot
 from actuator.report.wording.phases import relay_unknown
 from actuator.report.wording.terms import (
     AGS_CODES,
-    CHECK_DATA,
     CHECK_ENGINE,
     Words,
     ags_code,
     alert_text,
-    inverter,
+    check_data,
+    evidence_device,
     requested,
 )
 from toolkit.formatting import percent, span
@@ -81,10 +81,14 @@ def _inhibit_alert(snapshot: Snapshot) -> Blocked:
 
 
 def _no_evidence(snapshot: Snapshot) -> Blocked:
-    device = inverter(snapshot.config)
+    device = evidence_device(snapshot.config)
     why = "Nothing would show whether the generator runs."
     return Blocked(
-        Words(f"Starts are blocked: no data from {device}.", why, remedy=CHECK_DATA),
+        Words(
+            f"Starts are blocked: no data from {device}.",
+            why,
+            remedy=check_data(by_ac=snapshot.config.evidence.ac_input),
+        ),
         f"no data that would show whether the engine runs (is {device} on its bus?)",
     )
 

@@ -55,9 +55,10 @@ def ending(end: End, values: Values) -> str:  # noqa: C901, PLR0911, PLR0912 - o
         case "ags_refuses":
             return f"The AGS refuses: {code}."
         case "died":
-            return "The engine has died: no AC any more."
+            return f"The engine has died: {'no AC' if values['by_ac'] else 'the AGS does not run it'} any more."
         case "start_failed":
-            return f"The engine has not started: no AC {span_of(values['seconds'])} after closing."
+            absent = "no AC" if values["by_ac"] else "the AGS does not run it"
+            return f"The engine has not started: {absent} {span_of(values['seconds'])} after closing."
         case "no_charge":
             return no_charge(number(values["missing"])).line
         case "quiet_hours":

@@ -9,7 +9,7 @@ from actuator.core.events import NoteKind
 from actuator.core.settings import DAY
 from actuator.report.wording.phases import without_data
 from actuator.report.wording.problems import BLIND
-from actuator.report.wording.terms import CHECK_DATA, Values, Words, lack, number, span_of
+from actuator.report.wording.terms import Values, Words, check_data, lack, number, span_of
 from toolkit.formatting import percent, span
 
 _ABSENT: Final = "The state of charge is low and heartbeats arrive, but {} does not: "
@@ -45,14 +45,15 @@ def _no_path(_: Values) -> NoteWords:
     )
 
 
-def _no_evidence(_: Values) -> NoteWords:
+def _no_evidence(values: Values) -> NoteWords:
+    by_ac = bool(values["by_ac"])
     return NoteWords(
         f"{lack('no_evidence')} No start (on_blind: stop).",
         Words(
             "Starts are blocked: nothing would show whether the generator runs.",
-            "No data arrives from the inverter.",
+            f"No data arrives from the {'inverter' if by_ac else 'generator starter (AGS)'}.",
             "No start by itself until data arrives again, except in an emergency.",
-            CHECK_DATA,
+            check_data(by_ac=by_ac),
         ),
     )
 

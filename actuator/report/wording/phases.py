@@ -7,7 +7,15 @@ from typing import Final
 
 from actuator.core.settings import Settings
 from actuator.core.state import Cause
-from actuator.report.wording.terms import CHECK_CHARGER, CHECK_ENGINE, STOP_BY_HAND, Words, inverter, requested
+from actuator.report.wording.terms import (
+    CHECK_CHARGER,
+    CHECK_ENGINE,
+    STOP_BY_HAND,
+    Words,
+    data_cable,
+    evidence_device,
+    requested,
+)
 from actuator.report.wording.times import rounded
 from toolkit.formatting import capitalized, percent, span
 
@@ -76,8 +84,9 @@ def running_unknown(settings: Settings) -> Words:
         return Words("Started, without confirmation.", "Nothing is set up that can confirm the generator.")
     return Words(
         "Started, but nothing shows whether the generator runs.",
-        f"No data from {inverter(settings)}.",
-        remedy="Look at the generator. Then check the inverter's data cable, and restart the service magnum-exporter.",
+        f"No data from {evidence_device(settings)}.",
+        remedy=f"Look at the generator. Then check the {data_cable(by_ac=settings.evidence.ac_input)}, and restart the "
+        "service magnum-exporter.",
     )
 
 
@@ -127,11 +136,11 @@ def stop_failed(ago: str, runs: bool | None) -> Words:  # noqa: FBT001 - the ver
     )
 
 
-def stop_unknown(ago: str) -> Words:
+def stop_unknown(ago: str, settings: Settings) -> Words:
     """Return that the engine should have stopped, and that nothing shows whether it has."""
     return Words(
         "Stop not confirmed: nothing shows whether the generator runs.",
-        f"Its stop was requested {ago}, but no data arrives from the inverter.",
+        f"Its stop was requested {ago}, but no data arrives from {evidence_device(settings)}.",
         "This stays unknown until data arrives again.",
         f"Look at the generator. If it runs, {STOP_BY_HAND}.",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from actuator.core.settings import Settings
-from actuator.report.wording.terms import CHECK_CHARGER, Problem, inverter
+from actuator.report.wording.terms import CHECK_CHARGER, Problem, data_cable, evidence_device
 from toolkit.formatting import percent, span
 
 CLOCK: Final = Problem(
@@ -151,8 +151,8 @@ def no_evidence(settings: Settings) -> Problem:
     page = "Nothing on the exporter's page shows whether the engine runs"
     return Problem(
         "No data shows whether the generator runs.",
-        "Check the inverter's data cable.",
-        f"{page}: is {inverter(settings)} on its bus?",
+        f"Check the {data_cable(by_ac=settings.evidence.ac_input)}.",
+        f"{page}: is {evidence_device(settings)} on its bus?",
     )
 
 

@@ -117,8 +117,10 @@ def requested(causes: Iterable[Cause]) -> str:
     return f"Requested by {' and '.join(REQUESTED[cause] for cause in causes)}."
 
 
-def inverter(settings: Settings) -> str:
-    """Return the name of the device that gives the evidence."""
+def evidence_device(settings: Settings) -> str:
+    """Return the name of the device that shows whether the engine runs."""
+    if not settings.evidence.ac_input:
+        return "the generator starter (AGS)"
     return settings.evidence.device or "the Magnum inverter"
 
 
@@ -139,7 +141,16 @@ CHECK_CHARGER: Final = (
     "Check the breakers at generator and inverter. If you cannot mend it, press Off: it only burns fuel."
 )
 
-CHECK_DATA: Final = "Check the inverter's data cable. Then restart the service magnum-exporter on the site's computer."
+
+def data_cable(*, by_ac: bool) -> str:
+    """Return the name of the cable by which the evidence comes: the inverter's AC, or the AGS alone."""
+    return "inverter's data cable" if by_ac else "generator starter's data cable"
+
+
+def check_data(*, by_ac: bool) -> str:
+    """Return what to do when the evidence does not come."""
+    return f"Check the {data_cable(by_ac=by_ac)}. Then restart the service magnum-exporter on the site's computer."
+
 
 STOP_BY_HAND: Final = "stop it at its remote or with its own switch"
 

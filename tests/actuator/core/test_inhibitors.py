@@ -678,6 +678,14 @@ def test_max_run_ends_every_run_and_clears_with_min_off() -> None:
     assert closed - opened >= 15 * MINUTE
 
 
+@pytest.mark.parametrize("fraction", [0.0, 0.000779, 0.1, 0.3, 0.7])
+def test_an_end_at_max_run_names_it_also_where_the_times_are_rounded(fraction: float) -> None:
+    world = World(settings=settings(limits={"max_run": "30m"}), soc=0.3, now=1000 + fraction).on_alerts()
+    world.fire("start")
+    assert world.run(31 * MINUTE, until=lambda it: not it.closed())
+    assert "max_run, 30 min" in world.texts("contact_opened")[-1]
+
+
 def test_the_cap_on_the_bus_shortens_the_deadline_and_raises_an_alarm() -> None:
     world = running()
     world.ags_max_run = 3 * HOUR

@@ -88,7 +88,7 @@ async def test_failed_command_is_a_fault_until_the_board_answers() -> None:
     board.fails = False
     await contact.read()
     assert contact.fault == "unplugged", "the failure of this turn stays until the next"
-    contact.command_failed = False
+    contact.begin_turn()
     await contact.read()
     assert (contact.read_back, contact.fault, contact.obeys) == (False, "", True)
 

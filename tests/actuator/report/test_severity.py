@@ -157,7 +157,7 @@ def test_every_phase_mode_path_inhibitor_and_cause() -> None:
 def test_every_note(kind: NoteKind, soc: float | None) -> None:
     values: dict[str, Value] = {
         "alert": "BatterySocLow", "start": "BatterySocLow", "stop": "BatterySocRecovered", "grace": 600.0,
-        "seconds": 30.0, "min_run": 900.0, "start_soc": 0.25, "stop_soc": 0.6, "debounce": 120.0,
+        "seconds": 30.0, "min_run": 900.0, "by_ac": True, "start_soc": 0.25, "stop_soc": 0.6, "debounce": 120.0,
     }  # fmt: skip
     for phase in PHASES:
         snapshot = situation(phase, notes=(Note(kind=kind, values=values),), soc=soc)

@@ -144,6 +144,41 @@ def test_a_start_without_evidence() -> None:
     assert reason.text == "no data that would show whether the engine runs (is roof on its bus?)"
 
 
+def test_without_data_of_the_ags_alone_its_cable_is_named() -> None:
+    of = world(evidence={"ac_input": False}).on_alerts()
+    of.bus_alive = False
+    of.run(400)
+    of.fire("start")
+    shown = status.status(snapshot(of))
+    assert sentence(snapshot(of)).startswith("Starts are blocked: no data from the generator starter (AGS). ")
+    assert shown.remedy.startswith("Check the generator starter's data cable.")
+    assert "(is the generator starter (AGS) on its bus?)" in why_not(snapshot(of))[0].text
+
+
+def test_a_start_that_the_ags_alone_denies_names_the_ags() -> None:
+    of = world(evidence={"ac_input": False}, limits={"start_confirm": "3m"}).on_alerts()
+    of.obeys = False
+    of.soc = 0.2
+    of.fire("start")
+    assert of.run(400, until=lambda it: not it.closed())
+    assert of.texts("contact_opened")[-1].endswith("not started: the AGS does not run it 3 min after closing.")
+
+
+@pytest.mark.parametrize("minute", [22 * 60, 5 * 60 + 30, 20 * 60 + 50])
+def test_a_reason_that_quiet_hours_block_names_their_end(minute: int) -> None:
+    of = world(quiet_hours={"from": "21:00", "to": "06:00"})
+    of.wall, of.minute_of_day, of.soc = NOON + (minute - 720) * 60.0 + 15, minute, 0.2
+    of.on_alerts()
+    of.fire("start")
+    shown = snapshot(of)
+    (reason,) = why_not(shown)
+    assert reason.until is not None
+    ends = time.localtime(reason.until)
+    assert (reason.reason, ends.tm_hour, ends.tm_min) == ("quiet_hours", 6, 0)
+    assert 0 < reason.until - shown.wall <= 9.2 * 3600
+    assert f"Starts {'on ' if minute > 720 else 'at '}" in sentence(shown)
+
+
 def test_a_run_without_evidence_is_unknown() -> None:
     of = running()
     of.bus_alive = False
