@@ -83,33 +83,18 @@ def observe(ags: Ags, page: Page | None, now: float) -> Ags:
     """Return the AGS with what a page shows, not yet judged."""
     if page is None:
         status = ags.status.idle()
-        if status is ags.status:
-            return ags
-        return Ags(
-            status=status,
-            packet_stamp=ags.packet_stamp,
-            packets_counted=ags.packets_counted,
-            response=ags.response,
-            last_start=ags.last_start,
-            cap=ags.cap,
-            warm_up_from=ags.warm_up_from,
-            warm_up_at=ags.warm_up_at,
-        )
+        return ags if status is ags.status else replace(ags, status=status)
     # An exporter without a packet count never changes the stamp: then the device's timestamp is used.
     stamps = {page.ags_stamp, ags.packet_stamp}
     counted = ags.packets_counted or (None not in stamps and len(stamps) > 1)
     code = None if page.ags_code is None else float(page.ags_code)
-    stamp = page.ags_stamp if counted and page.ags_stamp is not None else page.device_stamp
-    return Ags(
-        status=ags.status.observe(code, stamp, now),
+    known = replace(
+        ags,
         packet_stamp=page.ags_stamp,
         packets_counted=counted,
-        response=ags.response,
-        last_start=ags.last_start,
         cap=ags.cap.update(page.ags_max_run, sampled=True, now=now, memory=math.inf),
-        warm_up_from=ags.warm_up_from,
-        warm_up_at=ags.warm_up_at,
     )
+    return replace(known, status=ags.status.observe(code, stamp_of(known, page), now))
 
 
 def stamp_of(ags: Ags, page: Page | None) -> float | None:
@@ -145,13 +130,10 @@ def judge(ags: Ags, now: float, *, closed: bool, ours: bool) -> Ags:
         last_start = OURS
     reading = response(code, last_start=last_start, closed=closed, ours=ours)
     warms_up = closed and code == WARM_UP and reading == "permits"
-    return Ags(
-        status=ags.status,
-        packet_stamp=ags.packet_stamp,
-        packets_counted=ags.packets_counted,
+    return replace(
+        ags,
         response=ags.response.update(reading, sampled=True, now=now),
         last_start=last_start if code in RUNNING else None,
-        cap=ags.cap,
         warm_up_from=(ags.warm_up_from or now) if warms_up else ags.warm_up_from if closed else None,
         warm_up_at=now if warms_up else ags.warm_up_at,
     )

@@ -19,6 +19,7 @@ from actuator.core.battery import SOC_FRESH
 from actuator.core.events import Note, Value
 from actuator.core.settings import HOUR
 from actuator.core.signals import BUS_FRESH
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from actuator.core.inputs import Inputs
@@ -43,6 +44,10 @@ def no_clock(_run: Run, _durable: Durable, _settings: Settings) -> float:
     return math.inf
 
 
+def _nothing_recorded(durable: Durable, _run: int, _now: float) -> Durable:
+    return durable
+
+
 class CauseRule(msgspec.Struct, frozen=True, kw_only=True):
     """The rule of one cause.
 
@@ -56,6 +61,8 @@ class CauseRule(msgspec.Struct, frozen=True, kw_only=True):
         bound: returns when it ends by its own clock, monotonic; infinity: the state of charge ends it.
         needs_information: with `on_blind: stop` it begins and goes on only while there is something to decide by.
         fruitless: its own end counts as a failed attempt if the engine has not run.
+        record: returns the record with what it keeps of the cause when that begins in a run of this number: the time,
+            or the number.
     """
 
     rank: int
@@ -66,6 +73,7 @@ class CauseRule(msgspec.Struct, frozen=True, kw_only=True):
     bound: Callable[[Run, Durable, Settings], float] = no_clock
     needs_information: bool = True
     fruitless: bool = False
+    record: Callable[[Durable, int, float], Durable] = _nothing_recorded
 
 
 # --- alert and fallback
@@ -255,6 +263,7 @@ CAUSES: Final[dict[Cause, CauseRule]] = {
         ended=lambda run, state, inputs, now: now >= _blind_bound(run, state.durable, inputs.settings),
         bound=_blind_bound,
         fruitless=True,
+        record=lambda durable, _run, now: replace(durable, blind_at=now),
     ),
     "exercise": CauseRule(
         rank=7,
@@ -263,6 +272,7 @@ CAUSES: Final[dict[Cause, CauseRule]] = {
         ended=lambda run, state, inputs, now: now >= _exercise_bound(run, state.durable, inputs.settings),
         bound=_exercise_bound,
         fruitless=True,
+        record=lambda durable, _run, now: replace(durable, exercise_at=now),
     ),
     "manual": CauseRule(
         rank=1,
@@ -277,6 +287,7 @@ CAUSES: Final[dict[Cause, CauseRule]] = {
         begins=full_charge.begins,
         ended=lambda _run, state, inputs, now: full_charge.ended(state, inputs, now),
         lasting=True,
+        record=lambda durable, run, _now: full_charge.with_run(durable, run),
     ),
     "quiet_ahead": CauseRule(
         rank=5,
@@ -284,6 +295,7 @@ CAUSES: Final[dict[Cause, CauseRule]] = {
         begins=_quiet_ahead_begins,
         ended=_quiet_ahead_ended,
         lasting=True,
+        record=lambda durable, _run, now: replace(durable, quiet_ahead_at=now),
     ),
 }
 """In the order in which they are shown."""

@@ -161,14 +161,12 @@ def _without_charge_values(case: Case) -> Mapping[str, Value]:
 
 
 def _blind(case: Case) -> bool:
-    state, causes = case.state, case.state.causes
-    if not causes:
-        return False
-    # On path blind, an emergency by the state of charge is only remembered; it does not justify the run.
-    remembered = state.alerts.path == "blind" and case.run.volts_until is None
-    if "manual" in causes or ("emergency" in causes and not remembered):
-        return False
-    return lack(state, case.inputs, case.now) is not None
+    state = case.state
+    uninformed = {cause for cause in state.causes if not CAUSES[cause].needs_information}
+    if state.alerts.path == "blind" and case.run.volts_until is None:
+        # An emergency by the state of charge is only remembered then; it does not justify the run.
+        uninformed.discard("emergency")
+    return bool(state.causes) and not uninformed and lack(state, case.inputs, case.now) is not None
 
 
 def _inhibit_values(case: Case) -> dict[str, Value]:

@@ -8,6 +8,7 @@ import msgspec
 
 from actuator.core import ags
 from actuator.core.signals import BUS_FRESH, ConfirmedValue, Watch, lost
+from toolkit.replace import replace
 
 if TYPE_CHECKING:
     from actuator.core.inputs import Page
@@ -79,13 +80,12 @@ def update(
         reading = evidence.possibly_fresh(now, BUS_FRESH) if evidence.changed_at is None else fresh
         ac_live = engine.ac_live or bool(reading)
     passed = 0.0 if engine.running_at is None or not proof.verdict else now - engine.running_at
-    return Engine(
+    return replace(
+        engine,
         evidence=evidence,
         evidence_at=evidence_at,
-        absence_reported=engine.absence_reported,
         proof=proof,
         ac_live=ac_live,
-        stop_reports=engine.stop_reports,
         running_at=now if proof.verdict else None,
         # After a longer gap, of a process that was stopped, nothing is known of the engine.
         ran=passed if passed < BUS_FRESH else 0.0,

@@ -54,7 +54,7 @@ class Inhibitor(msgspec.Struct, frozen=True, kw_only=True):
         blocks_resume: whether it also blocks the resumption of an interrupted run.
         ends_run: whether it ends a run: never, as soon as it holds, or once `confirmed`.
         confirmed: returns whether three samples agree; a start is blocked by one, a run is ended by three.
-        clears: what ends it, each alone.
+        clears: what ends it, each alone. Only `good_run` does not end every pause: see `short_runs`.
         until: returns when it ends by itself, monotonic; None: not by time, or not known.
     """
 

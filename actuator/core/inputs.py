@@ -122,7 +122,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
         relay_error: a write failed since the last step.
         journal_ok: the journal or its mirror can be written.
         wall: Unix time.
-        wall_sane: the kernel reports that the clock is synchronised, and it is not before the journal's last row.
+        wall_sane: the wall clock is known to be right (see `loop.clock`), and not before the journal's last row.
         minute_of_day: local wall time, 0 to 1439.
     """
 

@@ -54,8 +54,8 @@ def perceive(state: State, inputs: Inputs, now: float) -> tuple[State, list[Even
     events += reported
     if event is not None:
         events.append(event)
-    state = State(
-        started_at=started_at,
+    state = replace(
+        state,
         durable=_with_board(durable, inputs, event, known_engine, now),
         page_at=state.page_at if page is None else now,
         battery=known_battery,
@@ -68,12 +68,6 @@ def perceive(state: State, inputs: Inputs, now: float) -> tuple[State, list[Even
         alerts=alerts,
         board=known_board,
         wall_clock=known_clock,
-        phase=state.phase,
-        causes=state.causes,
-        reserve=state.reserve,
-        inhibitors=state.inhibitors,
-        notes=state.notes,
-        reported=state.reported,
     )
     return state, events
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from actuator.core import ags, full_charge
-from actuator.core.demand import LASTING, emergencies, first
+from actuator.core import ags
+from actuator.core.demand import CAUSES, LASTING, emergencies, first
 from actuator.core.endings import ENDS, longest, recorded
 from actuator.core.events import Event, Level
 from actuator.core.inhibitors import INHIBITORS, blocked
@@ -214,15 +214,9 @@ def closable(inputs: Inputs) -> bool:
 
 
 def _with_begun(durable: Durable, causes: Iterable[Cause], run: int, now: float) -> Durable:
-    """Return the record with what it keeps of causes that have begun in a run: the time, or the run's number."""
-    if "blind" in causes:
-        durable = replace(durable, blind_at=now)
-    if "exercise" in causes:
-        durable = replace(durable, exercise_at=now)
-    if "quiet_ahead" in causes:
-        durable = replace(durable, quiet_ahead_at=now)
-    if "full_charge" in causes:
-        durable = full_charge.with_run(durable, run)
+    """Return the record with what it keeps of causes that have begun in a run."""
+    for cause in causes:
+        durable = CAUSES[cause].record(durable, run, now)
     return durable
 
 

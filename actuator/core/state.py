@@ -206,7 +206,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
         boot: the kernel's boot id.
         now: monotonic seconds of that boot.
         wall: Unix time.
-        wall_sane: the kernel reports that the clock is synchronised.
+        wall_sane: the wall clock is known to be right (see `loop.clock`).
     """
 
     boot: str

@@ -56,7 +56,7 @@ class Now:
     Attributes:
         monotonic: seconds.
         wall: Unix time.
-        wall_sane: the kernel reports that the wall clock is synchronised.
+        wall_sane: the wall clock is known to be right (see `loop.clock`).
         longest: seconds of the longest run that may be requested.
         is_off: the mode is off, as of the last turn.
     """

@@ -21,7 +21,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         profiles: the names of the file's profiles.
         now: monotonic seconds.
         wall: Unix time of the same moment.
-        wall_sane: the kernel reports that the wall clock is synchronised.
+        wall_sane: the wall clock is known to be right (see `loop.clock`).
         commanded_closed: the contact is commanded closed.
         read_back: the contact is closed, by the last reading; None: it could not be read.
         relay: the contact's name.

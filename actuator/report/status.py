@@ -85,7 +85,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         max_run: seconds that a run may last, and most that an operator may request.
         faults: problems of the actuator itself, in words.
         time: the moment of this status.
-        clock_sane: the kernel reports that the wall clock is synchronised.
+        clock_sane: the wall clock is known to be right: the kernel reports it synchronised, or has since the start.
         zone: the site's time zone, such as Europe/Berlin; empty: not known.
     """
 

@@ -50,7 +50,7 @@ _NOTIFICATION: _Json = {
     },
 }
 _MODE: _Json = {
-    "description": "`off` is always accepted. `on` ends by itself, after `for` or after `limits.max_run`.",
+    "description": "`off` is never refused. `on` ends by itself after `for`: 2 h without it, `limits.max_run` at most.",
     "oneOf": [
         {
             "type": "object",

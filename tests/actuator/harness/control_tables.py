@@ -14,7 +14,7 @@ import msgspec
 
 from actuator.core.alert_path import PATHS
 from actuator.core.demand import CAUSES, no_clock
-from actuator.core.endings import ENDS, Judgement, always, never
+from actuator.core.endings import ENDS, End, always, never
 from actuator.core.inhibitors import INHIBITORS, Clearing
 from actuator.core.settings import Exercise, FullCharge, QuietHours, Settings, TimeOfDay
 from toolkit.config import Duration, Ratio
@@ -36,12 +36,18 @@ CLEARS: Final[dict[Clearing, str]] = {
     "quiet_hours_over": "the hour; a clock that is not known to be right",
     "read_backs": "3 readings *open*, then min off",
     "pause_over": "its time",
-    "good_run": "a run of `min_run` that ends well",
+    "good_run": "a run of `min_run` that ends well (not after 8 in 24 h)",
     "resolved": "`resolved` and then 2 beats",
     "reset_inhibit": "its own reset",
     "reset_lockout": "reset of the lock-out",
 }
 """In the order in which a row names them."""
+
+FAILED_IF: Final[dict[End, str]] = {
+    "deadline": "if the evidence denies the engine, unless `max_run` is below `start_confirm`",
+    "demand_gone": "if the evidence denies the engine, and the run's cause counts so",
+}
+"""When an end counts as a failed attempt, where it does not always."""
 
 WHEN_SET: Final[dict[str, msgspec.Struct]] = {
     "quiet_hours": QuietHours(),
@@ -113,7 +119,7 @@ def inhibitors() -> Iterator[str]:
                 f"`{reason}`",
                 "start and resume" if rule.blocks_resume else "start",
                 {"never": "no", "at once": "at once", "once confirmed": "after 3 samples"}[rule.ends_run],
-                _failed(ENDS[reason].failed) if reason in ENDS else "no",
+                _failed(reason) if reason in ENDS else "no",
                 _names(rule.exempt),
                 _clears(rule.clears),
             )
@@ -135,7 +141,7 @@ def ends() -> Iterator[str]:
             (
                 str(order),
                 f"`{end}`" + (f" (journal: `{rule.recorded}`)" if rule.recorded else ""),
-                _failed(rule.failed),
+                _failed(end),
                 _yes(rule.meant),
                 str(rule.level),
             )
@@ -144,10 +150,9 @@ def ends() -> Iterator[str]:
     )
 
 
-def _failed(rule: Judgement) -> str:
-    if rule is never:
-        return "no"
-    return "yes" if rule is always else "if the evidence denies the engine"
+def _failed(end: End) -> str:
+    rule = ENDS[end].failed
+    return "no" if rule is never else "yes" if rule is always else FAILED_IF[end]
 
 
 def numbers() -> Iterator[str]:
