@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from actuator.commands import listing
+from actuator.report.wording.terms import DECIDED_BY, EFFECTS
 from toolkit.formatting import percent, span
 
 DOT: Final = "●"
@@ -54,12 +55,9 @@ def _rows(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Budget", f"{budget} left of the daily budget; emergency reserve {reserve}"
     yield "Planned", _planned(status["engine"])
     mode, path = status["mode"], status["path"]
-    yield "Mode", f"{mode}; profile {status['profile']}; decided by: {path}"
+    yield "Mode", f"{mode}; profile {status['profile']}; decided by: {DECIDED_BY[path]}"
     for alert in status["alerts"]:
-        effect = {"none": "is ignored", "inhibit": "blocks the engine"}.get(
-            alert["effect"], f"requests a {alert['effect']}"
-        )
-        yield "Alert", f"{alert['name']} {effect}{': ' + alert['text'] if alert['text'] else ''}"
+        yield "Alert", f"{alert['name']} {EFFECTS[alert['effect']]}{': ' + alert['text'] if alert['text'] else ''}"
     for reset in status["resets"]:
         named = " ".join(filter(None, ("reset", reset["what"], reset["fingerprint"] or reset["name"])))
         yield "Reset", f"{named}: {reset['text']}"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 import msgspec
 
 from actuator.report import wording
 from actuator.report.snapshot import Snapshot
-from actuator.report.wording.terms import alert_text
+from actuator.report.wording.terms import Effect, alert_text
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +73,7 @@ class FiringAlert(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    effect: Literal["start", "stop", "inhibit", "none"]
+    effect: Effect
     text: str
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from actuator.core import ags
 from actuator.core.limits import budget_left, reserve_left
 from actuator.core.overlay import DEFAULT
 from actuator.core.settings import DAY
@@ -19,8 +18,6 @@ from actuator.report.snapshot import Snapshot
 
 NEVER_FULL = 30 * DAY
 """Seconds without a full battery after which a site without `full_charge` gets a note."""
-
-_PERMITTING = {ags.READY: "ready", ags.OURS: "start temperature"}
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,7 +161,7 @@ def status(snapshot: Snapshot, *, engine_today: float | None = None) -> Status:
         soc=state.battery.fresh_soc(snapshot.now),
         start_soc=float(config.start_soc),
         stop_soc=float(config.stop_soc),
-        ags=None if code is None else _PERMITTING.get(code) or wording.terms.ags_code(code),
+        ags=None if code is None else wording.terms.ags_code(code),
         site=site(snapshot),
         alerts=firing(snapshot),
         engine=engine(snapshot, engine_today),

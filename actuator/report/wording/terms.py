@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-from actuator.core.alert_path import MOST_INHIBITS
+from actuator.core.alert_path import MOST_INHIBITS, Path
 from actuator.core.demand import Lack
 from actuator.core.events import Value
 from actuator.core.settings import Settings
@@ -14,6 +14,8 @@ from actuator.core.state import Cause
 from toolkit.formatting import span
 
 Values = Mapping[str, Value]
+
+Effect = Literal["start", "stop", "inhibit", "none"]
 
 
 class Words(NamedTuple):
@@ -64,10 +66,12 @@ def alert_text(summary: Value) -> str:
 AGS_CODES: Final = {
     0: "not connected",
     1: "off",
+    2: "ready",
     3: "manual run",
     4: "AC in",
     5: "quiet time",
     6: "start test",
+    7: "start temperature",
     8: "start voltage",
     9: "fault start test",
     10: "fault start temperature",
@@ -89,7 +93,7 @@ AGS_CODES: Final = {
     26: "warm up",
     27: "cool down",
 }
-"""Codes of an AGS that refuses, or runs the engine for something else, in the words of the remote's display."""
+"""Codes of the AGS, in the words of the remote's display."""
 
 
 def ags_code(code: Value) -> str:
@@ -110,6 +114,23 @@ REQUESTED: Final[dict[Cause, str]] = {
     "quiet_ahead": "the coming quiet hours, for which the battery would not last",
 }
 """What requests the engine."""
+
+
+DECIDED_BY: Final[dict[Path, str]] = {
+    "waiting": "nobody yet: connecting to Alertmanager",
+    "alerts": "the alerts",
+    "fallback": "the actuator itself, by the state of charge",
+    "blind": "nobody: no alerts and no state of charge",
+}
+"""What decides on each path of the alerts."""
+
+EFFECTS: Final[dict[Effect, str]] = {
+    "start": "requests a start",
+    "stop": "requests a stop",
+    "inhibit": "blocks the engine",
+    "none": "is ignored",
+}
+"""What an alert that fires does."""
 
 
 def requested(causes: Iterable[Cause]) -> str:
