@@ -273,18 +273,9 @@ def play(record: Record, settings: Settings, minute_of_day: Callable[[float], in
         soc = min(1.0, max(0.0, soc + later - natural + rate * (at - before)))
         natural = later
         now = at - record.begin
-        page = Page(
-            soc=soc,
-            soc_stamp=now,
-            device_stamp=now,
-            ac_input_volts=2 * settings.evidence.min_volts if power else 0.0,
-            charging=rate > 0,
-            full=soc >= FULL,
-            full_stamp=now,
-        )
         inputs = Inputs(
             settings=settings,
-            page=page,
+            page=_page(soc, now, ac_volts=2 * settings.evidence.min_volts if power else 0.0, charging=rate > 0),
             read_back=ReadBack(closed=closed_at is not None, at=now),
             wall=at,
             wall_sane=True,
@@ -302,6 +293,18 @@ def play(record: Record, settings: Settings, minute_of_day: Callable[[float], in
     if began is not None:
         runs.append(Run(began, record.end))
     return _outcome(curve, tuple(runs), settings, minute_of_day)
+
+
+def _page(soc: float, now: float, *, ac_volts: float, charging: bool) -> Page:
+    return Page(
+        soc=soc,
+        soc_stamp=now,
+        device_stamp=now,
+        ac_input_volts=ac_volts,
+        charging=charging,
+        full=soc >= FULL,
+        full_stamp=now,
+    )
 
 
 def _outcome(

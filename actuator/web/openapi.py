@@ -157,29 +157,10 @@ def _query(name: str, description: str, schema: _Json) -> _Json:
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
-def _paths() -> _Json:
-    text, status = _one("text/plain"), _one("application/json", _schema("Status"))
-    settings = _one("application/json", _schema("SettingsDocument"))
-    reload = _answers("The new configuration is in force.", text, *_WITH_BODY, 500)
-    commanded = "It is in force and written; the status after it."
-    since = _query(
-        "since",
-        "Only rows from this time on: RFC 3339, without a zone at the site, or Unix seconds.",
-        {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": 0, "maximum": 1e11}]},
-    )
-    after = _query(
-        "after",
-        "Only rows after the one with this id.",
-        {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999},
-    )
-    form = _query("format", "The form of the answer.", {"enum": ["json", "csv"], "default": "json"})
-    most = _query("most", "Only so many of the newest.", {"type": "integer", "minimum": 0, "maximum": 999_999_999})
-    last = {
-        "name": "Last-Event-ID",
-        "in": "header",
-        "description": "The id of the last row that was received: the stream begins after it.",
-        "schema": {"type": "integer", "minimum": 0},
-    }
+_TEXT = _one("text/plain")
+
+
+def _pages() -> _Json:
     name = {
         "name": "name",
         "in": "path",
@@ -187,7 +168,6 @@ def _paths() -> _Json:
         "description": "The name of an alert; README: the page that lists them.",
         "schema": {"type": "string", "pattern": r"^\w+$"},
     }
-    rows = _one("application/json", {"type": "array", "items": _schema("Row")})
     return {
         "/": {"get": {"summary": "The panel", **_answers("A page for people.", _one("text/html"))}},
         "/manifest.webmanifest": {
@@ -204,27 +184,37 @@ def _paths() -> _Json:
                 **_answers("A page for people.", _one("text/html"), 404),
             }
         },
+    }
+
+
+def _management() -> _Json:
+    reload = _answers("The new configuration is in force.", _TEXT, *_WITH_BODY, 500)
+    return {
         "/metrics": {
             "get": {
                 "summary": "The metrics",
-                **_answers("For Prometheus.", text | _one("application/openmetrics-text")),
+                **_answers("For Prometheus.", _TEXT | _one("application/openmetrics-text")),
             }
         },
-        "/-/healthy": {"get": {"summary": "Whether the program serves", **_answers("It does.", text)}},
-        "/-/ready": {"get": {"summary": "Whether the program has started", **_answers("It has.", text, 503)}},
+        "/-/healthy": {"get": {"summary": "Whether the program serves", **_answers("It does.", _TEXT)}},
+        "/-/ready": {"get": {"summary": "Whether the program has started", **_answers("It has.", _TEXT, 503)}},
         "/-/reload": {
             "post": {"summary": "Read the configuration again", "operationId": "reload", **reload},
             "put": {"summary": "Read the configuration again", "operationId": "reload_put", **reload},
         },
+    }
+
+
+def _commands() -> _Json:
+    status, settings = (_one("application/json", _schema(name)) for name in ("Status", "SettingsDocument"))
+    commanded = "It is in force and written; the status after it."
+    return {
         "/api/v1/alerts": {
             "post": {
                 "summary": "Alertmanager's webhook",
                 **_body("Notification"),
-                **_answers("Taken in, and the relay obeyed.", text, *_WITH_BODY, *_JSON_ONLY),
+                **_answers("Taken in, and the relay obeyed.", _TEXT, *_WITH_BODY, *_JSON_ONLY),
             }
-        },
-        "/api/v1/status": {
-            "get": {"summary": "Everything that the panel shows", **_answers("The status.", status, 503)}
         },
         "/api/v1/mode": {
             "post": {
@@ -267,6 +257,34 @@ def _paths() -> _Json:
                 **_body("Nothing", required=False),
                 **_answers(commanded, status, *_WITH_BODY, *_JSON_ONLY),
             }
+        },
+    }
+
+
+def _reading() -> _Json:
+    since = _query(
+        "since",
+        "Only rows from this time on: RFC 3339, without a zone at the site, or Unix seconds.",
+        {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": 0, "maximum": 1e11}]},
+    )
+    after = _query(
+        "after",
+        "Only rows after the one with this id.",
+        {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999},
+    )
+    form = _query("format", "The form of the answer.", {"enum": ["json", "csv"], "default": "json"})
+    most = _query("most", "Only so many of the newest.", {"type": "integer", "minimum": 0, "maximum": 999_999_999})
+    last = {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "description": "The id of the last row that was received: the stream begins after it.",
+        "schema": {"type": "integer", "minimum": 0},
+    }
+    rows = _one("application/json", {"type": "array", "items": _schema("Row")})
+    status = _one("application/json", _schema("Status"))
+    return {
+        "/api/v1/status": {
+            "get": {"summary": "Everything that the panel shows", **_answers("The status.", status, 503)}
         },
         "/api/v1/journal": {
             "get": {
@@ -347,7 +365,7 @@ def document() -> _Json:
                 method: {"operationId": re.sub(r"\W+", "_", path).strip("_") or "panel", **operation}
                 for method, operation in operations.items()
             }
-            for path, operations in _paths().items()
+            for path, operations in {**_pages(), **_management(), **_commands(), **_reading()}.items()
         },
         "components": {
             "securitySchemes": {"password": {"type": "http", "scheme": "basic"}},
