@@ -216,7 +216,7 @@ class Bus:
             samples += self._meter.peak()
         elif kind.generator_runs is not None:
             self._run_time.add(kind.generator_runs(packet), at)
-        samples += tuple(self._recent.add(kind.name, packet, at))
+        samples += self._recent.add(kind.name, packet, at)
         charge, full = kind.charge(packet), kind.full(packet)
         return Reading(kind.name, at, wall, kind.stale_after, samples, charge=charge, full=full)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
 
 from exporter.fields import Number, Sample
 from exporter.sources.magnum.packet import Packet
@@ -28,8 +27,9 @@ class Recent:
         self._last: dict[str, _Values] = {}
         self._lowest: dict[str, _Values] = {}
 
-    def add(self, kind: str, packet: Packet, at: float) -> Iterator[Sample]:
-        """Take an accepted packet received at monotonic `at`; yield the lowest values of its numbers."""
+    def add(self, kind: str, packet: Packet, at: float) -> tuple[Sample, ...]:
+        """Take an accepted packet received at monotonic `at`; return the lowest values of its numbers."""
+        samples: list[Sample] = []
         for number in self._numbers[kind]:
             value = number.value(packet)
             if value is None:
@@ -44,7 +44,8 @@ class Recent:
                     lowest.pop()
                 lowest.append((at, value))
                 _forget(lowest, at - LOWEST_SECONDS)
-                yield Sample(f"{number.metric}_min60s", lowest[0][1])
+                samples.append(Sample(f"{number.metric}_min60s", lowest[0][1]))
+        return tuple(samples)
 
     def means(self, at: float) -> tuple[Sample, ...]:
         """Return the means over the 5 s before monotonic `at`; absent ones are left out."""
