@@ -14,6 +14,15 @@ JUNK = frozenset(b"\xff\xfe\xfc\xf8\xf0\xe0\xc0\x80\x00\x39")
 MOST_JUNK = 2
 """How many of them there are at most between two packets."""
 
+_LOWEST_VOLTS, _HIGHEST_VOLTS = 0.35, 1.7
+"""Of the nominal volts: 4.2 to 20.4 V at 12 V. A flat battery and one that equalises are inside, most misread bytes
+are not."""
+
+
+def plausible_volts(volts: float, nominal: int) -> bool:
+    """Return whether a battery of these nominal volts can have these."""
+    return _LOWEST_VOLTS * nominal <= volts <= _HIGHEST_VOLTS * nominal
+
 
 @dataclass(frozen=True, slots=True)
 class Packet:

@@ -8,7 +8,7 @@ from functools import partial
 
 from exporter.fields import Field, Info, Kind, Number, States
 from exporter.readings import Charge
-from exporter.sources.magnum.packet import CAPTURE, PROTOCOL, At, Packet, revision_text
+from exporter.sources.magnum.packet import CAPTURE, PROTOCOL, At, Packet, plausible_volts, revision_text
 from exporter.sources.magnum.units import HUNDREDTH, PERCENT, TENTH
 
 STATES: Mapping[int, str] = {1: "normal", 2: "fault_start"}
@@ -105,7 +105,7 @@ FIELDS: tuple[Field[Packet], ...] = (
 def plausible(payload: bytes, nominal: int | None) -> bool:
     """Return whether the battery can have these volts."""
     volts = int.from_bytes(payload[VOLTS : VOLTS + 2], "big") / 100
-    return nominal is None or 0.35 * nominal <= volts <= 1.7 * nominal
+    return nominal is None or plausible_volts(volts, nominal)
 
 
 def charge(packet: Packet) -> Charge | None:

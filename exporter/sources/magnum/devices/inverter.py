@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from exporter.fields import UNKNOWN, Computed, Confidence, Field, Flags, Info, Number, Place, States, raw_code
 from exporter.sources.magnum.devices import inverter_models
-from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PROTOCOL, At, Packet
+from exporter.sources.magnum.packet import CAPTURE, MAGNUM2MQTT, PROTOCOL, At, Packet, plausible_volts
 from exporter.sources.magnum.units import TENTH
 from toolkit.homeassistant.options import EntityOptions
 
@@ -124,8 +124,8 @@ def nominal_volts(payload: bytes) -> int | None:
 def plausible(payload: bytes, nominal: int | None) -> bool:
     """Return whether an inverter could measure these numbers."""
     dc_volts = int.from_bytes(payload[2:4], "big") / 10
-    low, high = (0.35 * nominal, 1.7 * nominal) if nominal else (8.0, 68.0)
-    if not low <= dc_volts <= high or abs(int.from_bytes(payload[4:6], "big", signed=True)) > 1000:
+    in_range = plausible_volts(dc_volts, nominal) if nominal else 8 <= dc_volts <= 68
+    if not in_range or abs(int.from_bytes(payload[4:6], "big", signed=True)) > 1000:
         return False
     if len(payload) == CLASSIC_LENGTH:
         return True
