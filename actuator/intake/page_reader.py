@@ -1,4 +1,4 @@
-"""Read the exporter's page at an interval, and only the metrics that the decision needs."""
+"""Read the exporter's page at an interval, and only the metrics that the decision needs and the site's for people."""
 
 from __future__ import annotations
 
@@ -106,7 +106,11 @@ def _context(url: str) -> ssl.SSLContext | bool:
 def fault(error: Exception, exporter: Exporter) -> str:
     """Return why the page could not be read, without a password that its URL may have; printable, and not long."""
     text = str(error) or f"no answer within {_timeout(exporter):g} s"
-    text = printable(" ".join(text.replace(exporter.url, redacted(exporter.url)).split()))
+    return _short(text.replace(exporter.url, redacted(exporter.url)))
+
+
+def _short(text: str) -> str:
+    text = printable(" ".join(text.split()))
     # An answer's own words may be in it: bytes that are no text, with which no status could be sent, or thousands.
     return text if len(text) <= LONGEST_FAULT else f"{text[:LONGEST_FAULT]}…"
 
@@ -140,9 +144,12 @@ def parse(text: str, config: Settings) -> tuple[Page, SiteValues]:
 def _site(lines: Sequence[str]) -> SiteValues:
     """Return what people are shown; nothing if its lines are wrong, so that the decision keeps its values."""
     try:
-        return site_page.read("\n".join([*lines, ""]))
-    except ValueError:
+        read = site_page.read("\n".join([*lines, ""]))
+    except ValueError as error:
+        _log.limited("site", "site's values on the exporter's page cannot be read", error=_short(str(error)))
         return NOTHING
+    _log.recovered("site", "site's values on the exporter's page are read again")
+    return read
 
 
 def _timeout(exporter: Exporter) -> float:

@@ -42,6 +42,19 @@ def test_a_wrong_line_that_is_only_shown_costs_no_decision() -> None:
     assert page_reader.parse(long, SETTINGS)[0].soc == 0.5
 
 
+def test_a_wrong_line_that_is_only_shown_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    wrong = f'magnum_bmk_amperes{{device="{"a" * 1000}"}} much\n'
+    for text in (wrong, wrong, "magnum_bmk_amperes 1\n", "magnum_bmk_amperes 1\n"):
+        page_reader.parse(text, SETTINGS)
+    first, last = caplog.records
+    assert "much" in first.__dict__["fields"]["error"]
+    assert len(first.__dict__["fields"]["error"]) <= page_reader.LONGEST_FAULT + 1
+    assert (first.levelname, last.levelname) == ("WARNING", "INFO")
+    assert "cannot be read" in first.getMessage()
+    assert "read again" in last.getMessage()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
