@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from actuator.core.settings import MINUTE
 from actuator.core.signals import BUS_FRESH
 from toolkit.replace import replace
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from actuator.journal import Row
     from actuator.report.snapshot import Snapshot
 
-MINUTE: Final = 60.0
 LONGEST_STEP: Final = 60.0
 """Seconds without a known current after which the ampere-hours of a run are not known."""
 

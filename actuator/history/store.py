@@ -13,8 +13,8 @@ from actuator.history.recorder import PastRun, Sample
 
 SUFFIX: Final = ".history"
 DAYS: Final = 30
-MOST_SAMPLES: Final = DAYS * 24 * 60
-MOST_RUNS: Final = 2_000
+SAMPLES_KEPT: Final = DAYS * 24 * 60
+RUNS_KEPT: Final = 2_000
 
 _RUN = ", ".join(PastRun.__struct_fields__)
 _SAMPLE = ", ".join(Sample.__struct_fields__)
@@ -104,9 +104,9 @@ def _write(path: Path, samples: tuple[Sample, ...], runs: tuple[PastRun, ...]) -
         database.executemany(_REPLACE_RUN, (_values(run) for run in runs))
         (newest,) = database.execute("SELECT max(id) FROM samples").fetchone()
         # By number, not by time: a clock that was wrong once must not delete what is right.
-        database.execute("DELETE FROM samples WHERE id <= ?", ((newest or 0) - MOST_SAMPLES,))
+        database.execute("DELETE FROM samples WHERE id <= ?", ((newest or 0) - SAMPLES_KEPT,))
         kept = "SELECT began FROM runs ORDER BY began DESC LIMIT ?"
-        database.execute(f"DELETE FROM runs WHERE began NOT IN ({kept})", (MOST_RUNS,))  # noqa: S608
+        database.execute(f"DELETE FROM runs WHERE began NOT IN ({kept})", (RUNS_KEPT,))  # noqa: S608
 
 
 def _values(record: Sample | PastRun) -> tuple[object, ...]:

@@ -32,8 +32,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 
 def test_it_is_bounded_by_number_whatever_the_clock_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "MOST_SAMPLES", 3)
-    monkeypatch.setattr(store, "MOST_RUNS", 2)
+    monkeypatch.setattr(store, "SAMPLES_KEPT", 3)
+    monkeypatch.setattr(store, "RUNS_KEPT", 2)
     path = store.path_of(tmp_path / "journal.db")
     store.write(path, [sample(wall) for wall in (9e9, 1, 2, 3)], [past(number) for number in (1, 2, 3)])
     assert [one.wall for one in store.samples(path, since=0)] == [1, 2, 3]
