@@ -18,6 +18,7 @@ import msgspec
 from actuator.relay.errors import RelayError
 from actuator.relay.protocol import Relay, RelayConfig
 from toolkit import usb_relay
+from toolkit.replace import replace
 from toolkit.usb_relay import Backend, boards
 
 _CLOSE, _OPEN = 0xFF, 0xFD
@@ -81,6 +82,12 @@ class HidRelay(RelayConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def make_relay(self, *, exclusive: bool = True) -> Hid:
         """See RelayConfig."""
         return Hid(self, exclusive=exclusive)
+
+    def contact(self) -> HidRelay:
+        """Return the channel, and the board by its serial number or by the device to which its path leads now."""
+        if self.serial is None or not self.serial.startswith("/"):
+            return self
+        return replace(self, serial=os.path.realpath(self.serial))
 
 
 class Hid(Relay):

@@ -94,8 +94,11 @@ class ModbusRelay(RelayConfig, frozen=True, kw_only=True, forbid_unknown_fields=
         return Modbus(self, exclusive=exclusive)
 
     def contact(self) -> ModbusRelay:
-        """Return the coil: with another lease it is the same one."""
-        return replace(self, lease=None)
+        """Return the coil: with another lease it is the same one, and with another name of the serial port."""
+        address, url = self.address(), self.url
+        if isinstance(address, SerialAddress):
+            url = url.replace(address.port, os.path.realpath(address.port), 1)
+        return replace(self, url=url, lease=None)
 
 
 class Modbus(Relay):

@@ -25,6 +25,7 @@ import serial
 
 from actuator.relay.errors import RelayError
 from actuator.relay.protocol import Relay, RelayConfig, require_path
+from toolkit.replace import replace
 
 WRITE_TIMEOUT = 0.5
 """Seconds for the port to accept four bytes, and as many to send them; they need 4 ms."""
@@ -52,6 +53,10 @@ class SerialRelay(RelayConfig, frozen=True, kw_only=True, forbid_unknown_fields=
     def make_relay(self, *, exclusive: bool = True) -> Lcus:
         """See RelayConfig."""
         return Lcus(self, exclusive=exclusive)
+
+    def contact(self) -> SerialRelay:
+        """Return the channel at the device to which the port leads now."""
+        return replace(self, port=os.path.realpath(self.port))
 
 
 class Lcus(Relay):
