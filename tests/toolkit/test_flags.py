@@ -20,7 +20,7 @@ def parse(*arguments: str, revision: str = "") -> Flags:
     return flags.read_flags(parser.parse_args(arguments))
 
 
-def test_defaults() -> None:
+def test_without_arguments_every_flag_has_its_default() -> None:
     assert parse() == Flags(
         config_file=Path("exporter.yml"),
         config_check=False,
@@ -95,7 +95,7 @@ def test_listen_address_is_repeatable() -> None:
     assert parse().listen_addresses == ("127.0.0.1:10048",)
 
 
-def test_switches() -> None:
+def test_a_switch_needs_no_value_to_be_on() -> None:
     switched = parse("--config.check", "--web.enable-lifecycle", "--web.allow-anonymous")
     assert switched.config_check
     assert switched.enable_lifecycle
@@ -140,7 +140,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("cabin-pi.local:0", ("cabin-pi.local", 0)),
     ],
 )
-def test_addresses(text: str, expected: tuple[str, int]) -> None:
+def test_an_address_is_split_into_host_and_port(text: str, expected: tuple[str, int]) -> None:
     assert split_address(text) == expected
 
 

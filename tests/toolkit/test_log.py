@@ -120,7 +120,7 @@ def test_what_turns_or_breaks_a_line_in_a_terminal_is_escaped(capsys: pytest.Cap
         assert "25\u00a0% größer" in line, "what is printable stays readable"
 
 
-def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_of_json_has_every_field_as_a_value_of_json(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup("debug", "json")
     log.get("a").debug("read\n", volts=12.5, closed=None, nan=math.nan, path=Path("/a"), many=[1, {"a": 2}])
     line = logged(capsys)

@@ -198,7 +198,7 @@ def test_pages_too_rare_for_a_proof_are_refused(tmp_path: Path) -> None:
         'exercise: {every: 28d, at: "10:00", for: 20m}',
     ],
 )
-def test_it_is_accepted(tmp_path: Path, text: str) -> None:
+def test_unusual_settings_that_fit_together_are_accepted(tmp_path: Path, text: str) -> None:
     assert isinstance(load(tmp_path, text), Settings)
 
 

@@ -55,7 +55,7 @@ def test_lease_opens_the_contact_unless_renewed(kind: type[TcpBoard | RtuBoard])
         contact.dispose()
 
 
-def test_board_that_refuses() -> None:
+def test_a_command_that_the_board_refuses_is_an_error_with_its_exception() -> None:
     with TcpBoard() as served:
         contact = relay(served.url, coil=9).make_relay()
         with pytest.raises(RelayError, match="refuses function 5 with exception 2"):

@@ -132,7 +132,7 @@ async def test_configured_driven_and_opened(board: Contacts) -> None:
     await relay.dispose()
 
 
-async def test_release(board: Contacts) -> None:
+async def test_release_opens_the_contact_or_reports_why_it_did_not(board: Contacts) -> None:
     assert await release(configured(board)) == (CONFIRMED, f"channel 2 of {board}: confirmed open.")
     board.unplug()
     status, sentence = await release(configured(board))

@@ -154,7 +154,7 @@ def test_every_phase_mode_path_inhibitor_and_cause() -> None:
 
 @pytest.mark.parametrize("kind", get_args(NoteKind))
 @pytest.mark.parametrize("soc", [None, 0.2, 0.5])
-def test_every_note(kind: NoteKind, soc: float | None) -> None:
+def test_no_note_has_a_sentence_with_wrong_words_in_any_phase(kind: NoteKind, soc: float | None) -> None:
     values: dict[str, Value] = {
         "alert": "BatterySocLow", "start": "BatterySocLow", "stop": "BatterySocRecovered", "grace": 600.0,
         "seconds": 30.0, "min_run": 900.0, "by_ac": True, "start_soc": 0.25, "stop_soc": 0.6, "debounce": 120.0,

@@ -121,7 +121,9 @@ def test_a_day_without_a_fault(tmp_path: Path, page: Page, picture: Callable[[st
         picture("manual")
 
 
-def test_what_is_broken(tmp_path: Path, page: Page, picture: Callable[[str], None]) -> None:
+def test_a_dead_exporter_and_a_faulty_relay_are_shown(
+    tmp_path: Path, page: Page, picture: Callable[[str], None]
+) -> None:
     fill(tmp_path)
     with site(tmp_path, CONFIG) as it, it.running(FORGETFUL):
         it.page.soc = 0.412

@@ -114,7 +114,7 @@ def test_file_without_settings(text: str) -> None:
     assert web_config.headers == {}
 
 
-def test_no_file() -> None:
+def test_without_a_file_there_are_no_users_and_no_tls() -> None:
     web_config = WebConfig.load(None)
     assert not web_config.has_users
     assert web_config.ssl_context() is None
@@ -651,7 +651,7 @@ def tls(certificates: Path, name: str, more: str = "") -> str:
     return f"tls_server_config:\n  cert_file: tls/server.crt\n  key_file: tls/server.key\n{more}"
 
 
-async def test_tls(certificates: Path) -> None:
+async def test_a_page_with_a_certificate_is_served_over_tls_alone(certificates: Path) -> None:
     web_config = write(tls(certificates, "a") + users(anne=hashed("right")))
     async with served(web_config) as session:
         trusted = trusting(certificates, "a")
@@ -729,7 +729,9 @@ async def negotiates(session: ClientSession, certificates: Path, version: ssl.TL
         ("  max_version: TLS12\n", ssl.TLSVersion.TLSv1_3, False),
     ],
 )
-async def test_versions(certificates: Path, bounds: str, version: ssl.TLSVersion, *, accepted: bool) -> None:
+async def test_a_client_may_use_only_the_tls_versions_within_the_bounds(
+    certificates: Path, bounds: str, version: ssl.TLSVersion, *, accepted: bool
+) -> None:
     async with served(write(tls(certificates, "a", bounds))) as session:
         assert await negotiates(session, certificates, version) is accepted
 
