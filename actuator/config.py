@@ -70,9 +70,9 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Which users of `--web.config.file` may do what; a user in no list may only ask for health and readiness.
 
     Attributes:
-        read: the panel, status, metrics, journal and events.
+        read: whatever is only shown: panel, status, metrics, history, runs, journal, events, settings and runbooks.
         notify: Alertmanager's webhook.
-        command: mode, resets and reload; and what `read` may.
+        command: mode, resets, settings, profile and reload; and what `read` may.
     """
 
     read: tuple[str, ...] = ()
@@ -181,7 +181,7 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 yield error.under(f"profiles.{name}", file=None, line=None)
 
     def _wrong(self) -> Iterator[ConfigError]:
-        """Refuse a debounce that is too short for the page's interval, and every duration of zero."""
+        """Refuse what the file has beyond the settings: by the page's interval, a real run's length, a path, or as zero."""
         yield from super()._wrong()
         shortest = SAMPLES * self.exporter.interval
         for name in ("start", "stop", "emergency"):

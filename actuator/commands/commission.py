@@ -142,7 +142,7 @@ class Commission:
     def measure(self) -> bool:
         """Run the engine once and measure its start and stop; return whether both were measured.
 
-        The mode is set back afterwards in every case.
+        The mode is switched off and set back afterwards in every case, unless the actuator does not answer then.
         """
         before = self._status()
         newest = max((row["id"] for row in self._rows(1)), default=0)

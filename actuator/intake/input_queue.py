@@ -1,6 +1,6 @@
 """The inputs that wait for the next turn, handed over between two threads, and the answers to their senders.
 
-Everything that waits is bounded in number, and one turn takes all of it.
+What waits is bounded in number, senders of *off* by the server's connections alone; one turn takes all of it.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ class _Turns:
 
     Clients of this machine and others alternate, so neither can lock out the other. Of each, the address comes first
     that has never failed, then the one whose last failure is the longest ago. Of those that are equal, the newest and
-    the oldest take turns: a crowd that waits stands before the oldest, and one that does not wait before the newest.
+    the oldest take turns, so that neither a crowd that waits nor one that keeps coming shuts others out.
     """
 
     def __init__(self) -> None:
