@@ -181,7 +181,7 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 yield error.under(f"profiles.{name}", file=None, line=None)
 
     def _wrong(self) -> Iterator[ConfigError]:
-        """Refuse what the file has beyond the settings: by the page's interval, a real run's length, a path, or as zero."""
+        """Refuse what does not fit the page's interval or a real run, a wrong mirror, and every duration of zero."""
         yield from super()._wrong()
         shortest = SAMPLES * self.exporter.interval
         for name in ("start", "stop", "emergency"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -56,47 +57,85 @@ def decoded(device: Profile, record: Registers) -> Mapping[str, float]:
     }
 
 
-def compare(values: Mapping[str, float], expect: Mapping[str, Any], *, but: tuple[str, ...] = ()) -> None:
+def compare(
+    device: Profile,
+    record: Registers,
+    expect: Mapping[str, Any],
+    *,
+    but: tuple[str, ...] = (),
+    also: Mapping[str, float | None] | None = None,
+) -> Mapping[str, float]:
+    """Compare each value of the device, also that none of its fields is without an expected one; return the values.
+
+    Args:
+        device: the profile.
+        record: its registers.
+        expect: the values, by the names of the captures.
+        but: names of the captures that are no field of the profile.
+        also: by metric, what the captures do not name; None: it is absent.
+    """
+    values = decoded(device, record)
+    expected = dict(also or {})
     for name, value in expect.items():
         if name == "cells":
             assert len([metric for metric in values if metric.startswith("modbus_cell_volts")]) == value
+            expected["modbus_cell_volts"] = value
         elif name == "cells_v":
-            assert [values[f"modbus_cell_volts{{{cell}}}"] for cell in range(1, len(value) + 1)] == value
+            expected |= {f"modbus_cell_volts{{{cell}}}": volts for cell, volts in enumerate(value, 1)}
         elif name == "state":
-            assert values[f"modbus_battery_state{{{value}}}"] == 1
+            expected[f"modbus_battery_state{{{value}}}"] = 1
         elif name not in but:
             metric, factor = METRIC[name]
-            assert approximately(values.get(metric), value * factor), f"{name}: {values.get(metric)} is not {value}"
+            expected[metric] = value * factor
+    for metric, value in expected.items():
+        if value is None:
+            assert metric not in values
+        elif metric != "modbus_cell_volts":
+            assert approximately(values.get(metric), value), f"{metric}: {values.get(metric)} is not {value}"
+    fields = {
+        metric.name + (f"{{{field.labels[0]}}}" if isinstance(field, quantities.Quantity) and field.labels else "")
+        for field in device.fields
+        for metric in field.metrics
+    }
+    assert _fields(fields) == _fields(expected), "each field needs an expected value"
+    return values
+
+
+def _fields(names: Iterable[str]) -> set[str]:
+    """Return the names, all cells and all states as one."""
+    return {re.sub(r"^(modbus_cell_volts|modbus_battery_state)\{.*", r"\1", name) for name in names}
 
 
 @pytest.mark.parametrize(
-    "name", ["daly_status_frame_80_reg_1", "daly_status_frame_80_reg_2", "daly_status_frame_62_reg_no_alarms"]
+    ("name", "celsius"),
+    [
+        ("daly_status_frame_80_reg_1", (13, 13, 13, 13)),
+        ("daly_status_frame_80_reg_2", (15, 15, 15, 15)),
+        ("daly_status_frame_62_reg_no_alarms", (21, 0, 0, None)),
+    ],
 )
-def test_daly(name: str) -> None:
-    expect = vector(name)["expect"]
-    values = decoded(daly.PROFILE, from_words(0, vector(name)["registers"]))
-    compare(values, expect)
-    state = "idle" if expect["amps"] == 0 else "discharging"
-    assert values[f"modbus_battery_state{{{state}}}"] == 1
+def test_daly(name: str, celsius: tuple[float | None, ...]) -> None:
+    expect = {"cycles": 0, **vector(name)["expect"]}
+    state, code = ("idle", 0) if expect["amps"] == 0 else ("discharging", 2)
+    also: dict[str, Any] = {f"modbus_celsius{{{sensor}}}": value for sensor, value in enumerate(celsius, 1)}
+    also |= {f"modbus_battery_state{{{state}}}": 1, "modbus_battery_state_code": code}
+    compare(daly.PROFILE, from_words(0, vector(name)["registers"]), expect, also=also)
 
 
 def test_daly_p81() -> None:
     """v:daly_p81_cells_frame begins at register 0, v:daly_p81_status_frame at 65: 0x4B is what remains."""
     first, second = vector("daly_p81_cells_frame"), vector("daly_p81_status_frame")
     found = dict(enumerate(first["registers"])) | dict(enumerate(second["registers"], 65))
-    values = decoded(daly.P81, registers(found))
-    compare(values, first["expect"])
-    compare(values, second["expect"])
-    assert values["modbus_celsius{1}"] == 22
-    assert len([metric for metric in values if metric.startswith("modbus_cell_volts")]) == 16
+    expect = {**first["expect"], **second["expect"], "cells": 16}
+    compare(daly.P81, registers(found), expect, also={f"modbus_celsius{{{sensor}}}": 22 for sensor in range(1, 5)})
 
 
 def test_eg4_ll_and_its_disputed_current() -> None:
     """v:eg4_ll_v106: 10 mA a count by the protocol, 100 mA by the battery's own app."""
     expect = vector("eg4_ll_v106")["expect"]
     record = from_words(0, vector("eg4_ll_v106")["registers"])
-    compare(decoded(PROFILES["eg4-ll"], record), expect, but=("amps_source", "cell_count"))
-    assert decoded(PROFILES["eg4-ll"], record)["modbus_battery_state{discharging}"] == 1
+    also = {"modbus_battery_state{discharging}": 1, "modbus_cycles_total": 1}
+    compare(PROFILES["eg4-ll"], record, expect, but=("amps_source", "cell_count"), also=also)
     by_app = ModbusConfig(url="tcp://bms", profile="eg4-ll", current_scale=0.1).device()
     assert decoded(by_app, record)["modbus_battery_amperes"] == expect["amps_source"]
     charge = by_app.charge(record)
@@ -108,22 +147,23 @@ def test_eg4_ll_and_its_disputed_current() -> None:
 def test_seplos_v3_bank() -> None:
     """v:seplos_v3_00042000001a: the answer to 0x2000 is the bank of all packs."""
     found = vector("seplos_v3_00042000001a")
-    values = decoded(seplos.BANK, from_words(0x2000, found["registers"], function=READ_INPUT))
-    compare(values, found["expect"], but=("current_raw_s32_low_word_first",))
-    assert values["modbus_battery_amperes"] == found["expect"]["current_raw_s32_low_word_first"] / 10
+    record = from_words(0x2000, found["registers"], function=READ_INPUT)
+    current = found["expect"]["current_raw_s32_low_word_first"] / 10
+    but = ("current_raw_s32_low_word_first",)
+    compare(seplos.BANK, record, found["expect"], but=but, also={"modbus_battery_amperes": current})
 
 
-def test_seplos_v3_cells() -> None:
-    """v:seplos_v3_01041100001a: 16 cells, then temperatures of which four are there."""
+def test_seplos_v3_pack() -> None:
+    """v:seplos_v3_01041100001a: 16 cells and six temperatures; the pack's own registers are synthetic."""
     found = vector("seplos_v3_01041100001a")
-    values = decoded(seplos.PACK, from_words(0x1100, found["registers"], function=READ_INPUT))
-    assert values["modbus_cell_volts{1}"] == 3.327
-    assert values["modbus_cell_volts{16}"] == 3.328
-    assert values["modbus_celsius{1}"] == 21.5
-    assert values["modbus_celsius{mos}"] == 21.2
-    assert {metric for metric in values if metric.startswith("modbus_celsius")} == {
-        f"modbus_celsius{{{sensor}}}" for sensor in ("1", "2", "3", "4", "environment", "mos")
-    }
+    pack = dict(enumerate((5325, -130 & 0xFFFF, 27456, 33000, 0, 832, 999, 10), 0x1000))
+    record = registers(pack | dict(enumerate(found["registers"], 0x1100)), function=READ_INPUT)
+    expect = {"volts": 53.25, "amps": -1.3, "remaining_ah": 274.56, "full_ah": 330, "cycles": 10}
+    expect |= {"soc_percent": 83.2, "soh_percent": 99.9, "cells": 16}
+    sensors = {"1": 21.5, "2": 21.2, "3": 21.4, "4": 21.1, "environment": 22.5, "mos": 21.2}
+    also = {f"modbus_celsius{{{sensor}}}": value for sensor, value in sensors.items()}
+    also |= {"modbus_cell_volts{1}": 3.327, "modbus_cell_volts{16}": 3.328}
+    compare(seplos.PACK, record, expect, also=also)
 
 
 def test_jk() -> None:
@@ -135,26 +175,24 @@ def test_jk() -> None:
         raw = frame[offset : offset + size]
         data = raw if at.mask else raw[::-1]
         found |= {at.address + 2 * index: word for index, word in enumerate(struct.unpack(f">{at.type.words}H", data))}
-    values = decoded(jk.PROFILE, registers(found, step=2))
-    compare(values, vector("jk_pb_status")["expect"], but=("sum8",))
-    assert len([metric for metric in values if metric.startswith("modbus_cell_volts")]) == 16
-    assert values["modbus_cell_volts{1}"] == 3.293
+    expect = {**vector("jk_pb_status")["expect"], "cells": 16}
+    also = {"modbus_cell_volts{1}": 3.293, "modbus_celsius{2}": 19.8}
+    compare(jk.PROFILE, registers(found, step=2), expect, but=("sum8",), also=also)
 
 
 def test_victron_system() -> None:
     """v:victron_gx_system."""
-    values = decoded(victron.SYSTEM, from_words(840, vector("victron_gx_system")["registers"]))
-    compare(values, vector("victron_gx_system")["expect"])
+    record = from_words(840, vector("victron_gx_system")["registers"])
+    also = {"modbus_battery_state_code": 1, "modbus_time_to_go_seconds": 100}
+    compare(victron.SYSTEM, record, vector("victron_gx_system")["expect"], also=also)
 
 
 def test_victron_battery_synthetic() -> None:
     """Synthetic, by dbus_modbustcp's attributes.csv: the battery monitor's own unit."""
     found = {256: 0xFFFF, 257: -572 & 0xFFFF, 259: 5200, 261: -110 & 0xFFFF, 262: 345, 265: 1000, 266: 850}
-    values = decoded(victron.BATTERY, registers(found | {303: 36, 304: 990, 309: 4000}))
-    compare(values, {"volts": 52, "amps": -11, "watts": -572, "soc_percent": 85, "soh_percent": 99, "full_ah": 400})
-    assert values["modbus_consumed_amphours"] == 100
-    assert values["modbus_time_to_go_seconds"] == 3600
-    assert values["modbus_celsius{battery}"] == 34.5
+    expect = {"volts": 52, "amps": -11, "watts": -572, "soc_percent": 85, "soh_percent": 99, "full_ah": 400}
+    also = {"modbus_consumed_amphours": 100, "modbus_time_to_go_seconds": 3600, "modbus_celsius{battery}": 34.5}
+    compare(victron.BATTERY, registers(found | {303: 36, 304: 990, 309: 4000}), expect, also=also)
 
 
 def test_victron_zero_of_a_lost_monitor_is_absent() -> None:
@@ -191,31 +229,35 @@ def test_pylontech_rt() -> None:
     found = vector("pylontech_rt12100")
     request = Request(1, READ_HOLDING, 0x1016, 13)
     record = from_words(0x1016, list(answered(bytes.fromhex(found["response_hex"]), request.ask)))
-    compare(decoded(PROFILES["pylontech-rt"], record), found["expect"], but=("power_w",))
+    compare(PROFILES["pylontech-rt"], record, found["expect"], but=("power_w",))
 
 
 def test_pace_synthetic() -> None:
     """Synthetic: no capture of Pace's registers is at hand; the map is that of its protocol V1.3."""
     found = dict.fromkeys(range(37), 0) | {0: -225 & 0xFFFF, 1: 5243, 2: 47, 3: 99, 4: 4819, 5: 10346, 6: 10000, 7: 140}
-    found |= {15: 3271, 31: 241, 32: -55 & 0xFFFF}
-    values = decoded(pace.PROFILE, registers(found))
-    assert values["modbus_battery_amperes"] == -2.25
-    assert values["modbus_battery_volts"] == 52.43
-    assert values["modbus_soc_ratio"] == 0.47
-    assert values["modbus_remaining_amphours"] == 48.19
-    assert values["modbus_celsius{2}"] == -5.5
-    assert "modbus_celsius{mos}" not in values
+    found |= {15: 3271, 31: 241, 32: -55 & 0xFFFF, 35: 305, 36: 198}
+    expect: dict[str, Any] = {
+        "amps": -2.25,
+        "volts": 52.43,
+        "soc_percent": 47,
+        "soh_percent": 99,
+        "remaining_ah": 48.19,
+    }
+    expect |= {"full_ah": 103.46, "cycles": 140, "cells_v": [3.271]}
+    sensors = {"1": 24.1, "2": -5.5, "3": 0, "4": 0, "mos": 30.5, "environment": 19.8}
+    also = {f"modbus_celsius{{{sensor}}}": value for sensor, value in sensors.items()} | {"modbus_design_amphours": 100}
+    values = compare(pace.PROFILE, registers(found), expect, also=also)
     assert "modbus_cell_volts{2}" not in values
+    assert "modbus_celsius{mos}" not in decoded(pace.PROFILE, registers(found | {35: 0}))
     assert "modbus_soc_ratio" not in decoded(pace.PROFILE, registers(found | {2: 0}))
     assert decoded(pace.PROFILE, registers(found | {2: 0, 4: 5}))["modbus_soc_ratio"] == 0
 
 
 def test_renogy_synthetic() -> None:
     """Synthetic, by the map of renogy-bt: what remains over what it holds."""
-    found = {5042: -150 & 0xFFFF, 5043: 132, 5044: 1, 5045: 0x4000, 5046: 1, 5047: 0x86A0, 5048: 7}
-    values = decoded(renogy.PROFILE, registers(found))
-    assert values["modbus_battery_amperes"] == -1.5
-    assert values["modbus_soc_ratio"] == pytest.approx(81.92 / 100)
+    found = {5001: 33, 5042: -150 & 0xFFFF, 5043: 132, 5044: 1, 5045: 0x4000, 5046: 1, 5047: 0x86A0, 5048: 7}
+    expect = {"cells_v": [3.3], "amps": -1.5, "volts": 13.2, "remaining_ah": 81.92, "full_ah": 100, "cycles": 7}
+    compare(renogy.PROFILE, registers(found), expect | {"soc_percent": 81.92})
     assert "modbus_soc_ratio" not in decoded(renogy.PROFILE, registers(found | {5044: 0, 5045: 0}))
     assert "modbus_soc_ratio" not in decoded(renogy.PROFILE, registers(found | {5046: 0, 5047: 0}))
 
