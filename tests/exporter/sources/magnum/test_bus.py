@@ -11,6 +11,8 @@ from exporter.readings import Charge, Reading
 from exporter.sources.magnum import energy
 from exporter.sources.magnum.bus import COMMANDS, OTHER, Bus
 from exporter.sources.magnum.packet import Packet
+from exporter.sources.magnum.packet_kinds import KINDS
+from exporter.sources.magnum.recent import Recent
 from tests.exporter.harness import captures
 
 INVERTER = bytes.fromhex("400001EC000976B6010033152C1F73010003025800")
@@ -171,3 +173,9 @@ def test_means_over_5_seconds_and_the_lowest_volts_of_a_minute() -> None:
     assert bus.means(at + 5.1, at).samples == ()
     readings, _ = play(bus, INVERTER, REMOTE, at=at + 60, cycles=3)
     assert Sample(lowest, 49.2) in next(r for r in reversed(readings) if r.group == "inverter").samples
+
+
+def test_a_packet_counts_for_the_means_whoever_reads_its_lowest_values() -> None:
+    recent = Recent(KINDS)
+    recent.add("inverter", Packet(INVERTER, 48), 1.0)
+    assert Sample("magnum_inverter_dc_volts_mean5s", 49.2) in recent.means(2.0)

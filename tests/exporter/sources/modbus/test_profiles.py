@@ -65,7 +65,7 @@ def compare(
     but: tuple[str, ...] = (),
     also: Mapping[str, float | None] | None = None,
 ) -> Mapping[str, float]:
-    """Compare each value of the device, also that none of its fields is without an expected one; return the values.
+    """Compare a device's values, and refuse a field without an expected one; return the values.
 
     Args:
         device: the profile.
