@@ -22,10 +22,20 @@ from exporter.sources.magnum.voting import Voter
 from toolkit.homeassistant.options import DIAGNOSTIC, PROBLEM, EntityOptions, Form
 
 CLEAN_AFTER = 30.0
+"""Seconds after the last sign of damage until the line counts as clean: with it comes damage that shows in values alone."""
+
 _FOREIGN_WINDOW = 60.0
+"""Seconds for which the packets of other inverters are counted."""
+
 _FOREIGN_ENOUGH = 10
+"""Packets of another inverter in that time that are no accident: a flipped bit in every second packet makes the same
+identity up to four times a minute."""
+
 _LED_CYCLES = 8
+"""Packets of the inverter in which a lamp may have been lit: two periods of one that blinks, lit in two of four."""
+
 _LED_ENOUGH = 2
+"""Those in which it has to be lit: one may be a flipped bit, since lamps are read before packets are voted on."""
 
 FRAMES = Metric(
     "magnum_frames_total", "Packets accepted since the start, by kind.", Kind.COUNTER, ("frame",), entity=DIAGNOSTIC

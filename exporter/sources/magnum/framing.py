@@ -16,9 +16,18 @@ from exporter.sources.magnum.recognition import Recogniser, Verdict
 from exporter.sources.magnum.synchronisation import find_inverter, looks_swapped, modern_inverters
 
 _SYNCHRONISE_EVERY = 64
+"""Bytes from one search for the inverter to the next, more than a cycle of about 50: a search covers the whole buffer.
+Counted from the first byte, not by chunks: so frames do not depend on how the bytes are cut."""
+
 _KEPT_WITHOUT_INVERTER = 2048
+"""Bytes in which the inverter is searched for, about 40 cycles; those from before it is found give frames too."""
+
 _LOST_AFTER = 800
+"""Bytes without a packet of the inverter, about 16 cycles or 2 s, until it is searched for anew. Damage may hide it for
+a few cycles; another inverter may have replaced it."""
+
 _SWAPPED_AFTER = 120
+"""Bytes without an inverter until swapped wires are looked for: the two packets that are their sign need two cycles."""
 
 
 class Frame(NamedTuple):

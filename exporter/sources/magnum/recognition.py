@@ -17,9 +17,19 @@ from exporter.sources.magnum.packet_kinds import PacketKind
 from exporter.sources.magnum.synchronisation import Accessories, Found, modern_inverters
 
 _ENOUGH_OF_BASE = 4
+"""Bytes of a remote's 13 of settings that show where its packet begins: the packet before need not wait for more."""
+
 _ALIKE_IN_BASE = 9
+"""Bytes of the 13 that show a remote's packet whose page is unknown: the packet before it is not lost with it while at
+most four of them are damaged."""
+
 _ALIKE_IN_INVERTER = 6
+"""Bytes of the first eight that are as in the inverter's last packet and show a damaged one. With 8 the packet before
+it is lost more often; with 2 other bytes pass for an inverter, and packets are found where none were sent."""
+
 _EARLY = 4
+"""Index before which a byte of an accessory's packet is waited for, as the state and revision of a generator starter's
+are; a battery monitor's revision, byte 16, comes too late."""
 
 
 class Verdict(Enum):

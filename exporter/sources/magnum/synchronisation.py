@@ -20,7 +20,10 @@ Accessories = Mapping[int, PacketKind]
 """The kinds of the accessories' packets, by header."""
 
 _ENOUGH = 3
+"""Packets of one inverter that prove it, if its model is listed: two may be an accident."""
+
 _ENOUGH_UNLISTED = 5
+"""The same if its model is not listed, so that more bytes pass for an identity."""
 
 
 @dataclass(frozen=True, slots=True)

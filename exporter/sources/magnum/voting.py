@@ -15,10 +15,20 @@ from typing import NamedTuple
 from exporter.sources.magnum.packet import Packet
 
 _FORGET_AFTER = 30.0
+"""Seconds without a packet of the kind after which the earlier ones confirm nothing: the numbers may have changed."""
+
 _HOLD = 3
+"""Packets for which a confirmed number stays while the newer ones are not confirmed. With 0 each damaged one leaves a
+gap; with 30 numbers are published that were not sent lately."""
+
 _VOTERS = 3
+"""Packets of which the median counts, or a steady change is seen: the fewest that outvote one wrong number."""
+
 _EQUAL = 2
+"""Equal packets in a row that confirm each other. A single one may be damaged."""
+
 _EQUAL_ON_NOISY_LINE = 3
+"""The same after recent damage, which may hit two packets alike. Four would confirm far fewer."""
 
 
 class Tolerance(NamedTuple):
