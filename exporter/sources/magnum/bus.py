@@ -22,7 +22,7 @@ from exporter.sources.magnum.voting import Voter
 from toolkit.homeassistant.options import DIAGNOSTIC, PROBLEM, EntityOptions, Form
 
 CLEAN_AFTER = 30.0
-"""Seconds after the last sign of damage until the line counts as clean: with it comes damage that shows in values alone."""
+"""Seconds after the last sign of damage until the line counts as clean: other damage shows in values alone."""
 
 _FOREIGN_WINDOW = 60.0
 """Seconds for which the packets of other inverters are counted."""
