@@ -97,7 +97,7 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True):
         wall: Unix time of that moment.
         now: the same moment on the monotonic clock, without the time powered off.
         held: a closure that a board held over the time powered off, without that time; None: none did. Until the clock
-            is right it counts as long as the budget.
+            is right, it counts as a closure as long as the daily budget.
         backs_off: the present back-off began after that moment.
     """
 
