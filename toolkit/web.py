@@ -26,6 +26,7 @@ from prometheus_client.exposition import choose_encoder
 
 from toolkit import flags, log
 from toolkit.landing import landing_page
+from toolkit.orders import Orders
 from toolkit.webconfig import FAILED, WebConfig
 from toolkit.webconfig.passwords import origin
 
@@ -79,7 +80,8 @@ def application(
     """Return the application with what every program serves; the program adds its own routes.
 
     A request is first authenticated, then the guards check it, then its body is read up to the limit, then it is
-    handled. An error is one sentence. A middleware that the program inserts at index 0 sees every status that is sent.
+    handled. An order that has arrived whole is handled although its client leaves (`orders`). An error is one sentence.
+    A middleware that the program inserts at index 0 sees every status that is sent.
 
     Args:
         name: the program's name.
@@ -95,10 +97,19 @@ def application(
         large: the paths on which it may be a mebibyte.
         guards: refuse requests that the program does not allow; the user's name is in `request[USER]`.
     """
+    orders = Orders(max_body)
     app = web.Application(
         client_max_size=max_body,
-        middlewares=[_sender(), _errors_as_text, web_config.middleware(), *guards, _body_reader(max_body, large)],
+        middlewares=[
+            _sender(),
+            orders.middleware(),
+            _errors_as_text,
+            web_config.middleware(),
+            *guards,
+            _body_reader(max_body, large),
+        ],
     )
+    app.on_cleanup.append(orders.end)
 
     async def decorate(request: web.Request, response: web.StreamResponse) -> None:
         _decorate(response, name, web_config)
@@ -157,7 +168,8 @@ async def serve(
     Raises:
         OSError: cannot listen on an address; its text is the whole message.
     """
-    # A handler ends with its connection: so there are never more of them than connections.
+    # A handler ends with its connection, except for an order that has arrived: so there are never many more of them
+    # than connections.
     runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_SECONDS, handler_cancellation=True)
     connections = _Connections(min(MOST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4))
     context = web_config.ssl_context()

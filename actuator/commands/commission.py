@@ -1,21 +1,25 @@
 """Measure how long this site's engine takes to start and to stop, while the owner watches, and propose limits.
 
-It uses the running actuator as an operator does: the run has a deadline, every rule holds, and the contact opens by
-itself even if this command dies. The times are from the actuator's journal, in monotonic seconds.
+It uses the running actuator as an operator does: the run has a deadline, and every rule holds. It requests the engine
+for a few minutes at a time, so that the contact opens even if this command or its connection dies. The times are from
+the actuator's journal, in monotonic seconds.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from actuator.commands import client, printing
 from actuator.commands.flags import add_remote_flags
+from actuator.core.settings import Limits
 from toolkit.formatting import printable_lines, span
 
 DESCRIPTION = (
@@ -34,6 +38,15 @@ POLL = 1.0
 
 SLOW_STOP = 300.0
 """Seconds from which a stop is slow: the AGS reads its input rarely."""
+
+ASKED = 300.0
+"""Seconds for which the engine is requested at a time."""
+
+ASK_EVERY = 60.0
+"""Seconds after which it is requested anew, while it has to run."""
+
+LEAST_CONFIRM = Limits().start_confirm
+"""Seconds; the least that is proposed for start_confirm. A cold engine takes longer than the one that was measured."""
 
 _MOST_ROWS = 1000
 """Rows of the journal that are searched for those of this run."""
@@ -77,13 +90,32 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.yes and input("Type yes to start: ").strip().lower() != "yes":
             sys.stdout.write("Nothing was done.\n")
             return 1
-        with printing.answered(arguments.url):
+        with printing.answered(arguments.url), _interrupted_by_signals():
             return 0 if trial.measure() else 1
     except (client.ClientError, NotNowError) as error:
         printing.write_error("", error)
     except (KeyboardInterrupt, EOFError):
         sys.stderr.write("Cancelled. The contact is open, or opens at its deadline.\n")
     return 1
+
+
+@contextlib.contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """Within the context, a hang-up or the end of the system ends the command as Ctrl-C does, once."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        # Another one must not end what this one ends: the request that opens the contact.
+        for number in ending:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    ending = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT)
+    before = {number: signal.signal(number, interrupt) for number in ending}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _report(text: str) -> None:
@@ -120,6 +152,8 @@ class Commission:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._ask, self._report, self._run, self._pause = ask, report, run, pause
+        self._most = 0.0
+        self._asked_at: float | None = None
 
     def check(self) -> None:
         """Check that a measurement is possible now.
@@ -147,7 +181,8 @@ class Commission:
         before = self._status()
         newest = max((row["id"] for row in self._rows(1)), default=0)
         try:
-            self._ask("/api/v1/mode", {"mode": "on", "for": f"{before['max_run']:g}s"})
+            self._most = min(ASKED, before["max_run"])
+            self._request()
             self._report("Contact closed. Watch the AGS remote and the engine.")
             proven = self._until(lambda status: status["proof"] == "running" or status["run"] is None)
             run = proven["run"]
@@ -157,6 +192,7 @@ class Commission:
             self._report(f"Engine running, confirmed. It runs for another {span(self._run)}.")
             end = time.monotonic() + self._run
             self._until(lambda status: time.monotonic() >= end or status["run"] != run)
+            self._asked_at = None
             self._ask("/api/v1/mode", {"mode": "off"})
             self._report(
                 "Contact open. Waiting until the stop is confirmed; press Ctrl-C to give up. An AGS looks at its input "
@@ -174,6 +210,10 @@ class Commission:
         since = [row for row in self._rows(_MOST_ROWS) if row["id"] > newest]
         return self._propose(run, {row["kind"]: row for row in since if row["fields"].get("run") == run})
 
+    def _request(self) -> None:
+        self._ask("/api/v1/mode", {"mode": "on", "for": f"{self._most:g}s"})
+        self._asked_at = time.monotonic()
+
     def _propose(self, run: int, rows: dict[str, dict[str, Any]]) -> bool:
         """Propose limits from the journal rows of a run; return whether the rows are complete."""
         opened = rows.get("contact_opened")
@@ -187,8 +227,9 @@ class Commission:
         start, stop = (rows[kind]["fields"]["seconds"] for kind in ("engine_proven", "engine_stopped"))
         self._report(f"Confirmed start: {span(start)} after closing. Confirmed stop: {span(stop)} after opening.")
         self._report(
-            "Proposed for limits: in actuator.yml (twice the measured time plus one minute; tail is the time itself):\n"
-            f"  start_confirm: {_minutes(2 * start + 60)}\n"
+            "Proposed for limits: in actuator.yml (twice the measured time plus one minute; tail is the time itself; "
+            f"start_confirm at least {span(LEAST_CONFIRM)}, because a cold engine takes longer):\n"
+            f"  start_confirm: {_minutes(max(LEAST_CONFIRM, 2 * start + 60))}\n"
             f"  stop_confirm: {_minutes(2 * stop + 60)}\n"
             f"  tail: {_minutes(stop)}"
         )
@@ -213,6 +254,8 @@ class Commission:
             if line != shown:
                 self._report(line)
                 shown = line
+            if self._asked_at is not None and time.monotonic() - self._asked_at >= ASK_EVERY:
+                self._request()
             self._pause(POLL)
 
     def _status(self) -> dict[str, Any]:

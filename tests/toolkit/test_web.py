@@ -644,7 +644,7 @@ async def test_newcomer_is_let_in_when_all_others_wait(program: Program, monkeyp
             waiting -= 1
         return web.Response()
 
-    app.router.add_post("/wait", wait)
+    app.router.add_get("/wait", wait)
     async with (
         toolkit_web.serve(app, ["127.0.0.1:0"], WebConfig.load(None)) as [(host, port)],
         ClientSession(f"http://{host}:{port}") as client,
@@ -654,7 +654,7 @@ async def test_newcomer_is_let_in_when_all_others_wait(program: Program, monkeyp
         for _ in range(10):
             _, writer = await asyncio.open_connection(host, port)
             # A second request stops the reading: the server does not see that such a connection is shut down.
-            writer.write(b"POST /wait HTTP/1.1\r\nHost: x\r\n\r\n" + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 40)
+            writer.write(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n" + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 40)
             stack.callback(writer.close)
         while waiting < 10:  # noqa: ASYNC110 - what it waits for is inside the server
             await asyncio.sleep(0.01)

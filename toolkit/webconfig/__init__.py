@@ -32,6 +32,9 @@ USER = web.RequestKey("user", str)
 FAILED = web.RequestKey("failed", bool)
 """Set in a request whose user name or password is wrong, also when its client leaves before the answer."""
 
+WHOLE = web.RequestKey("whole", bool)
+"""Set in a request whose password is checked although its client leaves before the answer."""
+
 _log = log.get(__name__)
 _Stamp = tuple[int, ...] | None
 _RETRY_SECONDS = 10.0
@@ -132,7 +135,9 @@ class WebConfig:
             credentials = request.headers.get(hdrs.AUTHORIZATION)
             if users:
                 connected, failed = partial(_is_connected, request), partial(_note_failure, request)
-                user = await self._passwords.match(users, credentials, request.remote, connected, failed)
+                user = await self._passwords.match(
+                    users, credentials, request.remote, connected, failed, leaves=WHOLE not in request
+                )
                 if user is not None and self._current().users.get(user) != users[user]:
                     user = None  # changed or removed while its password was being checked
                     failed()

@@ -51,7 +51,8 @@ class Passwords:
 
     Clients that fail do not keep a right password waiting. `_Turns` lets a newcomer in soon. A failure is answered
     late: clients of one address that ask again after each answer use a quarter of the thread's time, however many they
-    are. A client that leaves is forgotten at once, or when the check of its password that runs has ended.
+    are. A client that leaves is forgotten at once, or when the check of its password that runs has ended; but an order
+    that has arrived whole is checked all the same.
     """
 
     def __init__(self) -> None:
@@ -69,6 +70,8 @@ class Passwords:
         remote: str | None = None,
         connected: Callable[[], bool] = lambda: True,
         failed: Callable[[], None] = lambda: None,
+        *,
+        leaves: bool = True,
     ) -> str | None:
         """Return the user whose name and password an Authorization header has; None if it has no valid ones.
 
@@ -78,6 +81,7 @@ class Passwords:
             remote: the address that it came from.
             connected: whether somebody still waits for the answer.
             failed: called once if the header is wrong, also when nobody waits for the answer any more.
+            leaves: the check is not made when nobody waits for the answer any more.
 
         Raises:
             HTTPServiceUnavailable: too many checks are waiting, or the server ends.
@@ -95,7 +99,7 @@ class Passwords:
         if known and digest in self._matched:
             return user
         try:
-            async with self._turns.turn(remote or "", connected):
+            async with self._turns.turn(remote or "", connected if leaves else lambda: True):
                 if known and digest in self._matched:
                     return user
 
@@ -114,7 +118,8 @@ class Passwords:
             text = "Too many passwords are being checked; try again in a second."
             raise web.HTTPServiceUnavailable(text=text, headers={"Retry-After": "1"}) from None
         if not matches:
-            await self._hold(remote or "")
+            if connected():
+                await self._hold(remote or "")
             return None
         return user
 

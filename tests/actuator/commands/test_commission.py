@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from actuator import cli
+from actuator.commands import commission
 from actuator.commands.client import ClientError
 from actuator.commands.commission import Commission
 from tests.actuator.harness.process import site
@@ -66,7 +68,7 @@ def test_a_step_of_the_wall_clock_changes_no_proposal() -> None:
     assert synthetic.measure()
     text = "\n".join(synthetic.lines)
     assert "Confirmed start: 30 s after closing. Confirmed stop: 2 min 10 s after opening." in text
-    assert "start_confirm: 2m\n  stop_confirm: 6m\n  tail: 3m" in text
+    assert "start_confirm: 10m\n  stop_confirm: 6m\n  tail: 3m" in text
     assert synthetic.commands[-1] == {"mode": "auto"}
 
 
@@ -147,4 +149,40 @@ def test_the_command_reports_a_dead_engine_and_fails(tmp_path: Path) -> None:
             assert "has died" in process.output
             assert "Traceback" not in process.output
         assert not it.board.closed()
+        assert it.status()["mode"] == "auto"
+
+
+def test_the_engine_is_requested_for_minutes_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commission, "ASK_EVERY", 0.0)
+    starting = RUNNING | {"proof": "stopped"}
+    synthetic = SyntheticActuator([STANDING, starting, starting, RUNNING, RUNNING, STOPPING, STOPPING, STANDING], [])
+    synthetic.measure()
+    on: dict[str, object] = {"mode": "on", "for": "300s"}
+    off: dict[str, object] = {"mode": "off"}
+    assert synthetic.commands == [on, on, on, off, off, {"mode": "auto"}], "at first, twice while it starts"
+
+
+def test_what_is_proposed_for_the_start_fits_a_cold_engine_and_a_slow_one() -> None:
+    for seconds, expected in ((16.0, "10m"), (400.0, "15m")):
+        story = [
+            row(43, "engine_proven", 0.0, run=7, seconds=seconds),
+            row(44, "contact_opened", 0.0, run=7, reason="mode_off"),
+            row(45, "engine_stopped", 0.0, run=7, seconds=130.0),
+        ]
+        synthetic = SyntheticActuator([STANDING, RUNNING, RUNNING, STOPPING, STANDING], story)
+        assert synthetic.measure()
+        assert f"start_confirm: {expected}\n" in synthetic.lines[-1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT, signal.SIGINT])
+def test_a_command_that_is_ended_opens_the_contact(tmp_path: Path, number: signal.Signals) -> None:
+    with site(tmp_path) as it, it.running():
+        wait_until(lambda: it.status()["proof"] == "stopped", 10, "the proof that it has stopped")
+        trial: list[str | Path] = [command("generator-actuator"), "commission", "--yes", "--run=60", "--url", it.url]
+        with Process(trial) as process:
+            wait_until(it.board.closed, 10, "the contact to close")
+            process.signal(number)
+            assert process.wait(20) == 1
+            assert "Cancelled." in process.output
+        wait_until(lambda: not it.board.closed(), 5, "the contact to open")
         assert it.status()["mode"] == "auto"

@@ -610,7 +610,7 @@ def test_commission_measures_start_and_stop_and_proposes_limits(
             it.page.engine(runs=False)
             assert trial.result(20) == 0
         shown = capsys.readouterr().out
-        assert "start_confirm: 2m" in shown
+        assert "start_confirm: 10m" in shown
         assert "stop_confirm: 2m" in shown
         assert "tail: 1m" in shown
         assert it.status()["mode"] == "auto"

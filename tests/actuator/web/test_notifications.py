@@ -66,7 +66,8 @@ async def test_sender_that_leaves_keeps_its_turn_until_its_body_is_read(monkeypa
 
             return asyncio.create_task(post())
 
-        gone = [send("gone"), *(send(f"gone {number}") for number in range(20))]
+        # Larger than what goes on without its sender.
+        gone = [send("gone" * 5000), *(send(f"gone {number}" * 5000) for number in range(20))]
         while not begun:  # noqa: ASYNC110 - it begins in a thread
             await asyncio.sleep(0.01)
         stays = send("stays")

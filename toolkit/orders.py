@@ -1,0 +1,84 @@
+"""Orders are requests that change something. One that has arrived whole is obeyed although its client leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from toolkit.webconfig import FAILED, WHOLE
+from toolkit.webconfig.passwords import origin
+
+MOST_LEFT = 32
+"""Orders whose clients have left; beyond this the oldest one of the address with the most is dropped."""
+
+_Order = asyncio.Task[web.StreamResponse]
+
+
+class Orders:
+    """Those whose clients have left; they go on. Other requests end with their connection."""
+
+    def __init__(self, most: int) -> None:
+        """Make none.
+
+        Args:
+            most: bytes of a body. A longer or compressed one is not read before it is known who sent it.
+        """
+        self._most = most
+        self._left: dict[_Order, str] = {}
+
+    def middleware(self) -> Middleware:
+        """Return the middleware that lets an order go on when its connection ends, unless its password was wrong."""
+
+        @web.middleware
+        async def obey(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.method in (hdrs.METH_GET, hdrs.METH_HEAD) or not await self._has_arrived(request):
+                return await handler(request)
+            request[WHOLE] = True
+            order = asyncio.create_task(_handled(handler, request))
+            try:
+                return await asyncio.shield(order)
+            except asyncio.CancelledError:
+                self._leave(order, request)
+                raise
+
+        return obey
+
+    async def end(self, _app: web.Application) -> None:
+        """End them all; for `app.on_cleanup`."""
+        for order in tuple(self._left):
+            order.cancel()
+
+    async def _has_arrived(self, request: web.Request) -> bool:
+        """Return whether a request is there with its body, which is then read: it is lost with the connection."""
+        if not request.content.is_eof():
+            return False
+        if request.can_read_body:
+            length = request.content_length
+            if length is None or length > self._most or hdrs.CONTENT_ENCODING in request.headers:
+                return False
+            await request.read()
+        return True
+
+    def _leave(self, order: _Order, request: web.Request) -> None:
+        order.add_done_callback(self._ended)
+        if FAILED in request:
+            order.cancel()
+            return
+        self._left[order] = origin(request.remote or "")[0]
+        if len(self._left) > MOST_LEFT:
+            crowd = Counter(self._left.values()).most_common(1)[0][0]
+            oldest = next(one for one, address in self._left.items() if address == crowd)
+            del self._left[oldest]
+            oldest.cancel()
+
+    def _ended(self, order: _Order) -> None:
+        self._left.pop(order, None)
+        if not order.cancelled():
+            order.exception()  # nobody waits for it; retrieved so that asyncio does not log it
+
+
+async def _handled(handler: Handler, request: web.Request) -> web.StreamResponse:
+    return await handler(request)
