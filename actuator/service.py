@@ -27,7 +27,7 @@ from actuator.loop.contact import log_failure
 from actuator.loop.runtime import Runtime
 from actuator.relay import RelayHeldError
 from actuator.relay.async_relay import AsyncRelay
-from actuator.relay.lock import Lock
+from actuator.relay.lock import Lock, name_of_journal
 from actuator.relay.opening import Opening
 from actuator.report.metrics import Counts, GeneratorCollector
 from actuator.start.known_relays import OpenedRelay, service_folder
@@ -87,7 +87,7 @@ async def main(flags: Flags, early: EarlySignals, opened: OpenedRelay) -> int:
             # The exporter refuses such a file; the relay must work all the same.
             _log.warning("unusual configuration", text=str(error))
         relay = opened.relay or AsyncRelay(config.relay.make_relay)
-        Lock().acquire(f"journal {config.journal.resolve()}")
+        Lock().acquire(name_of_journal(config.journal))
         if not opened.is_open:
             # At boot a board may not be there yet: its bus is still being searched while this program starts.
             opening = asyncio.ensure_future(

@@ -50,7 +50,7 @@ def _create(path: Path) -> tuple[Path, int]:
         # A name that nobody can guess, and no file that is there: not that of another writer, and no link of a
         # stranger.
         new = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             taken = not os.fstat(descriptor).st_nlink

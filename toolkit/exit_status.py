@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -50,12 +51,18 @@ def exit_status(main: Callable[P, int]) -> Callable[P, int]:
 
 
 def _keep_streams() -> None:
-    """Give a program that was started with a standard stream closed one that goes nowhere."""
+    """Give a program that was started with a standard stream closed one that goes nowhere.
+
+    What a terminal's encoding does not have is written with backslashes.
+    """
     # In this order: each gets the lowest free descriptor, which is its own.
     if sys.stdout is None:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as the program runs
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as the program runs
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _discard_output() -> None:

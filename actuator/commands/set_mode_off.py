@@ -22,7 +22,7 @@ from actuator.core.state import Durable, Moment, Saved
 from actuator.journal import Journal, JournalError, Row, last_relay, sidecar
 from actuator.loop.clock import Clock
 from actuator.relay import RelayConfig, RelayError
-from actuator.relay.lock import Lock
+from actuator.relay.lock import Lock, name_of_journal
 from actuator.report import wording
 from toolkit.config import ConfigError, decode
 from toolkit.replace import replace
@@ -60,7 +60,7 @@ def set_mode_off(path: Path, relay: RelayConfig, moment: Moment, *, mirror: Path
         # The service and this command have other folders of work.
         raise NotOffError(f'journal: got "{path}", expected an absolute path: write journal: {path.absolute()}')
     try:
-        Lock().acquire(f"journal {path.resolve()}")
+        Lock().acquire(name_of_journal(path))
     except RelayError as error:
         raise RunsError(f"an actuator runs on {path}: generator-actuator mode off") from error
     # The relay that was last in force stays: its contact may have been left closed, and the next start opens it.

@@ -9,6 +9,7 @@ that starts without journal and mirror leaves its record there. It allows no oth
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 import zlib
@@ -109,5 +110,7 @@ def write(folder: Path, journal: Path, sequence: int, saved: Saved) -> None:
         file.write(data.ljust(size, FILLER))
 
 
+@functools.cache
 def _name(journal: Path) -> str:
-    return str(journal.resolve())
+    # Once: whatever happens to the folders above it later, it is the same journal. A loop of links is no error here.
+    return os.path.realpath(journal)

@@ -55,6 +55,11 @@ _held: dict[str, socket.socket] = {}
 _guard = threading.Lock()
 
 
+def name_of_journal(path: Path) -> str:
+    """Return the name by which an actuator holds its journal, the same by whatever path it is reached."""
+    return f"journal {os.path.realpath(path)}"
+
+
 class Lock:
     """Holds one relay, under one or more names, against other processes until it is released or this process ends.
 

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,20 @@ def test_ctrl_c_while_a_server_hangs_ends_without_a_traceback(words: tuple[str, 
                 assert connection.recv(100)
                 process.signal(signal.SIGINT)
                 assert (process.wait(10), process.output) == (130, "")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_a_terminal_cannot_show_is_written_with_backslashes(encoding: str) -> None:
+    program = "from toolkit.exit_status import exit_status\nexit_status(lambda: print('fuel \u2264 10 %') or 0)()"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "fuel \\u2264 10 %\n", "")
 
 
 COMMANDS = pytest.mark.parametrize(

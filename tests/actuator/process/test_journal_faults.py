@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import sqlite3
 import time
 from pathlib import Path
@@ -126,6 +127,22 @@ def test_a_journal_deleted_in_use_loses_no_command(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_loop_of_links_above_the_journal_ends_no_run_and_prevents_no_start(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    parts = QUICK | {"journal": str(folder / "journal.db"), "mirror": str(tmp_path / "mirror")}
+    with site(tmp_path, parts) as it:
+        with it.running():
+            assert it.request("POST", "/api/v1/mode", {"mode": "on"})[0] == 200
+            shutil.rmtree(folder)
+            folder.symlink_to(folder)
+            assert it.request("POST", "/api/v1/mode", {"mode": "on", "for": "30s"})[0] == 200, "the mirror takes it"
+            assert (it.board.closed(), it.status()["run"]) == (True, 1)
+            assert it.request("POST", "/api/v1/mode", {"mode": "off"})[0] == 200
+            assert not it.board.closed()
+        with it.running():
+            assert it.status()["mode"] == "off"
+
+
 def test_one_write_that_fails_shortens_no_run(tmp_path: Path) -> None:
     with site(tmp_path, {"limits": {"max_run": "8s"}}) as it, it.running() as process:
         assert it.request("POST", "/api/v1/mode", {"mode": "on", "for": "8s"})[0] == 200
