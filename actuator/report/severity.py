@@ -99,6 +99,12 @@ class _Site:
         self.needed = self.low or self.empty or bool(self.state.causes)
 
     @property
+    def has_volts(self) -> bool:
+        """Whether low volts can start an emergency."""
+        battery = self.state.battery
+        return battery.volts_threshold is not None and battery.fresh_volts(self.now) is not None
+
+    @property
     def just_started(self) -> bool:
         return self.now - self.state.started_at < SOC_FRESH
 
@@ -303,6 +309,11 @@ def _outlook(site: _Site) -> str:
         case "blind":
             turn = (config.blind.run, config.blind.every) if config.on_blind == "start" else None
             return wording.phases.without_data(turn)
+        case path if site.soc is None:
+            refused = state.battery.soc_refused
+            return wording.phases.without_reading(
+                refused=refused, alert=path == "alerts" and not refused, volts=site.has_volts
+            )
         case "alerts" | "fallback":
             return wording.phases.starts_at(config.start_soc, config.debounce.start, low=site.low)
 
@@ -376,8 +387,12 @@ def _concerns(site: _Site) -> Iterator[tuple[Problem, Severity]]:
     elif site.durable.locked_out:
         words = wording.blocking.blocked("locked_out", site.snapshot).words
         yield Problem(words.headline, words.remedy), "act_now"
+    unread = bool(site.snapshot.page_fault)
+    if unread and not site.just_started and (site.soc is None or site.runs is None):
+        # First: it is why there is no reading, no evidence and no alert.
+        yield wording.problems.page_unreadable(site.snapshot.page_fault), "attention"
     if state.alerts.path == "blind":
-        yield wording.problems.BLIND, "attention" if site.config.on_blind == "start" else "act_now"
+        yield wording.problems.blind(unread=unread), "attention" if site.config.on_blind == "start" else "act_now"
     elif state.alerts.path == "fallback":
         beat = state.alerts.last_beat
         yield wording.problems.no_alerts(None if beat is None else site.since(beat)), "attention"

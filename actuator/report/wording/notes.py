@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from actuator.core.events import NoteKind
 from actuator.core.settings import DAY
 from actuator.report.wording.phases import without_data
-from actuator.report.wording.problems import BLIND
+from actuator.report.wording.problems import blind
 from actuator.report.wording.terms import Values, Words, check_data, lack, number, span_of
 from toolkit.formatting import percent, span
 
@@ -40,8 +40,9 @@ def _first_page(values: Values) -> NoteWords:
 
 
 def _no_path(_: Values) -> NoteWords:
+    problem = blind(unread=False)
     return NoteWords(
-        f"{lack('no_path')} No start (on_blind: stop).", Words(BLIND.text, "", without_data(None), BLIND.remedy)
+        f"{lack('no_path')} No start (on_blind: stop).", Words(problem.text, "", without_data(None), problem.remedy)
     )
 
 

@@ -210,6 +210,19 @@ def starts_at(start_soc: float, debounce: float, *, low: bool) -> str:
     return f"Starts when the battery is at {percent(start_soc)}."
 
 
+def without_reading(*, refused: bool, alert: bool, volts: bool) -> str:
+    """Return what starts the engine although no state of charge is known.
+
+    Args:
+        refused: there is a reading that is not trusted.
+        alert: the alert for a low battery still counts.
+        volts: an emergency by volts still counts.
+    """
+    by = " and ".join((*(("the alert for a low battery",) if alert else ()), *(("very low volts",) if volts else ())))
+    until = f"until a battery reading {'is trusted' if refused else 'arrives'} again"
+    return f"Only {by} or On can start it {until}." if by else f"Only On starts it {until}."
+
+
 def connecting(seconds: float) -> str:
     """Return what comes next on path `waiting`."""
     return f"Connecting to Alertmanager (up to {rounded(seconds)})."

@@ -72,10 +72,13 @@ NO_SOC: Final = Problem("There is no battery reading.", "Check the power of the 
 
 SOC_REFUSED: Final = Problem("No battery reading is trusted.", "Check the battery monitors and their cables.")
 
-BLIND: Final = Problem(
-    "Neither a battery reading nor alerts arrive.",
-    "Check the power of the site's computer and of the battery monitor. If the lights dim, press On.",
-)
+RESTART_EXPORTER: Final = "Restart the service magnum-exporter on the site's computer."
+
+
+def blind(*, unread: bool) -> Problem:
+    """Return that there is nothing to decide by; `unread`: because the exporter's page cannot be read."""
+    check = RESTART_EXPORTER if unread else "Check the power of the site's computer and of the battery monitor."
+    return Problem("Neither a battery reading nor alerts arrive.", f"{check} If the lights dim, press On.")
 
 
 def no_alerts(last_beat: str | None) -> Problem:
@@ -116,7 +119,7 @@ def relay_failed(error: str) -> Problem:
 def page_unreadable(error: str) -> Problem:
     """Return why the exporter's page cannot be read."""
     text = "The exporter's page cannot be read"
-    return Problem("No answer from magnum-exporter.", "Check that magnum-exporter runs.", f"{text}: {error}")
+    return Problem("No answer from magnum-exporter.", RESTART_EXPORTER, f"{text}: {error}")
 
 
 def journal_unwritable(error: str, *, mirrored: bool) -> Problem:

@@ -72,6 +72,7 @@ def situation(
     stop_reports: int = 0,
     charge: Charge | None = None,
     silent: bool = False,
+    refused: bool = False,
     **over: object,
 ) -> Snapshot:
     """Return a snapshot with these; what the core would keep beside them is filled in.
@@ -91,6 +92,7 @@ def situation(
         stop_reports: how often the failure to stop has been reported.
         charge: what the battery gets.
         silent: the exporter's page has had no evidence for minutes.
+        refused: the exporter's page has a state of charge that the exporter refuses.
         over: other fields of the snapshot.
     """
     state = State(started_at=NOW - started)
@@ -118,15 +120,16 @@ def situation(
     verdict = {"running": True, "stopping": True, "starting": False, "off": False, "unknown": None}[phase]
     shown = verdict if isinstance(runs, str) else runs
     received_at = NOW - 400 if silent else NOW
+    read_at = NOW - 400 if "page_fault" in over else NOW
     state = replace(
         state,
         durable=kept,
-        page_at=NOW,
+        page_at=read_at,
         battery=Battery(
             soc=Watch(value=soc, stamp=1.0, changed_at=NOW, seen_at=NOW),
-            soc_refused=soc is None and any(note.kind == "soc_refused" for note in notes),
+            soc_refused=soc is None and (refused or any(note.kind == "soc_refused" for note in notes)),
             soc_fresh_at=NOW,
-            volts=Watch(value=50.0, stamp=1.0, changed_at=NOW, seen_at=NOW),
+            volts=Watch(value=50.0, stamp=1.0, changed_at=read_at, seen_at=read_at),
             volts_threshold=46.0,
             is_full=ConfirmedValue(verdict=False, at=NOW),
         ),
@@ -365,9 +368,29 @@ def rows() -> Iterator[Row]:
     )
     yield "no alerts arrive", situation(path="fallback", soc=0.5), "Check Prometheus and Alertmanager today."
     yield (
+        "the exporter has ended",
+        situation(soc=None, runs=None, silent=True, page_fault="refused"),
+        "Restart the exporter.",
+    )
+    yield (
+        "the exporter has ended, and no alerts arrive",
+        situation(path="fallback", soc=None, runs=None, silent=True, page_fault="refused"),
+        "Restart the exporter.",
+    )
+    yield (
         "neither alerts nor a battery reading",
-        (situation(path="blind", soc=None, runs=None, silent=True, page_fault="refused")),
+        situation(path="blind", soc=None, runs=None, silent=True),
         "Check the computer and the battery monitor; watch the battery.",
+    )
+    yield (
+        "neither alerts nor the exporter",
+        situation(path="blind", soc=None, runs=None, silent=True, page_fault="refused"),
+        "Restart the exporter; watch the battery.",
+    )
+    yield (
+        "the battery reading is not trusted",
+        situation(soc=None, refused=True),
+        "Check the battery monitors and their cables.",
     )
     yield (
         "the start alert fires, the battery reading is not trusted",
