@@ -154,6 +154,7 @@ class Commission:
         self._ask, self._report, self._run, self._pause = ask, report, run, pause
         self._most = 0.0
         self._asked_at: float | None = None
+        self._mode, self._switched_off = "", False
 
     def check(self) -> None:
         """Check that a measurement is possible now.
@@ -176,7 +177,8 @@ class Commission:
     def measure(self) -> bool:
         """Run the engine once and measure its start and stop; return whether both were measured.
 
-        The mode is switched off and set back afterwards in every case, unless the actuator does not answer then.
+        The mode is switched off and set back afterwards in every case, unless the actuator does not answer then, or
+        somebody else has switched it off meanwhile.
         """
         before = self._status()
         newest = max((row["id"] for row in self._rows(1)), default=0)
@@ -192,16 +194,17 @@ class Commission:
             self._report(f"Engine running, confirmed. It runs for another {span(self._run)}.")
             end = time.monotonic() + self._run
             self._until(lambda status: time.monotonic() >= end or status["run"] != run)
-            self._asked_at = None
-            self._ask("/api/v1/mode", {"mode": "off"})
+            self._switch_off()
             self._report(
                 "Contact open. Waiting until the stop is confirmed; press Ctrl-C to give up. An AGS looks at its input "
                 "only at the end of each Gen Run Temp Time (30 min on many sites), so this can take as long."
             )
             self._until(lambda status: status["proof"] == "stopped")
         finally:
-            self._ask("/api/v1/mode", {"mode": "off"})
-            if before["mode"] != "off":
+            self._switch_off()
+            if self._switched_off:
+                self._report("Somebody has switched the mode off meanwhile: it stays off.")
+            elif before["mode"] != "off":
                 try:
                     self._ask("/api/v1/mode", {"mode": "auto"})
                 except client.ClientError:
@@ -212,7 +215,12 @@ class Commission:
 
     def _request(self) -> None:
         self._ask("/api/v1/mode", {"mode": "on", "for": f"{self._most:g}s"})
-        self._asked_at = time.monotonic()
+        self._asked_at, self._mode = time.monotonic(), "on"
+
+    def _switch_off(self) -> None:
+        if self._asked_at is not None:
+            self._asked_at, self._switched_off = None, self._mode == "off"
+        self._ask("/api/v1/mode", {"mode": "off"})
 
     def _propose(self, run: int, rows: dict[str, dict[str, Any]]) -> bool:
         """Propose limits from the journal rows of a run; return whether the rows are complete."""
@@ -260,6 +268,7 @@ class Commission:
 
     def _status(self) -> dict[str, Any]:
         status: dict[str, Any] = self._ask("/api/v1/status")
+        self._mode = status["mode"]
         return status
 
     def _rows(self, most: int) -> list[dict[str, Any]]:

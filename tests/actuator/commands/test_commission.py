@@ -162,6 +162,14 @@ def test_the_engine_is_requested_for_minutes_at_a_time(monkeypatch: pytest.Monke
     assert synthetic.commands == [on, on, on, off, off, {"mode": "auto"}], "at first, twice while it starts"
 
 
+def test_an_off_of_somebody_else_stays() -> None:
+    synthetic = SyntheticActuator([STANDING, RUNNING, RUNNING, STOPPING, STANDING | {"mode": "off"}], [])
+    trial = Commission(synthetic.ask, synthetic.lines.append, run=60.0, pause=lambda _: None)
+    assert not trial.measure()
+    assert [command and command["mode"] for command in synthetic.commands] == ["on", "off", "off"]
+    assert "Somebody has switched the mode off meanwhile: it stays off." in synthetic.lines
+
+
 def test_what_is_proposed_for_the_start_fits_a_cold_engine_and_a_slow_one() -> None:
     for seconds, expected in ((16.0, "10m"), (400.0, "15m")):
         story = [
