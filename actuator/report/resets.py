@@ -59,7 +59,7 @@ def _resets(snapshot: Snapshot) -> Iterator[Reset]:
     if due is not None and due <= 0:
         yield Reset(what="service", text=wording.resets.reset_service(-due))
     for fingerprint, inhibit in durable.inhibits.items():
-        free_from = alerts.reset_from(fingerprint, config.alerts.lease, started_at=state.started_at)
+        free_from = snapshot.reset_from(fingerprint)
         yield Reset(
             what="inhibit",
             name=inhibit.name,

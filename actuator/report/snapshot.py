@@ -69,6 +69,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         reserve = self.state.reserve
         return latest(self.state.durable, run, self.config, self.now, reserve=reserve, quiet_in=quiet)
 
+    def reset_from(self, fingerprint: str) -> float:
+        """Return from when on the operator may reset an inhibit, monotonic."""
+        state = self.state
+        return state.alerts.reset_from(fingerprint, self.config.alerts.lease, started_at=state.started_at)
+
     def wall_of(self, moment: float) -> float:
         """Return the Unix time of a monotonic moment."""
         return self.wall + moment - self.now

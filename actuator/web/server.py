@@ -255,9 +255,8 @@ class _Routes:
         outcome = await self._obeyed(request, command, answers.RESET_ACCEPTED)
         snapshot = self._latest.snapshot
         if (kept := snapshot.state.durable.inhibits.get(fingerprint)) is not None:
-            lease, started_at = snapshot.config.alerts.lease, snapshot.state.started_at
-            left = snapshot.state.alerts.reset_from(fingerprint, lease, started_at=started_at) - snapshot.now
-            raise web.HTTPConflict(text=resets.inhibit_kept(kept.summary, lease, left))
+            left = snapshot.reset_from(fingerprint) - snapshot.now
+            raise web.HTTPConflict(text=resets.inhibit_kept(kept.summary, snapshot.config.alerts.lease, left))
         refuse_unwritten(outcome, answers.DONE[command.action], forbids=False)
         return self._latest.response()
 

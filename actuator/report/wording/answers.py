@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from actuator.core.inputs import Action
+from actuator.report.wording.terms import full_stop
 from toolkit.formatting import span
 
 DONE: Final[dict[Action, str]] = {
@@ -52,7 +53,7 @@ def refused_except_inhibits(reason: str) -> str:
 
 def unread(error: Exception) -> str:
     """Return that reading a notification took too long."""
-    return f"The notification could not be read: {error}."
+    return full_stop(f"The notification could not be read: {error}")
 
 
 def commands_wait(most: int) -> str:
@@ -67,12 +68,12 @@ def no_turn(seconds: float) -> str:
 
 def not_obeyed(done: str, relay_fault: str) -> str:
     """Return that something is done in the program, but not at the relay."""
-    return f"{done}, but the relay did not obey: {relay_fault}."
+    return full_stop(f"{done}, but the relay did not obey: {relay_fault}")
 
 
 def unwritten(done: str, journal_fault: str) -> str:
     """Return that something is done, and does not outlast a restart."""
-    return f"{done}, but it could not be written: a restart would lose it. {journal_fault}."
+    return f"{done}, but it could not be written: a restart would lose it. {full_stop(journal_fault)}"
 
 
 def too_many_changes(most: int, within: float, left: float) -> str:

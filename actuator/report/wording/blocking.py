@@ -13,6 +13,7 @@ from actuator.report.wording.phases import relay_unknown
 from actuator.report.wording.terms import (
     AGS_CODES,
     CHECK_ENGINE,
+    RESET_LOCKOUT,
     Words,
     ags_code,
     alert_text,
@@ -53,9 +54,8 @@ def _locked_out(snapshot: Snapshot) -> Blocked:
     attempts = snapshot.state.durable.attempts
     failed = "a failed attempt" if attempts == 1 else f"{attempts} failed attempts"
     headline = f"Locked out: failed to start {_times(attempts)}." if attempts else "Locked out."
-    remedy = "Check the engine, then press Reset lock-out."
     return Blocked(
-        Words(headline, "It does not try again by itself.", remedy=remedy),
+        Words(headline, "It does not try again by itself.", remedy=RESET_LOCKOUT),
         f"locked out after {failed}, until the lock-out is reset",
         headline,
     )
@@ -70,14 +70,34 @@ def _inhibit_alert(snapshot: Snapshot) -> Blocked:
     ending = bool(inhibits) and all(inhibit.beats_left is not None for inhibit in inhibits)
     headline = f"Blocked by {'an alert' if len(summaries) < 2 else 'alerts'}: {named}{more}."
     why = "The end of the alert is being confirmed." if ending else "The alert has not ended."
-    remedy = (
-        "Wait 5 min. If it still blocks, check on site that the cause is gone, then press Reset inhibit."
-        if ending
-        else "If it may be carbon monoxide, stay out and air the place. Remove the cause. Then press Reset inhibit."
-    )
     others = [f"and {len(summaries) - SHOWN} more"] if len(summaries) > SHOWN else []
     part = "blocked by an alert: " + ", ".join(summaries[:SHOWN] + others)
-    return Blocked(Words(headline, why, remedy=remedy), part, headline)
+    return Blocked(Words(headline, why, remedy=_end_inhibit(snapshot, ending=ending)), part, headline)
+
+
+def _end_inhibit(snapshot: Snapshot, *, ending: bool) -> str:
+    """Return what ends the block of the alerts, without a reset that would be refused; `ending`: all have resolved."""
+    inhibits, lease = snapshot.state.durable.inhibits, snapshot.config.alerts.lease
+    free = any(
+        snapshot.reset_from(fingerprint) <= snapshot.now
+        for fingerprint, inhibit in inhibits.items()
+        if ending or inhibit.beats_left is None
+    )
+    if ending:
+        wait = "5 min" if free else span(lease)
+        return (
+            f"Wait {wait}. If it still blocks, check on site that the cause is gone, then press Reset inhibit: the "
+            "engine may start at once."
+        )
+    first = "If it may be carbon monoxide, stay out and air the place."
+    if free:
+        return f"{first} Remove the cause. If the block stays, press Reset inhibit: the engine may start at once."
+    if snapshot.state.alerts.path in ("fallback", "blind"):
+        return (
+            f"{first} Remove the cause. While no alerts arrive, the block does not end by itself. Wait {span(lease)}, "
+            "then press Reset inhibit: the engine may start at once."
+        )
+    return f"{first} Remove the cause: the block then ends by itself."
 
 
 def _no_evidence(snapshot: Snapshot) -> Blocked:
@@ -97,11 +117,13 @@ def _short_cycle(snapshot: Snapshot) -> Blocked:
     in_a_row, least = snapshot.state.durable.short_runs.in_a_row, span(snapshot.config.limits.min_run)
     which = f"{in_a_row} runs in a row" if in_a_row else f"{short_runs.A_DAY} runs in 24 h"
     one = in_a_row == 1
+    ended = "it ended" if one else "they ended"
     return Blocked(
         Words(
             "Paused after a short run." if one else "Paused after short runs.",
             f"{'The last run was' if one else f'{which} were'} shorter than {least}.",
-            remedy="History shows why they ended. Mend that, then press Reset lock-out.",
+            remedy=f"History shows why {ended}. Mend that; when nobody is at the engine, press Reset lock-out: it may "
+            "start at once.",
         ),
         f"a pause, because {'the last run' if one else which} ended before {least}",
     )

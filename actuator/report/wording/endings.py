@@ -72,7 +72,8 @@ def ending(end: End, values: Values) -> str:  # noqa: C901, PLR0911, PLR0912 - o
 
 def _alerts(values: Values) -> str:
     more = alert_text("") if values["more"] else ""
-    return "; ".join(filter(None, (str(values["summaries"]), more)))
+    summaries = str(values["summaries"]).replace(".; ", "; ").rstrip(".")
+    return "; ".join(filter(None, (summaries, more)))
 
 
 def _budget_used(values: Values) -> str:

@@ -14,7 +14,7 @@ from actuator.report.wording.endings import ending
 from actuator.report.wording.notes import note
 from actuator.report.wording.problems import CLOCK, ags_cap, no_charge, stop_alert_stuck
 from actuator.report.wording.resets import inhibit_kept
-from actuator.report.wording.terms import REQUESTED, Values, alert_text, flag, number, span_of
+from actuator.report.wording.terms import REQUESTED, RESET_LOCKOUT, Values, alert_text, flag, number, span_of
 from toolkit.formatting import percent
 
 READS: Final = {True: "closed", False: "open", None: "nothing that can be read"}
@@ -57,7 +57,7 @@ def event(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a k
             then = "." if pause is None else f". Next start in {span_of(pause)} at the earliest."
             return f"Failed attempt {values['attempts']} of {values['allowed']}{then}"
         case "locked_out":
-            return "Locked out: all attempts have failed. Check the engine, then press Reset lock-out."
+            return f"Locked out: all attempts have failed. {RESET_LOCKOUT}"
         case "full_charge_failed":
             return (
                 f"The battery is still not full after {values['runs']} runs for a full charge. The next one is due in "

@@ -14,10 +14,13 @@ def reset_lockout(durable: Durable) -> str:
     """Return why the lock-out may be reset, and what to do."""
     failed = "1 failed attempt" if durable.attempts == 1 else f"{durable.attempts} failed attempts"
     if durable.locked_out:
-        return f"Locked out after {failed}. Check the engine and start it once by hand, then reset the lock-out."
+        return (
+            f"Locked out after {failed}. Check the engine and start it once by hand. When nobody is at it, reset the "
+            "lock-out: it may start at once."
+        )
     if durable.attempts:
-        return f"{failed}. After a repair, reset: the count begins at 0, and no pause is left."
-    return "A pause after a failed or short run. After a repair, reset: no pause is left."
+        return f"{failed}. After a repair, reset: the count begins at 0, and the engine may start at once."
+    return "A pause after a failed or short run. After a repair, reset: the engine may start at once."
 
 
 def reset_service(over: float) -> str:
@@ -32,7 +35,7 @@ def reset_inhibit(fingerprint: str, inhibit: Inhibit) -> str:
             f"{capitalized(alert_text(inhibit.summary))} block the engine: those beyond the first {MOST_INHIBITS} are "
             "not kept one by one. Remove their causes and the others: they end by themselves once no other blocks."
         )
-    alert = f'{inhibit.name or "An alert"} blocks the engine: "{inhibit.summary}".'
+    alert = f'{inhibit.name or "An alert"} blocks the engine: "{alert_text(inhibit.summary)}".'
     if inhibit.beats_left is None:
         return f"{alert} Remove its cause: it ends by itself, two heartbeats after it has resolved."
     return (

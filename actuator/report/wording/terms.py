@@ -59,8 +59,16 @@ def no_break(text: str) -> str:
 
 
 def alert_text(summary: Value) -> str:
-    """Return the text of an alert that blocks the engine; the one for all that are too many has none of its own."""
-    return str(summary) if summary else f"more than {MOST_INHIBITS} alerts"
+    """Return the text of an alert that blocks the engine, as a part of a sentence: without its last full stop.
+
+    The one for all that are too many has none of its own.
+    """
+    return str(summary).rstrip(". ") if summary else f"more than {MOST_INHIBITS} alerts"
+
+
+def full_stop(text: str) -> str:
+    """Return a text as a sentence, with a mark at its end."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 AGS_CODES: Final = {
@@ -157,6 +165,11 @@ CHECK_ENGINE: Final = (
     "Switch the generator off at its own switch, then check fuel, oil and starter battery. Then switch it on again."
 )
 """While it may start by itself, nobody should work on it; and its starter may start it by itself after Off too."""
+
+RESET_LOCKOUT: Final = (
+    "Check the engine with its own switch off. Switch it on again; when nobody is at it, press Reset lock-out: it may "
+    "start at once."
+)
 
 CHECK_CHARGER: Final = (
     "Check the breakers at generator and inverter. If you cannot mend it, press Off: it only burns fuel."

@@ -71,6 +71,7 @@ def situation(
     started: float = 90_000.0,
     stop_reports: int = 0,
     charge: Charge | None = None,
+    alarm_ago: float = 60.0,
     silent: bool = False,
     refused: bool = False,
     **over: object,
@@ -91,6 +92,7 @@ def situation(
         started: how many seconds ago the program started.
         stop_reports: how often the failure to stop has been reported.
         charge: what the battery gets.
+        alarm_ago: how many seconds ago an alert that blocks was last received.
         silent: the exporter's page has had no evidence for minutes.
         refused: the exporter's page has a state of charge that the exporter refuses.
         over: other fields of the snapshot.
@@ -142,7 +144,12 @@ def situation(
         ags=replace(
             state.ags, status=Watch(value=None if code is None else float(code), stamp=1.0, changed_at=received_at)
         ),
-        alerts=replace(state.alerts, path=path, last_beat=NOW - 400 if path in ("fallback", "blind") else NOW - 20),  # type: ignore[arg-type]
+        alerts=replace(
+            state.alerts,
+            path=path,  # type: ignore[arg-type]
+            last_beat=NOW - 400 if path in ("fallback", "blind") else NOW - 20,
+            received=dict.fromkeys(kept.inhibits, NOW - alarm_ago),
+        ),
         board=Board(has_reading=True, fault="relay_fault" in reasons),
         phase=phase,
         causes=causes,
@@ -270,12 +277,12 @@ def rows() -> Iterator[Row]:
     yield (
         "locked out at 6 %",
         situation(soc=0.06, reasons=("locked_out",), causes=("alert", "emergency")),
-        "Go to the engine now, then press the button.",
+        "Go to the engine now, switch it off while I check it, step away, then press the button.",
     )
     yield (
         "locked out and switched off",
         situation(mode="off", soc=0.3, reasons=("mode_off", "locked_out")),
-        "Check the engine, press Reset lock-out, then Automatic.",
+        "Check the engine with its switch off, press Reset lock-out, then Automatic.",
     )
     yield "switched off, battery well", situation(mode="off", soc=0.8, reasons=("mode_off",)), "Nothing: it was me."
     yield "switched off, battery low", situation(mode="off", soc=0.22, reasons=("mode_off",)), "Press Automatic."
@@ -293,6 +300,16 @@ def rows() -> Iterator[Row]:
         "the same, and the battery is low",
         situation(soc=0.2, reasons=("inhibit_alert",), causes=("alert",), durable=Durable(inhibits={"a": CO})),
         "Air the shed now; keep the generator off until then.",
+    )
+    yield (
+        "the same, and the alarm has not been received for an hour",
+        situation(soc=0.5, reasons=("inhibit_alert",), durable=Durable(inhibits={"a": CO}), alarm_ago=3600),
+        "Look whether the shed is safe, go away from the engine, and reset.",
+    )
+    yield (
+        "the same, and no alerts arrive",
+        situation(path="fallback", soc=0.5, reasons=("inhibit_alert",), durable=Durable(inhibits={"a": CO})),
+        "Air the shed, wait, reset; then see why no alerts arrive.",
     )
     yield (
         "the alarm has ended",

@@ -11,15 +11,17 @@ from typing import Final, get_args
 import pytest
 
 from actuator.core import ags
-from actuator.core.alert_path import PATHS
+from actuator.core.alert_path import PATHS, Inhibit
 from actuator.core.demand import CAUSES
 from actuator.core.endings import End, recorded
 from actuator.core.events import Event, Note, NoteKind, Value
 from actuator.core.inhibitors import INHIBITORS, NOT_CLEARED_BY_TIME, blocked
 from actuator.core.settings import Service
+from actuator.core.short_runs import ShortRuns
 from actuator.core.state import MODES, PHASES, Cause, Durable, Reason
 from actuator.report import severity, wording
 from actuator.report.reasons import why_not
+from actuator.report.resets import resets
 from actuator.report.severity import Assessment, assess
 from actuator.report.snapshot import Snapshot
 from tests.actuator.harness import situations
@@ -264,7 +266,7 @@ def test_locked_out_with_a_nearly_empty_battery_is_the_most_serious() -> None:
     assert (shown.severity, shown.headline, shown.remedy) == (
         "act_now",
         "Locked out: failed to start 3 times. Battery 6\u00a0%.",
-        "Check the engine, then press Reset lock-out.",
+        wording.terms.RESET_LOCKOUT,
     )
 
 
@@ -291,6 +293,60 @@ def test_two_alerts_that_block_are_both_named_and_more_are_counted() -> None:
     crowded = assess(situation(reasons=("inhibit_alert",), durable=four)).headline
     assert "(and 2 more)" in crowded
     assert len(crowded) <= LONGEST
+
+
+@pytest.mark.parametrize(
+    ("path", "alarm_ago", "beats_left", "remedy"),
+    [
+        ("alerts", 60, None, "Remove the cause: the block then ends by itself."),
+        ("waiting", 60, None, "Remove the cause: the block then ends by itself."),
+        ("alerts", 900, None, "If the block stays, press Reset inhibit: the engine may start at once."),
+        ("fallback", 900, None, "If the block stays, press Reset inhibit: the engine may start at once."),
+        ("fallback", 60, None, "the block does not end by itself. Wait 15\u00a0min, then press Reset inhibit: "),
+        ("alerts", 60, 1, "Wait 15\u00a0min. If it still blocks,"),
+        ("alerts", 900, 1, "Wait 5\u00a0min. If it still blocks,"),
+    ],
+)
+def test_no_remedy_names_the_reset_of_an_inhibit_before_it_can_be_pressed(
+    path: str, alarm_ago: float, beats_left: int | None, remedy: str
+) -> None:
+    inhibits = {"a": replace(situations.CO, beats_left=beats_left)}
+    snapshot = situation(path=path, reasons=("inhibit_alert",), durable=Durable(inhibits=inhibits), alarm_ago=alarm_ago)
+    shown = assess(snapshot)
+    assert remedy in shown.remedy
+    assert not wrong_words(shown)
+    (reset,) = resets(snapshot)
+    may_press = "press Reset inhibit" in shown.remedy and "Wait 15" not in shown.remedy
+    assert may_press == (reset.free_from is None)
+
+
+def test_one_short_run_is_one() -> None:
+    for in_a_row, headline, ended in ((1, "a short run", "it ended"), (3, "short runs", "they ended")):
+        durable = Durable(short_runs=ShortRuns(in_a_row=in_a_row))
+        shown = assess(situation(reasons=("short_cycle",), durable=durable))
+        assert shown.headline.startswith(f"Paused after {headline}.")
+        assert f"History shows why {ended}. " in shown.remedy
+        assert shown.remedy.endswith("when nobody is at the engine, press Reset lock-out: it may start at once.")
+        assert not wrong_words(shown)
+
+
+def test_the_full_stop_of_an_alert_is_not_doubled() -> None:
+    fuel = Inhibit(name="FuelLow", summary="The fuel tank is nearly empty.", starts_at=1.0)
+    snapshot = situation(reasons=("inhibit_alert",), durable=Durable(inhibits={"a": fuel, "b": fuel}))
+    ended = wording.endings.ending("inhibit_alert", {"summaries": f"{fuel.summary}; {fuel.summary}", "more": False})
+    (why,), shown = why_not(snapshot), [reset.text for reset in resets(snapshot)]
+    texts = [assess(snapshot).sentence, why.text, ended, *shown]
+    for text in texts:
+        assert not re.search(r'\.[.;,]|\."', text), text
+    assert 'FuelLow blocks the engine: "The fuel tank is nearly empty". Remove' in shown[0]
+    assert why.text.endswith("The fuel tank is nearly empty, The fuel tank is nearly empty")
+
+
+def test_an_error_that_asks_keeps_its_question_mark() -> None:
+    asks = "no board at /dev/ttyUSB0: is the adapter plugged in?"
+    assert wording.answers.not_obeyed("Mode on is in force", asks).endswith("is the adapter plugged in?")
+    assert wording.answers.not_obeyed("Mode on is in force", "no answer").endswith("obey: no answer.")
+    assert wording.answers.unwritten("Mode on is in force", "disk is full").endswith("disk is full.")
 
 
 def test_a_service_that_is_due_needs_attention() -> None:

@@ -224,7 +224,10 @@ def test_a_lock_out_is_red_in_the_first_card_the_title_and_the_icon(tmp_path: Pa
         expect(page.locator("#severity")).to_have_text("Act now")
         expect(page.locator("#headline")).to_have_text("Locked out: failed to start once. Battery 6\u00a0%.")
         expect(page.locator("#next")).to_have_text("This system does not start it until the lock-out is reset.")
-        expect(page.locator("#remedy")).to_have_text("Check the engine, then press Reset lock-out.")
+        expect(page.locator("#remedy")).to_have_text(
+            "Check the engine with its own switch off. Switch it on again; when nobody is at it, press Reset lock-out: "
+            "it may start at once."
+        )
         expect(page).to_have_title("!! Locked out: failed to start once. Battery 6\u00a0%. | Generator")
         icon = page.locator("#icon").get_attribute("href")
         assert icon is not None
