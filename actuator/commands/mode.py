@@ -7,6 +7,8 @@ import sys
 
 from actuator.commands import client, printing, status_text
 from actuator.commands.flags import add_remote_flags
+from actuator.core.commands import MANUAL
+from toolkit.config import Duration, decode
 
 DESCRIPTION = (
     "Switches to automatic operation, off, or on for a limited time. Off is always accepted, and stays "
@@ -25,13 +27,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Switch, and show the state; return 1 without an answer."""
+    """Switch, and show what was requested and the state; return 1 without an answer."""
     body: dict[str, object] = {"mode": arguments.mode}
     if arguments.duration is not None:
         body["for"] = arguments.duration
-    status = printing.print_lines(
-        arguments.url, lambda: status_text.lines(client.ask(arguments.url, "/api/v1/mode", body))
-    )
+
+    def lines() -> list[str]:
+        answer = client.ask(arguments.url, "/api/v1/mode", body)
+        card = status_text.lines(answer)
+        if arguments.mode != "on":
+            return card
+        seconds = min(MANUAL, answer["max_run"]) if arguments.duration is None else decode(arguments.duration, Duration)
+        return [status_text.start_requested(answer, seconds), *card]
+
+    status = printing.print_lines(arguments.url, lines)
     if status == 0 and arguments.mode == "off" and arguments.duration is not None:
         sys.stderr.write(
             f"Off has no end: --for {arguments.duration} is ignored, off stays until the mode is changed.\n"

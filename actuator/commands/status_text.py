@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from actuator.commands import listing
+from actuator.report.reasons import PASSED_BY_OPERATOR
 from actuator.report.wording.terms import DECIDED_BY, EFFECTS
 from toolkit.formatting import percent, span
 
@@ -29,6 +30,18 @@ def lines(status: Mapping[str, Any], runs: Sequence[Mapping[str, Any]] = (), *, 
     begin = f"{DOT} {status['headline']} ({severity})" if dot else f"[{severity}] {status['headline']}"
     card = [begin, *(f"{name + ':':>{_WIDTH}} {text}" for name, text in _rows(status) if text)]
     return [*card, "", *listing.run_lines(runs)] if runs else card
+
+
+def start_requested(status: Mapping[str, Any], seconds: float) -> str:
+    """Return for how long a start was requested, and what blocks it.
+
+    Args:
+        status: the document after the request.
+        seconds: for which it was requested.
+    """
+    reasons = [reason["text"] for reason in status["why_not"] if reason["reason"] not in PASSED_BY_OPERATOR]
+    blocked = f"; blocked: {'; '.join(reasons)}" if reasons and status["run"] is None else ""
+    return f"Start requested for {span(seconds)} (hard limit {span(status['max_run'])}){blocked}."
 
 
 def _rows(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -68,7 +81,8 @@ def _battery(status: Mapping[str, Any]) -> str:
     soc = "not known" if status["soc"] is None else percent(status["soc"])
     volts = None if powers["volts"] is None else f"{powers['volts']:g} V"
     amperes = None if powers["amperes"] is None else _flow(powers["amperes"], "A")
-    limits = f"starts at {percent(status['start_soc'])}, stops at {percent(status['stop_soc'])}"
+    start, stop = percent(status["start_soc"]), percent(status["stop_soc"])
+    limits = f"starts at {start}, stops at {stop}" if status["thresholds_apply"] else f"thresholds: {start} and {stop}"
     return f"{', '.join(filter(None, (soc, volts, amperes)))} ({limits})"
 
 

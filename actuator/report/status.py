@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from actuator.core.forecast import by_charge
+from actuator.core.inhibitors import NOT_CLEARED_BY_TIME
 from actuator.core.limits import budget_left, reserve_left
 from actuator.core.overlay import DEFAULT
 from actuator.core.settings import DAY
@@ -61,7 +63,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         soc: the fresh state of charge; None: absent.
         start_soc: the engine is requested at or under this.
         stop_soc: the engine is no longer requested at or over this.
-        ags: the AGS's status in the remote's words; None: no data.
+        thresholds_apply: these two decide now: the mode is auto, there is a state of charge, nothing that ends by no
+            time blocks a start, and the run in progress, if there is one, ends at `stop_soc`.
+        ags: the AGS's status in the remote's words, or that our contact has started it; None: no data.
         site: powers and sources, as the exporter's page shows them.
         alerts: that are believed firing.
         engine: its hours, and what is planned for it.
@@ -105,6 +109,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     soc: float | None
     start_soc: float
     stop_soc: float
+    thresholds_apply: bool
     ags: str | None
     site: Site
     alerts: tuple[FiringAlert, ...]
@@ -161,7 +166,8 @@ def status(snapshot: Snapshot, *, engine_today: float | None = None) -> Status:
         soc=state.battery.fresh_soc(snapshot.now),
         start_soc=float(config.start_soc),
         stop_soc=float(config.stop_soc),
-        ags=None if code is None else wording.terms.ags_code(code),
+        thresholds_apply=_thresholds_apply(snapshot),
+        ags=None if code is None else wording.terms.ags_status(code, ours=run is not None or state.phase == "stopping"),
         site=site(snapshot),
         alerts=firing(snapshot),
         engine=engine(snapshot, engine_today),
@@ -190,6 +196,16 @@ def status(snapshot: Snapshot, *, engine_today: float | None = None) -> Status:
 def document(answer: Status) -> bytes:
     """Return the status as JSON."""
     return msgspec.json.encode(answer)
+
+
+def _thresholds_apply(snapshot: Snapshot) -> bool:
+    durable, soc = snapshot.state.durable, snapshot.state.battery.fresh_soc(snapshot.now)
+    return (
+        durable.mode == "auto"
+        and soc is not None
+        and NOT_CLEARED_BY_TIME.isdisjoint(inhibitors(snapshot))
+        and (durable.run is None or by_charge(durable.run))
+    )
 
 
 def _notes(snapshot: Snapshot) -> list[str]:

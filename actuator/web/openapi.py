@@ -133,12 +133,12 @@ _WITH_BODY = (408, 413)
 _JSON_ONLY = (415, 503)
 
 
-def _answers(description: str, content: _Json, *refusals: int) -> _Json:
+def _answers(description: str, content: _Json, *refusals: int, status: int = 200) -> _Json:
     refused = {
-        str(status): {"description": _REASONS[status], "content": {"text/plain": {"schema": {"type": "string"}}}}
-        for status in sorted({*_ALWAYS, *refusals})
+        str(code): {"description": _REASONS[code], "content": {"text/plain": {"schema": {"type": "string"}}}}
+        for code in sorted({*_ALWAYS, *refusals})
     }
-    return {"responses": {"200": {"description": description, "content": content}, **refused}}
+    return {"responses": {str(status): {"description": description, "content": content}, **refused}}
 
 
 def _one(media_type: str, schema: _Json | None = None) -> _Json:
@@ -168,6 +168,10 @@ def _pages() -> _Json:
         "description": "The name of an alert; README: the page that lists them.",
         "schema": {"type": "string", "pattern": r"^\w+$"},
     }
+    runbooks = {
+        "summary": "The page that lists the runbooks",
+        **_answers("It is at /runbooks/README.", _TEXT, status=302),
+    }
     return {
         "/": {"get": {"summary": "The panel", **_answers("A page for people.", _one("text/html"))}},
         "/manifest.webmanifest": {
@@ -177,6 +181,8 @@ def _pages() -> _Json:
             }
         },
         "/icon.svg": {"get": {"summary": "The panel's icon", **_answers("The icon.", _one("image/svg+xml"))}},
+        "/runbooks": {"get": runbooks},
+        "/runbooks/": {"get": {**runbooks, "operationId": "runbooks_list"}},
         "/runbooks/{name}": {
             "get": {
                 "summary": "What an alert means, and what to do",

@@ -95,6 +95,8 @@ def build(
     app.router.add_get("/", routes.panel)
     app.router.add_get("/manifest.webmanifest", routes.manifest)
     app.router.add_get("/icon.svg", routes.icon)
+    for path in ("/runbooks", "/runbooks/"):
+        app.router.add_get(path, routes.runbooks)
     app.router.add_get("/runbooks/{name}", routes.runbook)
     app.router.add_post(ALERTS, routes.alerts)
     app.router.add_get("/api/v1/status", routes.status)
@@ -130,6 +132,9 @@ class _Routes:
 
     async def icon(self, _request: web.Request) -> web.Response:
         return web.Response(text=self._icon, content_type="image/svg+xml")
+
+    async def runbooks(self, _request: web.Request) -> web.Response:
+        raise web.HTTPFound("/runbooks/README")
 
     async def runbook(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple
 
+from actuator.core import ags
 from actuator.core.alert_path import MOST_INHIBITS, Path
 from actuator.core.demand import Lack
 from actuator.core.events import Value
@@ -109,6 +110,13 @@ def ags_code(code: Value) -> str:
     if code is None:
         return "silent"
     return AGS_CODES.get(int(code), f"unknown code {code}")
+
+
+def ags_status(code: int, *, ours: bool) -> str:
+    """Return the status of the AGS; `ours`: it is during our run, or before its engine has stopped."""
+    if ours and code == ags.OURS:
+        return f"started by our contact (its display: {AGS_CODES[ags.OURS]})"
+    return ags_code(code)
 
 
 REQUESTED: Final[dict[Cause, str]] = {

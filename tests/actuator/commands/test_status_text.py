@@ -9,11 +9,15 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from actuator import cli
 from actuator.commands import status_text
 from actuator.report import status
 from actuator.report.snapshot import Snapshot
 from actuator.site.values import SiteValues, SocSource
 from tests.actuator.harness.process import Actuator, site
+from tests.actuator.harness.situations import situation
 from tests.actuator.report.test_status import running, snapshot, world
 from tests.support import command, wait_until
 
@@ -68,6 +72,32 @@ def test_what_is_not_known_leaves_no_empty_line() -> None:
     found = dict(rows(shown[1:]))
     assert found["Contact"] == "commanded open; the board does not answer"
     assert "Site" not in found
+
+
+def test_thresholds_that_do_not_decide_are_named_only() -> None:
+    off = situation(mode="off", reasons=("mode_off",))
+    assert dict(rows(status_text.lines(document(off))))["Battery"].endswith("(thresholds: 25 % and 60 %)")
+
+
+def test_a_request_is_confirmed_with_its_limit_and_what_blocks_it() -> None:
+    shown = document(situation("starting", mode="on", causes=("manual",)))
+    assert status_text.start_requested(shown, 7200.0) == "Start requested for 2 h (hard limit 4 h)."
+    blocked = document(situation(mode="on", causes=("manual",), reasons=("locked_out", "quiet_hours")))
+    assert status_text.start_requested(blocked, 900.0) == (
+        "Start requested for 15 min (hard limit 4 h); blocked: locked out after 3 failed attempts, until the lock-out "
+        "is reset."
+    )
+
+
+@pytest.mark.parametrize(("asked", "confirmed"), [([], "2 h"), (["--for", "90m"], "1 h 30 min")])
+def test_mode_on_prints_first_what_was_requested(
+    asked: list[str], confirmed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with site(tmp_path, {"limits": {"max_run": "4h"}}) as it, it.running():
+        assert cli.main(["mode", "on", *asked, "--url", it.url]) == 0
+        assert capsys.readouterr().out.split("\n")[0] == f"Start requested for {confirmed} (hard limit 4 h)."
+        assert cli.main(["mode", "off", "--url", it.url]) == 0
+        assert "Start requested" not in capsys.readouterr().out
 
 
 def test_the_budget_and_a_service_that_is_overdue() -> None:

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 
 from actuator.config import Config, load
+from actuator.core import ags
 from actuator.core.alert_path import MORE, MORE_NAME, PATHS, Inhibit
 from actuator.core.demand import CAUSES
 from actuator.core.events import Value
@@ -27,6 +28,7 @@ from actuator.report.reasons import why_not
 from actuator.report.severity import assess
 from actuator.report.snapshot import Snapshot
 from tests.actuator.harness.simulated_site import World
+from tests.actuator.harness.situations import situation
 from toolkit.config import decode
 from toolkit.replace import replace
 
@@ -94,6 +96,34 @@ def test_running_for_an_alert() -> None:
         f"Running to charge the battery. Battery 31 %. Generator power confirmed since {clock(of, run.proven_at)}. "
         f"Stops when the battery is at 60 %, at {clock(of, run.deadline)} at the latest."
     )
+
+
+def test_the_thresholds_apply_only_where_they_decide() -> None:
+    def applies(*given: Any, **over: Any) -> bool:  # noqa: ANN401 - as `situation` takes them
+        return status.status(situation(*given, **over)).thresholds_apply
+
+    assert applies()
+    assert applies(reasons=("min_off",))
+    assert applies("running", causes=("alert",))
+    assert applies("stopping", reasons=("min_off", "ac_live"))
+    assert not applies(soc=None)
+    assert not applies(mode="off", reasons=("mode_off",))
+    assert not applies(reasons=("locked_out",))
+    assert not applies(reasons=("inhibit_alert",), causes=("alert",))
+    assert not applies("running", mode="on", causes=("manual",))
+    assert not applies("running", causes=("exercise",))
+    assert not applies("running", causes=("full_charge",))
+
+
+def test_the_starter_that_runs_on_our_contact_is_not_shown_as_started_by_temperature() -> None:
+    def shown(*given: Any, **over: Any) -> str | None:  # noqa: ANN401 - as `situation` takes them
+        return status.status(situation(*given, **over)).ags
+
+    ours = "started by our contact (its display: start temperature)"
+    assert shown("running", causes=("alert",), code=ags.OURS) == ours
+    assert shown("stopping", reasons=("min_off", "ac_live"), code=ags.OURS) == ours
+    assert shown("off", runs=True, reasons=("ac_live",), code=ags.OURS) == "start temperature"
+    assert shown("running", causes=("alert",), code=ags.WARM_UP) == "warm up"
 
 
 def test_with_a_wrong_clock_times_are_spans() -> None:

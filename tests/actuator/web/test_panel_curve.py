@@ -78,7 +78,7 @@ def test_curve_has_the_gap_the_thresholds_and_the_runs(
     fill(tmp_path)
     with site(tmp_path) as it, it.running(in_time()):
         page.goto(it.url)
-        expect(page.locator("#reading")).to_contain_text("Starts at 25\u00a0%, stops at 60\u00a0%.")
+        expect(page.locator("#reading")).to_contain_text("Thresholds: 25\u00a0% and 60\u00a0%.")
         path = page.locator("#plot .soc").get_attribute("d") or ""
         assert path.count("M") == 2  # three hours without a sample are not joined
         expect(page.locator("#plot .limit")).to_have_count(2)

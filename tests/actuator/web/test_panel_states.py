@@ -113,12 +113,16 @@ def test_a_day_without_a_fault(tmp_path: Path, page: Page, picture: Callable[[st
         picture("stopping")
         it.page.engine(runs=False)
         shows(page, "ok", "Switched off.")
+        expect(page.locator("#outlook")).to_have_text("Thresholds: 25\u00a0% and 60\u00a0%.")
         picture("off")
         wait_until(lambda: "min_off" not in it.status()["inhibitors"], 10, "the end of min off")
         assert it.request("POST", "/api/v1/mode", {"mode": "on", "for": "2h"})[0] == 200
         it.page.engine(runs=True)
         shows(page, "running", "Running, switched on by the operator.")
+        expect(page.locator("#outlook")).to_have_text("Thresholds: 25\u00a0% and 60\u00a0%.")
         picture("manual")
+        page.get_by_role("link", name="Runbooks: stop the engine, start it by hand").click()
+        expect(page.get_by_role("heading", name="Stop the engine")).to_be_visible()
 
 
 def test_a_dead_exporter_and_a_faulty_relay_are_shown(

@@ -29,6 +29,15 @@ async def test_every_runbook_url_of_the_rules_answers(session: ClientSession) ->
             assert f'<h1 id="{rule["alert"].lower()}">{rule["alert"]}</h1>' in await response.text()
 
 
+@pytest.mark.parametrize("path", ["/runbooks", "/runbooks/"])
+async def test_the_folder_leads_to_the_list(session: ClientSession, path: str) -> None:
+    async with session.get(path, allow_redirects=False) as response:
+        assert (response.status, response.headers["Location"]) == (302, "/runbooks/README")
+    async with session.get(path) as response:
+        assert response.status == 200
+        assert "Stop the engine" in await response.text()
+
+
 async def test_a_page_may_run_no_script_and_ask_for_nothing(session: ClientSession) -> None:
     async with session.get("/runbooks/GeneratorDied") as response:
         policy = response.headers["Content-Security-Policy"]
@@ -41,7 +50,7 @@ async def test_a_page_may_run_no_script_and_ask_for_nothing(session: ClientSessi
 @pytest.mark.parametrize(
     "path",
     [
-        *("/runbooks/", "/runbooks/None", "/runbooks/generatordied", "/runbooks/GeneratorDied.md"),
+        *("/runbooks/None", "/runbooks/generatordied", "/runbooks/GeneratorDied.md"),
         *("/runbooks/../server.py", "/runbooks/..%2Fserver.py", "/runbooks/%2Fetc%2Fpasswd", "/runbooks/%00"),
         "/runbooks/<b>",
     ],
