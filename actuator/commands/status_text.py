@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from actuator.commands import listing
 from actuator.report.reasons import PASSED_BY_OPERATOR
-from actuator.report.wording.terms import DECIDED_BY, EFFECTS
+from actuator.report.wording.terms import DECIDED_BY, EFFECTS, full_stop
 from toolkit.formatting import percent, span
 
 DOT: Final = "●"
@@ -41,7 +41,7 @@ def start_requested(status: Mapping[str, Any], seconds: float) -> str:
     """
     reasons = [reason["text"] for reason in status["why_not"] if reason["reason"] not in PASSED_BY_OPERATOR]
     blocked = f"; blocked: {'; '.join(reasons)}" if reasons and status["run"] is None else ""
-    return f"Start requested for {span(seconds)} (hard limit {span(status['max_run'])}){blocked}."
+    return full_stop(f"Start requested for {span(seconds)} (hard limit {span(status['max_run'])}){blocked}")
 
 
 def _rows(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

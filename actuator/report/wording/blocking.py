@@ -19,6 +19,7 @@ from actuator.report.wording.terms import (
     alert_text,
     check_data,
     evidence_device,
+    full_stop,
     requested,
 )
 from toolkit.formatting import percent, span
@@ -68,7 +69,7 @@ def _inhibit_alert(snapshot: Snapshot) -> Blocked:
     named = " and ".join(_shortened(summary, room) for summary in summaries[:2])
     more = f" (and {len(summaries) - 2} more)" if len(summaries) > 2 else ""
     ending = bool(inhibits) and all(inhibit.beats_left is not None for inhibit in inhibits)
-    headline = f"Blocked by {'an alert' if len(summaries) < 2 else 'alerts'}: {named}{more}."
+    headline = full_stop(f"Blocked by {'an alert' if len(summaries) < 2 else 'alerts'}: {named}{more}")
     why = "The end of the alert is being confirmed." if ending else "The alert has not ended."
     others = [f"and {len(summaries) - SHOWN} more"] if len(summaries) > SHOWN else []
     part = "blocked by an alert: " + ", ".join(summaries[:SHOWN] + others)

@@ -6,7 +6,7 @@ from typing import Final
 
 from actuator.core.endings import End
 from actuator.report.wording.problems import no_charge
-from actuator.report.wording.terms import Values, ags_code, alert_text, lack, number, span_of
+from actuator.report.wording.terms import Values, ags_code, alert_text, full_stop, lack, number, span_of
 from toolkit.formatting import percent
 
 ENDED: Final[dict[str, str]] = {
@@ -39,7 +39,7 @@ def ending(end: End, values: Values) -> str:  # noqa: C901, PLR0911, PLR0912 - o
         case "mode_off":
             return "The operator switched off."
         case "inhibit_alert":
-            return f"An alert blocks the engine: {_alerts(values)}."
+            return full_stop(f"An alert blocks the engine: {_alerts(values)}")
         case "relay_fault":
             return "The relay is not where it was commanded."
         case "locked_out":

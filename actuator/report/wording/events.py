@@ -14,7 +14,16 @@ from actuator.report.wording.endings import ending
 from actuator.report.wording.notes import note
 from actuator.report.wording.problems import CLOCK, ags_cap, no_charge, stop_alert_stuck
 from actuator.report.wording.resets import inhibit_kept
-from actuator.report.wording.terms import REQUESTED, RESET_LOCKOUT, Values, alert_text, flag, number, span_of
+from actuator.report.wording.terms import (
+    REQUESTED,
+    RESET_LOCKOUT,
+    Values,
+    alert_text,
+    flag,
+    full_stop,
+    number,
+    span_of,
+)
 from toolkit.formatting import percent
 
 READS: Final = {True: "closed", False: "open", None: "nothing that can be read"}
@@ -94,13 +103,13 @@ def event(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch a k
         case "path_changed":
             return _path_changed(values)
         case "inhibited":
-            return f"An alert blocks the engine: {alert_text(values['summary'])}"
+            return full_stop(f"An alert blocks the engine: {alert_text(values['summary'])}")
         case "inhibit_cleared" if "lease" in values:
             since, text = span_of(values["lease"]), alert_text(values["summary"])
             return f"No alert has blocked the engine for {since}: {text} block no more."
         case "inhibit_cleared":
             text = alert_text(values["summary"])
-            return f"An alert has resolved, with two heartbeats since, and blocks no more: {text}"
+            return full_stop(f"An alert has resolved, with two heartbeats since, and blocks no more: {text}")
         case "operator":
             return _operator(values) + (f" By MQTT, {values['topic']}." if "topic" in values else "")
         case "operator_refused":
@@ -194,7 +203,7 @@ def _operator(values: Values) -> str:
         case "reset_lockout" | "reset_journal" | "reset_service" as done:
             return _RESETS[done]
         case "reset_inhibit":
-            return f"The operator reset an alert, which blocks no more: {alert_text(values['summary'])}"
+            return full_stop(f"The operator reset an alert, which blocks no more: {alert_text(values['summary'])}")
         case "on":
             return f"The operator requests the engine for {span_of(values['seconds'])}."
         case "off":

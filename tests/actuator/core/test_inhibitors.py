@@ -422,7 +422,7 @@ def test_a_reset_of_an_inhibit_ends_that_one_alone() -> None:
     world.run(LEASE)
     world.operator("reset_inhibit", fingerprint="fuel")
     assert set(world.state.durable.inhibits) == {"co"}
-    assert world.texts("operator") == ["The operator reset an alert, which blocks no more: inhibit"]
+    assert world.texts("operator") == ["The operator reset an alert, which blocks no more: inhibit."]
 
 
 def test_a_reset_is_refused_if_its_inhibit_came_within_the_lease() -> None:

@@ -335,11 +335,22 @@ def test_the_full_stop_of_an_alert_is_not_doubled() -> None:
     snapshot = situation(reasons=("inhibit_alert",), durable=Durable(inhibits={"a": fuel, "b": fuel}))
     ended = wording.endings.ending("inhibit_alert", {"summaries": f"{fuel.summary}; {fuel.summary}", "more": False})
     (why,), shown = why_not(snapshot), [reset.text for reset in resets(snapshot)]
-    texts = [assess(snapshot).sentence, why.text, ended, *shown]
+    events = [
+        wording.events.event(Event(kind=kind, values={"summary": fuel.summary}))  # type: ignore[arg-type]
+        for kind in ("inhibited", "inhibit_cleared")
+    ]
+    assert all(event.endswith("The fuel tank is nearly empty.") for event in events)
+    texts = [assess(snapshot).sentence, why.text, ended, *shown, *events]
     for text in texts:
         assert not re.search(r'\.[.;,]|\."', text), text
     assert 'FuelLow blocks the engine: "The fuel tank is nearly empty". Remove' in shown[0]
     assert why.text.endswith("The fuel tank is nearly empty, The fuel tank is nearly empty")
+
+
+def test_an_alert_that_asks_keeps_its_question_mark() -> None:
+    asks = {"a": replace(situations.CO, summary="Is the fuel tank empty?")}
+    shown = assess(situation(reasons=("inhibit_alert",), durable=Durable(inhibits=asks)))
+    assert shown.headline.startswith("Blocked by an alert: Is the fuel tank empty? Battery")
 
 
 def test_an_error_that_asks_keeps_its_question_mark() -> None:

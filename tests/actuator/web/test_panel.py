@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 
 from tests.actuator.harness.process import Actuator, site
 from tests.support import wait_until
+from tests.support.alertmanager import notification
 
 pytestmark = pytest.mark.browser
 
@@ -147,11 +148,20 @@ def test_what_blocks_and_what_is_faulty_is_shown(tmp_path: Path, page: Page) -> 
         fresh(it)
         it.page.soc = 0.11
         it.beat_twice()
-        assert it.notify("GeneratorInhibit", reason="fuel") == 200
+        fuel = notification("GeneratorInhibit", reason="fuel")
+        fuel["alerts"][0]["annotations"]["summary"] = "The fuel tank is nearly empty."
+        assert it.request("POST", "/api/v1/alerts", fuel)[0] == 200
         it.notify("BatterySocLow")
         page.goto(it.url)
-        expect(page.locator("#why")).to_contain_text("Blocked by an alert: GeneratorInhibit for people")
-        expect(page.locator("#headline")).to_contain_text("Blocked by an alert: GeneratorInhibit for people.")
+        expect(page.locator("#why li").first).to_have_text("Blocked by an alert: The fuel tank is nearly empty")
+        expect(page.locator("#headline")).to_contain_text("Blocked by an alert: The fuel tank is nearly empty. Battery")
+        expect(page.locator("#remedy")).to_contain_text("Remove the cause: the block then ends by itself.")
+        expect(page.locator("#resets")).to_contain_text('blocks the engine: "The fuel tank is nearly empty". Remove')
+        page.locator("#on").click()
+        expect(page.locator("#then")).to_have_text(
+            "Does not start now: blocked by an alert: The fuel tank is nearly empty."
+        )
+        page.keyboard.press("Escape")
         expect(page.locator("#sentence")).to_have_class("act_now")
         it.board.refuses_writes = True
         it.board.set(0, closed=True)
