@@ -336,7 +336,7 @@ def test_the_full_stop_of_an_alert_is_not_doubled() -> None:
     ended = wording.endings.ending("inhibit_alert", {"summaries": f"{fuel.summary}; {fuel.summary}", "more": False})
     (why,), shown = why_not(snapshot), [reset.text for reset in resets(snapshot)]
     events = [
-        wording.events.event(Event(kind=kind, values={"summary": fuel.summary}))  # type: ignore[arg-type]
+        wording.events.event(Event(kind=kind, values={"summary": fuel.summary}))
         for kind in ("inhibited", "inhibit_cleared")
     ]
     assert all(event.endswith("The fuel tank is nearly empty.") for event in events)
