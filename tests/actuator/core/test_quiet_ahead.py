@@ -123,6 +123,19 @@ def test_a_run_of_a_minute_begins_the_samples_again() -> None:
     assert evening.world.state.soc_trend.fall is None
 
 
+def test_the_tail_of_a_run_without_evidence_gives_no_samples() -> None:
+    evening = Evening()
+    evening.until(16)
+    world = evening.world
+    world.bus_alive = False
+    world.operator("on", MINUTE)
+    assert world.closed()
+    world.run(2 * MINUTE)
+    assert (world.closed(), world.state.soc_trend.points) == (False, ())
+    world.run(world.settings.limits.tail)
+    assert world.state.soc_trend.points
+
+
 @pytest.mark.parametrize(("gap", "goes_on"), [(3.5 * MINUTE, True), (5.5 * MINUTE, False)])
 def test_a_gap_of_five_minutes_begins_the_samples_again(gap: float, *, goes_on: bool) -> None:
     evening = Evening()
