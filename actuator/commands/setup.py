@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import hidraw
 import yaml
@@ -18,6 +18,7 @@ from actuator.commands.flags import add_remote_flags
 from actuator.commands.set_mode_off import NotOffError, RunsError, as_service_user, left_on
 from actuator.config import Config
 from actuator.config_warnings import warnings
+from actuator.core.settings import QuietHours, TimeOfDay
 from actuator.start.known_relays import DEFAULT_JOURNAL, service_folder
 from toolkit import usb_relay
 from toolkit.config import ConfigError, Ratio, decode, read_mapping
@@ -40,6 +41,8 @@ WEB = """\
 # TLS, users and headers of the actuator: docs/web-configuration.md.
 # As it is, there are no users, and the actuator listens on this machine alone.
 """
+_NO_BLANKS_OR_QUOTES = str.maketrans("", "", " \"'")
+_ASKED = "ASKED"
 _STABLE = Path("/dev/serial/by-id")
 _EXPORTER = {"url": "http://127.0.0.1:10048/metrics"}
 _ORDER = ("exporter", "relay", "journal", "start_soc", "stop_soc", "emergency_soc", "limits", "quiet_hours")
@@ -75,6 +78,26 @@ def run(arguments: argparse.Namespace) -> int:
     except (KeyboardInterrupt, EOFError):
         dialogue.say("\nCancelled.")
         return 1
+
+
+class Contact(NamedTuple):
+    """A contact that may be the generator's.
+
+    Attributes:
+        label: what it is.
+        text: the relay as it is written in the file, with ASKED for what only the owner knows.
+        asked: the question for that; empty: all is known.
+        example: of its answer.
+    """
+
+    label: str
+    text: str
+    asked: str = ""
+    example: str = ""
+
+    def relay(self, answer: str) -> str:
+        """Return the relay as it is written in the file, with the owner's answer."""
+        return self.text.replace(_ASKED, answer) if self.asked else self.text
 
 
 class _Setup:
@@ -116,10 +139,20 @@ class _Setup:
         taken = {serial_port(source) for source in _sources(self._file).values()}
         options = [*relays(self._document.get("relay"), taken)]
         dialogue.say("Which contact requests the engine?")
-        relay = options[dialogue.choose("Number", [label for label, _ in options])][1]
-        answer = dialogue.ask("The relay as it is written in the file", relay, check=self._relay_fault)
+        contact = options[dialogue.choose("Number", [option.label for option in options])]
+        known = self._asked(contact) if contact.asked else ""
+        answer = dialogue.ask("The relay as it is written in the file", contact.relay(known), check=self._relay_fault)
         self._document["relay"] = _value(answer)
         dialogue.say()
+
+    def _asked(self, contact: Contact) -> str:
+        """Return what only the owner knows of a contact."""
+
+        def fault(answer: str) -> str:
+            wrong = self._relay_fault(contact.relay(answer))
+            return f'got "{answer}", expected an answer such as {contact.example}' if wrong else ""
+
+        return self._dialogue.ask(f"{contact.asked}, such as {contact.example}", check=fault)
 
     def _thresholds(self) -> None:
         # The neighbours are asked for next: with these, the start is judged alone.
@@ -149,15 +182,26 @@ class _Setup:
 
     def _quiet_hours(self) -> None:
         present = self._document.get("quiet_hours")
-        default = f"{present['from']}-{present['to']}" if isinstance(present, dict) else "none"
+        kept, usual = present if isinstance(present, dict) else {}, QuietHours()
+        default = "none" if kept is not present else f"{kept.get('from', usual.from_)}-{kept.get('to', usual.to)}"
 
         def quiet(answer: str) -> dict[str, Any]:
-            begin, _, end = answer.replace(" ", "").partition("-")
-            kept = present if isinstance(present, dict) else {}
-            return {**self._document, "quiet_hours": None if answer == "none" else {**kept, "from": begin, "to": end}}
+            if answer == "none":
+                return {**self._document, "quiet_hours": None}
+            # Quotes are needed in the file, and so may be typed here.
+            begin, _, end = answer.translate(_NO_BLANKS_OR_QUOTES).partition("-")
+            return {**self._document, "quiet_hours": {**kept, "from": begin, "to": end}}
 
-        question = "Quiet hours, such as 21:00-06:00, or none"
-        answer = self._dialogue.ask(question, default, check=lambda answer: self._wrong(quiet(answer)))
+        def fault(answer: str) -> str:
+            document = quiet(answer)
+            try:
+                for end in ("from", "to") if answer != "none" else ():
+                    TimeOfDay.parse(document["quiet_hours"][end])
+            except ConfigError:
+                return f'got "{answer}", expected two times such as 21:00-06:00, or none'
+            return self._wrong(document)
+
+        answer = self._dialogue.ask("Quiet hours, such as 21:00-06:00, or none", default, check=fault)
         self._document = {key: value for key, value in quiet(answer).items() if value is not None}
 
     def _ask(self, question: str, key: str, default: str, *, beside: Mapping[str, str] | None = None) -> object:
@@ -235,8 +279,8 @@ class _Setup:
         return False
 
 
-def relays(present: object, taken: set[str | None], backend: Backend = hidraw) -> Iterator[tuple[str, str]]:
-    """Yield each contact that may be the generator's: what it is, and the relay as it is written in the file.
+def relays(present: object, taken: set[str | None], backend: Backend = hidraw) -> Iterator[Contact]:
+    """Yield each contact that may be the generator's.
 
     Args:
         present: the relay of the present file, if there is one.
@@ -244,29 +288,39 @@ def relays(present: object, taken: set[str | None], backend: Backend = hidraw) -
         backend: of USB.
     """
     if isinstance(present, dict):
-        yield f"as configured: {flow(present)}", flow(present)
+        yield Contact(f"as configured: {flow(present)}", flow(present))
     boards = list(usb_relay.found(backend))
     for board in boards:
         for channel, closed in enumerate(board.closed or (), 1):
             label = (
                 f"USB relay board {board.serial or board.path}, channel {channel}, now {'closed' if closed else 'open'}"
             )
-            yield label, usb_relay.configured(board, alone=len(boards) == 1, channel=channel).partition("  #")[0]
+            relay = usb_relay.configured(board, alone=len(boards) == 1, channel=channel).partition("  #")[0]
+            yield Contact(label, relay)
         if board.closed is None:
-            yield f"USB relay board at {board.path}: {board.fault}", "{type: hid, channel: 1}"
-    tcp = '{type: modbus, url: "tcp://192.168.1.30:502", unit_id: 1, coil: 0}'
-    yield "a Modbus TCP board, by its address", tcp
+            yield Contact(f"USB relay board at {board.path}: {board.fault}", "{type: hid, channel: 1}")
+    yield Contact(
+        "a Modbus TCP board, by its address",
+        f'{{type: modbus, url: "tcp://{_ASKED}", unit_id: 1, coil: 0}}',
+        asked="Its address on the network",
+        example="192.168.1.30",
+    )
     names = {os.path.realpath(link): str(link) for link in _STABLE.iterdir()} if _STABLE.is_dir() else {}
     for port in sorted(list_ports.comports(), key=lambda port: port.device):
         if real_port(port.device) not in taken:
             path = names.get(port.device, port.device)
-            yield (
+            yield Contact(
                 f"a Modbus RTU board on {path}",
                 f'{{type: modbus, url: "rtu://{path}?baudrate=9600", unit_id: 1, coil: 0}}',
             )
-            yield f"an LCUS-1 on {path}, which cannot be read back", f"{{type: serial, port: {path}}}"
+            yield Contact(f"an LCUS-1 on {path}, which cannot be read back", f"{{type: serial, port: {path}}}")
     for chip in sorted(Path("/dev").glob("gpiochip*")):
-        yield f"a line of the GPIO chip {chip}", f"{{type: gpio, chip: {chip}, line: 17, active_low: true}}"
+        yield Contact(
+            f"a line of the GPIO chip {chip}",
+            f"{{type: gpio, chip: {chip}, line: {_ASKED}, active_low: true}}",
+            asked="The number of its line (of the GPIO, not of the pin)",
+            example="17",
+        )
 
 
 def _value(answer: str) -> object:

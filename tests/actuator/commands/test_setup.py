@@ -41,9 +41,17 @@ def setting_up(folder: Path, url: str | None = None) -> Iterator[Terminal]:
         yield terminal
 
 
+def chosen(terminal: Terminal) -> None:
+    """Choose the first contact: that of the present file, or a Modbus TCP board, whose address is asked for."""
+    offered = terminal.expect("Number [1]:")
+    terminal.type("")
+    if "1  a Modbus TCP board" in offered:
+        terminal.answer("Its address on the network, such as 192.168.1.30:", "192.0.2.7")
+
+
 def answered(terminal: Terminal, relay: str) -> None:
     """Answer every question up to the writing."""
-    terminal.answer("Number [1]:")
+    chosen(terminal)
     terminal.answer("The relay as it is written in the file [", relay)
     terminal.answer("Start the engine at or under this state of charge [25%]:", "30%")
     terminal.answer("Stop it at or over this one [60%]:", "80%")
@@ -83,8 +91,16 @@ def test_wrong_answers_are_asked_for_again(tmp_path: Path) -> None:
     with setting_up(tmp_path) as terminal:
         terminal.answer("Number [1]:", "9")
         terminal.expect('got "9", expected a number from 1 to')
-        terminal.answer("Number [1]:")
-        terminal.answer("The relay as it is written in the file [", "{type: hidd}")
+        terminal.answer("Number [1]:", "1")
+        terminal.answer("Its address on the network, such as 192.168.1.30: ", "")
+        terminal.expect('got "", expected an answer such as 192.168.1.30')
+        terminal.answer("Its address on the network", "tcp://192.0.2.7")
+        terminal.expect('got "tcp://192.0.2.7", expected an answer such as 192.168.1.30')
+        terminal.answer("Its address on the network", "192.0.2.7")
+        terminal.answer(
+            'The relay as it is written in the file [{type: modbus, url: "tcp://192.0.2.7", unit_id: 1, coil: 0}]:',
+            "{type: hidd}",
+        )
         terminal.expect('did you mean "hid"?')
         terminal.answer("The relay as it is written in the file [", "{type: simulated}")
         terminal.answer("Start the engine at or under", "30")
@@ -92,6 +108,14 @@ def test_wrong_answers_are_asked_for_again(tmp_path: Path) -> None:
         terminal.answer("Start the engine at or under", "30%")
         terminal.answer("Stop it at or over", "31%")
         terminal.expect("at least 5 points more")
+        terminal.answer("Stop it at or over")
+        for question in ("Start it in quiet hours too", "Max Gen Run Time", "Longest run"):
+            terminal.answer(question)
+        for wrong in ("21-6", "21:00", "night"):
+            terminal.answer("Quiet hours, such as 21:00-06:00, or none [none]:", wrong)
+            terminal.expect(f'got "{wrong}", expected two times such as 21:00-06:00, or none\n')
+        terminal.answer("Quiet hours, such as", "21:00-21:00")
+        terminal.expect("less than 24 quiet hours")
         terminal.type("\x03")
         terminal.expect("Cancelled.")
         assert terminal.wait() == 1
@@ -119,6 +143,21 @@ def test_an_existing_file_is_replaced_only_after_a_yes_and_kept(tmp_path: Path) 
     assert config.journal == tmp_path / "own.db"
     assert config.exercise is not None
     assert (tmp_path / "actuator.yml.old").read_text() == before
+
+
+def test_quiet_hours_may_be_typed_as_they_stand_in_the_file(tmp_path: Path) -> None:
+    file = existing(tmp_path, str(tmp_path / "own.db"))
+    file.write_text(f"{file.read_text()}quiet_hours: {{prepare: true}}\n")
+    with setting_up(tmp_path) as terminal:
+        terminal.answer("Number [1]:")
+        for _ in range(6):
+            terminal.answer("]:")
+        terminal.answer("Quiet hours, such as 21:00-06:00, or none [21:00-06:00]:", '"22:00"-"07:30"')
+        terminal.answer("Replace it?", "yes")
+        assert terminal.wait() == 0
+    hours = configuration.load(file).quiet_hours
+    assert hours is not None
+    assert (str(hours.from_), str(hours.to), hours.prepare) == ("22:00", "07:30", True)
 
 
 def test_an_actuator_that_runs_is_switched_off(tmp_path: Path) -> None:
@@ -313,7 +352,8 @@ def test_each_channel_of_each_board_is_offered_and_none_is_moved() -> None:
     usb = FakeUsb(FakeBoard(b"/dev/hidraw0"), FakeBoard(b"/dev/hidraw1", serial=b"OTHER"))
     usb.boards[1].bits = 0b10
     offered = [*relays({"type": "simulated"}, set(), usb)]
-    assert offered[0] == ("as configured: {type: simulated}", "{type: simulated}")
-    assert offered[1] == ("USB relay board BITFT, channel 1, now open", "{type: hid, channel: 1, serial: BITFT}")
-    assert offered[4] == ("USB relay board OTHER, channel 2, now closed", "{type: hid, channel: 2, serial: OTHER}")
+    shown = [(contact.label, contact.relay("")) for contact in offered]
+    assert shown[0] == ("as configured: {type: simulated}", "{type: simulated}")
+    assert shown[1] == ("USB relay board BITFT, channel 1, now open", "{type: hid, channel: 1, serial: BITFT}")
+    assert shown[4] == ("USB relay board OTHER, channel 2, now closed", "{type: hid, channel: 2, serial: OTHER}")
     assert (usb.boards[0].bits, usb.boards[1].bits, usb.opened) == (0, 0b10, 0)
