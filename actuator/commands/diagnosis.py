@@ -452,12 +452,17 @@ def _heartbeat(answers: Answers) -> Iterator[Finding]:
         text = f"The last one came {span(now - beat)} ago. Without another the actuator decides by itself in {left}."
         yield Finding(check="heartbeat", state="well", text=text)
         return
+    if answers.status["path"] == "waiting":
+        after = span(answers.heartbeat_timeout)
+        text = f"None has come yet. Without one the actuator decides by itself {after} after its start."
+        yield Finding(check="heartbeat", state="note", text=text, remedy="Wait for it, then run doctor again.")
+        return
     since = "None has come since the start" if beat is None else f"None has come for {span(now - beat)}"
     yield Finding(
         check="heartbeat",
         state="wrong",
         text=f"{since}: the actuator decides by itself.",
-        remedy="amtool config routes test alertname=GeneratorHeartbeat must print generator. A 401 in Alertmanager's "
+        remedy="amtool config routes test alertname=GeneratorHeartbeat must name generator. A 401 in Alertmanager's "
         "log means a wrong password. See the runbook GeneratorFallback.",
     )
 

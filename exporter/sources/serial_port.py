@@ -91,7 +91,7 @@ def open_error(port: str, error: Exception) -> SourceError:
     """Return the error of a port that cannot be opened; its text names the remedy."""
     number = getattr(error, "errno", None)
     if number == errno.ENOENT:
-        return SourceError(f"{port} is not there; is the adapter plugged in?", cause=ABSENT)
+        return SourceError(f"{port} is not there; check that the adapter is plugged in", cause=ABSENT)
     if number == errno.EACCES:
         return SourceError(
             f"no permission to open {port}; add this program's user to the group dialout", cause="forbidden"

@@ -37,6 +37,7 @@ STATUS: Final[dict[str, Any]] = {
     "reason": "",
     "remedy": "",
     "mode": "auto",
+    "path": "alerts",
     "contact": {
         "relay": "channel 1 of USB relay board BITFT",
         "fault": "",

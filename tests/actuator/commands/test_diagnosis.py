@@ -84,8 +84,8 @@ def test_a_healthy_site() -> None:
         (site(receivers="Connection refused"), "Alertmanager", "does not answer", "prometheus-alertmanager"),
         (site(receivers={"people": ("email_configs",)}), "Alertmanager", "No receiver leads", "alertmanager.yml"),
         (site(receivers={**RECEIVERS, "people": ()}), "people", "No one gets messages", "`people`"),
-        (status(last_beat=None), "heartbeat", "None has come since the start", "amtool"),
-        (status(last_beat=100.0), "heartbeat", "None has come for 15 min", "amtool"),
+        (status(path="fallback", last_beat=None), "heartbeat", "None has come since the start", "amtool"),
+        (status(path="fallback", last_beat=100.0), "heartbeat", "None has come for 15 min", "amtool"),
     ],
 )
 def test_a_fault_is_named_with_its_remedy(broken: Answers, check: str, text: str, remedy: str) -> None:
@@ -104,6 +104,7 @@ def test_a_fault_is_named_with_its_remedy(broken: Answers, check: str, text: str
         (metric("history_writable", 0), "history", "cannot be written"),
         (site(metrics={"generator_journal_writable": [({}, 1.0)]}), "mirror", "There is none"),
         (site(config_warnings=("attempts: 1",)), "configuration", "attempts: 1"),
+        (status(path="waiting", last_beat=None), "heartbeat", "decides by itself 5 min after its start"),
     ],
 )
 def test_what_the_owner_should_know_is_a_note(odd: Answers, check: str, text: str) -> None:

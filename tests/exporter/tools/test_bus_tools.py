@@ -123,7 +123,7 @@ def test_listen_reads_stdin(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
 
 def test_listen_unreadable_input(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert cli.main(["listen", str(tmp_path / "nothing")]) == 1
-    assert "is not there; is the adapter plugged in?" in capsys.readouterr().err
+    assert "is not there; check that the adapter is plugged in" in capsys.readouterr().err
     file = tmp_path / "capture.txt"
     file.write_text("0.1 00FF\n0.2 what is this\n")
     assert cli.main(["listen", str(file)]) == 1
