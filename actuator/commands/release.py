@@ -15,7 +15,8 @@ from toolkit.config import ConfigError
 
 DESCRIPTION = (
     "Opens the contact directly through the driver, with no server running; the service manager runs "
-    "it after the actuator has ended. Exit status 0: read back open; 3: sent, but not confirmed open (the "
+    "it after the actuator has ended. It does not keep the engine off: while the actuator runs in mode auto, a low "
+    "battery starts it again. Exit status 0: read back open; 3: sent, but not confirmed open (the "
     "board cannot be read back, or its reading failed); 1: failed."
 )
 EXAMPLE = "generator-actuator release"

@@ -9,7 +9,8 @@ from actuator.commands.flags import add_remote_flags
 
 DESCRIPTION = (
     "Resets one thing, after its cause is removed: the lock-out after failed starts, the alarm about a "
-    "damaged journal, the hours to the engine's service, or an inhibit whose alert does not arrive any more."
+    "damaged journal, the hours to the engine's service, or an inhibit whose alert does not arrive any more. "
+    "Nobody may be near the engine: after the reset of a lock-out or an inhibit it may start at once."
 )
 EXAMPLE = "generator-actuator reset lockout"
 

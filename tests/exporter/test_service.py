@@ -149,7 +149,9 @@ def test_adapter_unplugged_and_back(port: MagnumPort, config: Path) -> None:
             silence.set()
             thread.join()
         output = exporter.process.output
-        assert output.count("is not there; check that the adapter is plugged in") == 1, "once an hour, though it came in between"
+        assert output.count("is not there; check that the adapter is plugged in") == 1, (
+            "once an hour, though it came in between"
+        )
         assert output.count("is gone") == 1
 
 
