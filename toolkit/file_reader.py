@@ -17,8 +17,7 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         OSError: it cannot be read, is a named pipe, or has more than LARGEST bytes.
     """
-    # Without O_NONBLOCK, to open a named pipe would wait for its writer.
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+    with open(path, "rb", opener=_open) as file:
         if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "a named pipe, not a file", str(path))
         os.set_blocking(file.fileno(), True)
@@ -26,6 +25,11 @@ def read_bytes(path: Path) -> bytes:
     if len(data) > LARGEST:
         raise OSError(errno.EFBIG, f"more than {LARGEST} bytes", str(path))
     return data
+
+
+def _open(name: str, flags: int) -> int:
+    # Without O_NONBLOCK, to open a named pipe would wait for its writer.
+    return os.open(name, flags | os.O_NONBLOCK)
 
 
 def read_text(path: Path) -> str:

@@ -26,7 +26,7 @@ from prometheus_client.exposition import choose_encoder
 
 from toolkit import flags, log
 from toolkit.landing import landing_page
-from toolkit.orders import Orders
+from toolkit.orders import IsOrder, Orders
 from toolkit.webconfig import FAILED, WebConfig
 from toolkit.webconfig.passwords import origin
 
@@ -76,12 +76,12 @@ def application(
     max_body: int = LARGEST_BODY,
     large: Collection[str] = (),
     guards: Sequence[Middleware] = (),
+    is_order: IsOrder = lambda _path, _body: False,
 ) -> web.Application:
     """Return the application with what every program serves; the program adds its own routes.
 
     A request is first authenticated, then the guards check it, then its body is read up to the limit, then it is
-    handled. An order that has arrived whole is handled although its client leaves (`orders`). An error is one sentence.
-    A middleware that the program inserts at index 0 sees every status that is sent.
+    handled. An error is one sentence. A middleware that the program inserts at index 0 sees every status that is sent.
 
     Args:
         name: the program's name.
@@ -96,8 +96,9 @@ def application(
         max_body: bytes; a longer body is answered with 413.
         large: the paths on which it may be a mebibyte.
         guards: refuse requests that the program does not allow; the user's name is in `request[USER]`.
+        is_order: whether a request is obeyed although its client leaves, see `orders`.
     """
-    orders = Orders(max_body)
+    orders = Orders(is_order, max_body)
     app = web.Application(
         client_max_size=max_body,
         middlewares=[

@@ -1,7 +1,7 @@
 """Measure how long this site's engine takes to start and to stop, while the owner watches, and propose limits.
 
-It uses the running actuator as an operator does: the run has a deadline, and every rule holds. It requests the engine
-for a few minutes at a time, so that the contact opens even if this command or its connection dies. The times are from
+It uses the running actuator as an operator does: the run has a deadline, and every rule holds. The engine is requested
+for half an hour and the run, so that the contact opens even if this command or its connection dies. The times are from
 the actuator's journal, in monotonic seconds.
 """
 
@@ -39,11 +39,8 @@ POLL = 1.0
 SLOW_STOP = 300.0
 """Seconds from which a stop is slow: the AGS reads its input rarely."""
 
-ASKED = 300.0
-"""Seconds for which the engine is requested at a time."""
-
-ASK_EVERY = 60.0
-"""Seconds after which it is requested anew, while it has to run."""
+LONGEST_START = 1800.0
+"""Seconds within which the engine has to be confirmed: a warm-up may take a quarter of an hour."""
 
 LEAST_CONFIRM = Limits().start_confirm
 """Seconds; the least that is proposed for start_confirm. A cold engine takes longer than the one that was measured."""
@@ -152,9 +149,7 @@ class Commission:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._ask, self._report, self._run, self._pause = ask, report, run, pause
-        self._most = 0.0
-        self._asked_at: float | None = None
-        self._mode, self._switched_off = "", False
+        self._offs = 0
 
     def check(self) -> None:
         """Check that a measurement is possible now.
@@ -183,8 +178,8 @@ class Commission:
         before = self._status()
         newest = max((row["id"] for row in self._rows(1)), default=0)
         try:
-            self._most = min(ASKED, before["max_run"])
-            self._request()
+            seconds = min(LONGEST_START + self._run, before["max_run"])
+            self._ask("/api/v1/mode", {"mode": "on", "for": f"{seconds:g}s"})
             self._report("Contact closed. Watch the AGS remote and the engine.")
             proven = self._until(lambda status: status["proof"] == "running" or status["run"] is None)
             run = proven["run"]
@@ -202,25 +197,26 @@ class Commission:
             self._until(lambda status: status["proof"] == "stopped")
         finally:
             self._switch_off()
-            if self._switched_off:
-                self._report("Somebody has switched the mode off meanwhile: it stays off.")
-            elif before["mode"] != "off":
+            if before["mode"] != "off":
                 try:
-                    self._ask("/api/v1/mode", {"mode": "auto"})
+                    self._set_back(newest)
                 except client.ClientError:
                     self._report(f"The mode is off; it was {before['mode']}: generator-actuator mode auto")
                     raise
-        since = [row for row in self._rows(_MOST_ROWS) if row["id"] > newest]
+        since = self._rows_since(newest)
         return self._propose(run, {row["kind"]: row for row in since if row["fields"].get("run") == run})
 
-    def _request(self) -> None:
-        self._ask("/api/v1/mode", {"mode": "on", "for": f"{self._most:g}s"})
-        self._asked_at, self._mode = time.monotonic(), "on"
-
     def _switch_off(self) -> None:
-        if self._asked_at is not None:
-            self._asked_at, self._switched_off = None, self._mode == "off"
         self._ask("/api/v1/mode", {"mode": "off"})
+        self._offs += 1
+
+    def _set_back(self, newest: int) -> None:
+        """Switch to automatic, unless somebody else has switched off too since this row of the journal."""
+        actions = [row["fields"].get("action") for row in self._rows_since(newest) if row["kind"] == "operator"]
+        if actions.count("off") > self._offs:
+            self._report("Somebody else has switched the mode off meanwhile: it stays off.")
+        else:
+            self._ask("/api/v1/mode", {"mode": "auto"})
 
     def _propose(self, run: int, rows: dict[str, dict[str, Any]]) -> bool:
         """Propose limits from the journal rows of a run; return whether the rows are complete."""
@@ -262,14 +258,14 @@ class Commission:
             if line != shown:
                 self._report(line)
                 shown = line
-            if self._asked_at is not None and time.monotonic() - self._asked_at >= ASK_EVERY:
-                self._request()
             self._pause(POLL)
 
     def _status(self) -> dict[str, Any]:
         status: dict[str, Any] = self._ask("/api/v1/status")
-        self._mode = status["mode"]
         return status
+
+    def _rows_since(self, newest: int) -> list[dict[str, Any]]:
+        return [row for row in self._rows(_MOST_ROWS) if row["id"] > newest]
 
     def _rows(self, most: int) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self._ask(f"/api/v1/journal?most={most}")

@@ -89,7 +89,7 @@ class _Site:
         self.state: State = snapshot.state
         self.config, self.now, self.durable = snapshot.config, snapshot.now, snapshot.state.durable
         self.soc = self.state.battery.fresh_soc(self.now)
-        self.battery = wording.phases.battery(self.soc, refused=self.state.battery.soc_refused)
+        self.battery = wording.phases.battery(self.soc, refused=self.soc_refused)
         self.runs = self.state.engine.proof.verdict
         self.code = self.state.ags.code(self.now)
         self.empty = "emergency" in self.state.causes or (
@@ -97,6 +97,17 @@ class _Site:
         )
         self.low = self.soc is not None and self.soc <= self.config.start_soc
         self.needed = self.low or self.empty or bool(self.state.causes)
+
+    @property
+    def unread(self) -> bool:
+        """Whether the exporter's page cannot be read."""
+        return bool(self.snapshot.page_fault)
+
+    @property
+    def soc_refused(self) -> bool:
+        """Whether the exporter refuses a reading, by a page that still counts."""
+        page_at = self.state.page_at
+        return self.state.battery.soc_refused and page_at is not None and self.now - page_at < SOC_FRESH
 
     @property
     def has_volts(self) -> bool:
@@ -231,6 +242,8 @@ def _open(site: _Site) -> _Judged:
         severity, words = "ok", Words(wording.phases.idle(site.runs, begins=site.just_started), next=_outlook(site))
     for note in site.state.notes:
         worse, delay = NOTE_SEVERITY[note.kind], wording.notes.note(note.kind, note.values).words
+        if note.kind == "no_evidence" and site.unread:
+            delay = delay._replace(remedy=wording.problems.RESTART_EXPORTER)
         if SEVERITIES.index(worse) >= SEVERITIES.index(severity) and not reasons:
             severity = worse
             words = Words(*(new or old for new, old in zip(delay, words, strict=True)))
@@ -310,9 +323,12 @@ def _outlook(site: _Site) -> str:
             turn = (config.blind.run, config.blind.every) if config.on_blind == "start" else None
             return wording.phases.without_data(turn)
         case path if site.soc is None:
-            refused = state.battery.soc_refused
+            informed = not site.unread or config.on_blind != "stop"
             return wording.phases.without_reading(
-                refused=refused, alert=path == "alerts" and not refused, volts=site.has_volts
+                trusted=site.soc_refused,
+                alert=path == "alerts" and not site.soc_refused and informed,
+                volts=site.has_volts,
+                exercise=config.exercise is not None and informed,
             )
         case "alerts" | "fallback":
             return wording.phases.starts_at(config.start_soc, config.debounce.start, low=site.low)
@@ -387,15 +403,15 @@ def _concerns(site: _Site) -> Iterator[tuple[Problem, Severity]]:
     elif site.durable.locked_out:
         words = wording.blocking.blocked("locked_out", site.snapshot).words
         yield Problem(words.headline, words.remedy), "act_now"
-    unread = bool(site.snapshot.page_fault)
-    if unread and not site.just_started and (site.soc is None or site.runs is None):
+    evidence_gone = site.config.evidence.configured and site.runs is None
+    if site.unread and not site.just_started and (site.soc is None or evidence_gone):
         # First: it is why there is no reading, no evidence and no alert.
         yield wording.problems.page_unreadable(site.snapshot.page_fault), "attention"
     if state.alerts.path == "blind":
-        yield wording.problems.blind(unread=unread), "attention" if site.config.on_blind == "start" else "act_now"
+        yield wording.problems.blind(unread=site.unread), "attention" if site.config.on_blind == "start" else "act_now"
     elif state.alerts.path == "fallback":
         beat = state.alerts.last_beat
         yield wording.problems.no_alerts(None if beat is None else site.since(beat)), "attention"
     elif site.soc is None and not site.just_started:
-        yield wording.problems.SOC_REFUSED if state.battery.soc_refused else wording.problems.NO_SOC, "attention"
+        yield wording.problems.SOC_REFUSED if site.soc_refused else wording.problems.NO_SOC, "attention"
     yield from problems(site.snapshot)

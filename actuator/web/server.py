@@ -40,10 +40,25 @@ from toolkit.webconfig import USER, WebConfig
 from toolkit.worker_thread import DeadlineError, Worker
 
 ALERTS = "/api/v1/alerts"
+MODE = "/api/v1/mode"
 READ_SECONDS = 5.0
 """For reading one notification; the longest takes a twentieth of a second on a fast machine."""
 
 _log = log.get(__name__)
+
+
+class _Mode(msgspec.Struct):
+    mode: str = ""
+
+
+def _is_order(path: str, body: bytes) -> bool:
+    """Return whether this is obeyed although its client leaves: *off*, and notifications, which have times."""
+    if path != MODE:
+        return path == ALERTS
+    try:
+        return msgspec.json.decode(body, type=_Mode).mode == "off"
+    except (msgspec.DecodeError, RecursionError):
+        return False
 
 
 def build(
@@ -82,6 +97,7 @@ def build(
         web_config=web_config,
         landing=False,
         large=frozenset({ALERTS}),
+        is_order=_is_order,
         guards=(
             guards.check_access(lambda: runtime.config.access, ALERTS),
             refuse_other_sites(lambda: web_config.has_users or allow_anonymous),
@@ -101,7 +117,7 @@ def build(
     app.router.add_post(ALERTS, routes.alerts)
     app.router.add_get("/api/v1/status", routes.status)
     app.router.add_get(openapi.PATH, _openapi)
-    app.router.add_post("/api/v1/mode", routes.mode)
+    app.router.add_post(MODE, routes.mode)
     app.router.add_post("/api/v1/reset", routes.reset)
     app.router.add_post("/api/v1/acknowledge", routes.acknowledge)
     app.router.add_get("/api/v1/journal", routes.journal)

@@ -32,5 +32,7 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="a named pipe, not a file"):
         file_reader.read_bytes(tmp_path / "pipe")
-    with pytest.raises(IsADirectoryError):
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(IsADirectoryError, match=f"'{tmp_path}'"):
         file_reader.read_bytes(tmp_path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before, "nothing stays open"

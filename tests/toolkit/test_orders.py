@@ -54,6 +54,7 @@ class Program:
             ready=lambda: True,
             reload=None,
             web_config=loaded,
+            is_order=lambda path, body: (path, body[:2]) != ("/order", b"on"),
         )
         app.router.add_route("*", "/order", self.obey)
         async with asyncio.timeout(20), toolkit_web.serve(app, ["127.0.0.1:0"], loaded) as [address]:
@@ -99,12 +100,21 @@ async def test_an_order_is_obeyed_although_its_client_has_left(left: list[str]) 
     assert not program.given_up
 
 
-async def test_a_question_ends_with_its_connection(left: list[str]) -> None:
+@pytest.mark.parametrize(("text", "method"), [("look", "GET"), ("on", "POST")])
+async def test_another_request_ends_with_its_connection(left: list[str], text: str, method: str) -> None:
     program = Program()
     async with program.serving() as address:
-        await send(address, "look", method="GET")
-        await happens(lambda: program.given_up["look"])
+        await send(address, text, method=method)
+        await happens(lambda: program.given_up[text])
     assert not left
+
+
+async def test_an_order_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orders, "LEFT_SECONDS", 0.05)
+    program = Program()
+    async with program.serving() as address:
+        await send(address, "off")
+        await happens(lambda: program.given_up["off"])
 
 
 async def test_beyond_the_most_the_oldest_of_the_largest_crowd_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

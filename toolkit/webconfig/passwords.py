@@ -51,8 +51,8 @@ class Passwords:
 
     Clients that fail do not keep a right password waiting. `_Turns` lets a newcomer in soon. A failure is answered
     late: clients of one address that ask again after each answer use a quarter of the thread's time, however many they
-    are. A client that leaves is forgotten at once, or when the check of its password that runs has ended; but an order
-    that has arrived whole is checked all the same.
+    are. A client that leaves is forgotten at once, or when the check of its password that runs has ended, and is not
+    held: nobody waits for that answer. An order (see `orders`) is checked although its client has left.
     """
 
     def __init__(self) -> None:

@@ -10,6 +10,7 @@ from actuator.core.limits import budget_left, reserve_left
 from actuator.core.state import Cause, Reason
 from actuator.report.snapshot import Snapshot
 from actuator.report.wording.phases import relay_unknown
+from actuator.report.wording.problems import RESTART_EXPORTER
 from actuator.report.wording.terms import (
     AGS_CODES,
     CHECK_ENGINE,
@@ -108,7 +109,7 @@ def _no_evidence(snapshot: Snapshot) -> Blocked:
         Words(
             f"Starts are blocked: no data from {device}.",
             why,
-            remedy=check_data(by_ac=snapshot.config.evidence.ac_input),
+            remedy=RESTART_EXPORTER if snapshot.page_fault else check_data(by_ac=snapshot.config.evidence.ac_input),
         ),
         f"no data that would show whether the engine runs (is {device} on its bus?)",
     )

@@ -210,17 +210,19 @@ def starts_at(start_soc: float, debounce: float, *, low: bool) -> str:
     return f"Starts when the battery is at {percent(start_soc)}."
 
 
-def without_reading(*, refused: bool, alert: bool, volts: bool) -> str:
+def without_reading(*, trusted: bool, alert: bool, volts: bool, exercise: bool) -> str:
     """Return what starts the engine although no state of charge is known.
 
     Args:
-        refused: there is a reading that is not trusted.
-        alert: the alert for a low battery still counts.
-        volts: an emergency by volts still counts.
+        trusted: what is missing is not a reading, but one that is trusted.
+        alert: the alert for a low battery counts.
+        volts: an emergency by volts counts.
+        exercise: there is a regular one.
     """
-    by = " and ".join((*(("the alert for a low battery",) if alert else ()), *(("very low volts",) if volts else ())))
-    until = f"until a battery reading {'is trusted' if refused else 'arrives'} again"
-    return f"Only {by} or On can start it {until}." if by else f"Only On starts it {until}."
+    causes = {"the alert for a low battery": alert, "very low volts": volts, "its exercise": exercise}
+    by = ", ".join(cause for cause, counts in causes.items() if counts)
+    until = f"Until a battery reading {'is trusted' if trusted else 'arrives'} again, it starts"
+    return f"{until} by {by} or On." if by else f"{until} by On alone."
 
 
 def connecting(seconds: float) -> str:

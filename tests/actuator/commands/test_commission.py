@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from actuator import cli
-from actuator.commands import commission
 from actuator.commands.client import ClientError
 from actuator.commands.commission import Commission
 from tests.actuator.harness.process import site
@@ -152,22 +151,32 @@ def test_the_command_reports_a_dead_engine_and_fails(tmp_path: Path) -> None:
         assert it.status()["mode"] == "auto"
 
 
-def test_the_engine_is_requested_for_minutes_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commission, "ASK_EVERY", 0.0)
-    starting = RUNNING | {"proof": "stopped"}
-    synthetic = SyntheticActuator([STANDING, starting, starting, RUNNING, RUNNING, STOPPING, STOPPING, STANDING], [])
-    synthetic.measure()
-    on: dict[str, object] = {"mode": "on", "for": "300s"}
-    off: dict[str, object] = {"mode": "off"}
-    assert synthetic.commands == [on, on, on, off, off, {"mode": "auto"}], "at first, twice while it starts"
+@pytest.mark.parametrize(("max_run", "seconds"), [(7200.0, 1860), (900.0, 900)])
+def test_the_engine_is_requested_for_no_longer_than_it_takes(max_run: float, seconds: int) -> None:
+    before = STANDING | {"max_run": max_run}
+    synthetic = SyntheticActuator([before, RUNNING, STANDING], [])
+    Commission(synthetic.ask, synthetic.lines.append, run=60.0, pause=lambda _: None).measure()
+    assert synthetic.commands[0] == {"mode": "on", "for": f"{seconds}s"}
 
 
-def test_an_off_of_somebody_else_stays() -> None:
-    synthetic = SyntheticActuator([STANDING, RUNNING, RUNNING, STOPPING, STANDING | {"mode": "off"}], [])
-    trial = Commission(synthetic.ask, synthetic.lines.append, run=60.0, pause=lambda _: None)
-    assert not trial.measure()
-    assert [command and command["mode"] for command in synthetic.commands] == ["on", "off", "off"]
-    assert "Somebody has switched the mode off meanwhile: it stays off." in synthetic.lines
+def operators(*actions: str) -> list[dict[str, Any]]:
+    return [row(50 + number, "operator", 0.0, action=action) for number, action in enumerate(actions)]
+
+
+@pytest.mark.parametrize(
+    ("story", "last"),
+    [
+        (operators("on", "off", "off"), "auto"),
+        (operators("on", "off", "off", "off"), "off"),
+        (operators("on", "off", "auto", "off"), "auto"),
+    ],
+)
+def test_an_off_of_somebody_else_stays(story: list[dict[str, Any]], last: str) -> None:
+    synthetic = SyntheticActuator([STANDING, RUNNING, RUNNING, STOPPING, STANDING], story)
+    assert not synthetic.measure()
+    assert synthetic.commands[-1] == {"mode": last}
+    told = "Somebody else has switched the mode off meanwhile: it stays off." in synthetic.lines
+    assert told is (last == "off")
 
 
 def test_what_is_proposed_for_the_start_fits_a_cold_engine_and_a_slow_one() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
 import contextlib
 import http.client
@@ -21,7 +20,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from actuator.commands import commission
+from actuator.commands import client, commission
 from actuator.start.unix_signals import ENDING
 from tests.actuator.harness.modbus_board import Board, RtuBoard, TcpBoard
 from tests.actuator.harness.page_server import PageServer
@@ -594,22 +593,22 @@ def test_a_board_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
                 wait_until(lambda: it.metric("generator_phase", phase="off") == 1, 20, "the fault to clear")
 
 
-def test_commission_measures_start_and_stop_and_proposes_limits(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_commission_measures_start_and_stop_and_proposes_limits(tmp_path: Path) -> None:
     with site(tmp_path, {"limits": {"max_run": "2m", "min_off": "1m"}}) as it, it.running():
         wait_until(lambda: it.status()["proof"] == "stopped", 10, "the proof that it stands still")
+        lines: list[str] = []
         # The command line takes no run under a minute, which this test does not wait for.
-        given = argparse.Namespace(command="commission", url=it.url, yes=True, run=1.0)
+        measurement = commission.Commission(partial(client.ask, it.url), lines.append, run=1.0)
+        measurement.check()
         with ThreadPoolExecutor() as pool:
-            trial = pool.submit(commission.run, given)
+            trial = pool.submit(measurement.measure)
             wait_until(it.board.closed, 10, "the contact to close")
             it.page.engine(runs=True)
             wait_until(lambda: it.status()["mode"] == "off", 15, "the contact to open again")
             assert not it.board.closed()
             it.page.engine(runs=False)
-            assert trial.result(20) == 0
-        shown = capsys.readouterr().out
+            assert trial.result(20)
+        shown = "\n".join(lines)
         assert "start_confirm: 10m" in shown
         assert "stop_confirm: 2m" in shown
         assert "tail: 1m" in shown

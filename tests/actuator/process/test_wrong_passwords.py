@@ -7,6 +7,7 @@ import base64
 import contextlib
 import itertools
 import os
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import bcrypt
 import pytest
 
 from tests.actuator.harness.process import Actuator, site
-from tests.support import Process, waited_for_processor
+from tests.support import Process, wait_until, waited_for_processor
 
 CLIENTS = 50
 SECONDS = 2.0
@@ -129,3 +130,20 @@ async def test_right_password_is_served_while_fifty_clients_fail(
             took["after the file was read again"] = await off(it, process, "owner")
             assert await off(it, process, "owner") < SECONDS / 4, "it is remembered"
     assert max(took.values()) < SECONDS, took
+
+
+def test_off_is_obeyed_although_its_client_leaves_and_on_is_not(tmp_path: Path) -> None:
+    with running(tmp_path, ("owner", "second")) as (it, process, _):
+
+        def send_and_leave(body: str, user: str) -> None:
+            """Leave before the password is checked, which takes a good part of a second the first time."""
+            [(name, value)] = basic(user, "right").items()
+            head = f"POST /api/v1/mode HTTP/1.1\r\nHost: 127.0.0.1\r\n{name}: {value}\r\nContent-Type: application/json"
+            with socket.create_connection(("127.0.0.1", it.port)) as connection:
+                connection.sendall(f"{head}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+
+        send_and_leave('{"mode": "on"}', "second")
+        send_and_leave('{"mode": "off"}', "owner")
+        wait_until(lambda: "action=off who=owner" in process.output, 10, "off")
+        assert "action=on" not in process.output
+        assert not it.board.closed()
