@@ -20,6 +20,7 @@ BUS, ADAPTER = Path("/tmp/offgrid-magnum"), Path("/dev/adapter")  # noqa: S108 -
 RELAY = '{type: modbus, url: "tcp://127.0.0.1:5020", unit_id: 1, coil: 0, lease: 30s}'
 ANSWERS = {
     r"Type yes, or Enter for no: $": "yes",
+    r"Its address on the network, .*: $": "127.0.0.1",
     r"The relay as it is written in the file .*: $": RELAY,
     r"Capacity of the whole battery .*: $": "400",
     r"(?s)\n[^\n]+ \[[^\n]*\]: $": "",
