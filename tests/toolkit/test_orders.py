@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import threading
+import weakref
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -115,6 +117,22 @@ async def test_an_order_that_takes_too_long_is_given_up(monkeypatch: pytest.Monk
     async with program.serving() as address:
         await send(address, "off")
         await happens(lambda: program.given_up["off"])
+
+
+async def test_an_order_that_was_obeyed_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, leave = weakref.WeakSet[asyncio.Task[web.StreamResponse]](), orders.Orders._leave
+
+    def note(self: orders.Orders, order: asyncio.Task[web.StreamResponse], request: web.Request) -> None:
+        kept.add(order)
+        leave(self, order, request)
+
+    monkeypatch.setattr(orders.Orders, "_leave", note)
+    program = Program()
+    async with program.serving() as address:
+        await send(address, "off")
+        await happens(lambda: len(kept) == 1)
+        program.let.set()
+        await happens(lambda: program.obeyed["off"] and gc.collect() is not None and not kept)
 
 
 async def test_beyond_the_most_the_oldest_of_the_largest_crowd_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
