@@ -78,9 +78,8 @@ class Orders:
             order.cancel()
             return
         too_long = asyncio.get_running_loop().call_later(LEFT_SECONDS, order.cancel)
-        order.add_done_callback(
-            lambda _: too_long.cancel()
-        )  # else it keeps the order, and what it was sent, until then
+        # Else it keeps the order, and what was sent with it, until then.
+        order.add_done_callback(lambda _: too_long.cancel())
         self._left[order] = origin(request.remote or "")[0]
         if len(self._left) > MOST_LEFT:
             crowd = Counter(self._left.values()).most_common(1)[0][0]

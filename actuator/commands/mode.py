@@ -7,7 +7,7 @@ import sys
 
 from actuator.commands import client, printing, status_text
 from actuator.commands.flags import add_remote_flags
-from actuator.core.commands import MANUAL
+from actuator.core.commands import manual_seconds
 from toolkit.config import Duration, decode
 
 DESCRIPTION = (
@@ -37,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         card = status_text.lines(answer)
         if arguments.mode != "on":
             return card
-        seconds = min(MANUAL, answer["max_run"]) if arguments.duration is None else decode(arguments.duration, Duration)
+        given, most = arguments.duration, answer["max_run"]
+        seconds = manual_seconds(most) if given is None else decode(given, Duration)
         return [status_text.start_requested(answer, seconds), *card]
 
     status = printing.print_lines(arguments.url, lines)

@@ -24,6 +24,11 @@ MANUAL: Final = 2 * HOUR
 """Seconds of a manual run without a length."""
 
 
+def manual_seconds(max_run: float) -> float:
+    """Return how long mode `on` lasts when nobody says how long."""
+    return min(MANUAL, max_run)
+
+
 def obey(
     durable: Durable,
     commands: Iterable[Command],
@@ -63,7 +68,7 @@ def _obey(durable: Durable, command: Command, settings: Settings, now: float) ->
             fields["edits"] = msgspec.json.encode(command.edits).decode()
         case "on":
             longest = settings.limits.max_run
-            seconds = min(MANUAL, longest) if command.seconds is None else command.seconds
+            seconds = manual_seconds(longest) if command.seconds is None else command.seconds
             fields["seconds"] = seconds
             if not 0 < seconds <= longest:
                 values = {"max_run": longest}

@@ -128,7 +128,7 @@ def _contradiction(state: State, inputs: Inputs, now: float) -> Note | None:
     soc = battery.soc.possibly_fresh(now, SOC_FRESH)
     if soc is not None and soc >= settings.stop_soc:
         return Note(kind="soc_contradicts", values={"alert": settings.alerts.start, "stop_soc": settings.stop_soc})
-    if soc is None and battery.soc_refused and state.page_at is not None and now - state.page_at < SOC_FRESH:
+    if soc is None and state.soc_refused(now):
         return Note(kind="soc_refused", values={"alert": settings.alerts.start})
     return None
 

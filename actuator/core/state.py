@@ -12,7 +12,7 @@ import msgspec
 
 from actuator.core.ags import Ags
 from actuator.core.alert_path import AlertPath, Inhibit
-from actuator.core.battery import Battery
+from actuator.core.battery import SOC_FRESH, Battery
 from actuator.core.board import Board
 from actuator.core.charge import Charge
 from actuator.core.engine import Engine
@@ -277,6 +277,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     inhibitors: tuple[Reason, ...] = ()
     notes: tuple[Note, ...] = ()
     reported: Reported = Reported()
+
+    def soc_refused(self, now: float) -> bool:
+        """Return whether the exporter refuses a state of charge, by a page that is still fresh."""
+        return self.battery.soc_refused and self.page_at is not None and now - self.page_at < SOC_FRESH
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from actuator.core.commands import MANUAL
+from actuator.core.commands import manual_seconds
 from actuator.core.inputs import Command
 from actuator.intake.input_queue import MOST_COMMANDS, FullError, InputQueue
 from toolkit import log
@@ -84,7 +84,7 @@ class Acceptance:
 
     def length(self, longest: float) -> float:
         """Return the minutes of the next run."""
-        return min(MANUAL, longest) / 60 if self.minutes is None else min(self.minutes, longest / 60)
+        return manual_seconds(longest) / 60 if self.minutes is None else min(self.minutes, longest / 60)
 
     def judge(self, received: Received, topic: str, now: Now) -> Command | Ignored | None:
         """Return the command that a message is, or why it is ignored; None: it has set the length of the next run."""

@@ -89,6 +89,7 @@ class _Site:
         self.state: State = snapshot.state
         self.config, self.now, self.durable = snapshot.config, snapshot.now, snapshot.state.durable
         self.soc = self.state.battery.fresh_soc(self.now)
+        self.soc_refused = self.state.soc_refused(self.now)
         self.battery = wording.phases.battery(self.soc, refused=self.soc_refused)
         self.runs = self.state.engine.proof.verdict
         self.code = self.state.ags.code(self.now)
@@ -102,12 +103,6 @@ class _Site:
     def unread(self) -> bool:
         """Whether the exporter's page cannot be read."""
         return bool(self.snapshot.page_fault)
-
-    @property
-    def soc_refused(self) -> bool:
-        """Whether the exporter refuses a reading, by a page that still counts."""
-        page_at = self.state.page_at
-        return self.state.battery.soc_refused and page_at is not None and self.now - page_at < SOC_FRESH
 
     @property
     def has_volts(self) -> bool:
