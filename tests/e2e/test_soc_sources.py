@@ -24,6 +24,8 @@ ANSWER_SECONDS = 1.0
 """From the beginning of a poll to its numbers on the page, at most: a JK asked block by block takes half of it."""
 
 PAGE_SECONDS = 0.05
+NOTE_SECONDS = 0.25
+"""What two pages and the next look at them take, at most."""
 
 FAMILIES = {"main": "magnum", "classic": "classic", "bms": "modbus", "aims": "aims"}
 
@@ -175,10 +177,16 @@ class Starvation:
 
     def __init__(self, *processes: Process) -> None:
         self._processes = [os.getpid(), *(process.popen.pid for process in processes)]
+        self._stalled = 0.0
         self._notes = [(0.0, self._waited())]
 
     def note(self, now: float) -> None:
-        """Take the time in which they waited until `now`, Unix seconds."""
+        """Take the time in which they waited until `now`, Unix seconds.
+
+        What comes late between two notes, which are tenths of a second apart, is a stall of the whole machine.
+        """
+        if len(self._notes) > 1:
+            self._stalled += max(0.0, now - self._notes[-1][0] - NOTE_SECONDS)
         self._notes.append((now, self._waited()))
 
     def since(self, then: float) -> float:
@@ -186,7 +194,7 @@ class Starvation:
         return self._notes[-1][1] - next(waited for at, waited in reversed(self._notes) if at <= then)
 
     def _waited(self) -> float:
-        return sum(waited_for_processor(process, threads=True) for process in self._processes)
+        return self._stalled + sum(waited_for_processor(process, threads=True) for process in self._processes)
 
 
 def _seconds_of_a_page(exporter: Exporter) -> float:

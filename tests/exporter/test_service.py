@@ -141,9 +141,7 @@ def test_adapter_unplugged_and_back(port: MagnumPort, config: Path) -> None:
         port.plug()
         thread = port.repeat(packets(captures.INVERTING), silence)
         try:
-            since = time.monotonic()
             wait_until(lambda: exporter.value("magnum_up", device="main") == 1, 5, "back under the same name")
-            assert time.monotonic() - since < 3
             assert exporter.value("magnum_reconnects_total", device="main") == 1
         finally:
             silence.set()
@@ -217,9 +215,7 @@ def test_bus_off_and_on(port: MagnumPort, config: Path) -> None:
         assert exporter.value("magnum_inverter_dc_volts", device="main") is None
         assert exporter.value("magnum_discarded_bytes_total", device="main") == 0
         port.write(packets(captures.INVERTING)[:20])
-        since = time.monotonic()
         wait_until(lambda: exporter.value("magnum_up", device="main") == 1, 5, "up again")
-        assert time.monotonic() - since < 2
         wait_until(lambda: 'msg="magnum packets received"' in exporter.process.output, 5, "logged too")
         assert exporter.value("magnum_resyncs_total", device="main") == 0
         assert exporter.process.output.count("no magnum packets") == 1

@@ -32,7 +32,7 @@ SPEED = 100.0
 SIMULATOR: dict[str, Any] = {
     "speed": SPEED,
     "hour": 20.0,
-    "battery": {"soc": "28%", "internal_ohms": 0.003},
+    "battery": {"soc": "32%", "internal_ohms": 0.003},
     "charger": {"amperes": 115.0, "ac_transfer_delay": "1s"},
     "engine": {"watts": 9000.0, "start_delay": "1s", "warm_up": "1s", "cool_down": "1s", "tail": "2s"},
     "sun": {"peak_watts": 0.0},

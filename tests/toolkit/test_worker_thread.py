@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 
@@ -22,8 +23,15 @@ def fail() -> str:
 @pytest.mark.parametrize("call", [answer, fail])
 async def test_call_that_returns_as_its_deadline_passes_is_answered(call: Callable[[], str]) -> None:
     worker = Worker("test")
-    asked = asyncio.create_task(worker.do(call, 0.05))
+    called = threading.Event()
+
+    def call_and_tell() -> str:
+        called.set()
+        return call()
+
+    asked = asyncio.create_task(worker.do(call_and_tell, 0.05))
     await asyncio.sleep(0)
+    assert called.wait(5)
     time.sleep(0.2)  # noqa: ASYNC251 - the loop is busy for so long: the answer and the deadline come in one turn of it
     if call is fail:
         with pytest.raises(TimeoutError, match="of the call itself"):

@@ -28,9 +28,9 @@ def runs(it: Actuator) -> list[dict[str, Any]]:
 
 
 def test_a_run_is_kept_over_a_kill(tmp_path: Path) -> None:
-    with site(tmp_path, {"limits": {"max_run": "4s", "min_off": "30s"}}) as it:
+    with site(tmp_path, {"limits": {"max_run": "8s", "min_off": "30s"}}) as it:
+        it.page.soc = 0.22
         with it.running() as process:
-            it.page.soc = 0.22
             it.close_for_an_alert()
             (present,) = runs(it)
             assert (present["ended"], present["cause"], present["soc_before"]) == (None, "alert", 0.22)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.actuator.harness.measurements import EARLY, closings, openings, pages
+from tests.actuator.harness.measurements import EARLY, LATE, closings, openings, pages
 from tests.actuator.harness.process import Actuator, kill, no_room, run, site
 from tests.support import wait_until
 
@@ -135,6 +135,7 @@ def test_a_loop_of_links_above_the_journal_ends_no_run_and_prevents_no_start(tmp
     with site(tmp_path, parts) as it:
         with it.running():
             assert it.request("POST", "/api/v1/mode", {"mode": "on"})[0] == 200
+            wait_until(it.board.closed, 10, "the contact to close, once the page has been read")
             loop.rename(folder)  # in one step: the program writes there at any time
             assert it.request("POST", "/api/v1/mode", {"mode": "on", "for": "30s"})[0] == 200, "the mirror takes it"
             assert (it.board.closed(), it.status()["run"]) == (True, 1)
@@ -154,11 +155,11 @@ def test_one_write_that_fails_shortens_no_run(tmp_path: Path) -> None:
         code, text = it.request("POST", "/api/v1/acknowledge")
         assert (code, "locked" in text) == (503, True), "an order is answered by whether it is durable"
         blocker.close()
-        assert "journal cannot be written" in process.output
+        wait_until(lambda: "journal cannot be written" in process.output, 5, "the line")
         assert it.metric("generator_journal_writable") == 1
         wait_until(lambda: not it.board.closed(), 10, "the run to end")
         closed, opened = it.board.writes[-2:]
-        assert opened[0] - closed[0] == pytest.approx(8, abs=1.5)
+        assert 8 - 1.5 <= opened[0] - closed[0] <= 8 + LATE
 
 
 # --- a card that has gone read-only: every write fails
@@ -272,7 +273,7 @@ def test_without_journal_and_mirror_only_an_emergency_starts(tmp_path: Path) -> 
             it.page.soc = 0.05
             wait_until(it.board.closed, 20, "the emergency")
             wait_until(lambda: not it.board.closed(), 20, "its end")
-            assert openings(it)[-1] - closings(it)[-1] == pytest.approx(3, abs=1.5)
+            assert 3 - 1.5 <= openings(it)[-1] - closings(it)[-1] <= 3 + LATE
             assert it.notify("GeneratorInhibit") == 503, "an inhibit is taken in once it is durable"
             assert "inhibit_alert" in it.status()["inhibitors"], "but it is obeyed at once"
 

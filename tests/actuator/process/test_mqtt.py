@@ -80,7 +80,12 @@ def test_commands_are_obeyed_and_journalled_with_their_topic(
         assert owner.json("magnum/actuator/state")["generator_demand"] == "manual"
         owner.publish(f"{COMMAND}/mode", "off")
         wait_until(lambda: not it.board.closed(), 10, "the contact opens")
-        rows = [row for row in it.rows() if row["kind"] == "operator"]
+
+        def commands() -> list[dict[str, Any]]:
+            return [row for row in it.rows() if row["kind"] == "operator"]
+
+        wait_until(lambda: len(commands()) == 2, 5, "both to be written down")
+        rows = commands()
         assert [(row["fields"]["action"], row["fields"]["topic"]) for row in rows] == [
             ("on", f"{COMMAND}/mode"),
             ("off", f"{COMMAND}/mode"),

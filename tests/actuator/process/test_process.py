@@ -22,6 +22,7 @@ import pytest
 
 from actuator.commands import client, commission
 from actuator.start.unix_signals import ENDING
+from tests.actuator.harness.measurements import LATE, pages
 from tests.actuator.harness.modbus_board import Board, RtuBoard, TcpBoard
 from tests.actuator.harness.page_server import PageServer
 from tests.actuator.harness.process import Actuator, kill, run, site
@@ -237,7 +238,7 @@ def test_max_run_and_min_off_bound_the_runs_of_an_endless_firing(tmp_path: Path)
 
         wait_until(moved, 60, "two whole runs")
         spans = [(end - start, was) for (start, was), (end, _) in itertools.pairwise(closed)]
-        assert all(length <= 5.0 for length, was in spans if was), spans
+        assert all(length <= 4.0 + LATE for length, was in spans if was), spans
         assert all(length >= 3.0 for length, was in spans[1:] if not was), spans
 
 
@@ -245,6 +246,7 @@ def test_a_relay_that_does_not_obey_is_503_and_opening_is_repeated(tmp_path: Pat
     with site(tmp_path) as it, it.running():
         it.page.soc = 0.2
         it.beat_twice()
+        pages(it, 1)
         it.board.refuses_writes = True
         assert it.notify("BatterySocLow") == 503
         wait_until(
@@ -370,7 +372,7 @@ def test_the_operator_commands(tmp_path: Path) -> None:
         it.beat_twice()
         on = run("mode", "on", "--for", "20s", "--url", it.url)
         assert on.returncode == 0, on.stderr
-        assert it.board.closed()
+        wait_until(it.board.closed, 10, "the contact to close, once the page has been read")
         assert "Requested by the operator." in on.stdout
         assert it.status()["manual_until"] == pytest.approx(time.time() + 20, abs=3)
         too_long = run("mode", "on", "--for", "2h", "--url", it.url)
@@ -459,7 +461,7 @@ def test_a_refused_relay_changes_nothing_and_two_may_share_a_line(tmp_path: Path
             code, text = it.request("POST", "/-/reload")
             assert (code, "no answer" in text) == (500, True)
             assert it.request("POST", "/api/v1/mode", {"mode": "on", "for": "30s"})[0] == 200
-            assert it.board.closed()
+            wait_until(it.board.closed, 10, "the contact to close, once the page has been read")
             assert it.request("POST", "/api/v1/mode", {"mode": "off"})[0] == 200
             for url, coil in ((it.served.url, 1), (other.url, 1), (other.url, 2)):
                 it.configure({"relay": {"url": url, "coil": coil}})
@@ -483,7 +485,7 @@ def test_a_lease_drops_the_contact_when_the_program_dies(tmp_path: Path) -> None
             kill(process)
             killed = time.monotonic()
         wait_until(lambda: not it.board.closed(), 5, "the lease to run out")
-        assert time.monotonic() - killed <= 3.5
+        assert time.monotonic() - killed <= 3.0 + LATE / 2
 
 
 def test_pages_of_other_sites_may_notrun(tmp_path: Path) -> None:
@@ -500,7 +502,7 @@ def test_pages_of_other_sites_may_notrun(tmp_path: Path) -> None:
         assert not it.board.closed()
         own = {"Origin": it.url, "Sec-Fetch-Site": "same-origin", **json_type}
         assert it.request("POST", "/api/v1/mode", order, own)[0] == 200
-        assert it.board.closed()
+        wait_until(it.board.closed, 10, "the contact to close, once the page has been read")
 
 
 def test_events_are_sent_as_they_happen(tmp_path: Path) -> None:
@@ -581,8 +583,9 @@ def test_the_whole_folder_may_be_moved(tmp_path: Path) -> None:
 
 def test_a_board_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
     with PageServer() as page:
-        with TcpBoard() as gone:
-            port = gone.port
+        port = free_port()
+        with TcpBoard(port=port) as gone:
+            """It is there before the actuator is."""
         it = Actuator(tmp_path, gone, page, {})
         with it.running():
             assert it.metric("generator_phase", phase="unknown") == 1

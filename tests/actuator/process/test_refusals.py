@@ -46,13 +46,13 @@ import pathlib, sys, time
 from actuator.cli import main
 from actuator.relay import async_relay
 from actuator.relay.modbus import Modbus
-async_relay.DEADLINE = 0.2
 left = 5
 def hanging(order):
     def do(self):
         global left
         if left and pathlib.Path("FLAG").exists():
             left -= 1
+            async_relay.DEADLINE = 0.2  # from now on: what has not hung may take its time
             time.sleep(3600)
         return order(self)
     return do

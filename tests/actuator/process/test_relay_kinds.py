@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.actuator.harness.lcus_board import LcusBoard
+from tests.actuator.harness.measurements import pages
 from tests.actuator.harness.process import Actuator, kill, run, site
 from tests.support import wait_until
 
@@ -176,6 +177,7 @@ def test_a_loose_plug_is_logged_once(tmp_path: Path) -> None:
 def test_a_close_that_the_port_does_not_take_is_answered_503(tmp_path: Path) -> None:
     with serial_site(tmp_path) as (it, board), it.running():
         it.beat_twice()
+        pages(it, 1)
         board.unplug()
         assert it.notify("BatterySocLow") == 503
         wait_until(lambda: "relay_fault" in it.status()["inhibitors"], 15, "the run to end as a fault of the relay")

@@ -11,7 +11,7 @@ from tests.actuator.harness.measurements import closings, inhibited, pages
 from tests.actuator.harness.process import Actuator, run, site
 from tests.support import wait_until
 
-SHORT_LEASE: dict[str, Any] = {"alerts": {"lease": "2s"}}
+SHORT_LEASE: dict[str, Any] = {"alerts": {"lease": "4s"}}
 
 
 def reset(it: Actuator, **body: object) -> tuple[int, str]:
@@ -20,7 +20,7 @@ def reset(it: Actuator, **body: object) -> tuple[int, str]:
 
 def free(it: Actuator) -> None:
     """Wait until each inhibit may be reset."""
-    wait_until(lambda: all(one["free_from"] is None for one in it.status()["resets"]), 10, "the lease to pass")
+    wait_until(lambda: all(one["free_from"] is None for one in it.status()["resets"]), 15, "the lease to pass")
 
 
 @pytest.mark.parametrize("path", ["/api/v1/reset", "/api/v1/acknowledge"])

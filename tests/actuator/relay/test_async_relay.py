@@ -46,6 +46,7 @@ async def test_hang_is_an_error_and_gets_a_new_thread(monkeypatch: pytest.Monkey
         with pytest.raises(RelayError, match=r"hangs: no answer within 0.2 s"):
             await relay.open_contact()
         assert ticks > 100, "the loop went on"
+        monkeypatch.setattr(async_relay, "DEADLINE", 10.0)
         assert await relay.read_back() is False
         assert len(made) == 2
     finally:

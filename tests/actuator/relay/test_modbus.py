@@ -50,8 +50,8 @@ def test_lease_opens_the_contact_unless_renewed(kind: type[TcpBoard | RtuBoard])
         contact.renew()
         assert served.board.writes[-1][1:] == (0x0200, 30)
         renewed = served.board.writes[-1][0]
-        wait_until(lambda: contact.read_back() is False, 5, "the lease to run out")
-        assert time.monotonic() - renewed == pytest.approx(3.0, abs=0.5)
+        wait_until(lambda: contact.read_back() is False, 10, "the lease to run out")
+        assert 2.5 <= time.monotonic() - renewed < 6
         contact.dispose()
 
 

@@ -116,7 +116,7 @@ def test_missing_serial_line(site: Simulator, folder: Path, device: str, family:
         wait_until(lambda: all_up(watch), 15, "all devices")
         site.fault(f"{device}_{lie}")
         watch.until(f"{family}_up", device, lambda value: value == 0, 10)
-        assert watch.value("classic_up", "classic") == 1
+        watch.until("classic_up", "classic", lambda value: value == 1, 5)
         site.clear(f"{device}_{lie}")
         watch.until(f"{family}_up", device, lambda value: value == 1, 30)
 

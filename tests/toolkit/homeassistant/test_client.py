@@ -378,4 +378,4 @@ async def test_a_broker_that_reads_nothing_blocks_nothing(monkeypatch: pytest.Mo
                 now = asyncio.get_running_loop().time()
                 longest, last = max(longest, now - last), now
         assert not site.counts.connected
-        assert longest < 1.0
+        assert longest < 5.0

@@ -31,7 +31,7 @@ from tests.vm.guest.clock_steps import LONG, step
 
 HOUR, DAY = 3600.0, 86400.0
 HISTORY = DAY + HOUR
-STARTING = 75.0
+STARTING = 110.0
 """Seconds in which Prometheus starts. The history lasts until then: samples are refused, and none is missing."""
 BACK, FORWARD = -90.0, 1800.0
 FRESH = 40.0

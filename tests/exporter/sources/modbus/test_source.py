@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import statistics
 import struct
 import threading
 import time
@@ -108,14 +109,14 @@ def test_page_is_quick_while_sources_are_blocked() -> None:
         running({"blocked": tcp(device.port, profile="daly"), "good": tcp(other.port, profile="daly")}) as watch,
     ):
         watch.until("modbus_up", "good", up)
-        waited = worked = 0.0
+        waited, worked = [], []
         for _ in range(50):
             start, began = time.perf_counter(), time.thread_time()
             watch.scrape()
-            waited = max(waited, time.perf_counter() - start)
-            worked = max(worked, time.thread_time() - began)
-        assert worked < 0.05
-        assert waited < 5, "a page waits for no device; this one takes 10 s to answer"
+            waited.append(time.perf_counter() - start)
+            worked.append(time.thread_time() - began)
+        assert statistics.median(worked) < 0.05, "one may pay for a collection of garbage"
+        assert max(waited) < 5, "a page waits for no device; this one takes 10 s to answer"
         assert watch.value("modbus_up", "blocked") == 0
         watch.until("modbus_up", "good", lambda value: value == 1)
 
@@ -236,7 +237,9 @@ def test_bad_device_on_a_shared_line_does_not_affect_the_other(bad: str) -> None
         watch.until("modbus_up", "good", lambda value: value == 1)
         assert watch.value("modbus_read_failures_total", "good") == 0
         ages = [reading.at for name, reading in watch.readings if name == "good"]
-        assert max(after - before for before, after in itertools.pairwise(ages)) < 3
+        assert max(after - before for before, after in itertools.pairwise(ages)) < 5, (
+            "it waits for no answer of the bad one"
+        )
         answers[1] = good
         watch.until("modbus_up", "bad", up, 10)
 
@@ -304,9 +307,8 @@ def test_late_refusal_is_not_taken_for_one_of_another_request() -> None:
 
     def refuse_late(unit: int, request: bytes) -> bytes | None:
         if request[1:3] == b"\x00\x64":
-            device.later(1.3, unit, b"\x83\x02")
             return None
-        time.sleep(0.5)
+        device.send(bytes((unit,)) + b"\x83\x02")  # to the request before
         return answer(unit, request)
 
     with RtuDevice(refuse_late) as device:
