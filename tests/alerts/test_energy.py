@@ -42,11 +42,12 @@ class Meter(threading.Thread):
         """Return of the hour up to a time: the load's joules, and the battery's as measured and with the outage."""
         load = measured = with_outage = 0.0
         for before, after in zip(self.readings, self.readings[1:], strict=False):
-            if end - HOUR < after[0] <= end:
-                load += after[1] - before[1] if after[1] >= before[1] else after[1]
-                taken = max(0.0, -after[2]) * (after[0] - before[0])
-                with_outage += taken
-                measured += taken if after[0] - before[0] < 1.5 else 0.0
+            seconds = after[0] - before[0]
+            within = max(0.0, min(after[0], end) - max(before[0], end - HOUR))
+            load += (after[1] - before[1] if after[1] >= before[1] else after[1]) * within / seconds
+            taken = max(0.0, -after[2]) * within
+            with_outage += taken
+            measured += taken if seconds < 1.5 else 0.0
         return load, measured, with_outage
 
 

@@ -44,7 +44,12 @@ def uses_default_ports(*ports: int) -> Callable[[Callable[P, None]], Callable[P,
             if has_own_network():
                 name = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
                 pytest_again = [sys.executable, "-m", "pytest", "-q", "-rP", "-m", "", "-p", "no:cacheprovider", name]
-                done = run_command(*("unshare", "-rn", "sh", "-c", _UP, *pytest_again), env={_INSIDE: "1"}, cwd=ROOT)
+                done = run_command(
+                    *("unshare", "-rn", "sh", "-c", _UP, *pytest_again),
+                    env={_INSIDE: "1"},
+                    cwd=ROOT,
+                    deadline_seconds=550,
+                )
                 assert done.returncode == 0, done.stdout + done.stderr
                 sys.stdout.write(done.stdout)
                 return

@@ -307,7 +307,7 @@ def test_cause_is_one_line_an_hour(capsys: pytest.CaptureFixture[str]) -> None:
         ("warn", "source is lost", None),
     ]
     assert not [line for line in lines if "suppressed" in line]
-    log.log_left_out(time.monotonic() + 3599)
+    log.log_left_out(time.monotonic() + 3500)
     assert logged(capsys) == ""
     log.log_left_out(time.monotonic() + 3601)
     (line,) = logged(capsys).splitlines()

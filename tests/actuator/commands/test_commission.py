@@ -141,7 +141,7 @@ def test_the_command_reports_a_dead_engine_and_fails(tmp_path: Path) -> None:
         with Process(trial) as process:
             wait_until(it.board.closed, 10, "the contact to close")
             it.page.engine(runs=True)
-            wait_until(lambda: it.status()["proof"] == "running", 10, "the proof")
+            wait_until(lambda: "Engine running, confirmed" in process.output, 10, "the trial to see the engine run")
             it.page.engine(runs=False)
             assert process.wait(20) == 1
             assert "The run ended by itself: Contact open after" in process.output

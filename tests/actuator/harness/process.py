@@ -184,12 +184,12 @@ def run(
     return run_command(*starting(program), *arguments, env=env)
 
 
-def in_time(more: str = "") -> str:
-    """Return the program of an actuator on a machine whose clock is known to be right, with more lines in it."""
+def in_time(more: str = "", *, known: bool = True) -> str:
+    """Return the program of an actuator, with more lines in it, whose clock is known to be right, or is not."""
     return f"""
 import sys
 from actuator.loop import clock
-clock.Clock.__init__.__defaults__ = (lambda: True,)
+clock.Clock.__init__.__defaults__ = (lambda: {known},)
 {more}
 from actuator.cli import main
 sys.exit(main(sys.argv[1:]))

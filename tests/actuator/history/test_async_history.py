@@ -27,4 +27,5 @@ async def test_while_another_program_locks_the_file_it_answers_when_to_retry(
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(HistoryError, match=r"^The history cannot be read now\. Try again later\.$"):
             await history.runs(limit=1)
+    monkeypatch.setattr(async_history, "READ_SECONDS", 10.0)
     assert [run.number for run in await history.runs(limit=1)] == [1]

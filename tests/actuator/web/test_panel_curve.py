@@ -100,6 +100,7 @@ def test_hover_touch_and_keys_read_a_point(tmp_path: Path, page: Page, picture: 
     with site(tmp_path) as it, it.running(in_time()):
         page.goto(it.url)
         expect(page.locator("#plot .soc")).to_be_visible()
+        expect(page.locator("#soc .big")).to_have_text("50\u00a0%")  # what stands above it is there
         box = page.locator("#plot").bounding_box()
         assert box is not None
         # Six hours ago, in the last run.

@@ -107,7 +107,7 @@ def test_a_day_without_a_fault(tmp_path: Path, page: Page, picture: Callable[[st
         expect(page.locator("#runs tbody")).not_to_contain_text("\u22120")
         picture("running")
         it.page.soc = 0.412
-        expect(page.locator("#soc .big")).to_have_text("41.2\u00a0%", timeout=10_000)
+        expect(page.locator("#soc .big")).to_have_text("41.2\u00a0%")
         assert it.request("POST", "/api/v1/mode", {"mode": "off"})[0] == 200
         shows(page, "running", "Stopping.")
         picture("stopping")
