@@ -57,11 +57,18 @@ def test_a_hung_actuator_is_killed_and_the_contact_opens(machine: Machine, close
     )
 
 
-def test_a_board_that_drops_out_comes_back_open(machine: Machine, closed_board: UsbRelay) -> None:
-    before = main_process(machine)
-    closed_board.unplug()
-    closed_board.plug()
+@pytest.mark.parametrize("device", ["the same device", "another device"])
+def test_a_board_that_drops_out_comes_back_open(machine: Machine, closed_board: UsbRelay, device: str) -> None:
     said = "journalctl --no-pager --output=cat -u generator-actuator"
+    before = main_process(machine)
+    if device == "another device":
+        machine.check(f"kill -STOP {before}")  # it still has the last one open when the board is back
+    closed_board.unplug()
+    if device == "the same device":
+        wait_until(lambda: "msg=relay_fault" in machine.check(said), SPAN, "the missing board is noticed")
+    closed_board.plug()
+    machine.check(f"kill -CONT {before}")
+    assert machine.run(f"test -e {HIDRAW}")[0] == (1 if device == "another device" else 0)
     wait_until(lambda: "msg=relay_recovered" in machine.check(said), SPAN, "the board is found again and reads open")
     assert "reason=relay_fault" in machine.check(said), "the run ended for that reason"
     assert closed_board.contacts == 0

@@ -25,7 +25,8 @@ class Emulated:
     """A board: a process in the guest, which makes a device there."""
 
     program: str
-    device: str
+    devices: str
+    """The pattern of its device's name: the kernel gives the next number while a program has the last one open."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -63,18 +64,18 @@ class Emulated:
 
     def wait_for_device(self) -> None:
         """Wait until the kernel and udev have made its device."""
-        self.machine.check(f"until test -e {self.device}; do sleep 0.1; done; udevadm settle", deadline_seconds=SETTLE)
+        self.machine.check(f"until ls {self.devices}; do sleep 0.1; done; udevadm settle", deadline_seconds=SETTLE)
 
     def wait_for_no_device(self) -> None:
         """Wait until the kernel has removed its device."""
-        self.machine.check(f"while test -e {self.device}; do sleep 0.1; done", deadline_seconds=SETTLE)
+        self.machine.check(f"while ls {self.devices}; do sleep 0.1; done", deadline_seconds=SETTLE)
 
 
 class UsbRelay(Emulated):
     """The USB relay board."""
 
     program = "usb_relay"
-    device = HIDRAW
+    devices = "/dev/hidraw*"
 
     @property
     def contacts(self) -> int:
@@ -86,7 +87,7 @@ class GpioChip(Emulated):
     """The GPIO chip. The kernel asks for each line's direction before it makes the device, in vain and in no hurry."""
 
     program = "gpio_chip"
-    device = GPIO_CHIP
+    devices = GPIO_CHIP
 
     def pin(self, line: int) -> str:
         """Return the levels that the line's pin has had as an output, oldest first."""
