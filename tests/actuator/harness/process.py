@@ -153,11 +153,15 @@ class Actuator:
     def metric(self, name: str, **labels: str) -> float | None:
         return value(samples(self.get("/metrics")[1]), name, **labels)
 
+    def wait_until_closed(self) -> None:
+        """Wait for the contact: what requests the engine is answered before the first page has been read."""
+        wait_until(self.board.closed, 10, "the contact to close, once the page has been read")
+
     def close_for_an_alert(self) -> None:
         """Bring the contact to close, the engine to run, and its run to be proven."""
         self.beat_twice()
         assert self.notify("BatterySocLow") == 200
-        wait_until(self.board.closed, 10, "the contact to close, once the page has been read")
+        self.wait_until_closed()
         self.page.engine(runs=True)
         wait_until(lambda: self.status()["phase"] == "running", 10, "the engine to be proven")
 

@@ -46,7 +46,7 @@ def test_an_ags_fault_ends_the_attempt_and_counts(tmp_path: Path) -> None:
         it.page.soc = 0.22
         it.beat_twice()
         assert it.notify("BatterySocLow") == 200
-        wait_until(it.board.closed, 10, "the contact to close, once the page has been read")
+        it.wait_until_closed()
         it.page.ags = 10
         faulted = time.monotonic()
         wait_until(lambda: not it.board.closed(), 10, "the release")

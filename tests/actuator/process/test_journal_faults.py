@@ -135,7 +135,7 @@ def test_a_loop_of_links_above_the_journal_ends_no_run_and_prevents_no_start(tmp
     with site(tmp_path, parts) as it:
         with it.running():
             assert it.request("POST", "/api/v1/mode", {"mode": "on"})[0] == 200
-            wait_until(it.board.closed, 10, "the contact to close, once the page has been read")
+            it.wait_until_closed()
             loop.rename(folder)  # in one step: the program writes there at any time
             assert it.request("POST", "/api/v1/mode", {"mode": "on", "for": "30s"})[0] == 200, "the mirror takes it"
             assert (it.board.closed(), it.status()["run"]) == (True, 1)

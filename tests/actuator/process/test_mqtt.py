@@ -11,18 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.actuator.harness.process import Actuator, kill, site
+from tests.actuator.harness.process import Actuator, in_time, kill, site
 from tests.support import wait_until
 from tests.support.mosquitto import Mosquitto, Watcher, documented_acl
-
-RIGHT_CLOCK = """
-import sys
-from actuator.loop import clock
-clock.Clock.__init__.__defaults__ = (lambda: True,)
-from actuator.cli import main
-sys.exit(main())
-"""
-"""The actuator on a machine whose clock is synchronised, as this one's may not be."""
 
 COMMAND = "magnum/actuator/command"
 ACL = f"{documented_acl()}\nuser guest\ntopic read #\n"
@@ -68,7 +59,7 @@ def test_commands_are_obeyed_and_journalled_with_their_topic(
     with (
         site(tmp_path, settings(broker, tmp_path, protocol=protocol)) as it,
         Watcher(broker.port, ("homeassistant", "cabin")) as owner,
-        it.running(RIGHT_CLOCK),
+        it.running(in_time()),
     ):
         wait_until(lambda: connected(it), 10, "the broker")
         owner.publish(f"{COMMAND}/minutes", payload(0.5))
@@ -103,7 +94,7 @@ def test_commands_that_may_start_nothing_leave_the_contact_open(tmp_path: Path, 
         Watcher(broker.port, ("guest", "guest")) as guest,
     ):
         owner.publish(f"{COMMAND}/mode", payload("on"), retain=True)
-        with it.running(RIGHT_CLOCK):
+        with it.running(in_time()):
             wait_until(lambda: connected(it) and ignored(it, "retained") == 1, 10, "the retained one is ignored")
             owner.publish(f"{COMMAND}/mode", "", retain=True)
             wait_until(lambda: ignored(it, "malformed") == 1, 10, "its removal is no command")
@@ -126,7 +117,7 @@ def test_commands_that_may_start_nothing_leave_the_contact_open(tmp_path: Path, 
 
 
 def test_without_a_right_clock_only_off_is_obeyed(tmp_path: Path, broker: Mosquitto) -> None:
-    wrong = RIGHT_CLOCK.replace("True", "False")
+    wrong = in_time().replace("True", "False")
     with (
         site(tmp_path, settings(broker, tmp_path)) as it,
         Watcher(broker.port, ("homeassistant", "cabin")) as owner,
@@ -141,7 +132,7 @@ def test_without_a_right_clock_only_off_is_obeyed(tmp_path: Path, broker: Mosqui
 
 
 def test_control_needs_no_broker_and_a_killed_actuator_is_offline(tmp_path: Path, broker: Mosquitto) -> None:
-    with site(tmp_path, settings(broker, tmp_path)) as it, it.running(RIGHT_CLOCK) as process:
+    with site(tmp_path, settings(broker, tmp_path)) as it, it.running(in_time()) as process:
         wait_until(lambda: connected(it), 10, "the broker")
         broker.kill()
         wait_until(lambda: not connected(it), 10, "the loss")
@@ -175,7 +166,7 @@ def test_a_missing_package_is_logged_and_the_actuator_runs(tmp_path: Path, broke
 
 
 def test_a_reload_begins_and_ends_mqtt(tmp_path: Path, broker: Mosquitto) -> None:
-    with site(tmp_path) as it, it.running(RIGHT_CLOCK) as process:
+    with site(tmp_path) as it, it.running(in_time()) as process:
         assert it.metric("generator_actuator_mqtt_connected") is None, "nothing of it is there"
         it.configure(settings(broker, tmp_path))
         process.signal(signal.SIGHUP)
@@ -190,7 +181,7 @@ def test_without_commands_nothing_is_subscribed(tmp_path: Path, broker: Mosquitt
     with (
         site(tmp_path, settings(broker, tmp_path, commands=False)) as it,
         Watcher(broker.port, ("homeassistant", "cabin")) as owner,
-        it.running(RIGHT_CLOCK),
+        it.running(in_time()),
     ):
         document = owner.json("homeassistant/device/magnum-generator/config")
         assert "mode" not in document["cmps"]

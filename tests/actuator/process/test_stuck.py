@@ -11,7 +11,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from tests.actuator.harness.measurements import LATE, closings, openings
+from tests.actuator.harness.measurements import closings, openings
 from tests.actuator.harness.process import kill, run, site, starting
 from tests.support import Process, wait_until, waited_for_processor
 
@@ -38,13 +38,13 @@ def test_a_stuck_http_side_keeps_no_contact_closed(tmp_path: Path) -> None:
     with site(tmp_path, {"limits": {"max_run": "2s", "tail": "1s"}}) as it, it.running(program) as process:
         it.beat_twice()
         assert it.notify("BatterySocLow") == 200
-        wait_until(it.board.closed, 10, "the contact to close, once the page has been read")
+        it.wait_until_closed()
         flag.touch()
         with contextlib.suppress(OSError):
             it.request_within(0.2, "/api/v1/status")
         wait_until(lambda: not it.board.closed(), 20, "the deadline")
         late = openings(it)[0] - closings(it)[0] - 2.0
-        assert late < LATE + waited_for_processor(process.popen.pid, threads=True)
+        assert late < 1.0 + waited_for_processor(process.popen.pid, threads=True)
         process.signal(signal.SIGTERM)
         assert process.wait(5) == -signal.SIGTERM, "the end waits for nobody"
 
@@ -56,7 +56,7 @@ def test_a_stuck_http_side_ends_the_program_with_the_contact_open(tmp_path: Path
     with site(tmp_path) as it, it.running(program) as process:
         it.beat_twice()
         assert it.notify("BatterySocLow") == 200
-        wait_until(it.board.closed, 10, "the contact to close, once the page has been read")
+        it.wait_until_closed()
         flag.touch()
         with contextlib.suppress(OSError):
             it.request_within(0.2, "/api/v1/status")
@@ -89,13 +89,13 @@ def test_a_stuck_disk_keeps_no_contact_closed_and_ends_nothing(tmp_path: Path) -
     with site(tmp_path, settings) as it, it.running(STUCK_DISK.replace("FLAG", str(flag))) as process:
         it.beat_twice()
         assert it.notify("BatterySocLow") == 200
-        wait_until(it.board.closed, 10, "the contact to close, once the page has been read")
+        it.wait_until_closed()
         flag.touch()
         code, text = it.request("POST", "/api/v1/acknowledge")  # has to be written: the turn waits for the disk
         assert (code, "could not be written" in text) == (503, True)
         wait_until(lambda: not it.board.closed(), 20, "the deadline")
         late = openings(it)[0] - closings(it)[0] - 2.0
-        assert late < LATE + waited_for_processor(process.popen.pid, threads=True)
+        assert late < 1.0 + waited_for_processor(process.popen.pid, threads=True)
         flag.unlink()
         wait_until(lambda: it.request("POST", "/api/v1/acknowledge")[0] == 200, 30, "the disk to be used again")
         kinds = [row["kind"] for row in it.rows()]
@@ -133,7 +133,7 @@ def test_a_stuck_turn_ends_in_the_watchdog_and_a_lease_opens_before(tmp_path: Pa
         with it.running(program, env={"NOTIFY_SOCKET": str(tmp_path / "notify")}) as process:
             it.beat_twice()
             assert it.notify("BatterySocLow") == 200
-            wait_until(it.board.closed, 10, "the contact to close, once the page has been read")
+            it.wait_until_closed()
             flag.touch()
             manager.settimeout(4.0)
             with contextlib.suppress(TimeoutError):

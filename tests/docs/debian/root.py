@@ -64,6 +64,7 @@ def run(suite: str, given: Iterable[Block], work: Path) -> tuple[int, str]:
         "upper/usr/local/sbin",
         "upper/usr/local/bin",
         "upper/opt",
+        "upper/etc/apt/apt.conf.d",
         "overlay",
         "root",
     ):
@@ -74,7 +75,6 @@ def run(suite: str, given: Iterable[Block], work: Path) -> tuple[int, str]:
         (upper / "usr/local" / place).write_text("#!/usr/bin/python3\n" + (_HERE / name).read_text())
         (upper / "usr/local" / place).chmod(0o755)
     (upper / "root" / "page.sh").write_text(_script(given))
-    (upper / "etc/apt/apt.conf.d").mkdir(parents=True)
     (upper / "etc/apt/apt.conf.d/80retries").write_text('Acquire::Retries "5";\n')
     environment = {
         "HOME": "/root",
